@@ -1,0 +1,187 @@
+"""``plan.json``: everything decided before a run begins. Judges read budgets, SLO and schedule from here, never from memory."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from history.schema import SCHEMA_VERSION
+
+
+class Phase(StrEnum):
+    """The phases of a run, in order."""
+
+    PREFLIGHT = "preflight"
+    BASELINE = "baseline"
+    WRITE_AHEAD = "write-ahead"
+    INJECT = "inject"
+    CONFIRM = "confirm"
+    OBSERVE = "observe"
+    SCENE = "scene"
+    HEAL = "heal"
+    SETTLE = "settle"
+    JUDGE = "judge"
+
+
+class Record(BaseModel):
+    """Base of all models of a run folder: frozen, nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Slo(Record):
+    """When one request counts as good, and which share of them must."""
+
+    ratio: float = Field(gt=0, le=1)  # share of good arrivals, e.g. 0.99
+    latency_ms: float = Field(gt=0)  # last byte - intended, for requests that are not streamed
+    ttft_ms: float | None = None  # first byte - intended, for streamed requests
+    max_gap_ms: float | None = None  # longest silence between tokens of a stream
+
+
+class Budgets(Record):
+    """What an experiment allows. ``None``: not budgeted, hence not checked (and the report says so)."""
+
+    rto_s: float | None = None
+    rpo_requests: int | None = None
+    availability: float | None = None  # share of good arrivals in [t_fault, t_recovered + hold]
+    p95_ratio: float | None = None  # p95 latency after recovery over baseline p95
+    capacity_rto_s: float | None = None  # ready replicas back to desired
+    source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
+
+
+class Mix(Record):
+    """One kind of request in a workload."""
+
+    weight: float = Field(gt=0)
+    stream: bool = False
+    max_tokens: tuple[int, int]  # uniform, inclusive
+    prompt_chars: tuple[int, int] = (1, 10_000)  # prompts of these lengths are drawn
+
+
+class Retry(Record):
+    """What the client does after a failed attempt."""
+
+    policy: Literal["none", "naive", "budgeted", "hedged"] = "none"
+    max_attempts: int = 1
+    backoff_ms: float = 0.0
+    budget_ratio: float = 0.1  # budgeted: retries allowed as a share of first attempts
+    hedge_after_ms: float = 0.0
+
+
+class Load(Record):
+    """What the load generator offers; written before it starts."""
+
+    url: str
+    model: str
+    rate_rps: float = Field(gt=0)
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    mix: tuple[Mix, ...]
+    prompts: str  # JSON lines: prompt_id, prompt, completion (the right greedy answer)
+    in_flight_cap: int = Field(gt=0)
+    timeout_s: float = Field(gt=0)
+    connection_max_age_s: float = 10.0  # keep-alive would pin connections to one gateway
+    workers: int = Field(default=1, ge=1)
+    horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
+    seed: int
+    retry: Retry = Retry()
+    headers: dict[str, str] = Field(default_factory=dict)
+    api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
+    ca_file: str | None = None
+
+
+class Timers(Record):
+    """How long each phase may take (s). ``deadline_parts`` says where the deadline comes from."""
+
+    baseline_s: float
+    hold_s: float
+    confirm_s: float
+    deadline_s: float
+    heal_s: float
+    deadline_parts: dict[str, float] = Field(default_factory=dict)
+
+
+class Forecast(Record):
+    """Predicted from manifests and live timers alone, before the fault (s)."""
+
+    rto_s: float
+    capacity_rto_s: float | None
+    dominant: str  # the timer that dominates
+    parts: dict[str, float]  # detect, evict, schedule, start, load, warm ...
+
+
+class ResolvedTarget(Record):
+    """One object that the fault will touch."""
+
+    kind: str
+    name: str
+    namespace: str | None = None
+    uid: str | None = None
+    node: str | None = None
+    effect: str = ""  # what will be done to it
+    ends: str = ""  # what ends it if the suite dies
+
+
+class Expect(Record):
+    """What the verdict should be: on a weak variant a FAIL by a named check is the success."""
+
+    verdict: Literal["PASS", "FAIL", "INCONCLUSIVE"] = "PASS"
+    check: str | None = None
+
+
+class ExperimentInfo(Record):
+    """Which experiment this run carries out."""
+
+    id: str  # path under experiments/ without its ending
+    title: str
+    description: str
+    tags: tuple[str, ...]
+    hypothesis: str  # title of the steady-state hypothesis
+    fault: Literal["fault", "none", "sham"]
+    digest: str  # sha256 of the file
+
+
+class TargetInfo(Record):
+    """Which platform it runs on."""
+
+    name: str
+    context: str
+    server: str
+    namespaces: tuple[str, ...]
+    fidelity: dict[str, str] = Field(default_factory=dict)  # substitutes, e.g. {"gpu": "substitute device"}
+
+
+class Plan(Record):
+    """The resolved plan of one run."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    trial: int = 1
+    trials: int = 1
+    created_ns: int
+    seed: int
+    profile: str
+    experiment: ExperimentInfo
+    target: TargetInfo
+    workload: str  # class name in the target file
+    slo: Slo
+    budgets: Budgets
+    load: Load
+    timers: Timers
+    expect: Expect = Expect()
+    targets: tuple[ResolvedTarget, ...] = ()
+    replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
+    evidence: tuple[str, ...] = ()  # names of the evidence probes
+    hypothesis_probes: tuple[str, ...] = ()
+    forecast: Forecast | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    command: str = ""  # repeats this run
+
+
+def write_plan(plan: Plan, run_dir: Path) -> Path:
+    """Write ``plan.json`` into ``run_dir`` and return its path."""
+    path = run_dir / "plan.json"
+    path.write_text(plan.model_dump_json(indent=1))
+    return path

@@ -1,0 +1,118 @@
+"""Reading a run, closed (Parquet) or not (JSON lines, whose last line may be torn)."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from history.errors import HistoryError
+from history.plan import Plan
+from history.schema import SCHEMA_VERSION, TABLES, EventKind
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as judges see it. Frames have exactly the columns of :mod:`history.schema`.
+
+    ``torn`` names files whose last line was cut off; ``closed`` is false if the run was never closed.
+    """
+
+    path: Path
+    plan: Plan
+    requests: pl.DataFrame
+    events: pl.DataFrame
+    samples: pl.DataFrame
+    schedule: pl.DataFrame
+    closed: bool
+    torn: tuple[str, ...] = ()
+
+    def first(self, kind: EventKind) -> int | None:
+        """Return the time (ns) of the first event of ``kind``, if any."""
+        times = self.events.filter(pl.col("kind") == kind.value)["t_ns"]
+        return None if times.is_empty() else int(times.min())  # type: ignore[arg-type]  # int64 column
+
+    def last(self, kind: EventKind) -> int | None:
+        """Return the time (ns) of the last event of ``kind``, if any."""
+        times = self.events.filter(pl.col("kind") == kind.value)["t_ns"]
+        return None if times.is_empty() else int(times.max())  # type: ignore[arg-type]  # int64 column
+
+
+def read_run(path: Path) -> Run:
+    """Read the run folder ``path``.
+
+    Raises:
+        HistoryError: no plan, an unreadable plan, a schema from the future, or a table that is not a table.
+
+    """
+    plan = read_plan(path)
+    torn: list[str] = []
+    tables = {name: read_table(path, name, torn) for name in TABLES}
+    return Run(path=path, plan=plan, closed=(path / "requests.parquet").exists(), torn=tuple(torn), **tables)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read ``plan.json`` of the run folder ``path`` (same errors as :func:`read_run`)."""
+    file = path / "plan.json"
+    try:
+        raw: dict[str, Any] = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise HistoryError(f"{path}: plan.json cannot be read ({error}); a run folder starts with its plan; name another folder") from error
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise HistoryError(f"{file}: schema version {version}, this suite reads {SCHEMA_VERSION}; judge it with the suite that wrote it")
+    try:
+        return Plan.model_validate(raw)
+    except ValidationError as error:
+        raise HistoryError(f"{file}: {error}") from error
+
+
+def read_table(path: Path, name: str, torn: list[str] | None = None) -> pl.DataFrame:
+    """Return the table ``name`` of a run folder in the order of its files; an absent table is an empty frame.
+
+    Args:
+        path: the run folder.
+        name: a key of :data:`history.schema.TABLES`.
+        torn: receives the names of files whose last line was cut off (that line is left out).
+
+    """
+    schema, parquet = TABLES[name], path / f"{name}.parquet"
+    if parquet.exists():
+        return _conform(pl.read_parquet(parquet), schema, parquet)
+    frames = [read_lines(file, schema, torn) for file in sorted(path.glob(f"{name}.*.jsonl"))]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+
+
+def read_lines(file: Path, schema: dict[str, pl.DataType], torn: list[str] | None = None) -> pl.DataFrame:
+    """Read a file of JSON lines; a torn last line is left out and the file's name appended to ``torn``."""
+    data = file.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data) and torn is not None:
+        torn.append(file.name)
+    if not end:
+        return pl.DataFrame(schema=schema)
+    wrong = f"{file}: a line is not a row of {sorted(schema)}; the file was changed after the run was written"
+    try:
+        frame = pl.read_ndjson(io.BytesIO(data[:end]), schema=_as_parsed(schema))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise HistoryError(f"{wrong} ({error})") from error
+    if frame.height != data.count(b"\n", 0, end):  # polars leaves out lines that it cannot parse
+        raise HistoryError(wrong)
+    return _conform(frame, schema, file)
+
+
+def _as_parsed(schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
+    """Widen to the types that polars' JSON parser knows (it has no Enum and no narrow integers)."""
+    return {name: pl.Int64() if kind.is_integer() else pl.String() if isinstance(kind, pl.Enum) else kind for name, kind in schema.items()}
+
+
+def _conform(frame: pl.DataFrame, schema: dict[str, pl.DataType], file: Path) -> pl.DataFrame:
+    missing = sorted(set(schema) - set(frame.columns))
+    if missing:
+        raise HistoryError(f"{file}: columns {missing} are missing; expected {sorted(schema)}")
+    return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])

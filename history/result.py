@@ -1,0 +1,102 @@
+"""``verdict.json``: what :mod:`verdict` concludes about one run, and :mod:`reports` shows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from history.plan import Record
+from history.schema import SCHEMA_VERSION
+
+
+class Verdict(StrEnum):
+    """PASS < INCONCLUSIVE < FAIL; the verdict of a run is the worst of its checks."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    INCONCLUSIVE = "INCONCLUSIVE"
+    FAIL = "FAIL"
+
+
+RANK = {Verdict.PASS: 0, Verdict.INCONCLUSIVE: 1, Verdict.FAIL: 2}
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """Return the worst of ``verdicts``; no verdict at all is INCONCLUSIVE, since nothing was checked."""
+    return max(verdicts, key=RANK.__getitem__, default=Verdict.INCONCLUSIVE)
+
+
+class Check(Record):
+    """One thing that was checked, with the sentence that a person reads."""
+
+    name: str  # rto, availability, rpo_requests, latency, evidence, load, baseline, heal, hypothesis, history, ...
+    verdict: Verdict
+    sentence: str
+    measured: float | None = None
+    budget: float | None = None
+    unit: str = ""
+    margin: float | None = None  # 1 - measured/budget for upper bounds; share of the budget left
+    resolution: float | None = None  # in unit
+    censored: bool = False  # measured is a lower bound: "> measured"
+
+
+class Measurement(Record):
+    """One number with its definition's name (a function of :mod:`verdict` whose docstring is the definition)."""
+
+    name: str
+    value: float | None  # null: not measurable, ``sentence`` says why
+    unit: str
+    sentence: str = ""
+    censored: bool = False
+
+
+class LoadSummary(Record):
+    """How well the load was offered (the ruler's own accuracy)."""
+
+    offered_rps: float
+    achieved_rps: float
+    send_lag_p99_ms: float
+    send_lag_max_ms: float
+    cpu_share_max: float | None
+    cap_hits: int
+    scheduled: int
+    recorded: int
+    holes: int  # scheduled requests without a row
+
+
+class FaultSummary(Record):
+    """When the fault acted and how that is known (ns UTC; null: did not happen)."""
+
+    started_ns: int | None
+    confirmed_ns: int | None
+    ended_ns: int | None
+    evidence: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+class Outage(Record):
+    """One user-visible outage (ns UTC, arrival-indexed)."""
+
+    start_ns: int
+    end_ns: int | None  # null: not recovered when the recording ended
+    bad: int
+
+
+class RunVerdict(Record):
+    """``verdict.json``."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    verdict: Verdict
+    sentence: str
+    complete: bool  # false: the run was cut short
+    checks: tuple[Check, ...]
+    measurements: tuple[Measurement, ...]
+    outages: tuple[Outage, ...] = ()
+    load: LoadSummary | None = None
+    fault: FaultSummary | None = None
+    errors: dict[str, int] = Field(default_factory=dict)  # error text -> count
+
+    def measurement(self, name: str) -> Measurement | None:
+        """Return the measurement called ``name``, if it was made."""
+        return next((m for m in self.measurements if m.name == name), None)

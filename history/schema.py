@@ -1,0 +1,134 @@
+"""Columns and vocabularies of a run's history. All times are int64 ns UTC (:mod:`history.clock`)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import polars as pl
+
+SCHEMA_VERSION = 1
+"""Version of the whole run folder; a reader refuses a newer one with a sentence."""
+
+
+class Outcome(StrEnum):
+    """How one attempt ended, as the client saw it.
+
+    ``unknown`` is an attempt whose end was not seen (cut off, or the load was killed); judges count it as bad.
+    """
+
+    OK = "ok"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+class EventKind(StrEnum):
+    """Kinds of rows in ``events``. ``object`` names what it happened to; ``detail`` is a JSON object."""
+
+    LOAD_START = "load.start"
+    """The first arrival is scheduled at this time; schedule offsets count from it. object: worker."""
+    LOAD_STOP = "load.stop"
+    """No request is sent whose intended time is later than this. object: worker."""
+    LOAD_AUDIT = "load.audit"
+    """The generator's own account at its end. detail: {cap_hit, sent, cpu_share_max, ...}. object: worker."""
+    CLOCK = "clock"
+    """A process's anchor, or a measured offset. detail: {wall_ns, monotonic_ns} or {offset_ms, against}. object: process."""
+    PHASE = "phase"
+    """A phase of the run begins. object: its name (history.plan.Phase)."""
+    FAULT_START = "fault.start"
+    """Stamped by the injector just before the effect. object: activity name. detail: {targets: [...]}."""
+    FAULT_CONFIRMED = "fault.confirmed"
+    """Evidence became true. object: evidence probe name. detail: {observed: ...}."""
+    FAULT_UNCONFIRMED = "fault.unconfirmed"
+    """Evidence did not become true within its deadline. object: evidence probe name. detail: {observed, deadline_s}."""
+    FAULT_FAILED = "fault.failed"
+    """An action of the method failed. object: activity name. detail: {error}."""
+    FAULT_END = "fault.end"
+    """The fault was undone or ended by itself. object: activity name. detail: {how}."""
+    HEAL_START = "heal.start"
+    """Rollbacks begin."""
+    HEAL_END = "heal.end"
+    """The platform was proven as before. detail: {clean: bool, remains: [...]}."""
+    HYPOTHESIS = "hypothesis"
+    """One evaluation of one hypothesis probe. object: probe name. detail: {phase, met, value, no_data, sentence}."""
+    POD_READY = "pod.ready"
+    """A pod became Ready. object: pod name. detail: {uid, node, role}."""
+    POD_UNREADY = "pod.unready"
+    """A pod lost Ready. object: pod name."""
+    POD_CREATED = "pod.created"
+    """A pod appeared. object: pod name."""
+    POD_SCHEDULED = "pod.scheduled"
+    """A pod was bound to a node. object: pod name. detail: {node}."""
+    POD_STARTED = "pod.started"
+    """A container of the pod runs (again). object: pod name. detail: {container, restarts}."""
+    POD_GONE = "pod.gone"
+    """A pod object was deleted. object: pod name."""
+    NODE_READY = "node.ready"
+    """A node became Ready. object: node name."""
+    NODE_UNREADY = "node.unready"
+    """A node lost Ready. object: node name."""
+    NODE_CORDONED = "node.cordoned"
+    """A node became unschedulable. object: node name."""
+    NODE_UNCORDONED = "node.uncordoned"
+    """A node became schedulable. object: node name."""
+    GPU_ALLOCATABLE = "gpu.allocatable"
+    """Allocatable accelerators of a node changed. object: node name. detail: {allocatable, capacity}."""
+    ENDPOINT_IN = "endpoint.in"
+    """A pod entered a Service's ready endpoints. object: pod name."""
+    ENDPOINT_OUT = "endpoint.out"
+    """A pod left a Service's ready endpoints. object: pod name."""
+    KUBE_EVENT = "kube.event"
+    """A Kubernetes Event. object: involved object. detail: {reason, message, kind, type}."""
+    INSTRUMENT_DOWN = "instrument.down"
+    """An instrument (Prometheus, API server, load) stopped answering. object: its name."""
+    INSTRUMENT_UP = "instrument.up"
+    """It answers again."""
+    STOPPED = "stopped"
+    """The run was stopped early. object: by whom or what (SIGINT, SIGTERM, stop condition). detail: {reason, phase}."""
+    NOTE = "note"
+    """A sentence worth keeping. detail: {text}."""
+
+
+class Series(StrEnum):
+    """Names of series in ``samples`` that judges and reports know; any other name is kept and shown."""
+
+    HEALTH = "health"
+    """1 if a replica's health endpoint answered 200 within its time limit, else 0. labels: {pod}."""
+    QUEUE_DEPTH = "queue_depth"
+    """Requests waiting in engines, summed over ready replicas."""
+    IN_FLIGHT = "in_flight"
+    """Requests in flight as the load generator counts them. labels: {worker}."""
+    READY_REPLICAS = "ready_replicas"
+    """Ready pods of a role. labels: {role}."""
+    LOAD_CPU = "load_cpu_share"
+    """CPU of a load worker over the last second as a share of one core. labels: {worker}."""
+
+
+REQUESTS: dict[str, pl.DataType] = {
+    "request_id": pl.Int64(),  # row of the schedule
+    "attempt": pl.Int16(),  # 0 is the user's first try; retries count up; hedges too
+    "intended_ns": pl.Int64(),  # when the user asked (from the schedule); the same for all attempts
+    "sent_ns": pl.Int64(),  # null: never sent (cap hit, generator stopped)
+    "first_byte_ns": pl.Int64(),
+    "done_ns": pl.Int64(),
+    "outcome": pl.Enum([o.value for o in Outcome]),
+    "valid": pl.Boolean(),  # null: not checked (no payload); false: an answer, but a wrong one
+    "complete": pl.Boolean(),  # false: truncated stream or body
+    "max_gap_ms": pl.Float64(),  # longest silence between tokens of a stream; null: not streamed
+    "status": pl.Int16(),  # HTTP status; null: none received
+    "error": pl.String(),  # class and first line; null: none
+    "endpoint": pl.String(),
+    "pod": pl.String(),  # who answered, as its header says; null: unknown
+    "tokens": pl.Int32(),
+    "worker": pl.String(),
+}
+SCHEDULE: dict[str, pl.DataType] = {
+    "request_id": pl.Int64(),
+    "offset_ns": pl.Int64(),  # intended_ns = load.start + offset_ns
+    "stream": pl.Boolean(),
+    "prompt_id": pl.Int32(),
+    "max_tokens": pl.Int32(),
+    "worker": pl.Int16(),
+}
+EVENTS: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "kind": pl.String(), "object": pl.String(), "detail": pl.String()}
+SAMPLES: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "series": pl.String(), "labels": pl.String(), "value": pl.Float64()}
+TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}
