@@ -1,0 +1,70 @@
+"""What a fault must say of itself, so that preflight can resolve, check and show it before anything happens.
+
+A fault is a plain typed function (a Chaos Toolkit action) under :func:`fault`. Its specification says which objects it will touch
+(``resolve``, with the run's seeded randomness), which permissions inject *and* undo need, and its permission tier. At run time the
+function takes its targets from the plan (:meth:`kube.live.LiveRun.targets_of`), never by resolving again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from history.plan import ResolvedTarget
+
+if TYPE_CHECKING:
+    from kube.clients import Platform
+
+Arguments = dict[str, Any]
+Action = TypeVar("Action", bound=Callable[..., Any])
+Tier = Literal["namespace", "ephemeral", "node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One question to SelfSubjectAccessReview. ``resource`` may carry a subresource: ``pods/eviction``."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """What preflight knows of a fault.
+
+    ``resolve(platform, arguments, rng)`` returns the objects, by name, in the order in which they will be touched; it raises
+    :class:`history.errors.TargetRefused` if a selector is empty or matches nothing.
+    ``permissions(platform, arguments)`` returns what inject and undo need.
+    ``settle_s(arguments)`` is how long the fault lasts by itself (0: until undone or at once).
+    """
+
+    resolve: Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
+    permissions: Callable[[Platform, Arguments], list[Permission]]
+    tier: Tier
+    lasts_s: Callable[[Arguments], float]
+
+
+def fault(
+    *,
+    resolve: Callable[[Platform, Arguments, Random], list[ResolvedTarget]],
+    permissions: Callable[[Platform, Arguments], list[Permission]],
+    tier: Tier,
+    lasts_s: Callable[[Arguments], float] = lambda _arguments: 0.0,
+) -> Callable[[Action], Action]:
+    """Attach a :class:`FaultSpec` to an action; :func:`spec_of` reads it back."""
+
+    def attach(action: Action) -> Action:
+        action.__fault__ = FaultSpec(resolve, permissions, tier, lasts_s)  # type: ignore[attr-defined]  # a label on a function
+        return action
+
+    return attach
+
+
+def spec_of(action: Callable[..., Any]) -> FaultSpec | None:
+    """Return the specification of an action, or None if it is no fault of ours."""
+    spec = getattr(action, "__fault__", None)
+    return spec if isinstance(spec, FaultSpec) else None

@@ -1,0 +1,230 @@
+"""The target file: which platform the suite may touch, and how. Pointing the suite at another platform is writing this one file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from history.errors import ConfigError
+from history.plan import Retry, Slo
+
+DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+def parse_duration(value: object) -> float:
+    """Return seconds of ``30s``, ``5m``, ``1h30m``, ``250ms`` or a plain number of seconds.
+
+    Raises:
+        ValueError: anything else.
+
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = DURATION.fullmatch(str(value).strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"{value!r} is not a duration; write 30s, 5m, 1h30m or 250ms")
+    return sum(float(part or 0) * scale for part, scale in zip(match.groups(), (3600, 60, 1, 0.001), strict=True))
+
+
+def parse_share(value: object) -> float:
+    """Return 0.99 of ``99%`` or of 0.99.
+
+    Raises:
+        ValueError: not a share between 0 and 1.
+
+    """
+    text = str(value).strip()
+    share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{value!r} is not a share; write 99% or 0.99")
+    return share
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Share = Annotated[float, BeforeValidator(parse_share)]
+
+
+class Written(BaseModel):
+    """Base of models of files that people write: every unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Role(Written):
+    """What plays one role on the platform: pods of one selector in one namespace."""
+
+    namespace: str
+    selector: str = Field(min_length=3, pattern=r".+=.+")
+    deployment: str | None = None
+    service: str | None = None
+    container: str | None = None
+    port: int | None = None
+    health: str | None = None  # path of the health endpoint on ``port``
+    engine: str | None = None  # how the worker process inside a pod is recognised: a substring of its command line
+
+
+class Instrument(Written):
+    """Something the measurement depends on; no fault may touch it or its node."""
+
+    namespace: str
+    selector: str = Field(min_length=3, pattern=r".+=.+")
+
+
+class CommandDriver(Written):
+    """A driver for machines or GPUs: commands with ``{node}``, ``{index}``, ``{seconds}`` filled in, run without a shell.
+
+    ``fail`` must end by itself after ``{seconds}`` even if nobody is left: it is a board management controller's place.
+    """
+
+    driver: Literal["command"] = "command"
+    fail: tuple[str, ...]
+    repair: tuple[str, ...]
+    status: tuple[str, ...] | None = None
+    fidelity: str = ""  # what a reviewer must know, e.g. "substitute device"
+
+
+class WrittenBudgets(Written):
+    """Budgets as people write them: durations and percentages."""
+
+    rto: Seconds | None = None
+    rpo_requests: int | None = None
+    availability: Share | None = None
+    p95_ratio: float | None = None
+    capacity_rto: Seconds | None = None
+
+
+class WrittenSlo(Written):
+    """When one request is good, and which share of them must be."""
+
+    ratio: Share
+    latency: Seconds
+    ttft: Seconds | None = None
+    max_gap: Seconds | None = None
+
+    def slo(self) -> Slo:
+        """Return it in the units of the history (ms)."""
+        return Slo(
+            ratio=self.ratio,
+            latency_ms=self.latency * 1e3,
+            ttft_ms=None if self.ttft is None else self.ttft * 1e3,
+            max_gap_ms=None if self.max_gap is None else self.max_gap * 1e3,
+        )
+
+
+class WrittenMix(Written):
+    """One kind of request."""
+
+    weight: float = Field(gt=0)
+    stream: bool = False
+    max_tokens: tuple[int, int]
+    prompt_chars: tuple[int, int] = (1, 10_000)
+
+
+class WrittenLoad(Written):
+    """What the load generator offers to this class."""
+
+    endpoint: str  # a key of ``endpoints``
+    model: str
+    rate_rps: float = Field(gt=0)
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    mix: tuple[WrittenMix, ...] = Field(min_length=1)
+    prompts: str
+    in_flight_cap: int = Field(gt=0)
+    timeout: Seconds
+    connection_max_age: Seconds = 10.0
+    workers: int = Field(default=1, ge=1)
+    retry: Retry = Retry()
+    headers: dict[str, str] = Field(default_factory=dict)
+    api_key_env: str | None = None
+    ca_file: str | None = None
+
+
+class WorkloadClass(Written):
+    """A class of workload: its SLO, default budgets and load."""
+
+    role: str  # the role that serves it
+    slo: WrittenSlo
+    budgets: WrittenBudgets = WrittenBudgets()
+    load: WrittenLoad
+
+
+class Limits(Written):
+    """Blast radius: a fault that would touch more is refused."""
+
+    pods: int = 3
+    nodes: int = 2
+    share_of_role: Share = 0.67
+
+
+class Target(Written):
+    """``targets/*.yaml``."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str = Field(pattern=r"[a-z0-9-]+")
+    context: str
+    server: str = Field(pattern=r"https?://.+")
+    kubeconfig: str | None = None
+    suite_namespace: str = "aftershock"
+    namespaces: tuple[str, ...] = Field(min_length=1)
+    consent_label: str = "aftershock.dev/chaos=allowed"
+    suite_image: str = "aftershock/platform:dev"
+    zone_label: str = "topology.kubernetes.io/zone"
+    gpu_resource: str = "nvidia.com/gpu"
+    endpoints: dict[str, str]
+    prometheus: str | None = None  # a key of ``endpoints``
+    roles: dict[str, Role]
+    instruments: tuple[Instrument, ...] = ()
+    limits: Limits = Limits()
+    machines: CommandDriver | None = None
+    gpus: CommandDriver | None = None
+    workloads: dict[str, WorkloadClass]
+    fidelity: dict[str, str] = Field(default_factory=dict)
+
+    def role(self, name: str) -> Role:
+        """Return the role called ``name``.
+
+        Raises:
+            ConfigError: the target has no such role.
+
+        """
+        try:
+            return self.roles[name]
+        except KeyError:
+            raise ConfigError(f"target {self.name}: role {name!r} is not there; it has {sorted(self.roles)}; add it under roles") from None
+
+    def configuration(self) -> dict[str, str]:
+        """Return what experiment files may use as ``${inference_selector}``, ``${inference_namespace}`` and so on."""
+        flat = {f"{key}_endpoint": url for key, url in self.endpoints.items()}
+        for name, role in self.roles.items():
+            flat |= {f"{name}_{key}": str(value) for key, value in role.model_dump().items() if value is not None}
+        return flat
+
+
+def load_target(path: Path) -> Target:
+    """Read a target file.
+
+    Raises:
+        ConfigError: unreadable or wrong; every mistake is listed with its key.
+
+    """
+    try:
+        raw: Any = yaml.safe_load(path.read_text())
+        return Target.model_validate(raw)
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); see targets/staging.example.yaml") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {describe(error)}") from error
+
+
+def describe(error: ValidationError) -> str:
+    """Return all mistakes of a pydantic error as one line: ``key: what (got value)``, parted by semicolons."""
+    parts = []
+    for item in error.errors(include_url=False):
+        where = ".".join(str(part) for part in item["loc"]) or "file"
+        got = "" if item["type"] in {"missing", "extra_forbidden"} else f" (got {item['input']!r})"
+        parts.append(f"{where}: {item['msg']}{got}")
+    return "; ".join(parts)
