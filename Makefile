@@ -1,0 +1,78 @@
+# Aftershock: two commands do everything.
+#   make chaos   set up, start the embedded Kubernetes, run the experiments, print where the report is
+#   make test    set up, run all checks and tests
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+RUN := $(VENV)/bin/python
+TARGET ?= targets/local.yaml
+CLUSTER ?= local
+CHAOS_ARGS ?=
+
+.PHONY: help setup build up deploy down chaos test lint unit integration bench soak heal status lock clean
+
+help: ## what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+chaos: deploy ## set up, start the embedded Kubernetes, run every experiment, end with the report
+	$(RUN) -m pytest -m chaos --chaos-target $(TARGET) $(CHAOS_ARGS)
+
+test: lint unit integration ## set up, run all checks and all tests (unit, then on the embedded Kubernetes)
+
+setup: $(VENV)/.stamp ## the Python environment from requirements.lock
+
+$(VENV)/.stamp: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: $(PYTHON) is older than 3.11; install Python 3.11 or newer, or run make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "setup: $(PYTHON) has no venv module; install it (Debian: apt-get install python3-venv)"; exit 2; }
+	@echo "setup: Python environment in $(VENV) from requirements.lock"
+	test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION); }
+	test -x $(RUN) || .cache/uv/bin/uv venv -q --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	.cache/uv/bin/uv pip sync -q --require-hashes --python $(RUN) requirements.lock
+	touch $@
+
+build: setup ## what the embedded Kubernetes is made of (Go modules, Debian packages)
+	$(RUN) -m cluster --name $(CLUSTER) build
+
+up: build ## start the embedded Kubernetes
+	$(RUN) -m cluster --name $(CLUSTER) up
+
+deploy: up ## put the reference platform on it
+	$(RUN) -m workloads deploy
+
+down: ## stop the embedded Kubernetes; nothing is left behind
+	$(RUN) -m cluster --name $(CLUSTER) down
+
+lint: setup
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+unit: setup ## tests that need no cluster
+	$(RUN) -m pytest tests/unit
+
+integration: deploy ## tests on the embedded Kubernetes
+	$(RUN) -m pytest -m integration tests/integration
+
+bench: setup ## measure: load, verdict, report; each figure beside its bound
+	$(RUN) -m bench
+
+soak: deploy ## null runs into a table that can be resumed: make soak RUNS=10
+	$(RUN) -m bench.soak --runs $(or $(RUNS),10) --target $(TARGET)
+
+heal: setup ## find and end everything that an earlier run left
+	$(RUN) -m runner heal --target $(TARGET)
+
+status: setup ## active faults, leases and journals
+	$(RUN) -m runner status --target $(TARGET)
+
+lock: setup ## write requirements.lock anew
+	.cache/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and caches of this checkout (not the running cluster: make down)
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
