@@ -28,6 +28,9 @@ class UndoJournal(Protocol):
     def undone(self, undo: Undo) -> None:
         """Record that ``undo`` has been carried out (or was not needed)."""
 
+    def entries(self) -> list[Undo]:
+        """Return all entries, oldest first; raises UndoFailed if they cannot be read."""
+
 
 @dataclass(slots=True)
 class LiveRun:

@@ -1,0 +1,164 @@
+"""Carrying out what the undo journal says: by a rollback, by ``heal``, by the reaper, each with the same words and the same effect.
+
+Everything here is idempotent, restores what was, and leaves alone what others changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from history.clock import now_ns
+from history.errors import AftershockError, UndoFailed
+from history.schema import EventKind
+from kube import machines
+from kube.clients import Platform, told
+from kube.journal import Undo, UndoKind
+from kube.live import LiveRun
+from kube.objects import Node, Pod
+
+CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
+EVICT_S, PAUSE_S = 90.0, 1.0  # a disruption budget may hold an eviction back for so long
+
+
+def carry_out(platform: Platform, undo: Undo) -> str:
+    """Undo one entry and return what was done.
+
+    Raises:
+        UndoFailed: it could not be undone; the sentence says what remains.
+
+    """
+    with told(f"undo {undo.kind} {undo.object}", UndoFailed):
+        match undo.kind:
+            case UndoKind.UNCORDON:
+                return uncordon(platform, undo.object, undo.detail)
+            case UndoKind.POWER_ON:
+                machines.power_on(platform.target, undo.object)
+                return f"node {undo.object}: power is on"
+            case UndoKind.REPAIR_GPU:
+                machines.repair_gpu(platform.target, undo.object, undo.detail)
+                return f"node {undo.object}: GPU {undo.detail} is repaired"
+            case UndoKind.DELETE_POD:
+                return delete_pod(platform, undo.object, undo.namespace or "")
+            case UndoKind.REPLACE_POD:
+                return replace_pod(platform, undo.object, undo.namespace or "", undo.detail)
+            case UndoKind.NOTHING:
+                return f"{undo.object}: nothing to undo, {undo.self_ends or 'the platform repairs it'}"
+
+
+def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[str]:
+    """Undo what the run's journal still holds (of ``kinds``, or of any kind), latest first, and mark it; return what was done.
+
+    Nothing left to undo is success. Every entry is tried, even after one failed.
+
+    Raises:
+        UndoFailed: with what remains.
+
+    """
+    said, failed = [], []
+    for undo in reversed(run.journal.entries()):
+        if undo.done or (kinds is not None and undo.kind not in kinds):
+            continue
+        try:
+            said.append(carry_out(run.platform, undo))
+        except AftershockError as error:
+            failed.append(str(error))
+            continue
+        run.journal.undone(undo)
+        stamp_end(run, undo, said[-1])
+    if failed:
+        raise UndoFailed("; ".join(failed))
+    return said
+
+
+def stamp_end(run: LiveRun, undo: Undo, how: str) -> None:
+    """Record the end of the fault: now, or when it ended by itself if that was earlier."""
+    now = now_ns()
+    if undo.self_ends and undo.ends_by_ns < now:
+        run.log.event(EventKind.FAULT_END, undo.activity, t_ns=undo.ends_by_ns, how=undo.self_ends, target=undo.object)
+    else:
+        run.log.event(EventKind.FAULT_END, undo.activity, t_ns=now, how=how, target=undo.object)
+
+
+def cordon(platform: Platform, node: str, run_id: str) -> None:
+    """Make ``node`` unschedulable and note on it which run did so. Raises ApiException."""
+    body = {"metadata": {"annotations": {CORDONED_BY: run_id}}, "spec": {"unschedulable": True}}
+    platform.core.patch_node(node, body)
+
+
+def uncordon(platform: Platform, node: str, run_id: str) -> str:
+    """Make ``node`` schedulable again if this run's cordon is still on it; return what was done. Raises ApiException."""
+    try:
+        found: Node = platform.core.read_node(node)
+    except ApiException as error:
+        if error.status == 404:
+            return f"node {node}: it was removed from the cluster; nothing to uncordon"
+        raise
+    if (found.metadata.annotations or {}).get(CORDONED_BY) != run_id:
+        return f"node {node}: this run's cordon is not on it any more; left as it is"
+    was = found.spec.unschedulable
+    body = {"metadata": {"annotations": {CORDONED_BY: None}}, "spec": {"unschedulable": None}}
+    platform.core.patch_node(node, body)
+    return f"node {node}: uncordoned" if was else f"node {node}: somebody uncordoned it before; our note was removed"
+
+
+def delete_pod(platform: Platform, name: str, namespace: str) -> str:
+    """Delete a fault pod, with its own grace (its trap undoes the fault). Raises ApiException."""
+    try:
+        platform.core.delete_namespaced_pod(name, namespace)
+    except ApiException as error:
+        if error.status != 404:
+            raise
+        return f"pod {namespace}/{name}: already gone"
+    return f"pod {namespace}/{name}: deleted"
+
+
+def replace_pod(platform: Platform, name: str, namespace: str, uid: str) -> str:
+    """Let the pod's controller replace it (by eviction, so that disruption budgets hold): an ephemeral container cannot be removed.
+
+    Raises:
+        UndoFailed: no controller would replace it, or a disruption budget held it back for 90 s.
+
+    """
+    try:
+        pod: Pod = platform.core.read_namespaced_pod(name, namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return f"pod {namespace}/{name}: already replaced"
+        raise
+    if pod.metadata.uid != uid or pod.metadata.deletion_timestamp is not None:
+        return f"pod {namespace}/{name}: already replaced"
+    if not any(owner.controller for owner in pod.metadata.owner_references or []):
+        raise UndoFailed(f"pod {namespace}/{name}: it has no controller, so its ended ephemeral container stays; replace the pod by hand")
+    evict(platform, name, namespace, uid, time.monotonic() + EVICT_S)
+    return f"pod {namespace}/{name}: evicted, its controller makes a new one"
+
+
+def evict(platform: Platform, name: str, namespace: str, uid: str, until: float) -> bool:
+    """Evict exactly the pod with ``uid``; wait while a disruption budget forbids it (429). Returns False if it was gone already.
+
+    Raises:
+        UndoFailed: still forbidden at ``until`` (of :func:`time.monotonic`).
+        ApiException: anything else.
+
+    """
+    options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid))
+    body = client.V1Eviction(metadata=client.V1ObjectMeta(name=name, namespace=namespace), delete_options=options)
+    while True:
+        try:
+            platform.core.create_namespaced_pod_eviction(name, namespace, body)
+        except ApiException as error:
+            if error.status in {404, 409}:  # gone, or another pod of the same name
+                return False
+            if error.status != 429:
+                raise
+            if time.monotonic() >= until:
+                raise UndoFailed(
+                    f"pod {namespace}/{name}: a disruption budget still forbids its eviction; look at kubectl get pdb"
+                ) from error
+            time.sleep(PAUSE_S)
+        else:
+            return True
