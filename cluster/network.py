@@ -1,0 +1,96 @@
+"""The wires: a bridge in the control plane's network namespace, a veth pair to every node and one to the host.
+
+No tunnel and no address translation between pods: every node routes the other nodes' pod networks to their addresses.
+The bridge is not in the host's namespace, so the host's firewall rules neither see nor need to allow what nodes say to
+each other, and the host gets one interface and its routes, nothing else.
+"""
+
+import json
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from cluster.config import ClusterConfig
+from cluster.errors import ClusterError
+from cluster.shell import run, succeeds
+
+_BRIDGE = "br0"
+
+
+def _ip(pid: int, *commands: str) -> None:
+    run("nsenter", f"--net=/proc/{pid}/ns/net", "ip", "-batch", "-", stdin="\n".join(commands) + "\n")
+
+
+def _sysctl(pid: int, name: str, value: int) -> None:
+    run("nsenter", f"--net=/proc/{pid}/ns/net", "sysctl", "-qw", f"{name}={value}")
+
+
+def plug_control(config: ClusterConfig, control_pid: int) -> None:
+    """Make the bridge in the control plane's namespace, connect the host to it, and route pods from both."""
+    interface, length = config.interface, IPv4Network(config.node_network).prefixlen
+    run("ip", "link", "add", interface, "type", "veth", "peer", "name", "host", "netns", str(control_pid))
+    routes = [f"route add {config.node_pods(n.name)} via {config.node_address(n.name)}" for n in config.nodes]
+    _ip(
+        control_pid,
+        "link set lo up",
+        f"link add {_BRIDGE} type bridge",
+        f"link set {_BRIDGE} up",
+        f"link set host master {_BRIDGE} up",
+        f"addr add {config.api_address}/{length} dev {_BRIDGE}",
+        *routes,
+    )
+    run(
+        "ip",
+        "-batch",
+        "-",
+        stdin="\n".join([f"addr add {config.host_address}/{length} dev {interface}", f"link set {interface} up", *routes]) + "\n",
+    )
+
+
+def plug_node(config: ClusterConfig, node: str, node_pid: int, control_pid: int) -> None:
+    """Connect a node that has just booted; its init waits for the address."""
+    port = _port(config, node)
+    if succeeds("nsenter", f"--net=/proc/{control_pid}/ns/net", "ip", "link", "show", port):
+        _ip(control_pid, f"link del {port}")  # the last boot's: its far end may linger for a moment
+    _ip(control_pid, f"link add {port} type veth peer name eth0 netns {node_pid}", f"link set {port} master {_BRIDGE} up")
+    _sysctl(node_pid, "net.ipv4.ip_forward", 1)
+    others = [n.name for n in config.nodes if n.name != node]
+    _ip(
+        node_pid,
+        "link set lo up",
+        "link set eth0 up",
+        *(f"addr add {address} dev eth0" for address in (f"{config.node_address(node)}/{IPv4Network(config.node_network).prefixlen}",)),
+        f"route add default via {config.api_address}",
+        *(f"route add {config.node_pods(n)} via {config.node_address(n)}" for n in others),
+    )
+
+
+def unplug_node(config: ClusterConfig, node: str, control_pid: int) -> None:
+    """Take a node's wire out at once: what its processes say while they die (FIN, RST) reaches nobody, as in a power cut."""
+    _ip(control_pid, f"link set {_port(config, node)} down")
+
+
+def _port(config: ClusterConfig, node: str) -> str:
+    return f"node{config.number(node)}"
+
+
+def unplug_host(config: ClusterConfig) -> bool:
+    """Remove the cluster's interface from the host, if it is there; its routes go with it. Return whether it was."""
+    if not (Path("/sys/class/net") / config.interface).exists():
+        return False
+    run("ip", "link", "del", config.interface)
+    return True
+
+
+def check_ranges(config: ClusterConfig) -> None:
+    """Raise ClusterError if the host already routes one of the cluster's ranges elsewhere."""
+    ours = [IPv4Network(n) for n in (config.node_network, config.pod_network, config.service_network)]
+    for route in json.loads(run("ip", "-json", "-4", "route", "show", "table", "all")):
+        destination = route.get("dst", "default")
+        if destination == "default" or route.get("dev") == config.interface or route.get("type", "unicast") != "unicast":
+            continue
+        for network in ours:
+            if IPv4Network(destination).overlaps(network):
+                raise ClusterError(
+                    f"the host already routes {destination} to {route.get('dev')}, which overlaps the cluster's range {network}: "
+                    "choose another with --index N or a --config file."
+                )

@@ -1,0 +1,72 @@
+"""What is up, what is off, and until when."""
+
+import json
+from typing import Any
+
+from cluster import cgroups, machine, power
+from cluster.api import Api, allocatable_gpus, is_ready
+from cluster.config import ClusterConfig, NodeConfig
+from cluster.state import State
+
+
+def collect(state: State) -> dict[str, Any]:
+    """Return the cluster's state; times are UTC. A node's power is on, off (by the controller) or crashed (its init died otherwise)."""
+    config = state.load_config()
+    ledger = power.load(state)
+    control = machine.process_of(state, machine.CONTROL)
+    api = Api(config, state) if control else None
+    objects = {n["metadata"]["name"]: n for n in api.nodes()} if api else {}
+    return {
+        "name": config.name,
+        "server": config.server,
+        "kubeconfig": str(state.kubeconfig),
+        "control_plane": "on" if control else "off",
+        "api_ready": bool(api and api.ready()),
+        "host_services": "on" if machine.process_of(state, machine.HOST) else "off",
+        "balancer": {f.name: f"http://127.0.0.1:{f.port}" for f in config.frontends},
+        "nodes": [_node(config, state, n, ledger, objects.get(n.name)) for n in config.nodes],
+    }
+
+
+def _node(config: ClusterConfig, state: State, node: NodeConfig, ledger: power.Ledger, seen: dict[str, Any] | None) -> dict[str, Any]:
+    process = machine.process_of(state, node.name)
+    outage = ledger.outages.get((node.name, None))
+    return {
+        "name": node.name,
+        "zone": node.zone,
+        "address": config.node_address(node.name),
+        "power": "on" if process else "off" if outage else "crashed",
+        "pid": process.pid if process else None,
+        "off_until": outage.until if outage else None,
+        "ready": bool(seen and is_ready(seen)),
+        "gpus": [_gpu(node.name, i, ledger) for i in range(node.gpus)],
+        "gpus_allocatable": allocatable_gpus(seen) if seen else 0,
+        "processes": len(cgroups.members(cgroups.node_group(config.name, node.name))),
+    }
+
+
+def _gpu(node: str, index: int, ledger: power.Ledger) -> dict[str, Any]:
+    outage = ledger.outages.get((node, index))
+    return {"index": index, "health": "lost" if outage else "ok", "lost_until": outage.until if outage else None}
+
+
+def as_json(state: State) -> str:
+    """Return the state for programs."""
+    return json.dumps(collect(state), indent=1)
+
+
+def as_text(state: State) -> str:
+    """Return the state as a table for people."""
+    seen = collect(state)
+    lines = [
+        f"cluster {seen['name']}: control plane {seen['control_plane']}, API {'ready' if seen['api_ready'] else 'not ready'}, {seen['server']}",
+        f"kubeconfig: {seen['kubeconfig']}",
+        *(f"load balancer: {name} at {url}" for name, url in seen["balancer"].items()),
+        f"{'NODE':<8} {'ZONE':<8} {'ADDRESS':<12} {'POWER':<8} {'KUBERNETES':<11} GPUS",
+    ]
+    for node in seen["nodes"]:
+        ready = "Ready" if node["ready"] else "NotReady"
+        out = f"  off until {node['off_until']}" if node["off_until"] else ""
+        gpus = ", ".join(g["health"] + (f" until {g['lost_until']}" if g["lost_until"] else "") for g in node["gpus"])
+        lines.append(f"{node['name']:<8} {node['zone']:<8} {node['address']:<12} {node['power']:<8} {ready:<11} {gpus or '-'}{out}")
+    return "\n".join(lines)
