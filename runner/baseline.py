@@ -1,0 +1,87 @@
+"""The baseline: the load runs and the hypothesis holds throughout, long enough to support the SLO; otherwise nothing is injected.
+
+The baseline may be retried once; a fault never is.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+from history.clock import now_ns
+from history.plan import Phase
+from history.schema import EventKind
+from runner.context import Context, NotSteady
+from runner.felt import Felt
+from runner.hypothesis import evaluate
+from runner.load import LoadProcess
+
+CONFIDENCE = 0.05
+WARM_S = 20.0  # until every probe has seen something for the first time
+PERIOD_S = 1.0
+TRIES = 2
+
+
+def arrivals_needed(ratio: float) -> int:
+    """Return how many good arrivals without a bad one support ``ratio`` at 95 %: ceil(ln 0.05 / ln ratio); 299 for 99 %.
+
+    A ratio of 1 can be supported by no number; what supports 99.9 % (2995) is asked for then.
+    """
+    return math.ceil(math.log(CONFIDENCE) / math.log(min(ratio, 0.999)))
+
+
+def start_load(context: Context) -> None:
+    """Start the load process and follow its record. Raises LoadFailed."""
+    plan, run_dir = context.live.plan, context.live.run_dir
+    load = LoadProcess(run_dir, plan.load)
+    context.load = load
+    context.felt = Felt(run_dir, plan.slo, load.wait_ready())
+
+
+def baseline(context: Context) -> None:
+    """Hold the hypothesis for the plan's baseline under load.
+
+    Raises:
+        NotSteady: it did not hold, twice; the sentence says what.
+        LoadFailed: the load ended.
+
+    """
+    for left in reversed(range(TRIES)):
+        wrong = hold(context)
+        if not wrong:
+            return
+        if left:
+            context.note(f"baseline: {wrong}; it is tried once more")
+    raise NotSteady(f"baseline: the hypothesis does not hold before any fault, so nothing was injected: {wrong}; repair the platform first")
+
+
+def hold(context: Context) -> str:
+    """Watch the hypothesis for one baseline; return what did not hold, or nothing."""
+    timers, needed = context.live.plan.timers, arrivals_needed(context.live.plan.slo.ratio)
+    started_s, since_ns = time.monotonic(), None
+    patience_s = WARM_S + timers.baseline_s + 2 * needed / context.live.plan.load.rate_rps
+    while True:
+        context.stop.wait(PERIOD_S)
+        context.check_load()
+        steady = evaluate(context, "warm-up" if since_ns is None else Phase.BASELINE)
+        context.record.before = steady.entry
+        if since_ns is None:
+            if steady.met:
+                since_ns = context.live.log.event(EventKind.PHASE, Phase.BASELINE.value, window=True)
+            elif time.monotonic() - started_s > WARM_S:
+                return f"not within {WARM_S:.0f} s of load: {steady.sentence}"
+            continue
+        if not steady.met:
+            return steady.sentence
+        enough = _answered(context, since_ns) >= needed
+        if enough and now_ns() - since_ns >= timers.baseline_s * 1e9:
+            return ""
+        if time.monotonic() - started_s > patience_s:
+            return f"only {_answered(context, since_ns)} of {needed} arrivals were answered in {patience_s:.0f} s"
+
+
+def _answered(context: Context, since_ns: int) -> int:
+    if context.felt is None:
+        return 0
+    context.felt.update()
+    return context.felt.answered(since_ns)

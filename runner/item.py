@@ -1,0 +1,178 @@
+"""Experiments as pytest items: one file is one item a trial, its folders are markers."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from history.errors import ConfigError
+from history.plan import Expect
+from history.result import RunVerdict, Verdict
+from kube.target import Target
+from runner.experiment import Experiment, check_target, read_experiment
+from runner.messages import Kind
+from runner.options import Options, request_for
+from runner.parent import Child
+from runner.progress import Progress
+
+
+class Refused(Exception):
+    """The run was refused before any fault; the text says why."""
+
+
+class NotAsExpected(Exception):
+    """The verdict is not the one that the experiment expects; the text is the verdict's."""
+
+
+class Broken(Exception):
+    """The child process ended without a verdict; the text says where its log is."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What this pytest session knows of its experiments."""
+
+    options: Options
+    progress: Progress
+    target: Target | None = None
+    target_error: str = ""
+    malformed: int = 0
+    run_dirs: list[Path] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)  # passed, failed, inconclusive, refused, broken
+    report: Path | None = None
+
+
+KEY: pytest.StashKey[Session] = pytest.StashKey()
+
+
+class ExperimentFile(pytest.File):
+    """One file of an experiments folder."""
+
+    root: Path
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield one item a trial; a wrong file is a collection error that says file and line."""
+        session = self.config.stash[KEY]
+        try:
+            experiment = read_experiment(self.path, self.root)
+            if session.target is not None:
+                check_target(experiment, session.target)
+        except ConfigError as error:
+            session.malformed += 1
+            raise self.CollectError(str(error)) from None
+        for trial in range(1, session.options.trials + 1):
+            name = self.path.stem if session.options.trials == 1 else f"{self.path.stem}[trial{trial}]"
+            item = ExperimentItem.from_parent(self, name=name, experiment=experiment, trial=trial)
+            for marker in ("chaos", *experiment.id.split("/")[:-1]):
+                self.config.addinivalue_line("markers", f"{marker}: experiments in folder {marker}")
+                item.add_marker(marker)
+            yield item
+
+
+class ExperimentItem(pytest.Item):
+    """One run: preflight is its setup, so that a refusal is an error and not a failed test."""
+
+    def __init__(self, *, experiment: Experiment, trial: int, **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
+        super().__init__(**keywords)
+        self.experiment = experiment
+        options = self.config.stash[KEY].options
+        parent: Any = self.parent
+        self.request = request_for(options, _run_id(self.path.stem, trial), self.path, parent.root, trial)
+        self.chaos = self.config.stash[KEY]
+        self.child = Child(self.request, self.chaos.progress.line)
+        self.refusal = ""
+
+    def setup(self) -> None:
+        """Start the child and wait for the end of preflight."""
+        self.child.start()
+        self._follow(until=Kind.RESOLVED)
+        if self.refusal:
+            self.child.end()
+            self.chaos.outcomes.append("refused")
+            raise Refused(self.refusal)
+
+    def runtest(self) -> None:
+        """Wait for the run to be judged and compare its verdict with what the experiment expects."""
+        self._follow()
+        code = self.child.end()
+        if self.request.dry_run and code == 0:
+            self.chaos.outcomes.append("passed")
+            return
+        self._compare(self._verdict(code))
+
+    def teardown(self) -> None:
+        """Wait for the child in every case: a run is never abandoned."""
+        self.child.end()
+        if self.child.interrupted:
+            self.session.shouldstop = f"stopped by {self.child.signals[0]}; every fault was healed, see {self.request.run_dir}"
+
+    def repr_failure(self, excinfo: Any, style: Any = None) -> Any:  # noqa: ANN401 - pytest's own
+        """Show the sentence instead of a traceback."""
+        if isinstance(excinfo.value, Refused | NotAsExpected | Broken):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Return the file and the experiment's title."""
+        return self.path, 0, f"{self.experiment.id}: {self.experiment.document.title}"
+
+    def _follow(self, until: Kind | None = None) -> None:
+        with self.chaos.progress.during():
+            for message in self.child.messages():
+                self.chaos.progress.show(message)
+                if message.kind is Kind.REFUSED:
+                    self.refusal = message.text()
+                if message.kind is until:
+                    return
+
+    def _verdict(self, code: int) -> RunVerdict:
+        file = self.request.run_dir / "verdict.json"
+        if not file.exists():
+            self.chaos.outcomes.append("broken")
+            log = self.request.run_dir / "child.log"
+            raise Broken(
+                f"{self.experiment.id}: the run ended with exit code {code} and no verdict; its log is {log}; "
+                f"what it left is ended by: python -m runner heal --target {self.request.target}"
+            )
+        self.chaos.run_dirs.append(self.request.run_dir)
+        return RunVerdict.model_validate_json(file.read_text())
+
+    def _compare(self, verdict: RunVerdict) -> None:
+        expect = self.experiment.settings.expect
+        self.user_properties += [("run_id", verdict.run_id), ("verdict", verdict.verdict.value)]
+        rto = verdict.measurement("rto")
+        self.user_properties += [("rto_s", rto.value)] if rto and rto.value is not None else []
+        if as_expected(verdict, expect):
+            self.chaos.outcomes.append("passed")
+            return
+        inconclusive = verdict.verdict is Verdict.INCONCLUSIVE
+        self.chaos.outcomes.append("inconclusive" if inconclusive else "failed")
+        raise NotAsExpected(explained(verdict, expect, self.request.run_dir))
+
+
+def as_expected(verdict: RunVerdict, expect: Expect) -> bool:
+    """Tell whether a verdict is the expected one, by the expected check if one is named."""
+    checks = {check.name: check.verdict for check in verdict.checks}
+    named = expect.check is None or checks.get(expect.check) == expect.verdict
+    return verdict.verdict == expect.verdict and named
+
+
+def explained(verdict: RunVerdict, expect: Expect, run_dir: Path) -> str:
+    """Return the verdict's sentence, its checks that are not PASS, and where the run is kept."""
+    lines = [f"{verdict.verdict}: {verdict.sentence}"]
+    lines += [f"  {check.name}: {check.verdict}: {check.sentence}" for check in verdict.checks if check.verdict is not Verdict.PASS]
+    if expect != Expect():
+        lines.append(f"  expected: {expect.verdict}" + (f" by check {expect.check}" if expect.check else ""))
+    return "\n".join([*lines, f"  kept in {run_dir}"])
+
+
+def _run_id(stem: str, trial: int) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:30]
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name}-{trial}-{secrets.token_hex(2)}"

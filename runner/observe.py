@@ -1,0 +1,54 @@
+"""Observing: until users are served again and have been for the hold, or until the deadline. No fixed sleep, no verdict."""
+
+from __future__ import annotations
+
+import time
+
+from history.clock import now_ns
+from history.plan import Phase
+from runner.context import Context
+from runner.felt import Felt
+from runner.hypothesis import evaluate
+
+PERIOD_S = 0.5
+HYPOTHESIS_S = 2.0
+
+
+def observe(context: Context) -> None:
+    """Watch until recovered and held, capacity too if it is budgeted; at the latest until the plan's deadline after the fault.
+
+    Raises:
+        LoadFailed: the load ended.
+
+    """
+    felt, timers = context.felt, context.live.plan.timers
+    if felt is None:
+        return
+    began_ns = now_ns()
+    zero_ns = context.t_fault_ns or began_ns
+    since_ns = context.t_confirmed_ns or began_ns
+    next_s = time.monotonic()
+    while now_ns() - zero_ns < timers.deadline_s * 1e9:
+        context.stop.wait(PERIOD_S)
+        context.check_load()
+        if time.monotonic() >= next_s:
+            context.record.during.append(evaluate(context, Phase.OBSERVE).entry)
+            next_s = time.monotonic() + HYPOTHESIS_S
+        if recovered(context, felt, since_ns):
+            break
+    context.record.after = evaluate(context, Phase.OBSERVE).entry
+
+
+def recovered(context: Context, felt: Felt, since_ns: int) -> bool:
+    """Tell whether there is nothing left to wait for."""
+    felt.update()
+    plan = context.live.plan
+    if not felt.recovered(since_ns, plan.timers.hold_s):
+        return False
+    return plan.budgets.capacity_rto_s is None or not lacking(context)
+
+
+def lacking(context: Context) -> list[str]:
+    """Return the roles that have fewer ready replicas than desired."""
+    desired = context.live.plan.replicas_desired
+    return [role for role, want in desired.items() if context.sight.ready.get(role, 0) < want]

@@ -1,0 +1,43 @@
+"""The end of a session: its report and its exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from history.errors import AftershockError
+
+if TYPE_CHECKING:
+    from runner.item import Session
+
+FAILED, INCONCLUSIVE, REFUSED = 1, 10, 11
+"""Exit codes: a FAIL or a test error; no FAIL but INCONCLUSIVE; refused before any fault."""
+
+
+def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
+    """Return the exit code of a session; what pytest decided otherwise (interrupted, usage, nothing collected) stays."""
+    if chaos.malformed and not chaos.outcomes:
+        return REFUSED
+    ours = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    if not chaos.outcomes or exitstatus not in ours:
+        return exitstatus
+    if {"failed", "broken"} & set(chaos.outcomes) or not rendered:
+        return FAILED
+    if "inconclusive" in chaos.outcomes:
+        return INCONCLUSIVE
+    return REFUSED if "refused" in chaos.outcomes else exitstatus
+
+
+def write_report(chaos: Session) -> bool:
+    """Render the report of this session's runs; say so if that is not possible. Returns whether it was."""
+    if not chaos.run_dirs:
+        return True
+    from reports import render  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
+
+    try:
+        chaos.report = render(chaos.run_dirs, chaos.options.out / "latest")
+    except AftershockError as error:
+        chaos.progress.line(f"the report could not be rendered: {error}")
+        return False
+    return True

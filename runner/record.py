@@ -1,0 +1,59 @@
+"""``journal.json``: the run in Chaos Toolkit's own format, which ``chaos report`` reads. Judges never read it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import chaoslib
+
+from history.plan import Plan
+from history.result import RunVerdict, Verdict
+
+Entry = dict[str, Any]
+STATUS = {Verdict.PASS: "completed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "aborted"}
+
+
+@dataclass(slots=True)
+class Record:
+    """What was executed so far."""
+
+    experiment: dict[str, Any]
+    start: datetime = field(default_factory=lambda: datetime.now(UTC))
+    before: Entry | None = None
+    after: Entry | None = None
+    during: list[Entry] = field(default_factory=list)
+    run: list[Entry] = field(default_factory=list)
+    rollbacks: list[Entry] = field(default_factory=list)
+
+    def journal(self, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> dict[str, Any]:
+        """Return the journal. ``interrupted``: the run was stopped before it was done."""
+        end = datetime.now(UTC)
+        status = "interrupted" if interrupted or verdict is None else STATUS[verdict.verdict]
+        return {
+            "chaoslib-version": chaoslib.__version__,
+            "platform": platform.platform(),
+            "node": platform.node(),
+            "experiment": self.experiment,
+            "start": self.start.isoformat(),
+            "status": status,
+            "deviated": verdict is not None and verdict.verdict is Verdict.FAIL,
+            "steady_states": {"before": self.before, "after": self.after, "during": self.during},
+            "run": self.run,
+            "rollbacks": self.rollbacks,
+            "end": end.isoformat(),
+            "duration": (end - self.start).total_seconds(),
+            "aftershock": {
+                "run_id": plan.run_id,
+                "verdict": verdict.verdict if verdict else None,
+                "sentence": verdict.sentence if verdict else "",
+            },
+        }
+
+    def write(self, run_dir: Path, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> None:
+        """Write ``journal.json``."""
+        (run_dir / "journal.json").write_text(json.dumps(self.journal(plan, verdict, interrupted), indent=1, default=str))

@@ -1,0 +1,40 @@
+"""What the parent asks of a child process: one run of one experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from history.plan import Record
+
+ProfileName = Literal["smoke", "full"]
+
+
+class Profile(Record):
+    """How patient a run is: the shortest baseline and the hold after recovery (s)."""
+
+    baseline_s: float
+    hold_s: float
+
+
+PROFILES: dict[str, Profile] = {
+    "smoke": Profile(baseline_s=15, hold_s=10),
+    "full": Profile(baseline_s=60, hold_s=30),
+}
+
+
+class Request(Record):
+    """One run, as the parent describes it on the child's command line (JSON)."""
+
+    run_id: str
+    run_dir: Path
+    experiment: Path
+    experiments_root: Path
+    target: Path
+    seed: int
+    profile: ProfileName
+    trial: int = 1
+    trials: int = 1
+    dry_run: bool = False
+    wait_s: float = 0.0  # how long to queue for leases that another run holds
+    command: str = ""  # repeats this run
