@@ -1,0 +1,111 @@
+"""The engine: the worker process inside a serving pod, killed or frozen while its API process lives on.
+
+Mechanism: an ephemeral container in the pod (:mod:`kube.ephemeral`), which is itself the timer.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from history.errors import ConfigError, FaultFailed
+from history.plan import ResolvedTarget
+from history.schema import EventKind
+from kube import acting, live
+from kube.clients import Platform
+from kube.ephemeral import permissions, signal_process, user_of
+from kube.fault import Arguments, Permission, fault
+from kube.journal import UndoKind
+from kube.select import choose, pod_target, ready_pods
+from kube.target import Role
+from kube.undo import undo_all
+
+RESTARTED = "its server restarts it"
+CONTINUED = "the ephemeral container sends CONT when its time is over, or when it is told to end"
+
+
+def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
+    """Return a role, its container and how its engine is recognised.
+
+    Raises:
+        ConfigError: the target does not say.
+
+    """
+    role = platform.target.role(name)
+    if not role.container or not role.engine:
+        raise ConfigError(
+            f"target {platform.target.name}: role {name}: container and engine are needed to find its engine process; add both"
+        )
+    return role, role.container, role.engine
+
+
+def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    name, for_s = arguments["role"], arguments.get("for_s")
+    _, container, engine = engine_role(platform, name)
+    pod = choose(ready_pods(platform, name), 1, rng, f"ready pods of role {name}")[0]
+    user_of(pod, container)  # refuses here what could not work later
+    effect = f"process {engine} " + (f"stopped for {for_s:g} s" if for_s else "killed")
+    return [pod_target(pod, effect, CONTINUED if for_s else RESTARTED)]
+
+
+def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    return permissions(platform.target.role(arguments["role"]).namespace)
+
+
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral")
+def kill_engine(role: str) -> dict[str, Any]:
+    """Send SIGKILL to the engine process of one ready pod of ``role`` (segmentation fault, out of memory, a CUDA abort look like this).
+
+    It ends when the server or its container restarts the engine. The pod is replaced by the rollback :func:`replace`, since an ephemeral
+    container cannot be removed.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: no process, or more than one, looks like the engine; or the container was not admitted.
+
+    """
+    return _signal(role, 0.0)
+
+
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lambda arguments: float(arguments["for_s"]))
+def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
+    """Stop the engine process of one ready pod of ``role`` (SIGSTOP) for ``for_s`` seconds: hung, not dead; its API process still answers.
+
+    It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. Raises as
+    :func:`kill_engine`.
+    """
+    if for_s <= 0:
+        raise ConfigError(f"freeze_engine: for_s is {for_s:g}; a freeze lasts longer than 0 s; write for_s: 30")
+    return _signal(role, float(for_s))
+
+
+def _signal(name: str, for_s: float) -> dict[str, Any]:
+    run, targets, pods = acting.begin()
+    _, container, engine = engine_role(run.platform, name)
+    if len(targets) != 1:
+        raise FaultFailed(f"role {name}: {len(targets)} targets were resolved, expected exactly 1 pod; resolve again")
+    pod, ends = pods[0], CONTINUED if for_s else RESTARTED
+    run.journal.will_undo(
+        acting.entry(
+            run,
+            UndoKind.REPLACE_POD,
+            pod.metadata.name,
+            namespace=pod.metadata.namespace,
+            detail=pod.metadata.uid,
+            lasts_s=for_s,
+            self_ends=ends,
+        )
+    )
+    run.fault_starts(targets)
+    account = signal_process(run.platform, pod, container, engine, for_s)
+    if not for_s:
+        run.log.event(EventKind.FAULT_END, run.activity, how=ends)
+    return {"targets": [pod.metadata.name], "process": engine, "injector": account}
+
+
+def replace() -> dict[str, Any]:
+    """Rollback: evict the pods that carry an ephemeral container of this run, so that their controller makes clean ones.
+
+    Nothing left to replace is success. Raises UndoFailed.
+    """
+    return {"undone": undo_all(live.require(), {UndoKind.REPLACE_POD})}
