@@ -1,0 +1,90 @@
+"""Every setting of the model server, read once from environment variables of the same name in capitals.
+
+The defaults are the hardened ones; a weak variant of the platform is the same server with one of them changed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from workloads.inference.weights import SHIPPED
+
+
+class SettingRefused(ValueError):
+    """An environment variable holds something that the setting can't be."""
+
+
+class Health(StrEnum):
+    """What makes GET /health green once a server is not draining."""
+
+    PROGRESS = "progress"
+    """The engine is loaded, alive, and its main loop moves (hardened)."""
+    PROCESS = "process"
+    """The engine is loaded and its process has not exited: a frozen engine stays green, as in vLLM up to 0.19."""
+    API_ONLY = "api-only"
+    """The API process answers: green before the model is loaded and whatever the engine does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of one replica; times in seconds unless the name says otherwise."""
+
+    host: str = "0.0.0.0"  # noqa: S104  a container serves its pod's address
+    port: int = 8000
+    pod_name: str = "local"
+    """Named in the x-pod header; the Downward API sets it."""
+    model_name: str = "aftershock-ring"
+    model_dir: Path = SHIPPED
+    """Folder with model.safetensors and model.json."""
+    device_root: Path = Path("/dev/aftershock")
+    """Where the device plugin puts a folder per allocated device."""
+    max_batch: int = 8
+    """Sequences decoded together; each has a slot of the KV cache."""
+    queue_limit: int = 32
+    """Requests that may wait beside the running ones; one more is answered 429 with Retry-After."""
+    step_floor_ms: float = 0.0
+    """Least duration of an engine step: a larger model's step time, spent asleep. 0: as fast as the model is."""
+    health: Health = Health.PROGRESS
+    heartbeat_s: float = 0.15
+    """How often an idle engine reports its progress; a busy one reports after every step."""
+    stall_timeout_s: float = 1.5
+    """Engine progress older than this: /health is red and requests in flight are failed."""
+    startup_timeout_s: float = 120.0
+    """An engine not ready by then is killed and the server exits."""
+    drain_grace_s: float = 2.0
+    """After SIGTERM /health is red at once, but requests are still taken for so long: balancers need a moment to notice."""
+    drain_s: float = 20.0
+    """After the grace, how long requests in flight may take; then they are cut. 0: cut at once, without grace, vLLM's default."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_batch", "heartbeat_s", "stall_timeout_s", "startup_timeout_s"):
+            if getattr(self, name) <= 0:
+                raise SettingRefused(f"setting {name.upper()} is {getattr(self, name)}, expected more than 0")
+        for name in ("queue_limit", "step_floor_ms", "drain_grace_s", "drain_s"):
+            if getattr(self, name) < 0:
+                raise SettingRefused(f"setting {name.upper()} is {getattr(self, name)}, expected 0 or more")
+        if self.heartbeat_s * 2 > self.stall_timeout_s:
+            raise SettingRefused(
+                f"settings HEARTBEAT_S={self.heartbeat_s} and STALL_TIMEOUT_S={self.stall_timeout_s}: a healthy engine would look frozen; "
+                "expected a time-out of at least two heartbeats"
+            )
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read settings from the environment; what is not set keeps its default. Raises SettingRefused."""
+    values: dict[str, Any] = {}
+    for field in fields(Settings):
+        text = environment.get(field.name.upper())
+        if text is not None:
+            values[field.name] = _parse(field.name.upper(), text, type(field.default))
+    return Settings(**values)
+
+
+def _parse(name: str, text: str, kind: Callable[[str], object]) -> object:
+    try:
+        return kind(text)
+    except ValueError as error:
+        expected = ", ".join(Health) if kind is Health else f"a value of type {getattr(kind, '__name__', kind)}"
+        raise SettingRefused(f"environment variable {name} is {text!r}, expected {expected}") from error

@@ -1,0 +1,66 @@
+"""``python -m workloads.load``: write the schedule of a run, or offer its load.
+
+Exit codes: 0 the load was offered (to its horizon, or until it was told to stop) and every row is written; 1 rows are missing;
+2 it could not start, nothing was sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from history.errors import AftershockError
+from workloads.load.offer import prepare
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m workloads.load", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, says in (
+        ("schedule", "write schedule.parquet from plan.json"),
+        ("run", "offer the load of plan.json; SIGTERM ends it, drained"),
+    ):
+        command = commands.add_parser(name, help=says)
+        command.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="run folder with a plan.json")
+    command.add_argument("--worker", type=int, metavar="K", help="be worker K only (a pod, or a child of this command)")
+    command.add_argument(
+        "--origin-ns", type=int, metavar="NS", help="origin of the schedule, ns UTC, common to all workers (else read from stdin)"
+    )
+    command.add_argument(
+        "--parent", type=int, metavar="PID", default=os.getppid(), help="end when this is no longer the parent (default: who started it)"
+    )
+    return parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Offer the load in this process, or start one process a worker."""
+    offer = prepare(options.run_dir)
+    if options.worker is None and offer.plan.load.workers > 1:
+        from workloads.load.crew import Crew  # noqa: PLC0415 - either this module or locust, never both
+
+        crew = Crew(options.run_dir, offer.plan.load.workers)
+        crew.start()
+        return crew.wait()
+    from workloads.load.worker import run_worker  # noqa: PLC0415 - importing locust patches the process
+
+    return run_worker(offer, options.worker or 0, options.origin_ns, options.parent)
+
+
+def main() -> int:
+    """Carry out one command."""
+    options = arguments()
+    try:
+        if options.command == "run":
+            return run(options)
+        prepare(options.run_dir)
+    except AftershockError as error:
+        print(f"load: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Keep-alive connections to one endpoint, none older than its age allows.
+
+A kept connection pins its requests to whichever pod or gateway accepted it, since a Service balances connections, not requests: users
+would look luckier, or unluckier, than they are. So connections are dropped at ``max_age_s`` and a name is looked up again as often.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent.monkey
+import gevent.socket
+import gevent.ssl
+
+from history.clock import now_ns
+from history.errors import ConfigError
+
+# gevent's own select and poll yield to the loop; asking whether a descriptor is readable right now must not.
+_poll = gevent.monkey.get_original("select", "poll")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go, taken from a URL ``http[s]://host[:port][/prefix]``."""
+
+    host: str
+    port: int
+    tls: bool
+    prefix: str
+
+    @classmethod
+    def of(cls, url: str) -> Endpoint:
+        """Parse ``url``; raises :class:`ConfigError` if it names no HTTP endpoint."""
+        try:
+            parts = urlsplit(url)
+            tls, port = parts.scheme == "https", parts.port
+        except ValueError as error:
+            raise ConfigError(f"load.url {url!r} is not a URL ({error}); expected http[s]://host[:port][/prefix]") from error
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigError(f"load.url {url!r} names no HTTP endpoint; expected http[s]://host[:port][/prefix]")
+        return cls(parts.hostname, port or (443 if tls else 80), tls, parts.path.rstrip("/"))
+
+    @property
+    def authority(self) -> str:
+        """``host:port`` as in a Host header."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Connection:
+    """One socket, the address of its peer, and when it was opened."""
+
+    __slots__ = ("born_ns", "peer", "sock")
+
+    def __init__(self, sock: Any, peer: str) -> None:  # noqa: ANN401 - gevent's plain or TLS socket
+        self.sock, self.peer, self.born_ns = sock, peer, now_ns()
+
+    def dropped(self) -> bool:
+        """Tell whether the peer has closed or, with no request under way, sent something."""
+        poll = _poll()
+        poll.register(self.sock.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()
+
+
+class Connections:
+    """The idle connections to one endpoint; the most recently used is taken first."""
+
+    def __init__(self, endpoint: Endpoint, max_age_s: float, ca_file: str | None = None) -> None:
+        self._endpoint, self._max_age_ns = endpoint, int(max_age_s * 1e9)
+        self._tls = gevent.ssl.create_default_context(cafile=ca_file) if endpoint.tls else None
+        self._idle: list[Connection] = []
+        self._addresses: list[Any] = []
+        self._resolved_ns = 0
+        self.opened = 0
+
+    def take(self) -> Connection:
+        """Return an idle connection that is young and alive, or a new one.
+
+        Raises:
+            OSError: no address of the endpoint could be connected to (its subclasses say why).
+
+        """
+        oldest_ns = now_ns() - self._max_age_ns
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.born_ns >= oldest_ns and not connection.dropped():
+                return connection
+            connection.close()
+        return self._open()
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep ``connection`` for another request."""
+        self._idle.append(connection)
+
+    def sweep(self) -> None:
+        """Close idle connections that are too old or that the peer has closed."""
+        oldest_ns = now_ns() - self._max_age_ns
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            if connection.born_ns >= oldest_ns and not connection.dropped():
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _open(self) -> Connection:
+        self._resolve()
+        last: OSError | None = None
+        for _ in range(len(self._addresses)):
+            self._addresses.append(self._addresses.pop(0))  # the next connection begins at the next address
+            try:
+                return self._connect(*self._addresses[-1])
+            except OSError as error:
+                last = error
+        raise last or OSError(f"{self._endpoint.host} has no address")
+
+    def _connect(self, family: int, kind: int, proto: int, _name: str, address: tuple[Any, ...]) -> Connection:
+        sock = gevent.socket.socket(family, kind, proto)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
+            if self._tls:
+                sock = self._tls.wrap_socket(sock, server_hostname=self._endpoint.host)
+        except BaseException:  # a time-out is none of Exception, and must not leak the socket either
+            sock.close()
+            raise
+        self.opened += 1
+        return Connection(sock, f"{address[0]}:{address[1]}")
+
+    def _resolve(self) -> None:
+        if not self._addresses or now_ns() - self._resolved_ns > self._max_age_ns:
+            found = gevent.socket.getaddrinfo(self._endpoint.host, self._endpoint.port, type=socket.SOCK_STREAM)
+            self._addresses, self._resolved_ns = list(found), now_ns()

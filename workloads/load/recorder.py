@@ -1,0 +1,103 @@
+"""What a worker writes: a row for every attempt, and its own account of how well it kept the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from locust.exception import CatchResponseError
+
+from history.clock import now_ns
+from history.errors import HistoryError
+from history.writer import EventLog, RowWriter
+from workloads.load.client import Call, Client, Row
+
+FLUSH_ROWS = 5_000  # a safety net: housekeeping flushes ten times a second
+
+
+@dataclass(slots=True)
+class Account:
+    """Counts of one worker, written as its ``load.audit``."""
+
+    sent: int = 0
+    recorded: int = 0
+    retries: int = 0
+    cap_hit: int = 0
+    in_flight_max: int = 0
+    send_lag_max_ms: float = 0.0
+    flush_max_ms: float = 0.0
+    gc_pause_max_ms: float = 0.0
+    cpu_share_max: float = 0.0
+
+
+class Recorder:
+    """Writes rows and events of one worker and tells locust's ``request`` event of each attempt.
+
+    The rows are written first and not by a listener: locust swallows what a listener raises, and a row must never vanish.
+    """
+
+    def __init__(self, run_dir: Path, worker: str, fire: Callable[..., None]) -> None:
+        if next(run_dir.glob(f"requests.{worker}.jsonl"), None) or (run_dir / "requests.parquet").exists():
+            raise HistoryError(
+                f"{run_dir} already holds requests of {worker}; a run folder records one load; name an empty run folder with a plan.json"
+            )
+        self.worker, self.account = worker, Account()
+        self.log = EventLog(run_dir, worker)
+        self._requests = RowWriter(run_dir, "requests", worker, buffer_rows=FLUSH_ROWS)
+        self._fire = fire
+
+    def row(self, row: Row) -> None:
+        """Record one attempt."""
+        self._requests.write(row)
+        account = self.account
+        account.recorded += 1
+        if row["sent_ns"] is None:
+            account.cap_hit += 1
+            return
+        account.sent += 1
+        if row["attempt"] == 0:
+            account.send_lag_max_ms = max(account.send_lag_max_ms, (row["sent_ns"] - row["intended_ns"]) / 1e6)
+        else:
+            account.retries += 1
+        self._fire(
+            request_type="POST",
+            name="/v1/completions",
+            response_time=(row["done_ns"] - row["sent_ns"]) / 1e6,
+            response_length=row["tokens"] or 0,
+            exception=CatchResponseError(row["error"]) if row["error"] else None,
+            context={"row": row},
+        )
+
+    def flush(self) -> None:
+        """Hand waiting rows to the kernel; they then survive a SIGKILL. Raises OSError (disk full …)."""
+        before = now_ns()
+        self._requests.flush()
+        self.account.flush_max_ms = max(self.account.flush_max_ms, (now_ns() - before) / 1e6)
+
+    def close(self) -> None:
+        """Flush and close all files."""
+        self._requests.close()
+        self.log.close()
+
+
+class Attempts:
+    """Carries out attempts within the cap on requests in flight, one row each."""
+
+    def __init__(self, client: Client, recorder: Recorder, cap: int) -> None:
+        self._client, self._recorder, self._cap = client, recorder, cap
+        self.in_flight = 0
+
+    def __call__(self, call: Call, number: int) -> Row:
+        """Carry out and record attempt ``number`` of ``call``; over the cap it is recorded as not sent."""
+        if self.in_flight >= self._cap:
+            row = self._client.never_sent(call, number, "in-flight cap")
+        else:
+            self.in_flight += 1
+            self._recorder.account.in_flight_max = max(self._recorder.account.in_flight_max, self.in_flight)
+            try:
+                row = self._client.attempt(call, number)
+            finally:
+                self.in_flight -= 1
+        self._recorder.row(row)
+        return row

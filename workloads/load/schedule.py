@@ -1,0 +1,99 @@
+"""The schedule of arrivals: pure, decided by the seed alone, and written before the load starts.
+
+It is what was promised to users: a scheduled request without a row in the history is unknown, never forgotten.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from history.errors import ConfigError
+from history.plan import Load
+from history.schema import SCHEDULE
+from workloads.load.prompts import Prompt
+
+BLOCK = 4096  # gaps drawn at once; any size gives the same arrivals
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def make_schedule(load: Load, prompts: Mapping[int, Prompt]) -> pl.DataFrame:
+    """Return the arrivals of ``load`` up to its horizon; columns of :data:`history.schema.SCHEDULE`, sorted by ``offset_ns``.
+
+    Times, kinds, prompts and lengths come from random streams of their own, all seeded by ``load.seed``: the same seed gives the same
+    schedule, and a longer horizon only adds to its end. Requests are dealt to workers in turn.
+
+    Raises:
+        ConfigError: no prompt has a length that the mix asks for.
+
+    """
+    times, kinds, texts, lengths = (np.random.default_rng(seed) for seed in np.random.SeedSequence(load.seed).spawn(4))
+    offset_ns = (
+        poisson_ns(load.rate_rps, load.horizon_s, times) if load.arrivals == "poisson" else constant_ns(load.rate_rps, load.horizon_s)
+    )
+    count = len(offset_ns)
+    weights = np.array([mix.weight for mix in load.mix])
+    kind = np.searchsorted(np.cumsum(weights)[:-1] / weights.sum(), kinds.random(count), side="right")
+    columns: dict[str, Any] = {
+        "request_id": np.arange(count),
+        "offset_ns": offset_ns,
+        "stream": np.array([mix.stream for mix in load.mix])[kind],
+        "prompt_id": _draw_prompts(load, prompts, kind, texts.random(count)),
+        "max_tokens": _draw_lengths(load, kind, lengths.random(count)),
+        "worker": np.arange(count) % load.workers,
+    }
+    return pl.DataFrame(columns).select(pl.col(name).cast(kind) for name, kind in SCHEDULE.items())
+
+
+def poisson_ns(rate_rps: float, horizon_s: float, rng: np.random.Generator) -> Ints:
+    """Return the arrivals (ns) of a Poisson process of ``rate_rps`` in [0, ``horizon_s``)."""
+    blocks, reached_s = [], 0.0
+    while reached_s < horizon_s:
+        blocks.append(reached_s + np.cumsum(rng.exponential(1 / rate_rps, BLOCK)))
+        reached_s = float(blocks[-1][-1])
+    times_s = np.concatenate(blocks)
+    return np.asarray(times_s[times_s < horizon_s] * 1e9, dtype=np.int64)
+
+
+def constant_ns(rate_rps: float, horizon_s: float) -> Ints:
+    """Return arrivals (ns) 1/``rate_rps`` apart, the first at 0, in [0, ``horizon_s``)."""
+    times_s = np.arange(math.ceil(rate_rps * horizon_s)) / rate_rps
+    return np.asarray(times_s[times_s < horizon_s] * 1e9, dtype=np.int64)
+
+
+def _draw_prompts(load: Load, prompts: Mapping[int, Prompt], kind: Ints, uniform: Floats) -> Ints:
+    drawn = np.zeros(len(kind), dtype=np.int64)
+    for index, mix in enumerate(load.mix):
+        shortest, longest = mix.prompt_chars
+        fitting = np.array(sorted(p.prompt_id for p in prompts.values() if shortest <= len(p.prompt) <= longest), dtype=np.int64)
+        if not len(fitting):
+            sizes = sorted(len(p.prompt) for p in prompts.values())
+            raise ConfigError(
+                f"mix {index}: no prompt of {shortest} to {longest} characters in {load.prompts} (it holds {sizes[0]} to {sizes[-1]}); "
+                "widen prompt_chars or add prompts"
+            )
+        mine = kind == index
+        drawn[mine] = fitting[np.asarray(uniform[mine] * len(fitting), dtype=np.int64)]
+    return drawn
+
+
+def _draw_lengths(load: Load, kind: Ints, uniform: Floats) -> Ints:
+    low, high = np.array([mix.max_tokens for mix in load.mix], dtype=np.int64).T
+    return np.asarray(low[kind] + uniform * (high - low + 1)[kind], dtype=np.int64)
+
+
+def write_schedule(schedule: pl.DataFrame, run_dir: Path) -> Path:
+    """Write ``schedule.parquet`` whole or not at all and return its path."""
+    final, part = run_dir / "schedule.parquet", run_dir / f"schedule.parquet.part-{os.getpid()}"
+    schedule.write_parquet(part)
+    part.rename(final)
+    return final

@@ -1,0 +1,207 @@
+"""One worker process: locust's environment around one open-loop dispatcher, and the housekeeping beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import gevent
+import gevent.event
+import locust
+import locust.env
+import locust.exception
+import orjson
+import polars as pl
+
+from history.clock import now_ns
+from history.errors import ConfigError
+from history.plan import Load
+from history.schema import EventKind, Series
+from workloads.load.alarm import new_alarm
+from workloads.load.client import Client
+from workloads.load.dispatcher import Arrival, Dispatcher
+from workloads.load.offer import Offer
+from workloads.load.recorder import Attempts, Recorder
+from workloads.load.retries import policy_of
+
+TICK_S = 0.1  # rows reach the kernel this often: a SIGKILL loses at most so much
+SAMPLE_TICKS = 4  # in-flight and CPU samples
+SWEEP_TICKS = 10  # idle connections and garbage
+LEAD_NS = 100_000_000  # from READY to the origin of the schedule
+COLUMNS = ("request_id", "offset_ns", "stream", "prompt_id", "max_tokens")
+
+
+class Worker:
+    """Everything that one worker process holds."""
+
+    def __init__(self, offer: Offer, number: int) -> None:
+        load, self.name = offer.plan.load, f"load-{number}"
+        self.load, mine = load, offer.schedule.filter(pl.col("worker") == number)
+        self.scheduled = mine.height
+        self.environment = locust.env.Environment(catch_exceptions=False)
+        self.client = Client(load, offer.plan.run_id, self.name, api_key(load))
+        self.recorder = Recorder(offer.run_dir, self.name, self.environment.events.request.fire)
+        self.attempts = Attempts(self.client, self.recorder, max(1, load.in_flight_cap // load.workers))
+        arrivals: Iterator[Arrival] = zip(*(mine[column].to_list() for column in COLUMNS), strict=True)
+        self.dispatcher = Dispatcher(arrivals, offer.prompts, policy_of(load, self.attempts, number), new_alarm())
+        self.stopped_by = "horizon"
+        self.failure: OSError | None = None
+        self._cpu: deque[tuple[int, float]] = deque(maxlen=3)  # the last 0.8 s
+
+    def stop(self, by: str) -> None:
+        """Send no new arrivals; ``by`` says who wants that."""
+        if self.dispatcher.stop_ns is None:
+            self.stopped_by = by
+        self.dispatcher.stop()
+
+    def run(self, origin_ns: int, parent_pid: int) -> int:
+        """Offer the schedule from ``origin_ns`` on, drain, account for it; return the exit code."""
+        self.recorder.log.event(EventKind.LOAD_START, self.name, t_ns=origin_ns, scheduled=self.scheduled, pid=os.getpid())
+        housekeeping = gevent.spawn(self._housekeeping, parent_pid)
+        self._dispatch(origin_ns)
+        stop_ns = self.dispatcher.stop_ns or origin_ns + int(self.load.horizon_s * 1e9)
+        self.recorder.log.event(EventKind.LOAD_STOP, self.name, t_ns=stop_ns, by=self.stopped_by)
+        cut_off = self.dispatcher.drain(self.load.timeout_s + 0.5)
+        housekeeping.kill()
+        return self._finish(cut_off)
+
+    def _dispatch(self, origin_ns: int) -> None:
+        """Let locust run one user, whose one task is the dispatcher."""
+        dispatcher, finished = self.dispatcher, gevent.event.AsyncResult()
+
+        class OpenLoop(locust.User):
+            """All users as one open loop."""
+
+            fixed_count = 1
+
+            @locust.task
+            def offer(self) -> None:
+                """Send the whole schedule."""
+                try:
+                    dispatcher.run(origin_ns)
+                except BaseException as error:
+                    finished.set_exception(error)
+                    raise
+                finished.set()
+                raise locust.exception.StopUser
+
+        self.environment.user_classes = [OpenLoop]
+        self.environment.create_local_runner().start(1, spawn_rate=1)
+        finished.get()
+
+    def _finish(self, cut_off: int) -> int:
+        stats = self.environment.stats.total
+        counts: dict[str, Any] = {
+            **asdict(self.recorder.account),
+            "scheduled": self.scheduled,
+            "cut_off": cut_off,
+            "stopped_by": self.stopped_by,
+            "connections": self.client.connections.opened,
+            "locust": {"requests": stats.num_requests, "failures": stats.num_failures},
+        }
+        try:
+            self.recorder.flush()
+            self.recorder.log.event(EventKind.LOAD_AUDIT, self.name, **counts)
+            self.recorder.close()
+        except OSError as error:
+            self.failure = self.failure or error
+        if self.failure:
+            print(f"load: rows could not be written ({self.failure}); free space for the run folder and run again", file=sys.stderr)
+        return int(self.failure is not None)
+
+    def _housekeeping(self, parent_pid: int) -> None:
+        """Flush, sample and look after the parent, ten times a second."""
+        tick = 0
+        while True:
+            gevent.sleep(TICK_S)
+            tick += 1
+            try:
+                self.recorder.flush()
+                if tick % SAMPLE_TICKS == 0:
+                    self._sample()
+            except OSError as error:
+                self.failure = error
+                self.stop("rows could not be written")
+                return
+            if tick % SWEEP_TICKS == 0:
+                self.client.connections.sweep()
+                self._collect()
+            if os.getppid() != parent_pid and self.dispatcher.stop_ns is None:
+                self.stop("the parent process is gone")
+
+    def _sample(self) -> None:
+        account, log = self.recorder.account, self.recorder.log
+        log.sample(Series.IN_FLIGHT, self.attempts.in_flight, worker=self.name)
+        self._cpu.append((now_ns(), time.process_time()))
+        (t0_ns, cpu0_s), (t1_ns, cpu1_s) = self._cpu[0], self._cpu[-1]
+        if t1_ns > t0_ns:
+            share = (cpu1_s - cpu0_s) * 1e9 / (t1_ns - t0_ns)
+            account.cpu_share_max = max(account.cpu_share_max, share)
+            log.sample(Series.LOAD_CPU, share, worker=self.name)
+
+    def _collect(self) -> None:
+        """Collect garbage at a time of our choosing; what was there at the start is frozen, so it takes well under a millisecond."""
+        before = now_ns()
+        gc.collect()
+        self.recorder.account.gc_pause_max_ms = max(self.recorder.account.gc_pause_max_ms, (now_ns() - before) / 1e6)
+
+
+def run_worker(offer: Offer, number: int, origin: int | None, parent_pid: int) -> int:
+    """Run worker ``number`` to its end; without ``origin`` (ns UTC) a worker of several reads it from a line on stdin."""
+    worker = Worker(offer, number)
+    prefer_this_process()
+    if origin is None and worker.load.workers > 1:
+        announce("WORKER_READY", worker=number)
+        origin = read_origin()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(name, worker.stop, name.name)
+    if origin is None:
+        origin = now_ns() + LEAD_NS
+    announce("READY", origin_ns=origin, scheduled=worker.scheduled, workers=1, pids=[os.getpid()])
+    return worker.run(origin, parent_pid)
+
+
+def prefer_this_process() -> None:
+    """Keep the ruler straight: a higher priority, if permitted, and no garbage collection at times of Python's choosing.
+
+    A full collection walks every object of locust, polars and the schedule: tens of milliseconds in which nothing is sent. What
+    exists now lives to the end, so it is frozen; what requests leave behind is collected once a second, and timed.
+    """
+    with contextlib.suppress(PermissionError):  # an ordinary user may not; the audit shows how well the load kept time
+        os.nice(-5)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def read_origin() -> int:
+    """Read the common origin of all workers (ns UTC) from stdin; raises :class:`ConfigError` if the parent closed it without one."""
+    line = sys.stdin.readline().strip()
+    if not line.isdigit():
+        raise ConfigError(
+            f"worker: stdin said {line!r} instead of the origin in ns UTC; start workers by `run RUN_DIR`, or pass --origin-ns"
+        )
+    return int(line)
+
+
+def announce(event: str, **detail: object) -> None:
+    """Print one JSON line for whoever started this process."""
+    print(orjson.dumps({"event": event, **detail}).decode(), flush=True)
+
+
+def api_key(load: Load) -> str | None:
+    """Return the API key from the variable that the plan names; raises :class:`ConfigError` if it is not set."""
+    if load.api_key_env is None:
+        return None
+    key = os.environ.get(load.api_key_env, "").strip()
+    if not key:
+        raise ConfigError(f"environment variable {load.api_key_env} (load.api_key_env) is not set; export it before the run")
+    return key
