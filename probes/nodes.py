@@ -1,0 +1,69 @@
+"""Evidence about nodes: cordoned, drained, without power."""
+
+from __future__ import annotations
+
+import socket
+
+from history.errors import NoData
+from kube import live
+from kube.clients import Platform, told
+from kube.eviction import evictable
+from kube.objects import Lease, Node
+
+KUBELET_PORT, CONNECT_S = 10250, 1.0
+STALE_SHARE = 0.3  # the kubelet renews after a quarter of the lease's duration (10 s of 40), with a few % of jitter
+
+
+def cordoned(activity: str) -> bool:
+    """Tell whether every node of ``activity`` is unschedulable. Raises NoData: no answer from the API server."""
+    platform = live.require().platform
+    with told(f"read the nodes of {activity}", NoData):
+        return all(_unschedulable(platform, name) for name in nodes_of(activity))
+
+
+def drained(activity: str) -> bool:
+    """Tell whether every node of ``activity`` is unschedulable and runs nothing that a drain evicts. Raises NoData: no answer."""
+    platform = live.require().platform
+    with told(f"read the nodes of {activity} and their pods", NoData):
+        return all(_unschedulable(platform, name) and not evictable(platform, name) for name in nodes_of(activity))
+
+
+def powered_off(activity: str) -> bool:
+    """Tell whether every node of ``activity`` is silent: its lease is overdue and its kubelet does not answer.
+
+    Seen about 12 s after a power cut, long before Kubernetes calls the node NotReady (50 s). Where this machine cannot reach nodes, the
+    lease alone decides. Raises NoData: no answer from the API server.
+    """
+    platform = live.require().platform
+    with told(f"read the nodes of {activity} and their leases", NoData):
+        return all(_lease_overdue(platform, name) and not _kubelet_answers(platform, name) for name in nodes_of(activity))
+
+
+def nodes_of(activity: str) -> list[str]:
+    """Return the nodes among the targets of ``activity``. Raises NoData: there is none, so there is nothing to see."""
+    names = [target.name for target in live.require().targets_of(activity) if target.kind == "Node"]
+    if not names:
+        raise NoData(f"{activity}: none of its targets is a node; use a probe that fits its fault")
+    return names
+
+
+def _unschedulable(platform: Platform, name: str) -> bool:
+    node: Node = platform.core.read_node(name)
+    return bool(node.spec.unschedulable)
+
+
+def _lease_overdue(platform: Platform, name: str) -> bool:
+    lease: Lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
+    age_s = (platform.server_time() - lease.spec.renew_time).total_seconds()
+    return bool(age_s > STALE_SHARE * lease.spec.lease_duration_seconds)
+
+
+def _kubelet_answers(platform: Platform, name: str) -> bool:
+    node: Node = platform.core.read_node(name)
+    address = next((one.address for one in node.status.addresses or [] if one.type == "InternalIP"), name)
+    port = node.status.daemon_endpoints.kubelet_endpoint.port if node.status.daemon_endpoints else KUBELET_PORT
+    try:
+        with socket.create_connection((address, port), timeout=CONNECT_S):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,36 @@
+"""Ready replicas, as Kubernetes counts them: shown beside what users feel, never instead of it."""
+
+from __future__ import annotations
+
+from history.errors import NoData
+from kube import live
+from kube.clients import Platform, told
+
+
+def ready(role: str) -> int:
+    """Return how many pods of ``role`` are ready. Raises NoData: the API server does not answer."""
+    platform = live.require().platform
+    with told(f"count the ready pods of role {role}", NoData):
+        return sum(platform.ready(pod) for pod in platform.pods(role))
+
+
+def missing(role: str) -> int:
+    """Return how many ready pods ``role`` lacks to what its Deployment asks for (0: none, however many there should be).
+
+    Raises:
+        NoData: the API server does not answer, or the target names no Deployment for the role.
+
+    """
+    return max(0, desired(live.require().platform, role) - ready(role))
+
+
+def desired(platform: Platform, role: str) -> int:
+    """Return how many replicas the Deployment of ``role`` asks for (same errors as :func:`missing`)."""
+    found = platform.target.role(role)
+    if found.deployment is None:
+        raise NoData(
+            f"target {platform.target.name}: role {role} names no deployment, so nobody knows how many replicas it should have; add it"
+        )
+    with told(f"read deployment {found.deployment}", NoData):
+        spec = platform.apps.read_namespaced_deployment(found.deployment, found.namespace).spec
+    return spec.replicas if spec and spec.replicas is not None else 1
