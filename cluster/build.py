@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cluster.config import KUBERNETES_VERSION
 from cluster.errors import ClusterError
+from cluster.shell import run
 
 GO_FOLDER = Path(__file__).parent / "go"
 OLDEST_GO = (1, 26)
@@ -59,8 +60,7 @@ def go_version() -> tuple[str, str]:
     go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if go is None:
         raise ClusterError(f"Go is missing: install Go {OLDEST_GO[0]}.{OLDEST_GO[1]} or newer and put it on PATH.")
-    # in the folder of the modules a `toolchain` line could select another version than elsewhere
-    version = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True, cwd=GO_FOLDER).stdout.strip()
+    version = run(go, "env", "GOVERSION").strip()
     numbers = tuple(int(n) for n in version.removeprefix("go").split(".")[:2])
     if numbers < OLDEST_GO:
         raise ClusterError(f"Go at {go} is {version}: install Go {OLDEST_GO[0]}.{OLDEST_GO[1]} or newer and put it first on PATH.")

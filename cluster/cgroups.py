@@ -75,6 +75,24 @@ def _hand_down(folder: Path) -> None:
         control.write_text(" ".join(f"+{c}" for c in wanted))
 
 
+def handed_down() -> list[str]:
+    """Return the controllers that the root of a v2 hierarchy hands down; none on v1, where nothing of the root is changed."""
+    return (MOUNT / "cgroup.subtree_control").read_text().split() if is_v2() else []
+
+
+def take_back(kept: list[str]) -> list[str]:
+    """Stop handing down from the root what is not in `kept`; return those controllers. One that others have come to use stays."""
+    taken = []
+    for controller in handed_down():
+        if controller not in kept:
+            try:
+                (MOUNT / "cgroup.subtree_control").write_text(f"-{controller}")
+            except OSError:
+                continue
+            taken.append(f"cgroup controller {controller}")
+    return taken
+
+
 def _fill_cpuset(folder: Path) -> None:
     """Copy the parent's CPUs and memory nodes: on v1 a new group has none, and no process could join it."""
     for name in ("cpuset.cpus", "cpuset.mems"):

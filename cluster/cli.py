@@ -13,6 +13,7 @@ from cluster.errors import ClusterError
 from cluster.state import State, cluster_names
 
 REFUSED = 2
+INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("kubectl", help="kubectl as the cluster's administrator; all that follows is kubectl's", add_help=False)
     logs = commands.add_parser("logs", help="the logs of a node or a component")
     logs.add_argument("of", nargs="?", metavar="NODE|COMPONENT", help="without it: what there is")
+    logs.add_argument("--tail", type=int, metavar="LINES", help="only the last lines of each file")
     _add_power(commands)
     return top
 
@@ -58,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ClusterError as error:
         print(f"cluster: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        print("cluster: interrupted; the next `up` or `down` clears what is half done", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -85,7 +90,7 @@ def _run(options: argparse.Namespace, kubectl: list[str]) -> int:
         case "kubectl":
             _kubectl(state, kubectl)
         case "logs":
-            _logs(state, options.of)
+            _logs(state, options.of, options.tail)
         case _:
             _power(state, options)
     return 0
@@ -104,7 +109,7 @@ def _config(options: argparse.Namespace) -> ClusterConfig:
 
 
 def _free_index(name: str) -> int:
-    """Return the index that the cluster has, or the lowest one that no other cluster of this machine has; 0 is kept for the default name."""
+    """Return the index that the cluster has, or the lowest that no other cluster has; 0 is kept for the default name."""
     taken = {}
     for other in cluster_names():
         if State(other).config_file.exists():
@@ -123,7 +128,7 @@ def _kubectl(state: State, arguments: list[str]) -> None:
     os.execv(program, ["kubectl", *arguments])  # noqa: S606 - there is no shell to want here: kubectl takes this process's place
 
 
-def _logs(state: State, of: str | None) -> None:
+def _logs(state: State, of: str | None, tail: int | None) -> None:
     state.load_config()
     files = sorted((state.folder / "logs").glob("*/*.log"))
     chosen = [f for f in files if of in (f.parent.name, f.stem)]
@@ -132,7 +137,8 @@ def _logs(state: State, of: str | None) -> None:
         raise ClusterError(f"no logs of {of!r}; there are: {', '.join(names)}." if of else f"say whose: {', '.join(names)}.")
     for file in chosen:
         print(f"==> {file} <==")
-        print(file.read_text(errors="replace"), end="")
+        lines = file.read_text(errors="replace").splitlines()
+        print("\n".join(lines[-tail:] if tail else lines))
 
 
 def _power(state: State, options: argparse.Namespace) -> None:

@@ -32,7 +32,7 @@ class NodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class Frontend:
-    """One port of the cloud load balancer: `port` on 127.0.0.1 is spread over `node_port` of the nodes that answer `check_path` with 2xx or 3xx."""
+    """One port of the cloud load balancer: `port` on 127.0.0.1 leads to `node_port` of the nodes whose `check_path` answers 2xx or 3xx."""
 
     name: str
     port: int

@@ -42,8 +42,8 @@ class Controller:
 
     def resume(self) -> None:
         """Make real what was saved: a predecessor may have died between saving and doing."""
-        for node in self.ledger.nodes_off():
-            power_off(self.config, self.state, node)
+        for name in self.ledger.nodes_off():
+            power_off(self.config, self.state, name)
         for node in self.config.nodes:
             self._show_gpus(node.name)
 

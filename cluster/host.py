@@ -1,4 +1,4 @@
-"""What the cluster may not leave changed on the host: kernel settings, recorded before the first cluster and restored after the last."""
+"""What the cluster may not leave changed on the host: recorded before the first cluster, restored after the last one."""
 
 import fcntl
 import json
@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cluster import cgroups
 from cluster.errors import ClusterError
+from cluster.shell import run, succeeds
 from cluster.state import BASE, read_json, write_atomic
 
 # the kubelet sets these for the whole machine (pkg/kubelet/cm/container_manager_linux.go setupKernelTunables)
-SYSCTLS = (
+_KUBELETS = (
     "vm.overcommit_memory",
     "vm.panic_on_oom",
     "kernel.panic",
@@ -20,6 +22,9 @@ SYSCTLS = (
     "kernel.keys.root_maxkeys",
     "kernel.keys.root_maxbytes",
 )
+# every kubelet, containerd and kube-proxy watches files; the usual 128 are used up by two clusters
+_RAISED = {"fs.inotify.max_user_instances": 1024}
+_BRIDGE_FILTER = "br_netfilter"  # lets kube-proxy's rules see what pods of one node say to each other
 _RECORD = BASE / "host.json"
 _LOCKED = Path("/var/lib")
 _LOCK_TIMEOUT_S = 900.0
@@ -59,18 +64,33 @@ def _file(name: str) -> Path:
     return Path("/proc/sys") / name.replace(".", "/")
 
 
-def record_sysctls() -> None:
-    """Write down the kernel settings as they are, unless a cluster that is up has done so."""
+def prepare() -> None:
+    """Write the host's settings down, unless a cluster that is up has done so, and make those changes that clusters need."""
     if not _RECORD.exists():
-        write_atomic(_RECORD, json.dumps({name: _file(name).read_text().strip() for name in SYSCTLS if _file(name).exists()}, indent=1))
+        kept = {name: _file(name).read_text().strip() for name in (*_KUBELETS, *_RAISED) if _file(name).exists()}
+        loaded = [] if _bridge_filter_works() else [_BRIDGE_FILTER]
+        write_atomic(_RECORD, json.dumps({"sysctls": kept, "modules": loaded, "controllers": cgroups.handed_down()}, indent=1))
+    for name, least in _RAISED.items():
+        if int(_file(name).read_text()) < least:
+            _file(name).write_text(str(least))
+    if not _bridge_filter_works():
+        run("modprobe", _BRIDGE_FILTER)
 
 
-def restore_sysctls() -> list[str]:
-    """Set back what has changed since it was recorded; return the names of those settings."""
-    changed = []
-    for name, value in read_json(_RECORD).items():
+def _bridge_filter_works() -> bool:
+    return _file("net.bridge").exists()
+
+
+def restore() -> list[str]:
+    """Set back what has changed since it was recorded; return what that was."""
+    record, changed = read_json(_RECORD), []
+    for name, value in record.get("sysctls", {}).items():
         if _file(name).read_text().strip() != value:
             _file(name).write_text(value)
             changed.append(name)
+    # a module that someone else has come to use stays
+    changed += [module for module in record.get("modules", []) if succeeds("modprobe", "--remove", module)]
+    if record:
+        changed += cgroups.take_back(record["controllers"])
     _RECORD.unlink(missing_ok=True)
     return changed

@@ -25,7 +25,7 @@ PROGRAMS = "/opt/cluster/bin"  # the cluster's own programs, likewise
 SANDBOX_IMAGE = "docker.io/aftershock/pause:1"
 PATH = f"{PROJECT}/.venv/bin:{PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LINKS = {"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib", "/lib64": "usr/lib64"}
-_FOLDERS = "usr proc sys dev etc tmp run var/log var/lib var/tmp root home opt app mnt".split()
+_FOLDERS = ("usr", "proc", "sys", "dev", "etc", "tmp", "run", "var/log", "var/lib", "var/tmp", "root", "home", "opt", "app", "mnt")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _TIME = 1_700_000_000
 USERS = """root:x:0:0:root:/root:/bin/sh
@@ -65,22 +65,29 @@ def python_prefix() -> str:
     return str(python.resolve().parent.parent) if python.exists() else sys.base_prefix
 
 
-def write_image(programs: Path, target: Path) -> None:
-    """Write the image, with its two names, as an archive that containerd imports."""
+def write_images(programs: Path, target: Path) -> None:
+    """Write the platform's image and the sandbox's, which differ in name only, as one archive that containerd imports."""
     layer = _layer(programs / "aftershock-node")
-    config = json.dumps(
-        {
-            "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
-            "os": "linux",
-            "config": {"Entrypoint": ["/pause"], "Env": [f"PATH={PATH}", "PYTHONUNBUFFERED=1"]},
-            "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
-        }
-    ).encode()
-    config_name = hashlib.sha256(config).hexdigest() + ".json"
-    manifest = json.dumps([{"Config": config_name, "RepoTags": [IMAGE, SANDBOX_IMAGE], "Layers": ["layer.tar"]}]).encode()
+    manifest = []
     with tarfile.open(target, "w") as archive:
-        for name, content in ((config_name, config), ("layer.tar", layer), ("manifest.json", manifest)):
-            _add(archive, tarfile.TarInfo(name), content)
+        _add(archive, tarfile.TarInfo("layer.tar"), layer)
+        for name in (IMAGE, SANDBOX_IMAGE):
+            config = _image_config(name, layer)
+            file = hashlib.sha256(config).hexdigest() + ".json"
+            _add(archive, tarfile.TarInfo(file), config)
+            manifest.append({"Config": file, "RepoTags": [name], "Layers": ["layer.tar"]})
+        _add(archive, tarfile.TarInfo("manifest.json"), json.dumps(manifest).encode())
+
+
+def _image_config(name: str, layer: bytes) -> bytes:
+    config = {
+        "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "os": "linux",
+        # the label makes two images of one content, so that a pod's status shows the name that its manifest gives
+        "config": {"Entrypoint": ["/pause"], "Env": [f"PATH={PATH}", "PYTHONUNBUFFERED=1"], "Labels": {"name": name}},
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
+    }
+    return json.dumps(config).encode()
 
 
 def _layer(pause: Path) -> bytes:

@@ -47,7 +47,8 @@ def find(name: str) -> Leftovers:
     """Return what is on this machine of the cluster of that name."""
     state = State(name)
     group = cgroups.name_of(name)
-    interface = _config_of(state).interface if _config_of(state) else None
+    config = _config_of(state)
+    interface = config.interface if config else None
     return Leftovers(
         processes=tuple(sorted(cgroups.members(group) | _recorded(state))),
         interface=interface if interface and (Path("/sys/class/net") / interface).exists() else None,
@@ -95,7 +96,8 @@ def clear(name: str, say: Callable[[str], None]) -> Leftovers:
     for disk in state.folder.glob("machines/*/disk.xfs"):
         _release(disk)
     cgroups.remove(cgroups.name_of(name))
-    shutil.rmtree(state.folder, ignore_errors=False) if state.folder.exists() else None
+    if state.folder.exists():
+        shutil.rmtree(state.folder)
     _clear_host(say)
     return found
 
@@ -115,7 +117,7 @@ def _clear_host(say: Callable[[str], None]) -> None:
     for index in range(MAX_INDEX + 1):
         if network.unplug_host(default_config(index=index)):
             say(f"removed the interface {default_config(index=index).interface} that no cluster owns")
-    if restored := host.restore_sysctls():
-        say(f"kernel settings as they were before: {', '.join(restored)}")
+    if restored := host.restore():
+        say(f"host settings as they were before: {', '.join(restored)}")
     if BASE.is_dir():
         BASE.rmdir()

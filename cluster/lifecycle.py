@@ -72,7 +72,7 @@ def _start(config: ClusterConfig, state: State, programs: Path, say: Say) -> Non
     def done(step: str) -> None:
         steps.append(f"{step} {time.monotonic() - start:.1f} s")
 
-    host.record_sysctls()
+    host.prepare()
     _lay_out(config, state, programs)
     done("keys, image, disks")
     _boot_control(config, state, programs)
@@ -98,7 +98,7 @@ def _lay_out(config: ClusterConfig, state: State, programs: Path) -> None:
     cgroups.cap_nodes(config.name, config.reserved_cpus)
     with ThreadPoolExecutor(4) as pool:
         tasks = [pool.submit(machine.make_disk, state.disk(n.name), config.disk_bytes) for n in config.nodes]
-        tasks.append(pool.submit(image.write_image, programs, state.folder / "image.tar"))
+        tasks.append(pool.submit(image.write_images, programs, state.folder / "image.tar"))
         tasks.append(pool.submit(pki.create, config, state))
         spec = image.base_runtime_spec(programs)
         for task in tasks:
@@ -118,9 +118,10 @@ def _boot_control(config: ClusterConfig, state: State, programs: Path) -> None:
 
 
 def _boot_nodes(config: ClusterConfig, state: State) -> None:
-    off = power.load(state).nodes_off()
+    ledger = power.load(state)
+    wanted = [n.name for n in config.nodes if n.name not in ledger.nodes_off()]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: nodes.power_on(config, state, n.name), (n for n in config.nodes if n.name not in off)))
+        list(pool.map(lambda name: nodes.power_on(config, state, name, ledger.failed_gpus(name)), wanted))
 
 
 def _manifests(config: ClusterConfig) -> str:
@@ -132,6 +133,7 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
     """Start the load balancer and the power controller under a supervisor that keeps them running."""
     if machine.process_of(state, machine.HOST):
         return
+    cgroups.kill(machine.group_of(config.name, machine.HOST))  # what a killed supervisor left running holds the ports
     logs, folder = state.logs(machine.HOST), state.machine(machine.HOST)
     logs.mkdir(parents=True, exist_ok=True)
     haproxy = folder / "haproxy.cfg"

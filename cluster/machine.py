@@ -76,7 +76,11 @@ def boot(state: State, machine: str, programs: Path, spec: dict[str, Any]) -> Pr
     folder = state.machine(machine)
     (folder / "root").mkdir(parents=True, exist_ok=True)
     state.logs(machine).mkdir(parents=True, exist_ok=True)
-    procs = cgroups.create(group_of(state.name, machine))
+    group = group_of(state.name, machine)
+    # a machine boots without groups; with the last boot's, the kubelet would ask for their containers for half a minute
+    cgroups.kill(group)
+    cgroups.remove(group)
+    procs = cgroups.create(group)
     own = {"hostname": machine, "root": str(folder / "root"), "init_log": str(state.logs(machine) / "init.log"), "cgroup_procs": procs}
     write_atomic(folder / "spec.json", json.dumps({**spec, **own}, indent=1))
     pid = int(run(str(programs / "aftershock-node"), "boot", str(folder / "spec.json")))
@@ -84,7 +88,10 @@ def boot(state: State, machine: str, programs: Path, spec: dict[str, Any]) -> Pr
 
 
 def cut_power(state: State, machine: str, unplug: Callable[[], None]) -> None:
-    """Switch a node off: unplug its wire, stop its disk without flushing, kill its init; in this order, as nothing may be said or saved after the cut."""
+    """Switch a node off: unplug its wire, stop its disk without flushing, kill its init.
+
+    In this order: nothing may be said or saved after the cut.
+    """
     process = process_of(state, machine)
     if process is None:
         return
@@ -123,7 +130,10 @@ def loop_devices(file: Path) -> list[str]:
 
 
 def await_disk_released(file: Path, timeout_s: float = 20) -> None:
-    """Wait until the kernel has unmounted the killed machine's disk, which it does on its own; mounting it earlier would revive the stopped filesystem."""
+    """Wait until the kernel has unmounted the killed machine's disk, which it does on its own.
+
+    Mounting it earlier would give the stopped filesystem again instead of what the disk holds.
+    """
     deadline = time.monotonic() + timeout_s
     while devices := loop_devices(file):
         if time.monotonic() > deadline:

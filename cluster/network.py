@@ -58,7 +58,7 @@ def plug_node(config: ClusterConfig, node: str, node_pid: int, control_pid: int)
         node_pid,
         "link set lo up",
         "link set eth0 up",
-        *(f"addr add {address} dev eth0" for address in (f"{config.node_address(node)}/{IPv4Network(config.node_network).prefixlen}",)),
+        f"addr add {config.node_address(node)}/{IPv4Network(config.node_network).prefixlen} dev eth0",
         f"route add default via {config.api_address}",
         *(f"route add {config.node_pods(n)} via {config.node_address(n)}" for n in others),
     )
@@ -75,9 +75,12 @@ def _port(config: ClusterConfig, node: str) -> str:
 
 def unplug_host(config: ClusterConfig) -> bool:
     """Remove the cluster's interface from the host, if it is there; its routes go with it. Return whether it was."""
-    if not (Path("/sys/class/net") / config.interface).exists():
+    device = Path("/sys/class/net") / config.interface
+    if not device.exists():
         return False
-    run("ip", "link", "del", config.interface)
+    # its far end may be dying with the control plane and take this one along at any moment
+    if not succeeds("ip", "link", "del", config.interface) and device.exists():
+        raise ClusterError(f"the interface {config.interface} can't be removed: try `ip link del {config.interface}`.")
     return True
 
 

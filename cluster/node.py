@@ -154,6 +154,8 @@ def _kubelet(config: ClusterConfig, node: NodeConfig) -> str:
             "resolvConf": "",
             "volumePluginDir": "/var/lib/kubelet/volume-plugins",
             "systemReserved": {"memory": str(reserved)},
+            # the default, -999, needs a capability; without it the kubelet would complain every minute
+            **({} if may_lower_oom_score() else {"oomScoreAdj": 0}),
         },
         indent=1,
     )

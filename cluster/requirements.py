@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster import network
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
-from cluster.state import BASE
+from cluster.state import BASE, State, cluster_names
 
 LEAST_MEMORY_BYTES = 4 * 10**9
 LEAST_DISK_BYTES = 10 * 10**9
@@ -65,6 +65,9 @@ def check_room(config: ClusterConfig) -> None:
     disk = shutil.disk_usage(_existing(BASE)).free
     if disk < LEAST_DISK_BYTES:
         raise ClusterError(f"{disk / 1e9:.1f} GB are free on the disk of {BASE}, {LEAST_DISK_BYTES / 1e9:g} GB are needed: free some.")
+    for other in cluster_names():
+        if other != config.name and State(other).config_file.exists() and State(other).load_config().index == config.index:
+            raise ClusterError(f"cluster {other} has index {config.index} on this machine: choose another with --index N.")
     for frontend in config.frontends:
         _check_port(frontend.port)
     network.check_ranges(config)
@@ -86,5 +89,6 @@ def _check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise ClusterError(
-                f"port {port} of 127.0.0.1 is taken ({error.strerror}): end the program that listens there (`ss -ltnp`), or choose --index N or a --config file."
+                f"port {port} of 127.0.0.1 is taken ({error.strerror}): end the program that listens there (`ss -ltnp`), "
+                "or choose --index N or a --config file."
             ) from error

@@ -49,15 +49,15 @@ class State:
         return self.folder / "power.json"
 
     def machine(self, name: str) -> Path:
-        """What belongs to one machine (a node, `control` or `host`)."""
+        """Return the folder of one machine (a node, `control` or `host`)."""
         return self.folder / "machines" / name
 
     def disk(self, node: str) -> Path:
-        """The image of a node's disk."""
+        """Return the image of a node's disk."""
         return self.machine(node) / "disk.xfs"
 
     def logs(self, machine: str) -> Path:
-        """The logs of one machine's services, which outlive the machine's disk."""
+        """Return the folder of one machine's logs, which outlive the machine's disk."""
         return self.folder / "logs" / machine
 
     def save_config(self, config: ClusterConfig) -> None:
@@ -68,6 +68,8 @@ class State:
         """Return the parameters of the running cluster; raise ClusterError if there is none of that name."""
         try:
             return from_json(self.config_file.read_text())
+        except PermissionError as error:
+            raise ClusterError(f"{self.config_file} is for root: run the command as root, or with sudo.") from error
         except FileNotFoundError as error:
             raise ClusterError(
                 f"no cluster {self.name!r} is up on this machine: start it with `python -m cluster --name {self.name} up`."

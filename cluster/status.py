@@ -58,8 +58,9 @@ def as_json(state: State) -> str:
 def as_text(state: State) -> str:
     """Return the state as a table for people."""
     seen = collect(state)
+    api = "ready" if seen["api_ready"] else "not ready"
     lines = [
-        f"cluster {seen['name']}: control plane {seen['control_plane']}, API {'ready' if seen['api_ready'] else 'not ready'}, {seen['server']}",
+        f"cluster {seen['name']}: control plane {seen['control_plane']}, API {api}, {seen['server']}",
         f"kubeconfig: {seen['kubeconfig']}",
         *(f"load balancer: {name} at {url}" for name, url in seen["balancer"].items()),
         f"{'NODE':<8} {'ZONE':<8} {'ADDRESS':<12} {'POWER':<8} {'KUBERNETES':<11} GPUS",
