@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
@@ -14,6 +15,7 @@ from kube.clients import Platform, ready, told
 from kube.objects import Node, Pod
 
 T = TypeVar("T")
+POSITIVE = re.compile(r"[^!=\s]+\s*(=|==|\s+in\s+\()")
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
@@ -21,11 +23,15 @@ def demand_selector(selector: str | None, where: str) -> str:
     """Return a label selector that selects something by label.
 
     Raises:
-        TargetRefused: it is missing or empty (which would mean: everything).
+        TargetRefused: it is missing or empty (which would mean: everything), or only says what is not meant (nearly everything).
 
     """
     if not selector or not selector.strip():
         raise TargetRefused(f"{where}: the label selector is empty, which would select everything; write one such as app=inference")
+    if not any(POSITIVE.match(part.strip()) for part in selector.split(",")):
+        raise TargetRefused(
+            f"{where}: the label selector {selector!r} only excludes, which selects nearly everything; write one such as app=inference"
+        )
     return selector.strip()
 
 

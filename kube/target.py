@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from history.errors import ConfigError
 from history.plan import Retry, Slo
@@ -44,6 +44,7 @@ def parse_share(value: object) -> float:
     return share
 
 
+CONSENT = re.compile(r"[^=\s]+=[^=\s]+")
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Share = Annotated[float, BeforeValidator(parse_share)]
 
@@ -183,6 +184,25 @@ class Target(Written):
     gpus: CommandDriver | None = None
     workloads: dict[str, WorkloadClass]
     fidelity: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _refers_to_what_is_there(self) -> Target:
+        """List every name that leads nowhere."""
+        wrong = [
+            f"workloads.{name}.role: {one.role!r} is not under roles" for name, one in self.workloads.items() if one.role not in self.roles
+        ]
+        for name, one in self.workloads.items():
+            if one.load.endpoint not in self.endpoints:
+                wrong.append(f"workloads.{name}.load.endpoint: {one.load.endpoint!r} is not under endpoints")
+        if self.prometheus is not None and self.prometheus not in self.endpoints:
+            wrong.append(f"prometheus: {self.prometheus!r} is not under endpoints")
+        if not CONSENT.fullmatch(self.consent_label):
+            wrong.append(f"consent_label: {self.consent_label!r} is not KEY=VALUE")
+        if self.suite_namespace in self.namespaces:
+            wrong.append(f"suite_namespace: {self.suite_namespace!r} must not be under namespaces, faults would hit the suite itself")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
 
     def role(self, name: str) -> Role:
         """Return the role called ``name``.
