@@ -5,7 +5,6 @@ The baseline may be retried once; a fault never is.
 
 from __future__ import annotations
 
-import math
 import time
 
 from history.clock import now_ns
@@ -15,19 +14,11 @@ from runner.context import Context, NotSteady
 from runner.felt import Felt
 from runner.hypothesis import evaluate
 from runner.load import LoadProcess
+from verdict.sampling import arrivals_needed
 
-CONFIDENCE = 0.05
 WARM_S = 20.0  # until every probe has seen something for the first time
 PERIOD_S = 1.0
 TRIES = 2
-
-
-def arrivals_needed(ratio: float) -> int:
-    """Return how many good arrivals without a bad one support ``ratio`` at 95 %: ceil(ln 0.05 / ln ratio); 299 for 99 %.
-
-    A ratio of 1 can be supported by no number; what supports 99.9 % (2995) is asked for then.
-    """
-    return math.ceil(math.log(CONFIDENCE) / math.log(min(ratio, 0.999)))
 
 
 def start_load(context: Context) -> None:
@@ -67,7 +58,7 @@ def hold(context: Context) -> str:
         context.record.before = steady.entry
         if since_ns is None:
             if steady.met:
-                since_ns = context.live.log.event(EventKind.PHASE, Phase.BASELINE.value, window=True)
+                since_ns = context.log.event(EventKind.PHASE, Phase.BASELINE.value, window=True)
             elif time.monotonic() - started_s > WARM_S:
                 return f"not within {WARM_S:.0f} s of load: {steady.sentence}"
             continue

@@ -28,7 +28,7 @@ def confirm(context: Context) -> None:
             outcome = execute(probe, context.configuration)
             seen[name] = outcome.sentence
             if tolerated(outcome, probe, context.configuration):
-                context.t_confirmed_ns = context.live.log.event(EventKind.FAULT_CONFIRMED, name, observed=shown(outcome.value))
+                context.t_confirmed_ns = context.log.event(EventKind.FAULT_CONFIRMED, name, observed=shown(outcome.value))
                 context.record.run.append(outcome.record)
                 del waiting[name]
         if waiting and time.monotonic() >= until_s:
@@ -39,7 +39,7 @@ def confirm(context: Context) -> None:
 def _refuse(context: Context, seen: dict[str, str]) -> None:
     deadline_s = context.live.plan.timers.confirm_s
     for name, observed in seen.items():
-        context.live.log.event(EventKind.FAULT_UNCONFIRMED, name, observed=observed, deadline_s=deadline_s)
+        context.log.event(EventKind.FAULT_UNCONFIRMED, name, observed=observed, deadline_s=deadline_s)
     raise Unconfirmed(
         f"the fault is not proven: after {deadline_s:.0f} s still {'; '.join(seen.values())}; nothing can be concluded from this run"
     )

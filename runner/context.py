@@ -16,6 +16,7 @@ from kube.live import LiveRun
 from runner.experiment import Experiment
 from runner.felt import Felt
 from runner.load import LoadFailed, LoadLike
+from runner.log import RunLog
 from runner.messages import Kind
 from runner.record import Record
 from runner.stop import Stop
@@ -48,19 +49,19 @@ class Context:
     stop: Stop
     tell: Tell
     record: Record
+    log: RunLog
     sight: Sight = field(default_factory=Sight)
     load: LoadLike | None = None
     felt: Felt | None = None
     phase: Phase = Phase.PREFLIGHT
     phase_s: float = field(default_factory=time.monotonic)  # when it began, on the monotonic clock
-    t_fault_ns: int | None = None
     t_confirmed_ns: int | None = None
 
     @contextmanager
     def during(self, phase: Phase) -> Iterator[None]:
         """Mark a phase in the history and at the terminal."""
         self.phase, self.phase_s = phase, time.monotonic()
-        self.live.log.event(EventKind.PHASE, phase.value)
+        self.log.event(EventKind.PHASE, phase.value)
         self.tell(Kind.PHASE, name=phase.value)
         try:
             yield
@@ -74,7 +75,7 @@ class Context:
 
     def note(self, text: str) -> None:
         """Keep a sentence in the history and show it."""
-        self.live.log.event(EventKind.NOTE, text=text)
+        self.log.event(EventKind.NOTE, text=text)
         self.tell(Kind.NOTE, text=text)
 
     def text(self, window_s: float = 5.0) -> str:
@@ -87,7 +88,7 @@ class Context:
         parts += [f"{role} {self.sight.ready[role]}/{want}" for role, want in desired.items() if role in self.sight.ready]
         if self.sight.queue is not None:
             parts.append(f"queue {self.sight.queue:.0f}")
-        since = "" if self.t_fault_ns is None else f"+{(now_ns() - self.t_fault_ns) / 1e9:.1f} s "
+        since = "" if self.log.t_fault_ns is None else f"+{(now_ns() - self.log.t_fault_ns) / 1e9:.1f} s "
         return since + ", ".join(parts)
 
     def check_load(self) -> None:

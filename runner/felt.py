@@ -1,22 +1,27 @@
-"""What users feel, read from the history while it is being written. For progress and for deciding when to stop; never for the verdict."""
+"""What users feel, read from the history while it is being written. For progress and for deciding when to stop; never for the verdict.
+
+Good requests and outages are told by the judges' own functions, so that a run that stops here is one that they find recovered.
+"""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
+import polars as pl
 
 from history.plan import Slo
 from history.reader import read_table
+from history.schema import REQUESTS
+from verdict.goodness import good_request
+from verdict.outages import Rule, find_outages
 
 UNKNOWN, BAD, GOOD = 0, 1, 2
-MARGIN_NS = 2_000_000_000
-"""The hold that ends the observation is this much longer than the hold that the verdict asks for, so that its window lies inside."""
+MARGIN_S = 1.0  # beyond the hold: the load stops a little later than what is seen here
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +31,6 @@ class Window:
     total: int
     bad: int
     p95_ms: float | None  # of the answered ones
-
-    @property
-    def ratio(self) -> float | None:
-        """Share of good ones; None without any."""
-        return 1 - self.bad / self.total if self.total else None
 
     def text(self) -> str:
         """Return it as a person reads it."""
@@ -49,7 +49,7 @@ class Felt:
     def __init__(self, run_dir: Path, slo: Slo, origin_ns: int) -> None:
         schedule = read_table(run_dir, "schedule").sort("offset_ns")
         self._dir, self._slo = run_dir, slo
-        self._place = {int(number): place for place, number in enumerate(schedule["request_id"])}
+        self._place = np.argsort(schedule["request_id"].to_numpy())  # request ids count from 0
         self._intended = schedule["offset_ns"].to_numpy() + origin_ns
         self._stream = schedule["stream"].to_numpy()
         self._state: npt.NDArray[np.int8] = np.zeros(len(self._intended), dtype=np.int8)
@@ -62,35 +62,38 @@ class Felt:
         """Read what was written since the last call."""
         with self._lock:
             for file in sorted(self._dir.glob("requests.*.jsonl")):
-                for line in self._new_lines(file):
-                    self._take(orjson.loads(line))
+                rows = [orjson.loads(line) for line in self._new_lines(file)]
+                if rows:
+                    self._take(pl.DataFrame(rows, schema=REQUESTS))
             while self._known < len(self._state) and self._state[self._known] != UNKNOWN:
                 self._known += 1
 
     @property
     def known_ns(self) -> int:
         """Return until when the record is complete (ns UTC)."""
-        if not len(self._intended):
-            return 0
-        return int(self._intended[min(self._known, len(self._intended) - 1)])
+        return int(self._intended[min(self._known, len(self._intended) - 1)]) if len(self._intended) else 0
 
     def answered(self, since_ns: int) -> int:
         """Return how many arrivals since ``since_ns`` are known."""
-        return int(self._known - np.searchsorted(self._intended, since_ns)) if self._known else 0
+        return max(0, int(self._known - np.searchsorted(self._intended, since_ns)))
 
     def window(self, since_ns: int, until_ns: int) -> Window:
-        """Return what happened to those who asked in [``since_ns``, ``until_ns``) and have an answer or none to wait for."""
+        """Return what happened to those who asked in [``since_ns``, ``until_ns``), as far as it is known."""
         first, last = np.searchsorted(self._intended, [since_ns, until_ns])
         state, latency = self._state[first:last], self._latency_ms[first:last]
-        answered = latency[(state != UNKNOWN) & ~np.isnan(latency)]
+        answered = latency[~np.isnan(latency)]
         p95 = float(np.percentile(answered, 95)) if len(answered) else None
         return Window(total=int((state != UNKNOWN).sum()), bad=int((state == BAD).sum()), p95_ms=p95)
 
-    def recovered(self, since_ns: int, hold_s: float) -> bool:
-        """Tell whether users have been served within the SLO for ``hold_s`` and a margin, all of it after ``since_ns`` and known."""
-        start = self.known_ns - int(hold_s * 1e9) - MARGIN_NS
-        ratio = self.window(start, self.known_ns).ratio
-        return start >= since_ns and ratio is not None and ratio >= self._slo.ratio
+    def recovered(self, t_fault_ns: int, not_before_ns: int, hold_s: float) -> bool:
+        """Tell whether users are served again and have been for ``hold_s`` (and a margin) after ``not_before_ns``, all of it known."""
+        hold_ns, until_ns = int(hold_s * 1e9), self.known_ns - int(MARGIN_S * 1e9)
+        if until_ns - hold_ns < not_before_ns:
+            return False
+        first = int(np.searchsorted(self._intended, t_fault_ns))
+        arrivals = slice(first, self._known)
+        outages = find_outages(self._intended[arrivals], self._state[arrivals] == GOOD, Rule(self._slo.ratio, hold_ns), until_ns).outages
+        return not outages or outages[-1].held
 
     def _new_lines(self, file: Path) -> list[bytes]:
         with file.open("rb") as stream:
@@ -100,23 +103,16 @@ class Felt:
         self._offsets[file] = self._offsets.get(file, 0) + end
         return data[:end].splitlines()
 
-    def _take(self, row: dict[str, Any]) -> None:
-        place = self._place.get(row["request_id"])
-        if place is None:
-            return
-        good = self._good(row, bool(self._stream[place]))
-        self._state[place] = max(self._state[place], GOOD if good else BAD)  # a user with one good attempt was served
-        if row["done_ns"] is not None and row["outcome"] == "ok":
-            self._latency_ms[place] = (row["done_ns"] - row["intended_ns"]) / 1e6
-
-    def _good(self, row: dict[str, Any], stream: bool) -> bool:
-        if row["outcome"] != "ok" or row["valid"] is False or row["complete"] is False or row["done_ns"] is None:
-            return False
-        if stream and self._slo.ttft_ms is not None:
-            first_ms = (row["first_byte_ns"] - row["intended_ns"]) / 1e6
-            gap_ms = row["max_gap_ms"] or 0.0
-            return first_ms <= self._slo.ttft_ms and (self._slo.max_gap_ms is None or gap_ms <= self._slo.max_gap_ms)
-        return bool((row["done_ns"] - row["intended_ns"]) / 1e6 <= self._slo.latency_ms)
+    def _take(self, rows: pl.DataFrame) -> None:
+        rows = rows.filter(pl.col("request_id").is_between(0, len(self._state) - 1))
+        places = self._place[rows["request_id"].to_numpy()]
+        stream = pl.Series("stream", self._stream[places], dtype=pl.Boolean)
+        latency = (pl.col("done_ns") - pl.col("intended_ns")) / 1e6
+        judged = rows.with_columns(stream).select(good=good_request(pl.col("stream"), self._slo), latency=latency, outcome="outcome")
+        state = np.where(judged["good"].to_numpy(), GOOD, BAD).astype(np.int8)
+        np.maximum.at(self._state, places, state)  # a user with one good attempt was served
+        ok = (judged["outcome"] == "ok").to_numpy()
+        self._latency_ms[places[ok]] = judged["latency"].to_numpy()[ok]
 
 
 def _duration(milliseconds: float) -> str:

@@ -31,14 +31,16 @@ class Steady:
 
 def evaluate(context: Context, phase: str) -> Steady:
     """Evaluate every probe of the hypothesis once. ``phase`` is what the history calls this evaluation."""
-    unmet, no_data, entries = [], [], []
+    unmet: list[str] = []
+    no_data: list[str] = []
+    entries: list[dict[str, Any]] = []
     for probe in context.experiment.raw["steady-state-hypothesis"]["probes"]:
         outcome = execute(probe, context.configuration)
         met = tolerated(outcome, probe, context.configuration)
         sentence = outcome.sentence if met else f"{outcome.sentence}; expected {described(probe['tolerance'])}"
         value = outcome.value if isinstance(outcome.value, bool | int | float | str) else None
-        detail = {"phase": phase, "met": met, "value": value, "no_data": outcome.no_data, "sentence": sentence}
-        context.live.log.event(EventKind.HYPOTHESIS, outcome.name, **detail)
+        log, no_value = context.log, outcome.no_data
+        log.event(EventKind.HYPOTHESIS, outcome.name, phase=phase, met=met, value=value, no_data=no_value, sentence=sentence)
         entries.append(outcome.record | {"tolerance_met": met})
         if not met:
             (no_data if outcome.no_data else unmet).append(sentence)

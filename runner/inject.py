@@ -22,7 +22,7 @@ def inject(context: Context) -> None:
         context.record.run.append(outcome.record)
         wrong = _wrong(outcome)
         if wrong:
-            context.live.log.event(EventKind.FAULT_FAILED, outcome.name, error=wrong)
+            context.log.event(EventKind.FAULT_FAILED, outcome.name, error=wrong)
             raise FaultFailed(wrong)
         context.stop.wait(pauses.get("after", 0))
 

@@ -25,8 +25,7 @@ def observe(context: Context) -> None:
     if felt is None:
         return
     began_ns = now_ns()
-    zero_ns = context.t_fault_ns or began_ns
-    since_ns = context.t_confirmed_ns or began_ns
+    zero_ns = context.log.t_fault_ns or began_ns
     next_s = time.monotonic()
     while now_ns() - zero_ns < timers.deadline_s * 1e9:
         context.stop.wait(PERIOD_S)
@@ -34,16 +33,16 @@ def observe(context: Context) -> None:
         if time.monotonic() >= next_s:
             context.record.during.append(evaluate(context, Phase.OBSERVE).entry)
             next_s = time.monotonic() + HYPOTHESIS_S
-        if recovered(context, felt, since_ns):
+        if recovered(context, felt, zero_ns, context.t_confirmed_ns or began_ns):
             break
     context.record.after = evaluate(context, Phase.OBSERVE).entry
 
 
-def recovered(context: Context, felt: Felt, since_ns: int) -> bool:
+def recovered(context: Context, felt: Felt, zero_ns: int, not_before_ns: int) -> bool:
     """Tell whether there is nothing left to wait for."""
     felt.update()
     plan = context.live.plan
-    if not felt.recovered(since_ns, plan.timers.hold_s):
+    if not felt.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
         return False
     return plan.budgets.capacity_rto_s is None or not lacking(context)
 

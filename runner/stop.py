@@ -29,6 +29,8 @@ SIGNALS = {
     signal.SIGHUP: "its terminal was closed (SIGHUP)",
 }
 
+FOR_GOOD = 1 << 30
+
 
 class Stop:
     """Whether this run was asked to stop, and by whom. The first request counts; later ones are reported through ``on_repeat``."""
@@ -36,7 +38,7 @@ class Stop:
     def __init__(self, on_repeat: Callable[[str], None] = lambda _reason: None) -> None:
         self._event = threading.Event()
         self._never = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may run while the main thread holds it
         self._on_repeat = on_repeat
         self._shields = 0
         self.request: Interrupted | None = None
@@ -71,7 +73,22 @@ class Stop:
         finally:
             self._shields -= 1
 
+    @contextmanager
+    def exposed(self) -> Iterator[None]:
+        """Let a stop request interrupt the block although it stands under a shield; one that came before does so at once."""
+        before, self._shields = self._shields, 0
+        try:
+            self.check()
+            yield
+        finally:
+            self._shields = before
+
+    def no_more(self) -> None:
+        """From now on only note requests: what follows must not be interrupted, however an exposed block ended."""
+        self._shields = FOR_GOOD
+
     def _note(self, by: str, reason: str) -> bool:
+        """Keep the first request; return whether this is it."""
         with self._lock:
             first = self.request is None
             if first:
@@ -83,12 +100,8 @@ class Stop:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         known = signal.Signals(number)
-        if self.request is None:
-            self.request = Interrupted(known.name, SIGNALS[known])
-            self._event.set()
-        else:
-            self._on_repeat(SIGNALS[known])
-        self.check()
+        if self._note(known.name, SIGNALS[known]):
+            self.check()
 
     def _on_wake(self, _number: int, _frame: FrameType | None) -> None:
         self.check()

@@ -1,0 +1,62 @@
+"""Healing: rollbacks always, then whatever the journal still holds, then the proof that the platform is as before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from history.errors import AftershockError
+from history.schema import EventKind
+from kube.undo import undo_all
+from runner.activities import execute
+from runner.context import Context
+from runner.health import Before, differences
+
+PERIOD_S = 1.0
+Attempt = Callable[[], list[str]]
+
+
+def heal(context: Context, before: Before) -> list[str]:
+    """Undo the fault and wait until the platform is as it was; return what remains (nothing: proven clean)."""
+    context.log.event(EventKind.HEAL_START)
+    until_s = time.monotonic() + context.live.plan.timers.heal_s
+    remains = _repeat(lambda: _undo(context), until_s, context)
+    if not remains:
+        remains = _repeat(lambda: _differs(context, before), until_s, context)
+    context.log.event(EventKind.HEAL_END, clean=not remains, remains=remains)
+    if remains:
+        context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
+    return remains
+
+
+def _repeat(attempt: Attempt, until_s: float, context: Context) -> list[str]:
+    """Try again until nothing remains or time is up: the API server may be away for a while."""
+    while remains := attempt():
+        if time.monotonic() >= until_s:
+            return remains
+        context.stop.wait(PERIOD_S)
+    return []
+
+
+def _undo(context: Context) -> list[str]:
+    """Run every rollback, then undo every entry of the journal that is left; return what failed."""
+    failed: list[str] = []
+    for rollback in context.experiment.raw.get("rollbacks", []):
+        context.live.activity = rollback["name"]
+        outcome = execute(rollback, context.configuration)
+        context.live.activity = ""
+        context.record.rollbacks.append(outcome.record)
+        if outcome.error is not None:
+            failed.append(outcome.sentence)
+    try:
+        undo_all(context.live)
+    except AftershockError as error:
+        failed.append(str(error))
+    return failed
+
+
+def _differs(context: Context, before: Before) -> list[str]:
+    try:
+        return differences(context.live.platform, before, context.live.all_targets())
+    except AftershockError as error:
+        return [str(error)]

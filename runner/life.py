@@ -1,0 +1,109 @@
+"""The life of one run: the phases in their order, and what happens when one of them does not end as it should.
+
+Whatever happens after preflight, the fault is healed, the load drained, the history closed and judged.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from history.errors import AftershockError
+from history.plan import Phase
+from history.result import RunVerdict
+from history.schema import EventKind
+from runner.context import Context
+from runner.messages import Kind
+from runner.stop import Interrupted
+
+Step = Callable[[Context], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What each phase does. ``heal`` returns what remains; the others raise what is wrong."""
+
+    start_load: Step
+    baseline: Step
+    write_ahead: Step
+    inject: Step
+    confirm: Step
+    observe: Step
+    scene: Step
+    heal: Step
+    settle: Step
+    close: Callable[[Context], RunVerdict]
+
+
+def carry_out(context: Context, steps: Steps) -> RunVerdict:
+    """Carry a prepared run through its life and return its verdict."""
+    with context.stop.shielded():
+        guarded(context, lambda: _ahead(context, steps))
+        context.stop.no_more()
+        mend = [lambda: _scene(context, steps), lambda: _heal(context, steps)]
+        if context.stop.request is not None:
+            mend.reverse()  # asked to stop: what was broken is mended first
+        for step in (*mend, lambda: _settle(context, steps)):
+            guarded(context, step)
+        return steps.close(context)
+
+
+def _ahead(context: Context, steps: Steps) -> None:
+    """Go from the baseline to recovery; only this part can be interrupted."""
+    with context.stop.exposed():
+        with context.during(Phase.BASELINE):
+            steps.start_load(context)
+            steps.baseline(context)
+        if context.experiment.injects:
+            with context.during(Phase.WRITE_AHEAD):
+                steps.write_ahead(context)
+            with context.during(Phase.INJECT):
+                steps.inject(context)
+            with context.during(Phase.CONFIRM):
+                steps.confirm(context)
+        with context.during(Phase.OBSERVE):
+            steps.observe(context)
+
+
+def _scene(context: Context, steps: Steps) -> None:
+    with context.during(Phase.SCENE):
+        steps.scene(context)
+
+
+def _heal(context: Context, steps: Steps) -> None:
+    with context.during(Phase.HEAL):
+        steps.heal(context)
+
+
+def _settle(context: Context, steps: Steps) -> None:
+    with context.during(Phase.SETTLE):
+        steps.settle(context)
+
+
+def guarded(context: Context, part: Callable[[], None]) -> None:
+    """Carry out one part of a run; whatever ends it early becomes an event of the history, so that the verdict knows.
+
+    This is the one boundary at which unexpected errors are caught: the run is healed and INCONCLUSIVE, and the traceback is part of the
+    scene, not of the terminal.
+    """
+    try:
+        part()
+    except Interrupted as stop:
+        _stopped(context, stop.by, stop.reason)
+    except AftershockError as error:
+        _stopped(context, type(error).__name__, str(error))
+    except Exception as error:  # noqa: BLE001 - the boundary described above
+        folder = context.live.run_dir / "scene"
+        folder.mkdir(exist_ok=True)
+        with (folder / "traceback.txt").open("a") as file:
+            file.write("".join(traceback.format_exception(error)))
+        where = f"its traceback is in {folder / 'traceback.txt'}"
+        _stopped(
+            context, "unexpected error", f"phase {context.phase}: {type(error).__name__}: {error}; {where}; this is a defect of the suite"
+        )
+
+
+def _stopped(context: Context, by: str, reason: str) -> None:
+    context.log.event(EventKind.STOPPED, by, reason=reason, phase=context.phase.value)
+    context.tell(Kind.NOTE, text=reason)

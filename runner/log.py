@@ -1,0 +1,42 @@
+"""The run's own event log: written by several threads, and the one that knows when the fault began."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from history.clock import now_ns
+from history.schema import EventKind
+from history.writer import EventLog
+
+
+class RunLog(EventLog):
+    """An event log for threads. ``t_fault_ns`` is the time of the first ``fault.start`` (None: there was none)."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._lock = threading.RLock()
+        self._closed = False
+        self.t_fault_ns: int | None = None
+        super().__init__(run_dir, "runner")
+
+    def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
+        """Record an event now (or at ``t_ns``) and return its time (ns)."""
+        t_ns = now_ns() if t_ns is None else t_ns
+        with self._lock:
+            if not self._closed:
+                super().event(kind, obj, t_ns, **detail)
+        if kind is EventKind.FAULT_START and self.t_fault_ns is None:
+            self.t_fault_ns = t_ns
+        return t_ns
+
+    def sample(self, series: str, value: float, /, t_ns: int | None = None, **labels: str) -> None:
+        """Record one value of a series now (or at ``t_ns``)."""
+        with self._lock:
+            if not self._closed:
+                super().sample(series, value, t_ns, **labels)
+
+    def close(self) -> None:
+        """Close both files; what a thread still says afterwards is left out."""
+        with self._lock:
+            self._closed = True
+            super().close()
