@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+import polars as pl
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
+from history.reader import read_table
 from history.schema import EventKind
 from kube import machines
 from kube.clients import Platform, told
@@ -58,29 +60,33 @@ def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[st
         UndoFailed: with what remains.
 
     """
-    said, failed = [], []
+    undone: list[tuple[Undo, str]] = []
+    failed: list[str] = []
     for undo in reversed(run.journal.entries()):
         if undo.done or (kinds is not None and undo.kind not in kinds):
             continue
         try:
-            said.append(carry_out(run.platform, undo))
+            undone.append((undo, carry_out(run.platform, undo)))
+            run.journal.undone(undo)
         except AftershockError as error:
             failed.append(str(error))
-            continue
-        run.journal.undone(undo)
-        stamp_end(run, undo, said[-1])
+    _stamp_ends(run, undone)
     if failed:
         raise UndoFailed("; ".join(failed))
-    return said
+    return [said for _, said in undone]
 
 
-def stamp_end(run: LiveRun, undo: Undo, how: str) -> None:
-    """Record the end of the fault: now, or when it ended by itself if that was earlier."""
-    now = now_ns()
-    if undo.self_ends and undo.ends_by_ns < now:
-        run.log.event(EventKind.FAULT_END, undo.activity, t_ns=undo.ends_by_ns, how=undo.self_ends, target=undo.object)
-    else:
-        run.log.event(EventKind.FAULT_END, undo.activity, t_ns=now, how=how, target=undo.object)
+def _stamp_ends(run: LiveRun, undone: list[tuple[Undo, str]]) -> None:
+    """Record the end of each fault whose end is not recorded yet: now, or when it ended by itself if that was earlier."""
+    events = read_table(run.run_dir, "events")
+    recorded = set(events.filter(pl.col("kind") == EventKind.FAULT_END.value)["object"])
+    for undo, said in undone:
+        if undo.activity in recorded:
+            continue
+        recorded.add(undo.activity)
+        by_itself = bool(undo.self_ends) and undo.ends_by_ns < now_ns()
+        t_ns, how = (undo.ends_by_ns, undo.self_ends) if by_itself else (now_ns(), said)
+        run.log.event(EventKind.FAULT_END, undo.activity, t_ns=t_ns, how=how)
 
 
 def cordon(platform: Platform, node: str, run_id: str) -> None:
