@@ -1,0 +1,96 @@
+"""Ready replicas over time, and when they were all back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import polars as pl
+
+from history.schema import EventKind, Series
+from verdict.case import Case
+from verdict.labels import label_of
+
+STALE_S = 15.0
+"""Ready replicas that were last counted longer ago than this, when watching ended, are not known."""
+
+
+class Step(NamedTuple):
+    """From ``t_ns`` on, ``ready`` replicas are ready."""
+
+    t_ns: int
+    ready: float
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """When all replicas of all roles were ready again. ``full_ns`` is ``None`` if they were not when watching ended.
+
+    ``unknown`` says why nothing can be said; ``dropped`` is false if no replica ever lost Ready after the fault.
+    """
+
+    full_ns: int | None = None
+    dropped: bool = False
+    ready: float = 0.0
+    desired: int = 0
+    unknown: str = ""
+
+
+def capacity_of(case: Case) -> Capacity:
+    """Return when full capacity was back: the last time, before healing, at which a role's ready replicas reached the desired number."""
+    desired = case.run.plan.replicas_desired
+    if case.recovery is None:
+        return Capacity(unknown="no fault was injected")
+    if not desired:
+        return Capacity(unknown="the plan names no desired replicas")
+    found = [_of_role(case, role, wanted) for role, wanted in desired.items()]
+    unknown = next((capacity for capacity in found if capacity.unknown), None)
+    if unknown:
+        return unknown
+    worst = min(found, key=lambda capacity: (capacity.full_ns is not None, -(capacity.full_ns or 0)))
+    return Capacity(worst.full_ns, any(c.dropped for c in found), worst.ready, worst.desired)
+
+
+def _of_role(case: Case, role: str, desired: int) -> Capacity:
+    assert case.recovery is not None  # noqa: S101 - told by capacity_of
+    start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
+    steps = _before_and_after(_by_events(case, role), start_ns, end_ns)
+    if not steps or steps[0].ready < desired:
+        steps = _before_and_after(_by_samples(case, role), start_ns, end_ns)
+        if steps and end_ns - steps[-1].t_ns > STALE_S * 1e9:
+            return Capacity(unknown=f"ready replicas of {role} were last counted {(end_ns - steps[-1].t_ns) / 1e9:.0f} s before the end")
+    if not steps:
+        return Capacity(unknown=f"no ready replicas of {role} were recorded before the fault")
+    if steps[0].ready < desired:
+        return Capacity(unknown=f"only {steps[0].ready:g} of {desired} replicas of {role} were ready before the fault")
+    full = [start_ns, *(after.t_ns for before, after in pairwise(steps) if before.ready < desired <= after.ready)]
+    dropped = any(step.ready < desired for step in steps)
+    return Capacity(full[-1] if steps[-1].ready >= desired else None, dropped, steps[-1].ready, desired)
+
+
+def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Step]:
+    """Return the step that held at ``start_ns`` and those until ``end_ns``; empty if none held then."""
+    before = [step for step in steps if step.t_ns <= start_ns]
+    return before[-1:] + [step for step in steps if start_ns < step.t_ns <= end_ns] if before else []
+
+
+def _by_events(case: Case, role: str) -> list[Step]:
+    """Return the number of ready pods of ``role`` after every event that changes it."""
+    ready: set[str] = set()
+    steps = []
+    for event in case.timeline.all(EventKind.POD_READY, EventKind.POD_UNREADY, EventKind.POD_GONE):
+        size = len(ready)
+        if event.kind == EventKind.POD_READY.value:
+            ready |= {event.object} if event.detail.get("role") == role else set()
+        else:
+            ready -= {event.object}
+        steps += [Step(event.t_ns, len(ready))] if len(ready) != size else []
+    return steps
+
+
+def _by_samples(case: Case, role: str) -> list[Step]:
+    wanted = (pl.col("series") == Series.READY_REPLICAS.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
+    rows: Iterable[tuple[int, str, float]] = case.run.samples.filter(wanted).sort("t_ns").select("t_ns", "labels", "value").iter_rows()
+    return [Step(t_ns, value) for t_ns, labels, value in rows if label_of(labels, "role") == role]

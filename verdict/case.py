@@ -1,0 +1,68 @@
+"""A run, prepared once for everything that measures and checks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from history.plan import Phase
+from history.reader import Run
+from verdict.arrivals import Arrivals, scheduled_arrivals
+from verdict.attempts import Attempts, attempts_of
+from verdict.clocks import Clocks, clocks_of
+from verdict.goodness import longest_limit_ms
+from verdict.loadaudit import LoadAudit, audit_of, resolution_s
+from verdict.recovery import Recovery, recovery_of
+from verdict.timeline import Timeline, timeline_of
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged: a run with its rows placed, its arrivals in order, its events parsed and its recovery found."""
+
+    run: Run
+    timeline: Timeline
+    attempts: Attempts
+    arrivals: Arrivals
+    audit: LoadAudit
+    clocks: Clocks
+    recovery: Recovery | None
+
+    @property
+    def control(self) -> bool:
+        """Whether the run is a control (no fault, or one aimed at a decoy), in which users must notice nothing."""
+        return self.run.plan.experiment.fault != "fault"
+
+    @property
+    def resolution_s(self) -> float:
+        """How finely an RTO can be read (s)."""
+        return resolution_s(self.audit, self.clocks.error_s)
+
+    @property
+    def baseline_ns(self) -> tuple[int, int] | None:
+        """The baseline (ns): from its (last) beginning to where no request can still have met the fault; ``None``: there was none."""
+        begun = self.timeline.phase_ns(Phase.BASELINE)
+        if begun is None or not len(self.arrivals):
+            return None
+        start_ns = max(begun, int(self.arrivals.t_ns[0]))
+        fault_ns = self.recovery.fault_ns if self.recovery else self.arrivals.stop_ns
+        return start_ns, max(start_ns, fault_ns - int(longest_limit_ms(self.run.plan.slo) * 1e6))
+
+    def after_fault_s(self, t_ns: int) -> float:
+        """Return ``t_ns`` in seconds after the fault (or after the first arrival, if there was no fault)."""
+        zero_ns = self.recovery.fault_ns if self.recovery else int(self.arrivals.t_ns[0]) if len(self.arrivals) else t_ns
+        return (t_ns - zero_ns) / 1e9
+
+
+def case_of(run: Run, until_ns: int | None = None) -> Case:
+    """Prepare ``run``; ``until_ns``: look only at what users asked for until then (a run that still goes on)."""
+    timeline, attempts = timeline_of(run), attempts_of(run)
+    arrivals = scheduled_arrivals(run, attempts, until_ns)
+    return Case(
+        run=run,
+        timeline=timeline,
+        attempts=attempts,
+        arrivals=arrivals,
+        audit=audit_of(run, timeline, attempts, arrivals),
+        clocks=clocks_of(timeline),
+        recovery=recovery_of(run.plan, timeline, arrivals),
+    )

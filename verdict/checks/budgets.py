@@ -1,0 +1,182 @@
+"""Checks against budgets: ``rto``, ``availability``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
+
+from __future__ import annotations
+
+from history.result import Check, Verdict
+from verdict.capacity import capacity_of
+from verdict.case import Case
+from verdict.checks.results import Figures, failed, inconclusive, passed
+from verdict.measures.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
+from verdict.measures.platform import capacity_value
+from verdict.measures.requests import answers_acknowledged, answers_unchecked, requests_lost
+from verdict.measures.users import window
+from verdict.recovery import Recovery
+from verdict.sampling import arrivals_needed
+from verdict.words import count, percent, plain, seconds
+
+LARGEST_RESOLUTION = 0.05
+"""A figure that cannot be read within this share of its budget supports no claim about it."""
+NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
+
+
+def rto(case: Case) -> Check | None:
+    """Check the time until users were served again against ``budgets.rto_s``."""
+    budget_s, recovery = case.run.plan.budgets.rto_s, case.recovery
+    if budget_s is None:
+        return None
+    if recovery is None:
+        return inconclusive("rto", NOTHING_INJECTED, budget=budget_s, unit="s")
+    if recovery.rto_s is None:
+        return _not_recovered(case, recovery, budget_s)
+    measured_s, fine_s = recovery.rto_s, case.resolution_s
+    figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=fine_s)
+    said = f"{_served_again(recovery, fine_s)}; the budget is {plain(budget_s)}."
+    if measured_s - fine_s > budget_s:
+        return failed("rto", said, **figures)
+    doubt = _rto_doubt(case, recovery, budget_s)
+    return inconclusive("rto", f"{said[:-1]}. {doubt}", **figures) if doubt else passed("rto", said, **figures)
+
+
+def _served_again(recovery: Recovery, fine_s: float) -> str:
+    if not recovery.outages:
+        return f"Users noticed no outage after the fault (RTO 0 s ± {seconds(fine_s)})"
+    relapses = len(recovery.outages) - 1
+    again = f" for good, after {count(relapses, 'relapse')}," if relapses else ""
+    return f"Users were served again{again} {seconds(recovery.rto_s or 0.0)} ± {seconds(fine_s)} after the fault"
+
+
+def _rto_doubt(case: Case, recovery: Recovery, budget_s: float) -> str:
+    """Return why the RTO supports no claim although it is not over its budget; empty if it does."""
+    fine_s, measured_s = case.resolution_s, recovery.rto_s or 0.0
+    ratio, hold_s = case.run.plan.slo.ratio, case.run.plan.timers.hold_s
+    held = case.arrivals.between(recovery.end_ns - recovery.hold_ns, recovery.end_ns)
+    arrived, needed = held.stop - held.start, arrivals_needed(ratio)
+    if not fine_s <= LARGEST_RESOLUTION * budget_s:
+        return f"It cannot be read within 5 % of the budget ({seconds(LARGEST_RESOLUTION * budget_s)}): raise the request rate."
+    if arrived < needed:
+        enough_s = needed / case.audit.summary.offered_rps
+        return (
+            f"Only {count(arrived, 'request')} arrived in the hold of {plain(hold_s)}, {needed:,} are needed to say that {percent(ratio)} "
+            f"are served: raise the rate, or hold for {seconds(enough_s)}."
+        )
+    if not measured_s + fine_s <= budget_s:
+        return "That is too close to the budget to call."
+    return ""
+
+
+def _not_recovered(case: Case, recovery: Recovery, budget_s: float) -> Check:
+    least_s, fine_s = recovery.at_least_s, case.resolution_s
+    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), resolution=fine_s, censored=True)
+    budget = f"the budget is {plain(budget_s)}"
+    if least_s - fine_s > budget_s:
+        return failed("rto", f"Users were not served again within {seconds(least_s)} after the fault; {budget}.", **figures)
+    watched_s = case.after_fault_s(recovery.watched_ns)
+    if not recovery.outages:
+        hold = f"a hold of {plain(case.run.plan.timers.hold_s)} after the fault was seen"
+        return inconclusive(
+            "rto", f"Users were watched for {seconds(watched_s)} after the fault, which is less than {hold}; {budget}.", **figures
+        )
+    said = f"Users were still not served {seconds(least_s)} after the fault, and were watched for {seconds(watched_s)} only"
+    return inconclusive("rto", f"{said}, too short to see a recovery that holds; {budget}.", **figures)
+
+
+def availability(case: Case) -> Check | None:
+    """Check the share of good requests in the fault window against ``budgets.availability``."""
+    budget, recovery, good = case.run.plan.budgets.availability, case.recovery, window(case)
+    if budget is None:
+        return None
+    if recovery is None or not len(good):
+        return inconclusive(
+            "availability", NOTHING_INJECTED if recovery is None else "Nobody asked for anything in the fault window.", budget=budget
+        )
+    share, needed = float(good.mean()), arrivals_needed(budget)
+    margin = 1 - (1 - share) / (1 - budget) if budget < 1 else None
+    figures = Figures(measured=share, budget=budget, unit="ratio", margin=margin, resolution=1 / len(good))
+    lasted = seconds((recovery.end_ns - recovery.fault_ns) / 1e9)
+    said = (
+        f"{percent(share)} of {count(len(good), 'request')} in the {lasted} from the fault on were good; the budget is {percent(budget)}."
+    )
+    if share < budget:
+        return failed("availability", said, **figures)
+    if recovery.recovered_ns is None:
+        return inconclusive("availability", f"{said} But users were not seen to be served again, so the window has no end.", **figures)
+    if len(good) < needed:
+        return inconclusive("availability", f"{said} That needs {needed:,} requests to say: raise the rate, or hold longer.", **figures)
+    return passed("availability", said, **figures) if share >= budget else inconclusive("availability", said, **figures)
+
+
+def rpo_requests(case: Case) -> Check | None:
+    """Check the number of acknowledged answers that were lost against ``budgets.rpo_requests``."""
+    budget = case.run.plan.budgets.rpo_requests
+    if budget is None:
+        return None
+    lost, served, unchecked = (f(case).value for f in (requests_lost, answers_acknowledged, answers_unchecked))
+    if lost is None or served is None or unchecked is None:
+        return inconclusive("rpo_requests", NOTHING_INJECTED, budget=budget, unit="answers")
+    figures = Figures(measured=lost, budget=budget, unit="answers", margin=_left(lost, budget))
+    if lost > budget:
+        were = count(int(lost), "acknowledged answer was", "acknowledged answers were")
+        return failed("rpo_requests", f"{were} lost (complete, with a status of 2xx, and wrong); the budget is {budget}.", **figures)
+    if not served:
+        return inconclusive("rpo_requests", "No answer was acknowledged after the fault, so none could be kept or lost.", **figures)
+    if unchecked:
+        said = (
+            f"{int(unchecked):,} of {count(int(served), 'acknowledged answer')} could not be checked, because the right answer is not known"
+        )
+        return inconclusive("rpo_requests", f"{said}: give every prompt its completion.", **figures)
+    kept = (
+        "No acknowledged answer was lost"
+        if not lost
+        else f"{count(int(lost), 'acknowledged answer was', 'acknowledged answers were')} lost"
+    )
+    return passed("rpo_requests", f"{kept}: {int(served - lost):,} were complete and right; the budget is {budget}.", **figures)
+
+
+def latency(case: Case) -> Check | None:
+    """Check p95 latency after recovery over that of the baseline against ``budgets.p95_ratio``."""
+    budget = case.run.plan.budgets.p95_ratio
+    if budget is None:
+        return None
+    before, after, ratio = baseline_latency(case), recovered_latency(case), p95_ratio(case)
+    needed = arrivals_needed(QUANTILE)
+    if case.recovery is not None and case.recovery.recovered_ns is None:
+        return inconclusive("latency", "Users were not seen to be served again, so there is no latency after recovery.", budget=budget)
+    if min(len(before), len(after)) < needed:
+        short = f"{len(before):,} requests before and {len(after):,} after are too few to compare p95 latencies, {needed} are needed"
+        return inconclusive("latency", f"{short}.", budget=budget)
+    if ratio.value is None or not ratio.value < float("inf"):
+        return failed(
+            "latency",
+            f"More than 5 % of requests had no right answer before or after the fault; the budget is {budget:g} times.",
+            budget=budget,
+        )
+    fine = ratio.value * (spread(before) + spread(after))
+    figures = Figures(measured=ratio.value, budget=budget, unit="ratio", margin=_left(ratio.value, budget), resolution=fine)
+    said = f"After recovery the p95 latency was {ratio.value:.2f} times that of the baseline; the budget is {budget:g} times."
+    return passed("latency", said, **figures) if ratio.value <= budget else failed("latency", said, **figures)
+
+
+def capacity_rto(case: Case) -> Check | None:
+    """Check the time until all replicas were ready again against ``budgets.capacity_rto_s``."""
+    budget_s = case.run.plan.budgets.capacity_rto_s
+    if budget_s is None:
+        return None
+    capacity, fine_s = capacity_of(case), case.clocks.error_s
+    value = capacity_value(case, capacity)
+    if value.value is None:
+        return inconclusive("capacity_rto", f"It is not known when full capacity was back: {value.sentence}.", budget=budget_s, unit="s")
+    left = _left(value.value, budget_s)
+    figures = Figures(measured=value.value, budget=budget_s, unit="s", margin=left, resolution=fine_s, censored=value.censored)
+    replicas, budget = f"{capacity.desired} of {count(capacity.desired, 'replica')} ready", f"the budget is {plain(budget_s)}"
+    if value.censored:
+        said = f"Full capacity ({replicas}) was not back within {seconds(value.value)} after the fault; {budget}."
+        return failed("capacity_rto", said, **figures) if value.value > budget_s else inconclusive("capacity_rto", said, **figures)
+    if not capacity.dropped:
+        return passed("capacity_rto", f"No replica lost Ready; {budget}.", **figures)
+    said = f"Full capacity ({replicas}) was back {seconds(value.value)} after the fault; {budget}."
+    return Check(name="capacity_rto", verdict=Verdict.PASS if value.value <= budget_s else Verdict.FAIL, sentence=said, **figures)
+
+
+def _left(measured: float, budget: float) -> float | None:
+    """Return the share of the budget that is left (``None``: the budget is 0)."""
+    return 1 - measured / budget if budget > 0 else None

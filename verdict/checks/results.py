@@ -1,0 +1,40 @@
+"""Making checks: one constructor a verdict, so that a check reads as the sentence it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict, Unpack
+
+from history.result import Check, Verdict
+
+
+class Figures(TypedDict, total=False):
+    """The figures of a check; see :class:`history.result.Check`."""
+
+    measured: float | None
+    budget: float | None
+    unit: str
+    margin: float | None
+    resolution: float | None
+    censored: bool
+
+
+def passed(name: str, sentence: str, **figures: Unpack[Figures]) -> Check:
+    """Return a check that passed."""
+    return Check(name=name, verdict=Verdict.PASS, sentence=sentence, **figures)
+
+
+def failed(name: str, sentence: str, **figures: Unpack[Figures]) -> Check:
+    """Return a check that failed: measured, and over its budget or not restored."""
+    return Check(name=name, verdict=Verdict.FAIL, sentence=sentence, **figures)
+
+
+def inconclusive(name: str, sentence: str, **figures: Unpack[Figures]) -> Check:
+    """Return a check whose inputs do not support any claim."""
+    return Check(name=name, verdict=Verdict.INCONCLUSIVE, sentence=sentence, **figures)
+
+
+def unless(name: str, problems: Iterable[str], opening: str, otherwise: str, **figures: Unpack[Figures]) -> Check:
+    """Return a check that passed with the sentence ``otherwise``, or is inconclusive because of ``problems``."""
+    found = list(problems)
+    return inconclusive(name, f"{opening}: {'; '.join(found)}.", **figures) if found else passed(name, otherwise, **figures)

@@ -1,0 +1,34 @@
+"""Every definition, from the docstrings of the functions that measure: text and code can't drift apart."""
+
+from __future__ import annotations
+
+import inspect
+
+from verdict.arrivals import scheduled_arrivals
+from verdict.clocks import clocks_of
+from verdict.goodness import good_request
+from verdict.measures import latency, phases, platform, queue, requests, users
+from verdict.measures.registry import MEASURES, Measure
+from verdict.outages import find_outages
+
+MODULES = (users, requests, latency, platform, phases, queue)
+"""The modules whose functions measure; importing them fills the registry, in this order."""
+
+TERMS = {"good request": good_request, "arrival": scheduled_arrivals, "outage": find_outages, "clock error": clocks_of}
+
+
+def all_measures() -> tuple[Measure, ...]:
+    """Return every measurement in the order in which people read them."""
+    return tuple(sorted(MEASURES.values(), key=lambda m: [module.__name__ for module in MODULES].index(m.function.__module__)))
+
+
+def definitions() -> list[tuple[str, str]]:
+    """Return (name, definition) of the terms and of every measurement."""
+    terms = [(name, _prose(inspect.getdoc(function) or "")) for name, function in TERMS.items()]
+    return terms + [(measure.name, _prose(measure.definition)) for measure in all_measures()]
+
+
+def _prose(text: str) -> str:
+    """Return a docstring without its list of arguments, its paragraphs unwrapped."""
+    paragraphs = text.split("\n\nArgs:", maxsplit=1)[0].split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

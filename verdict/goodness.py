@@ -1,0 +1,64 @@
+"""When one attempt, and hence one request of a user, counts as good."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from history.plan import Slo
+from history.schema import Outcome
+
+
+def good_request(stream: pl.Expr, slo: Slo) -> pl.Expr:
+    """Return whether an attempt was good: answered, right, whole, and in time since the user asked.
+
+    An attempt is good if its outcome is ``ok`` with a status of 2xx, its answer is complete and not known to be wrong, and it came in
+    time, counted from ``intended_ns`` (when the user asked) and never from when it was sent: the last byte within ``slo.latency_ms``, or,
+    for a streamed answer, the first token within ``slo.ttft_ms`` and no silence between tokens longer than ``slo.max_gap_ms``. A value
+    that is missing satisfies nothing. A user's request is good if any of its attempts is; retries and hedges share ``intended_ns``.
+    Unknown counts as bad, and so does a scheduled request without a row. (measurement.md §5.1: good_i.)
+
+    Args:
+        stream: whether the request was streamed.
+        slo: limits in ms.
+
+    """
+    return (answered_right() & (felt_latency_ms(stream, slo) <= limit_ms(stream, slo)) & _no_long_gap(stream, slo)).fill_null(value=False)
+
+
+def acknowledged() -> pl.Expr:
+    """Return whether the platform said that an attempt was served: a complete answer with a status of 2xx."""
+    return (pl.col("complete") & pl.col("status").is_between(200, 299)).fill_null(value=False)
+
+
+def answered_right() -> pl.Expr:
+    """Return whether an attempt was served, however late, and its answer is not known to be wrong (null: it could not be checked)."""
+    return acknowledged() & (pl.col("outcome") == Outcome.OK.value).fill_null(value=False) & pl.col("valid").fill_null(value=True)
+
+
+def felt_latency_ms(stream: pl.Expr, slo: Slo) -> pl.Expr:
+    """Return what the SLO limits (ms since the user asked): the last byte, or the first token of a stream if ``slo.ttft_ms`` is set."""
+    last = (pl.col("done_ns") - pl.col("intended_ns")) / 1e6
+    if slo.ttft_ms is None:
+        return last
+    return pl.when(stream).then((pl.col("first_byte_ns") - pl.col("intended_ns")) / 1e6).otherwise(last)
+
+
+def limit_ms(stream: pl.Expr, slo: Slo) -> pl.Expr:
+    """Return the limit on :func:`felt_latency_ms`."""
+    return pl.lit(slo.latency_ms) if slo.ttft_ms is None else pl.when(stream).then(slo.ttft_ms).otherwise(slo.latency_ms)
+
+
+def tightest_limit_ms(slo: Slo) -> float:
+    """Return the smallest latency that the SLO allows any request (ms)."""
+    return min(slo.latency_ms, slo.ttft_ms or slo.latency_ms)
+
+
+def longest_limit_ms(slo: Slo) -> float:
+    """Return the largest latency that the SLO allows any request (ms)."""
+    return max(slo.latency_ms, slo.ttft_ms or slo.latency_ms)
+
+
+def _no_long_gap(stream: pl.Expr, slo: Slo) -> pl.Expr:
+    if slo.max_gap_ms is None:
+        return pl.lit(value=True)
+    return pl.when(stream).then(pl.col("max_gap_ms") <= slo.max_gap_ms).otherwise(pl.lit(value=True))

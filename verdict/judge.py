@@ -1,0 +1,128 @@
+"""One run in, its verdict out: measure everything, check everything, and take the worst."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from history.reader import Run
+from history.result import Check, FaultSummary, Measurement, Outage, RunVerdict, Verdict, worst
+from history.schema import EventKind
+from verdict.case import Case, case_of
+from verdict.checks import after, before, budgets, offered, record
+from verdict.definitions import all_measures
+from verdict.recovery import recovery_of
+from verdict.targets import touched
+from verdict.words import listed
+
+MOST_ERRORS = 50
+GATES: tuple[Callable[[Case], Check], ...] = (record.history, offered.load, before.baseline, before.fault, before.evidence)
+"""If one of these does not pass, nothing that rests on them is judged."""
+RESTING: tuple[Callable[[Case], Check | None], ...] = (
+    budgets.rto,
+    budgets.availability,
+    budgets.latency,
+    budgets.capacity_rto,
+    after.impact,
+)
+OWN: tuple[Callable[[Case], Check | None], ...] = (budgets.rpo_requests, after.hypothesis, after.heal, after.instruments, after.stopped)
+SURE = " This holds even if every late, unsent or unrecorded request had been good."
+
+
+def judge(run: Run) -> RunVerdict:
+    """Judge ``run``: the verdict is the worst of its checks, and no check passes on data that are missing."""
+    case = case_of(run)
+    checks = all_checks(case)
+    verdict = worst([check.verdict for check in checks])
+    return RunVerdict(
+        run_id=run.plan.run_id,
+        verdict=verdict,
+        sentence=sentence_of(verdict, checks),
+        complete=not list(after.cut_short(case)),
+        checks=tuple(checks),
+        measurements=tuple(measured(case)),
+        outages=_outages(case),
+        load=case.audit.summary,
+        fault=_fault(case),
+        errors=_errors(run),
+    )
+
+
+def all_checks(case: Case) -> list[Check]:
+    """Return every check of ``case``; those that rest on a gate that did not pass are inconclusive."""
+    gates = [gate(case) for gate in GATES]
+    doubts = [gate for gate in gates if gate.verdict is not Verdict.PASS]
+    resting = [check for check in (make(case) for make in RESTING) if check]
+    if doubts:
+        sure = _sure_failures(case, doubts)
+        resting = [_doubted(check, doubts, sure) for check in resting]
+    return [*resting, *(check for check in (make(case) for make in OWN) if check), *gates]
+
+
+def measured(case: Case) -> list[Measurement]:
+    """Return every measurement of ``case``."""
+    return [measure.of(case) for measure in all_measures()]
+
+
+def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
+    """Return the sentence of a verdict: that of the check that decided it, and which others agree."""
+    if verdict is Verdict.PASS:
+        return next((check.sentence for check in checks if check.name in {"impact", "rto"}), checks[0].sentence)
+    deciding = [check for check in checks if check.verdict is verdict]
+    if verdict is Verdict.INCONCLUSIVE:
+        deciding.sort(key=lambda check: check.sentence.startswith(NOT_JUDGED))
+    others = f" ({verdict.value} too: {listed(check.name for check in deciding[1:])}.)" if deciding[1:] else ""
+    return deciding[0].sentence + others
+
+
+NOT_JUDGED = "Not judged"
+
+
+def _doubted(check: Check, doubts: Sequence[Check], sure: frozenset[str]) -> Check:
+    if check.verdict is Verdict.FAIL and check.name in sure:
+        return check.model_copy(update={"sentence": check.sentence + SURE})
+    if check.verdict is Verdict.INCONCLUSIVE:
+        return check
+    why = f"{NOT_JUDGED}, because of {listed(doubt.name for doubt in doubts)}; what the record shows: {check.sentence}"
+    return check.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "sentence": why})
+
+
+def _sure_failures(case: Case, doubts: Sequence[Check]) -> frozenset[str]:
+    """Return which checks fail even in the platform's favour: with everything that the load or the record left open counted as good.
+
+    Nothing is sure if the fault, its evidence or the baseline are in doubt, or if the record contradicts itself.
+    """
+    if {doubt.name for doubt in doubts} - {"history", "load"} or list(record.distrust(case)):
+        return frozenset()
+    answered = case.arrivals.latency_ms < float("inf")
+    arrivals = replace(case.arrivals, good=case.arrivals.good | answered | ~case.arrivals.sent)
+    kind = replace(case, arrivals=arrivals, recovery=recovery_of(case.run.plan, case.timeline, arrivals))
+    found = (make(kind) for make in (budgets.rto, budgets.availability, after.impact))
+    return frozenset(check.name for check in found if check and check.verdict is Verdict.FAIL)
+
+
+def _outages(case: Case) -> tuple[Outage, ...]:
+    spans = case.recovery.outages if case.recovery else ()
+    last = len(spans) - 1
+    over = [
+        span.end_ns if index < last or (case.recovery and case.recovery.recovered_ns is not None) else None
+        for index, span in enumerate(spans)
+    ]
+    return tuple(Outage(start_ns=span.start_ns, end_ns=end_ns, bad=span.bad) for span, end_ns in zip(spans, over, strict=True))
+
+
+def _fault(case: Case) -> FaultSummary:
+    timeline = case.timeline
+    confirmed = timeline.all(EventKind.FAULT_CONFIRMED)
+    return FaultSummary(
+        started_ns=timeline.first_ns(EventKind.FAULT_START),
+        confirmed_ns=timeline.last_ns(EventKind.FAULT_CONFIRMED),
+        ended_ns=timeline.last_ns(EventKind.FAULT_END),
+        evidence=tuple(dict.fromkeys(event.object for event in confirmed)),
+        targets=touched(case),
+    )
+
+
+def _errors(run: Run) -> dict[str, int]:
+    counts = run.requests["error"].drop_nulls().value_counts(sort=True).head(MOST_ERRORS)
+    return {str(text): int(number) for text, number in counts.iter_rows()}

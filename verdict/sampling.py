@@ -1,0 +1,30 @@
+"""How much data a claim about a share of requests needs."""
+
+from __future__ import annotations
+
+import math
+
+CONFIDENCE = 0.95
+CHANCE = 1e-6
+"""Runs of bad requests rarer than this, at the error rate that the SLO itself allows, are not put down to chance."""
+LARGEST_RATIO = 0.999
+"""A ratio of exactly 1 cannot be shown by any number of requests; it is asked for as much data as 99.9 %."""
+
+
+def arrivals_needed(ratio: float) -> int:
+    """Return how many requests, all good, show with 95 % confidence that at least ``ratio`` of all are: ln 0.05 / ln ratio, rounded up.
+
+    29 for 90 %, 59 for 95 %, 299 for 99 %, 2,995 for 99.9 %.
+    """
+    bounded = ratio if ratio < 1 else LARGEST_RATIO
+    return math.ceil(math.log(1 - CONFIDENCE) / math.log(bounded))
+
+
+def bad_in_a_row(ratio: float) -> int:
+    """Return the shortest run of bad requests that is not chance if the SLO's allowance was used up: (1 - ratio)^k ≤ 10⁻⁶.
+
+    6 for 90 %, 3 for 99 %, 2 for 99.9 %, 1 for 100 %.
+    """
+    if ratio >= 1:
+        return 1
+    return max(1, math.ceil(round(math.log(CHANCE) / math.log(1 - ratio), 9)))
