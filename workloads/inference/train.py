@@ -62,6 +62,7 @@ def save(trained: Trained, seed: int, steps: int, folder: Path) -> weights.Recor
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / weights.WEIGHTS_FILE
     save_file(trained.model.state_dict(), path)
+    path.chmod(0o644)  # safetensors leaves it to its owner alone; a server runs as somebody else
     config = trained.model.config.as_dict()
     record = weights.Record(weights.digest(path), config, seed, steps, round(trained.final_loss, 6), str(torch.__version__))
     weights.write_record(folder, record)

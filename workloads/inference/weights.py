@@ -61,9 +61,12 @@ def verified(folder: Path) -> tuple[Path, Record]:
     Raises WeightsRefused otherwise.
     """
     record, path = read_record(folder), folder / WEIGHTS_FILE
-    if not path.is_file():
-        raise WeightsRefused(f"{path}: no weights here; restore them or train with `python -m workloads.inference.train`")
-    observed = digest(path)
+    try:
+        observed = digest(path)
+    except OSError as error:
+        raise WeightsRefused(
+            f"{path}: the weights can't be read ({error.strerror}); restore them or train with `python -m workloads.inference.train`"
+        ) from error
     if observed != record.sha256:
         raise WeightsRefused(
             f"{path}: sha256 is {observed}, {RECORD_FILE} beside it records {record.sha256}; the weights were changed or cut short, "

@@ -1,0 +1,1 @@
+"""What Prometheus needs beside itself."""
