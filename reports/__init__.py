@@ -1,0 +1,11 @@
+"""Verdicts and histories in; HTML, JSON, JUnit and Markdown out. Nothing is decided here.
+
+:mod:`reports.build` turns run folders into :class:`reports.model.Report`, which is ``report.json``; every page is a function of it alone:
+:mod:`reports.html`, :mod:`reports.markdown`, :mod:`reports.junit`. :func:`render` writes all four.
+"""
+
+from reports.build import Context, build
+from reports.model import NotTested, Report
+from reports.output import render, write
+
+__all__ = ["Context", "NotTested", "Report", "build", "render", "write"]

@@ -1,0 +1,137 @@
+"""Run folders in, :class:`reports.model.Report` out: grouped, ordered, counted. Verdicts are taken as they are."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from history.errors import HistoryError
+from history.plan import Plan
+from history.result import RANK, Verdict, worst
+from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
+from reports.sentences import headline, summary_of
+from reports.text import iso, number
+from reports.trial import read_judged, tightest, trial_of
+from verdict.definitions import definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the run folders do not know about the night: how it was started, and what was left out and why."""
+
+    title: str = "Aftershock"
+    command: str = ""
+    commit: str | None = None  # default: as the runs' plans say
+    not_tested: tuple[NotTested, ...] = ()
+
+
+def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
+    """Read and arrange ``run_dirs``; a run that cannot be read is listed under ``not_tested`` with its sentence."""
+    context = context or Context()
+    plans: list[Plan] = []
+    trials: dict[str, list[tuple[Plan, Trial]]] = defaultdict(list)
+    unreadable: list[NotTested] = []
+    for path in run_dirs:
+        try:
+            judged = read_judged(path)
+        except HistoryError as error:
+            unreadable.append(NotTested(id=path.name, kind="unreadable", reason=str(error)))
+            continue
+        plans.append(judged.plan)
+        trials[judged.plan.experiment.id].append((judged.plan, trial_of(judged)))
+    experiments = tuple(sorted((experiment_of(runs) for runs in trials.values()), key=order))
+    not_tested = (*unreadable, *context.not_tested)
+    return Report(
+        run=run_info(plans, experiments, context),
+        verdict=overall(experiments, not_tested),
+        sentence=headline(experiments, not_tested),
+        summary=summary_of(experiments, not_tested),
+        experiments=experiments,
+        not_tested=not_tested,
+        definitions=tuple(Definition(name=name, text=text) for name, text in definitions()),
+    )
+
+
+def overall(experiments: Sequence[Experiment], not_tested: Sequence[NotTested]) -> Verdict:
+    """Return the worst of what the experiments count as; what was refused or cannot be read is not a PASS."""
+    unknown = [Verdict.INCONCLUSIVE for item in not_tested if item.kind != "skipped"]
+    return worst([*(experiment.counts_as for experiment in experiments), *unknown])
+
+
+def order(item: Experiment) -> tuple[int, float, str]:
+    """Sort key: FAIL, INCONCLUSIVE, PASS; within each the tightest margin first."""
+    return -RANK[item.counts_as], math.inf if item.margin is None else item.margin, item.id
+
+
+def experiment_of(runs: Sequence[tuple[Plan, Trial]]) -> Experiment:
+    """Group the trials of one experiment, worst first."""
+    ordered = sorted(runs, key=lambda run: (-RANK[run[1].counts_as], math.inf if run[1].margin is None else run[1].margin, run[1].trial))
+    plan, first = ordered[0]
+    trials = tuple(trial for _, trial in ordered)
+    margin, check = min((tightest(trial.checks) for trial in trials if trial.margin is not None), default=(None, ""))
+    return Experiment(
+        id=plan.experiment.id,
+        title=plan.experiment.title,
+        tags=plan.experiment.tags,
+        verdict=first.verdict,
+        counts_as=first.counts_as,
+        sentence=first.sentence,
+        description=plan.experiment.description,
+        hypothesis=plan.experiment.hypothesis,
+        workload=plan.workload,
+        profile=plan.profile,
+        expect=plan.expect,
+        supports=supports(trials),
+        margin=margin,
+        margin_check=check,
+        trials=trials,
+    )
+
+
+def supports(trials: Sequence[Trial]) -> str:
+    """Say what the passes support: n of n passes bound the share of such faults survived by 0.05^(1/n) (95 % confidence).
+
+    Source: the exact (Clopper-Pearson) lower bound for n successes of n.
+    """
+    n, held = len(trials), sum(trial.counts_as is Verdict.PASS for trial in trials)
+    if held < n:
+        return f"{held} of {n} held; the worst trial counts"
+    return f"{n} of {n}: at least {round(100 * 0.05 ** (1 / n))} % of such faults, 95 % confidence"
+
+
+def run_info(plans: Sequence[Plan], experiments: Sequence[Experiment], context: Context) -> RunInfo:
+    """Describe the night: every value that the plans agree on once, and all of them where they differ."""
+    trials = [trial for experiment in experiments for trial in experiment.trials]
+    started = min((trial.started for trial in trials), default=None)
+    ended_s = max((_epoch(trial.started) + trial.duration_s for trial in trials), default=None)
+    versions = {name: version for plan in plans for name, version in plan.versions.items()}
+    return RunInfo(
+        id=min((plan.run_id for plan in plans), default=""),
+        title=context.title,
+        started=started,
+        finished=None if ended_s is None else iso(int(ended_s * 1e9)),
+        duration_s=None if ended_s is None or started is None else round(ended_s - _epoch(started), 1),
+        target=_distinct(plan.target.name for plan in plans),
+        context=_distinct(plan.target.context for plan in plans),
+        server=_distinct(plan.target.server for plan in plans),
+        namespaces=_distinct(name for plan in plans for name in plan.target.namespaces),
+        fidelity={key: text for plan in plans for key, text in plan.target.fidelity.items()},
+        seed=tuple(dict.fromkeys(plan.seed for plan in plans)),
+        profile=_distinct(plan.profile for plan in plans),
+        load=_distinct(f"{number(plan.load.rate_rps)} requests/s, {plan.load.arrivals} arrivals ({plan.workload})" for plan in plans),
+        commit=context.commit or versions.get("commit"),
+        versions=versions,
+        command=context.command,
+    )
+
+
+def _epoch(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,91 @@
+"""``index.html``: one file, no network, no script, complete as it stands. A function of the report alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import names, text
+from reports.model import Experiment, Report, Trial
+from reports.plot import caption, plot
+from reports.views import (
+    buckets_table,
+    budget_row,
+    dominant,
+    green_sentences,
+    lanes_table,
+    measured_how,
+    other_rows,
+    phase_rows,
+    recovery_rows,
+)
+
+TEMPLATES = Path(__file__).parent / "templates"
+EXIT_CODES = (
+    ("0", "every experiment came out as expected"),
+    ("1", "at least one FAIL, or a test error"),
+    ("10", "no FAIL, but at least one INCONCLUSIVE"),
+    ("11", "refused before any fault"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An experiment and the id that links lead to."""
+
+    ident: str
+    experiment: Experiment
+
+    def trial_ident(self, trial: Trial) -> str:
+        """Return the id of ``trial``."""
+        return f"{self.ident}-t{self.experiment.trials.index(trial) + 1}"
+
+
+def html(report: Report) -> str:
+    """Return the page of ``report``."""
+    sections = [Section(f"x{i}-{_slug(e.id)}", e) for i, e in enumerate(report.experiments, 1)]
+    page = _environment().get_template("page.html.j2")
+    return page.render(report=report, sections=sections, css=Markup((TEMPLATES / "style.css").read_text()), exit_codes=EXIT_CODES)  # noqa: S704 - our own file
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
+
+
+def _plot(trial: Trial, ident: str) -> Markup:
+    return Markup(plot(trial, ident))  # noqa: S704 - drawn and pruned to known elements by reports.plot.svg
+
+
+def _finalize(value: object) -> object:
+    """Spell out unprintable characters of every text on the page; markup of our own stays."""
+    if value is None:
+        return text.NONE
+    return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _environment() -> Environment:
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    env.filters |= {
+        "seconds": text.seconds,
+        "at": text.at_seconds,
+        "percent": text.percent,
+        "num": text.number,
+        "quantity": text.quantity,
+        "bytes": text.bytes_of,
+        "clock": text.clock,
+        "label": names.label,
+    }
+    views = (budget_row, buckets_table, dominant, green_sentences, lanes_table, measured_how, other_rows, phase_rows, recovery_rows)
+    env.globals |= {view.__name__: view for view in views} | {"plot": _plot, "caption": caption}
+    return env

@@ -1,0 +1,80 @@
+"""``summary.md``: the night in at most 100 lines, for a CI's step summary or a message."""
+
+from __future__ import annotations
+
+import re
+
+from history.result import Verdict
+from reports.model import Experiment, NotTested, Report
+from reports.sentences import why
+from reports.text import clock, one_line, seconds
+from reports.views import budget_row
+
+MOST_LINES = 100
+MOST_ROWS = 40
+MOST_REASONS = 12
+SIGN = {Verdict.PASS: "✅", Verdict.INCONCLUSIVE: "❔", Verdict.FAIL: "❌"}
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@:-])")
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Return ``text`` on one line with everything that Markdown or HTML would read as markup escaped."""
+    line = one_line(text, limit)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};" if match[0] in "<>&@:" else "\\" + match[0], line)
+
+
+def code(text: str, limit: int = 300) -> str:
+    """Return ``text`` as code on one line; a fence longer than any run of backticks in it keeps it whole."""
+    line = one_line(text, limit)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}"
+
+
+def markdown(report: Report) -> str:
+    """Return the summary of ``report``."""
+    run = report.run
+    lines = [
+        f"## {SIGN[report.verdict]} {report.verdict}: {plain(report.sentence, 600)}",
+        "",
+        plain(report.summary),
+        "",
+        f"Target {plain(', '.join(run.target))} (context {plain(', '.join(run.context))}), {plain(clock(run.started))}, "
+        f"took {seconds(run.duration_s)}, seed {', '.join(map(str, run.seed))}.",
+        "",
+        *_table(report),
+        *_reasons(report),
+        *_not_tested(report.not_tested),
+    ]
+    if run.command:
+        lines += ["", f"Run it again: {code(run.command)}"]
+    return "\n".join(lines[:MOST_LINES]) + "\n"
+
+
+def _table(report: Report) -> list[str]:
+    rows = ["| | experiment | RTO | bad requests | availability | wrong green | trials |", "|---|---|---|--:|---|--:|---|"]
+    rows += [_row(experiment) for experiment in report.experiments[:MOST_ROWS]]
+    left = len(report.experiments) - MOST_ROWS
+    return [*rows, f"| | … and {left} more: see index.html | | | | | |"] if left > 0 else rows
+
+
+def _row(experiment: Experiment) -> str:
+    row = budget_row(experiment)
+    cells = (row.rto, row.bad, row.availability, row.wrong_green, row.trials)
+    expected = "" if experiment.expect.verdict == "PASS" else f" ({experiment.verdict}, as a seeded weakness should)"
+    name = f"{SIGN[experiment.counts_as]} {experiment.counts_as} | {plain(experiment.id)}{expected}"
+    return f"| {name} | {' | '.join(plain(str(cell)) for cell in cells)} |"
+
+
+def _reasons(report: Report) -> list[str]:
+    open_ones = [e for e in report.experiments if e.counts_as is not Verdict.PASS]
+    lines = [
+        f"- **{plain(e.id)}** {'inconclusive: ' if e.counts_as is Verdict.INCONCLUSIVE else ''}{plain(why(e), 600)}" for e in open_ones
+    ]
+    more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
+    return ["", *lines[:MOST_REASONS], *more] if lines else []
+
+
+def _not_tested(items: tuple[NotTested, ...]) -> list[str]:
+    lines = [f"- {plain(item.id)} ({item.kind}): {plain(item.reason, 400)}" for item in items]
+    more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
+    return ["", "Not tested:", "", *lines[:MOST_REASONS], *more] if lines else []

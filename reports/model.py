@@ -1,0 +1,274 @@
+"""``report.json``: one model that holds everything the pages show, so that HTML, Markdown and JUnit are functions of it alone.
+
+Times ending in ``_s`` are seconds after the fault acted (``t_fault``; negative: before) unless a docstring says otherwise; ``started`` and
+the like are UTC in ISO 8601. ``null`` means "not measured" or "not applicable", never zero.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from history.plan import Budgets, Expect, Forecast, Record, Slo
+from history.result import Check, Measurement, Verdict
+
+REPORT_SCHEMA = 1
+"""Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
+
+
+class Effect(Record):
+    """One object that the fault touched."""
+
+    target: str  # Kind/name
+    namespace: str | None
+    node: str | None
+    effect: str
+    ends: str  # what would have ended it had the suite died
+
+
+class Fault(Record):
+    """What was done, and how it is known to have taken effect and to be over. ``started`` is null if nothing was injected."""
+
+    kind: Literal["fault", "none", "sham"]
+    actions: tuple[str, ...]
+    started: str | None
+    confirmed: str | None
+    confirmed_s: float | None
+    evidence: tuple[str, ...]  # "probe: what it saw"
+    ended: str | None
+    ended_s: float | None
+    ended_how: str
+    effects: tuple[Effect, ...]
+    targets: tuple[str, ...]
+
+
+class LoadQuality(Record):
+    """How well the ruler itself behaved. ``in_flight_cap`` is what the generator may have open at once."""
+
+    offered_rps: float
+    achieved_rps: float
+    send_lag_p99_ms: float
+    send_lag_max_ms: float
+    cpu_share_max: float | None
+    cap_hits: int
+    in_flight_cap: int
+    scheduled: int
+    recorded: int
+    holes: int
+    arrivals: str
+    verdict: Verdict | None  # of the checks that concern the instruments; null: there was none
+    sentence: str
+
+
+class OutageSpan(Record):
+    """One outage as users felt it; ``end_s`` null: not over when the record ended."""
+
+    start_s: float
+    end_s: float | None
+    bad: int
+
+
+class ErrorSeen(Record):
+    """One error text, how often, and its first occurrence (``first_s`` null: not found in the record)."""
+
+    text: str
+    count: int
+    first_s: float | None
+
+
+class SceneFile(Record):
+    """A file that was kept before anything was healed, its path relative to the run folder."""
+
+    path: str
+    bytes: int
+
+
+class Bar(Record):
+    """A span of one state on a lane; ``to_s`` null: still so at the end of the record."""
+
+    from_s: float
+    to_s: float | None
+    state: Literal["fault", "outage", "ready", "serving", "unready", "cordoned", "green", "phase"]
+    label: str = ""
+
+
+class Lane(Record):
+    """One row of bars above the charts."""
+
+    name: str
+    group: Literal["fault", "users", "health", "phase", "node", "pod"]
+    bars: tuple[Bar, ...]
+
+
+class MarkName(StrEnum):
+    """The vertical lines through all charts."""
+
+    FAULT = "fault"
+    IMPACT = "first impact"
+    DETECTED = "detected"
+    RECOVERED = "recovered"
+    DEADLINE = "budget"
+
+
+class Mark(Record):
+    """A moment marked through all charts."""
+
+    name: MarkName
+    t_s: float
+
+
+class Buckets(Record):
+    """Arrivals by when the user asked: bucket ``i`` is [from_s + i·width_s, … + width_s), the last one reaches to ``to_s``.
+
+    Latency null: nothing was answered.
+    ``min_ms`` and ``max_ms`` are true extremes of the bucket, so drawing them hides no spike.
+    """
+
+    from_s: float
+    width_s: float
+    to_s: float
+    offered: tuple[int, ...]
+    bad: tuple[int, ...]
+    min_ms: tuple[float | None, ...]
+    p50_ms: tuple[float | None, ...]
+    p95_ms: tuple[float | None, ...]
+    max_ms: tuple[float | None, ...]
+
+
+class Gauge(Record):
+    """A sampled series: the largest value of each bucket (null: no sample)."""
+
+    name: str
+    from_s: float
+    width_s: float
+    values: tuple[float | None, ...]
+
+
+class Timeline(Record):
+    """What the plot shows. ``fine`` is as narrow as the plot resolves, ``coarse`` wide enough for rates, ``table`` for reading."""
+
+    from_s: float
+    to_s: float
+    fine: Buckets
+    coarse: Buckets
+    table: Buckets
+    gauges: tuple[Gauge, ...]
+    lanes: tuple[Lane, ...]
+    lanes_unchanged: tuple[str, ...]  # objects whose state never changed: not drawn
+    lanes_left_out: int  # changed, but over the limit of rows
+    marks: tuple[Mark, ...]
+
+
+class Trial(Record):
+    """One run of one experiment."""
+
+    run_id: str
+    path: str  # the run folder
+    trial: int
+    verdict: Verdict
+    sentence: str
+    complete: bool
+    counts_as: Verdict  # PASS if the verdict is the expected one, else at least INCONCLUSIVE
+    started: str
+    duration_s: float
+    seed: int
+    command: str
+    rto_s: float | None
+    rto_censored: bool  # rto_s is a lower bound
+    rto_resolution_s: float | None
+    margin: float | None  # smallest share of a budget that was left (negative: over)
+    budgets: Budgets
+    slo: Slo
+    fault: Fault
+    checks: tuple[Check, ...]
+    measurements: tuple[Measurement, ...]
+    outages: tuple[OutageSpan, ...]
+    load: LoadQuality | None
+    errors: tuple[ErrorSeen, ...]
+    forecast: Forecast | None
+    scene: tuple[SceneFile, ...]
+    torn: tuple[str, ...]  # files of the history whose last line was cut off
+    timeline: Timeline | None  # null: no arrival and no event to draw
+
+    def measured(self, name: str) -> Measurement | None:
+        """Return the measurement called ``name``, if it was made."""
+        return next((m for m in self.measurements if m.name == name), None)
+
+    def value(self, name: str) -> float | None:
+        """Return the value of the measurement ``name``; null if it was not made or not measurable."""
+        found = self.measured(name)
+        return found.value if found else None
+
+
+class Experiment(Record):
+    """One experiment and its trials, worst first; ``verdict`` and ``sentence`` are those of the worst trial."""
+
+    id: str
+    title: str
+    tags: tuple[str, ...]
+    verdict: Verdict
+    counts_as: Verdict
+    sentence: str
+    description: str
+    hypothesis: str
+    workload: str
+    profile: str
+    expect: Expect
+    supports: str  # what the number of trials supports, statistically
+    margin: float | None
+    margin_check: str
+    trials: tuple[Trial, ...]
+
+
+class NotTested(Record):
+    """What this report is silent about, and why."""
+
+    id: str
+    title: str = ""
+    kind: Literal["refused", "skipped", "unreadable"]
+    reason: str
+
+
+class RunInfo(Record):
+    """The night as a whole. Values that differ between runs are all listed."""
+
+    id: str
+    title: str
+    started: str | None
+    finished: str | None
+    duration_s: float | None
+    target: tuple[str, ...]
+    context: tuple[str, ...]
+    server: tuple[str, ...]
+    namespaces: tuple[str, ...]
+    fidelity: dict[str, str]
+    seed: tuple[int, ...]
+    profile: tuple[str, ...]
+    load: tuple[str, ...]
+    commit: str | None
+    versions: dict[str, str]
+    command: str
+
+
+class Definition(Record):
+    """The definition of one measurement or check, from its function's docstring."""
+
+    name: str
+    text: str
+
+
+class Report(Record):
+    """``report.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    schema_version: int = Field(default=REPORT_SCHEMA, alias="schema")
+    run: RunInfo
+    verdict: Verdict
+    sentence: str
+    summary: str  # how many held, how many not, the tightest margin
+    experiments: tuple[Experiment, ...]  # FAIL, INCONCLUSIVE, then the tightest margin first
+    not_tested: tuple[NotTested, ...]
+    definitions: tuple[Definition, ...]

@@ -1,0 +1,69 @@
+"""What measurements, budgets and checks are called on the page, and in which order they are read.
+
+Definitions are not repeated here: the report quotes those of :mod:`verdict`. A name unknown to this table is shown in its own words.
+"""
+
+from __future__ import annotations
+
+RECOVERY = {
+    "time_to_impact": "First impact on users",
+    "time_to_detection": "First sign on the platform",
+    "rto": "RTO: users served again for good",
+    "readiness_rto": "RTO by Kubernetes readiness",
+    "readiness_gap": "Readiness gap: RTO − RTO by readiness",
+    "full_capacity": "Full capacity",
+    "queue_drain": "Queue drained after recovery",
+}
+"""The recovery table: times after the fault, in the order in which they are of interest."""
+PHASES = {
+    "phase_detect": "detect",
+    "phase_evict": "evict",
+    "phase_schedule": "schedule",
+    "phase_start": "start",
+    "phase_load": "load",
+    "phase_warm": "warm",
+}
+"""The phases of recovery and the forecast's part that predicts each."""
+DOMINANT = "dominant_phase"
+FORECAST_OF = {"rto": "rto_s", "full_capacity": "capacity_rto_s"}
+"""Which field of the forecast predicts a measurement."""
+WRONG_GREEN = "wrong_green"
+TARGET_GREEN = "target_green"
+BAD_REQUESTS = "requests_bad"
+AVAILABILITY = "availability"
+RPO = "rpo_requests"
+
+BUDGETS = ("rto", "availability", "rpo_requests", "latency", "capacity_rto")
+"""Checks of what an experiment allows; the others ask whether the run can be believed, or what it left behind."""
+RULER = ("load", "history")
+"""Checks of the measurement itself."""
+
+LABELS = {
+    "rto": "RTO",
+    "rto_s": "RTO",
+    "rto_resolution": "RTO resolution",
+    "rpo_requests": "RPO",
+    "availability": "Availability in the fault window",
+    "latency": "Latency after recovery",
+    "p95_ratio": "p95 latency after recovery",
+    "capacity_rto": "Full capacity",
+    "capacity_rto_s": "Full capacity",
+    "impact": "No impact (control)",
+    "fault": "Fault carried out",
+    "evidence": "Fault confirmed",
+    "instruments": "Instruments answered",
+    "stopped": "All phases run",
+    "baseline": "Healthy before the fault",
+    "hypothesis": "Steady-state hypothesis",
+    "load": "Load as planned",
+    "history": "Complete record",
+    "heal": "Healed",
+    "slo_debt": "SLO debt",
+    "wrong_green": "Wrong green: all healthy while users were not served",
+    "target_green": "Faulted replica said green",
+}
+
+
+def label(name: str) -> str:
+    """Return what ``name`` is called on the page."""
+    return LABELS.get(name) or RECOVERY.get(name) or name.replace("_", " ").capitalize()

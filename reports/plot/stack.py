@@ -1,0 +1,84 @@
+"""One trial as one aligned stack of panels, t = 0 at the fault: Vega-Altair describes, vl-convert draws. No browser, no script.
+
+Colours are names of CSS variables of the page (light, dark, print); shapes, dashes and hatches repeat what they say, for eyes without hue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from reports.model import Trial
+from reports.plot import panels, svg
+from reports.plot.frame import LEFT, WIDTH, Frame, Panel
+from reports.plot.lanes import lanes
+from reports.text import clean, count, seconds
+
+
+def plot(trial: Trial, ident: str) -> str:
+    """Return the plot of ``trial`` as an inline ``<svg>`` whose ids start with ``ident``; empty if there is nothing to draw."""
+    timeline = trial.timeline
+    if timeline is None:
+        return ""
+    frame = Frame(timeline, trial.slo)
+    last = replace(frame, last=True)
+    tail = [panels.requests(frame), panels.gauges(last)] if timeline.gauges else [panels.requests(last)]
+    spec = _stack([lanes(frame), panels.latency(frame), *tail], frame)
+    raw = vl_convert.vegalite_to_svg(_cleaned(spec), allowed_base_urls=[])
+    return svg.thin(raw, ident, title=f"What users and the platform went through in run {trial.run_id}", desc=describe(trial))
+
+
+def _stack(stack: list[Panel], frame: Frame) -> dict[str, Any]:
+    """Return the panels as one Vega-Lite chart, composed by hand: Altair's own composition copies every layer several times over."""
+    rows = [{"layer": [_layer(chart) for chart in panel.layers], "width": WIDTH, "height": panel.height} for panel in stack]
+    return {"vconcat": rows, "spacing": 26, "bounds": "flush", "config": _config(), "datasets": frame.datasets}
+
+
+def _layer(chart: alt.Chart) -> dict[str, Any]:
+    return {key: value for key, value in chart.to_dict(validate=False).items() if key in {"data", "mark", "encoding"}}
+
+
+def describe(trial: Trial) -> str:
+    """Say in words what the plot of ``trial`` shows."""
+    timeline = trial.timeline
+    if timeline is None:
+        return ""
+    spans = [f"from {seconds(o.start_s)} to {seconds(o.end_s) if o.end_s is not None else 'the end of the record'}" for o in trial.outages]
+    users = f"Users were not served {', and '.join(spans)} after the fault." if spans else "No outage of users was seen."
+    marks = ", ".join(f"{mark.name.value} at {seconds(mark.t_s)}" for mark in timeline.marks)
+    bad = count(sum(timeline.coarse.bad), "bad request")
+    total = sum(timeline.coarse.offered)
+    return f"{users} {bad} of {total} are shown. Marked: {marks or 'nothing'}. The table below the plot has the numbers."
+
+
+def _config() -> dict[str, Any]:
+    axis = {
+        "domain": False,
+        "ticks": False,
+        "labelColor": "var(--muted)",
+        "gridColor": "var(--grid)",
+        "labelFontSize": 10.5,
+        "labelPadding": 5,
+    }
+    return {
+        "background": None,
+        "view": {"stroke": None},
+        "axis": axis,
+        "axisY": {"minExtent": LEFT, "maxExtent": LEFT, "titleColor": "var(--muted)"},
+        "axisX": {"titleColor": "var(--muted)", "titleFontSize": 10.5, "titleFontWeight": "normal"},
+        "text": {"fontSize": 10.5, "fill": "var(--ink)"},
+        "line": {"strokeCap": "round", "strokeJoin": "round"},
+    }
+
+
+def _cleaned(value: Any) -> Any:  # noqa: ANN401 - a JSON tree
+    """Return the tree with unprintable characters of every text spelled out: the drawing must be well-formed XML."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(item) for key, item in value.items()}
+    return [_cleaned(item) for item in value] if isinstance(value, Sequence) else value

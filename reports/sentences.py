@@ -1,0 +1,65 @@
+"""The report's headline: what held, what did not, how close it was. Counts and quotations, never a score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from history.result import Verdict
+from reports import names
+from reports.model import Experiment, NotTested
+from reports.text import count, percent
+
+VERB = {"refused": "was refused before any fault", "unreadable": "cannot be read"}
+
+
+def headline(experiments: Sequence[Experiment], not_tested: Sequence[NotTested]) -> str:
+    """Return the sentence beside the overall verdict. ``experiments`` come worst first."""
+    total = count(len(experiments), "experiment")
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        found = [e for e in experiments if e.counts_as is verdict]
+        if found:
+            said = "inconclusive" if verdict is Verdict.INCONCLUSIVE else _failed(found)
+            rest = f" Also {said}: {', '.join(e.id for e in found[1:])}." if found[1:] else ""
+            return f"{len(found)} of {total} {said}: {found[0].id}: {why(found[0])}{rest}"
+    missing = [item for item in not_tested if item.kind != "skipped"]
+    if missing:
+        return f"{total} held, but {missing[0].id} {VERB[missing[0].kind]}: {missing[0].reason}"
+    if not experiments:
+        return "No run was given, so nothing is known."
+    held = f"All {total} held" if len(experiments) > 1 else "The experiment held"
+    return f"{held}{_caught(experiments)}."
+
+
+def why(item: Experiment) -> str:
+    """Return the sentence of ``item``, or what was expected and did not come."""
+    if item.expect.verdict == "PASS" or item.counts_as is Verdict.INCONCLUSIVE:
+        return item.sentence
+    by = f" by {item.expect.check}" if item.expect.check else ""
+    return f"{item.expect.verdict}{by} was expected, a seeded weakness, and it came out {item.verdict}: {item.sentence}"
+
+
+def _failed(found: Sequence[Experiment]) -> str:
+    checks = [check for item in found for check in item.trials[0].checks if check.verdict is Verdict.FAIL]
+    return "over budget" if checks and all(check.name in names.BUDGETS for check in checks) else "failed"
+
+
+def _caught(experiments: Sequence[Experiment]) -> str:
+    weak = sum(e.expect.verdict != "PASS" for e in experiments)
+    return f"; {count(weak, 'seeded weakness', 'seeded weaknesses')} caught as expected" if weak else ""
+
+
+def summary_of(experiments: Sequence[Experiment], not_tested: Sequence[NotTested]) -> str:
+    """Return the counts and the tightest margin: ``7 of 9 within budget, 1 failed, 1 inconclusive; tightest margin 12 % (id, rto)``."""
+    counted = [
+        (Verdict.FAIL, "failed"),
+        (Verdict.INCONCLUSIVE, "inconclusive"),
+    ]
+    parts = [f"{sum(e.counts_as is Verdict.PASS for e in experiments)} of {len(experiments)} within budget"]
+    for verdict, word in counted:
+        found = sum(e.counts_as is verdict for e in experiments)
+        parts += [f"{found} {word}"] if found else []
+    parts += [f"{len(not_tested)} not tested"] if not_tested else []
+    held = [e for e in experiments if e.counts_as is Verdict.PASS and e.expect.verdict == "PASS" and e.margin is not None]
+    closest = min(held, key=lambda e: e.margin or 0.0, default=None)
+    margin = "" if closest is None else f"; tightest margin {percent(closest.margin)} ({closest.id}, {closest.margin_check})"
+    return ", ".join(parts) + margin

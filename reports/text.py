@@ -1,0 +1,117 @@
+"""Words and numbers as people read them, and text from a cluster made safe to print.
+
+Escaping for HTML, SVG, XML and Markdown happens where each is written; :func:`clean` removes what no escaping can carry: control
+characters (ill-formed in XML), lone surrogates (not encodable) and invisible direction changes (they make text read as another text).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
+NONE = "–"
+
+
+def clean(text: str) -> str:
+    r"""Return ``text`` with everything unprintable written as ``\\x..`` or ``\\u....``; tabs and line ends stay."""
+    return _UNPRINTABLE.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Return ``text`` cleaned, on one line, cut at ``limit`` characters with a sign that it was cut."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return ``value`` with about ``digits`` significant digits, never an exponent; null is a dash."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{min(decimals, 4)}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace(",", "\u202f").replace("-", "−")
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration given in seconds: ``850 ms``, ``12.4 s``, ``4 min 5 s``, ``2 h 5 min``."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if abs(value) < 0.9995 and value != 0:
+        return f"{number(round(value * 1e3), 4)} ms" if abs(value) >= 0.0095 else f"{number(value * 1e3, 2)} ms"
+    if abs(value) < 120:
+        return f"{number(value, 3)} s"
+    minutes, rest = divmod(round(abs(value)), 60)
+    sign = "−" if value < 0 else ""
+    if minutes < 120:
+        return f"{sign}{minutes} min" + (f" {rest} s" if rest else "")
+    return f"{sign}{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def at_seconds(value: float | None) -> str:
+    """Return a moment relative to the fault: ``+12.4 s``, ``−3 s``."""
+    if value is None:
+        return NONE
+    return "0 s" if value == 0 else ("+" if value > 0 else "") + seconds(value)
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage that never rounds up to 100 % or down to 0 %."""
+    if share is None or not math.isfinite(share):
+        return NONE
+    value = share * 100
+    for decimals in range(1, 5):
+        text = f"{value:.{decimals}f}"
+        if (float(text) < 100 or share >= 1) and (float(text) > 0 or share <= 0):
+            break
+    text = text.rstrip("0").rstrip(".")
+    return f"{text.replace('-', '−')} %"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return ``value`` in ``unit`` as people write it: seconds and ratios get their own forms."""
+    if value is None:
+        return NONE
+    if unit == "s":
+        return seconds(value)
+    if unit in {"ratio", "share"}:
+        return percent(value) if abs(value) <= 1 else number(value)
+    if unit == "%":
+        return percent(value / 100)
+    return f"{number(value, 4)} {unit}".strip()
+
+
+def count(items: int, noun: str, many: str = "") -> str:
+    """Return ``1 experiment``, ``2 experiments``."""
+    return f"{number(items, 9)} {noun if items == 1 else many or noun + 's'}"
+
+
+def bytes_of(size: int) -> str:
+    """Return a file size: ``812 B``, ``4.1 KiB``, ``2.3 MiB``."""
+    for unit, scale in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= scale:
+            return f"{number(size / scale, 2)} {unit}"
+    return f"{size} B"
+
+
+def iso(t_ns: int) -> str:
+    """Return ns UTC as ISO 8601 with milliseconds."""
+    return datetime.fromtimestamp(t_ns / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(moment: str | None, precise: bool = False) -> str:
+    """Return an ISO time as ``2026-09-21 14:13:20 UTC``; ``precise`` gives the time of day with milliseconds only."""
+    if moment is None:
+        return NONE
+    parsed = datetime.fromisoformat(moment)
+    return parsed.strftime("%H:%M:%S.") + f"{parsed.microsecond // 1000:03d} UTC" if precise else parsed.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,186 @@
+"""One judged run folder as the report shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import ValidationError
+
+from history.errors import HistoryError
+from history.plan import Plan
+from history.reader import read_run
+from history.result import Check, RunVerdict, Verdict, worst
+from history.schema import EventKind
+from reports import names
+from reports.model import Effect, ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, Trial
+from reports.text import iso, one_line
+from reports.timeline import timeline_of
+from verdict.case import Case, case_of
+
+MOST_ERRORS = 12
+MOST_SCENE_FILES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run and its verdict. ``zero_ns`` is t_fault; a run without one counts from its first arrival."""
+
+    case: Case
+    verdict: RunVerdict
+    zero_ns: int
+
+    @property
+    def plan(self) -> Plan:
+        """The run's plan."""
+        return self.case.run.plan
+
+
+def read_judged(path: Path) -> Judged:
+    """Read the run folder ``path`` and its verdict.
+
+    Raises:
+        HistoryError: the run or its verdict cannot be read; the sentence says which and what to do.
+
+    """
+    run, file = read_run(path), path / "verdict.json"
+    if not file.exists():
+        raise HistoryError(f"{path}: verdict.json is missing, the run was not judged; judge it: python -m verdict {path}")
+    try:
+        verdict = RunVerdict.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise HistoryError(
+            f"{file}: not a verdict this suite reads ({one_line(str(error))}); judge the run again: python -m verdict {path}"
+        ) from error
+    if verdict.run_id != run.plan.run_id:
+        raise HistoryError(
+            f"{file}: the verdict is of run {verdict.run_id}, the plan of {run.plan.run_id}; judge the run again: python -m verdict {path}"
+        )
+    case = case_of(run)
+    first_ns = int(case.arrivals.t_ns[0]) if len(case.arrivals) else run.plan.created_ns
+    return Judged(case, verdict, case.recovery.fault_ns if case.recovery else first_ns)
+
+
+def trial_of(judged: Judged) -> Trial:
+    """Return what the report shows of one run."""
+    run, verdict, plan = judged.case.run, judged.verdict, judged.plan
+    rto = verdict.measurement("rto")
+    resolution = verdict.measurement("rto_resolution")
+    last_ns = max((t for t in (run.events["t_ns"].max(), run.requests["done_ns"].max()) if t is not None), default=plan.created_ns)
+    return Trial(
+        run_id=plan.run_id,
+        path=str(run.path),
+        trial=plan.trial,
+        verdict=verdict.verdict,
+        sentence=verdict.sentence,
+        complete=verdict.complete,
+        counts_as=counts_as(judged),
+        started=iso(plan.created_ns),
+        duration_s=round((int(last_ns) - plan.created_ns) / 1e9, 1),  # type: ignore[arg-type]
+        seed=plan.seed,
+        command=plan.command,
+        rto_s=rto.value if rto else None,
+        rto_censored=rto.censored if rto else False,
+        rto_resolution_s=resolution.value if resolution else None,
+        margin=tightest(verdict.checks)[0],
+        budgets=plan.budgets,
+        slo=plan.slo,
+        fault=_fault(judged),
+        checks=verdict.checks,
+        measurements=verdict.measurements,
+        outages=_outages(judged),
+        load=_load(judged),
+        errors=_errors(judged),
+        forecast=plan.forecast,
+        scene=_scene(run.path),
+        torn=run.torn,
+        timeline=timeline_of(judged.case, verdict, judged.zero_ns),
+    )
+
+
+def counts_as(judged: Judged) -> Verdict:
+    """Return PASS if the run came out as its plan expects, its own verdict otherwise, and FAIL for a weakness that was not caught."""
+    verdict, expect = judged.verdict, judged.plan.expect
+    named = expect.check is None or any(check.name == expect.check and check.verdict == expect.verdict for check in verdict.checks)
+    if verdict.verdict == expect.verdict and named:
+        return Verdict.PASS
+    return Verdict.FAIL if verdict.verdict is Verdict.PASS else verdict.verdict
+
+
+def tightest(checks: tuple[Check, ...]) -> tuple[float | None, str]:
+    """Return the smallest margin among the ``checks`` of budgets, and that check's name."""
+    margins = [(check.margin, check.name) for check in checks if check.margin is not None and check.name in names.BUDGETS]
+    return min(margins, default=(None, ""))
+
+
+def _fault(judged: Judged) -> Fault:
+    plan, case, summary = judged.plan, judged.case, judged.verdict.fault
+    started, confirmed, ended = (summary.started_ns, summary.confirmed_ns, summary.ended_ns) if summary else (None, None, None)
+    return Fault(
+        kind=plan.experiment.fault,
+        actions=tuple(dict.fromkeys(event.object for event in case.timeline.all(EventKind.FAULT_START))),
+        started=_iso(started),
+        confirmed=_iso(confirmed),
+        confirmed_s=_since(confirmed, judged.zero_ns),
+        evidence=tuple(_evidence(case)),
+        ended=_iso(ended),
+        ended_s=_since(ended, judged.zero_ns),
+        ended_how="; ".join(dict.fromkeys(_endings(case))),
+        effects=tuple(
+            Effect(target=f"{t.kind}/{t.name}", namespace=t.namespace, node=t.node, effect=t.effect, ends=t.ends) for t in plan.targets
+        ),
+        targets=summary.targets if summary else (),
+    )
+
+
+def _iso(t_ns: int | None) -> str | None:
+    return None if t_ns is None else iso(t_ns)
+
+
+def _since(t_ns: int | None, zero_ns: int) -> float | None:
+    return None if t_ns is None else round((t_ns - zero_ns) / 1e9, 3)
+
+
+def _endings(case: Case) -> list[str]:
+    found = (event.detail.get("how") for event in case.timeline.all(EventKind.FAULT_END))
+    return [one_line(str(how)) for how in found if how]
+
+
+def _evidence(case: Case) -> list[str]:
+    said = {EventKind.FAULT_CONFIRMED: "saw", EventKind.FAULT_UNCONFIRMED: "did not confirm; it saw"}
+    return [
+        f"{one_line(event.object or 'evidence')} {says} {one_line(str(event.detail.get('observed', 'nothing')))}"
+        for kind, says in said.items()
+        for event in case.timeline.all(kind)
+    ]
+
+
+def _outages(judged: Judged) -> tuple[OutageSpan, ...]:
+    zero_ns = judged.zero_ns
+    return tuple(
+        OutageSpan(start_s=round((o.start_ns - zero_ns) / 1e9, 3), end_s=_since(o.end_ns, zero_ns), bad=o.bad)
+        for o in judged.verdict.outages
+    )
+
+
+def _load(judged: Judged) -> LoadQuality | None:
+    summary, load = judged.verdict.load, judged.plan.load
+    if summary is None:
+        return None
+    about = [check for check in judged.verdict.checks if check.name in names.RULER]
+    verdict = worst([check.verdict for check in about]) if about else None
+    sentence = " ".join(check.sentence for check in about if check.verdict == verdict)
+    return LoadQuality(**summary.model_dump(), in_flight_cap=load.in_flight_cap, arrivals=load.arrivals, verdict=verdict, sentence=sentence)
+
+
+def _errors(judged: Judged) -> tuple[ErrorSeen, ...]:
+    first = judged.case.run.requests.filter(pl.col("error").is_not_null()).group_by("error").agg(pl.col("intended_ns").min())
+    when = dict(first.iter_rows())
+    common = sorted(judged.verdict.errors.items(), key=lambda item: -item[1])[:MOST_ERRORS]
+    return tuple(ErrorSeen(text=text, count=count, first_s=_since(when.get(text), judged.zero_ns)) for text, count in common)
+
+
+def _scene(path: Path) -> tuple[SceneFile, ...]:
+    files = sorted(file for file in (path / "scene").rglob("*") if file.is_file())[:MOST_SCENE_FILES]
+    return tuple(SceneFile(path=str(file.relative_to(path)), bytes=file.stat().st_size) for file in files)

@@ -1,0 +1,200 @@
+"""Rows of the page's tables, made of the report's values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from history.result import Check, Measurement, Verdict
+from reports import names
+from reports.model import Experiment, Lane, Report, Timeline, Trial
+from reports.text import at_seconds, count, number, percent, quantity, seconds
+
+SCALE = 1.35
+"""A bullet bar ends at this multiple of its budget; longer ones are cut and say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A measured value and its budget in words."""
+
+    value: str
+    budget: str
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.budget})" if self.budget else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """One row of the budget table: the worst trial's values, every trial a dot."""
+
+    rto: str
+    rto_over: bool
+    bar: float | None  # share of the bullet's width; null: no bar
+    dots: tuple[float, ...]
+    cut: bool
+    tick: float
+    rpo: Against
+    availability: Against
+    bad: str
+    wrong_green: str
+    trials: str
+
+
+def budget_row(experiment: Experiment) -> BudgetRow:
+    """Return the row of ``experiment`` in the budget table."""
+    trial = experiment.trials[0]
+    known = [t for t in experiment.trials if t.rto_s is not None]
+    worst = max(known, key=lambda t: (t.rto_censored, t.rto_s or 0.0), default=trial)
+    budget = trial.budgets.rto_s
+    shares = [(t.rto_s or 0.0) / budget / SCALE for t in known] if budget else []
+    return BudgetRow(
+        rto=rto_text(worst),
+        rto_over=any(check.name == "rto" and check.verdict is Verdict.FAIL for check in worst.checks),
+        bar=min(max(shares), 1.0) if shares else None,
+        dots=tuple(min(share, 1.0) for share in shares),
+        cut=any(share > 1 for share in shares) or worst.rto_censored,
+        tick=1 / SCALE,
+        rpo=against(trial, names.RPO),
+        availability=against(trial, names.AVAILABILITY),
+        bad=number(trial.value(names.BAD_REQUESTS), 9),
+        wrong_green=measurement_text(trial.measured(names.WRONG_GREEN)),
+        trials=f"{sum(t.counts_as is Verdict.PASS for t in experiment.trials)} of {len(experiment.trials)}",
+    )
+
+
+def rto_text(trial: Trial) -> str:
+    """Return ``52.7 s of 60 s``, ``> 112 s of 60 s`` or ``no outage``."""
+    if trial.rto_s is None:
+        return "not measured"
+    allowed = f" of {seconds(trial.budgets.rto_s)}" if trial.budgets.rto_s is not None else ", not budgeted"
+    if not trial.outages and trial.rto_s == 0:
+        return "no outage"
+    return f"{'> ' if trial.rto_censored else ''}{seconds(trial.rto_s)}{allowed}"
+
+
+def check_of(trial: Trial, name: str) -> Check | None:
+    """Return the check ``name`` of ``trial``, if it was made."""
+    return next((check for check in trial.checks if check.name == name), None)
+
+
+def against(trial: Trial, name: str) -> Against:
+    """Return what was measured of the budget ``name``, and the budget in words (empty: none was set)."""
+    check, found = check_of(trial, name), trial.measured(name)
+    value, unit = (check.measured, check.unit) if check else (found.value, found.unit) if found else (None, "")
+    bound = "at least" if name == names.AVAILABILITY else "at most"
+    budget = f"{bound} {quantity(check.budget, check.unit)}" if check and check.budget is not None else ""
+    return Against(quantity(value, unit), budget)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryRow:
+    """One row of the recovery table."""
+
+    label: str
+    measured: str
+    forecast: str
+    note: str
+
+
+def recovery_rows(trial: Trial) -> list[RecoveryRow]:
+    """Return what happened after the fault, in order, beside what was forecast."""
+    forecast = trial.forecast
+    predicted = {name: getattr(forecast, part) for name, part in names.FORECAST_OF.items()} if forecast else {}
+    return [
+        _recovery_row(trial, found, label, predicted.get(name)) for name, label in names.RECOVERY.items() if (found := trial.measured(name))
+    ]
+
+
+def phase_rows(trial: Trial) -> list[RecoveryRow]:
+    """Return where the time to full capacity went, beside the forecast's parts; empty if neither is known."""
+    parts = trial.forecast.parts if trial.forecast else {}
+    rows = []
+    for name, part in names.PHASES.items():
+        found = trial.measured(name)
+        if (found and found.value is not None) or part in parts:
+            rows.append(RecoveryRow(part, measurement_text(found), seconds(parts[part]) if part in parts else "", ""))
+    others = [RecoveryRow(part, "", seconds(value), "") for part, value in parts.items() if part not in names.PHASES.values()]
+    return rows + others
+
+
+def dominant(trial: Trial) -> str:
+    """Say which phase took longest and which timer the forecast expected to; empty if neither is known."""
+    found, forecast = trial.measured(names.DOMINANT), trial.forecast
+    longest = f"Longest: {found.sentence}, {seconds(found.value)}." if found and found.value is not None else ""
+    expected = f" The forecast, from manifests and live timers alone, expected {forecast.dominant} to dominate." if forecast else ""
+    return (longest + expected).strip()
+
+
+def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
+    """Return (name, value, note) of every measurement that no other table shows."""
+    shown = {*names.RECOVERY, *names.PHASES, names.DOMINANT}
+    return [(names.label(m.name), measurement_text(m), m.sentence) for m in trial.measurements if m.name not in shown]
+
+
+def measurement_text(found: Measurement | None) -> str:
+    """Return a measured value with its unit, "> " before a lower bound, a dash if there is none."""
+    return (
+        quantity(None, "")
+        if found is None
+        else ("> " if found.censored and found.value is not None else "") + quantity(found.value, found.unit)
+    )
+
+
+def _recovery_row(trial: Trial, found: Measurement, label: str, predicted_s: float | None) -> RecoveryRow:
+    parts = [found.sentence] if found.sentence else []
+    if found.name == "rto" and trial.rto_resolution_s is not None:
+        parts.append(f"± {seconds(trial.rto_resolution_s)}")
+    if predicted_s and found.value and not found.censored:
+        parts.append(f"{(found.value - predicted_s) / predicted_s:+.0%} against the forecast".replace("-", "−").replace("%", " %"))
+    return RecoveryRow(label, measurement_text(found), "" if predicted_s is None else seconds(predicted_s), "; ".join(parts))
+
+
+def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:
+    """Return the plot's numbers: (from, offered, bad, p50, p95, largest latency), one row a bucket."""
+    b = timeline.table
+    rows = zip(b.offered, b.bad, b.p50_ms, b.p95_ms, b.max_ms, strict=True)
+    starts = (at_seconds(round(b.from_s + i * b.width_s, 3)) for i in range(len(b.offered)))
+    return [(start, *(number(value, 9 if i < 2 else 4) for i, value in enumerate(row))) for start, row in zip(starts, rows, strict=True)]
+
+
+def lanes_table(timeline: Timeline) -> list[tuple[str, str]]:
+    """Return (lane, its states in words)."""
+    return [(lane.name, _states(lane)) for lane in timeline.lanes]
+
+
+def _states(lane: Lane) -> str:
+    return "; ".join(
+        f"{bar.label or bar.state} from {at_seconds(bar.from_s)} to {'the end' if bar.to_s is None else at_seconds(bar.to_s)}"
+        for bar in lane.bars
+    )
+
+
+def green_sentences(trial: Trial) -> list[str]:
+    """Say for how long health said green while users were not served, if it did."""
+    everyone, target = trial.measured(names.WRONG_GREEN), trial.measured(names.TARGET_GREEN)
+    said = []
+    if everyone and everyone.value:
+        said.append(f"Health said green for {measurement_text(everyone)} while users were not served.")
+    if trial.outages and target and target.value:
+        about = "" if target.censored or not target.sentence else f" ({target.sentence})"
+        said.append(f"The faulted replica's own health{about} stayed green for {measurement_text(target)} after the fault.")
+    return said
+
+
+def measured_how(report: Report) -> str:
+    """Say how good the ruler was over all runs: the least load achieved, the largest send lag, the coarsest resolution."""
+    trials = [trial for experiment in report.experiments for trial in experiment.trials]
+    loads = [trial.load for trial in trials if trial.load]
+    if not loads:
+        return "no run has an account of its load"
+    share = min((load.achieved_rps / load.offered_rps for load in loads if load.offered_rps), default=None)
+    coarsest = max((trial.rto_resolution_s for trial in trials if trial.rto_resolution_s is not None), default=None)
+    doubts = sum(load.verdict is not Verdict.PASS for load in loads) + len(trials) - len(loads)
+    parts = [
+        f"at least {percent(share)} of the load offered",
+        f"send lag p99 at most {number(max(load.send_lag_p99_ms for load in loads))} ms",
+        f"RTO to ± {seconds(coarsest)} or better",
+        f"{count(doubts, 'run')} with doubtful instruments",
+    ]
+    return ", ".join(parts)
