@@ -153,8 +153,9 @@ def _against_roles(target: Target, targets: Sequence[ResolvedTarget], around: Su
     for role, pods in around.roles.items():
         up = [pod for pod in pods if ready(pod)]
         hit = [pod for pod in up if _key(pod) in direct or pod.spec.node_name in down]
-        if hit and len(hit) == len(up) and not allow.last_replica:
-            found.append(f"role {role} would lose its last ready replica ({_names(hit)}); allow it by allow: {{last_replica: true}}")
+        if hit and len(hit) == len(up):
+            if not allow.last_replica:
+                found.append(f"role {role} would lose its last ready replica ({_names(hit)}); allow it by allow: {{last_replica: true}}")
         elif hit and len(hit) > target.limits.share_of_role * len(up) and not allow.share_of_role:
             share = target.limits.share_of_role
             found.append(f"role {role} would lose {len(hit)} of {len(up)} ready replicas, limits.share_of_role is {share:.0%}")

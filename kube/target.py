@@ -59,7 +59,7 @@ class Role(Written):
     """What plays one role on the platform: pods of one selector in one namespace."""
 
     namespace: str
-    selector: str = Field(min_length=3, pattern=r".+=.+")
+    selector: str = Field(min_length=3, pattern=r"^.+=.+$")
     deployment: str | None = None
     service: str | None = None
     container: str | None = None
@@ -72,7 +72,7 @@ class Instrument(Written):
     """Something the measurement depends on; no fault may touch it or its node."""
 
     namespace: str
-    selector: str = Field(min_length=3, pattern=r".+=.+")
+    selector: str = Field(min_length=3, pattern=r"^.+=.+$")
 
 
 class CommandDriver(Written):
@@ -165,9 +165,9 @@ class Target(Written):
     """``targets/*.yaml``."""
 
     schema_version: Literal[1] = Field(alias="schema")
-    name: str = Field(pattern=r"[a-z0-9-]+")
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
     context: str
-    server: str = Field(pattern=r"https?://.+")
+    server: str = Field(pattern=r"^https?://.+")
     kubeconfig: str | None = None
     suite_namespace: str = "aftershock"
     namespaces: tuple[str, ...] = Field(min_length=1)

@@ -23,7 +23,7 @@ from kube.live import LiveRun
 from kube.objects import Node, Pod
 
 CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
-EVICT_S, PAUSE_S = 90.0, 1.0  # a disruption budget may hold an eviction back for so long
+EVICT_S, PAUSE_S = 90.0, 0.5  # a disruption budget may hold an eviction back for so long
 
 
 def carry_out(platform: Platform, undo: Undo) -> str:
