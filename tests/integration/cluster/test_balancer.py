@@ -1,0 +1,85 @@
+"""The cloud load balancer in front of the nodes."""
+
+from __future__ import annotations
+
+import json
+
+import requests
+
+from tests.support.cluster_driver import Cluster, eventually
+
+NAMESPACE = "behind-balancer"
+SERVE = "mkdir /tmp/w && hostname > /tmp/w/index.html && touch /tmp/w/gateway-health && exec python -m http.server 8000 -d /tmp/w"
+MANIFESTS = [
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+    {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "web", "namespace": NAMESPACE},
+        "spec": {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "web",
+                            "image": "aftershock/platform:dev",
+                            "command": ["sh", "-c", SERVE],
+                            "readinessProbe": {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1},
+                        }
+                    ]
+                },
+            },
+        },
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": NAMESPACE},
+        "spec": {
+            "type": "NodePort",
+            "externalTrafficPolicy": "Local",
+            "selector": {"app": "web"},
+            "ports": [{"port": 80, "targetPort": 8000, "nodePort": 30080}],
+        },
+    },
+]
+
+
+def fetch(url: str) -> str | None:
+    """Return the answer; None where a user saw an error: the balancer's own, or a connection that it cut."""
+    try:
+        response = requests.get(url, timeout=10)
+    except requests.ConnectionError:
+        return None
+    assert response.status_code in {200, 502, 503, 504}
+    return response.text.strip() if response.ok else None
+
+
+def test_requests_reach_every_node_and_no_longer_one_without_power(probe: Cluster) -> None:
+    url = probe.status()["balancer"]["inference"] + "/"
+    assert fetch(url) is None, "nothing listens behind the balancer yet"
+    probe.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": MANIFESTS}))
+    probe.kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/web", "--timeout=90s")
+    seen: set[str | None] = set()
+
+    def both() -> bool:
+        seen.add(fetch(url))
+        return len(seen - {None}) == 2
+
+    eventually(both, 30, "answers of both nodes' pods")
+    probe.run("power-off", "gpu-a", "--for", "600s")
+    # the balancer's checks take the node out: then every answer is the other node's
+    remaining = eventually(lambda: out_of_service(url), 30, "answers of one node only")
+    assert {fetch(url) for _ in range(20)} == {remaining}
+    probe.run("power-on", "gpu-a")
+    probe.await_node("gpu-a", ready=True)
+    seen.clear()
+    eventually(both, 60, "answers of both nodes' pods again")
+    probe.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def out_of_service(url: str) -> str | None:
+    answers = {fetch(url) for _ in range(10)}
+    return answers.pop() if len(answers) == 1 else None

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from cluster import controller, power, power_client, state
+from cluster.config import default_config
+from cluster.controller import Controller
+from cluster.errors import ClusterError
+from cluster.power import Ledger
+from cluster.state import State
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> State:
+    monkeypatch.setattr(state, "BASE", tmp_path)
+    return State("test")
+
+
+class Switch:
+    """Notes what would be done to nodes, and what was on disk at that moment."""
+
+    def __init__(self, here: State, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.here = here
+        self.calls: list[tuple[str, str]] = []
+        self.saved: list[set[str]] = []
+        self.failures = 0
+        monkeypatch.setattr(controller, "power_off", lambda _config, _state, node: self._note("off", node))
+        monkeypatch.setattr(controller, "power_on", lambda _config, _state, node, _failed: self._note("on", node))
+
+    def _note(self, verb: str, node: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ClusterError("it sticks")
+        self.calls.append((verb, node))
+        self.saved.append(power.load(self.here).nodes_off())
+
+
+@pytest.fixture
+def switch(here: State, monkeypatch: pytest.MonkeyPatch) -> Switch:
+    return Switch(here, monkeypatch)
+
+
+def test_an_outage_is_due_at_its_deadline_and_not_before() -> None:
+    ledger = Ledger()
+    ledger.begin("gpu-a", None, 90, now_s=1000)
+    ledger.begin("gpu-b", 1, 60, now_s=1000)
+    assert ledger.due(1059.9) == []
+    assert [(o.node, o.gpu) for o in ledger.due(1090)] == [("gpu-b", 1), ("gpu-a", None)]
+    assert ledger.next_deadline_s() == 1060
+
+
+def test_a_node_and_its_gpus_are_out_independently() -> None:
+    ledger = Ledger()
+    ledger.begin("gpu-a", None, 90, now_s=0)
+    ledger.begin("gpu-a", 0, 60, now_s=0)
+    assert ledger.nodes_off() == {"gpu-a"}
+    assert ledger.failed_gpus("gpu-a") == {0}
+    ledger.end("gpu-a", None)
+    assert ledger.nodes_off() == set()
+    assert ledger.failed_gpus("gpu-a") == {0}
+
+
+def test_a_second_outage_of_the_same_thing_moves_its_end() -> None:
+    ledger = Ledger()
+    ledger.begin("cpu-a", None, 10, now_s=0)
+    ledger.begin("cpu-a", None, 30, now_s=5)
+    assert ledger.due(34) == []
+    assert len(ledger.due(35)) == 1
+
+
+@pytest.mark.parametrize("for_s", [0, -1, 3601, float("inf"), float("nan")])
+def test_an_outage_without_a_near_end_is_refused(for_s: float) -> None:
+    with pytest.raises(ClusterError, match="refused"):
+        Ledger().begin("cpu-a", None, for_s, now_s=0)
+
+
+def test_what_was_saved_is_read_back(here: State) -> None:
+    ledger = Ledger()
+    ledger.begin("gpu-a", 1, 60, now_s=power.now_s())
+    power.save(here, ledger)
+    assert power.load(here) == ledger
+
+
+def test_records_of_an_earlier_boot_of_the_machine_are_void(here: State) -> None:
+    ledger = Ledger()
+    ledger.begin("cpu-a", None, 60, now_s=power.now_s())
+    power.save(here, ledger)
+    noted = json.loads(here.power_file.read_text())
+    here.power_file.write_text(json.dumps(noted | {"boot_id": "another"}))
+    assert power.load(here) == Ledger()
+
+
+def test_the_end_is_on_disk_before_the_power_is_cut(here: State, switch: Switch) -> None:
+    Controller(default_config(), here).answer({"do": "power-off", "node": "gpu-a", "for_s": 90})
+    assert switch.calls == [("off", "gpu-a")]
+    assert switch.saved == [{"gpu-a"}]
+
+
+def test_what_is_due_comes_back_and_is_forgotten(here: State, switch: Switch) -> None:
+    subject = Controller(default_config(), here)
+    subject.answer({"do": "power-off", "node": "gpu-a", "for_s": 0.001})
+    while subject.wait_s() > 0:
+        pass
+    subject.end_due()
+    assert switch.calls == [("off", "gpu-a"), ("on", "gpu-a")]
+    assert power.load(here).nodes_off() == set()
+
+
+def test_a_node_that_does_not_come_back_is_tried_again(here: State, switch: Switch) -> None:
+    subject = Controller(default_config(), here)
+    subject.answer({"do": "power-off", "node": "gpu-a", "for_s": 0.001})
+    while subject.wait_s() > 0:
+        pass
+    switch.failures = 1
+    subject.end_due()
+    assert power.load(here).nodes_off() == {"gpu-a"}, "still to be brought back"
+    assert 0 < subject.wait_s() <= 1
+
+
+def test_a_successor_goes_on_where_the_controller_was_killed(here: State, switch: Switch) -> None:
+    ledger = Ledger()
+    ledger.begin("cpu-b", None, 60, now_s=power.now_s())
+    power.save(here, ledger)
+    successor = Controller(default_config(), here)
+    successor.resume()
+    assert switch.calls == [("off", "cpu-b")]
+    assert successor.ledger.nodes_off() == {"cpu-b"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"do": "power-off", "node": "gpu-z", "for_s": 5}, "no node 'gpu-z'"),
+        ({"do": "power-off", "node": "gpu-a"}, "does not understand"),
+        ({"do": "explode", "node": "gpu-a"}, "does not understand"),
+        ({"do": "gpu-fail", "node": "gpu-a", "gpu": 2, "for_s": 5}, "has no GPU 2: it has 2"),
+        ({"do": "gpu-fail", "node": "cpu-a", "gpu": 0, "for_s": 5}, "has no GPU 0: it has 0"),
+        ({"do": "power-off", "node": "gpu-a", "for_s": "soon"}, "does not understand"),
+        ([], "does not understand"),
+    ],
+)
+def test_a_request_that_makes_no_sense_changes_nothing(here: State, switch: Switch, request_: dict[str, object], words: str) -> None:
+    subject = Controller(default_config(), here)
+    assert words in subject.answer(request_)["error"]
+    assert switch.calls == []
+    assert subject.ledger == Ledger()
+
+
+def test_callers_are_answered_and_one_that_dies_halfway_does_not_matter(here: State, switch: Switch) -> None:
+    here.folder.mkdir()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(here.socket))
+    listener.listen()
+    threading.Thread(target=controller.serve, args=(Controller(default_config(), here), listener), daemon=True).start()
+    with socket.socket(socket.AF_UNIX) as dying:
+        dying.connect(str(here.socket))
+        dying.sendall(b'{"do": "power-off", "no')
+    with socket.socket(socket.AF_UNIX) as talker:
+        talker.connect(str(here.socket))
+        talker.sendall(b"hello\n")
+    until = power_client.ask(here, {"do": "power-off", "node": "cpu-a", "for_s": 60})
+    assert until is not None
+    assert power_client.ask(here, {"do": "power-on", "node": "cpu-a"}) is None
+    with pytest.raises(ClusterError, match="no node 'x'"):
+        power_client.ask(here, {"do": "power-on", "node": "x"})
+    assert switch.calls == [("off", "cpu-a"), ("on", "cpu-a")]
