@@ -5,10 +5,11 @@ The baseline may be retried once; a fault never is.
 
 from __future__ import annotations
 
+import math
 import time
 
 from history.clock import now_ns
-from history.plan import Phase
+from history.plan import Phase, Plan
 from history.schema import EventKind
 from runner.context import Context, NotSteady
 from runner.felt import Felt
@@ -19,6 +20,12 @@ from verdict.sampling import arrivals_needed
 WARM_S = 20.0  # until every probe has seen something for the first time
 PERIOD_S = 1.0
 TRIES = 2
+
+
+def arrivals_for(plan: Plan) -> int:
+    """Return how many answered arrivals end the baseline: those that support the SLO, and those too close to the fault to count."""
+    latest_ms = max(plan.slo.latency_ms, plan.slo.ttft_ms or 0.0)
+    return arrivals_needed(plan.slo.ratio) + math.ceil(plan.load.rate_rps * latest_ms / 1e3)
 
 
 def start_load(context: Context) -> None:
@@ -48,7 +55,7 @@ def baseline(context: Context) -> None:
 
 def hold(context: Context) -> str:
     """Watch the hypothesis for one baseline; return what did not hold, or nothing."""
-    timers, needed = context.live.plan.timers, arrivals_needed(context.live.plan.slo.ratio)
+    timers, needed = context.live.plan.timers, arrivals_for(context.live.plan)
     started_s, since_ns = time.monotonic(), None
     patience_s = WARM_S + timers.baseline_s + 2 * needed / context.live.plan.load.rate_rps
     while True:

@@ -56,6 +56,7 @@ class Context:
     phase: Phase = Phase.PREFLIGHT
     phase_s: float = field(default_factory=time.monotonic)  # when it began, on the monotonic clock
     t_confirmed_ns: int | None = None
+    stopped: bool = False  # a stop request interrupted it, and the history says so
 
     @contextmanager
     def during(self, phase: Phase) -> Iterator[None]:

@@ -97,6 +97,12 @@ def check_target(experiment: Experiment, target: Target) -> None:
         known = ", ".join(sorted(target.workloads))
         sentence = f"target {target.name} has no workload class {settings.workload!r}; it has {known}"
         raise located.error(("extensions", at, "workload"), sentence)
+    endpoint = target.workloads[settings.workload].load.endpoint
+    if endpoint not in target.endpoints:
+        sentence = (
+            f"target {target.name}: its class {settings.workload} loads endpoint {endpoint!r}; endpoints has {sorted(target.endpoints)}"
+        )
+        raise located.error(("extensions", at, "workload"), sentence)
     known_values = set(target.configuration()) | set(experiment.document.configuration)
     for keys, activity in experiment.activities():
         arguments = activity.provider.arguments

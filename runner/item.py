@@ -46,6 +46,7 @@ class Session:
     malformed: int = 0
     run_dirs: list[Path] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)  # passed, failed, inconclusive, refused, broken
+    refused: list[tuple[str, str, str]] = field(default_factory=list)  # experiment, its title, why
     report: Path | None = None
 
 
@@ -96,6 +97,8 @@ class ExperimentItem(pytest.Item):
         if self.refusal:
             self.child.end()
             self.chaos.outcomes.append("refused")
+            if not self.request.dry_run:
+                self.chaos.refused.append((self.experiment.id, self.experiment.document.title, self.refusal))
             raise Refused(self.refusal)
 
     def runtest(self) -> None:

@@ -41,11 +41,14 @@ def carry_out(context: Context, steps: Steps) -> RunVerdict:
     with context.stop.shielded():
         guarded(context, lambda: _ahead(context, steps))
         context.stop.no_more()
-        mend = [lambda: _scene(context, steps), lambda: _heal(context, steps)]
-        if context.stop.request is not None:
-            mend.reverse()  # asked to stop: what was broken is mended first
-        for step in (*mend, lambda: _settle(context, steps)):
-            guarded(context, step)
+        if context.stop.request is None:
+            guarded(context, lambda: _scene(context, steps))
+            guarded(context, lambda: _heal(context, steps))
+        else:  # asked to stop: what was broken is mended first
+            guarded(context, lambda: _heal(context, steps))
+            guarded(context, lambda: steps.scene(context))
+        guarded(context, lambda: _settle(context, steps))
+        _note_late_stop(context)
         return steps.close(context)
 
 
@@ -81,7 +84,7 @@ def _settle(context: Context, steps: Steps) -> None:
         steps.settle(context)
 
 
-def guarded(context: Context, part: Callable[[], None]) -> None:
+def guarded(context: Context, part: Callable[[], object]) -> None:
     """Carry out one part of a run; whatever ends it early becomes an event of the history, so that the verdict knows.
 
     This is the one boundary at which unexpected errors are caught: the run is healed and INCONCLUSIVE, and the traceback is part of the
@@ -90,6 +93,7 @@ def guarded(context: Context, part: Callable[[], None]) -> None:
     try:
         part()
     except Interrupted as stop:
+        context.stopped = True
         _stopped(context, stop.by, stop.reason)
     except AftershockError as error:
         _stopped(context, type(error).__name__, str(error))
@@ -102,6 +106,12 @@ def guarded(context: Context, part: Callable[[], None]) -> None:
         _stopped(
             context, "unexpected error", f"phase {context.phase}: {type(error).__name__}: {error}; {where}; this is a defect of the suite"
         )
+
+
+def _note_late_stop(context: Context) -> None:
+    """Record a stop that was asked for while the run was already healing."""
+    if context.stop.request is not None and not context.stopped:
+        _stopped(context, context.stop.request.by, context.stop.request.reason)
 
 
 def _stopped(context: Context, by: str, reason: str) -> None:

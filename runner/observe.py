@@ -15,7 +15,7 @@ HYPOTHESIS_S = 2.0
 
 
 def observe(context: Context) -> None:
-    """Watch until recovered and held, capacity too if it is budgeted; at the latest until the plan's deadline after the fault.
+    """Watch until recovered and held, capacity too if it is budgeted, and the hypothesis holds again; at most until the plan's deadline.
 
     Raises:
         LoadFailed: the load ended.
@@ -30,12 +30,20 @@ def observe(context: Context) -> None:
     while now_ns() - zero_ns < timers.deadline_s * 1e9:
         context.stop.wait(PERIOD_S)
         context.check_load()
-        if time.monotonic() >= next_s:
-            context.record.during.append(evaluate(context, Phase.OBSERVE).entry)
+        back = recovered(context, felt, zero_ns, context.t_confirmed_ns or began_ns)
+        if back or time.monotonic() >= next_s:
             next_s = time.monotonic() + HYPOTHESIS_S
-        if recovered(context, felt, zero_ns, context.t_confirmed_ns or began_ns):
-            break
-    context.record.after = evaluate(context, Phase.OBSERVE).entry
+            if _steady(context) and back:
+                return
+    _steady(context)
+
+
+def _steady(context: Context) -> bool:
+    """Evaluate the hypothesis once more; the last evaluation is what Chaos Toolkit calls "after"."""
+    steady = evaluate(context, Phase.OBSERVE)
+    context.record.during.append(steady.entry)
+    context.record.after = steady.entry
+    return steady.met
 
 
 def recovered(context: Context, felt: Felt, zero_ns: int, not_before_ns: int) -> bool:

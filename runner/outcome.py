@@ -31,12 +31,14 @@ def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
 
 def write_report(chaos: Session) -> bool:
     """Render the report of this session's runs; say so if that is not possible. Returns whether it was."""
-    if not chaos.run_dirs:
+    if not chaos.run_dirs and not chaos.refused:
         return True
-    from reports import render  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
+    from reports import Context, NotTested, render  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
 
+    not_tested = tuple(NotTested(id=name, title=title, kind="refused", reason=reason) for name, title, reason in chaos.refused)
     try:
-        chaos.report = render(chaos.run_dirs, chaos.options.out / "latest")
+        context = Context(command=chaos.options.command(), not_tested=not_tested)
+        chaos.report = render(chaos.run_dirs, chaos.options.out / "latest", context)
     except AftershockError as error:
         chaos.progress.line(f"the report could not be rendered: {error}")
         return False

@@ -24,7 +24,7 @@ class PodState:
 
 @dataclass(slots=True)
 class PodWatcher:
-    """Turns changes of pods into events. What is there at the first list is the state before, not news."""
+    """Turns changes of pods into events. What is ready at the first list is recorded too (``before``): later events build on it."""
 
     role: str
     log: RunLog
@@ -42,7 +42,7 @@ class PodWatcher:
             if self._began:
                 self.changed(item)
             else:
-                self._keep(item, state_of(item))
+                self._first(item, state_of(item))
         self._began = True
         self._count()
 
@@ -71,6 +71,12 @@ class PodWatcher:
         """Record the number of ready pods now."""
         if self._began:
             self.log.sample(Series.READY_REPLICAS, self.sight.ready[self.role], role=self.role)
+
+    def _first(self, item: Pod, state: PodState) -> None:
+        """Take a pod that is there at the beginning: whether it is ready, and where, is the state that later events change."""
+        self._keep(item, state)
+        if state.ready:
+            self._event(EventKind.POD_READY, state.name, uid=item.metadata.uid, node=state.node, before=True)
 
     def _keep(self, item: Pod, state: PodState) -> None:
         self.known[item.metadata.uid], self.pods[item.metadata.uid] = state, item

@@ -1,0 +1,111 @@
+"""What will happen, said before it does: RTO and capacity RTO predicted from manifests and live timers alone.
+
+Each kind of fault has its own chain of timers. Shown beside what is measured, the error is a measure of how well we know the platform.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from history.plan import Forecast
+from runner.timers import Checks, PlatformTimers
+
+SCHEDULE_S = 1.0  # create, bind and admit a pod on an idle cluster (measured: 1-2 s with its start)
+REMOVE_S = 1.0  # a deleted pod leaves the endpoints and every node's rules
+BOOT_S = 12.0  # a machine whose power is back becomes Ready
+DEVICE_S = 8.0  # a device plugin's news reach the node's allocatable (measured)
+STALL_S = 2.0  # a server that watches its engine's progress turns its health red
+
+
+class Effect(Enum):
+    """What a fault does, as far as timers are concerned."""
+
+    POD_DELETED = "a pod is gone at once"
+    ENGINE_DEAD = "the API process lives and answers errors"
+    ENGINE_HUNG = "the API process lives and answers nothing"
+    DEVICE_LOST = "calls on the device fail at once"
+    NODE_DRAINED = "pods are evicted gracefully"
+    NODE_LOST = "nothing answers, nothing is closed"
+
+
+EFFECTS = {
+    "faults.pods.kill": Effect.POD_DELETED,
+    "faults.engine.kill_engine": Effect.ENGINE_DEAD,
+    "faults.engine.freeze_engine": Effect.ENGINE_HUNG,
+    "faults.gpu.lose_device": Effect.DEVICE_LOST,
+    "faults.nodes.drain": Effect.NODE_DRAINED,
+    "faults.nodes.cordon": Effect.NODE_DRAINED,
+    "faults.nodes.power_off": Effect.NODE_LOST,
+    "faults.zone.lose": Effect.NODE_LOST,
+}
+"""Fault -> its effect. A fault that is not here has no forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The chain to users served again, and the chain to full capacity (s)."""
+
+    users: dict[str, float]
+    capacity: dict[str, float]
+
+
+def predict(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Forecast:
+    """Return the forecast for a fault of ``effect`` that ends by itself after ``lasts_s`` (0: at once, or not by itself)."""
+    parts = _parts(effect, timers, lasts_s)
+    rto_s, capacity_s = sum(parts.users.values()), sum(parts.capacity.values())
+    chain = parts.capacity or parts.users
+    return Forecast(
+        rto_s=rto_s,
+        capacity_rto_s=capacity_s,
+        dominant=max(chain, key=chain.__getitem__),
+        parts=parts.users | parts.capacity,
+    )
+
+
+def _parts(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Parts:
+    start = {"schedule": SCHEDULE_S, "start": timers.start_s}
+    match effect:
+        case Effect.POD_DELETED:
+            return Parts({"detect": _out(timers, silent=False, otherwise_s=REMOVE_S)}, start)
+        case Effect.NODE_DRAINED:
+            return Parts({"detect": 0.0}, {"evict": 0.0} | start)
+        case Effect.ENGINE_DEAD:
+            return Parts({"detect": _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness))}, start)
+        case Effect.DEVICE_LOST:
+            users = {"detect": _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness))}
+            return Parts(users, {"repair": lasts_s + DEVICE_S, "start": timers.start_s})
+        case Effect.ENGINE_HUNG:
+            users = {"detect": STALL_S + _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness), retries=False)}
+            return Parts(users, _restarted(timers, lasts_s))
+        case Effect.NODE_LOST:
+            return Parts(
+                {"detect": _out(timers, silent=True, otherwise_s=timers.node_monitor_s, retries=False)}, _node_back(timers, lasts_s)
+            )
+
+
+def _out(timers: PlatformTimers, *, silent: bool, otherwise_s: float, retries: bool = True) -> float:
+    """Return how long users meet what is broken: until a balancer's checks or Kubernetes take it out, whichever is first."""
+    balancer = timers.balancer
+    if balancer is None:
+        return otherwise_s
+    if balancer.retries and retries:
+        return 0.0  # what fails at once is repeated elsewhere
+    return min(otherwise_s, balancer.silent_s if silent else balancer.refused_s)
+
+
+def _refused_s(checks: Checks | None) -> float:
+    return float("inf") if checks is None else checks.refused_s
+
+
+def _restarted(timers: PlatformTimers, lasts_s: float) -> dict[str, float]:
+    """Return the chain of a hung container: it moves again when the fault ends, or its liveness probe restarts it before."""
+    killed_s = float("inf") if timers.liveness is None else timers.liveness.silent_s
+    return {"repair": lasts_s} if lasts_s <= killed_s else {"detect": killed_s, "start": timers.start_s}
+
+
+def _node_back(timers: PlatformTimers, lasts_s: float) -> dict[str, float]:
+    """Return the shorter chain: the machine comes back, or Kubernetes gives up on it and starts the pod elsewhere."""
+    back = {"repair": lasts_s + BOOT_S, "start": timers.start_s}
+    moved = {"detect": timers.node_monitor_s, "evict": timers.toleration_s, "schedule": SCHEDULE_S, "start": timers.start_s}
+    return min(back, moved, key=lambda chain: sum(chain.values()))

@@ -1,0 +1,68 @@
+"""What earlier runs left on the platform: journals with entries, cordons of ours, finished ephemeral containers, orphaned leases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from history.errors import TargetRefused
+from kube.clients import Platform, told
+from kube.ephemeral import PREFIX
+from kube.journal import StoredJournal, list_journals
+from kube.leases import Held, list_leases
+from kube.undo import CORDONED_BY
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What was found. ``active`` are runs that hold a living lease; their journals and cordons are theirs, not leftovers."""
+
+    journals: tuple[StoredJournal, ...]
+    leases: tuple[Held, ...]
+    cordons: dict[str, str]  # node -> run id
+    residues: tuple[str, ...]  # namespace/pod with an ephemeral container of ours that ended
+
+    @property
+    def active(self) -> frozenset[str]:
+        """Ids of the runs that are alive."""
+        return frozenset(lease.holder.split("@", 1)[0] for lease in self.leases if lease.alive)
+
+    @property
+    def dead(self) -> list[StoredJournal]:
+        """Journals whose run is not alive any more."""
+        return [journal for journal in self.journals if journal.header.run_id not in self.active]
+
+    @property
+    def orphaned_cordons(self) -> dict[str, str]:
+        """Nodes that a dead run cordoned: node -> run id."""
+        return {node: run_id for node, run_id in self.cordons.items() if run_id not in self.active}
+
+
+def find_leftovers(platform: Platform) -> Leftovers:
+    """Look for everything that a run can leave. Raises TargetRefused: it cannot be read."""
+    with told("look for what earlier runs left", TargetRefused):
+        notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in platform.nodes()}
+        pods = [pod for role in platform.target.roles for pod in platform.pods(role)]
+    residues = {
+        f"{pod.metadata.namespace}/{pod.metadata.name}"
+        for pod in pods
+        if any(one.name.startswith(PREFIX) for one in pod.spec.ephemeral_containers or [])
+    }
+    return Leftovers(
+        journals=tuple(list_journals(platform)),
+        leases=tuple(list_leases(platform)),
+        cordons={node: run_id for node, run_id in notes.items() if run_id},
+        residues=tuple(sorted(residues)),
+    )
+
+
+def refuse_leftovers(found: Leftovers) -> None:
+    """Refuse to start on a platform on which an earlier run left something undone.
+
+    Raises:
+        TargetRefused: with what was left.
+
+    """
+    undone = [f"run {journal.header.run_id} left {entry.kind} {entry.object}" for journal in found.dead for entry in journal.remaining]
+    undone += [f"node {node} is still cordoned by run {run_id}" for node, run_id in found.orphaned_cordons.items()]
+    if undone:
+        raise TargetRefused(f"leftovers of an earlier run: {'; '.join(undone)}; nothing was injected; end them first: make heal")

@@ -1,0 +1,174 @@
+"""Preflight: everything that can forbid a run, asked before anything is touched. A refusal is a sentence, never a skip."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import requests
+from kubernetes import client
+
+from history.errors import NoData, TargetRefused
+from history.plan import Plan, ResolvedTarget
+from kube import access, guard
+from kube.clients import Platform, told
+from kube.fault import FaultSpec, Permission
+from kube.select import instrument_pods
+from probes.queue import query
+from runner import reaper_job
+from runner.document import Action
+from runner.experiment import Experiment
+from runner.health import Before, complaints, look
+from runner.leftovers import find_leftovers, refuse_leftovers
+from runner.planning import Resolved
+from runner.providers import fault_of
+from runner.timers import read_timers
+from runner.values import filled
+
+ENDPOINT_S = 5.0
+WATCHED = (("events", ""), ("endpointslices", "discovery.k8s.io"), ("deployments", "apps"))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One action of the method with its specification and its arguments filled in."""
+
+    action: Action
+    spec: FaultSpec
+    arguments: dict[str, Any]
+
+
+def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
+    """Return the method's faults. Raises TargetRefused: an action is no fault of ours."""
+    found = []
+    for action in experiment.document.method:
+        spec = fault_of(action.provider)
+        if spec is None:
+            raise TargetRefused(
+                f"{action.provider.module}.{action.provider.func} is not a fault of this suite; nothing would bound or undo it"
+            )
+        found.append(Fault(action, spec, filled(action.provider.arguments, experiment, platform.target)))
+    return found
+
+
+def permissions_of(faults: list[Fault], platform: Platform, experiment: Experiment) -> list[Permission]:
+    """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
+    target = platform.target
+    namespaces = sorted({role.namespace for role in target.roles.values()} | {"default"})
+    found = access.suite_permissions(target)
+    found += [Permission("list", "nodes"), Permission("watch", "nodes")]
+    for namespace in namespaces:
+        found += [Permission(verb, resource, group, namespace) for resource, group in WATCHED[:2] for verb in ("list", "watch")]
+    found += [Permission("get", "deployments", "apps", role.namespace) for role in target.roles.values() if role.deployment]
+    found.append(Permission("get", "pods/proxy", namespace=target.role(target.workloads[experiment.settings.workload].role).namespace))
+    for fault in faults:
+        found += fault.spec.permissions(platform, fault.arguments)
+    if reaper_job.needed(found):
+        found += reaper_job.permissions(target.suite_namespace)
+    return list(dict.fromkeys(found))
+
+
+def check_access(faults: list[Fault], platform: Platform, experiment: Experiment) -> list[Permission]:
+    """Ask for every permission; return them. Raises TargetRefused: with every missing one."""
+    asked = permissions_of(faults, platform, experiment)
+    access.require(platform, asked)
+    return asked
+
+
+def resolve(faults: list[Fault], platform: Platform, seed: int) -> dict[str, list[ResolvedTarget]]:
+    """Choose the targets of each fault, by the run's seed. Raises TargetRefused: a selector matches nothing, a driver is missing."""
+    chosen: dict[str, list[ResolvedTarget]] = {}
+    for fault in faults:
+        with told(f"{fault.action.name}: resolve its targets", TargetRefused):
+            chosen[fault.action.name] = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
+    return chosen
+
+
+def check_guard(targets: dict[str, list[ResolvedTarget]], platform: Platform, experiment: Experiment) -> None:
+    """Let the guard look at each fault's targets. Raises TargetRefused."""
+    for found in targets.values():
+        guard.check(platform, found, experiment.settings.allow)
+
+
+def check_platform(platform: Platform) -> Before:
+    """Refuse leftovers and an unhealthy platform; return its state. Raises TargetRefused."""
+    refuse_leftovers(find_leftovers(platform))
+    before = look(platform)
+    wrong = complaints(platform, before)
+    if wrong:
+        raise TargetRefused(
+            f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; wait until it is, or repair it"
+        )
+    return before
+
+
+def check_instruments(platform: Platform, experiment: Experiment) -> None:
+    """Refuse unless what measures is up: instrument pods, Prometheus, the load's endpoint. Raises TargetRefused."""
+    sick = [
+        pod.metadata.name
+        for pod in instrument_pods(platform)
+        if not platform.ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
+    ]
+    if sick:
+        raise TargetRefused(
+            f"instruments are not ready: {', '.join(sorted(sick))}; without them nothing can be measured; repair them first"
+        )
+    try:
+        if platform.target.prometheus is not None:
+            query(platform.target, "vector(1)")
+    except NoData as error:
+        raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error
+    _check_endpoint(platform, experiment)
+
+
+def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
+    load = platform.target.workloads[experiment.settings.workload].load
+    url = platform.target.endpoints[load.endpoint]
+    try:
+        requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
+    except requests.RequestException as error:
+        raise TargetRefused(
+            f"endpoint {load.endpoint} ({url}) does not answer ({type(error).__name__}); nothing was injected; see the target's endpoints"
+        ) from error
+
+
+def gather(targets: dict[str, list[ResolvedTarget]], platform: Platform, experiment: Experiment, before: Before) -> Resolved:
+    """Return everything that the plan needs of the platform. Raises TargetRefused."""
+    role = platform.target.workloads[experiment.settings.workload].role
+    with told("ask for the server's version", TargetRefused):
+        server: Any = client.VersionApi(platform.api).get_code()
+    return Resolved(targets, dict(before.replicas), read_timers(platform, role), server_version=server.git_version, commit=commit())
+
+
+def commit() -> str:
+    """Return the suite's commit, marked if the tree differs from it; empty outside a repository."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def describe(targets: dict[str, list[ResolvedTarget]], permissions: list[Permission]) -> list[str]:
+    """Return what a dry run prints: each target, what will be done to it, how it ends, and the permissions needed."""
+    lines = []
+    for activity, found in targets.items():
+        for one in found:
+            where = f"{one.namespace}/{one.name}" if one.namespace else one.name
+            on = f" on {one.node}" if one.node and one.node != one.name else ""
+            lines.append(f"{activity}: {one.kind} {where}{on}: {one.effect}; ends: {one.ends}")
+    if not targets:
+        lines.append("nothing is injected")
+    return [*lines, "permissions:", *(f"  {access.sentence(permission)}" for permission in permissions)]
+
+
+def foretell(plan: Plan) -> list[str]:
+    """Return what a dry run prints of the plan: budgets, deadline, forecast."""
+    budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.model_dump(exclude_none=True, exclude={"source"}).items())
+    lines = [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
+    if plan.forecast is not None:
+        forecast = plan.forecast
+        capacity = "" if forecast.capacity_rto_s is None else f", full capacity {forecast.capacity_rto_s:.1f} s"
+        lines.append(f"forecast: RTO {forecast.rto_s:.1f} s{capacity}; {forecast.dominant} dominates")
+    return lines

@@ -1,0 +1,152 @@
+"""From a request to a run that can begin: preflight in its order, the plan on disk, the journal in the cluster, everything watched."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from history.clock import now_ns
+from history.errors import AftershockError
+from history.plan import Phase, Plan, ResolvedTarget, write_plan
+from history.schema import EventKind
+from kube import live
+from kube.clients import Platform, connect
+from kube.fault import Permission
+from kube.journal import RunJournal, open_journal
+from kube.leases import holder_of
+from kube.target import load_target
+from runner import preflight, reaper_job
+from runner.baseline import baseline, start_load
+from runner.conditions import Conditions, asked_by_annotation, parent_gone
+from runner.confirm import confirm
+from runner.context import Context
+from runner.experiment import Experiment, check_target, read_experiment
+from runner.heal import heal
+from runner.health import Before
+from runner.inject import inject
+from runner.life import Steps
+from runner.log import RunLog
+from runner.messages import Kind
+from runner.observe import observe
+from runner.observer import Observer
+from runner.planning import make_plan
+from runner.queueing import Queue, namespace_of
+from runner.record import Record
+from runner.request import Request
+from runner.scene import keep_scene
+from runner.settle import close_and_judge, settle
+from runner.stop import Stop
+from runner.tell import Tell
+from runner.values import configuration_of
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What preflight allows."""
+
+    experiment: Experiment
+    platform: Platform
+    permissions: list[Permission]
+    targets: dict[str, list[ResolvedTarget]]
+    before: Before
+    plan: Plan
+    began_ns: int
+
+
+def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked:
+    """Carry out preflight; a dry run takes no lease. Leases are given back when ``stack`` is closed.
+
+    Raises:
+        ConfigError, TargetRefused: with the sentence that says why nothing may be injected.
+
+    """
+    began_ns = now_ns()
+    tell(Kind.PHASE, name=Phase.PREFLIGHT.value)
+    target = load_target(request.target)
+    experiment = read_experiment(request.experiment, request.experiments_root)
+    check_target(experiment, target)
+    platform = connect(target)
+    faults = preflight.faults_of(experiment, platform)
+    permissions = preflight.check_access(faults, platform, experiment)
+    queue = Queue(platform, request.run_id, request.wait_s, stop, tell)
+    stack.callback(queue.release)
+    role = target.role(target.workloads[experiment.settings.workload].role)
+    if not request.dry_run:
+        queue.take([namespace_of(role.namespace)])
+    before = preflight.check_platform(platform)
+    preflight.check_instruments(platform, experiment)
+    targets = preflight.resolve(faults, platform, request.seed)
+    preflight.check_guard(targets, platform, experiment)
+    if not request.dry_run:
+        queue.take([one for found in targets.values() for one in found])
+    plan = make_plan(request, experiment, target, preflight.gather(targets, platform, experiment, before))
+    return Checked(experiment, platform, permissions, targets, before, plan, began_ns)
+
+
+def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
+    """Write the plan, open the journal, begin to watch; ``stack`` undoes all that when the run is over.
+
+    Raises:
+        TargetRefused: the journal cannot be opened.
+
+    """
+    plan, platform = checked.plan, checked.platform
+    write_plan(plan, request.run_dir)
+    journal = open_journal(platform, plan.run_id, holder_of(plan.run_id), checked.experiment.id)
+    log = RunLog(request.run_dir)
+    log.event(EventKind.PHASE, Phase.PREFLIGHT.value, t_ns=checked.began_ns)
+    run = live.LiveRun(plan=plan, run_dir=request.run_dir, platform=platform, journal=journal, log=log, targets=checked.targets)
+    live.activate(run)
+    context = Context(
+        live=run,
+        experiment=checked.experiment,
+        configuration=configuration_of(checked.experiment, platform.target),
+        stop=stop,
+        tell=tell,
+        record=Record(checked.experiment.raw),
+        log=log,
+    )
+    stack.callback(_close_journal, context, journal)
+    observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role)
+    if not observer.start():
+        context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
+    conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform)])
+    conditions.start()
+    return context, _steps(checked, observer, conditions)
+
+
+def _steps(checked: Checked, observer: Observer, conditions: Conditions) -> Steps:
+    def write_ahead(context: Context) -> None:
+        if reaper_job.needed(checked.permissions):
+            reaper_job.start(context.live.platform, context.live.plan)
+
+    def close(context: Context) -> Any:  # noqa: ANN401 - what close_and_judge returns
+        conditions.halt()
+        observer.stop()
+        return close_and_judge(context)
+
+    return Steps(
+        start_load=start_load,
+        baseline=baseline,
+        write_ahead=write_ahead,
+        inject=inject,
+        confirm=confirm,
+        observe=observe,
+        scene=keep_scene,
+        heal=partial(heal, before=checked.before),
+        settle=settle,
+        close=close,
+    )
+
+
+def _close_journal(context: Context, journal: RunJournal) -> None:
+    """Remove reaper and journal if everything is undone; otherwise both stay: the reaper acts, and ``heal`` finds the journal."""
+    try:
+        journal.close()
+        reaper_job.remove(context.live.platform, context.live.plan.run_id)
+    except AftershockError as error:
+        context.tell(Kind.NOTE, text=str(error))
+    live.activate(None)

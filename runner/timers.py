@@ -1,0 +1,146 @@
+"""The platform's own timers, read from what is live: what decides how long detection, eviction and a new replica take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from history.errors import TargetRefused
+from kube.clients import Platform, told
+from kube.objects import Pod
+from kube.target import parse_duration
+
+NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
+TOLERATION_S = 300.0  # added to every pod that names none
+START_S = 30.0  # where no replica shows how long it took
+UNREACHABLE = "node.kubernetes.io/unreachable"
+FLAG = re.compile(r"--node-monitor-grace-period=(\S+)")
+CHECK = re.compile(r"^\s*(?:default-server|server|server-template)\b.*\bcheck\b.*$", re.MULTILINE)
+TIMEOUT_CHECK = re.compile(r"^\s*timeout\s+check\s+(\S+)", re.MULTILINE)
+RETRY_ON = re.compile(r"^\s*retry-on\s+(.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """How a balancer in front of the role notices a replica that does not serve (s). ``retries``: it repeats what failed elsewhere."""
+
+    interval_s: float
+    again_s: float  # between checks once one failed
+    fall: int
+    timeout_s: float
+    retries: bool = False
+
+    @property
+    def refused_s(self) -> float:
+        """Until a replica that refuses or answers wrongly is out, at worst."""
+        return self.interval_s + (self.fall - 1) * self.again_s
+
+    @property
+    def silent_s(self) -> float:
+        """Until a replica that does not answer at all is out, at worst."""
+        return self.refused_s + self.fall * self.timeout_s
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTimers:
+    """The timers that matter to one role (s)."""
+
+    node_monitor_s: float
+    toleration_s: float
+    readiness: Checks | None
+    liveness: Checks | None
+    balancer: Checks | None
+    start_s: float  # scheduled -> ready, as the running replicas took
+
+
+def read_timers(platform: Platform, role: str) -> PlatformTimers:
+    """Read the timers of ``role`` from its pods, the gateway's configuration and the controller manager. Raises TargetRefused."""
+    with told(f"target {platform.target.name}: read the timers of role {role}", TargetRefused):
+        pods = platform.pods(role)
+        if not pods:
+            raise TargetRefused(f"role {role}: it has no pod, so its timers cannot be read; deploy the platform")
+        container = _container(pods[0], platform.target.role(role).container)
+        return PlatformTimers(
+            node_monitor_s=_node_monitor_s(platform),
+            toleration_s=toleration_s(pods[0]),
+            readiness=probe_checks(container.readiness_probe),
+            liveness=probe_checks(container.liveness_probe),
+            balancer=_balancer(platform),
+            start_s=start_s(pods),
+        )
+
+
+def toleration_s(pod: Pod) -> float:
+    """Return how long a pod stays bound to a node that is unreachable (s)."""
+    found = [one.toleration_seconds for one in pod.spec.tolerations or [] if one.key == UNREACHABLE and one.effect == "NoExecute"]
+    return TOLERATION_S if not found else float("inf") if found[0] is None else float(found[0])
+
+
+def probe_checks(probe: Any) -> Checks | None:  # noqa: ANN401 - V1Probe of the untyped client
+    """Return a pod's probe as checks; None if there is none."""
+    if probe is None:
+        return None
+    period_s = float(probe.period_seconds or 10)
+    return Checks(period_s, period_s, int(probe.failure_threshold or 3), float(probe.timeout_seconds or 1))
+
+
+def haproxy_checks(config: str) -> Checks | None:
+    """Return the active checks of an HAProxy configuration; None if it has none.
+
+    Source: HAProxy's manual: ``inter`` (default 2 s), ``fastinter`` (default inter), ``fall`` (default 3), ``timeout check``.
+    """
+    line = CHECK.search(config)
+    if line is None:
+        return None
+    words = line.group().split()
+    named = dict(pairwise(words))
+    interval_s = _duration(named.get("inter", "2s"))
+    timeout = TIMEOUT_CHECK.search(config)
+    return Checks(
+        interval_s=interval_s,
+        again_s=_duration(named["fastinter"]) if "fastinter" in named else interval_s,
+        fall=int(named.get("fall", 3)),
+        timeout_s=_duration(timeout.group(1)) if timeout else interval_s,
+        retries=RETRY_ON.search(config) is not None,
+    )
+
+
+def start_s(pods: Iterable[Pod]) -> float:
+    """Return how long the running replicas took from scheduled to ready (s, median; whole seconds, as Kubernetes keeps them)."""
+    taken = []
+    for pod in pods:
+        times = {one.type: one.last_transition_time for one in pod.status.conditions or [] if one.status == "True"}
+        if "PodScheduled" in times and "Ready" in times and not any(one.restart_count for one in pod.status.container_statuses or []):
+            taken.append((times["Ready"] - times["PodScheduled"]).total_seconds())
+    return float(median(taken)) if taken else START_S
+
+
+def _container(pod: Pod, name: str | None) -> Any:  # noqa: ANN401 - V1Container of the untyped client
+    return next((one for one in pod.spec.containers if one.name == name), pod.spec.containers[0])
+
+
+def _node_monitor_s(platform: Platform) -> float:
+    found: list[Pod] = platform.core.list_namespaced_pod("kube-system", label_selector="component=kube-controller-manager").items
+    flags = [FLAG.search(" ".join([*(one.command or []), *(one.args or [])])) for pod in found for one in pod.spec.containers]
+    given = [match.group(1) for match in flags if match]
+    return _duration(given[0]) if given else NODE_MONITOR_S
+
+
+def _balancer(platform: Platform) -> Checks | None:
+    """Return the checks of the gateway's HAProxy configuration, if the target has such a gateway."""
+    if "gateway" not in platform.target.roles:
+        return None
+    pods = platform.pods("gateway")
+    names = {volume.config_map.name for pod in pods[:1] for volume in pod.spec.volumes or [] if volume.config_map}
+    namespace = platform.target.role("gateway").namespace
+    texts = [text for name in sorted(names) for text in (platform.core.read_namespaced_config_map(name, namespace).data or {}).values()]
+    return next((checks for checks in map(haproxy_checks, texts) if checks), None)
+
+
+def _duration(text: str) -> float:
+    """Return seconds of an HAProxy or Go duration; HAProxy's bare numbers are milliseconds."""
+    return float(text) / 1e3 if text.isdecimal() else parse_duration(text)
