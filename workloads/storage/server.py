@@ -1,0 +1,118 @@
+"""versitygw, a real S3 server, as a process on 127.0.0.1: for tests, benchmarks and runs on one machine.
+
+On a cluster the same program runs in pods (manifests/training/storage.yaml).
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import Self
+from urllib.error import URLError
+
+from workloads.storage.errors import StoreRefused, StoreUnavailable
+
+MODULE = Path(__file__).resolve().parents[2] / "cluster" / "go" / "s3"
+ACCESS_KEY, SECRET_KEY = "aftershock", "aftershock-local"  # of a server that only 127.0.0.1 reaches
+
+
+def program() -> Path:
+    """Return versitygw from PATH, else built from its Go module (a minute) and kept; raises StoreRefused where neither is possible."""
+    found = shutil.which("versitygw")
+    return Path(found) if found else _built()
+
+
+def _built() -> Path:
+    name = hashlib.sha256((MODULE / "go.mod").read_bytes() + (MODULE / "go.sum").read_bytes()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aftershock" / "s3" / name
+    if (cache / "versitygw").exists():
+        return cache / "versitygw"
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if go is None:
+        raise StoreRefused(
+            "versitygw: neither the program nor Go to build it is on PATH; install Go 1.26 or newer, or put versitygw on PATH"
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = cache / f"versitygw.{os.getpid()}"
+    build = [
+        go,
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        "-s -w",
+        "-o",
+        str(unfinished),
+        "github.com/versity/versitygw/cmd/versitygw",
+    ]
+    done = subprocess.run(build, cwd=MODULE, env={**os.environ, "CGO_ENABLED": "0"}, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise StoreRefused(f"versitygw: the Go module {MODULE} did not build: {done.stderr[-500:]}")
+    return unfinished.replace(cache / "versitygw")
+
+
+class S3Server:
+    """One server with its objects and their older versions below ``folder``; a context manager that ends it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.objects, self.versions = folder / "objects", folder / "versions"
+        self.log = folder / "server.log"
+        for path in (self.objects, self.versions):
+            path.mkdir(parents=True, exist_ok=True)
+        self.port = _free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def url(self, bucket: str, prefix: str = "") -> str:
+        """Return the address of a store on this server, as workloads.storage.store.open_store takes it."""
+        return f"s3://{bucket}/{prefix}?endpoint={self.endpoint}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; raises StoreUnavailable with its log if it does not within 10 s."""
+        argv = [str(program()), "--port", f"127.0.0.1:{self.port}", "--health", "/health", "--access", ACCESS_KEY, "--secret", SECRET_KEY]
+        with self.log.open("ab") as log:
+            argv += ["posix", "--versioning-dir", str(self.versions), str(self.objects)]
+            self._process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 10
+        while not self._healthy():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                self.stop()
+                raise StoreUnavailable(f"versitygw on port {self.port} did not answer within 10 s: {self.log.read_text()[-500:]}")
+            time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End the server, by default without notice: what it acknowledged stays in its folders."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(10)
+            self._process = None
+
+    def path_of(self, bucket: str, key: str) -> Path:
+        """Return the file that holds the newest version of an object: to damage it below the server, as a disk would."""
+        return self.objects / bucket / key
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/health", timeout=1) as answer:  # noqa: S310  an http address made above
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

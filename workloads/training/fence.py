@@ -1,0 +1,86 @@
+"""One writer a run: every start takes the next number in each store, and an attempt that is no longer the newest may not commit."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+
+from workloads.storage.errors import ObjectDamaged, ObjectMissing, StorageError, StoreUnavailable
+from workloads.storage.store import Store
+from workloads.training.errors import Fenced, RunRefused
+from workloads.training.manifest import attempt_key, parse_attempt
+
+_TRIES = 20  # starts at the same moment
+
+
+def newest_attempt(store: Store) -> int:
+    """Return the highest number that was taken in this store; 0 if there is none."""
+    return max((n for key in store.listing("attempts/") if (n := parse_attempt(key)) is not None), default=0)
+
+
+def claim(stores: Sequence[Store], run_id: str, owner: str) -> int:
+    """Take the next number in every store that answers, and return it.
+
+    Raises RunRefused if the stores belong to another run, Fenced if another owner took over from this one, StorageError if no store took
+    the claim.
+    """
+    attempt = 0
+    for _ in range(_TRIES):
+        attempt = max(attempt, *(_highest(store, run_id, owner) for store in stores)) + 1
+        record = json.dumps({"run_id": run_id, "owner": owner, "t_ns": time.time_ns(), "host": os.uname().nodename, "pid": os.getpid()})
+        if _create(stores, attempt, record.encode()):
+            return attempt
+    raise StoreUnavailable(
+        f"{stores[0].url}: no attempt number could be taken in {_TRIES} tries, each was taken by someone else; look who writes there"
+    )
+
+
+def check(store: Store, attempt: int) -> None:
+    """Raise Fenced if a newer attempt has begun."""
+    newest = newest_attempt(store)
+    if newest > attempt:
+        raise Fenced(f"{store.url}: attempt {newest} has taken this run over; attempt {attempt} writes nothing more")
+
+
+def _highest(store: Store, run_id: str, owner: str) -> int:
+    try:
+        newest = newest_attempt(store)
+        if newest:
+            _check_owner(store, newest, run_id, owner)
+    except StoreUnavailable:
+        return 0
+    return newest
+
+
+def _check_owner(store: Store, newest: int, run_id: str, owner: str) -> None:
+    record = _record(store, newest)
+    if record.get("run_id", run_id) != run_id:
+        raise RunRefused(
+            f"{store.url}: it holds run {record['run_id']!r}, this is run {run_id!r}; give each run an address (TRAIN_STORES) of its own"
+        )
+    if not owner or record.get("owner", owner) == owner:
+        return
+    if any(_record(store, n).get("owner") == owner for n in range(newest - 1, 0, -1)):
+        raise Fenced(f"{store.url}: owner {record['owner']!r} has taken this run over from {owner!r}; only one of them may write")
+
+
+def _record(store: Store, attempt: int) -> dict[str, str]:
+    try:
+        record = json.loads(store.get(attempt_key(attempt)))
+    except (ObjectMissing, ObjectDamaged, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _create(stores: Sequence[Store], attempt: int, record: bytes) -> bool:
+    taken, last = 0, None
+    for store in stores:
+        try:
+            if not store.create(attempt_key(attempt), record):
+                return False
+            taken += 1
+        except StorageError as error:
+            last = error
+    if last is not None and not taken:
+        raise last
+    return True

@@ -1,0 +1,93 @@
+"""Keeps ledgers on a machine of its own: ``python -m workloads.training.ledger_server FOLDER [--port N]``.
+
+POST /runs/RUN with lines appends them to FOLDER/RUN.jsonl and answers 204 once they are synced to disk; GET /runs/RUN returns the file;
+GET /health answers 200. It knows nothing of what the lines mean.
+"""
+
+import argparse
+import os
+import re
+import sys
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+from workloads.training.ledger import FileSink
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LARGEST = 64 << 20  # bytes of one request
+
+
+class LedgerServer(ThreadingHTTPServer):
+    """The server; ``folder`` must exist."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], folder: Path) -> None:
+        super().__init__(address, Handler)
+        self.folder = folder
+        self.lock = threading.Lock()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a rank or a reader."""
+
+    server: LedgerServer
+    protocol_version = "HTTP/1.1"  # connections are kept
+
+    def do_POST(self) -> None:
+        """Append the lines of the body durably."""
+        size = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(size) if size <= _LARGEST else b""
+        path = self._ledger()
+        if path is None or not body.endswith(b"\n"):
+            return self._answer(HTTPStatus.BAD_REQUEST)
+        try:
+            with self.server.lock:
+                FileSink(path).write(body)
+        except OSError as error:
+            return self._answer(HTTPStatus.INSUFFICIENT_STORAGE, str(error).encode())
+        return self._answer(HTTPStatus.NO_CONTENT)
+
+    def do_GET(self) -> None:
+        """Return a run's ledger."""
+        if self.path == "/health":
+            return self._answer(HTTPStatus.OK, b"ok\n")
+        path = self._ledger()
+        if path is None or not path.exists():
+            return self._answer(HTTPStatus.NOT_FOUND)
+        return self._answer(HTTPStatus.OK, path.read_bytes())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing about single requests."""
+
+    def _ledger(self) -> Path | None:
+        name = unquote(self.path.removeprefix("/runs/"))
+        return self.server.folder / f"{name}.jsonl" if self.path.startswith("/runs/") and _NAME.fullmatch(name) else None
+
+    def _answer(self, status: HTTPStatus, body: bytes = b"") -> None:
+        self.send_response(status)
+        if status is not HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until ended; exit code 2 if the folder is missing or not writable."""
+    parser = argparse.ArgumentParser(prog="python -m workloads.training.ledger_server", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--address", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104  it serves other pods
+    parser.add_argument("--port", type=int, default=8100)
+    options = parser.parse_args(argv)
+    if not options.folder.is_dir() or not os.access(options.folder, os.W_OK):
+        print(f"ledger: {options.folder} is not a folder that user {os.getuid()} can write to; mount or create it", file=sys.stderr)
+        return 2
+    LedgerServer((options.address, options.port), options.folder).serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
