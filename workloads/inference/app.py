@@ -1,4 +1,4 @@
-"""The HTTP surface: /v1/completions, /v1/models, /health, /metrics."""
+"""The HTTP surface: /v1/completions, /v1/models, /health, /health/balancer, /metrics."""
 
 import asyncio
 import uuid
@@ -155,10 +155,20 @@ class Service:
 
     async def health(self, _request: Request) -> Response:
         """GET /health: 200 when this replica should get requests, else 503; the body says why."""
+        return self._health(while_draining=503)
+
+    async def balancer_health(self, _request: Request) -> Response:
+        """GET /health/balancer: as /health, but 404 while draining.
+
+        HAProxy (http-check disable-on-404) then sends nothing new and cuts nothing; at a 503 it would cut the streams that a drain is for.
+        """
+        return self._health(while_draining=404)
+
+    def _health(self, while_draining: int) -> Response:
         state = "draining" if self._drain.started else str(self._client.state)
-        red = self._drain.started or (self._settings.health is not Health.API_ONLY and self._client.state is not EngineState.READY)
+        red = self._settings.health is not Health.API_ONLY and self._client.state is not EngineState.READY
         body = {"status": state, "engine_progress_age_s": round(self._client.progress_age_s, 3)}
-        return JSONResponse(body, status_code=503 if red else 200)
+        return JSONResponse(body, while_draining if self._drain.started else 503 if red else 200)
 
     async def exposition(self, _request: Request) -> Response:
         """GET /metrics."""
@@ -175,6 +185,7 @@ def build(service: Service, pod_name: str) -> ASGIApp:
         Route("/v1/completions", service.completions, methods=["POST"]),
         Route("/v1/models", service.models),
         Route("/health", service.health),
+        Route("/health/balancer", service.balancer_health),
         Route("/metrics", service.exposition),
     ]
     return Identity(Starlette(routes=routes), pod_name)

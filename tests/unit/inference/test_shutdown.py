@@ -16,6 +16,7 @@ def test_a_drain_finishes_the_streams_in_flight(fleet: dict[str, Replica], promp
         replica.engine.send_signal(signal.SIGSTOP)  # holds the answer open for as long as it takes to look around
         replica.api.send_signal(signal.SIGTERM)
         wait_until(lambda: replica.health() == (503, "draining"), "health is red")
+        assert requests.get(f"{replica.url}/health/balancer", timeout=10).status_code == 404
         wait_until(lambda: replica.post(row.prompt, max_tokens=300).status_code == 503, "new requests are refused")
         replica.engine.send_signal(signal.SIGCONT)
         *rest, done = stream
