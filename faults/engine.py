@@ -14,7 +14,7 @@ from history.schema import EventKind
 from kube import acting, live
 from kube.clients import Platform
 from kube.ephemeral import permissions, signal_process, user_of
-from kube.fault import Arguments, Permission, fault
+from kube.fault import Arguments, Permission, duration_s, fault
 from kube.journal import UndoKind
 from kube.select import choose, pod_target, ready_pods
 from kube.target import Role
@@ -40,7 +40,8 @@ def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    name, for_s = arguments["role"], arguments.get("for_s")
+    name = arguments["role"]
+    for_s = duration_s("freeze_engine", arguments["for_s"]) if "for_s" in arguments else 0.0
     _, container, engine = engine_role(platform, name)
     pod = choose(ready_pods(platform, name), 1, rng, f"ready pods of role {name}")[0]
     user_of(pod, container)  # refuses here what could not work later
@@ -74,9 +75,7 @@ def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
     It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. Raises as
     :func:`kill_engine`.
     """
-    if for_s <= 0:
-        raise ConfigError(f"freeze_engine: for_s is {for_s:g}; a freeze lasts longer than 0 s; write for_s: 30")
-    return _signal(role, float(for_s))
+    return _signal(role, duration_s("freeze_engine", for_s))
 
 
 def _signal(name: str, for_s: float) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from faults.nodes import node_permissions, timed
+from faults.nodes import node_permissions
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import acting, live, machines
 from kube.clients import Platform
 from kube.devices import device_of, healthy, index_of
-from kube.fault import Arguments, Permission, fault
+from kube.fault import Arguments, Permission, duration_s, fault
 from kube.inside import permissions as exec_permissions
 from kube.journal import UndoKind
 from kube.select import choose, nodes_hosting, pod_target, ready_pods
@@ -22,7 +22,7 @@ TIMED = "the GPU driver repairs it after {for_s:g} s by itself"
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     machines.gpus(platform.target)
-    name, for_s = arguments["role"], timed("lose_device", arguments["for_s"])
+    name, for_s = arguments["role"], duration_s("lose_device", arguments["for_s"])
     node = choose(nodes_hosting(platform, name), 1, rng, f"nodes of role {name}")[0]
     allocatable, total = healthy(node, platform.target.gpu_resource)
     if not total or allocatable < total:

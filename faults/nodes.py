@@ -5,13 +5,13 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from history.errors import ConfigError, TargetRefused
+from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import acting, cordoning, live, machines
 from kube.clients import Platform, told
 from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
-from kube.fault import Arguments, Permission, fault
+from kube.fault import Arguments, Permission, duration_s, fault
 from kube.journal import Undo, UndoKind
 from kube.live import LiveRun
 from kube.select import choose, node_target, nodes_hosting
@@ -90,7 +90,7 @@ def drain(role: str, timeout_s: float = 120.0) -> dict[str, Any]:
 
 def _resolve_power_off(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     machines.machines(platform.target)
-    role, for_s = arguments["role"], timed("power_off", arguments["for_s"])
+    role, for_s = arguments["role"], duration_s("power_off", arguments["for_s"])
     node = choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
     return [node_target(node, f"power off for {for_s:g} s", TIMED.format(for_s=for_s))]
 
@@ -122,13 +122,6 @@ def power_off(role: str, for_s: float) -> dict[str, Any]:
 def power_entry(run: LiveRun, target: ResolvedTarget, for_s: float) -> Undo:
     """Return the journal's entry for a node whose power is about to be cut."""
     return acting.entry(run, UndoKind.POWER_ON, target.name, lasts_s=for_s, self_ends=TIMED.format(for_s=for_s))
-
-
-def timed(what: str, for_s: object) -> float:
-    """Return a duration in seconds. Raises ConfigError: it is not a number above 0."""
-    if isinstance(for_s, bool) or not isinstance(for_s, int | float) or for_s <= 0:
-        raise ConfigError(f"{what}: for_s is {for_s!r}; the fault must end by itself after a number of seconds above 0; write for_s: 90")
-    return float(for_s)
 
 
 def uncordon() -> dict[str, Any]:

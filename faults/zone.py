@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
 
-from faults.nodes import TIMED, node_permissions, power_entry, timed
+from faults.nodes import TIMED, node_permissions, power_entry
 from history.plan import ResolvedTarget
 from kube import acting, cordoning, live, machines
 from kube.clients import Platform
-from kube.fault import Arguments, Permission, fault
+from kube.fault import Arguments, Permission, duration_s, fault
 from kube.journal import UndoKind
 from kube.select import choose, node_target, zones_hosting
 from kube.undo import undo_all
@@ -18,7 +18,7 @@ from kube.undo import undo_all
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     machines.machines(platform.target)
-    role, for_s = arguments["role"], timed("lose", arguments["for_s"])
+    role, for_s = arguments["role"], duration_s("lose", arguments["for_s"])
     zones = zones_hosting(platform, role)
     zone = choose(sorted(zones), 1, rng, f"zones of role {role}")[0]
     effect = f"cordoned and power off for {for_s:g} s (all of {zone})"

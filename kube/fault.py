@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from history.errors import ConfigError
 from history.plan import ResolvedTarget
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class FaultSpec:
     ``resolve(platform, arguments, rng)`` returns the objects, by name, in the order in which they will be touched; it raises
     :class:`history.errors.TargetRefused` if a selector is empty or matches nothing.
     ``permissions(platform, arguments)`` returns what inject and undo need.
-    ``settle_s(arguments)`` is how long the fault lasts by itself (0: until undone or at once).
+    ``lasts_s(arguments)`` is how long the fault lasts by itself (0: until undone or at once).
     """
 
     resolve: Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
@@ -68,3 +69,10 @@ def spec_of(action: Callable[..., Any]) -> FaultSpec | None:
     """Return the specification of an action, or None if it is no fault of ours."""
     spec = getattr(action, "__fault__", None)
     return spec if isinstance(spec, FaultSpec) else None
+
+
+def duration_s(what: str, value: object) -> float:
+    """Return how long the fault ``what`` lasts (s). Raises ConfigError: ``value`` is not a number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ConfigError(f"{what}: for_s is {value!r}; the fault must end by itself after a number of seconds above 0; write for_s: 90")
+    return float(value)

@@ -1,0 +1,158 @@
+"""What a fault will touch: decided once, by the seed; refused where it cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import faults.engine
+import faults.gpu
+import faults.nodes
+import faults.pods
+import faults.zone
+from history.errors import AftershockError, ConfigError, TargetRefused
+from history.plan import ResolvedTarget
+from kube import guard
+from kube.clients import Platform
+from kube.fault import FaultSpec, spec_of
+from kube.target import Target
+from tests.support.fake_cluster import FakeCluster, local_target, pod, seeded
+
+FAULTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "kill": (faults.pods.kill, {"role": "inference", "count": 2}),
+    "kill_engine": (faults.engine.kill_engine, {"role": "inference"}),
+    "freeze_engine": (faults.engine.freeze_engine, {"role": "inference", "for_s": 30}),
+    "cordon": (faults.nodes.cordon, {"role": "inference"}),
+    "drain": (faults.nodes.drain, {"role": "inference"}),
+    "power_off": (faults.nodes.power_off, {"role": "inference", "for_s": 75}),
+    "lose_zone": (faults.zone.lose, {"role": "inference", "for_s": 90}),
+    "lose_device": (faults.gpu.lose_device, {"role": "inference", "for_s": 45}),
+}
+
+
+def spec(name: str) -> FaultSpec:
+    found = spec_of(FAULTS[name][0])
+    assert found is not None
+    return found
+
+
+def resolve(name: str, seed: int, platform: Platform | None = None) -> list[ResolvedTarget]:
+    return spec(name).resolve(platform or FakeCluster().platform(), FAULTS[name][1], seeded(seed))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_same_seed_means_the_same_targets(name: str) -> None:
+    assert resolve(name, 7) == resolve(name, 7)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_other_seeds_reach_other_targets(name: str) -> None:
+    assert len({tuple(one.name + str(one.node) for one in resolve(name, seed)) for seed in range(12)}) > 1
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_choice_does_not_depend_on_the_order_of_the_api(name: str) -> None:
+    cluster = FakeCluster()
+    cluster.pods = dict(reversed(cluster.pods.items()))
+    cluster.nodes = dict(reversed(cluster.nodes.items()))
+    assert resolve(name, 7, cluster.platform()) == resolve(name, 7)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_is_resolved_passes_the_guard_and_says_what_happens(name: str) -> None:
+    platform = FakeCluster().platform()
+    for seed in range(3):
+        targets = resolve(name, seed, platform)
+        guard.check(platform, targets)
+        assert all(one.effect and one.ends and one.uid for one in targets)
+        assert len({(one.kind, one.name) for one in targets}) == len(targets)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_role_that_is_not_running_is_refused(name: str) -> None:
+    cluster = FakeCluster()
+    for one in cluster.pods.values():
+        one.status.conditions[0].status = "False"
+    with pytest.raises(TargetRefused, match="none of them ready"):
+        resolve(name, 7, cluster.platform())
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_permissions_name_verbs_and_stay_small(name: str) -> None:
+    asked = spec(name).permissions(FakeCluster().platform(), FAULTS[name][1])
+    assert asked
+    assert not any("*" in permission.verb + permission.resource + permission.group for permission in asked)
+    if spec(name).tier != "node":
+        assert all(permission.namespace == "ml-serving" for permission in asked)
+
+
+def without(**changes: Any) -> Target:
+    return local_target(**changes)
+
+
+@pytest.mark.parametrize("name", ["power_off", "lose_zone", "lose_device"])
+def test_without_a_driver_it_is_refused_with_a_reason(name: str) -> None:
+    with pytest.raises(TargetRefused, match=r"it has no (machine|GPU) driver"):
+        resolve(name, 7, FakeCluster().platform(without(machines=None, gpus=None)))
+
+
+@pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "lose_device"])
+@pytest.mark.parametrize("for_s", [0, -1, "90s", None, True, float("inf")])
+def test_a_fault_without_an_end_is_refused(name: str, for_s: object) -> None:
+    with pytest.raises(ConfigError, match="for_s"):
+        spec(name).resolve(FakeCluster().platform(), {"role": "inference", "for_s": for_s}, seeded(7))
+
+
+@pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "lose_device"])
+def test_how_long_it_lasts_is_known_before(name: str) -> None:
+    assert spec(name).lasts_s(FAULTS[name][1]) == FAULTS[name][1]["for_s"]
+
+
+def test_a_role_without_an_engine_is_refused() -> None:
+    with pytest.raises(ConfigError, match="role gateway: container and engine are needed"):
+        spec("kill_engine").resolve(FakeCluster().platform(), {"role": "gateway"}, seeded(7))
+
+
+def test_a_drain_that_would_lose_a_pod_for_good_is_refused() -> None:
+    cluster = FakeCluster()
+    for letter in "abc":
+        cluster.pods[("ml-serving", f"bare-{letter}")] = pod(f"bare-{letter}", f"gpu-{letter}", app="bare", owner=None)
+    with pytest.raises(TargetRefused, match=r"nobody would make ml-serving/bare-. again"):
+        resolve("drain", 7, cluster.platform())
+
+
+def test_a_zone_is_lost_whole() -> None:
+    names = [[one.name for one in resolve("lose_zone", seed)] for seed in range(12)]
+    assert {tuple(one) for one in names} == {("cpu-b", "gpu-b"), ("cpu-c", "gpu-c")}
+
+
+def test_a_lost_device_is_the_one_of_the_chosen_pod() -> None:
+    hit, device = resolve("lose_device", 7)
+    assert (hit.kind, device.kind, device.name) == ("Pod", "Device", "GPU-1")
+    assert hit.node == device.node
+
+
+def test_a_node_with_a_sick_device_is_refused() -> None:
+    cluster = FakeCluster()
+    for node in cluster.nodes.values():
+        if node.status.allocatable:
+            node.status.allocatable["nvidia.com/gpu"] = "1"
+    with pytest.raises(TargetRefused, match=r"1 of 2 nvidia.com/gpu are healthy; repair it before"):
+        resolve("lose_device", 7, cluster.platform())
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_without_a_live_run_nothing_is_touched(name: str) -> None:
+    function, arguments = FAULTS[name]
+    with pytest.raises(AftershockError, match=r"no live Aftershock run .* pytest -m chaos"):
+        function(**arguments)
+
+
+@pytest.mark.parametrize(
+    "rollback", [faults.engine.replace, faults.nodes.uncordon, faults.nodes.power_on, faults.zone.recover, faults.gpu.repair]
+)
+def test_without_a_live_run_nothing_is_rolled_back(rollback: Callable[[], Any]) -> None:
+    with pytest.raises(TargetRefused, match="no live Aftershock run"):
+        rollback()

@@ -1,0 +1,202 @@
+"""Evidence is true after the effect, false without it, and no data where nothing can be seen."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from history.errors import NoData
+from history.plan import ResolvedTarget
+from history.schema import EventKind
+from kube import undo
+from kube.inside import Process
+from kube.live import LiveRun
+from kube.select import node_target, pod_target
+from probes import engine, gpu, nodes, pods, replicas
+from tests.support.fake_cluster import FakeCluster, live_run
+
+EVIDENCE: list[Callable[[str], bool]] = [
+    pods.gone,
+    engine.frozen,
+    engine.killed,
+    nodes.cordoned,
+    nodes.drained,
+    nodes.powered_off,
+    gpu.allocatable_dropped,
+    gpu.device_unhealthy,
+]
+
+
+class Seen:
+    """What the kernel says of the processes in the target's container; changed by the test."""
+
+    def __init__(self) -> None:
+        self.processes = [Process(1, "python", "S", 500.0, "python -m workloads.inference.api"), self.engine()]
+
+    @staticmethod
+    def engine(state: str = "S", age_s: float = 500.0) -> Process:
+        return Process(7, "EngineCore", state, age_s, "python -m workloads.inference.engine /tmp/x")
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster()
+
+
+@pytest.fixture
+def run(cluster: FakeCluster, tmp_path: Path) -> LiveRun:
+    """A run whose action ``act`` was aimed at a pod, at two nodes and at a device."""
+    pod, one, two = cluster.pods[("ml-serving", "inference-b")], cluster.nodes["cpu-b"], cluster.nodes["gpu-b"]
+    device = ResolvedTarget(kind="Device", name="GPU-1", node="gpu-b", uid=two.metadata.uid)
+    for name in cluster.nodes:
+        lease(cluster, name, age_s=5)
+    return live_run(cluster, tmp_path, {"act": [pod_target(pod, "", ""), node_target(one, "", ""), node_target(two, "", ""), device]})
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    made = Seen()
+    monkeypatch.setattr(engine, "processes", lambda *_: made.processes)
+    return made
+
+
+def lease(cluster: FakeCluster, node: str, age_s: float) -> None:
+    renewed = datetime.now(UTC) - timedelta(seconds=age_s)
+    spec = SimpleNamespace(renew_time=renewed, lease_duration_seconds=40)
+    cluster.leases[node] = SimpleNamespace(metadata=SimpleNamespace(name=node), spec=spec)
+
+
+@pytest.fixture
+def kubelet() -> Any:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def listen(cluster: FakeCluster, port: int) -> None:
+    for node in cluster.nodes.values():
+        node.status.daemon_endpoints = client.V1NodeDaemonEndpoints(kubelet_endpoint=client.V1DaemonEndpoint(port=port))
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE)
+def test_false_where_nothing_happened(
+    evidence: Callable[[str], bool], cluster: FakeCluster, run: LiveRun, seen: Seen, kubelet: int
+) -> None:
+    listen(cluster, kubelet)
+    run.log.event(EventKind.FAULT_START, "act")
+    assert evidence("act") is False
+
+
+@pytest.mark.parametrize("evidence", [pods.gone, nodes.cordoned, nodes.powered_off, gpu.allocatable_dropped])
+def test_no_data_for_a_fault_of_another_kind(evidence: Callable[[str], bool], run: LiveRun) -> None:
+    run.targets["act"] = [ResolvedTarget(kind="Something", name="x")]
+    with pytest.raises(NoData, match="none of its targets is a"):
+        evidence("act")
+
+
+def test_a_pod_is_gone_even_if_a_new_one_has_its_name(cluster: FakeCluster, run: LiveRun) -> None:
+    cluster.pods[("ml-serving", "inference-b")].metadata.uid = "another"
+    assert pods.gone("act")
+
+
+def test_an_engine_in_state_t_is_frozen(run: LiveRun, seen: Seen) -> None:
+    seen.processes[1] = Seen.engine(state="T")
+    assert engine.frozen("act")
+
+
+def test_a_stopped_process_that_is_not_the_engine_proves_nothing(run: LiveRun, seen: Seen) -> None:
+    seen.processes.append(Process(9, "sh", "T", 500.0, "sh -c something"))
+    assert not engine.frozen("act")
+
+
+def test_no_engine_at_all_is_not_a_frozen_one(run: LiveRun, seen: Seen) -> None:
+    del seen.processes[1]
+    assert not engine.frozen("act")
+
+
+@pytest.mark.parametrize("left", [[], [Seen.engine(age_s=0.5)]])
+def test_an_engine_that_ended_or_is_younger_than_the_fault_was_killed(run: LiveRun, seen: Seen, left: list[Process]) -> None:
+    run.log.event(EventKind.FAULT_START, "act", t_ns=run.log.event(EventKind.NOTE) - 2_000_000_000)
+    seen.processes[1:] = left
+    assert engine.killed("act")
+
+
+def test_a_restart_that_kubernetes_counted_is_evidence(cluster: FakeCluster, run: LiveRun, seen: Seen) -> None:
+    run.log.event(EventKind.FAULT_START, "act")
+    status = cluster.pods[("ml-serving", "inference-b")].status.container_statuses[0]
+    now = datetime.now(UTC).replace(microsecond=0)
+    for finished_at, evidence in ((now, True), (now - timedelta(minutes=5), False)):  # the second: an older restart
+        ended = client.V1ContainerStateTerminated(exit_code=137, finished_at=finished_at)
+        status.last_state = client.V1ContainerState(terminated=ended)
+        assert engine.killed("act") is evidence
+
+
+def test_a_pod_that_is_gone_as_a_whole_says_nothing_of_its_engine(cluster: FakeCluster, run: LiveRun, seen: Seen) -> None:
+    run.log.event(EventKind.FAULT_START, "act")
+    del cluster.pods[("ml-serving", "inference-b")]
+    for evidence in (engine.frozen, engine.killed):
+        with pytest.raises(NoData, match="gone"):
+            evidence("act")
+
+
+def test_cordoned_and_drained(cluster: FakeCluster, run: LiveRun) -> None:
+    undo.cordon(run.platform, "cpu-b", "run-1")
+    assert not nodes.cordoned("act")
+    undo.cordon(run.platform, "gpu-b", "run-1")
+    assert nodes.cordoned("act")
+    assert not nodes.drained("act")
+    for key in [key for key, pod in cluster.pods.items() if pod.spec.node_name in {"cpu-b", "gpu-b"}]:
+        del cluster.pods[key]
+    assert nodes.drained("act")
+
+
+def test_a_node_is_off_when_its_lease_is_overdue_and_its_kubelet_silent(cluster: FakeCluster, run: LiveRun, kubelet: int) -> None:
+    listen(cluster, 9)  # discard: nobody listens
+    assert not nodes.powered_off("act")
+    lease(cluster, "cpu-b", age_s=13)
+    assert not nodes.powered_off("act")
+    lease(cluster, "gpu-b", age_s=13)
+    assert nodes.powered_off("act")
+    listen(cluster, kubelet)
+    assert not nodes.powered_off("act")
+
+
+def test_a_lost_device_is_seen_by_kubernetes(cluster: FakeCluster, run: LiveRun) -> None:
+    cluster.nodes["gpu-b"].status.allocatable["nvidia.com/gpu"] = "1"
+    assert gpu.allocatable_dropped("act")
+    status = cluster.pods[("ml-serving", "inference-b")].status.container_statuses[0]
+    status.allocated_resources_status[0].resources[0].health = "Unhealthy"
+    assert gpu.device_unhealthy("act")
+
+
+def test_a_kubernetes_that_does_not_report_device_health_is_no_data(cluster: FakeCluster, run: LiveRun) -> None:
+    cluster.pods[("ml-serving", "inference-b")].status.container_statuses[0].allocated_resources_status = None
+    with pytest.raises(NoData, match="says nothing of the health"):
+        gpu.device_unhealthy("act")
+
+
+def test_replicas(cluster: FakeCluster, run: LiveRun) -> None:
+    assert (replicas.ready("inference"), replicas.missing("inference")) == (3, 0)
+    cluster.pods[("ml-serving", "inference-a")].status.conditions[0].status = "False"
+    assert (replicas.ready("inference"), replicas.missing("inference")) == (2, 1)
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE)
+def test_an_api_server_that_does_not_answer_is_no_data(
+    evidence: Callable[[str], bool], cluster: FakeCluster, run: LiveRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise client.exceptions.ApiException(status=503, reason="Service Unavailable")
+
+    run.log.event(EventKind.FAULT_START, "act")
+    for name in ("read_node", "read_namespaced_pod"):
+        monkeypatch.setattr(cluster, name, away)
+    monkeypatch.setattr(cluster, "read_namespaced_lease", away)
+    with pytest.raises(NoData, match="503"):
+        evidence("act")

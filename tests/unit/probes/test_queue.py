@@ -1,0 +1,93 @@
+"""The queue's depth from Prometheus, by the real client, from a server that answers as Prometheus does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+from history.errors import NoData
+from probes import queue
+from tests.support.fake_cluster import FakeCluster, live_run, local_target
+
+
+class Prometheus(ThreadingHTTPServer):
+    """Answers every instant query with ``result``; keeps the queries."""
+
+    status, result = 200, list[dict[str, Any]]()
+
+    def __init__(self) -> None:
+        self.queries: list[str] = []
+        super().__init__(("127.0.0.1", 0), Answer)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Prometheus
+
+    def do_GET(self) -> None:
+        self.server.queries += parse_qs(urlparse(self.path).query)["query"]
+        body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": self.server.result}}).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
+    with Prometheus() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        run = live_run(FakeCluster(), tmp_path, {})
+        run.platform = FakeCluster().platform(local_target(endpoints={"inference": "http://x", "prometheus": server.url}))
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_depth_is_the_sum_of_fresh_values(prometheus: Prometheus) -> None:
+    prometheus.result = [{"metric": {}, "value": [1.0, "7"]}]
+    assert queue.depth(labels='namespace="ml-serving"') == 7.0
+    series = 'vllm:num_requests_waiting{namespace="ml-serving"}'
+    assert prometheus.queries == [f"sum({series} and (time() - timestamp({series}) <= 5))"]
+
+
+@pytest.mark.parametrize("result", [[], [{"metric": {}, "value": [1.0, "NaN"]}]])
+def test_nothing_fresh_is_no_data(prometheus: Prometheus, result: list[dict[str, Any]]) -> None:
+    prometheus.result = result
+    with pytest.raises(NoData, match="has no value of the last 5 s"):
+        queue.depth()
+
+
+def test_a_prometheus_that_fails_is_no_data(prometheus: Prometheus) -> None:
+    prometheus.status = 503
+    with pytest.raises(NoData, match="does not answer"):
+        queue.depth()
+    assert len(prometheus.queries) == 1  # no retries that outlast what they measure
+
+
+def test_a_prometheus_that_is_away_is_no_data(tmp_path: Path) -> None:
+    run = live_run(FakeCluster(), tmp_path, {})
+    run.platform = FakeCluster().platform(local_target(endpoints={"inference": "http://x", "prometheus": "http://127.0.0.1:9"}))
+    with pytest.raises(NoData, match=r"Prometheus at http://127.0.0.1:9 does not answer"):
+        queue.depth()
+
+
+def test_a_target_without_prometheus_is_no_data(tmp_path: Path) -> None:
+    run = live_run(FakeCluster(), tmp_path, {})
+    run.platform = FakeCluster().platform(local_target(prometheus=None))
+    with pytest.raises(NoData, match="it names no Prometheus"):
+        queue.depth()
