@@ -83,7 +83,7 @@ def read_table(path: Path, name: str, torn: list[str] | None = None) -> pl.DataF
     """
     schema, parquet = TABLES[name], path / f"{name}.parquet"
     if parquet.exists():
-        return _conform(pl.read_parquet(parquet), schema, parquet)
+        return _conform(_read_parquet(parquet), schema, parquet)
     frames = [read_lines(file, schema, torn) for file in sorted(path.glob(f"{name}.*.jsonl"))]
     return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
@@ -106,6 +106,13 @@ def read_lines(file: Path, schema: dict[str, pl.DataType], torn: list[str] | Non
     return _conform(frame, schema, file)
 
 
+def _read_parquet(file: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(file)
+    except pl.exceptions.PolarsError as error:
+        raise HistoryError(f"{file}: not a Parquet file ({error}); it was damaged after the run was closed") from error
+
+
 def _as_parsed(schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
     """Widen to the types that polars' JSON parser knows (it has no Enum and no narrow integers)."""
     return {name: pl.Int64() if kind.is_integer() else pl.String() if isinstance(kind, pl.Enum) else kind for name, kind in schema.items()}
@@ -115,4 +122,7 @@ def _conform(frame: pl.DataFrame, schema: dict[str, pl.DataType], file: Path) ->
     missing = sorted(set(schema) - set(frame.columns))
     if missing:
         raise HistoryError(f"{file}: columns {missing} are missing; expected {sorted(schema)}")
-    return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])
+    try:
+        return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])
+    except pl.exceptions.PolarsError as error:
+        raise HistoryError(f"{file}: a value does not fit its column ({error}); the file was changed after the run was written") from error

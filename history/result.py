@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import Field
 
@@ -100,3 +101,11 @@ class RunVerdict(Record):
     def measurement(self, name: str) -> Measurement | None:
         """Return the measurement called ``name``, if it was made."""
         return next((m for m in self.measurements if m.name == name), None)
+
+
+def write_verdict(verdict: RunVerdict, run_dir: Path) -> Path:
+    """Write ``verdict.json`` into ``run_dir``, whole or not at all, and return its path."""
+    path, part = run_dir / "verdict.json", run_dir / "verdict.json.part"
+    part.write_text(verdict.model_dump_json(indent=1))
+    part.rename(path)
+    return path

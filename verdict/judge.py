@@ -67,7 +67,7 @@ def measured(case: Case) -> list[Measurement]:
 def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
     """Return the sentence of a verdict: that of the check that decided it, and which others agree."""
     if verdict is Verdict.PASS:
-        return next((check.sentence for check in checks if check.name in {"impact", "rto"}), checks[0].sentence)
+        return next((check.sentence for name in ("impact", "rto") for check in checks if check.name == name), checks[0].sentence)
     deciding = [check for check in checks if check.verdict is verdict]
     if verdict is Verdict.INCONCLUSIVE:
         deciding.sort(key=lambda check: check.sentence.startswith(NOT_JUDGED))

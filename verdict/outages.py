@@ -18,6 +18,8 @@ from verdict.sampling import arrivals_needed, bad_in_a_row
 
 SHORTEST_NS = 20_000_000
 """Bad requests in a row over less than this (20 ms) are not an outage by themselves, however many they are."""
+LARGEST_EXCESS = 6.0
+"""So many bad requests more than the SLO allows are not chance: at a tenth of the allowed error rate, less than once in 10⁹ requests."""
 EPSILON = 1e-9
 FOREVER_NS = np.iinfo(np.int64).max // 2
 
@@ -68,9 +70,9 @@ def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
     An outage ends at the first good arrival from which on, for the whole hold, the running share of good arrivals never falls below the
     SLO's ratio. Bad arrivals closer than the hold therefore belong to one outage, unless the good ones between them make up for them.
     Bad arrivals open an outage if they break the SLO: if a window of one hold (longer, if needed for enough arrivals to support the ratio:
-    299 for 99 %) that starts with one of them misses the ratio, or if so many come in a row, over at least 20 ms, as chance would not
-    produce at the SLO's own error rate (6 in a row for 90 %, 3 for 99 %, 2 for 99.9 %). Those that do neither are residue: reported,
-    not an outage. An outage shorter than that run is below what can be told apart from single failures.
+    299 for 99 %) that starts with one of them misses the ratio, or if, over at least 20 ms, more come than chance would produce at the
+    SLO's own error rate: so many in a row (6 for 90 %, 3 for 99 %, 2 for 99.9 %), or six more than the SLO allows. Those that do neither
+    are residue: reported, not an outage. What is smaller than that cannot be told apart from single failures.
 
     Args:
         t_ns: when users asked, ascending, shape (n,).
@@ -86,7 +88,7 @@ def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
     spans, first, outside = [], 0, 0
     while first < len(position):
         last = _last_record(bad, first, rule.hold_ns)
-        if bad.breaks[first : last + 1].any():
+        if bad.breaks[first : last + 1].any() or _too_many(bad, first, last, 1 - rule.ratio):
             start = _start(bad, first, last, 1 - rule.ratio)
             spans.append(_span(bad, start, last, rule.hold_ns, until_ns))
             outside += start - first
@@ -144,6 +146,17 @@ def _last_record(bad: _Bad, first: int, hold_ns: int) -> int:
             return last
         size *= 2
     return last
+
+
+def _too_many(bad: _Bad, first: int, last: int, q: float) -> bool:
+    """Tell whether, over some stretch of an outage, its bad arrivals exceed the SLO's allowance by more than chance would."""
+    excess = bad.excess[first : last + 1]
+    grown = excess - np.minimum.accumulate(excess) + (1 - q)
+    most = int(np.argmax(grown))
+    if grown[most] < LARGEST_EXCESS:
+        return False
+    least = int(np.argmin(excess[: most + 1]))
+    return bool(bad.next_ns[first + most] - bad.t_ns[first + least] >= SHORTEST_NS)
 
 
 def _start(bad: _Bad, first: int, last: int, q: float) -> int:

@@ -30,16 +30,18 @@ def rto(case: Case) -> Check | None:
         return _not_recovered(case, recovery, budget_s)
     measured_s, fine_s = recovery.rto_s, case.resolution_s
     figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=fine_s)
-    said = f"{_served_again(recovery, fine_s)}; the budget is {plain(budget_s)}."
+    said = f"{_served_again(case, recovery)}; the budget is {plain(budget_s)}."
     if measured_s - fine_s > budget_s:
         return failed("rto", said, **figures)
     doubt = _rto_doubt(case, recovery, budget_s)
     return inconclusive("rto", f"{said[:-1]}. {doubt}", **figures) if doubt else passed("rto", said, **figures)
 
 
-def _served_again(recovery: Recovery, fine_s: float) -> str:
+def _served_again(case: Case, recovery: Recovery) -> str:
+    fine_s = case.resolution_s
     if not recovery.outages:
-        return f"Users noticed no outage after the fault (RTO 0 s ± {seconds(fine_s)})"
+        after = "" if case.run.plan.experiment.fault == "none" else " after the fault"
+        return f"Users noticed no outage{after} (RTO 0 s ± {seconds(fine_s)})"
     relapses = len(recovery.outages) - 1
     again = f" for good, after {count(relapses, 'relapse')}," if relapses else ""
     return f"Users were served again{again} {seconds(recovery.rto_s or 0.0)} ± {seconds(fine_s)} after the fault"

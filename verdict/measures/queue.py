@@ -35,10 +35,10 @@ def queue_drain(case: Case) -> Value:
 
 @measure("s")
 def queue_drain_bound(case: Case) -> Value:
-    """How long draining takes at best: outage x λ / (μ - λ), λ the arrival rate and μ the service rate.
+    """How long draining may take: outage x λ / (μ - λ), λ the arrival rate and μ the service rate (M/M/1-style).
 
-    The backlog of the outage leaves at the rate by which service exceeds arrivals. With λ ≥ μ it never drains: the platform is limited
-    by its capacity. Source: requests.
+    What arrives in an outage waits, and leaves at the rate by which service exceeds arrivals. μ is known from below, so this bound is
+    from above. With λ ≥ μ the queue never drains: the platform is limited by its capacity. Source: requests.
     """
     if case.recovery is None:
         return NO_FAULT
