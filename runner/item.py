@@ -23,15 +23,22 @@ from runner.parent import Child
 from runner.progress import Progress
 
 
-class Refused(Exception):
+class Sentence(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # an attribute that pytest's types hide
+    """What pytest shows as it stands, without a traceback."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, pytrace=False)
+
+
+class Refused(Sentence):
     """The run was refused before any fault; the text says why."""
 
 
-class NotAsExpected(Exception):
+class NotAsExpected(Sentence):
     """The verdict is not the one that the experiment expects; the text is the verdict's."""
 
 
-class Broken(Exception):
+class Broken(Sentence):
     """The child process ended without a verdict; the text says where its log is."""
 
 
@@ -115,12 +122,6 @@ class ExperimentItem(pytest.Item):
         self.child.end()
         if self.child.interrupted:
             self.session.shouldstop = f"stopped by {self.child.signals[0]}; every fault was healed, see {self.request.run_dir}"
-
-    def repr_failure(self, excinfo: Any, style: Any = None) -> Any:  # noqa: ANN401 - pytest's own
-        """Show the sentence instead of a traceback."""
-        if isinstance(excinfo.value, Refused | NotAsExpected | Broken):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return the file and the experiment's title."""

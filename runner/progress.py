@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -22,16 +22,20 @@ class Progress:
     """Shows the messages of one session's runs."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-        self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
+        self._plugins = config.pluginmanager
         self._live: Live | None = None
         self._phase = ""
         self._said_s = 0.0
 
+    @property
+    def _reporter(self) -> Any:  # noqa: ANN401 - pytest exports no type for it
+        return self._plugins.get_plugin("terminalreporter")
+
     @contextmanager
     def during(self) -> Iterator[None]:
         """Write to the terminal while pytest would capture; on a terminal keep a live line."""
-        with self._capture.global_and_fixture_disabled():
+        capture: Any = self._plugins.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
             if self._reporter is None or not sys.stdout.isatty() or self._reporter.verbosity < 0:
                 yield
                 return
