@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from history.errors import AftershockError
-from workloads.load.offer import prepare
+from workloads.load.offer import prepare, refuse_second_load
 
 
 def arguments() -> argparse.Namespace:
@@ -37,13 +37,14 @@ def arguments() -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Offer the load in this process, or start one process a worker."""
+    refuse_second_load(options.run_dir, options.worker)
     offer = prepare(options.run_dir)
     if options.worker is None and offer.plan.load.workers > 1:
         from workloads.load.crew import Crew  # noqa: PLC0415 - either this module or locust, never both
 
         crew = Crew(options.run_dir, offer.plan.load.workers)
         crew.start()
-        return crew.wait()
+        return crew.wait(options.parent)
     from workloads.load.worker import run_worker  # noqa: PLC0415 - importing locust patches the process
 
     return run_worker(offer, options.worker or 0, options.origin_ns, options.parent)

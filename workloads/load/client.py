@@ -18,11 +18,11 @@ import orjson
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from history.clock import now_ns
-from history.errors import ConfigError
 from history.plan import Load
 from history.schema import Outcome
 from workloads.load.answers import BadAnswer, TokenStream, first_choice, first_line, parse, usage_tokens
-from workloads.load.connections import Connection, Connections, Endpoint
+from workloads.load.connections import Connection, Connections
+from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.prompts import Prompt
 
 RECEIVE_BYTES = 16_384
@@ -106,12 +106,13 @@ class Exchange:
 class Client:
     """Sends completions requests of one plan to one endpoint."""
 
-    def __init__(self, load: Load, run_id: str, worker: str, api_key: str | None) -> None:
+    def __init__(self, load: Load, run_id: str, worker: str) -> None:
         endpoint = Endpoint.of(load.url)
         self.connections = Connections(endpoint, load.connection_max_age_s, load.ca_file)
         self._model, self._timeout_s = load.model, load.timeout_s
-        self._run_id, self._worker, self._authority, self._key = run_id, worker, endpoint.authority, api_key
-        self._head = request_head(endpoint, load.headers, api_key)
+        self._run_id, self._worker, self._authority = run_id, worker, endpoint.authority
+        self._key = api_key(load)
+        self._head = request_head(endpoint, load.headers, self._key)
 
     def attempt(self, call: Call, number: int) -> Row:
         """Carry out attempt ``number`` of ``call`` within the time-out and return its row; a :class:`CutOff` ends it early."""
@@ -185,23 +186,6 @@ class Client:
             "tokens": ending.tokens,
             "worker": self._worker,
         }
-
-
-def request_head(endpoint: Endpoint, headers: dict[str, str], api_key: str | None) -> bytes:
-    """Return the request line and the headers that all requests share; the plan's own headers win over ours, the key over both.
-
-    Raises:
-        ConfigError: a header holds a line break, which would end the headers or forge another.
-
-    """
-    fields = {"host": endpoint.authority, "content-type": "application/json", "accept": "*/*", "user-agent": "aftershock-load"}
-    fields |= {name.lower(): value for name, value in headers.items()}
-    if api_key:
-        fields["authorization"] = f"Bearer {api_key}"
-    if broken := [name for name, value in fields.items() if {"\r", "\n"} & set(name + value)]:
-        raise ConfigError(f"header {broken[0]!r} holds a line break; remove it from load.headers or from the API key's variable")
-    lines = [f"POST {endpoint.prefix}/v1/completions HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), ""]
-    return "\r\n".join(lines).encode()
 
 
 def judge(call: Call, exchange: Exchange) -> Ending:

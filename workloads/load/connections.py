@@ -6,48 +6,20 @@ would look luckier, or unluckier, than they are. So connections are dropped at `
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent.monkey
 import gevent.socket
 import gevent.ssl
 
 from history.clock import now_ns
-from history.errors import ConfigError
+from workloads.load.endpoint import Endpoint
 
 # gevent's own select and poll yield to the loop; asking whether a descriptor is readable right now must not.
 _poll = gevent.monkey.get_original("select", "poll")
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where requests go, taken from a URL ``http[s]://host[:port][/prefix]``."""
-
-    host: str
-    port: int
-    tls: bool
-    prefix: str
-
-    @classmethod
-    def of(cls, url: str) -> Endpoint:
-        """Parse ``url``; raises :class:`ConfigError` if it names no HTTP endpoint."""
-        try:
-            parts = urlsplit(url)
-            tls, port = parts.scheme == "https", parts.port
-        except ValueError as error:
-            raise ConfigError(f"load.url {url!r} is not a URL ({error}); expected http[s]://host[:port][/prefix]") from error
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigError(f"load.url {url!r} names no HTTP endpoint; expected http[s]://host[:port][/prefix]")
-        return cls(parts.hostname, port or (443 if tls else 80), tls, parts.path.rstrip("/"))
-
-    @property
-    def authority(self) -> str:
-        """``host:port`` as in a Host header."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Connection:
@@ -79,6 +51,11 @@ class Connections:
         self._addresses: list[Any] = []
         self._resolved_ns = 0
         self.opened = 0
+
+    def warm_up(self) -> None:
+        """Look the name up once: gevent's resolver and Python's codecs load at first use, 10 ms in which nothing would be sent."""
+        with contextlib.suppress(OSError):  # a name that does not resolve is for the requests to find, one row each
+            self._resolve()
 
     def take(self) -> Connection:
         """Return an idle connection that is young and alive, or a new one.

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +16,7 @@ import orjson
 from history.clock import now_ns
 from history.errors import ConfigError
 
+TICK_S = 0.1
 LEAD_NS = 200_000_000  # from the last worker's readiness to the origin of the schedule
 
 
@@ -60,9 +62,15 @@ class Crew:
         }
         print(orjson.dumps(announcement).decode(), flush=True)
 
-    def wait(self) -> int:
-        """Wait for all workers; return 0 if all ended well, else 1."""
-        return int(any([process.wait() != 0 for process in self.processes]))  # noqa: C419 - every one is waited for
+    def wait(self, parent_pid: int) -> int:
+        """Wait for all workers, telling them to stop if ``parent_pid`` is no longer the parent; return 0 if all ended well, else 1."""
+        orphaned = False
+        while any(process.poll() is None for process in self.processes):
+            if os.getppid() != parent_pid and not orphaned:
+                orphaned = True
+                self._forward(signal.SIGTERM, None)
+            time.sleep(TICK_S)
+        return int(any(process.returncode for process in self.processes))
 
 
 def _line(process: subprocess.Popen[str]) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
+from history.errors import ConfigError, HistoryError
 from history.plan import Plan
 from history.reader import read_plan, read_table
+from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.prompts import Prompt, read_prompts
 from workloads.load.schedule import make_schedule, write_schedule
 
@@ -24,15 +26,31 @@ class Offer:
 
 
 def prepare(run_dir: Path) -> Offer:
-    """Read plan and prompts, and the schedule, which is written first if it is not there.
+    """Read and check plan and prompts, and the schedule, which is written first if it is not there.
 
     Raises:
         HistoryError: no readable plan, or a schedule that is not one.
-        ConfigError: the prompts file or the mix is wrong.
+        ConfigError: the endpoint, the headers, the API key, the prompts file or the mix is wrong.
 
     """
     plan = read_plan(run_dir)
+    request_head(Endpoint.of(plan.load.url), plan.load.headers, api_key(plan.load))
+    if plan.load.ca_file and not Path(plan.load.ca_file).is_file():
+        raise ConfigError(f"load.ca_file {plan.load.ca_file} is not a file; name the PEM file of the endpoint's CA")
     prompts = read_prompts(Path(plan.load.prompts))
     if not (run_dir / "schedule.parquet").exists():
         write_schedule(make_schedule(plan.load, prompts), run_dir)
-    return Offer(run_dir, plan, prompts, read_table(run_dir, "schedule"))
+    schedule = read_table(run_dir, "schedule")
+    if unknown := sorted(set(schedule["prompt_id"]) - set(prompts)):
+        raise ConfigError(
+            f"{run_dir}/schedule.parquet asks for prompts {unknown[:5]} that {plan.load.prompts} does not hold; remove the schedule"
+        )
+    return Offer(run_dir, plan, prompts, schedule)
+
+
+def refuse_second_load(run_dir: Path, worker: int | None) -> None:
+    """Raise :class:`HistoryError` if the run folder holds requests already, of ``worker`` or, for ``None``, of any."""
+    name = "*" if worker is None else str(worker)
+    held = [*run_dir.glob(f"requests.load-{name}.jsonl"), *run_dir.glob("requests.parquet")]
+    if held:
+        raise HistoryError(f"{held[0]}: there already; a run folder records one load; name a run folder that holds only a plan.json")

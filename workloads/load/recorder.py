@@ -9,7 +9,6 @@ from pathlib import Path
 from locust.exception import CatchResponseError
 
 from history.clock import now_ns
-from history.errors import HistoryError
 from history.writer import EventLog, RowWriter
 from workloads.load.client import Call, Client, Row
 
@@ -38,10 +37,6 @@ class Recorder:
     """
 
     def __init__(self, run_dir: Path, worker: str, fire: Callable[..., None]) -> None:
-        if next(run_dir.glob(f"requests.{worker}.jsonl"), None) or (run_dir / "requests.parquet").exists():
-            raise HistoryError(
-                f"{run_dir} already holds requests of {worker}; a run folder records one load; name an empty run folder with a plan.json"
-            )
         self.worker, self.account = worker, Account()
         self.log = EventLog(run_dir, worker)
         self._requests = RowWriter(run_dir, "requests", worker, buffer_rows=FLUSH_ROWS)

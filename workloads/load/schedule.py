@@ -60,14 +60,17 @@ def poisson_ns(rate_rps: float, horizon_s: float, rng: np.random.Generator) -> I
     while reached_s < horizon_s:
         blocks.append(reached_s + np.cumsum(rng.exponential(1 / rate_rps, BLOCK)))
         reached_s = float(blocks[-1][-1])
-    times_s = np.concatenate(blocks)
-    return np.asarray(times_s[times_s < horizon_s] * 1e9, dtype=np.int64)
+    return _before(np.concatenate(blocks), horizon_s)
 
 
 def constant_ns(rate_rps: float, horizon_s: float) -> Ints:
     """Return arrivals (ns) 1/``rate_rps`` apart, the first at 0, in [0, ``horizon_s``)."""
-    times_s = np.arange(math.ceil(rate_rps * horizon_s)) / rate_rps
-    return np.asarray(times_s[times_s < horizon_s] * 1e9, dtype=np.int64)
+    return _before(np.arange(math.ceil(rate_rps * horizon_s)) / rate_rps, horizon_s)
+
+
+def _before(times_s: Floats, horizon_s: float) -> Ints:
+    times_ns = np.rint(times_s * 1e9).astype(np.int64)
+    return np.asarray(times_ns[times_ns < horizon_s * 1e9])
 
 
 def _draw_prompts(load: Load, prompts: Mapping[int, Prompt], kind: Ints, uniform: Floats) -> Ints:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import signal
@@ -23,7 +22,6 @@ import polars as pl
 
 from history.clock import now_ns
 from history.errors import ConfigError
-from history.plan import Load
 from history.schema import EventKind, Series
 from workloads.load.alarm import new_alarm
 from workloads.load.client import Client
@@ -47,13 +45,14 @@ class Worker:
         self.load, mine = load, offer.schedule.filter(pl.col("worker") == number)
         self.scheduled = mine.height
         self.environment = locust.env.Environment(catch_exceptions=False)
-        self.client = Client(load, offer.plan.run_id, self.name, api_key(load))
+        self.client = Client(load, offer.plan.run_id, self.name)
         self.recorder = Recorder(offer.run_dir, self.name, self.environment.events.request.fire)
         self.attempts = Attempts(self.client, self.recorder, max(1, load.in_flight_cap // load.workers))
         arrivals: Iterator[Arrival] = zip(*(mine[column].to_list() for column in COLUMNS), strict=True)
         self.dispatcher = Dispatcher(arrivals, offer.prompts, policy_of(load, self.attempts, number), new_alarm())
         self.stopped_by = "horizon"
         self.failure: OSError | None = None
+        self.scheduling = "ordinary"
         self._cpu: deque[tuple[int, float]] = deque(maxlen=3)  # the last 0.8 s
 
     def stop(self, by: str) -> None:
@@ -104,6 +103,7 @@ class Worker:
             "scheduled": self.scheduled,
             "cut_off": cut_off,
             "stopped_by": self.stopped_by,
+            "scheduling": self.scheduling,
             "connections": self.client.connections.opened,
             "locust": {"requests": stats.num_requests, "failures": stats.num_failures},
         }
@@ -157,7 +157,8 @@ class Worker:
 def run_worker(offer: Offer, number: int, origin: int | None, parent_pid: int) -> int:
     """Run worker ``number`` to its end; without ``origin`` (ns UTC) a worker of several reads it from a line on stdin."""
     worker = Worker(offer, number)
-    prefer_this_process()
+    worker.client.connections.warm_up()
+    worker.scheduling = prefer_this_process()
     if origin is None and worker.load.workers > 1:
         announce("WORKER_READY", worker=number)
         origin = read_origin()
@@ -169,17 +170,24 @@ def run_worker(offer: Offer, number: int, origin: int | None, parent_pid: int) -
     return worker.run(origin, parent_pid)
 
 
-def prefer_this_process() -> None:
-    """Keep the ruler straight: a higher priority, if permitted, and no garbage collection at times of Python's choosing.
+def prefer_this_process() -> str:
+    """Keep the ruler straight: run first, if permitted, and collect no garbage at times of Python's choosing; return the scheduling.
+
+    Real-time and not ``nice``: with Linux' autogroups, niceness counts only among processes of one session, which the platform
+    under test is not in. Measured beside busy neighbours at 5,000 requests/s: p99 send lag 0.8 ms instead of 1.4 to 17 ms. The
+    kernel keeps 5 % of every core for the others, and the audit reports a generator that needs much of a core.
 
     A full collection walks every object of locust, polars and the schedule: tens of milliseconds in which nothing is sent. What
     exists now lives to the end, so it is frozen; what requests leave behind is collected once a second, and timed.
     """
-    with contextlib.suppress(PermissionError):  # an ordinary user may not; the audit shows how well the load kept time
-        os.nice(-5)
     gc.collect()
     gc.freeze()
     gc.disable()
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except (AttributeError, OSError):  # no such policy here, or not permitted
+        return "ordinary"
+    return "real-time"
 
 
 def read_origin() -> int:
@@ -195,13 +203,3 @@ def read_origin() -> int:
 def announce(event: str, **detail: object) -> None:
     """Print one JSON line for whoever started this process."""
     print(orjson.dumps({"event": event, **detail}).decode(), flush=True)
-
-
-def api_key(load: Load) -> str | None:
-    """Return the API key from the variable that the plan names; raises :class:`ConfigError` if it is not set."""
-    if load.api_key_env is None:
-        return None
-    key = os.environ.get(load.api_key_env, "").strip()
-    if not key:
-        raise ConfigError(f"environment variable {load.api_key_env} (load.api_key_env) is not set; export it before the run")
-    return key

@@ -1,0 +1,202 @@
+"""How a load ends, whoever ends it: told to stop, killed, orphaned, or refused at the start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from history.errors import ConfigError, HistoryError
+from history.reader import Run, read_run
+from history.schema import EventKind
+from tests.support.load_runs import finish, rows_written, scripted_server, start_load, wait_until, write_load_plan
+from workloads.load.offer import prepare, refuse_second_load
+
+LONG = {"horizon_s": 600.0}
+LOADS: dict[str, dict[str, Any]] = {
+    "told": LONG | {"workers": 2, "connection_max_age_s": 0.1},
+    "killed": LONG | {"workers": 2},
+    "abandoned": LONG | {"workers": 2},
+    "capped": LONG | {"in_flight_cap": 5, "timeout_s": 600.0, "retry": {"policy": "naive", "max_attempts": 2}},
+}
+OPTIONS = {"abandoned": ("--parent", "1")}  # a parent that it has not: as if it had just died
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A load under way."""
+
+    process: subprocess.Popen[str]
+    run_dir: Path
+
+    def stop(self) -> Run:
+        """Tell it to stop, wait until it has, and return what it recorded."""
+        self.process.send_signal(signal.SIGTERM)
+        code, _, errors = finish(self.process)
+        assert (code, errors) == (0, "")
+        return read_run(self.run_dir)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
+    """All loads of this module, started together; each has written twenty rows."""
+    truth = tmp_path_factory.mktemp("servers")
+    hang = [{"at_s": 0, "for_s": 600, "kind": "hang"}]
+    with scripted_server(truth / "good.json", None, "--service-ms", "40") as good, scripted_server(truth / "hangs.json", hang) as hangs:
+        loads = {}
+        try:
+            for name, fields in LOADS.items():
+                run_dir = tmp_path_factory.mktemp(name)
+                write_load_plan(run_dir, hangs.url if name == "capped" else good.url, **fields)
+                loads[name] = Running(start_load(run_dir, *OPTIONS.get(name, ())), run_dir)
+            wait_until(
+                lambda: all(rows_written(loads[name].run_dir) > 20 for name in loads.keys() - OPTIONS.keys()), "twenty rows of each load"
+            )
+            yield loads
+        finally:
+            for load in loads.values():
+                load.process.kill()
+                load.process.communicate()
+
+
+def audits(run: Run) -> dict[str, dict[str, Any]]:
+    events = run.events.filter(pl.col("kind") == EventKind.LOAD_AUDIT.value)
+    return {worker: json.loads(detail) for worker, detail in events.select("object", "detail").rows()}
+
+
+@pytest.fixture(scope="module")
+def told(running: dict[str, Running]) -> Run:
+    return running["told"].stop()
+
+
+def test_sigterm_stops_arrivals_and_drains(told: Run) -> None:
+    stops = dict(told.events.filter(pl.col("kind") == EventKind.LOAD_STOP.value).select("object", "t_ns").rows())
+    sent = told.requests.group_by("worker").agg(pl.col("intended_ns").max(), pl.col("request_id").n_unique())
+    origin_ns = told.first(EventKind.LOAD_START)
+    for worker, last_ns, count in sent.rows():
+        due = pl.col("offset_ns") + origin_ns <= stops[worker]
+        assert last_ns <= stops[worker]
+        assert count == told.schedule.filter(due, "load-" + pl.col("worker").cast(pl.String) == worker).height
+    assert told.requests["outcome"].unique().to_list() == ["ok"]
+    assert {account["stopped_by"] for account in audits(told).values()} == {"SIGTERM"}
+
+
+def test_workers_share_one_origin_and_merge(told: Run) -> None:
+    starts = told.events.filter(pl.col("kind") == EventKind.LOAD_START.value)
+    assert sorted(starts["object"]) == ["load-0", "load-1"]
+    assert starts["t_ns"].n_unique() == 1
+    assert told.requests["request_id"].is_unique().all()
+    merged = told.schedule.join(told.requests, on="request_id")
+    assert (merged["worker_right"] == "load-" + merged["worker"].cast(pl.String)).all()
+
+
+def test_connections_are_not_kept_beyond_their_age(told: Run) -> None:
+    for worker, account in audits(told).items():
+        sent = told.requests.filter(pl.col("worker") == worker).sort("sent_ns")
+        ages, opened_ns = 0, 0  # as few connections as there can be if each, once open, lives 0.1 s at most
+        for sent_ns in sent["sent_ns"]:
+            if sent_ns - opened_ns > 200_000_000:
+                ages, opened_ns = ages + 1, sent_ns
+        assert account["connections"] >= ages > 1
+
+
+def test_sigkill_leaves_a_readable_history_and_workers_end_without_their_parent(running: dict[str, Running]) -> None:
+    crew = running["killed"]
+    assert crew.process.stdout
+    ready = json.loads(crew.process.stdout.readline())
+    assert (ready["event"], ready["workers"], len(ready["pids"])) == ("READY", 2, 2)
+    os.kill(ready["pids"][0], signal.SIGKILL)
+    crew.process.kill()
+    finish(crew.process)  # returns when the last worker has closed stderr, too
+    run = read_run(crew.run_dir)
+    assert run.requests.filter(pl.col("worker") == "load-0").height > 5
+    assert run.events.filter(pl.col("kind") == EventKind.LOAD_STOP.value)["object"].to_list() == ["load-1"]
+    assert {worker: account["stopped_by"] for worker, account in audits(run).items()} == {"load-1": "the parent process is gone"}
+
+
+def test_several_workers_end_when_whoever_started_them_is_gone(running: dict[str, Running]) -> None:
+    code, _, errors = finish(running["abandoned"].process)
+    assert (code, errors) == (0, "")
+    assert {account["stopped_by"] for account in audits(read_run(running["abandoned"].run_dir)).values()} == {"SIGTERM"}
+
+
+def test_a_hit_cap_is_recorded_and_a_second_signal_cuts_off_what_is_open(running: dict[str, Running]) -> None:
+    load = running["capped"]
+    load.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: read_run(load.run_dir).first(EventKind.LOAD_STOP) is not None, "the stop")
+    run = load.stop()
+    capped, cut = run.requests.filter(pl.col("error") == "in-flight cap"), run.requests.filter(pl.col("error") != "in-flight cap")
+    assert sorted(run.requests["request_id"]) == list(range(run.requests.height))
+    assert capped.select("attempt", "outcome", "sent_ns", "done_ns", "status").unique().rows() == [(0, "fail", None, None, None)]
+    assert (
+        cut.select("attempt", "outcome", "complete", "error").rows()
+        == [(0, "unknown", None, "CutOff: the load ended before the answer did")] * 5
+    )
+    account = audits(run)["load-0"]
+    assert (account["cap_hit"], account["in_flight_max"], account["cut_off"]) == (capped.height, 5, 5)
+
+
+def test_a_run_folder_records_one_load(running: dict[str, Running]) -> None:
+    with pytest.raises(HistoryError, match="a run folder records one load"):
+        refuse_second_load(running["told"].run_dir, None)
+    with pytest.raises(HistoryError, match="a run folder records one load"):
+        refuse_second_load(running["told"].run_dir, 0)
+    refuse_second_load(running["told"].run_dir, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"prompts": "/nowhere/prompts.jsonl"}, "prompts file /nowhere/prompts.jsonl cannot be read"),
+        ({"url": "ftp://h"}, "load.url 'ftp://h' names no HTTP endpoint"),
+        ({"url": "http://h:x"}, "load.url 'http://h:x' is not a URL"),
+        ({"api_key_env": "NO_SUCH_KEY"}, r"environment variable NO_SUCH_KEY \(load.api_key_env\) is not set"),
+        ({"headers": {"x-a": "b\r\nx-evil: 1"}}, "header 'x-a' holds a line break"),
+        ({"ca_file": "/nowhere/ca.pem"}, "load.ca_file /nowhere/ca.pem is not a file"),
+    ],
+)
+def test_what_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], says: str) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    write_load_plan(tmp_path, **{"url": "http://127.0.0.1:9"} | fields)
+    with pytest.raises(ConfigError, match=says):
+        prepare(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("oops", "prompts.jsonl:2: not a prompt"),
+        ('{"prompt_id": 9, "prompt": "a"}', "prompts.jsonl:2: not a prompt"),
+        ('{"prompt_id": "9", "prompt": "a", "completion": "b"}', "prompts.jsonl:2: a prompt's fields have wrong types"),
+        ('{"prompt_id": 0, "prompt": "a", "completion": "b"}', "prompts.jsonl:2: prompt_id 0 occurs twice"),
+    ],
+)
+def test_a_wrong_prompt_is_named_by_its_line(tmp_path: Path, line: str, says: str) -> None:
+    plan = write_load_plan(tmp_path, "http://127.0.0.1:9")
+    first = '{"prompt_id": 0, "prompt": "a", "completion": null}\n'
+    Path(plan.load.prompts).write_text(first + line + "\n")
+    with pytest.raises(ConfigError, match=says):
+        prepare(tmp_path)
+
+
+def test_a_schedule_of_other_prompts_is_refused(tmp_path: Path) -> None:
+    plan = write_load_plan(tmp_path, "http://127.0.0.1:9")
+    prepare(tmp_path)
+    Path(plan.load.prompts).write_text('{"prompt_id": 77, "prompt": "a", "completion": null}\n')
+    with pytest.raises(ConfigError, match=r"that .*prompts.jsonl does not hold"):
+        prepare(tmp_path)
+
+
+def test_the_command_says_it_too(tmp_path: Path) -> None:
+    code, said, errors = finish(start_load(tmp_path))
+    assert (code, said) == (2, "")
+    assert errors.startswith(f"load: {tmp_path}: plan.json cannot be read")
+    assert "Traceback" not in errors
