@@ -44,7 +44,7 @@ def prompts(model: Transformer, seed: int, count: int) -> list[dict[str, str | f
         text = corpus.window(ring, rng.randrange(len(ring)), rng.randint(SHORTEST, LONGEST))
         answer, margin = greedy(model, tokens.encode(text), COMPLETION_TOKENS)
         if margin >= SMALLEST_MARGIN:
-            row: dict[str, str | float] = {"prompt_id": f"p{len(rows):03d}", "prompt": text, "completion": tokens.decode(answer)}
+            row: dict[str, str | float] = {"prompt_id": len(rows), "prompt": text, "completion": tokens.decode(answer)}
             rows.append(row | {"smallest_margin": round(margin, 3)})
         if len(rows) == count:
             return rows
