@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from history.reader import read_table
-from history.schema import TABLES
+from history.reader import ledger_names, read_table
+from history.schema import LEDGER, TABLES
 
 
 def close_run(path: Path) -> list[str]:
@@ -18,12 +18,15 @@ def close_run(path: Path) -> list[str]:
 
     """
     torn: list[str] = []
-    for name in TABLES:
-        lines = sorted(path.glob(f"{name}.*.jsonl"))
-        final, part = path / f"{name}.parquet", path / f"{name}.parquet.part"
+    for folder, name, schema in [
+        *((path, *table) for table in TABLES.items()),
+        *((path / "ledgers", name, LEDGER) for name in ledger_names(path)),
+    ]:
+        lines = sorted(folder.glob(f"{name}.*.jsonl"))
+        final, part = folder / f"{name}.parquet", folder / f"{name}.parquet.part"
         if final.exists():
             continue
-        read_table(path, name, torn).write_parquet(part)
+        read_table(folder, name, torn, schema).write_parquet(part)
         part.rename(final)
         for file in lines:
             file.unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import SCHEMA_VERSION, TABLES, EventKind
+from history.schema import LEDGER, SCHEMA_VERSION, TABLES, EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Run:
     schedule: pl.DataFrame
     closed: bool
     torn: tuple[str, ...] = ()
+    ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     def first(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the first event of ``kind``, if any."""
@@ -53,7 +54,8 @@ def read_run(path: Path) -> Run:
     plan = read_plan(path)
     torn: list[str] = []
     tables = {name: read_table(path, name, torn) for name in TABLES}
-    return Run(path=path, plan=plan, closed=(path / "requests.parquet").exists(), torn=tuple(torn), **tables)
+    ledgers = {name: read_table(path / "ledgers", name, torn, LEDGER) for name in ledger_names(path)}
+    return Run(path=path, plan=plan, closed=(path / "requests.parquet").exists(), torn=tuple(torn), ledgers=ledgers, **tables)
 
 
 def read_plan(path: Path) -> Plan:
@@ -72,16 +74,22 @@ def read_plan(path: Path) -> Plan:
         raise HistoryError(f"{file}: {error}") from error
 
 
-def read_table(path: Path, name: str, torn: list[str] | None = None) -> pl.DataFrame:
+def ledger_names(path: Path) -> list[str]:
+    """Return the names of the ledgers in the run folder ``path``."""
+    return sorted({file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / "ledgers").glob(f"*.{kind}")})
+
+
+def read_table(path: Path, name: str, torn: list[str] | None = None, schema: dict[str, pl.DataType] | None = None) -> pl.DataFrame:
     """Return the table ``name`` of a run folder in the order of its files; an absent table is an empty frame.
 
     Args:
         path: the run folder.
         name: a key of :data:`history.schema.TABLES`.
         torn: receives the names of files whose last line was cut off (that line is left out).
+        schema: its columns; default: those of the table called ``name``.
 
     """
-    schema, parquet = TABLES[name], path / f"{name}.parquet"
+    schema, parquet = schema or TABLES[name], path / f"{name}.parquet"
     if parquet.exists():
         return _conform(_read_parquet(parquet), schema, parquet)
     frames = [read_lines(file, schema, torn) for file in sorted(path.glob(f"{name}.*.jsonl"))]

@@ -7,11 +7,11 @@ import inspect
 from verdict.arrivals import scheduled_arrivals
 from verdict.clocks import clocks_of
 from verdict.goodness import good_request
-from verdict.measures import latency, phases, platform, queue, requests, users
+from verdict.measures import latency, ledgers, phases, platform, queue, requests, users
 from verdict.measures.registry import MEASURES, Measure
 from verdict.outages import find_outages
 
-MODULES = (users, requests, latency, platform, phases, queue)
+MODULES = (users, requests, ledgers, latency, platform, phases, queue)
 """The modules whose functions measure; importing them fills the registry, in this order."""
 
 TERMS = {"good request": good_request, "arrival": scheduled_arrivals, "outage": find_outages, "clock error": clocks_of}

@@ -62,7 +62,8 @@ def schedule(world: World, traffic: Traffic) -> pl.DataFrame:
     count = len(traffic.at_s)
     offset_ns = ns(world, traffic.at_s) - ns(world, -world.baseline_s)
     columns = {"request_id": np.arange(count), "offset_ns": offset_ns, "stream": traffic.stream, "prompt_id": np.arange(count) % 50}
-    return pl.DataFrame({**columns, "max_tokens": np.full(count, 8), "worker": np.arange(count) % world.workers}).cast(dict(SCHEDULE))
+    frame = pl.DataFrame({**columns, "max_tokens": np.full(count, 8), "worker": np.arange(count) % world.workers})
+    return frame.select([pl.col(name).cast(kind) for name, kind in SCHEDULE.items()])
 
 
 def requests(world: World, traffic: Traffic) -> pl.DataFrame:
@@ -169,8 +170,8 @@ def _hypothesis(world: World, traffic: Traffic) -> list[Step]:
     for number, at_s in enumerate(np.arange(-world.baseline_s + 0.5, world.heal_s, 1.0)):
         out = any(hit.start_s <= at_s < hit.end_s for hit in world.hits)
         lost = world.replaced and world.fault == "fault" and 0.41 <= at_s < 7.0
-        p95 = {"met": not out, "value": 80.0 + 0.37 * (number % 11) + (500 if out else 0), "no_data": False}
-        ready = {"met": not lost, "value": 2 if lost else 3, "no_data": False}
+        p95: dict[str, Any] = {"met": not out, "value": 80.0 + 0.37 * (number % 11) + (500 if out else 0), "no_data": False}
+        ready: dict[str, Any] = {"met": not lost, "value": 2 if lost else 3, "no_data": False}
         phase = "baseline" if at_s < 0 else "observe"
         steps += [
             (float(at_s), EventKind.HYPOTHESIS, name, said | {"phase": phase}) for name, said in zip(PROBES, (p95, ready), strict=True)

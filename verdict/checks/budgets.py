@@ -7,6 +7,7 @@ from verdict.capacity import capacity_of
 from verdict.case import Case
 from verdict.checks.results import Figures, failed, inconclusive, passed
 from verdict.measures.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
+from verdict.measures.ledgers import ledger_lost, ledger_unknown
 from verdict.measures.platform import capacity_value
 from verdict.measures.requests import answers_acknowledged, answers_unchecked, requests_lost
 from verdict.measures.users import window
@@ -112,26 +113,31 @@ def rpo_requests(case: Case) -> Check | None:
     budget = case.run.plan.budgets.rpo_requests
     if budget is None:
         return None
-    lost, served, unchecked = (f(case).value for f in (requests_lost, answers_acknowledged, answers_unchecked))
-    if lost is None or served is None or unchecked is None:
+    lost, served = requests_lost(case).value, answers_acknowledged(case).value
+    if lost is None or served is None:
         return inconclusive("rpo_requests", NOTHING_INJECTED, budget=budget, unit="answers")
-    figures = Figures(measured=lost, budget=budget, unit="answers", margin=_left(lost, budget))
-    if lost > budget:
-        were = count(int(lost), "acknowledged answer was", "acknowledged answers were")
-        return failed("rpo_requests", f"{were} lost (complete, with a status of 2xx, and wrong); the budget is {budget}.", **figures)
-    if not served:
-        return inconclusive("rpo_requests", "No answer was acknowledged after the fault, so none could be kept or lost.", **figures)
-    if unchecked:
-        said = (
-            f"{int(unchecked):,} of {count(int(served), 'acknowledged answer')} could not be checked, because the right answer is not known"
-        )
-        return inconclusive("rpo_requests", f"{said}: give every prompt its completion.", **figures)
-    kept = (
-        "No acknowledged answer was lost"
-        if not lost
-        else f"{count(int(lost), 'acknowledged answer was', 'acknowledged answers were')} lost"
-    )
+    items = ledger_lost(case).value or 0.0
+    figures = Figures(measured=lost + items, budget=budget, unit="answers", margin=_left(lost + items, budget))
+    gone = f"{count(int(lost), 'acknowledged answer was', 'acknowledged answers were')} lost (complete, with a status of 2xx, and wrong)"
+    gone += f", and {count(int(items), 'acknowledged item')} of its ledgers" if items else ""
+    if lost + items > budget:
+        return failed("rpo_requests", f"{gone}; the budget is {budget}.", **figures)
+    doubt = _rpo_doubt(case, served)
+    if doubt:
+        return inconclusive("rpo_requests", doubt, **figures)
+    kept = gone if lost + items else "No acknowledged answer was lost"
     return passed("rpo_requests", f"{kept}: {int(served - lost):,} were complete and right; the budget is {budget}.", **figures)
+
+
+def _rpo_doubt(case: Case, served: float) -> str:
+    """Return why nothing can be said about lost answers; empty if something can."""
+    unchecked, unread = answers_unchecked(case).value, ledger_unknown(case).value
+    if not served:
+        return "No answer was acknowledged after the fault, so none could be kept or lost."
+    if unchecked:
+        whose = f"{int(unchecked):,} of {count(int(served), 'acknowledged answer')}"
+        return f"{whose} could not be checked, because the right answer is not known: give every prompt its completion."
+    return f"{count(int(unread), 'acknowledged item')} of the ledgers was never looked for at the end." if unread else ""
 
 
 def latency(case: Case) -> Check | None:
