@@ -24,6 +24,12 @@ def _sysctl(pid: int, name: str, value: int) -> None:
     run("nsenter", f"--net=/proc/{pid}/ns/net", "sysctl", "-qw", f"{name}={value}")
 
 
+def _hardware_address(config: ClusterConfig, host: int) -> str:
+    """Return the Ethernet address (locally administered) that goes with an address of the node network."""
+    octets = (IPv4Network(config.node_network)[host]).packed
+    return "02:61:" + ":".join(f"{octet:02x}" for octet in octets)
+
+
 def plug_control(config: ClusterConfig, control_pid: int) -> None:
     """Make the bridge in the control plane's namespace, connect the host to it, and route pods from both."""
     interface, length = config.interface, IPv4Network(config.node_network).prefixlen
@@ -32,7 +38,8 @@ def plug_control(config: ClusterConfig, control_pid: int) -> None:
     _ip(
         control_pid,
         "link set lo up",
-        f"link add {_BRIDGE} type bridge",
+        # without an address of its own, the bridge takes its ports' lowest: it would change when a node boots
+        f"link add {_BRIDGE} address {_hardware_address(config, 1)} type bridge",
         f"link set {_BRIDGE} up",
         f"link set host master {_BRIDGE} up",
         f"addr add {config.api_address}/{length} dev {_BRIDGE}",
@@ -51,7 +58,13 @@ def plug_node(config: ClusterConfig, node: str, node_pid: int, control_pid: int)
     port = _port(config, node)
     if succeeds("nsenter", f"--net=/proc/{control_pid}/ns/net", "ip", "link", "show", port):
         _ip(control_pid, f"link del {port}")  # the last boot's: its far end may linger for a moment
-    _ip(control_pid, f"link add {port} type veth peer name eth0 netns {node_pid}", f"link set {port} master {_BRIDGE} up")
+    # the same address after a reboot, as a network card has: others remember it for a minute
+    address = _hardware_address(config, 10 + config.number(node))
+    _ip(
+        control_pid,
+        f"link add {port} type veth peer name eth0 address {address} netns {node_pid}",
+        f"link set {port} master {_BRIDGE} up",
+    )
     _sysctl(node_pid, "net.ipv4.ip_forward", 1)
     others = [n.name for n in config.nodes if n.name != node]
     _ip(

@@ -21,6 +21,7 @@ def collect(state: State) -> dict[str, Any]:
         "server": config.server,
         "kubeconfig": str(state.kubeconfig),
         "control_plane": "on" if control else "off",
+        "control_plane_pid": control.pid if control else None,
         "api_ready": bool(api and api.ready()),
         "host_services": "on" if machine.process_of(state, machine.HOST) else "off",
         "balancer": {f.name: f"http://127.0.0.1:{f.port}" for f in config.frontends},

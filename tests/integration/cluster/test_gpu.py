@@ -48,7 +48,7 @@ def test_a_lost_gpu_fails_in_the_container_and_leaves_the_nodes_count(probe: Clu
 
 
 def test_a_gpu_comes_back_by_itself(probe: Cluster) -> None:
-    probe.run("gpu-fail", "gpu-a", "0", "--for", "2s")
+    probe.run("gpu-fail", "gpu-a", "0", "--for", "8s")
     status = probe.file_of("gpu-a", "/var/lib/aftershock-gpu/GPU-0/status")
     assert not status.exists()
     eventually(status.exists, 20, "the device's status file")

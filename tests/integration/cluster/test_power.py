@@ -34,6 +34,20 @@ def test_a_node_comes_back_after_its_caller_was_killed(probe: Cluster) -> None:
     assert back["off_until"] is None
 
 
+def test_a_reboot_changes_no_hardware_address(probe: Cluster) -> None:
+    """Neighbours remember addresses for a minute: were one to change, a node or the API would be out of reach for as long."""
+
+    def addresses() -> tuple[str, str]:
+        control = Path(f"/proc/{probe.status()['control_plane_pid']}/root/sys/class/net/br0/address")
+        return control.read_text(), probe.file_of("gpu-a", "/sys/class/net/eth0/address").read_text()
+
+    before = addresses()
+    probe.run("power-off", "gpu-a", "--for", "60s")
+    probe.run("power-on", "gpu-a")
+    eventually(lambda: probe.file_of("gpu-a", "/sys/class/net/eth0/address").exists(), 10, "the network card")
+    assert addresses() == before
+
+
 def test_the_kubelet_reports_the_reboot(probe: Cluster) -> None:
     path = "jsonpath={.status.nodeInfo.bootID}"
     before = probe.kubectl("get", "node", "cpu-a", "-o", path)

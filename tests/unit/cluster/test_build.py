@@ -67,19 +67,19 @@ def test_the_cache_follows_the_users_setting(monkeypatch: pytest.MonkeyPatch, tm
 def test_a_module_that_does_not_build_is_named_with_the_compilers_words(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(build, "MODULES", (MODULE,))
     (sources / "go.mod").write_text("module example\n\ngo 1.26\n")
     (sources / "go.sum").write_text("")
     (sources / "main.go").write_text("package main\n\nfunc main() { missing() }\n")
     with pytest.raises(ClusterError, match=r"cluster/go/tool did not build: .*undefined: missing"):
         build.binaries(lambda _sentence: None)
-    assert not list((tmp_path / "cache/aftershock/modules").iterdir()), "nothing half-built stays"
+    assert not list((tmp_path / "cache/modules").iterdir()), "nothing half-built stays"
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="Go is not installed")
 def test_what_was_built_once_is_not_built_again(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(build, "MODULES", (Module("tool", "tool", "a tool", links=("alias",)),))
     (sources / "go.mod").write_text("module example\n\ngo 1.26\n")
     (sources / "go.sum").write_text("")
