@@ -26,6 +26,8 @@ from runner.progress import Progress
 class Sentence(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # an attribute that pytest's types hide
     """What pytest shows as it stands, without a traceback."""
 
+    __module__ = "builtins"  # so that pytest's summary says "Refused: ..." and not where the class stands
+
     def __init__(self, text: str) -> None:
         super().__init__(text, pytrace=False)
 
@@ -33,13 +35,19 @@ class Sentence(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # an 
 class Refused(Sentence):
     """The run was refused before any fault; the text says why."""
 
+    __module__ = "builtins"
+
 
 class NotAsExpected(Sentence):
     """The verdict is not the one that the experiment expects; the text is the verdict's."""
 
+    __module__ = "builtins"
+
 
 class Broken(Sentence):
     """The child process ended without a verdict; the text says where its log is."""
+
+    __module__ = "builtins"
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ def permissions(namespace: str) -> list[Permission]:
     cluster = [("clusterroles", rbac), ("clusterrolebindings", rbac)]
     verbs = ("create", "list", "delete")
     found = [Permission(verb, resource, group, namespace) for resource, group in own for verb in verbs]
+    found.append(Permission("get", "pods/log", namespace=namespace))
     return found + [Permission(verb, resource, group) for resource, group in cluster for verb in verbs]
 
 

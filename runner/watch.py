@@ -57,6 +57,8 @@ class Watch(threading.Thread):
             try:
                 self._follow()
             except LOST as error:
+                if self._halt.is_set():
+                    return  # we ended the stream ourselves
                 if isinstance(error, ApiException) and error.status == 410:
                     continue  # the version is too old: list again, nothing was lost
                 self._on_link(self._subject.name, False)
