@@ -1,0 +1,71 @@
+"""The thin layer over kubectl, with a program in kubectl's place."""
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workloads import deploy
+from workloads.__main__ import main
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path) -> Path:
+    """A kubectl that writes its arguments down, renders one Deployment, and fails for a rollout when told to."""
+    rendered = yaml.safe_dump({"kind": "Deployment", "metadata": {"namespace": "ml-serving", "name": "inference"}})
+    running = yaml.safe_dump({"spec": {"replicas": 3}, "status": {"availableReplicas": 2}})
+    program = tmp_path / "kubectl"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import sys, pathlib\n"
+        f"here = pathlib.Path({str(tmp_path)!r})\n"
+        "with (here / 'calls').open('a') as calls: print(*sys.argv[1:], file=calls)\n"
+        f"answers = {{'kustomize': {rendered!r}, 'get': {running!r}}}\n"
+        "print(next((answers[a] for a in sys.argv if a in answers), ''))\n"
+        "sys.exit('rollout' in sys.argv and (here / 'broken').exists())\n"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def calls(kubectl: Path) -> list[str]:
+    return kubectl.with_name("calls").read_text().splitlines()
+
+
+def test_deploy_applies_and_watches_every_deployment(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["deploy", "--kubectl", str(kubectl), "--timeout", "7"]) == 0
+    assert calls(kubectl) == [
+        f"apply -k {deploy.MANIFESTS}/suite",
+        f"apply -k {deploy.MANIFESTS}/hardened",
+        f"kustomize {deploy.MANIFESTS}/hardened",
+        "-n ml-serving rollout status deployment/inference --timeout=7s",
+    ]
+    assert "waiting for deployment ml-serving/inference, up to 7 s" in capsys.readouterr().out
+
+
+def test_a_rollout_that_fails_is_named_with_what_to_do(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kubectl.with_name("broken").touch()
+    assert main(["deploy", "--kubectl", str(kubectl), "--timeout", "7"]) == 1
+    assert "deployment ml-serving/inference did not roll out within 7 s" in capsys.readouterr().err
+    assert calls(kubectl)[-1] == "-n ml-serving get pods -o wide"
+
+
+def test_status_fails_while_a_replica_is_missing(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--kubectl", str(kubectl)]) == 1
+    assert "ml-serving/inference: 2 of 3 replicas available" in capsys.readouterr().out
+
+
+def test_unknown_variants_and_programs_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--variant", "foo"]) == 1
+    assert main(["status", "--kubectl", "no-such-program"]) == 1
+    said = capsys.readouterr().err
+    assert "there is no variant 'foo'" in said
+    assert "no-such-program can't be started (No such file or directory)" in said
+
+
+def test_the_embedded_cluster_is_the_default_and_a_kubeconfig_leaves_it() -> None:
+    assert deploy.Kubectl.choose(None, None) == deploy.Kubectl((sys.executable, "-m", "cluster", "kubectl"), embedded=True)
+    assert deploy.Kubectl.choose(None, "/k") == deploy.Kubectl(("kubectl", "--kubeconfig", "/k"))
+    assert deploy.Kubectl.choose("k3s kubectl", None) == deploy.Kubectl(("k3s", "kubectl"))

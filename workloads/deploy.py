@@ -1,0 +1,141 @@
+"""Put the reference platform on a cluster, take it away, look at it: kubectl and kustomize do the work."""
+
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MANIFESTS = Path(__file__).parent / "manifests"
+SUITE = "suite"
+NOT_VARIANTS = {"base", SUITE}
+# what the platform's processes import; see `compile_modules`
+MODULES = ("workloads.inference.serving", "workloads.inference.decoder", "workloads.monitoring.discovery")
+
+
+class DeployFailed(RuntimeError):
+    """The platform could not be brought to the asked state; the sentence says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """How to call kubectl."""
+
+    command: tuple[str, ...]
+    embedded: bool = False
+    """Whether it speaks to the embedded cluster, whose pods see this machine's files."""
+
+    @classmethod
+    def choose(cls, command: str | None, kubeconfig: str | None) -> "Kubectl":
+        """Use ``command`` or kubectl, on ``kubeconfig``; without both, the embedded cluster's own."""
+        if command is None and kubeconfig is None:
+            return cls((sys.executable, "-m", "cluster", "kubectl"), embedded=True)
+        return cls((*shlex.split(command or "kubectl"), *(("--kubeconfig", kubeconfig) if kubeconfig else ())))
+
+    def run(self, *arguments: str, capture: bool = False) -> str:
+        """Run kubectl and return its output if captured; raises DeployFailed when it fails."""
+        try:
+            done = subprocess.run([*self.command, *arguments], stdout=subprocess.PIPE if capture else None, text=True, check=False)
+        except OSError as error:
+            raise DeployFailed(
+                f"{self.command[0]} can't be started ({error.strerror}); install kubectl or name it with --kubectl"
+            ) from error
+        if done.returncode:
+            raise DeployFailed(f"`{shlex.join([*self.command, *arguments])}` ended with exit code {done.returncode}, see its message above")
+        return done.stdout or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A Deployment of a variant."""
+
+    namespace: str
+    name: str
+
+
+def variants() -> list[str]:
+    """Return the names of all variants."""
+    return sorted(path.parent.name for path in MANIFESTS.glob("*/kustomization.yaml") if path.parent.name not in NOT_VARIANTS)
+
+
+def folder_of(variant: str) -> Path:
+    """Return a variant's kustomization folder; raises DeployFailed when there is none of that name."""
+    if variant not in variants():
+        raise DeployFailed(f"there is no variant {variant!r} in {MANIFESTS}, expected one of: {', '.join(variants())}")
+    return MANIFESTS / variant
+
+
+def deployments(kubectl: Kubectl, variant: str) -> list[Deployment]:
+    """Return the Deployments that the variant consists of."""
+    rendered = yaml.safe_load_all(kubectl.run("kustomize", str(folder_of(variant)), capture=True))
+    return [Deployment(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered if o["kind"] == "Deployment"]
+
+
+def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], None]) -> None:
+    """Apply the suite's namespace and the variant, and watch until every Deployment has rolled out.
+
+    Raises DeployFailed when kubectl fails or a Deployment needs longer than ``timeout_s``.
+    """
+    started, folder = time.monotonic(), folder_of(variant)
+    if kubectl.embedded:
+        compile_modules(say)
+    say(f"applying {folder.relative_to(MANIFESTS.parent.parent)}")
+    kubectl.run("apply", "-k", str(MANIFESTS / SUITE))
+    kubectl.run("apply", "-k", str(folder))
+    for one in deployments(kubectl, variant):
+        say(f"waiting for deployment {one.namespace}/{one.name}, up to {timeout_s} s")
+        try:
+            kubectl.run("-n", one.namespace, "rollout", "status", f"deployment/{one.name}", f"--timeout={timeout_s}s")
+        except DeployFailed as failure:
+            kubectl.run("-n", one.namespace, "get", "pods", "-o", "wide")
+            raise DeployFailed(
+                f"deployment {one.namespace}/{one.name} did not roll out within {timeout_s} s; its pods are listed above, "
+                f"`kubectl -n {one.namespace} describe pods` and `kubectl -n {one.namespace} logs deployment/{one.name}` say more"
+            ) from failure
+    say(f"the platform ({variant}) is up, after {time.monotonic() - started:.0f} s")
+
+
+def delete(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], None]) -> None:
+    """Delete the variant and wait until it is gone; the suite's namespace stays, its journals are the suite's to close."""
+    say(f"deleting {variant}, up to {timeout_s} s")
+    kubectl.run("delete", "-k", str(folder_of(variant)), "--ignore-not-found", "--wait", f"--timeout={timeout_s}s")
+
+
+def status(kubectl: Kubectl, variant: str, say: Callable[[str], None]) -> bool:
+    """Print each Deployment's state; return whether all replicas of all of them are available."""
+    complete = True
+    for one in deployments(kubectl, variant):
+        found = yaml.safe_load(
+            kubectl.run("-n", one.namespace, "get", "deployment", one.name, "--ignore-not-found", "-o", "yaml", capture=True)
+        )
+        wanted, available = replicas(found)
+        complete = complete and wanted is not None and available == wanted
+        say(f"{one.namespace}/{one.name}: " + ("not deployed" if wanted is None else f"{available} of {wanted} replicas available"))
+    return complete
+
+
+def replicas(deployment: dict[str, Any] | None) -> tuple[int | None, int]:
+    """Return how many replicas a Deployment object wants (None: there is none) and how many are available."""
+    if not deployment:
+        return None, 0
+    return int(deployment["spec"].get("replicas", 1)), int(deployment.get("status", {}).get("availableReplicas", 0))
+
+
+def compile_modules(say: Callable[[str], None]) -> None:
+    """Import once what the pods will import: they see this machine's Python environment read-only and can't keep compiled modules.
+
+    Without it every start of a replica compiles thousands of modules anew. Done when torch, by far the largest, is compiled.
+    """
+    torch = importlib.util.find_spec("torch")
+    if torch and torch.origin and Path(importlib.util.cache_from_source(torch.origin)).exists():
+        return
+    say("compiling the platform's Python modules")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", f"import {', '.join(MODULES)}"], env=environment, check=True)
