@@ -68,7 +68,7 @@ def output_of(platform: Platform, pod: str, namespace: str, container: str, comm
             verdict = orjson.loads(session.read_channel(ERROR_CHANNEL) or "{}")
             output = str(session.read_all())
         finally:
-            session.close()
+            session.sock.shutdown()  # close() would leave the socket open once the other side has said goodbye
     if verdict.get("status") != "Success":
         said = verdict.get("message") or f"no end within {TIMEOUT_S:g} s"
         raise NoData(f"{what}: {said} {output[-200:].strip()}; the container must have {command[0]}")

@@ -1,0 +1,104 @@
+"""One fault at a time on the reference platform of the embedded cluster, with everything that a run puts around it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from history.plan import ResolvedTarget
+from history.writer import EventLog
+from kube import access, guard, leases, live
+from kube.clients import Platform, connect, platform_over
+from kube.fault import spec_of
+from kube.journal import list_journals, open_journal
+from kube.live import LiveRun
+from kube.target import Target, load_target
+from kube.undo import undo_all
+from tests.support.fake_cluster import ROOT, seeded
+
+PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
+
+
+def wait_for(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {patience_s:g} s: {what}"
+        time.sleep(0.25)
+
+
+@pytest.fixture(scope="session")
+def target() -> Target:
+    return load_target(ROOT / "targets/local.yaml")
+
+
+@pytest.fixture(scope="session")
+def platform(target: Target) -> Platform:
+    return connect(target)
+
+
+def well(platform: Platform) -> bool:
+    """Tell whether every replica of every role is ready and alone, and every node ready, schedulable and with all its devices."""
+    for role, found in platform.target.roles.items():
+        assert found.deployment
+        want = platform.apps.read_namespaced_deployment(found.deployment, found.namespace).spec
+        pods = platform.pods(role)
+        if want is None or len(pods) != want.replicas or not all(platform.ready(pod) for pod in pods):
+            return False
+    nodes = platform.nodes()
+    devices = all((node.status.allocatable or {}) == (node.status.capacity or {}) or _devices(node) for node in nodes)
+    return devices and all(platform.ready(node) and not node.spec.unschedulable for node in nodes)
+
+
+def _devices(node: Any) -> bool:
+    name = "nvidia.com/gpu"
+    return bool(node.status.allocatable.get(name) == node.status.capacity.get(name))
+
+
+@pytest.fixture(autouse=True)
+def healthy(platform: Platform) -> Iterator[None]:
+    """Start from a well platform and leave nothing behind."""
+    wait_for(lambda: well(platform), "the reference platform is well")
+    yield
+    assert not [journal for journal in list_journals(platform) if journal.header.owner == "tests/integration/faults"]
+    wait_for(lambda: well(platform), "the reference platform is well again")
+
+
+@pytest.fixture
+def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
+    """Return a context manager: preflight of one fault, then its live run; everything left is undone at the end."""
+
+    @contextmanager
+    def run(function: Callable[..., Any], use: Target | None = None, **arguments: Any) -> Iterator[LiveRun]:
+        used = platform_over(use, platform.api, platform.clock_offset_s) if use else platform
+        run_id = f"test-{uuid4()}"
+        targets = preflight(used, function, arguments)
+        with leases.take(used, run_id, targets):
+            journal = open_journal(used, run_id, "tests/integration/faults", function.__name__)
+            plan: Any = SimpleNamespace(run_id=run_id, target=SimpleNamespace(name=used.target.name))
+            log = EventLog(tmp_path, "test")
+            made = LiveRun(plan=plan, run_dir=tmp_path, platform=used, journal=journal, log=log, targets={"act": targets}, activity="act")
+            live.activate(made)
+            try:
+                yield made
+            finally:
+                undo_all(made)
+                live.activate(None)
+                journal.close()
+
+    return run
+
+
+def preflight(platform: Platform, function: Callable[..., Any], arguments: dict[str, Any]) -> list[ResolvedTarget]:
+    spec = spec_of(function)
+    assert spec is not None
+    targets = spec.resolve(platform, arguments, seeded(int(time.time())))
+    guard.check(platform, targets)
+    access.require(platform, [*access.suite_permissions(platform.target), *spec.permissions(platform, arguments)])
+    return targets
