@@ -11,6 +11,9 @@ import polars as pl
 from history.reader import Run
 from verdict.goodness import acknowledged, answered_right, felt_latency_ms, good_request
 
+MOST_ATTEMPTS = 16
+"""Up to so many attempts a request, duplicates are counted in a table; beyond, by sorting."""
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -48,8 +51,10 @@ class Attempts:
         known = self.position >= 0
         if not known.any():
             return 0
-        key = self.position[known] * (int(self.number.max()) + 1) + self.number[known]
-        return int(len(key) - len(np.unique(key)))
+        numbers = int(self.number.max()) + 1
+        key = self.position[known] * numbers + np.maximum(self.number[known], 0)
+        different = np.count_nonzero(np.bincount(key)) if numbers <= MOST_ATTEMPTS else len(np.unique(key))
+        return int(len(key) - different)
 
 
 def attempts_of(run: Run) -> Attempts:

@@ -61,6 +61,7 @@ class World:
     hold_s: float = 10.0
     tail_s: float = 3.0  # watched beyond the hold
     spikes: float = 1e-5  # share of requests that are late by themselves
+    pauses_per_min: float = 0.0  # the server stands still for up to 100 ms so often, as garbage collectors make it
     streams: float = 0.0  # share of streamed requests
     workers: int = 1
     clock_offset_s: float = 0.0  # the load's clock against the runner's
@@ -95,7 +96,7 @@ class Traffic:
 
     @property
     def bad(self) -> Bools:
-        """What is bad by construction."""
+        """What is bad by construction (where no pause made a request late)."""
         return (self.hit >= 0) | self.spike
 
 
@@ -136,6 +137,7 @@ def traffic_of(world: World) -> Traffic:
     at_s = _arrivals(world, rng) - world.baseline_s
     count = len(at_s)
     latency_s = np.minimum(rng.lognormal(np.log(MEDIAN_S), SIGMA, count), 0.9 * world.slo_s)
+    latency_s += _paused(world, at_s, rng)
     spike = (rng.random(count) < world.spikes) & ~_shadow(world, at_s)
     latency_s[spike] = world.slo_s * rng.uniform(1.05, 3.0, int(spike.sum()))
     outcome, by = np.full(count, "ok", dtype="<U7"), np.full(count, -1)
@@ -154,6 +156,15 @@ def _arrivals(world: World, rng: np.random.Generator) -> Floats:
         return np.arange(int(horizon_s * world.rate_rps)) / world.rate_rps
     drawn = np.cumsum(rng.exponential(1 / world.rate_rps, int(horizon_s * world.rate_rps * 1.2) + 200))
     return drawn[drawn < horizon_s]
+
+
+def _paused(world: World, at_s: Floats, rng: np.random.Generator) -> Floats:
+    """Return how long each request waits for the end of a pause (s)."""
+    pauses = rng.poisson(world.pauses_per_min * (at_s[-1] - at_s[0]) / 60)
+    starts = np.sort(rng.uniform(at_s[0], at_s[-1], pauses))
+    ends = starts + np.minimum(rng.lognormal(np.log(0.03), 0.8, pauses), 0.1)
+    latest = np.searchsorted(starts, at_s, side="right")
+    return np.maximum(np.concatenate(([-np.inf], ends))[latest] - at_s, 0.0)
 
 
 def _waited(world: World, hit: Hit, at_s: Floats, latency_s: Floats, rng: np.random.Generator) -> Floats:
@@ -246,4 +257,19 @@ def set_of(rates: tuple[float, ...], lengths_s: tuple[float, ...], shares: tuple
         longer = length + (0.25 if kind == "hang" else 0.0)  # a hang hurts one SLO less than it lasts
         world = World(hits=(Hit(start, longer, share, kind),), rate_rps=rate, seed=seed + number, hold_s=max(10.0, 320 / rate))
         worlds.append(replace(world, baseline_s=max(16.0, 330 / rate), arrivals="poisson" if number % 2 else "constant"))
+    return worlds
+
+
+def compound_set(count: int, seed: int = 1) -> list[World]:
+    """Return worlds with relapses, second faults, spikes, several workers and a load whose clock is off, drawn at random."""
+    rng = np.random.default_rng(seed)
+    worlds = []
+    for number in range(count):
+        first = Hit(float(rng.uniform(0.05, 1)), float(rng.uniform(0.5, 8)), float(rng.choice([0.4, 1.0])), rng.choice(["fail", "slow"]))
+        again_s = first.end_s + float(rng.choice([rng.uniform(2, 8), rng.uniform(13, 25)]))
+        second = Hit(again_s, float(rng.uniform(0.5, 8)), float(rng.choice([0.4, 1.0])), rng.choice(["fail", "slow"]))
+        fault_s = again_s - 0.05 if number % 2 else None
+        offset_s = float(rng.uniform(-0.02, 0.02)) if number % 3 == 0 else 0.0
+        world = World(hits=(first, second), rate_rps=float(rng.choice([40.0, 100.0, 400.0])), seed=seed + number, spikes=1e-4)
+        worlds.append(replace(world, second_fault_s=fault_s, clock_offset_s=offset_s, workers=1 + number % 3, streams=0.3))
     return worlds

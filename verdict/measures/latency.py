@@ -60,7 +60,8 @@ def quantile(values: Floats) -> float:
 
 def spread(values: Floats) -> float:
     """Return half the width of the 95 % confidence interval of :func:`quantile`, relative to it (order statistics)."""
-    ordered, n = np.sort(values), len(values)
+    n = len(values)
     reach = 1.96 * np.sqrt(n * QUANTILE * (1 - QUANTILE))
-    low, high = ordered[max(0, int(n * QUANTILE - reach))], ordered[min(n - 1, int(np.ceil(n * QUANTILE + reach)))]
+    ranks = max(0, int(n * QUANTILE - reach)), min(n - 1, int(np.ceil(n * QUANTILE + reach)))
+    low, high = np.partition(values, ranks)[list(ranks)]
     return float((high - low) / 2 / quantile(values))
