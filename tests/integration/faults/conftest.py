@@ -66,7 +66,6 @@ def healthy(platform: Platform) -> Iterator[None]:
     """Start from a well platform and leave nothing behind."""
     wait_for(lambda: well(platform), "the reference platform is well")
     yield
-    assert not [journal for journal in list_journals(platform) if journal.header.owner == "tests/integration/faults"]
     wait_for(lambda: well(platform), "the reference platform is well again")
 
 
@@ -91,6 +90,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
                 undo_all(made)
                 live.activate(None)
                 journal.close()
+        assert run_id not in {journal.header.run_id for journal in list_journals(used)}
 
     return run
 
