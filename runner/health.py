@@ -37,6 +37,7 @@ def complaints(platform: Platform, before: Before) -> list[str]:
     with told(f"target {platform.target.name}: look at the platform", TargetRefused):
         for role, want in before.replicas.items():
             found += _lacking(platform, role, want)
+            found += _surplus(platform, role, want)
             found += _rollout(platform, role)
         hosts = {pod.spec.node_name for role in platform.target.roles for pod in platform.pods(role)}
     found += [
@@ -76,6 +77,11 @@ def _deployment(platform: Platform, role: str) -> Deployment:
 def _lacking(platform: Platform, role: str, want: int) -> list[str]:
     up = sum(platform.ready(pod) for pod in platform.pods(role))
     return [f"role {role} has {up} of {want} replicas ready"] if up < want else []
+
+
+def _surplus(platform: Platform, role: str, want: int) -> list[str]:
+    names = [pod.metadata.name for pod in platform.pods(role) if pod.status.phase in {"Running", "Pending"}]
+    return [f"role {role} has {len(names)} pods for {want} replicas: something is being replaced"] if len(names) > want else []
 
 
 def _rollout(platform: Platform, role: str) -> list[str]:

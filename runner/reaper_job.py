@@ -10,7 +10,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
-from history.errors import FaultFailed, UndoFailed
+from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.acting import until
 from kube.clients import Platform, told
@@ -165,6 +165,17 @@ def container(target: Target, run_id: str, deadline_ns: int) -> dict[str, Any]:
 def remove(platform: Platform, run_id: str) -> list[str]:
     """Remove a reaper and its rights; return what was there. Raises UndoFailed."""
     return _remove(platform, ",".join(f"{key}={value}" for key, value in labels_of(run_id).items()))
+
+
+def runs(platform: Platform) -> set[str]:
+    """Return the runs that have a reaper, or something left of one. Raises TargetRefused."""
+    selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
+    rbac: Any = client.RbacAuthorizationV1Api(platform.api)
+    batch: Any = platform.batch
+    with told("look for reapers", TargetRefused):
+        found = batch.list_namespaced_job(platform.target.suite_namespace, label_selector=selector).items
+        found += rbac.list_cluster_role(label_selector=selector).items
+    return {one.metadata.labels["aftershock.dev/run"] for one in found}
 
 
 def _remove(platform: Platform, selector: str) -> list[str]:

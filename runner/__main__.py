@@ -1,0 +1,90 @@
+"""``python -m runner heal|status|rbac|calibrate``: what stands beside ``pytest -m chaos``.
+
+Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong usage · 11 refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from history.errors import AftershockError
+from history.result import Verdict
+from kube.clients import connect
+from kube.target import load_target, parse_duration
+from runner import calibrate, mend, rbac
+from runner.experiment import check_target, read_experiment
+from runner.outcome import REFUSED
+
+ROOT = Path(__file__).parent.parent
+LOCAL = ROOT / "targets" / "local.yaml"
+NULL = ROOT / "experiments" / "control" / "null-control.yaml"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    made = argparse.ArgumentParser(
+        prog="python -m runner", description="Heal, look, grant and calibrate; experiments run by pytest -m chaos."
+    )
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add = {
+        name: commands.add_parser(name, help=text, description=text)
+        for name, text in (
+            ("heal", "end everything that earlier runs left, and say what was done"),
+            ("status", "show active faults, leases and journals"),
+            ("rbac", "print the least rights with which experiments run, as YAML"),
+            ("calibrate", "null runs: false outages, the smallest RTO that can be told, the rate that a budget needs"),
+        )
+    }
+    for command in add.values():
+        command.add_argument(
+            "--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE", help="target file (default: %(default)s)"
+        )
+    add["rbac"].add_argument("experiments", nargs="+", type=Path, metavar="EXPERIMENT", help="experiment files")
+    add["calibrate"].add_argument("--runs", type=int, default=5, help="null runs (default: %(default)s)")
+    add["calibrate"].add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
+    add["calibrate"].add_argument("--experiment", type=Path, default=NULL, metavar="FILE", help="the null control (default: %(default)s)")
+    add["calibrate"].add_argument("--profile", choices=("smoke", "full"), default="smoke", help="length of baseline and hold")
+    add["calibrate"].add_argument("--out", type=Path, default=ROOT / "reports" / "out" / "calibrate", metavar="DIR", help="runs go here")
+    return made
+
+
+def carry_out(options: argparse.Namespace) -> int:
+    """Carry out one command and return its exit code. Raises AftershockError: refused."""
+    target = load_target(options.target)
+    if options.command == "heal":
+        mended = mend.mend(connect(target))
+        print("\n".join(mended.lines()))
+        return int(bool(mended.failed))
+    if options.command == "status":
+        print("\n".join(mend.status(connect(target))))
+        return 0
+    if options.command == "rbac":
+        experiments = [read_experiment(path.resolve(), path.resolve().parent) for path in options.experiments]
+        for experiment in experiments:
+            check_target(experiment, target)
+        print(rbac.text(rbac.manifests(rbac.permissions(experiments, target), target.suite_namespace)), end="")
+        return 0
+    return _calibrate(options)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    path = options.experiment.resolve()
+    template = calibrate.template(path, path.parent.parent, options.target.resolve(), options.out.resolve(), options.profile)
+    runs = calibrate.carry_out(template, options.runs, lambda line: print(line, flush=True))
+    print("\n".join(calibrate.findings(runs, options.budget)))
+    return int(len(runs) < options.runs or any(run.verdict.verdict is not Verdict.PASS for run in runs))
+
+
+def main() -> int:
+    """Parse, carry out, and say what refuses."""
+    try:
+        return carry_out(parser().parse_args())
+    except AftershockError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

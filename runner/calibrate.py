@@ -1,0 +1,115 @@
+"""``python -m runner calibrate``: null runs on a target, and what they say of every other verdict that this platform allows."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from history.plan import Plan
+from history.reader import read_plan
+from history.result import RunVerdict, Verdict
+from runner.messages import Kind
+from runner.parent import Child
+from runner.request import ProfileName, Request
+from verdict.outages import SHORTEST_NS
+from verdict.sampling import arrivals_needed, bad_in_a_row
+
+LARGEST_RESOLUTION = 0.05
+NO_EVENT_95 = 3.0
+"""No event in n hours bounds its rate by 3/n an hour (95 %, Poisson: -ln 0.05)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NullRun:
+    """One judged null run."""
+
+    plan: Plan
+    verdict: RunVerdict
+
+    @property
+    def resolution_s(self) -> float | None:
+        """How finely an RTO can be read in it (s)."""
+        return next((check.resolution for check in self.verdict.checks if check.name in {"rto", "impact"} and check.resolution), None)
+
+    @property
+    def watched_s(self) -> float:
+        """For how long users were watched (s), by the number of requests."""
+        load = self.verdict.load
+        return load.recorded / load.offered_rps if load and load.offered_rps else 0.0
+
+
+def carry_out(template: Request, runs: int, say: Callable[[str], None]) -> list[NullRun]:
+    """Carry out ``runs`` null runs one after another; what is refused or breaks is said and left out."""
+    found = []
+    for number in range(1, runs + 1):
+        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-calibrate-{number}-{secrets.token_hex(2)}"
+        request = template.model_copy(update={"run_id": run_id, "run_dir": template.run_dir / run_id, "seed": template.seed + number})
+        child = Child(request, say)
+        child.start()
+        refused = [message.text() for message in child.messages() if message.kind is Kind.REFUSED]
+        child.end()
+        file = request.run_dir / "verdict.json"
+        if not file.exists():
+            say(f"run {number} of {runs}: no verdict: {'; '.join(refused) or f'see {request.run_dir}'}")
+            continue
+        verdict = RunVerdict.model_validate_json(file.read_text())
+        say(f"run {number} of {runs}: {verdict.verdict}: {verdict.sentence}")
+        found.append(NullRun(read_plan(request.run_dir), verdict))
+        if child.interrupted:
+            break
+    return found
+
+
+def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
+    """Return what null runs say: false outages, smallest RTO that can be told, the rate that a budget needs."""
+    if not runs:
+        return ["no null run was judged, so nothing is known of this target; see what was said above"]
+    plan = runs[0].plan
+    watched_h = sum(run.watched_s for run in runs) / 3600
+    false = sum(len(run.verdict.outages) for run in runs)
+    inconclusive = sum(run.verdict.verdict is Verdict.INCONCLUSIVE for run in runs)
+    bound = f"{false / watched_h:.2g} an hour" if false else f"at most {NO_EVENT_95 / watched_h:.2g} an hour (95 %)"
+    resolution_s = max((run.resolution_s or 0.0 for run in runs), default=0.0)
+    lines = [
+        f"{len(runs)} null runs, {watched_h * 60:.1f} minutes watched at {plan.load.rate_rps:g} requests/s",
+        f"false outages: {false}, that is {bound}",
+        f"inconclusive: {inconclusive} of {len(runs)}",
+        f"smallest outage that can be told: {smallest_outage_s(plan):.3g} s; an RTO is read to {resolution_s:.3g} s",
+        f"tightest budget that can be judged: {resolution_s / LARGEST_RESOLUTION:.3g} s",
+    ]
+    bound_s = budget_s if budget_s is not None else plan.budgets.rto_s
+    return lines + ([] if bound_s is None else [rate_sentence(plan, resolution_s, bound_s)])
+
+
+def smallest_outage_s(plan: Plan) -> float:
+    """Return the shortest total outage that is told apart from single failures: so many bad arrivals in a row, and at least 20 ms."""
+    return max(SHORTEST_NS / 1e9, bad_in_a_row(plan.slo.ratio) / plan.load.rate_rps)
+
+
+def rate_needed_rps(plan: Plan, resolution_s: float, budget_s: float) -> float | None:
+    """Return the rate that an RTO budget needs: the RTO read within 5 % of it, and the hold full enough to support the SLO's ratio.
+
+    ``None``: no rate is enough, since clock and send lag alone are coarser than that.
+    """
+    lag_s = max(0.0, resolution_s - 1 / plan.load.rate_rps)
+    room_s = LARGEST_RESOLUTION * budget_s - lag_s
+    if room_s <= 0:
+        return None
+    return max(1 / room_s, arrivals_needed(plan.slo.ratio) / plan.timers.hold_s)
+
+
+def rate_sentence(plan: Plan, resolution_s: float, budget_s: float) -> str:
+    """Return what a budget needs, in words."""
+    rate = rate_needed_rps(plan, resolution_s, budget_s)
+    if rate is None:
+        return f"an RTO budget of {budget_s:g} s cannot be judged here at any rate: send lag and clock error alone are too coarse"
+    return f"an RTO budget of {budget_s:g} s needs {rate:.3g} requests/s; the target offers {plan.load.rate_rps:g}"
+
+
+def template(experiment: Path, root: Path, target: Path, out: Path, profile: ProfileName) -> Request:
+    """Return the request that every null run is a copy of."""
+    seed = secrets.randbelow(10**6)
+    return Request(run_id="", run_dir=out, experiment=experiment, experiments_root=root, target=target, seed=seed, profile=profile)
