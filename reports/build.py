@@ -68,8 +68,8 @@ def order(item: Experiment) -> tuple[int, float, str]:
 
 
 def experiment_of(runs: Sequence[tuple[Plan, Trial]]) -> Experiment:
-    """Group the trials of one experiment, worst first."""
-    ordered = sorted(runs, key=lambda run: (-RANK[run[1].counts_as], math.inf if run[1].margin is None else run[1].margin, run[1].trial))
+    """Group the trials of one experiment, worst first: by verdict, then by the longest RTO."""
+    ordered = sorted(runs, key=lambda run: (-RANK[run[1].counts_as], -(run[1].rto_s or 0.0), run[1].trial))
     plan, first = ordered[0]
     trials = tuple(trial for _, trial in ordered)
     margin, check = min((tightest(trial.checks) for trial in trials if trial.margin is not None), default=(None, ""))
@@ -122,7 +122,9 @@ def run_info(plans: Sequence[Plan], experiments: Sequence[Experiment], context: 
         fidelity={key: text for plan in plans for key, text in plan.target.fidelity.items()},
         seed=tuple(dict.fromkeys(plan.seed for plan in plans)),
         profile=_distinct(plan.profile for plan in plans),
-        load=_distinct(f"{number(plan.load.rate_rps)} requests/s, {plan.load.arrivals} arrivals ({plan.workload})" for plan in plans),
+        load=_distinct(
+            f"{number(plan.load.rate_rps)} requests/s, {plan.load.arrivals.capitalize()} arrivals ({plan.workload})" for plan in plans
+        ),
         commit=context.commit or versions.get("commit"),
         versions=versions,
         command=context.command,

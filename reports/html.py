@@ -9,20 +9,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import names, text
+from reports import names, text, views
 from reports.model import Experiment, Report, Trial
 from reports.plot import caption, plot
-from reports.views import (
-    buckets_table,
-    budget_row,
-    dominant,
-    green_sentences,
-    lanes_table,
-    measured_how,
-    other_rows,
-    phase_rows,
-    recovery_rows,
-)
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXIT_CODES = (
@@ -86,6 +75,5 @@ def _environment() -> Environment:
         "clock": text.clock,
         "label": names.label,
     }
-    views = (budget_row, buckets_table, dominant, green_sentences, lanes_table, measured_how, other_rows, phase_rows, recovery_rows)
-    env.globals |= {view.__name__: view for view in views} | {"plot": _plot, "caption": caption}
+    env.globals |= {"view": views, "plot": _plot, "caption": caption}
     return env

@@ -14,13 +14,16 @@ MOST_LINES = 100
 MOST_ROWS = 40
 MOST_REASONS = 12
 SIGN = {Verdict.PASS: "✅", Verdict.INCONCLUSIVE: "❔", Verdict.FAIL: "❌"}
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@:-])")
+_MARKUP = re.compile(r"([\\`*_\[\]|~])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&#58;//", "www.": "www&#46;", "@": "&#64;"}
 
 
 def plain(text: str, limit: int = 300) -> str:
-    """Return ``text`` on one line with everything that Markdown or HTML would read as markup escaped."""
-    line = one_line(text, limit)
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};" if match[0] in "<>&@:" else "\\" + match[0], line)
+    """Return ``text`` on one line with everything escaped that Markdown or HTML would read as markup, or as an address, within a line."""
+    line = _MARKUP.sub(r"\\\1", one_line(text, limit))
+    for sign, entity in _ENTITIES.items():
+        line = line.replace(sign, entity)
+    return line
 
 
 def code(text: str, limit: int = 300) -> str:
@@ -75,6 +78,6 @@ def _reasons(report: Report) -> list[str]:
 
 
 def _not_tested(items: tuple[NotTested, ...]) -> list[str]:
-    lines = [f"- {plain(item.id)} ({item.kind}): {plain(item.reason, 400)}" for item in items]
+    lines = [f"- **{plain(item.id)}** ({item.kind}): {plain(item.reason, 400)}" for item in items]
     more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
     return ["", "Not tested:", "", *lines[:MOST_REASONS], *more] if lines else []

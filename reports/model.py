@@ -149,6 +149,7 @@ class Gauge(Record):
 class Timeline(Record):
     """What the plot shows. ``fine`` is as narrow as the plot resolves, ``coarse`` wide enough for rates, ``table`` for reading."""
 
+    zero: Literal["the fault", "observation began", "the load began"]  # what happened at t = 0
     from_s: float
     to_s: float
     fine: Buckets

@@ -64,6 +64,19 @@ LABELS = {
 }
 
 
+TIMES = ("latency", "p95_ratio", "amplification")
+"""Ratios that are multiples of something, not shares of a whole."""
+
+
+UNITS = {"rto": "s", "availability": "ratio", "rpo_requests": "answers", "latency": "times", "capacity_rto": "s"}
+"""Units of budgets, for checks that could not measure and therefore name none."""
+
+
+def unit(name: str, unit_as_measured: str) -> str:
+    """Return the unit in which the page writes the measurement or check ``name``."""
+    return "times" if name in TIMES and unit_as_measured == "ratio" else unit_as_measured or UNITS.get(name, "")
+
+
 def label(name: str) -> str:
     """Return what ``name`` is called on the page."""
     return LABELS.get(name) or RECOVERY.get(name) or name.replace("_", " ").capitalize()

@@ -44,12 +44,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration given in seconds: ``850 ms``, ``12.4 s``, ``4 min 5 s``, ``2 h 5 min``."""
+    """Return a duration given in seconds: ``850 ms``, ``12.4 s``, ``14 min 5 s``, ``2 h 5 min``."""
     if value is None or not math.isfinite(value):
         return NONE
     if abs(value) < 0.9995 and value != 0:
-        return f"{number(round(value * 1e3), 4)} ms" if abs(value) >= 0.0095 else f"{number(value * 1e3, 2)} ms"
-    if abs(value) < 120:
+        return f"{number(value * 1e3, 3)} ms"
+    if abs(value) < 600:
         return f"{number(value, 3)} s"
     minutes, rest = divmod(round(abs(value)), 60)
     sign = "−" if value < 0 else ""
@@ -66,29 +66,27 @@ def at_seconds(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a share as a percentage that never rounds up to 100 % or down to 0 %."""
+    """Return a share as a percentage; close to 0 % or 100 % with more digits, so that it does not round to all or nothing."""
     if share is None or not math.isfinite(share):
         return NONE
     value = share * 100
-    for decimals in range(1, 5):
-        text = f"{value:.{decimals}f}"
-        if (float(text) < 100 or share >= 1) and (float(text) > 0 or share <= 0):
-            break
-    text = text.rstrip("0").rstrip(".")
+    rest = min(abs(value), abs(100 - value))
+    decimals = 1 if rest >= 1 or rest == 0 else min(4, 2 - math.floor(math.log10(rest)))
+    text = f"{value:.{decimals}f}".rstrip("0").rstrip(".")
     return f"{text.replace('-', '−')} %"
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Return ``value`` in ``unit`` as people write it: seconds and ratios get their own forms."""
+    """Return ``value`` in ``unit`` as people write it: seconds and shares get their own forms, ``times`` is a multiple."""
     if value is None:
         return NONE
     if unit == "s":
         return seconds(value)
     if unit in {"ratio", "share"}:
-        return percent(value) if abs(value) <= 1 else number(value)
-    if unit == "%":
-        return percent(value / 100)
-    return f"{number(value, 4)} {unit}".strip()
+        return percent(value)
+    if unit == "times":
+        return f"{number(value)} ×"
+    return f"{number(value, 4)} {unit.removesuffix('s') if value == 1 else unit}".strip()
 
 
 def count(items: int, noun: str, many: str = "") -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from history.result import RunVerdict
-from history.schema import EventKind, Series
+from history.schema import Series
 from reports.lanes import Clock, lanes_of
 from reports.model import Buckets, Gauge, Mark, MarkName, Timeline
 from verdict.case import Case
@@ -59,6 +60,7 @@ def timeline_of(case: Case, verdict: RunVerdict, zero_ns: int) -> Timeline | Non
     asked, table_s = asked.filter(pl.col("t_s") >= from_s), _width(to_s - from_s, TABLE_ROWS)
     lanes = lanes_of(case, verdict, Clock(zero_ns, from_s, to_s))
     return Timeline(
+        zero=_zero(case),
         from_s=round(from_s, 3),
         to_s=round(to_s, 3),
         fine=_buckets(asked, from_s, to_s, (to_s - from_s) / FINE),
@@ -70,6 +72,12 @@ def timeline_of(case: Case, verdict: RunVerdict, zero_ns: int) -> Timeline | Non
         lanes_left_out=lanes.left_out,
         marks=tuple(marks_of(case, verdict, zero_ns, to_s)),
     )
+
+
+def _zero(case: Case) -> Literal["the fault", "observation began", "the load began"]:
+    if case.recovery is None:
+        return "the load began"
+    return "observation began" if case.run.plan.experiment.fault == "none" else "the fault"
 
 
 def _asked(case: Case, zero_ns: int) -> pl.DataFrame:
@@ -135,7 +143,7 @@ def marks_of(case: Case, verdict: RunVerdict, zero_ns: int, to_s: float) -> list
         return []
     budget = case.run.plan.budgets.rto_s
     found = {
-        MarkName.FAULT: 0.0 if case.timeline.first_ns(EventKind.FAULT_START) is not None else None,
+        MarkName.FAULT: 0.0 if case.run.plan.experiment.fault != "none" else None,
         MarkName.IMPACT: (verdict.outages[0].start_ns - zero_ns) / 1e9 if verdict.outages else None,
         MarkName.DETECTED: _value(verdict, "time_to_detection"),
         MarkName.RECOVERED: _recovered(verdict, zero_ns),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from history.result import Check, Measurement, Verdict
+from history.result import RANK, Check, Measurement, Verdict
 from reports import names
 from reports.model import Experiment, Lane, Report, Timeline, Trial
 from reports.text import at_seconds, count, number, percent, quantity, seconds
@@ -78,13 +78,40 @@ def check_of(trial: Trial, name: str) -> Check | None:
     return next((check for check in trial.checks if check.name == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One row of the table of checks."""
+
+    verdict: Verdict
+    label: str
+    measured: str
+    budget: str
+    margin: str
+    sentence: str
+
+
+def check_rows(trial: Trial) -> list[CheckRow]:
+    """Return the checks of ``trial``, worst first."""
+    return [_check_row(check) for check in sorted(trial.checks, key=lambda check: -RANK[check.verdict])]
+
+
+def _check_row(check: Check) -> CheckRow:
+    unit = names.unit(check.name, check.unit)
+    measured = ("> " if check.censored else "") + quantity(check.measured, unit)
+    return CheckRow(check.verdict, names.label(check.name), measured, quantity(check.budget, unit), percent(check.margin), check.sentence)
+
+
 def against(trial: Trial, name: str) -> Against:
     """Return what was measured of the budget ``name``, and the budget in words (empty: none was set)."""
     check, found = check_of(trial, name), trial.measured(name)
     value, unit = (check.measured, check.unit) if check else (found.value, found.unit) if found else (None, "")
-    bound = "at least" if name == names.AVAILABILITY else "at most"
-    budget = f"{bound} {quantity(check.budget, check.unit)}" if check and check.budget is not None else ""
-    return Against(quantity(value, unit), budget)
+    return Against(quantity(value, names.unit(name, unit)), "" if check is None or check.budget is None else _allowed(check, check.budget))
+
+
+def _allowed(check: Check, budget: float) -> str:
+    if budget == 0:
+        return "none allowed"
+    return f"{'at least' if check.name == names.AVAILABILITY else 'at most'} {quantity(budget, names.unit(check.name, check.unit))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +125,10 @@ class RecoveryRow:
 
 
 def recovery_rows(trial: Trial) -> list[RecoveryRow]:
-    """Return what happened after the fault, in order, beside what was forecast."""
+    """Return what happened after the fault, in order, beside what was forecast; empty if there was nothing to recover from."""
     forecast = trial.forecast
+    if all(trial.value(name) is None for name in names.RECOVERY):
+        return []
     predicted = {name: getattr(forecast, part) for name, part in names.FORECAST_OF.items()} if forecast else {}
     return [
         _recovery_row(trial, found, label, predicted.get(name)) for name, label in names.RECOVERY.items() if (found := trial.measured(name))
@@ -119,11 +148,11 @@ def phase_rows(trial: Trial) -> list[RecoveryRow]:
 
 
 def dominant(trial: Trial) -> str:
-    """Say which phase took longest and which timer the forecast expected to; empty if neither is known."""
+    """Say which phase took longest and which the forecast expected to; empty if neither is known."""
     found, forecast = trial.measured(names.DOMINANT), trial.forecast
-    longest = f"Longest: {found.sentence}, {seconds(found.value)}." if found and found.value is not None else ""
-    expected = f" The forecast, from manifests and live timers alone, expected {forecast.dominant} to dominate." if forecast else ""
-    return (longest + expected).strip()
+    if found and found.value is not None:
+        return f"Longest: {found.sentence}."
+    return f"The forecast, from manifests and live timers alone, expected {forecast.dominant} to dominate." if forecast else ""
 
 
 def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
@@ -143,7 +172,7 @@ def measurement_text(found: Measurement | None) -> str:
 
 def _recovery_row(trial: Trial, found: Measurement, label: str, predicted_s: float | None) -> RecoveryRow:
     parts = [found.sentence] if found.sentence else []
-    if found.name == "rto" and trial.rto_resolution_s is not None:
+    if found.name == "rto" and found.value is not None and trial.rto_resolution_s is not None:
         parts.append(f"± {seconds(trial.rto_resolution_s)}")
     if predicted_s and found.value and not found.censored:
         parts.append(f"{(found.value - predicted_s) / predicted_s:+.0%} against the forecast".replace("-", "−").replace("%", " %"))

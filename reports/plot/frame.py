@@ -20,6 +20,7 @@ GLYPH_PX = 6.0
 DASH = {MarkName.IMPACT: [1.5, 3], MarkName.DETECTED: [6, 2, 1, 2], MarkName.DEADLINE: [8, 3]}
 INK = {MarkName.FAULT: "var(--fault)", MarkName.RECOVERED: "var(--good)", MarkName.IMPACT: "var(--bad)"}
 COLOUR = alt.Color("colour:N", scale=None, legend=None)
+ABOVE = alt.YValue(-9)  # type: ignore[no-untyped-call]  # Altair's own lack
 DASHES = alt.StrokeDash("dash:N", scale=None, legend=None)
 
 Row = dict[str, Any]
@@ -52,8 +53,7 @@ class Frame:
 
     def x(self, name: str) -> alt.X:
         """Return the shared time axis; only the last panel writes its numbers."""
-        zero = "fault" if any(mark.name is MarkName.FAULT for mark in self.timeline.marks) else "observation began"
-        title = f"seconds after the {zero}" if self.last else None
+        title = f"seconds after {self.timeline.zero}" if self.last else None
         axis = alt.Axis(labels=self.last, title=title, grid=True, tickCount=10, labelFlush=True)
         return alt.X(name, type="quantitative", axis=axis, scale=alt.Scale(domain=[self.timeline.from_s, self.timeline.to_s], nice=False))
 
@@ -79,7 +79,7 @@ def shade(frame: Frame) -> list[alt.Chart]:
     """Return the fault's window as a tint behind a panel."""
     bars = [bar for lane in frame.timeline.lanes if lane.group == "fault" for bar in lane.bars]
     rows = [{"x": bar.from_s, "x2": frame.end(bar)} for bar in bars]
-    return [frame.layer(alt.Chart(frame.data(rows)).mark_rect(fill="var(--shade)"), x2="x2:Q")] if rows else []
+    return [frame.layer(alt.Chart(frame.data(rows)).mark_rect(fill="var(--shade)"), x2=alt.X2("x2:Q"))] if rows else []
 
 
 def rules(frame: Frame) -> alt.Chart:
@@ -102,7 +102,7 @@ def legend(frame: Frame, title: str, entries: Legend) -> alt.Chart:
         for (text, colour, weight), px in zip(texts, [0.0, *ends], strict=False)
     ]
     chart = alt.Chart(frame.data(rows)).mark_text(align="left", fontWeight=alt.ExprRef("datum.weight"))
-    return frame.layer(chart, y=alt.value(-9), text="text:N", color=COLOUR)
+    return frame.layer(chart, y=ABOVE, text=alt.Text("text:N"), color=COLOUR)
 
 
 def mark_label(mark: Mark) -> str:

@@ -52,7 +52,7 @@ def _boxes(frame: Frame, bars: list[tuple[str, Bar]], y: alt.Y) -> alt.Chart | N
     rows = [{"lane": name, "x": bar.from_s, "x2": frame.end(bar)} for name, bar in bars]
     edge, height = EDGE.get(state, "none"), THICK.get(state, alt.Undefined)
     boxes = alt.Chart(frame.data(rows)).mark_bar(fill=FILL[state], stroke=edge, strokeWidth=0.8, height=height)
-    return frame.layer(boxes, x2="x2:Q", y=y)
+    return frame.layer(boxes, x2=alt.X2("x2:Q"), y=y)
 
 
 def _words(frame: Frame, bars: list[tuple[str, Bar]], y: alt.Y) -> list[alt.Chart]:
@@ -63,21 +63,22 @@ def _words(frame: Frame, bars: list[tuple[str, Bar]], y: alt.Y) -> list[alt.Char
     ]
     rows: list[Row] = [{"lane": name, "x": bar.from_s, "text": text} for name, bar, text in fits]
     words = alt.Chart(frame.data(rows)).mark_text(align="left", dx=5, fontSize=10, stroke="var(--paper)", strokeWidth=2.5)
-    return [frame.layer(words, y=y, text="text:N")] if rows else []
+    return [frame.layer(words, y=y, text=alt.Text("text:N"))] if rows else []
 
 
 def _marks(frame: Frame, placed: list[tuple[Mark, bool, int]], heads: list[str], y: alt.Y, height: int) -> list[alt.Chart]:
     """Return the vertical marks of the first panel, each from its label down."""
     found = [{"x": mark.t_s, "lane": heads[row], "text": mark_label(mark), "left": left, **look(mark)} for mark, left, row in placed]
     rules = alt.Chart(frame.data(found)).mark_rule(strokeWidth=1.3)
-    lines = frame.layer(rules, y=y, y2=alt.value(height), color=COLOUR, strokeDash=DASHES)
+    bottom = alt.Y2Value(height)  # type: ignore[no-untyped-call]  # Altair's own lack
+    lines = frame.layer(rules, y=y, y2=bottom, color=COLOUR, strokeDash=DASHES)
     left, right = ([row for row in found if row["left"] is side] for side in (True, False))
     return [lines, _names(frame, left, "right", y), _names(frame, right, "left", y)]
 
 
 def _names(frame: Frame, rows: list[Row], align: Literal["left", "right"], y: alt.Y) -> alt.Chart:
     texts = alt.Chart(frame.data(rows)).mark_text(align=align, dx=4 if align == "left" else -4)
-    return frame.layer(texts, y=y, text="text:N", color=COLOUR)
+    return frame.layer(texts, y=y, text=alt.Text("text:N"), color=COLOUR)
 
 
 def bar_text(bar: Bar) -> str:

@@ -46,7 +46,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def _path(frame: Frame, rows: list[Row], y: alt.Y, **look: Any) -> alt.Chart:  # noqa: ANN401 - looks of a mark
-    return frame.layer(alt.Chart(frame.data(rows)).mark_line(**look), y=y, order="i:Q")
+    return frame.layer(alt.Chart(frame.data(rows)).mark_line(**look), y=y, order=alt.Order("i:Q"))
 
 
 def segments(buckets: Buckets, low: float) -> list[Row]:
@@ -73,8 +73,8 @@ def requests(frame: Frame) -> Panel:
     scale = alt.Scale(domain=[-0.09 * top, top], nice=False)
     y, base = alt.Y("y:Q", axis=axis, scale=scale), alt.Chart(frame.data(rows))
     good_y = alt.Y("good:Q", axis=axis, scale=scale)
-    good = frame.layer(base.mark_area(interpolate="step-after", fill="var(--goodfill)"), y=good_y, y2=alt.datum(0))
-    bad = frame.layer(base.mark_area(interpolate="step-after", fill="url(#hatch-bad)"), y=y, y2="good:Q")
+    good = frame.layer(base.mark_area(interpolate="step-after", fill="var(--goodfill)"), y=good_y, y2=alt.Y2Datum(0))
+    bad = frame.layer(base.mark_area(interpolate="step-after", fill="url(#hatch-bad)"), y=y, y2=alt.Y2("good:Q"))
     offered = frame.layer(base.mark_line(interpolate="step-after", color="var(--ink)", strokeWidth=1), y=y)
     rug = _path(frame, rug_of(frame.timeline.fine, -0.05 * top), y, color="var(--bad)", strokeWidth=7, strokeCap="butt")
     signs = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from reports.text import clean
+
 ELEMENTS = {"svg", "g", "path", "line", "rect", "text", "tspan"}
 ATTRIBUTES = {"d", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "transform", "fill", "stroke", "stroke-width", "stroke-dasharray"}
 ATTRIBUTES |= {
@@ -39,7 +41,7 @@ def thin(raw: str, ident: str, title: str, desc: str) -> str:
     root.attrib.pop("fill", None)
     for index, (tag, text) in enumerate((("title", title), ("desc", desc))):
         element = ET.Element(tag, {"id": f"{ident}-{tag}"})
-        element.text = text
+        element.text = clean(text)
         root.insert(index, element)
     return ET.tostring(root, encoding="unicode")
 

@@ -1,0 +1,134 @@
+"""JUnit, Markdown, the command line, the schema, numbers in words."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import Context, NotTested, build
+from reports.__main__ import SCHEMA, main, schema
+from reports.markdown import MOST_LINES, markdown
+from reports.text import bytes_of, clean, number, one_line, percent, quantity, seconds
+from tests.unit.reports.conftest import Night
+
+
+def test_junit_has_a_testcase_a_trial_and_one_for_everything_not_tested(night: Night) -> None:
+    suite = ET.fromstring(night.read("junit.xml")).find("testsuite")  # noqa: S314 - our own file
+    assert suite is not None
+    cases = suite.findall("testcase")
+    trials = sum(len(e["trials"]) for e in night.raw["experiments"])
+    assert len(cases) == trials + len(night.raw["not_tested"]) == int(suite.attrib["tests"])
+    assert (suite.attrib["failures"], suite.attrib["errors"], suite.attrib["skipped"]) == ("2", "2", "1")
+
+
+def test_junit_fails_what_failed_and_says_inconclusive_in_its_own_words(night: Night) -> None:
+    suite = ET.fromstring(night.read("junit.xml"))  # noqa: S314 - our own file
+    by_name = {case.attrib["classname"]: case for case in suite.iter("testcase")}
+    failed, doubtful = by_name["nodes.zone-lost"].find("failure"), by_name["controls.sham"].find("failure")
+    assert failed is not None
+    assert doubtful is not None
+    assert failed.attrib["type"] == "FAIL"
+    assert doubtful.attrib["type"] == "INCONCLUSIVE"
+    assert doubtful.attrib["message"].startswith("inconclusive: ")
+    assert not failed.attrib["message"].startswith("inconclusive")
+    assert by_name["nodes.powered-off"].find("failure") is None
+    properties = {p.attrib["name"]: p.attrib["value"] for p in by_name["nodes.zone-lost"].iter("property")}
+    assert float(properties["rto_s"]) == pytest.approx(night.raw["experiments"][0]["trials"][0]["rto_s"], rel=1e-3)
+
+
+def test_the_summary_is_short_and_names_what_did_not_hold(night: Night) -> None:
+    lines = night.read("summary.md").splitlines()
+    assert len(lines) <= MOST_LINES
+    assert "FAIL" in lines[0]
+    assert len([line for line in lines if line.startswith(("| ❌", "| ❔", "| ✅"))]) == 9
+
+
+def test_the_summary_of_a_hundred_experiments_is_still_short(night: Night) -> None:
+    many = tuple(night.report.experiments[0].model_copy(update={"id": f"x/{i}"}) for i in range(100))
+    missing = tuple(NotTested(id=f"y/{i}", kind="refused", reason="because\nof this") for i in range(50))
+    lines = markdown(night.report.model_copy(update={"experiments": many, "not_tested": missing})).splitlines()
+    assert len(lines) <= MOST_LINES
+    assert any("60 more" in line for line in lines)
+    assert lines[-1].startswith("Run it again")
+
+
+def test_the_schema_file_is_current() -> None:
+    assert SCHEMA.read_text() == schema(), "run python -m reports --write-schema"
+
+
+def test_report_json_satisfies_its_schema(night: Night) -> None:
+    import jsonschema  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with Altair; its import is slow
+
+    jsonschema.validate(night.raw, json.loads(SCHEMA.read_text()))
+
+
+def test_the_command_renders_and_returns_0(run_dirs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(run_dirs[0]), "--out", str(tmp_path / "a" / "b"), "--title", "My night"]) == 0
+    assert str(tmp_path / "a" / "b" / "index.html") in capsys.readouterr().out
+    assert "My night" in (tmp_path / "a" / "b" / "index.html").read_text()
+    assert {file.name for file in (tmp_path / "a" / "b").iterdir()} == {"index.html", "report.json", "junit.xml", "summary.md"}
+
+
+def test_the_command_shows_what_it_can_and_returns_1_for_an_unreadable_run(
+    run_dirs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(run_dirs[0]), str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 1
+    assert "plan.json cannot be read" in capsys.readouterr().err
+    assert "unreadable" in (tmp_path / "index.html").read_text()
+
+
+def test_the_command_without_a_run_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "no run was named" in capsys.readouterr().err
+
+
+def test_the_context_is_on_the_page(run_dirs: list[Path]) -> None:
+    run = build(run_dirs[:1], Context(title="T", command="make chaos", commit="abc")).run
+    assert (run.title, run.command, run.commit) == ("T", "make chaos", "abc")
+
+
+@given(st.floats(0, 1))
+def test_a_share_is_never_rounded_to_all_or_nothing(share: float) -> None:
+    text = percent(share)
+    assert (text == "100 %") <= (share > 0.9999995)
+    assert (text == "0 %") <= (share < 0.0000005)
+
+
+@given(st.floats(min_value=1e-4, max_value=1e7))
+def test_numbers_keep_three_digits(value: float) -> None:
+    assert float(number(value).replace("\u202f", "")) == pytest.approx(value, rel=0.006, abs=0.00006)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0 s"), (0.0251, "25.1 ms"), (0.85, "850 ms"), (52.683, "52.7 s"), (120.0, "120 s"), (845.0, "14 min 5 s"), (-8.8, "−8.8 s")],
+)
+def test_durations(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+def test_quantities() -> None:
+    assert quantity(None, "s") == "–"
+    assert quantity(0.9312, "ratio") == "93.1 %"
+    assert quantity(1.25, "times") == "1.25 ×"
+    assert quantity(1, "requests") == "1 request"
+    assert bytes_of(812) == "812 B"
+    assert bytes_of(4200) == "4.1 KiB"
+
+
+@given(st.text())
+def test_clean_text_can_be_written_anywhere(text: str) -> None:
+    escaped = clean(text).replace("&", "&amp;").replace("<", "&lt;")
+    ET.fromstring(f"<a>{escaped}</a>".encode())  # noqa: S314 - it is what is tested
+
+
+def test_clean_spells_out_what_cannot_be_seen() -> None:
+    assert clean("a\x00\x1b[31m\u202eb\ud800") == "a\\x00\\x1b[31m\\u202eb\\ud800"
+    assert one_line("a\n\n b", 3) == "a b"
+    assert one_line("abcdef", 4) == "abc…"
