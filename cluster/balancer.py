@@ -17,6 +17,7 @@ _GLOBAL = """global
 defaults
   mode http
   log global
+  option httplog
   option dontlog-normal
   option log-health-checks
   maxconn 4096

@@ -3,7 +3,6 @@
 A run that was killed leaves some of it; `up` and `down` both clear it here, so there is one way to remove a cluster.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from cluster import cgroups, host, machine, network
 from cluster.config import MAX_INDEX, ClusterConfig, default_config
 from cluster.errors import ClusterError
+from cluster.machine import Process
 from cluster.shell import run
 from cluster.state import BASE, State, cluster_names
 
@@ -50,7 +50,7 @@ def find(name: str) -> Leftovers:
     config = _config_of(state)
     interface = config.interface if config else None
     return Leftovers(
-        processes=tuple(sorted(cgroups.members(group) | _recorded(state))),
+        processes=tuple(sorted(cgroups.members(group) | {p.pid for p in _recorded(state)})),
         interface=interface if interface and (Path("/sys/class/net") / interface).exists() else None,
         loop_devices=tuple(_loop_devices(state)),
         mounts=tuple(mounts_below(state.folder, Path("/proc/self/mounts").read_text())),
@@ -66,10 +66,10 @@ def _config_of(state: State) -> ClusterConfig | None:
         return None
 
 
-def _recorded(state: State) -> set[int]:
+def _recorded(state: State) -> set[Process]:
     machines = state.folder / "machines"
     names = [p.name for p in machines.iterdir()] if machines.is_dir() else []
-    return {process.pid for process in (machine.process_of(state, n) for n in names) if process}
+    return {process for process in (machine.process_of(state, n) for n in names) if process}
 
 
 def _loop_devices(state: State) -> list[str]:
@@ -87,8 +87,8 @@ def clear(name: str, say: Callable[[str], None]) -> Leftovers:
     found, state = find(name), State(name)
     config = _config_of(state)
     cgroups.kill(cgroups.name_of(name))
-    for pid in _recorded(state):
-        os.kill(pid, 9)
+    for process in _recorded(state):
+        machine.kill(process)
     if config:
         network.unplug_host(config)
     for point in found.mounts:

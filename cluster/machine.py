@@ -14,7 +14,7 @@ from typing import Any
 from cluster import cgroups
 from cluster.errors import ClusterError
 from cluster.shell import run
-from cluster.state import State, read_json, write_atomic
+from cluster.state import State, boot_id, read_json, write_atomic
 
 CONTROL, HOST = "control", "host"
 # XFS_IOC_GOINGDOWN, _IOR('X', 125, uint32_t), with "no log flush": linux/fs/xfs/libxfs/xfs_fs.h
@@ -45,15 +45,19 @@ def _start_ticks(pid: int) -> int | None:
 def record(state: State, machine: str, pid: int) -> Process:
     """Write down the process that a machine stands or falls with."""
     process = Process(pid, _start_ticks(pid) or 0)
-    write_atomic(state.machine(machine) / "process.json", json.dumps({"pid": pid, "start_ticks": process.start_ticks}))
+    write_atomic(
+        state.machine(machine) / "process.json", json.dumps({"pid": pid, "start_ticks": process.start_ticks, "boot_id": boot_id()})
+    )
     return process
 
 
 def process_of(state: State, machine: str) -> Process | None:
     """Return the machine's init if it runs."""
     noted = read_json(state.machine(machine) / "process.json")
-    process = Process(**noted) if noted else None
-    return process if process and process.alive else None
+    if noted.get("boot_id") != boot_id():
+        return None
+    process = Process(noted["pid"], noted["start_ticks"])
+    return process if process.alive else None
 
 
 def control_process(state: State) -> Process:

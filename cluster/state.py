@@ -76,6 +76,11 @@ class State:
             ) from error
 
 
+def boot_id() -> str:
+    """Return the id of the machine's boot: records of processes and of the monotonic clock are good for one boot only."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace the file's content so that a reader, also after a crash, sees either the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -61,8 +62,11 @@ def test_a_recorded_process_is_found_while_it_runs(base: Path, sleeper: subproce
 def test_a_later_process_with_the_same_id_is_not_taken_for_ours(base: Path, sleeper: subprocess.Popen[bytes]) -> None:
     ours = machine.record(State("killed"), machine.CONTROL, sleeper.pid)
     assert ours.alive
-    (base / "killed/machines/control/process.json").write_text(f'{{"pid": {sleeper.pid}, "start_ticks": {ours.start_ticks - 1}}}')
-    assert leftovers.find("killed").processes == ()
+    file = base / "killed/machines/control/process.json"
+    noted = json.loads(file.read_text())
+    for other in ({"start_ticks": ours.start_ticks - 1}, {"boot_id": "of another boot of the machine"}):
+        file.write_text(json.dumps(noted | other))
+        assert leftovers.find("killed").processes == ()
     sleeper.kill()
     sleeper.wait()
 
