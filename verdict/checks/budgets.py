@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from history.result import Check, Verdict
 from verdict.capacity import capacity_of
 from verdict.case import Case
@@ -152,12 +154,10 @@ def latency(case: Case) -> Check | None:
     if min(len(before), len(after)) < needed:
         short = f"{len(before):,} requests before and {len(after):,} after are too few to compare p95 latencies, {needed} are needed"
         return inconclusive("latency", f"{short}.", budget=budget)
-    if ratio.value is None or not ratio.value < float("inf"):
-        return failed(
-            "latency",
-            f"More than 5 % of requests had no right answer before or after the fault; the budget is {budget:g} times.",
-            budget=budget,
-        )
+    if ratio.value is None:
+        return inconclusive("latency", f"The p95 latencies cannot be compared: {ratio.sentence}.", budget=budget)
+    if math.isinf(ratio.value):
+        return failed("latency", "More than 5 % of the requests after recovery had no right answer, so p95 has no bound.", budget=budget)
     fine = ratio.value * (spread(before) + spread(after))
     figures = Figures(measured=ratio.value, budget=budget, unit="ratio", margin=_left(ratio.value, budget), resolution=fine)
     said = f"After recovery the p95 latency was {ratio.value:.2f} times that of the baseline; the budget is {budget:g} times."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from verdict.attempts import Floats
@@ -36,7 +38,9 @@ def p95_ratio(case: Case) -> Value:
     before, after = baseline_p95(case), recovered_p95(case)
     if before.value is None or after.value is None:
         return after if after.value is None else before
-    return Value(after.value / before.value) if before.value > 0 else Value(None, "the baseline's p95 is 0")
+    if not 0 < before.value < math.inf:
+        return Value(None, "more than 5 % of the baseline's requests had no right answer" if before.value else "the baseline's p95 is 0")
+    return Value(after.value / before.value)
 
 
 def baseline_latency(case: Case) -> Floats:
@@ -64,4 +68,4 @@ def spread(values: Floats) -> float:
     reach = 1.96 * np.sqrt(n * QUANTILE * (1 - QUANTILE))
     ranks = max(0, int(n * QUANTILE - reach)), min(n - 1, int(np.ceil(n * QUANTILE + reach)))
     low, high = np.partition(values, ranks)[list(ranks)]
-    return float((high - low) / 2 / quantile(values))
+    return float((high - low) / 2 / quantile(values)) if math.isfinite(high) else math.inf
