@@ -1,12 +1,15 @@
 """One rank of a run, as torchrun starts it; by hand use ``python -m workloads.training.launch``."""
 
 import os
+import signal
 import sys
+from pathlib import Path
 
 from workloads.training.errors import SettingsRefused
 from workloads.training.group import Place
+from workloads.training.launch import FINAL
 from workloads.training.settings import from_environment
-from workloads.training.start import EXIT_REFUSED, explained
+from workloads.training.start import EXIT_FENCED, EXIT_REFUSED, explained
 
 
 def main() -> int:
@@ -18,8 +21,16 @@ def main() -> int:
         return EXIT_REFUSED
 
 
+def tell_launcher(code: int) -> None:
+    """Leave an exit code that no restart would change, and end torchrun, which would restart the ranks as often as it may."""
+    if code in (EXIT_REFUSED, EXIT_FENCED) and (final := os.environ.get(FINAL)):
+        Path(final).write_text(str(code))
+        os.kill(os.getppid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
     code = main()
+    tell_launcher(code)
     sys.stdout.flush()
     sys.stderr.flush()
     # a thread that hangs in a store's write must not keep the process, which torchrun waits for

@@ -31,6 +31,9 @@ class Sink(Protocol):
     def write(self, lines: bytes) -> None:
         """Store whole lines durably."""
 
+    def close(self) -> None:
+        """Let go of what is open."""
+
 
 class FileSink:
     """A file: one write, so that rows of several ranks never mix, and fsync."""
@@ -51,6 +54,9 @@ class FileSink:
         finally:
             os.close(descriptor)
 
+    def close(self) -> None:
+        """Do nothing: nothing stays open."""
+
 
 class HttpSink:
     """The ledger server on another machine (workloads/training/ledger_server.py), over one connection that is kept."""
@@ -70,6 +76,10 @@ class HttpSink:
             raise OSError(f"ledger: {type(error).__name__} {error}") from error
         if answer.status != http.HTTPStatus.NO_CONTENT:
             raise OSError(f"ledger: answered {answer.status}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
 
 def open_sink(address: str, run_id: str) -> Sink:
@@ -116,6 +126,11 @@ class Ledger:
             return False
         self._backlog.clear()
         return True
+
+    def close(self) -> None:
+        """Try once more to make everything durable, and let go."""
+        self.flush()
+        self._sink.close()
 
 
 class Clock:

@@ -23,8 +23,6 @@ _LARGEST = 64 << 20  # bytes of one request
 class LedgerServer(ThreadingHTTPServer):
     """The server; ``folder`` must exist."""
 
-    daemon_threads = True
-
     def __init__(self, address: tuple[str, int], folder: Path) -> None:
         super().__init__(address, Handler)
         self.folder = folder

@@ -33,7 +33,7 @@ class Net(nn.Module):
 def deterministic(seed: int) -> None:
     """Make every operation give the same bits each time: one thread, deterministic algorithms, a seeded generator."""
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
+    torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms(), which would import a compiler first: seconds
     torch.manual_seed(seed)
 
 

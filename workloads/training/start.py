@@ -2,58 +2,28 @@
 
 import logging
 import sys
-import time
 from collections.abc import Sequence
 
 import torch
 
-from workloads.storage.errors import StorageError, StoreUnavailable
-from workloads.storage.store import Store, open_store
+from workloads.storage.errors import StorageError
+from workloads.storage.store import Store
 from workloads.training import fence, ledger, model, tracking
 from workloads.training import state as states
 from workloads.training.data import open_data
 from workloads.training.errors import Fenced, RanksDiverged, RunRefused, StateNotFinite, TooManyQuarantined
 from workloads.training.failpoints import Failpoints
 from workloads.training.group import Group, Place
-from workloads.training.manifest import MANIFEST, parse_key
 from workloads.training.metrics import Metrics
 from workloads.training.resume import Resumed, resume
 from workloads.training.saver import Saver
 from workloads.training.settings import Settings
 from workloads.training.state import State
+from workloads.training.stores import open_stores, wait_for_a_store
 from workloads.training.telemetry import Telemetry
 from workloads.training.trainer import End, Trainer
 
 EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_DIVERGED, EXIT_FENCED, EXIT_PREEMPTED = 0, 1, 2, 3, 4, 75
-_PATIENCE_S = 0.5
-
-
-def open_stores(settings: Settings, points: Failpoints) -> list[Store]:
-    """Open every store of the settings; raises RunRefused if there is none, StoreRefused for an address that cannot be one."""
-    if not settings.stores:
-        raise RunRefused("TRAIN_STORES: it names no store; give at least one address")
-
-    def before_rename(key: str) -> None:
-        if (parsed := parse_key(key)) and parsed[1] == MANIFEST:
-            points.hit("save.before_rename", parsed[0].step)
-
-    return [open_store(url, fsync=settings.fsync, versioning=settings.versioning, before_rename=before_rename) for url in settings.stores]
-
-
-def wait_for_a_store(stores: Sequence[Store], wait_s: float) -> None:
-    """Return once a store answers; raises the last error, StoreRefused at once if no store can ever work."""
-    deadline = time.monotonic() + wait_s
-    while True:
-        errors: list[StorageError] = []
-        for store in stores:
-            try:
-                return store.preflight()
-            except StorageError as error:
-                errors.append(error)
-        outages = [error for error in errors if isinstance(error, StoreUnavailable)]
-        if not outages or time.monotonic() > deadline:
-            raise (outages or errors)[-1]
-        time.sleep(_PATIENCE_S)
 
 
 def train(settings: Settings, place: Place) -> int:
@@ -71,7 +41,7 @@ def train(settings: Settings, place: Place) -> int:
     group = Group(place, settings.collective_timeout_s)
     attempt = group.from_first(lambda: fence.claim(stores, settings.run_id, settings.owner))
     state, resumed = _state(settings, place, group, stores)
-    telemetry.started(attempt, resumed, state.step)
+    telemetry.started(attempt, resumed, state.step, len(data))
     saver = Saver(settings, group, stores, attempt, points)
     trainer = Trainer(settings, group, state, data=data, saver=saver, telemetry=telemetry, points=points)
     end = trainer.run()

@@ -65,13 +65,17 @@ def seed_rank(seed: int, rank: int, step: int = 0) -> None:
 
 
 def partition(entries: Mapping[str, Tensor], world: int) -> list[list[str]]:
-    """Divide the names among ``world`` shards of about the same size: the largest first, each to the shard that is smallest so far."""
+    """Divide the names among ``world`` shards of about the same size: the largest first, each to the shard that is smallest so far.
+
+    The guard's window grows; it is not weighed, so that the same names are in the same shard at every step.
+    """
     shards: list[list[str]] = [[] for _ in range(world)]
     sizes = [0] * world
-    for name in sorted(entries, key=lambda n: (-entries[n].nbytes, n)):
+    weights = {name: 0 if name.startswith("guard/") else tensor.nbytes for name, tensor in entries.items()}
+    for name in sorted(weights, key=lambda n: (-weights[n], n)):
         smallest = sizes.index(min(sizes))
         shards[smallest].append(name)
-        sizes[smallest] += entries[name].nbytes
+        sizes[smallest] += weights[name]
     return [sorted(names) for names in shards]
 
 

@@ -37,29 +37,23 @@ class Telemetry:
         self._settings, self._place = settings, place
         self._ledger, self._metrics, self._tracker = ledger, metrics, tracker
 
-    def started(self, attempt: int, resumed: Resumed, step: int) -> None:
+    def started(self, attempt: int, resumed: Resumed, step: int, data_samples: int) -> None:
         """Tell where this attempt goes on."""
         self._ledger.attempt = attempt
         self._metrics.resumed(resumed)
         if self._place.rank:
             return
-        name = str(resumed.name) if resumed.name else None
-        seen = {
+        name, settings = str(resumed.name) if resumed.name else None, self._settings
+        where = {
             "checkpoint": name,
             "store": resumed.store,
             "depth": resumed.depth,
             "rejected": resumed.rejected,
             "restore_s": resumed.seconds,
         }
-        self._ledger.append(
-            "start",
-            step,
-            world=self._place.world,
-            restart=self._place.restart,
-            owner=self._settings.owner,
-            weak=self._settings.weaknesses,
-            **seen,
-        )
+        order = {"data_samples": data_samples, "seed": settings.seed, "batch": settings.batch}
+        who = {"world": self._place.world, "restart": self._place.restart, "owner": settings.owner, "weak": settings.weaknesses}
+        self._ledger.append("start", step, **where, **order, **who)
         for problem in resumed.rejected:
             log.warning("passed over %s", problem)
         log.info("attempt %d of run %s goes on from %s with %d ranks", attempt, self._settings.run_id, name or "nothing", self._place.world)
@@ -108,7 +102,7 @@ class Telemetry:
     def ended(self, step: int, why: str) -> None:
         """Tell why this attempt ends, and let go of what waits."""
         self._ledger.append("end", step, why=why)
-        self._ledger.flush()
+        self._ledger.close()
         self._tracker.close()
         log.info("rank %d ends at step %d: %s", self._place.rank, step, why)
 

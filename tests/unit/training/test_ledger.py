@@ -1,0 +1,143 @@
+"""The ledger: rows survive, a ledger that is down stops nobody, and the audit reads what happened."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workloads.training.audit import audit
+from workloads.training.data import Order
+from workloads.training.errors import SettingsRefused
+from workloads.training.ledger import Clock, Ledger, open_sink, read
+from workloads.training.ledger_server import LedgerServer
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LedgerServer]:
+    with LedgerServer(("127.0.0.1", 0), tmp_path) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class Hand(Clock):
+    """A clock that is turned by hand."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def _steps(folder: Path, run: str = "run") -> list[Any]:
+    return [row["step"] for row in read((folder / f"{run}.jsonl").read_text())]
+
+
+def test_rows_reach_the_server_before_append_returns(server: LedgerServer, tmp_path: Path) -> None:
+    ledgers = [Ledger(open_sink(f"http://127.0.0.1:{server.server_port}", "run"), "run", rank) for rank in (0, 1)]
+    for step in (1, 2, 3):
+        for ledger in ledgers:
+            ledger.append("step", step, loss=0.5)
+        assert len(_steps(tmp_path)) == 2 * step
+    assert ledgers[0].backlog == 0
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_a_ledger_that_is_down_delays_nothing_and_loses_nothing(tmp_path: Path) -> None:
+    clock, folder = Hand(), tmp_path / "sub"
+    folder.mkdir()
+    ledger = Ledger(open_sink(f"file://{folder}/run.jsonl", "run"), "run", 0, clock)
+    folder.rename(tmp_path / "away")
+    for step in (1, 2, 3):
+        ledger.append("step", step)
+    assert ledger.backlog == 3
+    (tmp_path / "away").rename(folder)
+    ledger.append("step", 4)
+    assert ledger.backlog == 4, "it is tried again once a second only"
+    clock.now = 1.0
+    ledger.append("step", 5)
+    assert ledger.backlog == 0
+    assert _steps(folder) == [1, 2, 3, 4, 5]
+
+
+def test_the_server_refuses_names_that_lead_elsewhere_and_torn_rows(server: LedgerServer) -> None:
+    import http.client  # noqa: PLC0415
+
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+    for path, body in (("/runs/..%2Fevil", b"{}\n"), ("/other", b"{}\n"), ("/runs/run", b"{}")):
+        connection.request("POST", path, body)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 400
+    connection.close()
+    assert list(server.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["", "ledger", "file:///no/such/folder/x", "http://host", "redis://host:1"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(SettingsRefused, match="TRAIN_LEDGER"):
+        open_sink(address, "run")
+
+
+def test_a_torn_line_is_left_out() -> None:
+    assert read('{"a": 1}\n{"b"\n\n{"c": 2}\n{"d": ') == [{"a": 1}, {"c": 2}]
+
+
+SAMPLES, BATCH = 12, 4
+ORDER = Order(SAMPLES, 0)
+
+
+def _start(attempt: int, step: int = 0, world: int = 2) -> dict[str, Any]:
+    fixed = {"kind": "start", "rank": 0, "depth": 0, "rejected": [], "data_samples": SAMPLES, "seed": 0, "batch": BATCH}
+    return {**fixed, "attempt": attempt, "step": step, "world": world, "t_ns": attempt * 1000 + step}
+
+
+def _step(attempt: int, step: int, t_ns: int = 0, digest: str = "", position: int | None = None) -> list[dict[str, Any]]:
+    ids = ORDER.window((step - 1) * BATCH if position is None else position, BATCH)
+    fixed = {"kind": "step", "attempt": attempt, "step": step, "host": "h", "outcome": "applied", "t_ns": t_ns or attempt * 1000 + step}
+    return [{**fixed, "rank": rank, "samples": ids[rank::2], "loss_digest": digest or f"d{step}"} for rank in (0, 1)]
+
+
+def _run(*parts: Any) -> list[dict[str, Any]]:
+    return [row for part in parts for row in (part if isinstance(part, list) else [part])]
+
+
+def test_a_replay_counts_once() -> None:
+    rows = _run(_start(1), *[_step(1, n) for n in (1, 2, 3)], _step(1, 4)[:1], _start(2, 2), *[_step(2, n) for n in (3, 4, 5)])
+    found = audit(rows + rows[:3])
+    assert found.flawless
+    assert (found.steps, [a.lost_steps for a in found.attempts]) == (5, [0, 2])
+
+
+def test_skipped_repeated_and_differing_are_seen() -> None:
+    rows = _run(_start(1), *[_step(1, n) for n in (1, 2)], _start(2, 1), _step(2, 2, digest="other"), _step(2, 3, position=0))
+    found = audit(rows)
+    assert (found.samples_skipped, found.samples_repeated) == (4, 4)
+    assert found.differing == ("step 2 has 2 results",)
+
+
+def test_two_writers_are_seen() -> None:
+    rows = _run(_start(1), _step(1, 1), _start(2, 1), _step(2, 2, t_ns=5000), _step(1, 2, t_ns=5001))
+    assert audit(rows).overlaps == ("attempt 1 did step 2 on h after attempt 2 had begun",)
+
+
+def test_a_gap_ends_what_is_counted() -> None:
+    assert audit(_run(_start(1), _step(1, 1), _step(1, 3))).steps == 1
+    with pytest.raises(ValueError, match="no start of an attempt"):
+        audit([])
+
+
+def test_the_order_sees_each_sample_once_an_epoch() -> None:
+    everything = ORDER.window(0, 3 * SAMPLES)
+    assert all(sorted(everything[e * SAMPLES : (e + 1) * SAMPLES]) == list(range(SAMPLES)) for e in range(3))
+    pieces = [i for start in range(0, 3 * SAMPLES, 5) for i in ORDER.window(start, 5)]
+    assert pieces[: 3 * SAMPLES] == everything
+    assert json.dumps(everything)

@@ -1,0 +1,107 @@
+"""Stores on folders, sealed documents, and the ways in which bytes are damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from workloads.storage import damage
+from workloads.storage.errors import ObjectMissing, SealBroken, StoreRefused
+from workloads.storage.folder import FolderStore
+from workloads.storage.sealed import seal, unseal
+from workloads.storage.store import open_store
+
+
+def test_objects_come_back_and_only_whole_ones_are_listed(tmp_path: Path) -> None:
+    store = open_store(f"file://{tmp_path}")
+    store.preflight()
+    store.put("a/b/one", b"1")
+    store.put("a/two", b"2")
+    store.put("a/two", b"22")
+    (tmp_path / "a" / ".three.123.unfinished").write_bytes(b"half")
+    assert store.listing() == ["a/b/one", "a/two"]
+    assert store.listing("a/b") == ["a/b/one"]
+    assert store.get("a/two") == b"22"
+    store.delete("a/b/one")
+    store.delete("a/b/one")
+    assert store.listing() == ["a/two"]
+    with pytest.raises(ObjectMissing, match="a/b/one"):
+        store.get("a/b/one")
+
+
+def test_creation_is_exclusive(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    assert [store.create("x/claim", b"first"), store.create("x/claim", b"second")] == [True, False]
+    assert store.get("x/claim") == b"first"
+    assert store.listing() == ["x/claim"]
+
+
+def test_every_write_is_synced_before_and_after_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    real_fsync, real_replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        calls.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real_fsync(descriptor)
+
+    def replace(self: Path, target: Path) -> Path:
+        calls.append("rename")
+        return real_replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    FolderStore(str(tmp_path)).put("step/file", b"x")
+    assert calls == [tmp_path.name, f".file.{os.getpid()}.unfinished", "rename", "step"]
+    calls.clear()
+    FolderStore(str(tmp_path), fsync=False).put("step/file", b"x")
+    assert calls == ["rename"]
+
+
+def test_a_missing_volume_is_refused_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="there is no such folder; mount the volume"):
+        FolderStore(str(tmp_path / "gone")).preflight()
+    assert not (tmp_path / "gone").exists()
+
+
+def test_keys_stay_inside(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="leads out of it"):
+        FolderStore(str(tmp_path)).put("../x", b"")
+
+
+@pytest.mark.parametrize("url", ["", "/folder", "file://host/folder", "s3:///x", "http://x/y"])
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(StoreRefused, match="expected file:///folder or s3://bucket"):
+        open_store(url)
+
+
+def test_a_seal_tells_every_single_bit() -> None:
+    sealed = seal("kind", 3, {"a": [1, 2], "b": "text"})
+    opened = unseal(sealed)
+    assert (opened.format, opened.version, opened.body) == ("kind", 3, {"a": [1, 2], "b": "text"})
+    noticed = 0
+    for bit in range(len(sealed) * 8):
+        changed = bytearray(sealed)
+        changed[bit // 8] ^= 1 << bit % 8
+        try:
+            same = unseal(bytes(changed))
+        except SealBroken:
+            noticed += 1
+        else:
+            assert (same.format, same.version, same.body) == (opened.format, opened.version, opened.body)
+    assert noticed > 0.8 * len(sealed) * 8, "the rest is white space"
+    with pytest.raises(SealBroken):
+        unseal(json.dumps(["a"]).encode())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_damage_is_repeatable_and_always_damage(seed: int) -> None:
+    data, older = random.Random(1).randbytes(200_000), random.Random(2).randbytes(200_000)  # noqa: S311
+    for change in (damage.flip_bit, damage.zero_page, damage.truncate, lambda d, r: damage.tear(d, older, r)):
+        once, again = (change(data, random.Random(seed)) for _ in range(2))  # noqa: S311
+        assert once == again
+        assert once != data
+    assert len(damage.tear(data, older, random.Random(seed))) == len(data)  # noqa: S311
