@@ -21,7 +21,7 @@ from workloads.training.manifest import Manifest
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["workloads.training.__main__", "torch._dynamo"])  # the optimizer imports the latter
 LIMIT_S = 60
-NOTICE_S = 3
+NOTICE_S = 2
 RUN = "test-run"
 
 
@@ -84,7 +84,8 @@ class Gang:
 
     def wait(self, ranks: list[BaseProcess]) -> list[int | None]:
         """Wait until all ended; when one failed, the others get a few seconds to notice and are ended then, as torchrun's agent does."""
-        deadline, waiting = time.monotonic() + LIMIT_S, list(ranks)
+        limit, waiting = time.monotonic() + LIMIT_S, list(ranks)
+        deadline = limit
         while waiting and time.monotonic() < deadline:
             connection.wait([rank.sentinel for rank in waiting], timeout=deadline - time.monotonic())
             waiting = [rank for rank in waiting if rank.exitcode is None]
@@ -93,8 +94,18 @@ class Gang:
         for rank in waiting:
             rank.kill()
             rank.join()
-        assert not waiting or any(rank.exitcode != -9 for rank in ranks), f"no rank ended within {LIMIT_S} s: {self.log.read_text()}"
+        assert time.monotonic() < limit, f"no rank ended within {LIMIT_S} s: {self.log.read_text()}"
         return [rank.exitcode for rank in ranks]
+
+    def pause_after_a_checkpoint(self, ranks: list[BaseProcess]) -> None:
+        """Stop all ranks, as a partition or a frozen node would, once a checkpoint is there."""
+        while not self.loadable():
+            ranks[0].join(0.005)
+        self.signal(ranks, signal.SIGSTOP)
+
+    def signal(self, ranks: list[BaseProcess], number: signal.Signals) -> None:
+        for rank in ranks:
+            os.kill(rank.pid or 0, number)
 
     def run(self, **settings: object) -> list[int | None]:
         return self.wait(self.launch(**settings))

@@ -59,12 +59,12 @@ def test_sigterm_to_one_rank_saves_at_once(gang: Gang, reference: str) -> None:
 
 
 def test_an_older_attempt_may_not_commit(gang: Gang) -> None:
-    ranks = gang.launch(step_pause_s=0.01)
+    ranks = gang.launch(step_pause_s=0.02)
     store = FolderStore(str(gang.checkpoints))
-    while not gang.loadable():
-        ranks[0].join(0.01)
+    gang.pause_after_a_checkpoint(ranks)
     assert claim([store], "test-run", "") == 2
     committed = {found.name for found in survey(store, "test-run").checkpoints if found.manifest}
+    gang.signal(ranks, signal.SIGCONT)
     codes = gang.wait(ranks)
     assert codes == [4, 4], gang.log.read_text()
     later = {found.name for found in survey(store, "test-run").checkpoints if found.manifest} - committed
