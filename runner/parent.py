@@ -16,6 +16,7 @@ from types import FrameType
 from runner.messages import Kind, Message, read_message
 from runner.request import Request
 
+CHILD = (sys.executable, "-m", "runner.child")
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,7 +42,7 @@ class Child:
         self.request.run_dir.mkdir(parents=True)
         with (self.request.run_dir / "child.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "runner.child", self.request.model_dump_json()],
+                [*CHILD, self.request.model_dump_json()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,0 +1,73 @@
+"""An experiment file to change, a run that phases can work on, and no signal handler or live run left from test to test."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from history.plan import Plan
+from kube import live
+from runner.context import Context
+from runner.experiment import Experiment, read_experiment
+from runner.log import RunLog
+from runner.record import Record
+from runner.stop import Stop
+from tests.support.fake_cluster import FakeCluster, Journal, local_target
+from tests.support.runner_parts import EXPERIMENT, Told, plan_of, scripted
+
+
+@pytest.fixture(autouse=True)
+def clean_process() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
+    live.activate(None)
+    scripted.clear()
+    yield
+    live.activate(None)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def experiment_file(tmp_path: Path) -> Path:
+    file = tmp_path / "experiments" / "serving" / "pod-killed.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(EXPERIMENT)
+    return file
+
+
+@pytest.fixture
+def experiment(experiment_file: Path) -> Experiment:
+    return read_experiment(experiment_file, experiment_file.parents[1])
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: Told) -> Context:
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    plan: Plan = plan_of(experiment)
+    log = RunLog(run_dir)
+    journal: Any = Journal(cluster)
+    run = live.LiveRun(
+        plan=plan,
+        run_dir=run_dir,
+        platform=cluster.platform(local_target()),
+        journal=journal,
+        log=log,
+        targets={"kill": list(plan.targets)},
+    )
+    live.activate(run)
+    return Context(live=run, experiment=experiment, configuration={}, stop=Stop(), tell=told, record=Record(experiment.raw), log=log)

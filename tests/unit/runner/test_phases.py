@@ -1,0 +1,333 @@
+"""The phases one by one, with fakes for the load, for what users feel, and for what probes and faults say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from history.clock import now_ns
+from history.errors import FaultFailed, NoData, UndoFailed
+from history.plan import Budgets, Phase
+from history.reader import read_table
+from history.schema import EventKind
+from kube.journal import Undo, UndoKind
+from runner import baseline as baseline_module
+from runner.activities import execute, tolerated
+from runner.baseline import arrivals_for, baseline
+from runner.confirm import confirm
+from runner.context import Context, NotSteady, Unconfirmed
+from runner.heal import heal
+from runner.health import Before
+from runner.hypothesis import evaluate
+from runner.inject import inject
+from runner.load import LoadFailed
+from runner.observe import observe
+from runner.settle import settle
+from tests.support.fake_cluster import FakeCluster
+from tests.support.runner_parts import StillLoad, plan_of, scripted
+
+
+class Users:
+    """What users feel, as the test wants it."""
+
+    def __init__(self, answered: int = 10_000, recovers_after: int = 0) -> None:
+        self.count, self.left = answered, recovers_after
+        self.asked: list[tuple[int, int]] = []
+
+    def update(self) -> None:
+        pass
+
+    def answered(self, _since_ns: int) -> int:
+        return self.count
+
+    def recovered(self, t_fault_ns: int, not_before_ns: int, _hold_s: float) -> bool:
+        self.asked.append((t_fault_ns, not_before_ns))
+        self.left -= 1
+        return self.left < 0
+
+    known_ns = 0
+
+    def window(self, _since_ns: int, _until_ns: int) -> Any:
+        class Nothing:
+            def text(self) -> str:
+                return "0% bad"
+
+        return Nothing()
+
+
+def with_load(context: Context, **users: int) -> Users:
+    made = Users(**users)
+    felt: Any = made
+    context.load, context.felt = StillLoad(), felt
+    return made
+
+
+def events(context: Context, kind: EventKind) -> list[tuple[str, dict[str, Any]]]:
+    rows = read_table(context.live.run_dir, "events").filter(pl.col("kind") == kind.value)
+    return [(name, json.loads(detail)) for name, detail in rows.select("object", "detail").iter_rows()]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline_module, "PERIOD_S", 0.02)
+    monkeypatch.setattr(baseline_module, "WARM_S", 0.2)
+    monkeypatch.setattr("runner.observe.PERIOD_S", 0.02)
+    monkeypatch.setattr("runner.confirm.PERIOD_S", 0.02)
+    monkeypatch.setattr("runner.heal.PERIOD_S", 0.02)
+
+
+# baseline
+
+
+def test_a_steady_baseline_lasts_as_planned_and_is_marked_where_it_begins(context: Context) -> None:
+    with_load(context)
+    before_ns = now_ns()
+    baseline(context)
+    assert now_ns() - before_ns >= 0.2e9
+    [(name, detail)] = events(context, EventKind.PHASE)
+    assert (name, detail) == ("baseline", {"window": True})
+    said = [detail["phase"] for _, detail in events(context, EventKind.HYPOTHESIS)]
+    assert (said[0], set(said[1:])) == ("warm-up", {"baseline"})
+
+
+def test_while_nothing_was_seen_yet_the_baseline_waits(context: Context) -> None:
+    with_load(context)
+    scripted["served"] = [NoData("nothing yet"), NoData("nothing yet"), 1.0]
+    baseline(context)
+    assert [detail["no_data"] for _, detail in events(context, EventKind.HYPOTHESIS)][:3] == [True, True, False]
+
+
+def test_a_baseline_is_tried_once_more(context: Context) -> None:
+    with_load(context)
+    scripted["served"] = [1.0, 0.5, 1.0]
+    baseline(context)
+    assert len([1 for name, _ in events(context, EventKind.PHASE) if name == "baseline"]) == 2
+    assert any("tried once more" in detail["text"] for _, detail in events(context, EventKind.NOTE))
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ([1.0, 0.5, 1.0, 0.5], "served: 0.5; expected 0.99 to 1.0"),
+        ([NoData("Prometheus is down")], "Prometheus is down"),
+        ([1.0, NoData("gone"), 1.0, float("nan")], "served: nan"),
+    ],
+)
+def test_a_hypothesis_that_does_not_hold_twice_stops_the_run(context: Context, script: list[Any], why: str) -> None:
+    with_load(context)
+    scripted["served"] = script
+    with pytest.raises(NotSteady, match="nothing was injected") as refused:
+        baseline(context)
+    assert why in str(refused.value)
+
+
+def test_too_few_arrivals_are_no_baseline(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline_module, "arrivals_for", lambda _plan: 20)
+    with_load(context, answered=19)
+    with pytest.raises(NotSteady, match="only 19 of 20 arrivals were answered"):
+        baseline(context)
+
+
+def test_the_arrivals_that_a_baseline_needs_support_the_slo_and_leave_out_those_near_the_fault(context: Context) -> None:
+    assert arrivals_for(context.live.plan) == 29 + 20  # ln 0.05 / ln 0.9, and 200 ms at 100 requests/s
+
+
+def test_a_load_that_ends_by_itself_ends_the_baseline(context: Context) -> None:
+    with_load(context)
+    context.load = StillLoad(broken="load: it ended by itself with exit code 1")
+    with pytest.raises(LoadFailed, match="exit code 1"):
+        baseline(context)
+
+
+# inject
+
+
+def test_an_action_succeeds_and_names_its_targets(context: Context) -> None:
+    inject(context)
+    [(name, detail)] = events(context, EventKind.FAULT_START)
+    assert (name, detail["targets"]) == ("kill", ["inference-a"])
+    assert context.log.t_fault_ns is not None
+    assert context.record.run[0]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"targets": []}, "without naming a target"),
+        ([], "without naming a target"),
+        (None, "without naming a target"),
+        (FaultFailed("pod x: 403 Forbidden"), "403 Forbidden"),
+        (KeyError("x"), "kill: 'x'"),
+    ],
+)
+def test_an_action_that_fails_or_proves_nothing_stops_the_run(context: Context, answer: Any, said: str) -> None:
+    scripted["kill"] = [answer]
+    with pytest.raises(FaultFailed, match=said):
+        inject(context)
+    [(name, detail)] = events(context, EventKind.FAULT_FAILED)
+    assert name == "kill"
+    assert said in detail["error"]
+
+
+# confirm
+
+
+def test_evidence_that_becomes_true_confirms(context: Context) -> None:
+    scripted["gone"] = [False, NoData("cannot see it yet"), True]
+    confirm(context)
+    [(name, detail)] = events(context, EventKind.FAULT_CONFIRMED)
+    assert (name, detail["observed"]) == ("gone", "True")
+    assert context.t_confirmed_ns is not None
+
+
+@pytest.mark.parametrize(("answer", "said"), [(False, "gone: False"), (NoData("no answer"), "gone: no answer"), (None, "gone: None")])
+def test_a_fault_without_effect_is_not_confirmed(context: Context, answer: Any, said: str) -> None:
+    scripted["gone"] = [answer]
+    with pytest.raises(Unconfirmed, match="nothing can be concluded"):
+        confirm(context)
+    [(name, detail)] = events(context, EventKind.FAULT_UNCONFIRMED)
+    assert (name, detail["observed"], detail["deadline_s"]) == ("gone", said, 0.4)
+
+
+# observe
+
+
+def test_observation_ends_when_users_are_served_and_the_hypothesis_holds_again(context: Context) -> None:
+    users = with_load(context, recovers_after=3)
+    context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
+    scripted["served"] = [0.5, 0.5, 1.0]
+    observe(context)
+    assert len(users.asked) >= 4
+    assert {zero for zero, _ in users.asked} == {context.log.t_fault_ns}
+    last = events(context, EventKind.HYPOTHESIS)[-1][1]
+    assert (last["met"], last["phase"]) == (True, Phase.OBSERVE.value)
+    assert context.record.after is not None
+    assert context.record.after["steady_state_met"]
+
+
+def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> None:
+    with_load(context, recovers_after=10_000)
+    started_ns = context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
+    observe(context)
+    assert (now_ns() - started_ns) / 1e9 >= 0.6
+    assert context.record.after is not None
+
+
+def test_capacity_is_waited_for_only_if_it_is_budgeted(context: Context) -> None:
+    with_load(context)
+    context.sight.ready = {"inference": 2}
+    context.live.plan = plan_of(context.experiment, budgets=Budgets(rto_s=30))
+    began_ns = now_ns()
+    observe(context)
+    without_s = (now_ns() - began_ns) / 1e9
+    context.live.plan = plan_of(context.experiment, budgets=Budgets(rto_s=30, capacity_rto_s=30))
+    began_ns = now_ns()
+    observe(context)
+    assert without_s < 0.6 <= (now_ns() - began_ns) / 1e9
+
+
+# the hypothesis
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "1.0", True, [], NoData("stale"), RuntimeError("boom")])
+def test_nothing_but_a_number_within_its_range_meets_a_hypothesis(context: Context, value: Any) -> None:
+    scripted["served"] = [value]
+    steady = evaluate(context, "test")
+    assert not steady.met
+    [(_, detail)] = events(context, EventKind.HYPOTHESIS)
+    assert detail["met"] is False
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "value", "met"),
+    [
+        (True, True, True),
+        (0, 0, True),
+        (0, 1, False),
+        ("ok", "ok", True),
+        ([0, 10], 10, True),
+        ([0, 10], 10.5, False),
+        ([0, 10], None, False),
+        ([0, 10], "5", False),
+        ({"type": "range", "range": [0, 1]}, "abc", False),
+        ({"type": "range", "range": [0, 1], "target": "x"}, {"x": 0.5}, True),
+        ({"type": "regex", "pattern": "^a"}, 3, False),
+    ],
+)
+def test_tolerances(context: Context, tolerance: Any, value: Any, met: bool) -> None:
+    scripted["served"] = [value]
+    probe = context.experiment.raw["steady-state-hypothesis"]["probes"][0] | {"tolerance": tolerance}
+    assert tolerated(execute(probe, {}), probe, {}) is met
+
+
+# heal and settle
+
+
+class AsBefore:
+    """What the platform differs in, one answer a look."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        monkeypatch.setattr("runner.heal.differences", self)
+
+    def __call__(self, *_: object) -> list[str]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+BEFORE = Before({"inference": 3}, {})
+
+
+def test_healing_runs_rollbacks_undoes_the_journal_and_proves_the_platform(
+    context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AsBefore(monkeypatch, ["node gpu-a is not ready"], [])
+    node = cluster.nodes["gpu-a"]
+    node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": "run-1"}
+    context.live.journal.will_undo(Undo(kind=UndoKind.UNCORDON, activity="kill", object="gpu-a", detail="run-1", ends_by_ns=0))
+    assert heal(context, BEFORE) == []
+    assert not node.spec.unschedulable
+    assert [entry["status"] for entry in context.record.rollbacks] == ["succeeded"]
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail == {"clean": True, "remains": []}
+
+
+def test_a_rollback_that_fails_is_tried_again(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    AsBefore(monkeypatch, [])
+    scripted["put_back"] = [UndoFailed("no answer"), UndoFailed("no answer"), {"undone": []}]
+    assert heal(context, BEFORE) == []
+    assert [entry["status"] for entry in context.record.rollbacks] == ["failed", "failed", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("script", "differs", "left"),
+    [([UndoFailed("no answer")], [], "put-back: no answer"), ([{"undone": []}], ["node gpu-a is cordoned"], "node gpu-a is cordoned")],
+)
+def test_what_cannot_be_healed_is_said(
+    context: Context, monkeypatch: pytest.MonkeyPatch, script: list[Any], differs: list[str], left: str
+) -> None:
+    AsBefore(monkeypatch, differs)
+    scripted["put_back"] = script
+    assert heal(context, BEFORE) == [left]
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail == {"clean": False, "remains": [left]}
+
+
+def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context) -> None:
+    settle(context)
+    context.load = load = StillLoad(broken="load: it did not drain in time and was killed")
+    settle(context)
+    assert load.ended == 1
+    [(name, detail)] = events(context, EventKind.INSTRUMENT_DOWN)
+    assert (name, detail["error"]) == ("load", load.broken)
+
+
+def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
+    with_load(context)
+    context.sight.ready, context.sight.queue = {"inference": 2}, 4.0
+    assert context.text() == "0% bad, inference 2/3, queue 4"
+    context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(12.4e9))
+    assert context.text().startswith("+12.4 s 0% bad")
