@@ -17,7 +17,7 @@ from kube.live import LiveRun
 from kube.select import choose, node_target, nodes_hosting
 from kube.undo import undo_all
 
-UNDONE = "rollback, or make heal"
+UNDONE = "the rollback; if the suite dies, the reaper in the cluster"
 TIMED = "the machine driver powers it on after {for_s:g} s by itself"
 
 

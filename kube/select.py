@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
@@ -86,46 +87,53 @@ def is_control_plane(node: Node) -> bool:
 
 
 def nodes_hosting(platform: Platform, role: str) -> list[Node]:
-    """Return the ready worker nodes that host a ready pod of ``role`` and no instrument, ordered by name.
+    """Return the ready worker nodes that host ``role`` and no instrument, ordered by name.
+
+    Of these only the ones that host the fewest ready pods of it: replicas that moved together in an earlier run must not make this one
+    larger than it is meant to be.
 
     Raises:
         TargetRefused: there are none.
 
     """
-    hosts = {pod.spec.node_name for pod in ready_pods(platform, role)}
+    hosted = Counter(pod.spec.node_name for pod in ready_pods(platform, role))
     kept_out = {pod.spec.node_name for pod in instrument_pods(platform)}
     with told("list nodes", TargetRefused):
         nodes = platform.nodes()
-    free = [n for n in nodes if n.metadata.name in hosts - kept_out and not is_control_plane(n) and ready(n)]
+    free = [n for n in nodes if n.metadata.name in hosted.keys() - kept_out and not is_control_plane(n) and ready(n)]
     if not free:
         raise TargetRefused(
-            f"role {role}: it runs on {sorted(hosts)}, and each of them is not ready, hosts an instrument ({sorted(kept_out & hosts)}) "
-            "or is a control-plane node; spread the role over other nodes or move the instrument"
+            f"role {role}: it runs on {sorted(hosted)}, and each of them is not ready, hosts an instrument "
+            f"({sorted(kept_out & hosted.keys())}) or is a control-plane node; spread the role over other nodes or move the instrument"
         )
-    return free
+    least = min(hosted[node.metadata.name] for node in free)
+    return [node for node in free if hosted[node.metadata.name] == least]
 
 
 def zones_hosting(platform: Platform, role: str) -> dict[str, list[Node]]:
-    """Return all worker nodes of each zone that hosts ``role`` and no instrument: zone -> V1Nodes by name.
+    """Return all nodes of each zone that hosts ``role`` and no instrument: zone -> V1Nodes by name; only zones with the fewest of it.
 
     Raises:
         TargetRefused: there are none, or the only zone of the cluster is meant.
 
     """
     label = platform.target.zone_label
+    with told("list nodes", TargetRefused):
+        nodes = platform.nodes()
     zones: dict[str, list[Node]] = {}
-    for node in platform.nodes():
+    for node in nodes:
         zones.setdefault((node.metadata.labels or {}).get(label, ""), []).append(node)
     zones.pop("", None)
-    hosts = {pod.spec.node_name for pod in ready_pods(platform, role)}
+    hosted = Counter(pod.spec.node_name for pod in ready_pods(platform, role))
     kept_out = {pod.spec.node_name for pod in instrument_pods(platform)}
-    free = {zone: nodes for zone, nodes in sorted(zones.items()) if _may_lose(nodes, hosts, kept_out)}
+    free = {zone: found for zone, found in sorted(zones.items()) if _may_lose(found, set(hosted), kept_out)}
     if not free or len(zones) < 2:
         raise TargetRefused(
             f"role {role}: zones by label {label} are {sorted(zones)}; none but its only one, or none that hosts the role without "
             "an instrument or control-plane node, can be lost; label the nodes, or move the instruments into one zone"
         )
-    return free
+    counts = {zone: sum(hosted[node.metadata.name] for node in found) for zone, found in free.items()}
+    return {zone: found for zone, found in free.items() if counts[zone] == min(counts.values())}
 
 
 def _may_lose(nodes: list[Node], hosts: set[str], kept_out: set[str]) -> bool:

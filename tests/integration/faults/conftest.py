@@ -15,7 +15,8 @@ import pytest
 from history.plan import ResolvedTarget
 from history.writer import EventLog
 from kube import access, guard, leases, live
-from kube.clients import Platform, connect, platform_over
+from kube.clients import Platform, connect, platform_over, ready
+from kube.devices import healthy as healthy_devices
 from kube.fault import spec_of
 from kube.journal import list_journals, open_journal
 from kube.live import LiveRun
@@ -44,21 +45,22 @@ def platform(target: Target) -> Platform:
 
 
 def well(platform: Platform) -> bool:
-    """Tell whether every replica of every role is ready and alone, and every node ready, schedulable and with all its devices."""
+    """Tell whether every role has exactly its replicas, all ready, and every node is ready, schedulable and has all its devices.
+
+    Pods that failed do not count: a node that comes back refuses the GPU pods that it had, and Kubernetes keeps their records.
+    """
     for role, found in platform.target.roles.items():
         assert found.deployment
         want = platform.apps.read_namespaced_deployment(found.deployment, found.namespace).spec
-        pods = platform.pods(role)
+        pods = [pod for pod in platform.pods(role) if pod.status.phase not in {"Failed", "Succeeded"}]
         if want is None or len(pods) != want.replicas or not all(platform.ready(pod) for pod in pods):
             return False
-    nodes = platform.nodes()
-    devices = all((node.status.allocatable or {}) == (node.status.capacity or {}) or _devices(node) for node in nodes)
-    return devices and all(platform.ready(node) and not node.spec.unschedulable for node in nodes)
+    return all(_as_new(node, platform.target.gpu_resource) for node in platform.nodes())
 
 
-def _devices(node: Any) -> bool:
-    name = "nvidia.com/gpu"
-    return bool(node.status.allocatable.get(name) == node.status.capacity.get(name))
+def _as_new(node: Any, gpu_resource: str) -> bool:
+    allocatable, total = healthy_devices(node, gpu_resource)
+    return ready(node) and not node.spec.unschedulable and allocatable == total
 
 
 @pytest.fixture(autouse=True)

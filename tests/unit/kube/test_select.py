@@ -74,6 +74,13 @@ def test_a_zone_with_an_instrument_cannot_be_lost() -> None:
     }
 
 
+def test_replicas_that_moved_together_do_not_make_a_fault_larger() -> None:
+    cluster = FakeCluster()
+    cluster.pods[("ml-serving", "inference-d")] = pod("inference-d", "gpu-b")
+    assert [one.metadata.name for one in select.nodes_hosting(cluster.platform(), "inference")] == ["gpu-a", "gpu-c"]
+    assert list(select.zones_hosting(cluster.platform(), "inference")) == ["zone-c"]
+
+
 def test_the_only_zone_cannot_be_lost() -> None:
     cluster = FakeCluster()
     cluster.pods.pop(("monitoring", "prometheus-0"))
