@@ -44,8 +44,8 @@ class Case:
         if begun is None or not len(self.arrivals):
             return None
         start_ns = max(begun, int(self.arrivals.t_ns[0]))
-        fault_ns = self.recovery.fault_ns if self.recovery else self.arrivals.stop_ns
-        return start_ns, max(start_ns, fault_ns - int(longest_limit_ms(self.run.plan.slo) * 1e6))
+        end_ns = self.recovery.fault_ns if self.recovery else self.timeline.phase_ns(Phase.INJECT) or self.arrivals.stop_ns
+        return start_ns, max(start_ns, end_ns - int(longest_limit_ms(self.run.plan.slo) * 1e6))
 
     def after_fault_s(self, t_ns: int) -> float:
         """Return ``t_ns`` in seconds after the fault (or after the first arrival, if there was no fault)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from verdict.arrivals import scheduled_arrivals
+from verdict.checks import after, before, budgets, offered, record
 from verdict.clocks import clocks_of
 from verdict.goodness import good_request
 from verdict.measures import latency, ledgers, phases, platform, queue, requests, users
@@ -14,7 +15,24 @@ from verdict.outages import find_outages
 MODULES = (users, requests, ledgers, latency, platform, phases, queue)
 """The modules whose functions measure; importing them fills the registry, in this order."""
 
-TERMS = {"good request": good_request, "arrival": scheduled_arrivals, "outage": find_outages, "clock error": clocks_of}
+CHECKS = (
+    record.history,
+    offered.load,
+    before.baseline,
+    before.fault,
+    before.evidence,
+    budgets.rto,
+    budgets.availability,
+    budgets.rpo_requests,
+    budgets.latency,
+    budgets.capacity_rto,
+    after.impact,
+    after.hypothesis,
+    after.heal,
+    after.instruments,
+    after.stopped,
+)
+TERMS = {"good request": good_request, "arrival": scheduled_arrivals, "user-visible outage": find_outages, "clock error": clocks_of}
 
 
 def all_measures() -> tuple[Measure, ...]:
@@ -23,9 +41,10 @@ def all_measures() -> tuple[Measure, ...]:
 
 
 def definitions() -> list[tuple[str, str]]:
-    """Return (name, definition) of the terms and of every measurement."""
+    """Return (name, definition) of the terms, of every measurement and of every check."""
     terms = [(name, _prose(inspect.getdoc(function) or "")) for name, function in TERMS.items()]
-    return terms + [(measure.name, _prose(measure.definition)) for measure in all_measures()]
+    measures = [(measure.name, _prose(measure.definition)) for measure in all_measures()]
+    return terms + measures + [(f"check {check.__name__}", _prose(inspect.getdoc(check) or "")) for check in CHECKS]
 
 
 def _prose(text: str) -> str:

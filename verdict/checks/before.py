@@ -69,7 +69,7 @@ def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
 
 def _hypothesis_before(case: Case) -> Iterator[str]:
     assert case.baseline_ns is not None  # noqa: S101 - told by baseline
-    start_ns, end_ns = case.baseline_ns[0], case.recovery.fault_ns if case.recovery else case.arrivals.stop_ns
+    start_ns, end_ns = case.baseline_ns[0], case.recovery.fault_ns if case.recovery else case.baseline_ns[1]
     if not case.run.plan.hypothesis_probes:
         yield "the hypothesis has no probe"
     for probe in case.run.plan.hypothesis_probes:

@@ -19,8 +19,7 @@ def baseline_p95(case: Case) -> Value:
 
     Counted from when the user asked to the last byte, or to the first token of a streamed answer. Source: requests.
     """
-    waited = baseline_latency(case)
-    return Value(quantile(waited)) if len(waited) else Value(None, "there was no baseline")
+    return _p95(baseline_latency(case), "there was no baseline")
 
 
 @measure("ms")
@@ -28,8 +27,7 @@ def recovered_p95(case: Case) -> Value:
     """95th percentile of what users waited in the hold after recovery, as for baseline_p95. Source: requests."""
     if case.recovery is None:
         return NO_FAULT
-    waited = recovered_latency(case)
-    return Value(quantile(waited)) if len(waited) else Value(None, "users were not seen to be served again for a whole hold")
+    return _p95(recovered_latency(case), "users were not seen to be served again for a whole hold")
 
 
 @measure("ratio")
@@ -41,6 +39,13 @@ def p95_ratio(case: Case) -> Value:
     if not 0 < before.value < math.inf:
         return Value(None, "more than 5 % of the baseline's requests had no right answer" if before.value else "the baseline's p95 is 0")
     return Value(after.value / before.value)
+
+
+def _p95(waited: Floats, none: str) -> Value:
+    if not len(waited):
+        return Value(None, none)
+    p95 = quantile(waited)
+    return Value(p95, "" if math.isfinite(p95) else "more than 5 % of the requests had no right answer")
 
 
 def baseline_latency(case: Case) -> Floats:

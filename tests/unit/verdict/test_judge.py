@@ -1,0 +1,116 @@
+"""How checks become one verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from history.result import Check, RunVerdict, Verdict
+from history.schema import EventKind
+from tests.support.edits import add_event, asked, change_details, change_rows, drop_events, drop_rows, with_plan
+from tests.support.truth import Hit
+from tests.unit.verdict.conftest import HIT, NULL, run_of
+from verdict import judge
+
+OVER = replace(HIT, rto_budget_s=2.0)
+
+
+def check_of(verdict: RunVerdict, name: str) -> Check:
+    return next(check for check in verdict.checks if check.name == name)
+
+
+def test_the_sentence_of_a_pass_is_what_users_felt() -> None:
+    assert judge(run_of(HIT)).sentence == "Users were served again 3.20 s ± 10 ms after the fault; the budget is 60 s."
+
+
+def test_the_sentence_of_a_control_says_that_nothing_happened() -> None:
+    assert judge(run_of(NULL)).sentence.startswith("The control run shows no impact: no outage, 100 % of")
+
+
+def test_a_fail_outranks_what_is_inconclusive() -> None:
+    verdict = judge(add_event(run_of(OVER), 9, EventKind.INSTRUMENT_DOWN, "prometheus"))
+    assert verdict.verdict is Verdict.FAIL
+    assert check_of(verdict, "instruments").verdict is Verdict.INCONCLUSIVE
+    assert verdict.sentence.startswith("Users were served again 3.20 s")
+
+
+def test_without_evidence_an_rto_over_budget_is_not_a_failure() -> None:
+    verdict = judge(drop_events(run_of(OVER), EventKind.FAULT_CONFIRMED))
+    assert verdict.verdict is Verdict.INCONCLUSIVE
+    assert verdict.sentence.startswith("The fault was not proven to take effect: replica-gone never saw it.")
+    assert check_of(verdict, "rto").sentence.startswith("Not judged, because of evidence; what the record shows: Users were served again")
+
+
+def test_a_failure_stands_if_holes_could_not_have_caused_it() -> None:
+    verdict = judge(drop_rows(run_of(OVER), asked(8, 8.2)))
+    assert (verdict.verdict, check_of(verdict, "history").verdict) == (Verdict.FAIL, Verdict.INCONCLUSIVE)
+    assert "This holds even if every late, unsent or unrecorded request had been good." in check_of(verdict, "rto").sentence
+
+
+def test_a_failure_that_holes_may_have_caused_does_not_stand() -> None:
+    inside = replace(HIT, rto_budget_s=4.0)
+    verdict = judge(drop_rows(run_of(inside), asked(4.5, 5.5)))
+    assert check_of(verdict, "rto").verdict is Verdict.INCONCLUSIVE
+    assert check_of(verdict, "rto").measured == pytest.approx(5.5, abs=0.1)
+
+
+def test_a_failure_by_late_answers_does_not_stand_if_the_generator_was_at_its_limit() -> None:
+    late = replace(HIT, hits=(Hit(0.2, 5.0, kind="slow"),), rto_budget_s=2.0)
+    assert judge(run_of(late)).verdict is Verdict.FAIL
+    busy = change_details(run_of(late), EventKind.LOAD_AUDIT, lambda _, detail: detail | {"cpu_share_max": 0.99})
+    assert check_of(judge(busy), "rto").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_contradicting_record_supports_no_failure() -> None:
+    run = run_of(OVER)
+    verdict = judge(replace(run, requests=pl.concat([run.requests, run.requests[:1]])))
+    assert check_of(verdict, "rto").verdict is Verdict.INCONCLUSIVE
+
+
+def test_lost_answers_are_a_failure_however_bad_the_load() -> None:
+    run = change_rows(drop_events(run_of(HIT), EventKind.LOAD_AUDIT), pl.col("request_id") == 2500, valid=False)
+    assert check_of(judge(run), "rpo_requests").verdict is Verdict.FAIL
+
+
+def test_what_has_no_budget_is_not_checked_but_measured() -> None:
+    bare = {"rto_s": None, "rpo_requests": None, "availability": None, "p95_ratio": None, "capacity_rto_s": None}
+    verdict = judge(with_plan(run_of(HIT), budgets=bare))
+    names = {check.name for check in verdict.checks}
+    assert names == {"history", "load", "baseline", "fault", "evidence", "hypothesis", "heal", "instruments", "stopped"}
+    rto = verdict.measurement("rto")
+    assert rto is not None
+    assert rto.value == pytest.approx(3.2, abs=0.05)
+
+
+def test_an_interrupted_run_is_incomplete() -> None:
+    verdict = judge(add_event(run_of(HIT), 9, EventKind.STOPPED, "SIGTERM", phase="observe"))
+    assert (verdict.verdict, verdict.complete) == (Verdict.INCONCLUSIVE, False)
+
+
+def test_a_run_that_was_never_injected_says_why() -> None:
+    run = change_rows(run_of(HIT), asked(-12, -10), outcome="fail", status=503)
+    run = drop_events(run, EventKind.FAULT_START, EventKind.FAULT_CONFIRMED, EventKind.FAULT_END)
+    verdict = judge(run)
+    assert verdict.verdict is Verdict.INCONCLUSIVE
+    assert "1 outage began before the fault" in check_of(verdict, "baseline").sentence
+    assert check_of(verdict, "rto").sentence == "Nothing was injected, so there is no recovery to measure."
+
+
+def test_the_verdict_tells_what_reports_show() -> None:
+    verdict = judge(run_of(HIT))
+    assert verdict.load is not None
+    assert verdict.fault is not None
+    assert (verdict.load.holes, verdict.load.cap_hits, verdict.load.send_lag_p99_ms) == (0, 0, pytest.approx(0.3))
+    assert verdict.load.scheduled == verdict.load.recorded == run_of(HIT).schedule.height
+    assert (verdict.fault.evidence, verdict.fault.targets) == (("replica-gone",), ("Pod/inference-4k2xp",))
+    assert len(verdict.outages) == 1
+    assert verdict.errors == {"HTTP 503: no server is available": verdict.outages[0].bad}
+    assert RunVerdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+def test_an_outage_without_an_end_has_none_in_the_report() -> None:
+    verdict = judge(run_of(replace(HIT, hits=(Hit(0.2, 100.0),), watched_s=70.0)))
+    assert [outage.end_ns for outage in verdict.outages] == [None]
+    assert check_of(verdict, "rto").censored

@@ -1,0 +1,262 @@
+"""Measurements against figures known from how the run was made: a full outage from 0.2 to 3.2 s, a replica replaced by 7 s."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from history.reader import Run
+from history.result import Measurement
+from history.schema import LEDGER, EventKind, Series
+from tests.support.edits import add_event, asked, at, change_details, change_rows, change_samples, drop_events, drop_samples, with_plan
+from tests.support.truth import FAULT_NS, Hit, World
+from tests.unit.verdict.conftest import HIT, built, run_of
+from verdict import judge
+
+CONSTANT = replace(HIT, arrivals="constant", streams=0.0, hits=(Hit(0.195, 3.0),))  # arrivals at 0.19, 0.20, 0.21 …
+STEP = 0.01
+
+
+def measured(run: Run, name: str) -> Measurement:
+    found = judge(run).measurement(name)
+    assert found is not None, name
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rto", 3.2),
+        ("rto_resolution", 0.01034),
+        ("time_to_impact", 0.2),
+        ("time_to_confirm", 0.5),
+        ("time_to_detection", 0.4),
+        ("outage", 3.0),
+        ("relapses", 0),
+        ("residue", 0),
+        ("availability", 1 - 300 / 1320),
+        ("attempt_availability", 1 - 300 / 1320),
+        ("worst_1s", 0.0),
+        ("worst_10s", 0.7),
+        ("worst_60s", None),
+        ("slo_debt", 0.79 + 0.99 + 0.99 + 0.19),
+        ("error_budget_burn", 300 / (0.01 * 100 * 30 * 86_400)),
+        ("heal_impact", 0.0),
+        ("requests_bad", 300),
+        ("requests_interrupted", 0),
+        ("requests_lost", 0),
+        ("answers_wrong", 0),
+        ("answers_unchecked", 0),
+        ("answers_truncated", 0),
+        ("answers_duplicated", 0),
+        ("requests_unknown", 0),
+        ("requests_unexpected", 0),
+        ("amplification", 1.0),
+        ("full_capacity", 7.0),
+        ("readiness_rto", 7.0),
+        ("readiness_gap", 3.2 - 7.0),
+        ("target_green", 0.4),
+        ("wrong_green", 0.8),  # health is sampled once a second: red from 1.0 s on
+        ("phase_detect", 0.4),
+        ("phase_evict", 0.3),
+        ("phase_schedule", 0.1),
+        ("phase_start", 1.0),
+        ("phase_load", 5.2),
+        ("phase_warm", 0.0),
+        ("dominant_phase", 5.2),
+        ("forecast_error", 3.2 / 5 - 1),
+        ("capacity_forecast_error", 7 / 8 - 1),
+        ("queue_drain", 0.0),
+        ("ledger_lost", None),
+    ],
+)
+def test_known_figures(name: str, expected: float | None) -> None:
+    value = measured(run_of(CONSTANT), name).value
+    assert value is None if expected is None else value == pytest.approx(expected, abs=2e-4)
+
+
+def test_every_measurement_says_why_it_is_missing() -> None:
+    run = drop_events(run_of(HIT), EventKind.FAULT_START)
+    for found in judge(run).measurements:
+        assert found.value is not None or found.sentence, found.name
+
+
+def test_health_that_stays_green_is_wrong_for_the_whole_outage() -> None:
+    world = replace(HIT, hits=(Hit(0.2, 12.0, kind="hang"),), replaced=False)
+    verdict = judge(run_of(world))
+    outage = verdict.measurement("outage")
+    assert outage is not None
+    assert measured(run_of(world), "wrong_green").value == pytest.approx(outage.value, abs=0.01)
+    green = measured(run_of(world), "target_green")
+    assert green.censored
+    assert green.value == pytest.approx(world.heal_s, abs=1.0)
+    assert measured(run_of(world), "readiness_rto").value == 0.0
+    assert measured(run_of(world), "readiness_gap").value == pytest.approx(verdict.measurement("rto").value)  # type: ignore[union-attr]  # asserted above
+
+
+def test_health_samples_that_stop_do_not_stay_green() -> None:
+    world = replace(HIT, hits=(Hit(0.2, 12.0),), replaced=False)
+    silent = drop_samples(run_of(world), Series.HEALTH.value, pl.col("t_ns") > at(1.5))
+    assert measured(silent, "wrong_green").value == pytest.approx(
+        1.0 + 1.0 - 0.2, abs=0.05
+    )  # the last answers, at 1 s, hold for one usual period
+
+
+def test_without_health_samples_readiness_is_asked() -> None:
+    world = replace(CONSTANT, hits=(Hit(0.195, 12.0),))
+    found = measured(drop_samples(run_of(world), Series.HEALTH.value), "wrong_green")
+    assert found.sentence == "readiness"
+    assert found.value == pytest.approx((0.41 - 0.2) + (12.2 - 0.6), abs=0.02)  # unready from 0.41 s until gone at 0.60 s
+
+
+def test_detection_by_a_lost_accelerator() -> None:
+    run = drop_events(run_of(HIT), EventKind.ENDPOINT_OUT, EventKind.POD_UNREADY)
+    run = add_event(
+        add_event(run, -5, EventKind.GPU_ALLOCATABLE, "zone-a-gpu", allocatable=2, capacity=2),
+        0.3,
+        EventKind.GPU_ALLOCATABLE,
+        "zone-a-gpu",
+        allocatable=1,
+        capacity=2,
+    )
+    found = measured(run, "time_to_detection")
+    assert (found.value, found.sentence) == (pytest.approx(0.3), "zone-a-gpu has fewer allocatable accelerators")
+
+
+def test_a_container_that_restarts_in_place_is_neither_evicted_nor_scheduled() -> None:
+    run = drop_events(run_of(HIT), EventKind.POD_CREATED, EventKind.POD_SCHEDULED)
+    assert [measured(run, f"phase_{name}").value for name in ("evict", "schedule")] == [None, None]
+    assert measured(run, "phase_start").value == pytest.approx(1.4)
+
+
+def test_capacity_from_samples_where_events_do_not_tell() -> None:
+    run = drop_events(run_of(HIT), EventKind.POD_READY, where=pl.col("t_ns") < FAULT_NS)
+    assert measured(run, "full_capacity").value == pytest.approx(7.0, abs=1.0)
+
+
+def test_capacity_that_is_not_back_is_a_lower_bound() -> None:
+    run = change_samples(
+        drop_events(run_of(HIT), EventKind.POD_READY), Series.READY_REPLICAS.value, pl.when(pl.col("t_ns") > at(0)).then(2.0).otherwise(3.0)
+    )
+    found = measured(run, "full_capacity")
+    assert (found.censored, found.value) == (True, pytest.approx(HIT.heal_s))
+
+
+def test_wrong_and_truncated_answers_are_counted_apart() -> None:
+    rows = pl.col("request_id")
+    run = change_rows(
+        change_rows(run_of(HIT), rows.is_in([2500, 2501]), valid=False), rows.is_in([2600]), complete=False, outcome="unknown"
+    )
+    figures = {name: measured(run, name).value for name in ("requests_lost", "answers_wrong", "answers_truncated", "requests_unknown")}
+    assert figures == {"requests_lost": 2, "answers_wrong": 2, "answers_truncated": 1, "requests_unknown": 1}
+
+
+def test_requests_caught_in_flight_count_neither_before_nor_after_the_fault() -> None:
+    run = change_rows(run_of(HIT), asked(-0.2, 0), outcome="fail", status=503, valid=None, done_ns=at(0.05))
+    caught = run.requests.filter(asked(-0.2, 0)).height
+    assert measured(run, "requests_interrupted").value == caught > 5
+    assert measured(run, "requests_bad").value == built(HIT).truth.bad
+    assert judge(run).verdict == "PASS"
+
+
+def test_a_retry_that_serves_the_user_hides_the_failure_from_users_alone() -> None:
+    run = run_of(CONSTANT)
+    retried = run.requests.filter(asked(1, 2)).with_columns(
+        attempt=pl.lit(1, pl.Int16()),
+        done_ns=pl.col("intended_ns") + 120_000_000,
+        sent_ns=pl.col("intended_ns") + 90_000_000,
+        first_byte_ns=None,
+        outcome=pl.lit("ok", run.requests.schema["outcome"]),
+        status=pl.lit(200, pl.Int16()),
+        valid=pl.lit(value=True),
+        complete=pl.lit(value=True),
+    )
+    rows = pl.concat([run.requests, retried.select(run.requests.columns).cast(dict(run.requests.schema))]).sort(
+        "done_ns", maintain_order=True
+    )
+    verdict = judge(replace(run, requests=rows))
+    figures = {m.name: m.value for m in verdict.measurements}
+    assert figures["requests_bad"] == 200
+    assert figures["availability"] == pytest.approx(1 - 200 / 1320)
+    assert figures["attempt_availability"] == pytest.approx(1 - 300 / 1420)
+    assert figures["amplification"] == pytest.approx(1 + 100 / run.schedule.height)
+    assert figures["answers_duplicated"] == 0
+    assert verdict.verdict == "PASS"
+
+
+def test_ledgers_tell_lost_duplicated_unexpected_and_unknown_items_apart() -> None:
+    rows = [
+        ("kept", 1, 2, 1),
+        ("lost", 1, 2, 0),
+        ("lost too", 1, 2, 0),
+        ("doubled", 1, 2, 3),
+        ("never offered", None, None, 1),
+        ("unread", 1, 2, None),
+        ("unacknowledged", 1, None, 0),
+    ]
+    run = replace(run_of(HIT), ledgers={"queue": pl.DataFrame(rows, schema=LEDGER, orient="row")})
+    figures = {name: measured(run, f"ledger_{name}").value for name in ("lost", "duplicated", "unexpected", "unknown")}
+    assert figures == {"lost": 2, "duplicated": 2, "unexpected": 1, "unknown": 1}
+    check = next(check for check in judge(run).checks if check.name == "rpo_requests")
+    assert (check.verdict, check.measured) == ("FAIL", 2)
+
+
+def test_an_unread_ledger_is_inconclusive() -> None:
+    run = replace(run_of(HIT), ledgers={"queue": pl.DataFrame([("unread", 1, 2, None)], schema=LEDGER, orient="row")})
+    check = next(check for check in judge(run).checks if check.name == "rpo_requests")
+    assert (check.verdict, check.sentence) == ("INCONCLUSIVE", "1 acknowledged item of the ledgers was never looked for at the end.")
+
+
+def test_a_queue_that_drains_after_recovery() -> None:
+    long = (pl.col("t_ns") >= at(1)) & (pl.col("t_ns") < at(6))
+    run = change_samples(run_of(HIT), Series.QUEUE_DEPTH.value, pl.when(long).then(40.0).otherwise(1.0))
+    assert measured(run, "queue_drain").value == pytest.approx(6.0 - 3.2, abs=0.05)
+
+
+def test_a_queue_that_never_drains_is_a_lower_bound() -> None:
+    run = change_samples(run_of(HIT), Series.QUEUE_DEPTH.value, pl.when(pl.col("t_ns") >= at(1)).then(40.0).otherwise(1.0))
+    assert measured(run, "queue_drain").censored
+
+
+def test_an_outage_while_healing_is_reported_apart() -> None:
+    run = change_rows(run_of(HIT), asked(16.5, 17.0), outcome="fail", status=503)
+    verdict = judge(run)
+    heal = next(check for check in verdict.checks if check.name == "heal")
+    assert measured(run, "rto").value == measured(run_of(HIT), "rto").value
+    assert measured(run, "heal_impact").value == pytest.approx(0.5, abs=0.05)
+    assert "healing itself cost users 1 outage" in heal.sentence
+    assert len(verdict.outages) == 1
+
+
+def test_residue_is_reported_and_is_no_outage() -> None:
+    run = change_rows(run_of(CONSTANT), asked(8.995, 9.005) | asked(12.995, 13.015), valid=None, outcome="fail", status=500)
+    assert measured(run, "residue").value == 3
+    assert measured(run, "relapses").value == 0
+
+
+def test_a_measured_clock_offset_is_part_of_the_resolution() -> None:
+    run = add_event(run_of(HIT), -5, EventKind.CLOCK, "w0", offset_ms=-12.5, against="runner")
+    assert measured(run, "rto_resolution").value == pytest.approx((measured(run_of(HIT), "rto_resolution").value or 0) + 0.0125, abs=1e-3)
+
+
+def test_forecasts_are_optional() -> None:
+    run = with_plan(run_of(HIT), forecast=None)
+    assert measured(run, "forecast_error").sentence == "there was no forecast"
+    assert judge(run).verdict == "PASS"
+
+
+def test_the_dominant_phase_is_named_beside_the_forecast() -> None:
+    assert measured(run_of(HIT), "dominant_phase").sentence == "load; the forecast expected load (5.00 s)"
+
+
+def test_a_world_without_streams_and_one_with_only_streams_agree() -> None:
+    plain, streamed = (measured(run_of(replace(World(hits=(Hit(0.2, 3.0),)), streams=share)), "rto").value for share in (0.0, 1.0))
+    assert plain == pytest.approx(streamed, abs=2 * STEP)
+
+
+def test_the_effect_is_seen_by_the_last_of_two_faults() -> None:
+    run = run_of(replace(HIT, hits=(Hit(0.2, 2.0), Hit(6.0, 2.0)), second_fault_s=5.9))
+    assert measured(run, "time_to_confirm").value == pytest.approx(6.4)
+    assert measured(change_details(run, EventKind.FAULT_CONFIRMED, lambda _, d: d), "rto").value == pytest.approx(8.0, abs=0.05)
