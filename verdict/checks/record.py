@@ -10,7 +10,7 @@ import polars as pl
 
 from history.plan import Phase
 from history.result import Check
-from history.schema import EventKind
+from history.schema import EventKind, Outcome
 from verdict.case import Case
 from verdict.checks.results import unless
 from verdict.words import count, plain, seconds
@@ -64,8 +64,9 @@ def _empty(case: Case) -> Iterator[str]:
 
 def _rows(case: Case) -> Iterator[str]:
     rows, schedule = case.run.requests, case.run.schedule
-    required = [pl.col(name).is_null() for name in ("request_id", "attempt", "intended_ns", "outcome")]
-    damaged = int(rows.select(pl.any_horizontal(required).sum()).item()) + case.timeline.damaged
+    answered = (pl.col("outcome") == Outcome.OK.value).fill_null(value=False) & _lacks("sent_ns", "done_ns", "status", "complete")
+    damaged = _rows_where(rows, _lacks("request_id", "attempt", "intended_ns", "outcome") | answered)
+    damaged += _rows_where(schedule, _lacks("request_id", "offset_ns", "stream", "worker")) + case.timeline.damaged
     if damaged:
         yield f"{count(damaged, 'row lacks', 'rows lack')} a required value"
     unknown = int((case.attempts.position < 0).sum())
@@ -76,12 +77,20 @@ def _rows(case: Case) -> Iterator[str]:
         yield f"{count(doubled, 'row repeats', 'rows repeat')} the id of another (duplicate ids)"
 
 
+def _lacks(*names: str) -> pl.Expr:
+    return pl.any_horizontal([pl.col(name).is_null() for name in names])
+
+
+def _rows_where(frame: pl.DataFrame, wanted: pl.Expr) -> int:
+    return int(frame.select(wanted.fill_null(value=False).sum()).item())
+
+
 def _order(case: Case) -> Iterator[str]:
     ran_back = pl.col("done_ns").cum_max().over("worker") - pl.col("done_ns") > STEP_BACK_NS
-    back = int(case.run.requests.select(ran_back.sum()).item())
+    back = _rows_where(case.run.requests, ran_back)
     if back:
         yield f"{count(back, 'row is', 'rows are')} out of order in time"
-    impossible = int(case.run.requests.select(_impossible(case).sum()).item())
+    impossible = _rows_where(case.run.requests, _impossible(case))
     if impossible:
         strange = count(impossible, "row has", "rows have")
         yield f"{strange} impossible times (answered before sent, or long after the time-out): a clock jumped"
@@ -96,7 +105,7 @@ def _impossible(case: Case) -> pl.Expr:
     intended, sent, first, done = (pl.col(f"{name}_ns") for name in ("intended", "sent", "first_byte", "done"))
     longest_ns = int((case.run.plan.load.timeout_s + OVERTIME_S) * 1e9)
     early = (sent < intended - EARLY_NS) | (first < sent) | (done < sent) | (done < first)
-    return (early.fill_null(value=False) | (done - sent > longest_ns)).fill_null(value=False)
+    return early.fill_null(value=False) | (done - sent > longest_ns)
 
 
 def _fault_times(case: Case) -> Iterator[str]:

@@ -89,6 +89,8 @@ HISTORIES: list[Mutation] = [
     ("a row without an id", HIT, lambda r: change_rows(r, ID == 800, request_id=None), "history", "1 row lacks a required value"),
     ("a row without an outcome", HIT, lambda r: change_rows(r, ID == 800, outcome=None), "history", "lacks a required value"),
     ("a row without its time", HIT, lambda r: change_rows(r, ID == 800, intended_ns=None), "history", "lacks a required value"),
+    ("answers without their time", HIT, lambda r: change_rows(r, ID % 100 == 0, done_ns=None), "history", "lack a required value"),
+    ("a schedule without kinds", HIT, lambda r: replace(r, schedule=r.schedule.with_columns(stream=pl.lit(None, pl.Boolean))), "history", "lack a required value"),
     ("a row of no scheduled request", HIT, lambda r: change_rows(r, ID == 800, request_id=10**9), "history", "belongs to no scheduled request"),
     ("a damaged detail", HIT, lambda r: replace(r, events=r.events.with_columns(detail=pl.lit("{"))), "history", "lack a required value"),
     ("an event without a time", HIT, lambda r: replace(r, events=pl.concat([r.events, r.events[:1].with_columns(t_ns=pl.lit(None, pl.Int64))])), "history", "lacks a required value"),
