@@ -26,10 +26,10 @@ def first_choice(chunk: Any) -> str:  # noqa: ANN401 - parsed JSON
 
 
 def usage_tokens(chunk: dict[str, Any]) -> int | None:
-    """Return ``usage.completion_tokens``, if it is there."""
+    """Return ``usage.completion_tokens``, if it is there and a count that the history can hold."""
     usage = chunk.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) else None
+    return count if isinstance(count, int) and 0 <= count < 2**31 else None
 
 
 def parse(data: bytes | bytearray) -> dict[str, Any]:
@@ -104,6 +104,11 @@ class TokenStream:
         self._last_ns = t_ns
 
 
+def in_one_line(text: str, longest: int = 200) -> str:
+    """Return the first line of ``text`` that says anything, at most ``longest`` characters of it."""
+    return (text.strip().splitlines() or [""])[0][:longest]
+
+
 def message_of(answer: dict[str, Any]) -> str:
     """Return the message of an OpenAI-style error object ``{"error": {"message": …}}``."""
     error = answer.get("error")
@@ -117,4 +122,4 @@ def first_line(body: bytes | bytearray) -> str:
         text = message_of(answer) if "error" in answer else str(answer.get("message") or answer.get("detail") or "")
     except BadAnswer:
         text = bytes(body[:400]).decode("utf-8", "replace")
-    return (text.strip().splitlines() or [""])[0][:200]
+    return in_one_line(text)

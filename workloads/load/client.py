@@ -20,7 +20,7 @@ from geventhttpclient.response import HTTPParseError, HTTPResponse
 from history.clock import now_ns
 from history.plan import Load
 from history.schema import Outcome
-from workloads.load.answers import BadAnswer, TokenStream, first_choice, first_line, parse, usage_tokens
+from workloads.load.answers import BadAnswer, TokenStream, first_choice, first_line, in_one_line, parse, usage_tokens
 from workloads.load.connections import Connection, Connections
 from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.prompts import Prompt
@@ -168,6 +168,7 @@ class Client:
         stream, error, connection = exchange.stream, ending.error, exchange.connection
         if error and self._key:
             error = error.replace(self._key, "***")  # a server may quote what it was sent
+        pod = header(exchange.answer, "x-pod")
         return {
             "request_id": call.request_id,
             "attempt": number,
@@ -180,9 +181,9 @@ class Client:
             "complete": ending.complete,
             "max_gap_ms": stream.gap_ns / 1e6 if stream and stream.first_ns is not None else None,
             "status": exchange.answer.get_code() if exchange.answer.headers_complete else None,
-            "error": error,
+            "error": error and in_one_line(error),
             "endpoint": connection.peer if connection else self._authority,
-            "pod": header(exchange.answer, "x-pod"),
+            "pod": pod and in_one_line(pod),
             "tokens": ending.tokens,
             "worker": self._worker,
         }

@@ -5,7 +5,7 @@ Closed-loop users wait for answers, so that during an outage they stop asking: m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 
 import gevent
 import gevent.event
@@ -25,7 +25,7 @@ Arrival = tuple[int, int, bool, int, int]
 class Dispatcher:
     """One greenlet that launches one greenlet a request."""
 
-    def __init__(self, arrivals: Iterable[Arrival], prompts: Mapping[int, Prompt], carry: Callable[[Call], None], alarm: Alarm) -> None:
+    def __init__(self, arrivals: Iterable[Arrival], prompts: Sequence[Prompt], carry: Callable[[Call], None], alarm: Alarm) -> None:
         self._arrivals, self._prompts, self._carry, self._alarm = arrivals, prompts, carry, alarm
         self._open: set[Greenlet] = set()
         self._stop_ns: int | None = None

@@ -21,7 +21,7 @@ class Offer:
 
     run_dir: Path
     plan: Plan
-    prompts: dict[int, Prompt]
+    prompts: tuple[Prompt, ...]
     schedule: pl.DataFrame
 
 
@@ -41,10 +41,8 @@ def prepare(run_dir: Path) -> Offer:
     if not (run_dir / "schedule.parquet").exists():
         write_schedule(make_schedule(plan.load, prompts), run_dir)
     schedule = read_table(run_dir, "schedule")
-    if unknown := sorted(set(schedule["prompt_id"]) - set(prompts)):
-        raise ConfigError(
-            f"{run_dir}/schedule.parquet asks for prompts {unknown[:5]} that {plan.load.prompts} does not hold; remove the schedule"
-        )
+    if not schedule.is_empty() and int(schedule["prompt_id"].to_numpy().max()) >= len(prompts):
+        raise ConfigError(f"{run_dir}/schedule.parquet asks for prompts that {plan.load.prompts} does not hold; remove the schedule")
     return Offer(run_dir, plan, prompts, schedule)
 
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from history.errors import ConfigError
 
+WANTED = 'expected {"prompt": "text", "completion": "the right greedy answer", or absent or null where it is not known}'
+
 
 class Prompt(NamedTuple):
     """One prompt; ``completion`` is the right greedy answer (one token a character), ``None`` if it is not known."""
 
-    prompt_id: int
     prompt: str
     completion: str | None
 
@@ -21,35 +22,28 @@ class Prompt(NamedTuple):
         return None if self.completion is None else self.completion[:max_tokens]
 
 
-def read_prompts(path: Path) -> dict[int, Prompt]:
-    """Read JSON lines ``{"prompt_id", "prompt", "completion"}``; prompts by id.
+def read_prompts(path: Path) -> tuple[Prompt, ...]:
+    """Read JSON lines ``{"prompt", "completion", …}``; a schedule's ``prompt_id`` is the line, counted from 0.
 
     Raises:
-        ConfigError: the file cannot be read, a line is not such an object, an id occurs twice, or there is no line.
+        ConfigError: the file cannot be read, a line is not such an object, or there is no line.
 
     """
     try:
         lines = path.read_text().splitlines()
     except OSError as error:
         raise ConfigError(f"prompts file {path} cannot be read ({error.strerror}); set load.prompts to a file of JSON lines") from error
-    prompts: dict[int, Prompt] = {}
-    for number, line in enumerate(lines, 1):
-        prompt = _parse(line, f"{path}:{number}")
-        if prompt.prompt_id in prompts:
-            raise ConfigError(f"{path}:{number}: prompt_id {prompt.prompt_id} occurs twice; give every prompt an id of its own")
-        prompts[prompt.prompt_id] = prompt
-    if not prompts:
-        raise ConfigError(f"{path} holds no prompt; expected one JSON object a line")
-    return prompts
+    if not lines:
+        raise ConfigError(f"{path} holds no prompt; {WANTED} a line")
+    return tuple(_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1))
 
 
 def _parse(line: str, where: str) -> Prompt:
-    wanted = '{"prompt_id": int, "prompt": str, "completion": str or null}'
     try:
         raw = json.loads(line)
-        prompt = Prompt(raw["prompt_id"], raw["prompt"], raw["completion"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{where}: not a prompt ({error!r}); expected {wanted}") from error
-    if not isinstance(prompt.prompt_id, int) or not isinstance(prompt.prompt, str) or not isinstance(prompt.completion, str | None):
-        raise ConfigError(f"{where}: a prompt's fields have wrong types; expected {wanted}")
-    return prompt
+    except ValueError as error:
+        raise ConfigError(f"{where}: not JSON ({error}); {WANTED}") from error
+    prompt, completion = (raw.get("prompt"), raw.get("completion")) if isinstance(raw, dict) else (None, None)
+    if not isinstance(prompt, str) or not isinstance(completion, str | None):
+        raise ConfigError(f"{where}: not a prompt; {WANTED}")
+    return Prompt(prompt, completion)

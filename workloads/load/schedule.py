@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from history.errors import ConfigError
-from history.plan import Load
+from history.plan import Load, Mix
 from history.schema import SCHEDULE
 from workloads.load.prompts import Prompt
 
@@ -26,14 +26,14 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def make_schedule(load: Load, prompts: Mapping[int, Prompt]) -> pl.DataFrame:
+def make_schedule(load: Load, prompts: Sequence[Prompt]) -> pl.DataFrame:
     """Return the arrivals of ``load`` up to its horizon; columns of :data:`history.schema.SCHEDULE`, sorted by ``offset_ns``.
 
     Times, kinds, prompts and lengths come from random streams of their own, all seeded by ``load.seed``: the same seed gives the same
     schedule, and a longer horizon only adds to its end. Requests are dealt to workers in turn.
 
     Raises:
-        ConfigError: no prompt has a length that the mix asks for.
+        ConfigError: no prompt has a length that the mix asks for, or a right answer is shorter than the answers that it asks for.
 
     """
     times, kinds, texts, lengths = (np.random.default_rng(seed) for seed in np.random.SeedSequence(load.seed).spawn(4))
@@ -73,20 +73,31 @@ def _before(times_s: Floats, horizon_s: float) -> Ints:
     return np.asarray(times_ns[times_ns < horizon_s * 1e9])
 
 
-def _draw_prompts(load: Load, prompts: Mapping[int, Prompt], kind: Ints, uniform: Floats) -> Ints:
+def _draw_prompts(load: Load, prompts: Sequence[Prompt], kind: Ints, uniform: Floats) -> Ints:
     drawn = np.zeros(len(kind), dtype=np.int64)
     for index, mix in enumerate(load.mix):
-        shortest, longest = mix.prompt_chars
-        fitting = np.array(sorted(p.prompt_id for p in prompts.values() if shortest <= len(p.prompt) <= longest), dtype=np.int64)
-        if not len(fitting):
-            sizes = sorted(len(p.prompt) for p in prompts.values())
-            raise ConfigError(
-                f"mix {index}: no prompt of {shortest} to {longest} characters in {load.prompts} (it holds {sizes[0]} to {sizes[-1]}); "
-                "widen prompt_chars or add prompts"
-            )
-        mine = kind == index
+        fitting, mine = _fitting(index, mix, load, prompts), kind == index
         drawn[mine] = fitting[np.asarray(uniform[mine] * len(fitting), dtype=np.int64)]
     return drawn
+
+
+def _fitting(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> Ints:
+    """Return which prompts a kind of request may ask."""
+    shortest, longest = mix.prompt_chars
+    fitting = [number for number, prompt in enumerate(prompts) if shortest <= len(prompt.prompt) <= longest]
+    if not fitting:
+        sizes = [len(prompt.prompt) for prompt in prompts]
+        raise ConfigError(
+            f"mix {index}: no prompt of {shortest} to {longest} characters in {load.prompts} (it holds {min(sizes)} to {max(sizes)}); "
+            "widen prompt_chars or add prompts"
+        )
+    known = min((len(answer) for number in fitting if (answer := prompts[number].completion) is not None), default=mix.max_tokens[1])
+    if known < mix.max_tokens[1]:
+        raise ConfigError(
+            f"mix {index}: asks for up to {mix.max_tokens[1]} tokens, but a right answer in {load.prompts} has only {known}: "
+            "more could not be checked; lower max_tokens or lengthen the completions"
+        )
+    return np.array(fitting, dtype=np.int64)
 
 
 def _draw_lengths(load: Load, kind: Ints, uniform: Floats) -> Ints:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -104,6 +105,7 @@ class Worker:
             "cut_off": cut_off,
             "stopped_by": self.stopped_by,
             "scheduling": self.scheduling,
+            "cpu_wait_s": cpu_wait_s(),
             "connections": self.client.connections.opened,
             "locust": {"requests": stats.num_requests, "failures": stats.num_failures},
         }
@@ -188,6 +190,14 @@ def prefer_this_process() -> str:
     except (AttributeError, OSError):  # no such policy here, or not permitted
         return "ordinary"
     return "real-time"
+
+
+def cpu_wait_s() -> float | None:
+    """Return how long this process was ready to run and did not (s); ``None`` where Linux' schedstat is not to be had."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return None
 
 
 def read_origin() -> int:

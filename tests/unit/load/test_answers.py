@@ -75,7 +75,7 @@ def test_not_a_completion(answer: dict[str, object]) -> None:
         first_choice(answer)
 
 
-@pytest.mark.parametrize("answer", [{}, {"usage": None}, {"usage": {"completion_tokens": "many"}}])
+@pytest.mark.parametrize("answer", [{}, {"usage": None}, {"usage": {"completion_tokens": "many"}}, {"usage": {"completion_tokens": 2**31}}])
 def test_no_usage(answer: dict[str, object]) -> None:
     assert usage_tokens(answer) is None
 

@@ -15,7 +15,7 @@ from history.schema import SCHEDULE
 from workloads.load.prompts import Prompt
 from workloads.load.schedule import make_schedule
 
-PROMPTS = {number: Prompt(number, "x" * (number + 1), "abc") for number in range(40)}
+PROMPTS = [Prompt("x" * size, "y" * 30) for size in range(1, 41)]
 MIXES = st.lists(
     st.builds(
         Mix,
@@ -128,3 +128,10 @@ def test_no_prompt_of_that_length_is_said() -> None:
     mix = (Mix(weight=1, max_tokens=(2, 2), prompt_chars=(100, 200)),)
     with pytest.raises(ConfigError, match=r"no prompt of 100 to 200 characters in p \(it holds 1 to 40\)"):
         make_schedule(load(mix=mix), PROMPTS)
+
+
+def test_a_right_answer_that_is_too_short_to_check_is_said() -> None:
+    with pytest.raises(ConfigError, match="asks for up to 31 tokens, but a right answer in p has only 30"):
+        make_schedule(load(mix=(Mix(weight=1, max_tokens=(2, 31)),)), PROMPTS)
+    unknown = [Prompt("x", None)]
+    assert make_schedule(load(mix=(Mix(weight=1, max_tokens=(2, 31)),)), unknown).height > 0

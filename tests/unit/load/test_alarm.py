@@ -1,0 +1,27 @@
+"""Both kinds of alarm end a sleep on time and when rung, and a ring before the sleep is not lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.load_runs import ROOT
+
+PROGRAM = """
+import gevent
+from workloads.load import alarm
+bell = alarm.{kind}()
+bell.sleep(1_000_000)
+gevent.spawn_later(0.01, bell.ring)
+bell.sleep(3_600_000_000_000)
+bell.ring()
+bell.sleep(3_600_000_000_000)
+bell.sleep(1_000_000)
+"""
+
+
+@pytest.mark.parametrize("kind", ["TimerfdAlarm", "LoopAlarm"])
+def test_an_alarm_wakes(kind: str) -> None:
+    subprocess.run([sys.executable, "-c", PROGRAM.format(kind=kind)], cwd=ROOT, check=True, timeout=120)
