@@ -14,7 +14,11 @@ from verdict.evaluations import Evaluation, Said, evaluations_of, frozen
 from verdict.measures.users import outage
 from verdict.words import count, listed, percent, seconds
 
-NEEDED = {"prometheus": "queue depth and the hypothesis probes that read it are", "load": "what users felt is"}
+NEEDED = {
+    "prometheus": "queue depth and the hypothesis probes that read it are",
+    "api-server": "when readiness and capacity changed is",
+    "load": "what users felt is",
+}
 
 
 def impact(case: Case) -> Check | None:

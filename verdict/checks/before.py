@@ -99,7 +99,8 @@ def _not_as_planned(case: Case) -> Iterator[str]:
     if not case.timeline.all(EventKind.FAULT_START):
         yield "nothing was injected"
         return
-    planned, acted = {target.name for target in case.run.plan.targets}, {short(name) for name in touched(case)}
+    planned = {target.name for target in case.run.plan.targets}
+    acted = {name if name in planned else short(name) for name in touched(case)}
     if not acted:
         yield "it acted on no target"
     elif planned - acted:
