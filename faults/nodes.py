@@ -15,6 +15,7 @@ from kube.fault import Arguments, Permission, duration_s, fault
 from kube.journal import Undo, UndoKind
 from kube.live import LiveRun
 from kube.select import choose, node_target, nodes_hosting
+from kube.settled import power_cut_detail
 from kube.undo import undo_all
 
 UNDONE = "the rollback; if the suite dies, the reaper in the cluster"
@@ -121,7 +122,8 @@ def power_off(role: str, for_s: float) -> dict[str, Any]:
 
 def power_entry(run: LiveRun, target: ResolvedTarget, for_s: float) -> Undo:
     """Return the journal's entry for a node whose power is about to be cut."""
-    return acting.entry(run, UndoKind.POWER_ON, target.name, lasts_s=for_s, self_ends=TIMED.format(for_s=for_s))
+    cut, ends = power_cut_detail(run.platform), TIMED.format(for_s=for_s)
+    return acting.entry(run, UndoKind.POWER_ON, target.name, detail=cut, lasts_s=for_s, self_ends=ends)
 
 
 def uncordon() -> dict[str, Any]:

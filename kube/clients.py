@@ -24,6 +24,7 @@ from kube.objects import Node, Pod
 from kube.target import Target
 
 CONNECT_S, READ_S = 2.0, 10.0
+POOL = 32
 NEXT_STEP = {
     401: "renew the credentials of the target's context",
     403: "grant the permission to the account of the target's context",
@@ -144,6 +145,7 @@ def configuration_of(target: Target) -> client.Configuration:
             f"target {target.name}: context {target.context!r} leads to {made.host}, the target file allows {target.server} only; "
             "nothing was touched; correct server in the target file if this cluster is really meant"
         )
+    made.connection_pool_maxsize = POOL  # observer, sampler, leases and probes ask at the same time
     made.retries = urllib3.Retry(total=1, respect_retry_after_header=False)  # one retry heals a stale keep-alive connection
     return made
 

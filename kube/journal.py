@@ -30,7 +30,7 @@ class UndoKind(StrEnum):
     """How a fault is undone. A new kind needs its case in :mod:`kube.undo`."""
 
     UNCORDON = "uncordon"  # object: node; only if it was not cordoned before
-    POWER_ON = "power-on"  # object: node; by the machine driver
+    POWER_ON = "power-on"  # object: node, detail: when its power was cut (API server's clock); by the machine driver
     REPAIR_GPU = "repair-gpu"  # object: node, detail: index; by the GPU driver
     DELETE_POD = "delete-pod"  # object: pod; a fault pod of the suite
     REPLACE_POD = "replace-pod"  # object: pod, detail: uid; it carries an ephemeral container that cannot be removed

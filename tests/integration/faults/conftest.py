@@ -20,6 +20,7 @@ from kube.devices import healthy as healthy_devices
 from kube.fault import spec_of
 from kube.journal import list_journals, open_journal
 from kube.live import LiveRun
+from kube.settled import unsettled
 from kube.target import Target, load_target
 from kube.undo import undo_all
 from tests.support.fake_cluster import ROOT, seeded
@@ -91,6 +92,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
             finally:
                 undo_all(made)
                 live.activate(None)
+                wait_for(lambda: not unsettled(used, journal.entries()), "every machine that was switched on has spoken")
                 journal.close()
         assert run_id not in {journal.header.run_id for journal in list_journals(used)}
 

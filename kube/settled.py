@@ -1,0 +1,45 @@
+"""Whether an undo has become true.
+
+A machine that was switched on boots for a while, and until its kubelet speaks, Kubernetes shows the state from before the power cut: node
+Ready, pods Ready. Proving a platform healthy must look past that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from kube.clients import Platform
+from kube.journal import Undo, UndoKind
+from kube.objects import Lease, Pod
+
+
+def power_cut_detail(platform: Platform) -> str:
+    """Return what a journal entry of kind POWER_ON keeps: now, on the API server's clock."""
+    return platform.server_time().isoformat()
+
+
+def unsettled(platform: Platform, entries: Iterable[Undo]) -> list[str]:
+    """Return what still shows the state from before a power cut, as sentences; nothing once every machine has spoken since.
+
+    Raises:
+        ApiException: the API server does not answer.
+
+    """
+    cuts = {undo.object: datetime.fromisoformat(undo.detail) for undo in entries if undo.kind is UndoKind.POWER_ON and undo.detail}
+    return [sentence for node, cut in sorted(cuts.items()) for sentence in _stale(platform, node, cut)]
+
+
+def _stale(platform: Platform, node: str, cut: datetime) -> list[str]:
+    lease: Lease = platform.coordination.read_namespaced_lease(node, "kube-node-lease")
+    if lease.spec.renew_time is None or lease.spec.renew_time <= cut:
+        return [f"node {node}: its kubelet has not spoken since its power was cut"]
+    pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
+    return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: still shown as before the power cut" for pod in pods if _is_old(pod, cut)]
+
+
+def _is_old(pod: Pod, cut: datetime) -> bool:
+    """Tell whether a pod is shown with a container that was started before the power was cut and still runs, which cannot be."""
+    states = [status.state.running for status in pod.status.container_statuses or [] if status.state]
+    whole = cut.astimezone(UTC).replace(microsecond=0)  # Kubernetes writes whole seconds
+    return any(running is not None and running.started_at < whole for running in states)
