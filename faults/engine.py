@@ -15,6 +15,7 @@ from kube import acting, live
 from kube.clients import Platform
 from kube.ephemeral import permissions, signal_process, user_of
 from kube.fault import Arguments, Permission, duration_s, fault
+from kube.inside import permissions as look_inside
 from kube.journal import UndoKind
 from kube.select import choose, pod_target, ready_pods
 from kube.target import Role
@@ -50,7 +51,8 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 
 def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    return permissions(platform.target.role(arguments["role"]).namespace)
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [*permissions(namespace), *look_inside(namespace)]  # the second for the evidence
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="ephemeral")

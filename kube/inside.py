@@ -36,8 +36,9 @@ class Process:
 
 
 def permissions(namespace: str) -> list[Permission]:
-    """Return what looking into a container in ``namespace`` needs."""
-    return [Permission("get", "pods", namespace=namespace), Permission("create", "pods/exec", namespace=namespace)]
+    """Return what looking into a container in ``namespace`` needs: a WebSocket is a GET, and since Kubernetes 1.35 also a create."""
+    asked = [("get", "pods"), ("get", "pods/exec"), ("create", "pods/exec")]
+    return [Permission(verb, resource, namespace=namespace) for verb, resource in asked]
 
 
 def processes(platform: Platform, pod: str, namespace: str, container: str) -> list[Process]:
