@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports import names, text, views
 from reports.model import Experiment, Report, Trial
@@ -49,6 +49,11 @@ def _plot(trial: Trial, ident: str) -> Markup:
     return Markup(plot(trial, ident))  # noqa: S704 - drawn and pruned to known elements by reports.plot.svg
 
 
+def _prose(docstring: str) -> Markup:
+    """Return a docstring's text with its ``code`` marked up."""
+    return Markup(re.sub(r"``(.+?)``", r"<code>\1</code>", str(escape(text.clean(docstring)))))  # noqa: S704 - escaped first
+
+
 def _finalize(value: object) -> object:
     """Spell out unprintable characters of every text on the page; markup of our own stays."""
     if value is None:
@@ -74,6 +79,7 @@ def _environment() -> Environment:
         "bytes": text.bytes_of,
         "clock": text.clock,
         "label": names.label,
+        "prose": _prose,
     }
     env.globals |= {"view": views, "plot": _plot, "caption": caption}
     return env

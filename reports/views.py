@@ -163,11 +163,9 @@ def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
 
 def measurement_text(found: Measurement | None) -> str:
     """Return a measured value with its unit, "> " before a lower bound, a dash if there is none."""
-    return (
-        quantity(None, "")
-        if found is None
-        else ("> " if found.censored and found.value is not None else "") + quantity(found.value, found.unit)
-    )
+    if found is None or found.value is None:
+        return quantity(None, "")
+    return ("> " if found.censored else "") + quantity(found.value, names.unit(found.name, found.unit))
 
 
 def _recovery_row(trial: Trial, found: Measurement, label: str, predicted_s: float | None) -> RecoveryRow:

@@ -74,6 +74,12 @@ def test_every_measurement_is_on_the_page(night: Night) -> None:
                 assert any(abs(value - wanted) <= 0.04 * abs(wanted) + 1e-9 for value in values), measurement
 
 
+def test_multiples_are_not_written_as_shares(night: Night) -> None:
+    cells = [row.all("th", "td") for row in night.page.all("tr") if row.text.startswith("Amplification")]
+    assert cells
+    assert {cell[1].text for cell in cells} == {"1 ×"}
+
+
 def test_wrong_green_is_a_sentence(night: Night) -> None:
     position, frozen = next((i, e) for i, e in enumerate(night.raw["experiments"], 1) if e["id"] == "serving/engine-frozen")
     green_s = next(m["value"] for m in frozen["trials"][0]["measurements"] if m["name"] == "wrong_green")
@@ -146,7 +152,7 @@ def test_every_trial_has_a_plot_with_a_name_a_description_and_its_numbers(night:
 def test_definitions_are_quoted(night: Night) -> None:
     quoted = {item["name"] for item in night.raw["definitions"]}
     assert {"rto", "availability", "wrong_green"} <= quoted
-    assert all(item["text"] in night.page.text for item in night.raw["definitions"])
+    assert all(item["text"].replace("``", "") in night.page.text for item in night.raw["definitions"])
 
 
 def test_a_night_of_nine_fits_a_megabyte(night: Night) -> None:
