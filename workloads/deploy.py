@@ -1,6 +1,7 @@
 """Put the reference platform on a cluster, take it away, look at it: kubectl and kustomize do the work."""
 
 import importlib.util
+import json
 import os
 import shlex
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from workloads import spread
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SUITE = "suite"
@@ -51,6 +54,11 @@ class Kubectl:
             raise DeployFailed(f"`{shlex.join([*self.command, *arguments])}` ended with exit code {done.returncode}, see its message above")
         return done.stdout or ""
 
+    def read(self, *arguments: str) -> dict[str, Any]:
+        """Run `kubectl get …` and return the object or list."""
+        found: dict[str, Any] = json.loads(self.run(*arguments, "-o", "json", capture=True))
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -89,17 +97,46 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
     say(f"applying {folder.relative_to(MANIFESTS.parent.parent)}")
     kubectl.run("apply", "-k", str(MANIFESTS / SUITE))
     kubectl.run("apply", "-k", str(folder))
-    for one in deployments(kubectl, variant):
-        say(f"waiting for deployment {one.namespace}/{one.name}, up to {timeout_s} s")
-        try:
-            kubectl.run("-n", one.namespace, "rollout", "status", f"deployment/{one.name}", f"--timeout={timeout_s}s")
-        except DeployFailed as failure:
-            kubectl.run("-n", one.namespace, "get", "pods", "-o", "wide")
-            raise DeployFailed(
-                f"deployment {one.namespace}/{one.name} did not roll out within {timeout_s} s; its pods are listed above, "
-                f"`kubectl -n {one.namespace} describe pods` and `kubectl -n {one.namespace} logs deployment/{one.name}` say more"
-            ) from failure
+    parts = deployments(kubectl, variant)
+    for namespace in sorted({one.namespace for one in parts}):
+        # pods that a rebooting node refused stay listed, and their Deployment has replaced them long ago
+        kubectl.run("-n", namespace, "delete", "pods", "--field-selector=status.phase=Failed", "--ignore-not-found")
+    for one in parts:
+        _await_rollout(kubectl, one, timeout_s, say)
+    for one in parts:
+        _spread(kubectl, one, timeout_s, say)
     say(f"the platform ({variant}) is up, after {time.monotonic() - started:.0f} s")
+
+
+def _await_rollout(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Callable[[str], None]) -> None:
+    say(f"waiting for deployment {one.namespace}/{one.name}, up to {timeout_s} s")
+    try:
+        kubectl.run("-n", one.namespace, "rollout", "status", f"deployment/{one.name}", f"--timeout={timeout_s}s")
+    except DeployFailed as failure:
+        kubectl.run("-n", one.namespace, "get", "pods", "-o", "wide")
+        raise DeployFailed(
+            f"deployment {one.namespace}/{one.name} did not roll out within {timeout_s} s; its pods are listed above, "
+            f"`kubectl -n {one.namespace} describe pods` and `kubectl -n {one.namespace} logs deployment/{one.name}` say more"
+        ) from failure
+
+
+def _spread(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Callable[[str], None]) -> None:
+    """Restart a Deployment, replica by replica, that an earlier fault has left crowded into fewer zones than it wants."""
+    by_zone = zones_of(kubectl, one)
+    if by_zone is None:
+        return
+    say(f"{one.namespace}/{one.name} stands as {by_zone}: a rolling restart spreads it over the zones again")
+    kubectl.run("-n", one.namespace, "rollout", "restart", f"deployment/{one.name}")
+    _await_rollout(kubectl, one, timeout_s, say)
+
+
+def zones_of(kubectl: Kubectl, one: Deployment) -> dict[str, int] | None:
+    """Return the replicas a zone of a Deployment that is spread unevenly; None if it stands as it wants."""
+    deployment = kubectl.read("-n", one.namespace, "get", "deployment", one.name)
+    selector = ",".join(f"{name}={value}" for name, value in deployment["spec"]["selector"]["matchLabels"].items())
+    pods = kubectl.read("-n", one.namespace, "get", "pods", "-l", selector)["items"]
+    by_zone = spread.replicas_by_zone(deployment, pods, kubectl.read("get", "nodes")["items"])
+    return by_zone if spread.uneven(deployment, by_zone) else None
 
 
 def delete(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], None]) -> None:

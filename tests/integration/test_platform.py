@@ -56,7 +56,8 @@ def kubectl(*arguments: str) -> str:
 
 def pods(app: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(kubectl("-n", "ml-serving", "get", "pods", "-l", f"app={app}", "-o", "json"))["items"]
-    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    # a pod that a rebooted node refused stays listed as Failed
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] != "Failed"]
 
 
 def query(promql: str) -> list[dict[str, Any]]:
@@ -148,3 +149,5 @@ def test_a_rolling_restart_loses_no_request(prompts: list[dict[str, Any]], deplo
     assert [answer for answer in answers if not answer.right] == []
     assert len(answers) > 20
     assert before.isdisjoint(pod["metadata"]["name"] for pod in pods(deployment))
+    nodes = [pod["spec"]["nodeName"] for pod in pods(deployment)]
+    assert {node[-1] for node in nodes} == {"a", "b", "c"}, f"one replica a zone, found {nodes}"

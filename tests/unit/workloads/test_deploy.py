@@ -1,5 +1,6 @@
 """The thin layer over kubectl, with a program in kubectl's place."""
 
+import json
 import stat
 import sys
 from pathlib import Path
@@ -10,19 +11,24 @@ import yaml
 from workloads import deploy
 from workloads.__main__ import main
 
+DEPLOYMENT = {
+    "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "inference"}}, "template": {"spec": {"containers": [{}]}}},
+    "status": {"availableReplicas": 2},
+}
+
 
 @pytest.fixture
 def kubectl(tmp_path: Path) -> Path:
-    """A kubectl that writes its arguments down, renders one Deployment, and fails for a rollout when told to."""
+    """A kubectl that writes its arguments down, knows one Deployment and no pods or nodes, and fails for a rollout when told to."""
     rendered = yaml.safe_dump({"kind": "Deployment", "metadata": {"namespace": "ml-serving", "name": "inference"}})
-    running = yaml.safe_dump({"spec": {"replicas": 3}, "status": {"availableReplicas": 2}})
+    answers = {"kustomize": rendered, "deployment": json.dumps(DEPLOYMENT), "nodes": json.dumps({"items": []})}
+    answers |= {"pods": json.dumps({"items": []})}
     program = tmp_path / "kubectl"
     program.write_text(
         f"#!{sys.executable}\n"
         "import sys, pathlib\n"
-        f"here = pathlib.Path({str(tmp_path)!r})\n"
+        f"here, answers = pathlib.Path({str(tmp_path)!r}), {answers!r}\n"
         "with (here / 'calls').open('a') as calls: print(*sys.argv[1:], file=calls)\n"
-        f"answers = {{'kustomize': {rendered!r}, 'get': {running!r}}}\n"
         "print(next((answers[a] for a in sys.argv if a in answers), ''))\n"
         "sys.exit('rollout' in sys.argv and (here / 'broken').exists())\n"
     )
@@ -40,7 +46,11 @@ def test_deploy_applies_and_watches_every_deployment(kubectl: Path, capsys: pyte
         f"apply -k {deploy.MANIFESTS}/suite",
         f"apply -k {deploy.MANIFESTS}/hardened",
         f"kustomize {deploy.MANIFESTS}/hardened",
+        "-n ml-serving delete pods --field-selector=status.phase=Failed --ignore-not-found",
         "-n ml-serving rollout status deployment/inference --timeout=7s",
+        "-n ml-serving get deployment inference -o json",
+        "-n ml-serving get pods -l app=inference -o json",
+        "get nodes -o json",
     ]
     assert "waiting for deployment ml-serving/inference, up to 7 s" in capsys.readouterr().out
 
