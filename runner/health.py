@@ -1,18 +1,33 @@
-"""Whether the platform is healthy before a run, and as it was before after it: one set of checks for both."""
+"""Whether the platform is healthy before a run, and as it was before after it: one set of checks for both.
+
+What the API server says may be old: a node without power is Ready there for 50 s more, and so are its pods. So a node that was hit must
+have renewed its lease since it was healed, and every ready replica must itself answer what its readiness probe asks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.clients import Platform, told
-from kube.objects import Node
+from kube.clients import Platform, ready, told
+from kube.objects import Lease, Node, Pod
 from runner.cluster_watch import NodeState, node_state
 
 Deployment = Any  # V1Deployment
+PARALLEL = 8
+OK, REDIRECTED = 200, 400  # what a kubelet takes for success
+
+
+class Question(NamedTuple):
+    """What a readiness probe asks over HTTP."""
+
+    port: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ def complaints(platform: Platform, before: Before) -> list[str]:
             found += _lacking(platform, role, want)
             found += _surplus(platform, role, want)
             found += _rollout(platform, role)
+        found += _silent(platform)
         hosts = {pod.spec.node_name for role in platform.target.roles for pod in platform.pods(role)}
     found += [
         f"node {name} hosts the platform and is not ready" for name, state in before.nodes.items() if name in hosts and not state.ready
@@ -46,8 +62,14 @@ def complaints(platform: Platform, before: Before) -> list[str]:
     return found
 
 
-def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget]) -> list[str]:
-    """Return what is not as before: roles without all their replicas, target nodes not ready, cordoned or without their accelerators.
+def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], since: datetime) -> list[str]:
+    """Return what is not as before: roles without all their replicas, target nodes not back, cordoned or without their accelerators.
+
+    Args:
+        platform: the platform.
+        before: its state before the fault.
+        targets: what was hit.
+        since: a node that was hit is back if it renewed its lease after this (the API server's clock).
 
     Raises:
         TargetRefused: the platform cannot be read.
@@ -55,13 +77,14 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
     """
     found: list[str] = []
     with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+        names = {target.node for target in targets if target.kind != "Pod" and target.node}
+        now = {node.metadata.name: node for node in platform.nodes()}
+        for name in sorted(names & set(before.nodes)):
+            found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
+            found += _lease_old(platform, name, since)
         for role, want in before.replicas.items():
             found += _lacking(platform, role, want)
-        names = {target.node for target in targets if target.node}
-        now = {node.metadata.name: node for node in platform.nodes()}
-    for name in sorted(names & set(before.nodes)):
-        found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
-    return found
+        return found or _silent(platform)
 
 
 def _desired(platform: Platform, role: str) -> int:
@@ -82,6 +105,40 @@ def _lacking(platform: Platform, role: str, want: int) -> list[str]:
 def _surplus(platform: Platform, role: str, want: int) -> list[str]:
     names = [pod.metadata.name for pod in platform.pods(role) if pod.status.phase in {"Running", "Pending"}]
     return [f"role {role} has {len(names)} pods for {want} replicas: something is being replaced"] if len(names) > want else []
+
+
+def _silent(platform: Platform) -> list[str]:
+    """Return the ready replicas that do not answer what their own readiness probes ask."""
+    asked = [
+        (role, pod, question) for role in platform.target.roles for pod in platform.pods(role) if ready(pod) and (question := asks(pod))
+    ]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        statuses = list(pool.map(lambda one: platform.proxy_get(one[1], one[2].port, one[2].path), asked))
+    return [
+        f"pod {pod.metadata.name} of role {role} is ready by the API server, but its {question.path} answers {status or 'nothing'}"
+        for (role, pod, question), status in zip(asked, statuses, strict=True)
+        if not OK <= status < REDIRECTED
+    ]
+
+
+def asks(pod: Pod) -> Question | None:
+    """Return what the readiness probe of a V1Pod asks over HTTP; None if it asks nothing, or something else."""
+    for container in pod.spec.containers:
+        probe = container.readiness_probe
+        if probe is None or probe.http_get is None:
+            continue
+        named = {port.name: port.container_port for port in container.ports or []}
+        port = named.get(probe.http_get.port, probe.http_get.port)
+        if str(port).isdecimal():
+            return Question(int(port), probe.http_get.path or "/")
+    return None
+
+
+def _lease_old(platform: Platform, name: str, since: datetime) -> list[str]:
+    lease: Lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
+    if lease.spec.renew_time is not None and lease.spec.renew_time > since:
+        return []
+    return [f"node {name} has not been heard of since it was healed"]
 
 
 def _rollout(platform: Platform, role: str) -> list[str]:

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from kubernetes import client
+
 from history.errors import AftershockError, UndoFailed
 from kube import undo
 from kube.clients import Platform, told
 from kube.journal import RunJournal, StoredJournal, Undo, journal_of
-from kube.leases import Held
+from kube.leases import Held, held_by
+from kube.objects import Lease
 from runner import reaper_job
 from runner.leftovers import Leftovers, find_leftovers
 
@@ -45,8 +48,10 @@ def mend(platform: Platform) -> Mended:
     mended.done += [f"run {run_id} is alive: it is left alone and heals itself" for run_id in sorted(found.active)]
     for journal in found.dead:
         _end_journal(platform, journal, mended)
+    written = {journal.header.run_id for journal in found.dead}
     for node, run_id in found.orphaned_cordons.items():
-        mended.attempt(partial(undo.uncordon, platform, node, run_id))
+        if run_id not in written:
+            mended.attempt(partial(undo.uncordon, platform, node, run_id))
     for residue in () if found.active else found.residues:
         mended.attempt(partial(_replace, platform, residue))
     for lease in found.leases:
@@ -110,6 +115,11 @@ def _replace(platform: Platform, residue: str) -> str:
 
 
 def _drop(platform: Platform, lease: Held) -> str:
-    with told(f"lease {lease.name}", UndoFailed):
-        platform.coordination.delete_namespaced_lease(lease.name, platform.target.suite_namespace)
+    """Remove an expired lease, unless somebody took it meanwhile."""
+    api, namespace = platform.coordination, platform.target.suite_namespace
+    found: Lease = api.read_namespaced_lease(lease.name, namespace)
+    if held_by(found, platform.server_time()).alive:
+        return f"lease {lease.name}: taken by another run meanwhile, left to it"
+    only_this = client.V1Preconditions(uid=found.metadata.uid, resource_version=found.metadata.resource_version)
+    api.delete_namespaced_lease(lease.name, namespace, body=client.V1DeleteOptions(preconditions=only_this))
     return f"lease {lease.name}: expired, removed"

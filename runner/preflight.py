@@ -54,7 +54,7 @@ def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
     return found
 
 
-def permissions_of(faults: list[Fault], platform: Platform, experiment: Experiment) -> list[Permission]:
+def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
     """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
     target = platform.target
     namespaces = sorted({role.namespace for role in target.roles.values()} | {"default"})
@@ -63,17 +63,21 @@ def permissions_of(faults: list[Fault], platform: Platform, experiment: Experime
     for namespace in namespaces:
         found += [Permission(verb, resource, group, namespace) for resource, group in WATCHED[:2] for verb in ("list", "watch")]
     found += [Permission("get", "deployments", "apps", role.namespace) for role in target.roles.values() if role.deployment]
-    found.append(Permission("get", "pods/proxy", namespace=target.role(target.workloads[experiment.settings.workload].role).namespace))
+    found += [
+        Permission("get", "pods/proxy", namespace=namespace) for namespace in sorted({role.namespace for role in target.roles.values()})
+    ]
     for fault in faults:
         found += fault.spec.permissions(platform, fault.arguments)
+    if any(fault.spec.tier == "node" for fault in faults):
+        found.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
     if reaper_job.needed(found):
         found += reaper_job.permissions(target.suite_namespace)
     return list(dict.fromkeys(found))
 
 
-def check_access(faults: list[Fault], platform: Platform, experiment: Experiment) -> list[Permission]:
+def check_access(faults: list[Fault], platform: Platform) -> list[Permission]:
     """Ask for every permission; return them. Raises TargetRefused: with every missing one."""
-    asked = permissions_of(faults, platform, experiment)
+    asked = permissions_of(faults, platform)
     access.require(platform, asked)
     return asked
 

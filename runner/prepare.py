@@ -70,7 +70,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     check_target(experiment, target)
     platform = connect(target)
     faults = preflight.faults_of(experiment, platform)
-    permissions = preflight.check_access(faults, platform, experiment)
+    permissions = preflight.check_access(faults, platform)
     queue = Queue(platform, request.run_id, request.wait_s, stop, tell)
     stack.callback(queue.release)
     role = target.role(target.workloads[experiment.settings.workload].role)

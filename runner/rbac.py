@@ -27,7 +27,7 @@ def offline(target: Target) -> Platform:
 def permissions(experiments: Iterable[Experiment], target: Target) -> list[Permission]:
     """Return what ``experiments`` need on ``target``, each permission once."""
     platform = offline(target)
-    found = [one for experiment in experiments for one in permissions_of(faults_of(experiment, platform), platform, experiment)]
+    found = [one for experiment in experiments for one in permissions_of(faults_of(experiment, platform), platform)]
     return list(dict.fromkeys(found))
 
 

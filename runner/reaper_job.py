@@ -224,7 +224,7 @@ def _watches(platform: Platform, run_id: str) -> bool:
     namespace = platform.target.suite_namespace
     for pod in core.list_namespaced_pod(namespace, label_selector=f"job-name={name_of(run_id)}").items:
         try:
-            if WATCHING in core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20):
+            if WATCHING in (core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20) or ""):
                 return True
         except ApiException as error:
             if error.status != 400:  # the container has not started yet

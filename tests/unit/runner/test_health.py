@@ -1,0 +1,82 @@
+"""Healed is what is proven: fresh news of the node, replicas that answer, nothing cordoned, every accelerator back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from kubernetes import client
+
+from history.plan import ResolvedTarget
+from runner.health import Before, asks, differences, look
+from tests.support.fake_cluster import NOW, pod
+from tests.support.runner_cluster import RunnerCluster
+
+GPU_A = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
+
+
+@pytest.fixture
+def cluster() -> RunnerCluster:
+    made = RunnerCluster()
+    heard(made, NOW + timedelta(seconds=1))
+    return made
+
+
+def heard(cluster: RunnerCluster, when: datetime) -> None:
+    cluster.leases["gpu-a"] = client.V1Lease(metadata=client.V1ObjectMeta(name="gpu-a"), spec=client.V1LeaseSpec(renew_time=when))
+
+
+def differs(cluster: RunnerCluster, before: Before) -> list[str]:
+    return differences(cluster.platform(), before, [GPU_A], since=NOW)
+
+
+def test_as_before(cluster: RunnerCluster) -> None:
+    assert differs(cluster, look(cluster.platform())) == []
+
+
+def test_a_node_that_was_not_heard_of_since_is_not_back_although_it_says_ready(cluster: RunnerCluster) -> None:
+    before = look(cluster.platform())
+    heard(cluster, NOW - timedelta(seconds=1))
+    assert differs(cluster, before) == ["node gpu-a has not been heard of since it was healed"]
+
+
+def test_what_a_node_lacks(cluster: RunnerCluster) -> None:
+    before = look(cluster.platform())
+    node = cluster.nodes["gpu-a"]
+    node.spec.unschedulable = True
+    node.status.allocatable = {"nvidia.com/gpu": "1"}
+    node.status.conditions[0].status = "Unknown"
+    assert differs(cluster, before) == ["node gpu-a is not ready", "node gpu-a is cordoned", "node gpu-a has 1 of 2 nvidia.com/gpu"]
+    del cluster.nodes["gpu-a"]
+    assert differs(cluster, before)[0] == "node gpu-a is gone"
+
+
+def test_a_node_that_was_cordoned_before_may_stay_so(cluster: RunnerCluster) -> None:
+    cluster.nodes["gpu-a"].spec.unschedulable = True
+    assert differs(cluster, look(cluster.platform())) == []
+
+
+def test_missing_replicas_and_replicas_that_only_seem_ready(cluster: RunnerCluster) -> None:
+    before = look(cluster.platform())
+    probe = client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port=8000))
+    cluster.pods["ml-serving", "inference-c"].spec.containers[0].readiness_probe = probe
+    cluster.silent.add("inference-c:8000")
+    assert differs(cluster, before) == ["pod inference-c of role inference is ready by the API server, but its /health answers nothing"]
+    cluster.pods["ml-serving", "inference-a"] = pod("inference-a", ready=False)
+    assert differs(cluster, before) == ["role inference has 2 of 3 replicas ready"]
+
+
+@pytest.mark.parametrize(
+    ("probe", "question"),
+    [
+        (None, None),
+        (client.V1Probe(var_exec=client.V1ExecAction(command=["true"])), None),
+        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/live", port=8404)), (8404, "/live")),
+        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port="http")), (8000, "/health")),
+        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port="nowhere")), None),
+    ],
+)
+def test_what_a_readiness_probe_asks(probe: object, question: tuple[int, str] | None) -> None:
+    container = SimpleNamespace(readiness_probe=probe, ports=[client.V1ContainerPort(name="http", container_port=8000)])
+    assert asks(SimpleNamespace(spec=SimpleNamespace(containers=[container]))) == question

@@ -1,0 +1,234 @@
+"""The plan: budgets and where they come from, timers and what they are made of, and what is foretold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from history.errors import TargetRefused
+from history.plan import Budgets, ResolvedTarget
+from runner.experiment import Experiment, read_experiment
+from runner.forecast import EFFECTS, Effect, predict
+from runner.planning import Resolved, deadline_parts, make_plan, merged_budgets, span_s
+from runner.request import Request
+from runner.timers import Checks, PlatformTimers, haproxy_checks, probe_checks, read_timers, start_s, toleration_s
+from tests.support.fake_cluster import NOW, ROOT, FakeCluster, local_target
+from tests.support.runner_parts import EXPERIMENT, NULL
+
+HAPROXY = (ROOT / "workloads/manifests/base/haproxy.cfg").read_text()
+TIMERS = PlatformTimers(
+    node_monitor_s=50,
+    toleration_s=20,
+    readiness=Checks(1, 1, 2, 2),
+    liveness=Checks(5, 5, 3, 2),
+    balancer=Checks(0.5, 0.2, 2, 1, retries=True),
+    start_s=14,
+)
+POD = ResolvedTarget(kind="Pod", name="inference-a", namespace="ml-serving", uid="u", node="gpu-a")
+NODE = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
+
+
+def request(tmp_path: Path, **changes: Any) -> Request:
+    fields = {
+        "run_id": "r",
+        "run_dir": tmp_path,
+        "experiment": tmp_path,
+        "experiments_root": tmp_path,
+        "target": tmp_path,
+        "seed": 7,
+        "profile": "smoke",
+    }
+    return Request(**(fields | changes))
+
+
+def resolved(*targets: ResolvedTarget) -> Resolved:
+    return Resolved({"kill": list(targets or [POD])}, {"inference": 3, "gateway": 3}, TIMERS, "v1.36.3", "abc-dirty")
+
+
+def test_budgets_say_who_set_them(experiment: Experiment) -> None:
+    workload = local_target().workloads["realtime-inference"]
+    merged = merged_budgets(experiment, workload)
+    assert merged == Budgets(
+        rto_s=30, rpo_requests=0, availability=0.97, source={"rto_s": "experiment", "rpo_requests": "target", "availability": "experiment"}
+    )
+    bare = workload.model_copy(update={"budgets": workload.budgets.model_copy(update={"rpo_requests": None, "rto": None})})
+    assert merged_budgets(experiment, bare).source["rpo_requests"] == "class default"
+
+
+def test_the_plan_holds_everything_that_was_decided(experiment: Experiment, tmp_path: Path) -> None:
+    plan = make_plan(request(tmp_path, command="pytest -m chaos"), experiment, local_target(), resolved())
+    assert (plan.run_id, plan.seed, plan.load.seed, plan.command) == ("r", 7, 7, "pytest -m chaos")
+    assert plan.targets == (POD,)
+    assert (plan.evidence, plan.hypothesis_probes) == (("gone",), ("served",))
+    assert plan.replicas_desired == {"inference": 3, "gateway": 3}
+    assert plan.load.url == "http://127.0.0.1:18080"
+    assert (plan.versions["kubernetes server"], plan.versions["commit"]) == ("v1.36.3", "abc-dirty")
+    assert plan.forecast is None  # the fault of the tests has none
+    assert plan.target.fidelity.keys() == {"machines", "gpus", "gpu", "nodes"}
+
+
+def test_the_hold_brings_enough_arrivals_for_the_slo(experiment: Experiment, tmp_path: Path) -> None:
+    plan = make_plan(request(tmp_path), experiment, local_target(), resolved())
+    assert plan.timers.hold_s == pytest.approx((299 + 3 * 299**0.5) / 20)
+    assert plan.timers.baseline_s == plan.timers.hold_s
+    full = make_plan(request(tmp_path, profile="full"), experiment, local_target(), resolved())
+    assert (full.timers.baseline_s, full.timers.hold_s) == (60, 30)
+
+
+def test_the_deadline_is_the_longest_of_budget_forecast_and_fault_and_says_so() -> None:
+    forecast = predict(Effect.NODE_LOST, TIMERS, 75)
+    parts = deadline_parts(Budgets(rto_s=30), forecast, 75, 10)
+    assert parts == {"budget": 30, "forecast": pytest.approx(1.5 * 85), "fault": 75, "hold": 10, "slack": 10}
+
+
+def test_an_experiment_may_set_deadline_and_hold(experiment_file: Path, tmp_path: Path) -> None:
+    experiment_file.write_text(EXPERIMENT.replace("    schema: 1\n", "    deadline: 3m\n    hold: 45s\n"))
+    experiment = read_experiment(experiment_file, experiment_file.parents[1])
+    timers = make_plan(request(tmp_path), experiment, local_target(), resolved()).timers
+    assert (timers.deadline_s, timers.hold_s, timers.deadline_parts) == (180, 45, {"experiment": 180})
+
+
+def test_faults_on_nodes_get_more_time_to_be_proven_and_healed(experiment: Experiment, tmp_path: Path) -> None:
+    pods = make_plan(request(tmp_path), experiment, local_target(), resolved(POD)).timers
+    nodes = make_plan(request(tmp_path), experiment, local_target(), resolved(NODE)).timers
+    assert nodes.confirm_s > pods.confirm_s
+    assert nodes.heal_s > pods.heal_s
+
+
+def test_arrivals_are_scheduled_for_every_phase_at_its_longest(experiment: Experiment, tmp_path: Path) -> None:
+    plan = make_plan(request(tmp_path), experiment, local_target(), resolved())
+    timers = plan.timers
+    assert plan.load.horizon_s > 2 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s
+
+
+def test_a_null_control_has_no_targets_and_no_forecast(experiment_file: Path, tmp_path: Path) -> None:
+    experiment_file.write_text(NULL)
+    experiment = read_experiment(experiment_file, experiment_file.parents[1])
+    plan = make_plan(request(tmp_path), experiment, local_target(), Resolved({}, {"inference": 3}, TIMERS))
+    assert (plan.targets, plan.evidence, plan.forecast, plan.experiment.fault) == ((), (), None, "none")
+
+
+def test_more_arrivals_take_longer_and_luck_is_allowed_for() -> None:
+    assert span_s(299, 20) == pytest.approx(17.54, abs=0.01)
+    assert span_s(299, 200) == pytest.approx(1.754, abs=0.001)
+
+
+# timers
+
+
+def test_the_gateways_checks_are_read_from_its_configuration() -> None:
+    checks = haproxy_checks(HAPROXY)
+    assert checks == Checks(interval_s=0.5, again_s=0.2, fall=2, timeout_s=1.0, retries=True)
+    assert checks.refused_s == pytest.approx(0.7)
+    assert checks.silent_s == pytest.approx(2.7)
+
+
+@pytest.mark.parametrize(
+    ("config", "checks"),
+    [
+        ("backend b\n  server s 10.0.0.1:80\n", None),
+        ("backend b\n  server s 10.0.0.1:80 check\n", Checks(2, 2, 3, 2)),
+        ("  timeout check 300\nbackend b\n  server s 10.0.0.1:80 check inter 1500 fall 5\n", Checks(1.5, 1.5, 5, 0.3)),
+    ],
+)
+def test_haproxys_defaults(config: str, checks: Checks | None) -> None:
+    assert haproxy_checks(config) == checks
+
+
+def test_probes_tolerations_and_start_times_of_pods() -> None:
+    probe = SimpleNamespace(period_seconds=1, failure_threshold=None, timeout_seconds=2)
+    assert probe_checks(probe) == Checks(1, 1, 3, 2)
+    assert probe_checks(None) is None
+
+    def pod_with(*tolerations: tuple[str, int | None]) -> Any:
+        made = [SimpleNamespace(key=key, effect="NoExecute", toleration_seconds=seconds) for key, seconds in tolerations]
+        return SimpleNamespace(spec=SimpleNamespace(tolerations=made))
+
+    assert toleration_s(pod_with(("node.kubernetes.io/unreachable", 20))) == 20
+    assert toleration_s(pod_with(("node.kubernetes.io/unreachable", None))) == float("inf")
+    assert toleration_s(pod_with()) == 300
+
+    def started(ready_after_s: float, restarts: int = 0) -> Any:
+        conditions = [
+            SimpleNamespace(type=kind, status="True", last_transition_time=NOW + timedelta(seconds=after))
+            for kind, after in (("PodScheduled", 0), ("Ready", ready_after_s))
+        ]
+        return SimpleNamespace(status=SimpleNamespace(conditions=conditions, container_statuses=[SimpleNamespace(restart_count=restarts)]))
+
+    assert start_s([started(10), started(14), started(900, restarts=1), started(12)]) == 12
+    assert start_s([started(900, restarts=1)]) == 30
+
+
+class Configured(FakeCluster):
+    """A cluster whose gateway has its configuration, and whose controller manager shows its flags."""
+
+    flags: tuple[str, ...] = ()
+
+    def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> Any:
+        if namespace == "kube-system":
+            container = SimpleNamespace(command=list(self.flags), args=None)
+            return SimpleNamespace(items=[SimpleNamespace(spec=SimpleNamespace(containers=[container]))])
+        found = super().list_namespaced_pod(namespace, label_selector)
+        for one in found.items:
+            one.spec.volumes = [client.V1Volume(name="config", config_map=client.V1ConfigMapVolumeSource(name="gateway"))]
+        return found
+
+    def read_namespaced_config_map(self, *_: str) -> Any:
+        return SimpleNamespace(data={"entrypoint.sh": "exec haproxy", "haproxy.cfg": HAPROXY})
+
+
+def test_timers_are_read_from_what_is_live() -> None:
+    cluster = Configured()
+    assert read_timers(cluster.platform(), "inference").node_monitor_s == 50
+    cluster.flags = ("kube-controller-manager", "--node-monitor-grace-period=16s")
+    timers = read_timers(cluster.platform(), "inference")
+    assert timers.node_monitor_s == 16
+    assert timers.balancer is not None
+    assert timers.balancer.retries
+
+
+def test_a_role_without_pods_has_no_timers() -> None:
+    cluster = Configured()
+    cluster.pods.clear()
+    with pytest.raises(TargetRefused, match="it has no pod"):
+        read_timers(cluster.platform(), "inference")
+
+
+# forecast
+
+
+@pytest.mark.parametrize(
+    ("effect", "lasts_s", "rto_s", "capacity_s", "dominant"),
+    [
+        (Effect.POD_DELETED, 0, 0, 15, "start"),
+        (Effect.ENGINE_DEAD, 0, 0, 15, "start"),
+        (Effect.ENGINE_HUNG, 30, 2.7, 35, "detect"),
+        (Effect.ENGINE_HUNG, 10, 2.7, 10, "repair"),
+        (Effect.DEVICE_LOST, 45, 0, 67, "repair"),
+        (Effect.NODE_DRAINED, 0, 0, 15, "start"),
+        (Effect.NODE_LOST, 75, 2.7, 85, "detect"),
+        (Effect.NODE_LOST, 30, 2.7, 56, "repair"),
+    ],
+)
+def test_the_chain_of_timers_of_each_effect(effect: Effect, lasts_s: float, rto_s: float, capacity_s: float, dominant: str) -> None:
+    forecast = predict(effect, TIMERS, lasts_s)
+    assert forecast.rto_s == pytest.approx(rto_s)
+    assert forecast.capacity_rto_s == pytest.approx(capacity_s)
+    assert forecast.dominant == dominant
+
+
+def test_without_a_balancer_kubernetes_alone_takes_the_node_out() -> None:
+    bare = PlatformTimers(50, 300, None, None, None, 14)
+    assert predict(Effect.NODE_LOST, bare, 600).rto_s == 50
+    assert predict(Effect.NODE_LOST, bare, 600).capacity_rto_s == 365
+
+
+def test_every_fault_that_we_ship_has_a_forecast() -> None:
+    experiments = [read_experiment(file, ROOT / "experiments") for file in (ROOT / "experiments").rglob("*.yaml")]
+    providers = [action.provider for one in experiments for action in one.document.method]
+    assert {f"{one.module}.{one.func}" for one in providers} <= EFFECTS.keys()

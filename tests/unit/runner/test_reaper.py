@@ -1,0 +1,229 @@
+"""The reaper: acts when the run is dead or late, undoes what the API can, and has no right beyond that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from history.clock import now_ns
+from history.errors import FaultFailed, TargetRefused, UndoFailed
+from history.plan import ResolvedTarget
+from kube.clients import Platform
+from kube.fault import Permission
+from kube.journal import Undo, UndoKind, open_journal
+from kube.leases import Leases
+from kube.target import Target
+from runner import reaper_job
+from runner.experiment import Experiment
+from runner.mend import mend, status
+from runner.reaper import CLOSED, HEALED, Reaper, watch
+from tests.support.fake_cluster import NOW
+from tests.support.runner_cluster import RunnerCluster, serve
+from tests.support.runner_parts import plan_of
+
+RUN = "20261121-120000-zone-lost-1-ab12"
+LATE_NS, NEVER_NS = 0, 2**62
+
+
+@pytest.fixture
+def cluster() -> RunnerCluster:
+    return RunnerCluster()
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
+    return serve(monkeypatch, cluster)
+
+
+def cordoned(cluster: RunnerCluster, name: str = "gpu-a", run_id: str = RUN) -> Undo:
+    node = cluster.nodes[name]
+    node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": run_id}
+    return Undo(kind=UndoKind.UNCORDON, activity="lose-zone", object=name, detail=run_id, ends_by_ns=0)
+
+
+def alive(cluster: RunnerCluster, platform: Platform, run_id: str = RUN) -> Leases:
+    leases = Leases(cluster, "aftershock", f"{run_id}@host:1", platform.server_time)
+    leases.acquire(["aftershock-namespace-ml-serving"])
+    return leases
+
+
+def reaper(platform: Platform, deadline_ns: int = NEVER_NS, *entries: Undo) -> Reaper:
+    journal = open_journal(platform, RUN, "me", "serving/zone-lost")
+    for entry in entries:
+        journal.will_undo(entry)
+    return Reaper(platform, journal, RUN, deadline_ns)
+
+
+def test_a_run_that_is_alive_is_left_alone(cluster: RunnerCluster, platform: Platform) -> None:
+    alive(cluster, platform)
+    assert reaper(platform, NEVER_NS, cordoned(cluster)).look() == ""
+    assert cluster.nodes["gpu-a"].spec.unschedulable
+
+
+def test_a_dead_runs_cordon_is_undone_and_marked(cluster: RunnerCluster, platform: Platform) -> None:
+    made = reaper(platform, NEVER_NS, cordoned(cluster), cordoned(cluster, "cpu-a"))
+    assert made.look() == HEALED
+    assert not cluster.nodes["gpu-a"].spec.unschedulable
+    assert not cluster.nodes["cpu-a"].spec.unschedulable
+    assert all(entry.done for entry in made.journal.entries())
+
+
+def test_a_run_that_is_late_is_ended_although_it_lives(cluster: RunnerCluster, platform: Platform) -> None:
+    alive(cluster, platform)
+    assert reaper(platform, LATE_NS, cordoned(cluster)).look() == HEALED
+    assert not cluster.nodes["gpu-a"].spec.unschedulable
+
+
+def test_another_runs_lease_keeps_nobody_alive(cluster: RunnerCluster, platform: Platform) -> None:
+    alive(cluster, platform, "another-run")
+    assert reaper(platform, NEVER_NS, cordoned(cluster)).look() == HEALED
+
+
+def test_a_cordon_of_somebody_else_stays(cluster: RunnerCluster, platform: Platform) -> None:
+    entry = cordoned(cluster)
+    cluster.nodes["gpu-a"].metadata.annotations = {"aftershock.dev/cordoned-by": "somebody"}
+    assert reaper(platform, NEVER_NS, entry).look() == HEALED
+    assert cluster.nodes["gpu-a"].spec.unschedulable
+
+
+def test_what_ends_by_itself_is_waited_for(cluster: RunnerCluster, platform: Platform) -> None:
+    soon = Undo(kind=UndoKind.POWER_ON, activity="a", object="gpu-a", ends_by_ns=now_ns() + 10**12, self_ends="the driver")
+    over = soon.model_copy(update={"object": "cpu-a", "ends_by_ns": 1})
+    made = reaper(platform, NEVER_NS, soon, over)
+    assert made.look() == ""
+    assert [entry.done for entry in made.journal.entries()] == [False, True]
+
+
+def test_a_closed_journal_ends_the_reaper(platform: Platform) -> None:
+    made = reaper(platform)
+    made.journal.close()  # type: ignore[attr-defined]  # the real journal
+    assert made.look() == CLOSED
+
+
+def test_it_asks_again_until_it_is_done(cluster: RunnerCluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.reaper.POLL_S", 0.0)
+    failures = [UndoFailed("no answer"), TargetRefused("no answer")]
+
+    def sometimes(self: Reaper) -> str:
+        if failures:
+            raise failures.pop()
+        return HEALED
+
+    monkeypatch.setattr(Reaper, "look", sometimes)
+    assert watch(reaper(platform)) == HEALED
+
+
+# its Job
+
+
+def test_only_runs_that_cordon_need_one() -> None:
+    assert reaper_job.needed([Permission("get", "nodes"), Permission("patch", "nodes")])
+    assert not reaper_job.needed([Permission("get", "nodes"), Permission("patch", "pods/ephemeralcontainers", namespace="x")])
+
+
+def nodes(*names: str) -> tuple[ResolvedTarget, ...]:
+    return tuple(ResolvedTarget(kind="Node", name=name, uid="u", node=name) for name in names)
+
+
+def test_it_is_made_with_the_least_rights_away_from_what_is_hit_and_removed_whole(
+    cluster: RunnerCluster, platform: Platform, experiment: Experiment
+) -> None:
+    plan = plan_of(experiment, run_id=RUN, targets=nodes("cpu-c", "gpu-c"))
+    reaper_job.start(platform, plan)
+    made = {kind: body for (kind, _), body in cluster.objects.items()}
+    assert made["cluster_role"]["rules"] == [
+        {"apiGroups": [""], "resources": ["nodes"], "resourceNames": ["cpu-c", "gpu-c"], "verbs": ["get", "patch"]}
+    ]
+    journal, leases = made["role"]["rules"]
+    assert journal["resourceNames"] == [f"aftershock-run-{RUN}"]
+    assert leases["verbs"] == ["list"]
+    pod = made["job"]["spec"]["template"]["spec"]
+    affinity = pod["affinity"]["nodeAffinity"]
+    assert affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0]["matchExpressions"][0] == {
+        "key": "kubernetes.io/hostname",
+        "operator": "NotIn",
+        "values": ["cpu-c", "gpu-c"],
+    }
+    assert affinity["preferredDuringSchedulingIgnoredDuringExecution"][0]["preference"]["matchExpressions"][0]["values"] == ["cpu-a"]
+    assert pod["serviceAccountName"] == made["service_account"]["metadata"]["name"]
+    environment = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
+    carried = Target.model_validate_json(environment["AFTERSHOCK_TARGET"])
+    assert carried.suite_namespace == "aftershock"
+    assert not carried.endpoints
+    assert not carried.workloads
+    assert int(environment["AFTERSHOCK_DEADLINE_NS"]) > now_ns()
+    assert reaper_job.runs(platform) == {RUN}
+    assert len(reaper_job.remove(platform, RUN)) == 6
+    assert not cluster.objects
+    assert reaper_job.remove(platform, RUN) == []
+
+
+def test_a_reaper_that_does_not_watch_lets_nothing_be_injected(
+    cluster: RunnerCluster, platform: Platform, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.reaper_job.START_S", 0.05)
+    cluster.reaper_says = ""
+    with pytest.raises(FaultFailed, match="nobody would undo the fault"):
+        reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")))
+
+
+def test_names_fit_into_labels() -> None:
+    assert len(reaper_job.name_of("20261121-120000-" + "x" * 80)) <= 63
+
+
+# heal and status
+
+
+def dead_run(cluster: RunnerCluster, platform: Platform) -> None:
+    """Leave everything that a killed run can: journal, cordon, expired lease, reaper, an ephemeral container."""
+    open_journal(platform, RUN, "me@host:1", "serving/zone-lost").will_undo(cordoned(cluster))
+    cordoned(cluster, "gpu-b", "a-run-without-journal")
+    leases = Leases(cluster, "aftershock", f"{RUN}@host:1", lambda: NOW)
+    leases.acquire(["aftershock-namespace-ml-serving"])
+    labels: dict[str, Any] = {"name": "reaper", "labels": reaper_job.labels_of(RUN)}
+    cluster.objects["job", "reaper"] = {"metadata": labels}
+    signalled = cluster.pods["ml-serving", "inference-c"]
+    signalled.spec.ephemeral_containers = yaml.safe_load("[{name: aftershock-signal-1}]")
+
+
+def test_heal_ends_everything_says_what_it_did_and_does_it_once(cluster: RunnerCluster, platform: Platform) -> None:
+    dead_run(cluster, platform)
+    mended = mend(platform)
+    assert not mended.failed
+    assert not cluster.nodes["gpu-a"].spec.unschedulable
+    assert not cluster.nodes["gpu-b"].spec.unschedulable
+    assert not cluster.config_maps
+    assert not cluster.leases
+    assert not cluster.objects
+    assert ("ml-serving", "inference-c") not in cluster.pods
+    text = "\n".join(mended.lines())
+    assert [part for part in ("gpu-a: uncordoned", "gpu-b: uncordoned", "journal", "lease", "reaper", "inference-c") if part in text] == [
+        "gpu-a: uncordoned", "gpu-b: uncordoned", "journal", "lease", "reaper", "inference-c",
+    ]  # fmt: skip
+    assert mend(platform).lines()[0].startswith("nothing was left")
+
+
+def test_heal_leaves_a_living_run_alone(cluster: RunnerCluster, platform: Platform) -> None:
+    alive(cluster, platform)
+    open_journal(platform, RUN, "me", "serving/zone-lost").will_undo(cordoned(cluster))
+    assert mend(platform).lines() == [f"run {RUN} is alive: it is left alone and heals itself"]
+    assert cluster.nodes["gpu-a"].spec.unschedulable
+
+
+def test_heal_says_what_it_could_not_do_and_goes_on(cluster: RunnerCluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead_run(cluster, platform)
+    monkeypatch.setattr("kube.undo.uncordon", lambda _platform, node, _run: (_ for _ in ()).throw(UndoFailed(f"{node}: forbidden")))
+    mended = mend(platform)
+    assert sorted(mended.failed) == ["gpu-a: forbidden", "gpu-b: forbidden"]
+    assert cluster.config_maps, "a journal with something left stays"
+    assert not cluster.leases
+
+
+def test_status_shows_what_is_there(cluster: RunnerCluster, platform: Platform) -> None:
+    assert status(platform) == ["no fault is active: no lease, no journal, no cordon, no reaper"]
+    dead_run(cluster, platform)
+    text = "\n".join(status(platform))
+    for part in ("expired", "OPEN   uncordon gpu-a", "gpu-b: cordoned by run a-run-without-journal", "inference-c", f"reaper of run {RUN}"):
+        assert part in text
