@@ -1,4 +1,8 @@
-"""Ready replicas over time, and when they were all back."""
+"""Replicas that can serve, over time, and when they were all back.
+
+Kubernetes goes on calling a replica Ready for the better part of a minute after its node lost power; a replica that is Ready but whose own
+health endpoint does not answer 200 is therefore not counted as capacity.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import polars as pl
 
 from history.schema import EventKind, Series
 from verdict.case import Case
+from verdict.health import health_claims
 from verdict.labels import label_of
 
 STALE_S = 15.0
@@ -22,6 +27,17 @@ class Step(NamedTuple):
 
     t_ns: int
     ready: float
+
+
+class Change(NamedTuple):
+    """From ``t_ns`` on, ``pod`` is READY, UNREADY, WELL (its health answered 200) or ILL (it did not)."""
+
+    t_ns: int
+    pod: str
+    kind: int
+
+
+READY, UNREADY, WELL, ILL = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +54,18 @@ class Capacity:
     unknown: str = ""
 
 
-def capacity_of(case: Case) -> Capacity:
-    """Return when full capacity was back: the last time, before healing, at which a role's ready replicas reached the desired number."""
+def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
+    """Return when full capacity was back: the last time, before healing, at which a role's replicas reached the desired number.
+
+    A replica counts if it is Ready and its last health answer, if it was asked, was green; with ``trust_readiness`` being Ready is enough.
+    """
     desired = case.run.plan.replicas_desired
     if case.recovery is None:
         return Capacity(unknown="no fault was injected")
     if not desired:
         return Capacity(unknown="the plan names no desired replicas")
-    found = [_of_role(case, role, wanted) for role, wanted in desired.items()]
+    answers = [] if trust_readiness else _health_answers(case)
+    found = [_of_role(case, role, wanted, answers) for role, wanted in desired.items()]
     unknown = next((capacity for capacity in found if capacity.unknown), None)
     if unknown:
         return unknown
@@ -53,10 +73,10 @@ def capacity_of(case: Case) -> Capacity:
     return Capacity(worst.full_ns, any(c.dropped for c in found), worst.ready, worst.desired)
 
 
-def _of_role(case: Case, role: str, desired: int) -> Capacity:
+def _of_role(case: Case, role: str, desired: int, answers: list[Change]) -> Capacity:
     assert case.recovery is not None  # noqa: S101 - told by capacity_of
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
-    steps = _before_and_after(_by_events(case, role), start_ns, end_ns)
+    steps = _before_and_after(_by_events(case, role, answers), start_ns, end_ns)
     if not steps or steps[0].ready < desired:
         steps = _before_and_after(_by_samples(case, role), start_ns, end_ns)
         if steps and end_ns - steps[-1].t_ns > STALE_S * 1e9:
@@ -76,18 +96,29 @@ def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Ste
     return before[-1:] + [step for step in steps if start_ns < step.t_ns <= end_ns] if before else []
 
 
-def _by_events(case: Case, role: str) -> list[Step]:
-    """Return the number of ready pods of ``role`` after every event that changes it."""
+def _by_events(case: Case, role: str, answers: list[Change]) -> list[Step]:
+    """Return the number of pods of ``role`` that are Ready and not known to be ill, after every change of it."""
+    members = {event.object for event in case.timeline.all(EventKind.POD_READY) if event.detail.get("role") == role}
     ready: set[str] = set()
-    steps = []
-    for event in case.timeline.all(EventKind.POD_READY, EventKind.POD_UNREADY, EventKind.POD_GONE):
-        size = len(ready)
-        if event.kind == EventKind.POD_READY.value:
-            ready |= {event.object} if event.detail.get("role") == role else set()
-        else:
-            ready -= {event.object}
-        steps += [Step(event.t_ns, len(ready))] if len(ready) != size else []
+    ill: set[str] = set()
+    steps: list[Step] = []
+    for t_ns, pod, kind in sorted([*_readiness(case), *answers]):
+        if pod not in members:
+            continue
+        group, add = (ready, kind == READY) if kind in {READY, UNREADY} else (ill, kind == ILL)
+        (group.add if add else group.discard)(pod)
+        size = len(ready - ill)
+        steps += [Step(t_ns, size)] if not steps or steps[-1].ready != size else []
     return steps
+
+
+def _readiness(case: Case) -> list[Change]:
+    events = case.timeline.all(EventKind.POD_READY, EventKind.POD_UNREADY, EventKind.POD_GONE)
+    return [Change(event.t_ns, event.object, READY if event.kind == EventKind.POD_READY.value else UNREADY) for event in events]
+
+
+def _health_answers(case: Case) -> list[Change]:
+    return [Change(claim.start_ns, pod, WELL if claim.green else ILL) for pod, claims in health_claims(case).items() for claim in claims]
 
 
 def _by_samples(case: Case, role: str) -> list[Step]:

@@ -45,10 +45,11 @@ def time_to_detection(case: Case) -> Value:
 
 @measure("s")
 def full_capacity(case: Case) -> Value:
-    """From t_fault until as many replicas of every role were Ready as desired, and stayed so until healing; 0 if none lost Ready.
+    """From t_fault until as many replicas of every role as desired could serve, and stayed so until healing; 0 if none ever could not.
 
-    A lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and pod.gone events; ready_replicas samples
-    where the events do not say how many were ready before the fault.
+    A replica can serve if it is Ready and its health endpoint, where it is asked, answers 200: after a power cut Kubernetes goes on calling
+    it Ready. A lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and pod.gone events, health
+    samples; ready_replicas samples where the events do not say how many were ready before the fault.
     """
     return capacity_value(case, capacity_of(case))
 
@@ -57,9 +58,9 @@ def full_capacity(case: Case) -> Value:
 def readiness_rto(case: Case) -> Value:
     """How long recovery took for a tool that trusts Kubernetes readiness: until all replicas were Ready again, 0 if none lost Ready.
 
-    Source: as full_capacity.
+    Source: as full_capacity, without health samples.
     """
-    capacity = capacity_of(case)
+    capacity = capacity_of(case, trust_readiness=True)
     value = capacity_value(case, capacity)
     return value if value.value is None or capacity.dropped else Value(0.0, "no replica lost Ready")
 

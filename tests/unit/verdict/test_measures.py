@@ -144,6 +144,16 @@ def test_capacity_that_is_not_back_is_a_lower_bound() -> None:
     assert (found.censored, found.value) == (True, pytest.approx(HIT.heal_s))
 
 
+def test_a_replica_that_is_ready_but_answers_no_health_question_is_no_capacity() -> None:
+    """A node without power: its pod stays Ready until Kubernetes notices."""
+    still_ready = drop_events(run_of(HIT), EventKind.POD_UNREADY, EventKind.POD_GONE, where=pl.col("t_ns") > FAULT_NS)
+    ill = change_samples(still_ready, Series.HEALTH.value, pl.when(pl.col("t_ns") > at(0)).then(0.0).otherwise(1.0))
+    assert measured(ill, "full_capacity").censored
+    assert (measured(ill, "readiness_rto").value, measured(ill, "readiness_rto").sentence) == (0.0, "no replica lost Ready")
+    well = change_samples(still_ready, Series.HEALTH.value, pl.lit(1.0))
+    assert measured(well, "full_capacity").value == 0.0
+
+
 def test_wrong_and_truncated_answers_are_counted_apart() -> None:
     rows = pl.col("request_id")
     run = change_rows(
