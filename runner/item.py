@@ -108,7 +108,9 @@ class ExperimentItem(pytest.Item):
     def setup(self) -> None:
         """Start the child and wait for the end of preflight."""
         self.child.start()
-        self._follow(until=Kind.RESOLVED)
+        resolved = self._follow(until=Kind.RESOLVED)
+        if self.child.interrupted and not resolved and not self.refusal:
+            self.refusal = f"stopped by {self.child.signals[0]} before preflight was done; nothing was injected"
         if self.refusal:
             self.child.end()
             self.chaos.outcomes.append("refused")
@@ -135,14 +137,16 @@ class ExperimentItem(pytest.Item):
         """Return the file and the experiment's title."""
         return self.path, 0, f"{self.experiment.id}: {self.experiment.document.title}"
 
-    def _follow(self, until: Kind | None = None) -> None:
+    def _follow(self, until: Kind | None = None) -> bool:
+        """Show what the child says; return whether it said ``until`` (or nothing more, if nothing is waited for)."""
         with self.chaos.progress.during():
             for message in self.child.messages():
                 self.chaos.progress.show(message)
                 if message.kind is Kind.REFUSED:
                     self.refusal = message.text()
                 if message.kind is until:
-                    return
+                    return True
+        return until is None
 
     def _verdict(self, code: int) -> RunVerdict:
         file = self.request.run_dir / "verdict.json"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -82,15 +86,33 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Experiment
     return None
 
 
-def pytest_runtestloop(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Take this host's turn on the target: two sessions at once would break each other's measurements."""
     chaos = session.config.stash[KEY]
-    if chaos.target is None or not any(isinstance(item, ExperimentItem) for item in session.items) or session.config.option.collectonly:
-        return
+    runs = any(isinstance(item, ExperimentItem) for item in session.items) and not session.config.option.collectonly
+    if chaos.target is None or not runs:
+        return (yield)
     try:
         session.config.stash[TURN] = Turn.take(chaos.target, chaos.options.wait_s, chaos.progress.line)
     except AftershockError as error:
         pytest.exit(str(error), returncode=REFUSED)
+    with ending_well(session):
+        return (yield)
+
+
+@contextmanager
+def ending_well(session: pytest.Session) -> Iterator[None]:
+    """Let SIGTERM between two runs end the session in order (while one goes on, its item owns the signals)."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        session.shouldstop = f"stopped by {signal.Signals(number).name} between two experiments"
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.hookimpl(trylast=True)
