@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from kubernetes import client
 
+from kube.clients import Platform
 from kube.journal import Undo, UndoKind
 from kube.settled import unsettled
 from tests.support.fake_cluster import NOW, FakeCluster
@@ -27,6 +28,14 @@ def shown(cluster: FakeCluster, *, renewed_s: float, started_s: float) -> None:
     cluster.pods[("ml-serving", "inference-a")].status.container_statuses[0].state = client.V1ContainerState(running=running)
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds after the power cut that the API server's clock shows."""
+    at = [10.0]
+    monkeypatch.setattr(Platform, "server_time", lambda _: NOW + timedelta(seconds=at[0]))
+    return at
+
+
 def entry(kind: UndoKind = UndoKind.POWER_ON, detail: str = NOW.isoformat()) -> Undo:
     return Undo(kind=kind, activity="off", object="gpu-a", detail=detail, ends_by_ns=0, done=True)
 
@@ -38,6 +47,17 @@ def test_a_machine_that_has_not_spoken_is_not_back(cluster: FakeCluster) -> None
 def test_a_pod_that_is_shown_as_before_is_not_back(cluster: FakeCluster) -> None:
     shown(cluster, renewed_s=9, started_s=-600)
     assert unsettled(cluster.platform(), [entry()]) == ["pod ml-serving/inference-a: still shown as before the power cut"]
+
+
+def test_a_last_renewal_while_the_power_goes_is_no_return(cluster: FakeCluster) -> None:
+    shown(cluster, renewed_s=0.3, started_s=-600)
+    assert unsettled(cluster.platform(), [entry()]) == ["node gpu-a: its kubelet has not spoken since its power was cut"]
+
+
+def test_a_machine_that_was_never_without_power_settles(cluster: FakeCluster, clock: list[float]) -> None:
+    shown(cluster, renewed_s=9, started_s=-600)
+    clock[0] = 16
+    assert unsettled(cluster.platform(), [entry()]) == []
 
 
 def test_a_pod_that_was_started_again_is_back(cluster: FakeCluster) -> None:
