@@ -6,7 +6,8 @@
 :mod:`history.clock`, rewritten whole at every change. A request is hit if it arrives (whole) in ``[begin_ns, end_ns)``.
 
 Kinds: ``refuse`` (the listener and every connection are closed), ``hang`` (no answer, ever), ``slow`` (``delay_s`` later), ``500``,
-``truncated`` (half an answer, then closed), ``reset`` (RST instead of an answer), ``wrong`` (200, another text).
+``truncated`` (half an answer, then closed), ``reset`` (RST instead of an answer), ``wrong`` (200, another text), ``unterminated`` (whole,
+but a stream is closed after ``[DONE]`` without the end of its HTTP message: no harm to users).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 
 from history.clock import now_ns
 
-KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong")
+KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
 BACKLOG = 4096  # a stopped server's kernel still takes this many connections
 
 
@@ -160,6 +161,7 @@ class ScriptedServer:
             "truncated": lambda: self._truncate(asked, writer),
             "reset": lambda: _reset(writer),
             "wrong": lambda: self._answer(asked, writer, lambda text: text[::-1].swapcase() + "!"),
+            "unterminated": lambda: self._answer(asked, writer, end=b""),
         }
         await trouble[outage.kind]()
 
@@ -167,13 +169,17 @@ class ScriptedServer:
         await asyncio.sleep(delay_s)
         await self._answer(asked, writer)
 
-    async def _answer(self, asked: Asked, writer: asyncio.StreamWriter, change: Callable[[str], str] = str) -> None:
+    async def _answer(
+        self, asked: Asked, writer: asyncio.StreamWriter, change: Callable[[str], str] = str, end: bytes = b"0\r\n\r\n"
+    ) -> None:
         await asyncio.sleep(self._options.service_ms / 1e3)
         text = change(completion_of(asked.prompt, asked.max_tokens))
         if asked.stream:
             await self._tokens(text, writer)
-            writer.write(_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+            writer.write(_chunk(b"data: [DONE]\n\n") + end)
             await writer.drain()
+            if not end:
+                raise ConnectionAbortedError("by script")
         else:
             await _send(writer, 200, _completion(text))
 

@@ -51,12 +51,12 @@ class TokenStream:
         chunks: chunks that carried text.
         first_ns: when the first of them arrived (ns), ``None`` before.
         gap_ns: longest silence between chunks, and between the last one and ``[DONE]`` (ns).
-        done: ``[DONE]`` was seen.
+        done_ns: when ``[DONE]`` was seen (ns), ``None`` before.
         error: the server's own message that the stream failed, if it sent one.
 
     """
 
-    __slots__ = ("_last_ns", "_pending", "chunks", "done", "error", "first_ns", "gap_ns", "text", "tokens")
+    __slots__ = ("_last_ns", "_pending", "chunks", "done_ns", "error", "first_ns", "gap_ns", "text", "tokens")
 
     def __init__(self) -> None:
         self._pending = b""
@@ -64,7 +64,7 @@ class TokenStream:
         self.text, self.chunks, self.gap_ns = "", 0, 0
         self.first_ns: int | None = None
         self.tokens: int | None = None
-        self.done = False
+        self.done_ns: int | None = None
         self.error: str | None = None
 
     def feed(self, data: bytes | bytearray, t_ns: int) -> None:
@@ -76,13 +76,13 @@ class TokenStream:
 
     def end(self, t_ns: int) -> None:
         """Count the silence between the last token and the end of the answer (ns), however it ended."""
-        if self.first_ns is not None and not self.done:
+        if self.first_ns is not None and self.done_ns is None:
             self._heard(t_ns)
 
     def _event(self, data: bytes, t_ns: int) -> None:
         if data == DONE:
             self.end(t_ns)
-            self.done = True
+            self.done_ns = t_ns
             return
         chunk = parse(data)
         if "error" in chunk:

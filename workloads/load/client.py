@@ -124,13 +124,13 @@ class Client:
             exchange.receive(connection)
             ending = judge(call, exchange)
         except gevent.Timeout:
-            ending = broken_off(exchange, self._timed_out(exchange))
+            ending = broken_off(call, exchange, self._timed_out(exchange))
         except CutOff as reason:
-            ending = broken_off(exchange, str(reason))
+            ending = broken_off(call, exchange, str(reason))
         except HTTPParseError as error:
-            ending = broken_off(exchange, closed_early(exchange, error))
+            ending = broken_off(call, exchange, closed_early(exchange, error))
         except OSError as error:
-            ending = broken_off(exchange, f"{type(error).__name__}: {error}")
+            ending = broken_off(call, exchange, f"{type(error).__name__}: {error}")
         except BadAnswer as error:
             ending = Ending(Outcome.OK, f"BadAnswer: {error}", complete=exchange.answer.message_complete, valid=False)
         finally:
@@ -175,7 +175,7 @@ class Client:
             "intended_ns": call.intended_ns,
             "sent_ns": sent_ns,
             "first_byte_ns": stream.first_ns if stream else exchange.first_byte_ns,
-            "done_ns": now_ns(),
+            "done_ns": (stream and stream.done_ns) or now_ns(),
             "outcome": ending.outcome.value,
             "valid": ending.valid,
             "complete": ending.complete,
@@ -198,8 +198,8 @@ def judge(call: Call, exchange: Exchange) -> Ending:
         text, tokens = first_choice(parsed), usage_tokens(parsed)
     elif exchange.stream.error is not None:
         return Ending(Outcome.FAIL, f"StreamError: {exchange.stream.error}", complete=False, tokens=exchange.stream.chunks)
-    elif not exchange.stream.done:
-        return broken_off(exchange, "Truncated: the stream ended without [DONE]")
+    elif exchange.stream.done_ns is None:
+        return broken_off(call, exchange, "Truncated: the stream ended without [DONE]")
     else:
         text, tokens = exchange.stream.text, exchange.stream.tokens or exchange.stream.chunks
     expected = call.prompt.expected(call.max_tokens)
@@ -209,9 +209,11 @@ def judge(call: Call, exchange: Exchange) -> Ending:
     )
 
 
-def broken_off(exchange: Exchange, error: str) -> Ending:
-    """Return the ending of an attempt whose answer was not read to its end."""
+def broken_off(call: Call, exchange: Exchange, error: str) -> Ending:
+    """Return the ending of an attempt that broke off; a stream that had said ``[DONE]`` was whole all the same."""
     if exchange.stream:
+        if exchange.stream.done_ns is not None:
+            return judge(call, exchange)
         exchange.stream.end(now_ns())
     outcome = Outcome.FAIL if exchange.connection is None else Outcome.UNKNOWN
     begun = False if exchange.first_byte_ns is not None else None

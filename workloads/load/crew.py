@@ -26,9 +26,12 @@ class Crew:
     def __init__(self, run_dir: Path, workers: int) -> None:
         command = [sys.executable, "-m", "workloads.load", "run", str(run_dir), "--parent", str(os.getpid())]
         self.processes = [
-            subprocess.Popen([*command, "--worker", str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [*command, "--worker", str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            )
             for number in range(workers)
         ]
+        # A session of their own: a terminal's Ctrl-C goes to this process alone, or workers would hear it twice, and twice means at once.
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._forward)
 

@@ -64,14 +64,20 @@ class Worker:
 
     def run(self, origin_ns: int, parent_pid: int) -> int:
         """Offer the schedule from ``origin_ns`` on, drain, account for it; return the exit code."""
-        self.recorder.log.event(EventKind.LOAD_START, self.name, t_ns=origin_ns, scheduled=self.scheduled, pid=os.getpid())
         housekeeping = gevent.spawn(self._housekeeping, parent_pid)
-        self._dispatch(origin_ns)
-        stop_ns = self.dispatcher.stop_ns or origin_ns + int(self.load.horizon_s * 1e9)
-        self.recorder.log.event(EventKind.LOAD_STOP, self.name, t_ns=stop_ns, by=self.stopped_by)
-        cut_off = self.dispatcher.drain(self.load.timeout_s + 0.5)
-        housekeeping.kill()
-        return self._finish(cut_off)
+        try:
+            self.recorder.log.event(EventKind.LOAD_START, self.name, t_ns=origin_ns, scheduled=self.scheduled, pid=os.getpid())
+            self._dispatch(origin_ns)
+            stop_ns = self.dispatcher.stop_ns or origin_ns + int(self.load.horizon_s * 1e9)
+            self.recorder.log.event(EventKind.LOAD_STOP, self.name, t_ns=stop_ns, by=self.stopped_by)
+            cut_off = self.dispatcher.drain(self.load.timeout_s + 0.5)
+            housekeeping.kill()
+            self._account_for(cut_off)
+        except OSError as error:
+            self.failure = self.failure or error
+        if self.failure:
+            print(f"load: the run folder cannot be written ({self.failure}); make room and run again in another folder", file=sys.stderr)
+        return int(self.failure is not None)
 
     def _dispatch(self, origin_ns: int) -> None:
         """Let locust run one user, whose one task is the dispatcher."""
@@ -97,8 +103,9 @@ class Worker:
         self.environment.create_local_runner().start(1, spawn_rate=1)
         finished.get()
 
-    def _finish(self, cut_off: int) -> int:
+    def _account_for(self, cut_off: int) -> None:
         stats = self.environment.stats.total
+        self.recorder.flush()
         counts: dict[str, Any] = {
             **asdict(self.recorder.account),
             "scheduled": self.scheduled,
@@ -109,15 +116,8 @@ class Worker:
             "connections": self.client.connections.opened,
             "locust": {"requests": stats.num_requests, "failures": stats.num_failures},
         }
-        try:
-            self.recorder.flush()
-            self.recorder.log.event(EventKind.LOAD_AUDIT, self.name, **counts)
-            self.recorder.close()
-        except OSError as error:
-            self.failure = self.failure or error
-        if self.failure:
-            print(f"load: rows could not be written ({self.failure}); free space for the run folder and run again", file=sys.stderr)
-        return int(self.failure is not None)
+        self.recorder.log.event(EventKind.LOAD_AUDIT, self.name, **counts)
+        self.recorder.close()
 
     def _housekeeping(self, parent_pid: int) -> None:
         """Flush, sample and look after the parent, ten times a second."""
@@ -131,7 +131,7 @@ class Worker:
                     self._sample()
             except OSError as error:
                 self.failure = error
-                self.stop("rows could not be written")
+                self.stop("the run folder cannot be written")
                 return
             if tick % SWEEP_TICKS == 0:
                 self.client.connections.sweep()

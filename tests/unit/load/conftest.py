@@ -12,7 +12,7 @@ import pytest
 from history.reader import Run, read_run
 from tests.support.load_runs import finish, scripted_server, start_load, write_load_plan
 
-KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong")
+KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
 ALWAYS = {"at_s": 0, "for_s": 600}
 HEDGED = {"policy": "hedged", "max_attempts": 4, "hedge_after_ms": 100}
 
@@ -41,7 +41,7 @@ class Played:
 SCENARIOS = {
     "outages": Scenario(
         [{"at_s": 0.2 + 0.45 * number, "for_s": 0.25, "kind": kind, "delay_s": 0.15} for number, kind in enumerate(KINDS)],
-        {"rate_rps": 200.0, "horizon_s": 3.4, "timeout_s": 1.0},
+        {"rate_rps": 200.0, "horizon_s": 3.9, "timeout_s": 1.0},
     ),
     "naive": Scenario([ALWAYS | {"kind": "500", "share": 0.5}], {"retry": {"policy": "naive", "max_attempts": 3, "backoff_ms": 5}}),
     "budgeted": Scenario(

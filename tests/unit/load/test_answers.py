@@ -26,7 +26,7 @@ def test_any_cutting_gives_the_same_text(tokens: list[str], done: bool, cuts: li
         size = cuts[turn % len(cuts)]
         stream.feed(data[at : at + size], t_ns=turn)
         at, turn = at + size, turn + 1
-    assert (stream.text, stream.chunks, stream.done) == ("".join(tokens), len(tokens), done)
+    assert (stream.text, stream.chunks, stream.done_ns is not None) == ("".join(tokens), len(tokens), done)
 
 
 def test_times_of_tokens() -> None:
@@ -48,7 +48,7 @@ def test_silence_before_a_stream_broke_off_counts() -> None:
 def test_a_stream_without_tokens_has_no_first_byte() -> None:
     stream = TokenStream()
     stream.feed(events([]), t_ns=5)
-    assert (stream.first_ns, stream.gap_ns, stream.done) == (None, 0, True)
+    assert (stream.first_ns, stream.gap_ns, stream.done_ns) == (None, 0, 5)
 
 
 def test_usage_wins_over_chunks() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from history.errors import ConfigError, HistoryError
 from history.reader import Run, read_run
 from history.schema import EventKind
-from tests.support.load_runs import finish, rows_written, scripted_server, start_load, wait_until, write_load_plan
+from tests.support.load_runs import ROOT, finish, rows_written, scripted_server, start_load, wait_until, write_load_plan
 from workloads.load.offer import prepare, refuse_second_load
 
 LONG = {"horizon_s": 600.0}
@@ -36,6 +37,7 @@ class Running:
 
     process: subprocess.Popen[str]
     run_dir: Path
+    url: str
 
     def stop(self) -> Run:
         """Tell it to stop, wait until it has, and return what it recorded."""
@@ -55,8 +57,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runn
         try:
             for name, fields in LOADS.items():
                 run_dir = tmp_path_factory.mktemp(name)
-                write_load_plan(run_dir, hangs.url if name == "capped" else good.url, **fields)
-                loads[name] = Running(start_load(run_dir, *OPTIONS.get(name, ())), run_dir)
+                url = hangs.url if name == "capped" else good.url
+                write_load_plan(run_dir, url, **fields)
+                loads[name] = Running(start_load(run_dir, *OPTIONS.get(name, ())), run_dir, url)
             wait_until(
                 lambda: all(rows_written(loads[name].run_dir) > 20 for name in loads.keys() - OPTIONS.keys()), "twenty rows of each load"
             )
@@ -142,6 +145,17 @@ def test_a_hit_cap_is_recorded_and_a_second_signal_cuts_off_what_is_open(running
     )
     account = audits(run)["load-0"]
     assert (account["cap_hit"], account["in_flight_max"], account["cut_off"]) == (capped.height, 5, 5)
+
+
+def test_a_folder_that_cannot_be_written_ends_the_load_with_a_sentence(running: dict[str, Running], tmp_path: Path) -> None:
+    write_load_plan(tmp_path, running["told"].url, rate_rps=400.0, horizon_s=20.0)
+    prepare(tmp_path)
+    limited = f"ulimit -f 64; exec {sys.executable} -m workloads.load run {tmp_path}"  # blocks of 512 or 1024 bytes: less than 200 rows
+    load = subprocess.Popen(["sh", "-c", limited], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    code, _, errors = finish(load)
+    assert code == 1
+    assert errors.startswith("load: the run folder cannot be written")
+    assert not read_run(tmp_path).requests.is_empty()
 
 
 def test_a_run_folder_records_one_load(running: dict[str, Running]) -> None:

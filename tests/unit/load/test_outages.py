@@ -79,6 +79,13 @@ def test_all_else_is_right_and_complete(good: pl.DataFrame, rows: pl.DataFrame, 
     assert good.height + sum(outages.outage(kind)["hit"] for kind in ENDINGS) == rows.height
 
 
+def test_a_stream_is_whole_once_it_said_done(good: pl.DataFrame, outages: Played) -> None:
+    truth = outages.outage("unterminated")
+    inside = good.filter(pl.col("stream"), pl.col("sent_ns") > truth["begin_ns"], pl.col("done_ns") < truth["end_ns"])
+    assert inside.height > 10
+    assert inside["complete"].all()
+
+
 def test_times_of_an_attempt_are_in_order(good: pl.DataFrame) -> None:
     for earlier, later in (("intended_ns", "sent_ns"), ("sent_ns", "first_byte_ns"), ("first_byte_ns", "done_ns")):
         assert (good[earlier] <= good[later]).all()
@@ -98,7 +105,7 @@ def test_intended_times_are_the_schedule(outages: Played) -> None:
     assert origin_ns is not None
     joined = outages.run.schedule.join(outages.run.requests, on="request_id")
     assert (joined["intended_ns"] == joined["offset_ns"] + origin_ns).all()
-    assert outages.run.first(EventKind.LOAD_STOP) == origin_ns + 3_400_000_000
+    assert outages.run.first(EventKind.LOAD_STOP) == origin_ns + 3_900_000_000
 
 
 def test_the_audit_counts_what_was_done(outages: Played) -> None:
