@@ -23,10 +23,15 @@ TIMED = "the machine driver powers it on after {for_s:g} s by itself"
 
 
 def node_permissions(platform: Platform) -> list[Permission]:
-    """Return what looking at nodes and at whose pods they run needs, and cordoning them and undoing it."""
-    verbs = [("list", "nodes"), ("get", "nodes"), ("patch", "nodes"), ("list", "pods")]
+    """Return what looking at nodes and at whose pods they run needs."""
+    verbs = [("list", "nodes"), ("get", "nodes"), ("list", "pods")]
     instruments = [Permission("list", "pods", namespace=one.namespace) for one in platform.target.instruments]
     return [*(Permission(verb, resource) for verb, resource in verbs), *instruments]
+
+
+def cordon_permissions(platform: Platform) -> list[Permission]:
+    """Return what cordoning nodes and undoing it needs."""
+    return [*node_permissions(platform), Permission("patch", "nodes")]
 
 
 def _resolve_cordon(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
@@ -34,11 +39,11 @@ def _resolve_cordon(platform: Platform, arguments: Arguments, rng: Random) -> li
     return [node_target(choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0], "cordoned", UNDONE)]
 
 
-def _node_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return node_permissions(platform)
+def _cordon_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
+    return cordon_permissions(platform)
 
 
-@fault(resolve=_resolve_cordon, permissions=_node_permissions, tier="node")
+@fault(resolve=_resolve_cordon, permissions=_cordon_permissions, tier="node")
 def cordon(role: str) -> dict[str, Any]:
     """Cordon one node that hosts ``role``: nothing new may land on it, what runs there stays. By itself no outage.
 
@@ -67,7 +72,7 @@ def _resolve_drain(platform: Platform, arguments: Arguments, rng: Random) -> lis
 
 
 def _drain_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return [*node_permissions(platform), Permission("create", "pods/eviction")]
+    return [*cordon_permissions(platform), Permission("create", "pods/eviction")]
 
 
 @fault(resolve=_resolve_drain, permissions=_drain_permissions, tier="node")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
 
-from faults.nodes import TIMED, node_permissions, power_entry
+from faults.nodes import TIMED, cordon_permissions, power_entry
 from history.plan import ResolvedTarget
 from kube import acting, cordoning, live, machines
 from kube.clients import Platform
@@ -26,7 +26,7 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 
 def _permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
+    return [*cordon_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))

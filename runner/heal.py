@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 
 from history.errors import AftershockError
 from history.schema import EventKind
@@ -23,8 +22,7 @@ def heal(context: Context, before: Before) -> list[str]:
     until_s = time.monotonic() + context.live.plan.timers.heal_s
     remains = _repeat(lambda: _undo(context), until_s, context)
     if not remains:
-        since = context.live.platform.server_time()
-        remains = _repeat(lambda: _differs(context, before, since), until_s, context)
+        remains = _repeat(lambda: _differs(context, before), until_s, context)
     context.log.event(EventKind.HEAL_END, clean=not remains, remains=remains)
     if remains:
         context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
@@ -57,8 +55,9 @@ def _undo(context: Context) -> list[str]:
     return failed
 
 
-def _differs(context: Context, before: Before, since: datetime) -> list[str]:
+def _differs(context: Context, before: Before) -> list[str]:
     try:
-        return differences(context.live.platform, before, context.live.all_targets(), since)
+        run = context.live
+        return differences(run.platform, before, run.all_targets(), run.journal.entries())
     except AftershockError as error:
         return [str(error)]

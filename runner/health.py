@@ -1,7 +1,7 @@
 """Whether the platform is healthy before a run, and as it was before after it: one set of checks for both.
 
-What the API server says may be old: a node without power is Ready there for 50 s more, and so are its pods. So a node that was hit must
-have renewed its lease since it was healed, and every ready replica must itself answer what its readiness probe asks.
+What the API server says may be old: a node without power is Ready there for 50 s more, and so are its pods. So a machine that was without
+power must have spoken since (:mod:`kube.settled`), and every ready replica must itself answer what its readiness probe asks.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.clients import Platform, ready, told
-from kube.objects import Lease, Node, Pod
+from kube.journal import Undo
+from kube.objects import Node, Pod
+from kube.settled import unsettled
 from runner.cluster_watch import NodeState, node_state
 
 Deployment = Any  # V1Deployment
@@ -62,14 +63,14 @@ def complaints(platform: Platform, before: Before) -> list[str]:
     return found
 
 
-def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], since: datetime) -> list[str]:
+def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Iterable[Undo]) -> list[str]:
     """Return what is not as before: roles without all their replicas, target nodes not back, cordoned or without their accelerators.
 
     Args:
         platform: the platform.
         before: its state before the fault.
         targets: what was hit.
-        since: a node that was hit is back if it renewed its lease after this (the API server's clock).
+        entries: the run's journal.
 
     Raises:
         TargetRefused: the platform cannot be read.
@@ -81,7 +82,7 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         now = {node.metadata.name: node for node in platform.nodes()}
         for name in sorted(names & set(before.nodes)):
             found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
-            found += _lease_old(platform, name, since)
+        found += unsettled(platform, entries)
         for role, want in before.replicas.items():
             found += _lacking(platform, role, want)
         return found or _silent(platform)
@@ -132,13 +133,6 @@ def asks(pod: Pod) -> Question | None:
         if str(port).isdecimal():
             return Question(int(port), probe.http_get.path or "/")
     return None
-
-
-def _lease_old(platform: Platform, name: str, since: datetime) -> list[str]:
-    lease: Lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
-    if lease.spec.renew_time is not None and lease.spec.renew_time > since:
-        return []
-    return [f"node {name} has not been heard of since it was healed"]
 
 
 def _rollout(platform: Platform, role: str) -> list[str]:

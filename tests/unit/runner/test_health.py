@@ -9,6 +9,7 @@ import pytest
 from kubernetes import client
 
 from history.plan import ResolvedTarget
+from kube.journal import Undo, UndoKind
 from runner.health import Before, asks, differences, look
 from tests.support.fake_cluster import NOW, pod
 from tests.support.runner_cluster import RunnerCluster
@@ -18,27 +19,28 @@ GPU_A = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
 
 @pytest.fixture
 def cluster() -> RunnerCluster:
-    made = RunnerCluster()
-    heard(made, NOW + timedelta(seconds=1))
-    return made
+    return RunnerCluster()
 
 
 def heard(cluster: RunnerCluster, when: datetime) -> None:
     cluster.leases["gpu-a"] = client.V1Lease(metadata=client.V1ObjectMeta(name="gpu-a"), spec=client.V1LeaseSpec(renew_time=when))
 
 
-def differs(cluster: RunnerCluster, before: Before) -> list[str]:
-    return differences(cluster.platform(), before, [GPU_A], since=NOW)
+def differs(cluster: RunnerCluster, before: Before, *entries: Undo) -> list[str]:
+    return differences(cluster.platform(), before, [GPU_A], entries)
 
 
 def test_as_before(cluster: RunnerCluster) -> None:
     assert differs(cluster, look(cluster.platform())) == []
 
 
-def test_a_node_that_was_not_heard_of_since_is_not_back_although_it_says_ready(cluster: RunnerCluster) -> None:
+def test_a_node_that_was_not_heard_of_since_its_power_cut_is_not_back_although_it_says_ready(cluster: RunnerCluster) -> None:
     before = look(cluster.platform())
+    cut = Undo(kind=UndoKind.POWER_ON, activity="a", object="gpu-a", detail=NOW.isoformat(), ends_by_ns=0, done=True)
     heard(cluster, NOW - timedelta(seconds=1))
-    assert differs(cluster, before) == ["node gpu-a has not been heard of since it was healed"]
+    assert differs(cluster, before, cut) == ["node gpu-a: its kubelet has not spoken since its power was cut"]
+    heard(cluster, NOW + timedelta(seconds=30))
+    assert differs(cluster, before, cut) == []
 
 
 def test_what_a_node_lacks(cluster: RunnerCluster) -> None:
