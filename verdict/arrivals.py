@@ -53,7 +53,7 @@ class Arrivals:
         return (len(self) - 1) / self.span_s if self.span_s > 0 else 0.0
 
 
-def scheduled_arrivals(run: Run, attempts: Attempts, until_ns: int | None = None) -> Arrivals:
+def scheduled_arrivals(run: Run, attempts: Attempts) -> Arrivals:
     """Return every arrival that was promised, whether or not its request was recorded.
 
     A scheduled request that was due by the end of the load (``load.stop``) and has no row is a hole: what happened to it is unknown,
@@ -62,17 +62,15 @@ def scheduled_arrivals(run: Run, attempts: Attempts, until_ns: int | None = None
     Args:
         run: the history.
         attempts: its rows.
-        until_ns: leave out what users asked for later; for looking at a run that still goes on.
 
     """
     due_ns, off_schedule, start_error_s = _due(run, attempts)
-    stop_ns = min(load_stop_ns(run), until_ns) if until_ns else load_stop_ns(run)
+    stop_ns = load_stop_ns(run)
     known = attempts.position >= 0
     row = attempts.position[known]
     count = len(due_ns)
     recorded, sent, good = (_marked(count, row[mask]) for mask in (slice(None), attempts.sent[known], attempts.good[known]))
-    kept = (recorded if until_ns is None else recorded & (due_ns <= until_ns)) | (due_ns <= stop_ns)
-    order = np.flatnonzero(kept)
+    order = np.flatnonzero(recorded | (due_ns <= stop_ns))
     if np.any(np.diff(due_ns[order]) < 0):
         order = order[np.argsort(due_ns[order], kind="stable")]
     return Arrivals(

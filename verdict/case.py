@@ -53,10 +53,10 @@ class Case:
         return (t_ns - zero_ns) / 1e9
 
 
-def case_of(run: Run, until_ns: int | None = None) -> Case:
-    """Prepare ``run``; ``until_ns``: look only at what users asked for until then (a run that still goes on)."""
+def case_of(run: Run) -> Case:
+    """Prepare ``run``."""
     timeline, attempts = timeline_of(run), attempts_of(run)
-    arrivals = scheduled_arrivals(run, attempts, until_ns)
+    arrivals = scheduled_arrivals(run, attempts)
     return Case(
         run=run,
         timeline=timeline,

@@ -12,6 +12,7 @@ from history.schema import EventKind
 from verdict.case import Case
 from verdict.checks.results import inconclusive, passed, unless
 from verdict.evaluations import Said, evaluations_of
+from verdict.goodness import longest_limit_ms
 from verdict.outages import Rule, find_outages
 from verdict.sampling import arrivals_needed
 from verdict.targets import short, touched
@@ -44,7 +45,7 @@ def baseline(case: Case) -> Check:
 
 def _too_short(case: Case, lasted_s: float, arrived: int) -> Iterator[str]:
     planned, needed = case.run.plan.timers.baseline_s, arrivals_needed(case.run.plan.slo.ratio)
-    limit_s = case.run.plan.slo.latency_ms / 1e3
+    limit_s = longest_limit_ms(case.run.plan.slo) / 1e3
     if lasted_s + limit_s < NEARLY * planned:
         yield f"the baseline lasted {seconds(lasted_s)} of {seconds(planned)}"
     if arrived < needed:

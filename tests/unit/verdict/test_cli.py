@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -71,7 +72,10 @@ def test_a_file_cut_off_in_mid_row_is_inconclusive(unclosed: Path, cut: int, cap
 
 
 def edited(name: str, edit: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    return lambda path: (path / name).write_bytes(edit((path / name).read_bytes())) and None
+    def damage(path: Path) -> None:
+        (path / name).write_bytes(edit((path / name).read_bytes()))
+
+    return damage
 
 
 def changed_plan(**fields: object) -> Callable[[bytes], bytes]:
@@ -152,7 +156,7 @@ def test_ledgers_are_read_and_closed_with_the_run(unclosed: Path) -> None:
     assert read_run(unclosed).ledgers["queue"].rows() == before["queue"].rows() == [("a", 1, 2, 0)]
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(15))
 def test_no_damage_to_any_table_ends_in_a_pass_or_a_traceback(seed: int) -> None:
     """Null or scramble random cells of random columns; a damage that the verdict does not rest on may pass, a crash may not."""
     rng = random.Random(seed)  # noqa: S311 - damage, reproducible by its seed
@@ -164,7 +168,8 @@ def test_no_damage_to_any_table_ends_in_a_pass_or_a_traceback(seed: int) -> None
         hurt = pl.Series([rng.random() < share for _ in range(frame.height)])
         other = pl.lit(None) if rng.random() < 0.5 else pl.col(column).shuffle(seed=seed)
         damaged = pl.when(hurt).then(other).otherwise(pl.col(column)).cast(frame.schema[column]).alias(column)
-        run = replace(run, **{name: frame.with_columns(damaged)})
+        changes: dict[str, Any] = {name: frame.with_columns(damaged)}
+        run = replace(run, **changes)
     verdict = judge(run)
     assert verdict.sentence
     assert RunVerdict.model_validate_json(verdict.model_dump_json())

@@ -122,7 +122,8 @@ def test_detection_by_a_lost_accelerator() -> None:
         capacity=2,
     )
     found = measured(run, "time_to_detection")
-    assert (found.value, found.sentence) == (pytest.approx(0.3), "zone-a-gpu has fewer allocatable accelerators")
+    assert found.value == pytest.approx(0.3)
+    assert found.sentence == "zone-a-gpu has fewer allocatable accelerators"
 
 
 def test_a_container_that_restarts_in_place_is_neither_evicted_nor_scheduled() -> None:
@@ -141,7 +142,8 @@ def test_capacity_that_is_not_back_is_a_lower_bound() -> None:
         drop_events(run_of(HIT), EventKind.POD_READY), Series.READY_REPLICAS.value, pl.when(pl.col("t_ns") > at(0)).then(2.0).otherwise(3.0)
     )
     found = measured(run, "full_capacity")
-    assert (found.censored, found.value) == (True, pytest.approx(HIT.heal_s))
+    assert found.censored
+    assert found.value == pytest.approx(HIT.heal_s)
 
 
 def test_a_replica_that_is_ready_but_answers_no_health_question_is_no_capacity() -> None:
@@ -183,9 +185,7 @@ def test_a_retry_that_serves_the_user_hides_the_failure_from_users_alone() -> No
         valid=pl.lit(value=True),
         complete=pl.lit(value=True),
     )
-    rows = pl.concat([run.requests, retried.select(run.requests.columns).cast(dict(run.requests.schema))]).sort(
-        "done_ns", maintain_order=True
-    )
+    rows = pl.concat([run.requests, retried.select(run.requests.columns).cast(run.requests.schema)]).sort("done_ns", maintain_order=True)
     verdict = judge(replace(run, requests=rows))
     figures = {m.name: m.value for m in verdict.measurements}
     assert figures["requests_bad"] == 200
