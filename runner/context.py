@@ -36,7 +36,13 @@ class Sight:
     """The latest of what observer and sampler saw; written by their threads, read for progress and for the end of the observation."""
 
     ready: dict[str, int] = field(default_factory=dict)  # role -> ready replicas
+    names: dict[str, frozenset[str]] = field(default_factory=dict)  # role -> their names
+    ill: set[str] = field(default_factory=set)  # pods whose own health endpoint did not answer 200 the last time
     queue: float | None = None
+
+    def serving(self, role: str) -> int:
+        """Return how many replicas are Ready and not known to be ill: Kubernetes calls them Ready for a while after a power cut."""
+        return len(self.names.get(role, frozenset()) - self.ill)
 
 
 @dataclass(slots=True)

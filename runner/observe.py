@@ -56,6 +56,6 @@ def recovered(context: Context, felt: Felt, zero_ns: int, not_before_ns: int) ->
 
 
 def lacking(context: Context) -> list[str]:
-    """Return the roles that have fewer ready replicas than desired."""
+    """Return the roles that have fewer replicas than desired that can serve."""
     desired = context.live.plan.replicas_desired
-    return [role for role, want in desired.items() if context.sight.ready.get(role, 0) < want]
+    return [role for role, want in desired.items() if context.sight.serving(role) < want]

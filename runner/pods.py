@@ -89,7 +89,8 @@ class PodWatcher:
         self._event(EventKind.POD_GONE, state.name, uid=uid, node=state.node)
 
     def _count(self) -> None:
-        self.sight.ready[self.role] = sum(state.ready for state in self.known.values())
+        names = frozenset(state.name for state in self.known.values() if state.ready)
+        self.sight.names[self.role], self.sight.ready[self.role] = names, len(names)
         self.sample()
 
     def _event(self, kind: EventKind, name: str, **detail: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -77,6 +77,7 @@ class Sampler(threading.Thread):
         status = self._from.platform.proxy_get(pod, port, path, timeout_s=HEALTH_S)
         if status or self._from.up():  # no answer while the API server is away says nothing about the replica
             self._log.sample(Series.HEALTH, float(status == 200), t_ns=asked_ns, pod=pod.metadata.name)
+            (self._sight.ill.discard if status == 200 else self._sight.ill.add)(pod.metadata.name)
 
     def _queue(self) -> None:
         if self._from.depth is None or self._from.prometheus is None:
