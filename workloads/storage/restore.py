@@ -56,7 +56,7 @@ class Outcome:
     key: str
     problem: str | None
     version_id: str | None
-    modified: str | None
+    stored: str | None
     versions_read: int
     bytes: int
     detect_s: float
@@ -83,14 +83,14 @@ def restore(store: S3Store, wanted: Wanted, *, dry_run: bool = False) -> Outcome
             f"{store.url}: {wanted.key} reads differently right after version {version.version_id} was restored; check the server"
         )
     verify_s = time.monotonic() - start
-    modified = version.modified.isoformat()
-    return Outcome(wanted.key, problem, version.version_id, modified, looked_at, len(content), detect_s, choose_s, restore_s, verify_s)
+    stored = version.stored.isoformat()
+    return Outcome(wanted.key, problem, version.version_id, stored, looked_at, len(content), detect_s, choose_s, restore_s, verify_s)
 
 
 def _detect(store: S3Store, wanted: Wanted) -> tuple[str | None, int]:
     if wanted.before is not None:
         current = next(iter(store.versions(wanted.key)), None)
-        newer = current is None or current.deleted or current.modified > wanted.before
+        newer = current is None or current.deleted or current.stored > wanted.before
         return (f"is not of the time before {wanted.before.isoformat()}" if newer else None), current.bytes if current else 0
     try:
         content = store.get(wanted.key)
@@ -102,7 +102,7 @@ def _detect(store: S3Store, wanted: Wanted) -> tuple[str | None, int]:
 def _choose(store: S3Store, wanted: Wanted, problem: str) -> tuple[Version, bytes, int]:
     looked_at = 0
     for version in store.versions(wanted.key):
-        if version.deleted or (wanted.before is not None and version.modified > wanted.before):
+        if version.deleted or (wanted.before is not None and version.stored > wanted.before):
             continue
         looked_at += 1
         try:
@@ -144,7 +144,7 @@ def megabytes_per_s(outcomes: list[Outcome]) -> float | None:
 def _sentence(outcome: Outcome) -> str:
     if outcome.problem is None:
         return f"{outcome.key}: good, left as it is ({outcome.bytes} bytes, {outcome.detect_s:.3f} s)"
-    found = f"version {outcome.version_id} of {outcome.modified}, {outcome.bytes} bytes, {outcome.versions_read} versions read"
+    found = f"version {outcome.version_id} of {outcome.stored}, {outcome.bytes} bytes, {outcome.versions_read} versions read"
     steps = {"detect": outcome.detect_s, "choose": outcome.choose_s, "restore": outcome.restore_s, "verify": outcome.verify_s}
     times = ", ".join(f"{step} {seconds:.3f} s" for step, seconds in steps.items())
     return f"{outcome.key}: {outcome.problem}: {found}: {times}"

@@ -1,9 +1,10 @@
 """A bucket as a store: any S3 server, by boto3, with bucket versioning demanded unless told otherwise."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -14,16 +15,18 @@ from workloads.storage.errors import ObjectDamaged, ObjectMissing, StorageError,
 
 _MISSING = ("NoSuchKey", "NoSuchVersion", "404")
 _CREDENTIALS = ("AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "XAdminUserNotFound", "403")
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID, _ULID_SINCE = re.compile(f"[{_CROCKFORD}]{{26}}"), datetime(2016, 1, 1, tzinfo=UTC)  # earlier times are no ULIDs
 _TIMEOUTS = {"connect_timeout": 2, "read_timeout": 10}  # seconds: an outage must be an error soon, not a hang
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One stored version of an object; ``deleted`` marks a delete marker, which has no content."""
+    """One stored version of an object and when it was stored; ``deleted`` marks a delete marker, which has no content."""
 
     key: str
     version_id: str
-    modified: datetime
+    stored: datetime
     bytes: int
     newest: bool
     deleted: bool = False
@@ -43,7 +46,8 @@ class S3Store:
         config = Config(
             s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 3}, max_pool_connections=4, **_TIMEOUTS
         )
-        self._client: Any = boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+        # a session of its own: boto3's default one keeps the first credentials that it ever saw
+        self._client: Any = boto3.session.Session().client("s3", endpoint_url=endpoint, region_name=region, config=config)
 
     def preflight(self) -> None:
         """Demand that the bucket exists, the credentials fit, and overwritten objects stay as versions."""
@@ -94,8 +98,8 @@ class S3Store:
             pages = list(self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self._prefix + key))
         kept = [self._version(v, deleted=False) for page in pages for v in page.get("Versions", ())]
         marks = [self._version(v, deleted=True) for page in pages for v in page.get("DeleteMarkers", ())]
-        # version ids of S3 servers need not sort; the listing is newest first a key, and a sort by time is stable
-        return sorted((v for v in kept + marks if v.key == key), key=lambda v: (v.newest, v.modified), reverse=True)
+        # a listing is newest first for each key, versions and marks apart; the sort is stable
+        return sorted((v for v in kept + marks if v.key == key), key=lambda v: (v.newest, v.stored), reverse=True)
 
     def get_version(self, key: str, version_id: str | None) -> bytes:
         """Return the content of one version (None: the newest); raises ObjectMissing or ObjectDamaged."""
@@ -123,7 +127,8 @@ class S3Store:
 
     def _version(self, entry: dict[str, Any], *, deleted: bool) -> Version:
         key = entry["Key"][len(self._prefix) :]
-        return Version(key, entry["VersionId"], entry["LastModified"], entry.get("Size", 0), bool(entry["IsLatest"]), deleted)
+        stored = _stored(entry["VersionId"], entry["LastModified"])
+        return Version(key, entry["VersionId"], stored, entry.get("Size", 0), bool(entry["IsLatest"]), deleted)
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -150,6 +155,19 @@ class S3Store:
         if code in ("NoSuchBucket", "InvalidBucketName"):
             return StoreRefused(f"{sentence}; create the bucket (python -m workloads.storage.bucket create)")
         return StoreUnavailable(sentence)
+
+
+def _stored(version_id: str, modified: datetime) -> datetime:
+    """Return when a version was stored.
+
+    That is LastModified by S3's definition. On versitygw's folders it is the moment when the version was superseded (measured with 1.8.0),
+    but its ids are ULIDs, whose first ten characters are the milliseconds at which they were made.
+    """
+    if not _ULID.fullmatch(version_id):
+        return modified
+    ms = sum(_CROCKFORD.index(character) << 5 * place for place, character in enumerate(reversed(version_id[:10])))
+    made = datetime.fromtimestamp(ms / 1000, UTC)
+    return made if _ULID_SINCE < made <= modified + timedelta(seconds=1) else modified
 
 
 def _code(error: ClientError) -> str:

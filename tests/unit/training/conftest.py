@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from tests.unit.training.gang import Gang
 
 
 @pytest.fixture
-def gang(tmp_path: Path) -> Gang:
-    return Gang(tmp_path)
+def gang(tmp_path: Path) -> Iterator[Gang]:
+    gang = Gang(tmp_path)
+    yield gang
+    gang.end()
 
 
 def _digest(folder: Path, world: int) -> str:

@@ -60,6 +60,7 @@ class Gang:
         self.ledger = self.folder / "ledger.jsonl"
         self.log = self.folder / "log"
         self.restart = 0
+        self.started: list[BaseProcess] = []
 
     def environment(self, **settings: object) -> dict[str, str]:
         given = {"run_id": RUN, "stores": self.stores, "ledger": f"file://{self.ledger}", **SMALL, **self.settings, **settings}
@@ -80,7 +81,13 @@ class Gang:
         ]
         for rank in ranks:
             rank.start()
+        self.started += ranks
         return ranks
+
+    def end(self) -> None:
+        """Leave no rank behind, whatever a test did."""
+        for rank in self.started:
+            rank.kill()
 
     def wait(self, ranks: list[BaseProcess]) -> list[int | None]:
         """Wait until all ended; when one failed, the others get a few seconds to notice and are ended then, as torchrun's agent does."""
@@ -123,7 +130,8 @@ class Gang:
         return audit(self.rows())
 
     def rows(self, kind: str = "") -> list[dict[str, object]]:
-        return [row for row in ledger.read(self.ledger.read_text()) if not kind or row["kind"] == kind]
+        text = self.ledger.read_text() if self.ledger.exists() else ""
+        return [row for row in ledger.read(text) if not kind or row["kind"] == kind]
 
     def loadable(self) -> list[Manifest]:
         """All checkpoints on the volume that verify, newest first."""
