@@ -77,9 +77,10 @@ def _of_role(case: Case, role: str, desired: int, answers: list[Change]) -> Capa
     assert case.recovery is not None  # noqa: S101 - told by capacity_of
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
     steps = _before_and_after(_by_events(case, role, answers), start_ns, end_ns)
-    if not steps or steps[0].ready < desired:
-        steps = _before_and_after(_by_samples(case, role), start_ns, end_ns)
-        if steps and end_ns - steps[-1].t_ns > STALE_S * 1e9:
+    sampled = _before_and_after(_by_samples(case, role), start_ns, end_ns)
+    if sampled and (not steps or steps[0].ready < desired):
+        steps = sampled
+        if end_ns - steps[-1].t_ns > STALE_S * 1e9:
             return Capacity(unknown=f"ready replicas of {role} were last counted {(end_ns - steps[-1].t_ns) / 1e9:.0f} s before the end")
     if not steps:
         return Capacity(unknown=f"no ready replicas of {role} were recorded before the fault")
@@ -91,9 +92,9 @@ def _of_role(case: Case, role: str, desired: int, answers: list[Change]) -> Capa
 
 
 def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Step]:
-    """Return the step that held at ``start_ns`` and those until ``end_ns``; empty if none held then."""
-    before = [step for step in steps if step.t_ns <= start_ns]
-    return before[-1:] + [step for step in steps if start_ns < step.t_ns <= end_ns] if before else []
+    """Return the step that held just before ``start_ns`` and those from then until ``end_ns``; empty if none held then."""
+    before = [step for step in steps if step.t_ns < start_ns]
+    return before[-1:] + [step for step in steps if start_ns <= step.t_ns <= end_ns] if before else []
 
 
 def _by_events(case: Case, role: str, answers: list[Change]) -> list[Step]:
