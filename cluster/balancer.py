@@ -42,6 +42,8 @@ frontend {name}
 backend {name}
   balance roundrobin
   option httpchk GET {check_path}
+  # 404: the gateway behind it is stopping. It gets nothing new and keeps what it has
+  http-check disable-on-404
   http-check expect rstatus ^[23]
   default-server check inter {inter}ms fall {changes} rise {changes} maxconn 1024 on-marked-down shutdown-sessions
 {servers}
