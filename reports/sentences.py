@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from history.result import Verdict
 from reports import names
 from reports.model import Experiment, NotTested
-from reports.text import count, percent
+from reports.text import count, one_line, percent
 
+LONGEST = 400
+"""Characters of a sentence that the headline quotes; the experiment below shows it whole."""
 VERB = {"refused": "was refused before any fault", "unreadable": "cannot be read"}
 
 
@@ -20,10 +22,10 @@ def headline(experiments: Sequence[Experiment], not_tested: Sequence[NotTested])
         if found:
             said = "inconclusive" if verdict is Verdict.INCONCLUSIVE else _failed(found)
             rest = f" Also {said}: {', '.join(e.id for e in found[1:])}." if found[1:] else ""
-            return f"{len(found)} of {total} {said}: {found[0].id}: {why(found[0])}{rest}"
+            return f"{len(found)} of {total} {said}: {found[0].id}: {one_line(why(found[0]), LONGEST)}{rest}"
     missing = [item for item in not_tested if item.kind != "skipped"]
     if missing:
-        return f"{total} held, but {missing[0].id} {VERB[missing[0].kind]}: {missing[0].reason}"
+        return f"{total} held, but {missing[0].id} {VERB[missing[0].kind]}: {one_line(missing[0].reason, LONGEST)}"
     if not experiments:
         return "No run was given, so nothing is known."
     held = f"All {total} held" if len(experiments) > 1 else "The experiment held"

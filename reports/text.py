@@ -71,7 +71,7 @@ def percent(share: float | None) -> str:
         return NONE
     value = share * 100
     rest = min(abs(value), abs(100 - value))
-    decimals = 1 if rest >= 1 or rest == 0 else min(4, 2 - math.floor(math.log10(rest)))
+    decimals = 1 if rest >= 1 or rest == 0 else min(4, 1 - math.floor(math.log10(rest)))
     text = f"{value:.{decimals}f}".rstrip("0").rstrip(".")
     return f"{text.replace('-', '−')} %"
 

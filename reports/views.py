@@ -222,6 +222,6 @@ def measured_how(report: Report) -> str:
         f"at least {percent(share)} of the load offered",
         f"send lag p99 at most {number(max(load.send_lag_p99_ms for load in loads))} ms",
         f"RTO to ± {seconds(coarsest)} or better",
-        f"{count(doubts, 'run')} with doubtful instruments",
+        *([f"{count(doubts, 'run')} with doubtful instruments"] if doubts else []),
     ]
     return ", ".join(parts)

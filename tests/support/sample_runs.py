@@ -290,18 +290,25 @@ def _hypothesis(s: Scenario) -> list[Step]:
 def samples(s: Scenario) -> pl.DataFrame:
     """Return health, queue, in-flight and generator samples of ``s``, one a second (in flight: four)."""
     rows: list[dict[str, Any]] = []
+    hang = any(hit.kind in {"hang", "slow"} for hit in s.impacts)
     for t_s in np.arange(-BASELINE_S, s.observed_s, 0.25):
         bad = max((hit.bad_share for hit in s.impacts if hit.start_s <= t_s < (hit.end_s or np.inf)), default=0.0)
-        hang = any(hit.kind in {"hang", "slow"} for hit in s.impacts)
         rows.append(
             _sample(t_s, Series.IN_FLIGHT, {"worker": "w0"}, round(s.rate_rps * (0.06 + (2.5 * bad if hang else 0)) + np.sin(t_s), 0))
         )
         if t_s == int(t_s):
             rows.append(_sample(t_s, Series.QUEUE_DEPTH, {}, round(s.rate_rps * 0.8 * bad)))
             rows.append(_sample(t_s, Series.LOAD_CPU, {"worker": "w0"}, 0.22 + 0.05 * bad))
-            healthy = bad == 0 or t_s < s.green_s
-            rows += [_sample(t_s, Series.HEALTH, {"pod": pod}, 1.0 if healthy or index else 0.0) for index, pod in enumerate(REPLICAS)]
+            rows += [_sample(t_s, Series.HEALTH, {"pod": pod}, value) for pod, value in _health(s, t_s, bad > 0).items()]
     return pl.DataFrame(rows, schema=SAMPLES)
+
+
+def _health(s: Scenario, t_s: float, bad: bool) -> dict[str, float]:
+    """Return what each living replica says: the first one says red while users are hit, but only from ``s.green_s`` on."""
+    gone = {step.object for step in s.steps if step.kind is EventKind.POD_GONE and step.t_s <= t_s}
+    new = {step.object for step in s.steps if step.kind is EventKind.POD_READY and step.t_s <= t_s}
+    living = [pod for pod in dict.fromkeys((*REPLICAS, *sorted(new))) if pod not in gone]
+    return {pod: float(not (bad and pod == REPLICAS[0] and t_s >= s.green_s)) for pod in living}
 
 
 def _sample(t_s: float, series: Series, labels: dict[str, str], value: float) -> dict[str, Any]:

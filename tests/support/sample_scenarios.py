@@ -66,10 +66,10 @@ ENGINE_FROZEN = Scenario(
     rto_budget_s=45,
     observed_s=58,
     steps=(
-        Step(15.0, EventKind.POD_UNREADY, REPLICAS[1]),
-        Step(15.2, EventKind.ENDPOINT_OUT, REPLICAS[1]),
-        Step(45.6, EventKind.POD_READY, REPLICAS[1], {"role": "inference"}),
-        Step(46.0, EventKind.ENDPOINT_IN, REPLICAS[1]),
+        Step(15.0, EventKind.POD_UNREADY, REPLICAS[0]),
+        Step(15.2, EventKind.ENDPOINT_OUT, REPLICAS[0]),
+        Step(45.6, EventKind.POD_READY, REPLICAS[0], {"role": "inference"}),
+        Step(46.0, EventKind.ENDPOINT_IN, REPLICAS[0]),
     ),
     forecast=Forecast(rto_s=24.0, capacity_rto_s=46.0, dominant="detect", parts={"detect": 15.0, "gateway": 9.0}),
 )
