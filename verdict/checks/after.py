@@ -105,6 +105,8 @@ def heal(case: Case) -> Check:
     remains = end.detail.get("remains")
     left = [str(item) for item in remains] if isinstance(remains, list) else []
     what = f"what remains: {listed(left)}" if left else "nothing remains"
+    if end.detail.get("clean") is False and not case.timeline.all(EventKind.FAULT_START):
+        return inconclusive("heal", f"The platform is not as it was before, although nothing was injected; {what}.")
     if end.detail.get("clean") is False:
         return failed("heal", f"The fault outlived the run: the platform was not as before after healing; {what}.")
     if end.detail.get("clean") is not True:

@@ -173,6 +173,7 @@ AFTER: list[Mutation] = [
     ("an outage by a decoy", replace(SHAM, hits=(Hit(2.0, 1.0),)), lambda r: r, "impact", "Nothing was broken, yet 1 outage was seen"),
     ("a control that nobody watched", NULL, lambda r: drop_events(r, KIND.PHASE, where=NAME.is_in(["observe", "inject"])), "impact", "never observed"),
     ("not healed", HIT, lambda r: drop_events(r, KIND.HEAL_END), "heal", "never proven to be as before"),
+    ("not clean, nothing injected", HIT, lambda r: change_details(drop_events(r, KIND.FAULT_START, KIND.FAULT_CONFIRMED), KIND.HEAL_END, lambda *_: {"clean": False, "remains": ["node zone-a-gpu is cordoned"]}), "heal", "although nothing was injected"),
     ("healed, not clean", HIT, lambda r: change_details(r, KIND.HEAL_END, lambda *_: {"clean": False, "remains": ["node zone-a-gpu is cordoned"]}), "heal", "The fault outlived the run"),
     ("healed, nobody looked", HIT, lambda r: change_details(r, KIND.HEAL_END, lambda *_: {}), "heal", "ended without saying so"),
     ("Prometheus down", HIT, lambda r: add_event(r, 4, KIND.INSTRUMENT_DOWN, "prometheus"), "instruments", "prometheus did not answer from 4.00 s after the fault on"),
