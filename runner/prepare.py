@@ -40,6 +40,7 @@ from runner.scene import keep_scene
 from runner.settle import close_and_judge, settle
 from runner.stop import Stop
 from runner.tell import Tell
+from runner.ticker import Ticker
 from runner.values import configuration_of
 
 
@@ -91,6 +92,7 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
 
     Raises:
         TargetRefused: the journal cannot be opened.
+        FaultFailed: the reaper does not run.
 
     """
     plan, platform = checked.plan, checked.platform
@@ -110,21 +112,26 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
         log=log,
     )
     stack.callback(_close_journal, context, journal)
+    if reaper_job.needed(checked.permissions):  # before the load: a starting container takes processor time from what is measured
+        reaper_job.start(platform, plan)
     observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform)])
     conditions.start()
-    return context, _steps(checked, observer, conditions)
+    ticker = Ticker(context)
+    ticker.start()
+    return context, _steps(checked, observer, conditions, ticker)
 
 
-def _steps(checked: Checked, observer: Observer, conditions: Conditions) -> Steps:
+def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker: Ticker) -> Steps:
     def write_ahead(context: Context) -> None:
         if reaper_job.needed(checked.permissions):
-            reaper_job.start(context.live.platform, context.live.plan)
+            reaper_job.check(context.live.platform, context.live.plan.run_id)
 
     def close(context: Context) -> Any:  # noqa: ANN401 - what close_and_judge returns
         conditions.halt()
+        ticker.halt()
         observer.stop()
         return close_and_judge(context)
 

@@ -74,6 +74,13 @@ def start(platform: Platform, plan: Plan) -> None:
             )
 
 
+def check(platform: Platform, run_id: str) -> None:
+    """Make sure that the reaper still watches, right before the fault. Raises FaultFailed: it does not, so nothing must be injected."""
+    with told("ask for the reaper", FaultFailed):
+        if not _watches(platform, run_id):
+            raise FaultFailed(f"reaper {name_of(run_id)}: it does not watch any more, so nobody would undo the fault if this run died")
+
+
 def make_rights(platform: Platform, run_id: str, targets: tuple[ResolvedTarget, ...]) -> None:
     """Make the reaper's ServiceAccount and its roles. Raises ApiException."""
     namespace, name, labels = platform.target.suite_namespace, name_of(run_id), labels_of(run_id)

@@ -169,6 +169,14 @@ def test_a_reaper_that_does_not_watch_lets_nothing_be_injected(
         reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")))
 
 
+def test_a_reaper_that_is_gone_lets_nothing_be_injected(cluster: RunnerCluster, platform: Platform, experiment: Experiment) -> None:
+    reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")))
+    reaper_job.check(platform, RUN)
+    del cluster.pods["aftershock", reaper_job.name_of(RUN)]
+    with pytest.raises(FaultFailed, match="it does not watch any more"):
+        reaper_job.check(platform, RUN)
+
+
 def test_names_fit_into_labels() -> None:
     assert len(reaper_job.name_of("20261121-120000-" + "x" * 80)) <= 63
 
