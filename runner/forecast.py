@@ -5,7 +5,6 @@ Each kind of fault has its own chain of timers. Shown beside what is measured, t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from history.plan import Forecast
@@ -42,46 +41,55 @@ EFFECTS = {
 """Fault -> its effect. A fault that is not here has no forecast."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The chain to users served again, and the chain to full capacity (s)."""
-
-    users: dict[str, float]
-    capacity: dict[str, float]
-
-
 def predict(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Forecast:
-    """Return the forecast for a fault of ``effect`` that ends by itself after ``lasts_s`` (0: at once, or not by itself)."""
-    parts = _parts(effect, timers, lasts_s)
-    rto_s, capacity_s = sum(parts.users.values()), sum(parts.capacity.values())
-    chain = parts.capacity or parts.users
-    return Forecast(
-        rto_s=rto_s,
-        capacity_rto_s=capacity_s,
-        dominant=max(chain, key=chain.__getitem__),
-        parts=parts.users | parts.capacity,
-    )
+    """Return the forecast for a fault of ``effect`` that ends by itself after ``lasts_s`` (0: at once, or not by itself).
+
+    ``parts`` is the chain to full capacity, phase by phase as the verdict measures it; users are served again after ``detect``.
+    """
+    rto_s = detect_s(effect, timers)
+    chain = {"detect": rto_s} | _capacity(effect, timers, lasts_s, rto_s)
+    return Forecast(rto_s=rto_s, capacity_rto_s=sum(chain.values()), dominant=max(chain, key=chain.__getitem__), parts=chain)
 
 
-def _parts(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Parts:
-    start = {"schedule": SCHEDULE_S, "start": timers.start_s}
+def detect_s(effect: Effect, timers: PlatformTimers) -> float:
+    """Return how long users meet what is broken (s)."""
     match effect:
-        case Effect.POD_DELETED:
-            return Parts({"detect": _out(timers, silent=False, otherwise_s=REMOVE_S)}, start)
         case Effect.NODE_DRAINED:
-            return Parts({"detect": 0.0}, {"evict": 0.0} | start)
-        case Effect.ENGINE_DEAD:
-            return Parts({"detect": _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness))}, start)
-        case Effect.DEVICE_LOST:
-            users = {"detect": _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness))}
-            return Parts(users, {"repair": lasts_s + DEVICE_S, "start": timers.start_s})
+            return 0.0
+        case Effect.POD_DELETED:
+            return _out(timers, silent=False, otherwise_s=REMOVE_S)
+        case Effect.ENGINE_DEAD | Effect.DEVICE_LOST:
+            return _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness))
         case Effect.ENGINE_HUNG:
-            users = {"detect": STALL_S + _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness), retries=False)}
-            return Parts(users, _restarted(timers, lasts_s))
+            return STALL_S + _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness), retries=False)
         case Effect.NODE_LOST:
-            return Parts(
-                {"detect": _out(timers, silent=True, otherwise_s=timers.node_monitor_s, retries=False)}, _node_back(timers, lasts_s)
-            )
+            return _out(timers, silent=True, otherwise_s=timers.node_monitor_s, retries=False)
+
+
+def _capacity(effect: Effect, timers: PlatformTimers, lasts_s: float, noticed_s: float) -> dict[str, float]:
+    """Return the phases after detection until all replicas are ready again (s)."""
+    new = {"schedule": SCHEDULE_S, "start": timers.start_s, "load": timers.load_s}
+    match effect:
+        case Effect.POD_DELETED | Effect.NODE_DRAINED:
+            return new
+        case Effect.ENGINE_DEAD:
+            return {"start": timers.start_s, "load": timers.load_s}
+        case Effect.DEVICE_LOST:
+            return {"start": lasts_s + DEVICE_S - noticed_s, "load": timers.load_s}
+        case Effect.ENGINE_HUNG:
+            return _continued(timers, lasts_s, noticed_s)
+        case Effect.NODE_LOST:
+            back = {"start": lasts_s + BOOT_S - noticed_s, "load": timers.load_s}
+            moved = {"evict": timers.node_monitor_s + timers.toleration_s - noticed_s} | new
+            return min(back, moved, key=lambda chain: sum(chain.values()))
+
+
+def _continued(timers: PlatformTimers, lasts_s: float, noticed_s: float) -> dict[str, float]:
+    """Return the phases of a hung container: it moves again when the fault ends, or its liveness probe restarts it before."""
+    killed_s = float("inf") if timers.liveness is None else timers.liveness.silent_s
+    if lasts_s <= killed_s:
+        return {"start": max(0.0, lasts_s - noticed_s)}
+    return {"start": killed_s - noticed_s + timers.start_s, "load": timers.load_s}
 
 
 def _out(timers: PlatformTimers, *, silent: bool, otherwise_s: float, retries: bool = True) -> float:
@@ -96,16 +104,3 @@ def _out(timers: PlatformTimers, *, silent: bool, otherwise_s: float, retries: b
 
 def _refused_s(checks: Checks | None) -> float:
     return float("inf") if checks is None else checks.refused_s
-
-
-def _restarted(timers: PlatformTimers, lasts_s: float) -> dict[str, float]:
-    """Return the chain of a hung container: it moves again when the fault ends, or its liveness probe restarts it before."""
-    killed_s = float("inf") if timers.liveness is None else timers.liveness.silent_s
-    return {"repair": lasts_s} if lasts_s <= killed_s else {"detect": killed_s, "start": timers.start_s}
-
-
-def _node_back(timers: PlatformTimers, lasts_s: float) -> dict[str, float]:
-    """Return the shorter chain: the machine comes back, or Kubernetes gives up on it and starts the pod elsewhere."""
-    back = {"repair": lasts_s + BOOT_S, "start": timers.start_s}
-    moved = {"detect": timers.node_monitor_s, "evict": timers.toleration_s, "schedule": SCHEDULE_S, "start": timers.start_s}
-    return min(back, moved, key=lambda chain: sum(chain.values()))

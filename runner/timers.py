@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -16,7 +17,7 @@ from kube.target import parse_duration
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
 TOLERATION_S = 300.0  # added to every pod that names none
-START_S = 30.0  # where no replica shows how long it took
+START_S, LOAD_S = 5.0, 25.0  # where no replica shows how long it took
 UNREACHABLE = "node.kubernetes.io/unreachable"
 FLAG = re.compile(r"--node-monitor-grace-period=(\S+)")
 CHECK = re.compile(r"^\s*(?:default-server|server|server-template)\b.*\bcheck\b.*$", re.MULTILINE)
@@ -54,7 +55,13 @@ class PlatformTimers:
     readiness: Checks | None
     liveness: Checks | None
     balancer: Checks | None
-    start_s: float  # scheduled -> ready, as the running replicas took
+    start_s: float  # scheduled -> container runs, as the running replicas took
+    load_s: float  # container runs -> ready, likewise
+
+    @property
+    def ready_s(self) -> float:
+        """From being scheduled to being ready."""
+        return self.start_s + self.load_s
 
 
 def read_timers(platform: Platform, role: str) -> PlatformTimers:
@@ -70,7 +77,8 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             readiness=probe_checks(container.readiness_probe),
             liveness=probe_checks(container.liveness_probe),
             balancer=_balancer(platform),
-            start_s=start_s(pods),
+            start_s=median_s(pods, scheduled_at, running_at, START_S),
+            load_s=median_s(pods, running_at, ready_at, LOAD_S),
         )
 
 
@@ -109,14 +117,40 @@ def haproxy_checks(config: str) -> Checks | None:
     )
 
 
-def start_s(pods: Iterable[Pod]) -> float:
-    """Return how long the running replicas took from scheduled to ready (s, median; whole seconds, as Kubernetes keeps them)."""
+Moment = Callable[[Pod], datetime | None]
+
+
+def median_s(pods: Iterable[Pod], begin: Moment, end: Moment, otherwise_s: float) -> float:
+    """Return how long the running replicas took from ``begin`` to ``end`` (s, median; Kubernetes keeps whole seconds).
+
+    A pod whose container was restarted says nothing: its times are those of the last start.
+    """
     taken = []
     for pod in pods:
-        times = {one.type: one.last_transition_time for one in pod.status.conditions or [] if one.status == "True"}
-        if "PodScheduled" in times and "Ready" in times and not any(one.restart_count for one in pod.status.container_statuses or []):
-            taken.append((times["Ready"] - times["PodScheduled"]).total_seconds())
-    return float(median(taken)) if taken else START_S
+        began, ended = begin(pod), end(pod)
+        if began is not None and ended is not None and not any(one.restart_count for one in pod.status.container_statuses or []):
+            taken.append(max(0.0, (ended - began).total_seconds()))
+    return float(median(taken)) if taken else otherwise_s
+
+
+def scheduled_at(pod: Pod) -> datetime | None:
+    """Return when a pod was bound to its node."""
+    return _condition_at(pod, "PodScheduled")
+
+
+def running_at(pod: Pod) -> datetime | None:
+    """Return when the last of a pod's containers began to run."""
+    states = [one.state.running for one in pod.status.container_statuses or [] if one.state]
+    return None if not states or None in states else max(state.started_at for state in states if state)
+
+
+def ready_at(pod: Pod) -> datetime | None:
+    """Return when a pod became ready."""
+    return _condition_at(pod, "Ready")
+
+
+def _condition_at(pod: Pod, kind: str) -> datetime | None:
+    return next((one.last_transition_time for one in pod.status.conditions or [] if one.type == kind and one.status == "True"), None)
 
 
 def _container(pod: Pod, name: str | None) -> Any:  # noqa: ANN401 - V1Container of the untyped client

@@ -16,7 +16,18 @@ from runner.experiment import Experiment, read_experiment
 from runner.forecast import EFFECTS, Effect, predict
 from runner.planning import Resolved, deadline_parts, make_plan, merged_budgets, span_s
 from runner.request import Request
-from runner.timers import Checks, PlatformTimers, haproxy_checks, probe_checks, read_timers, start_s, toleration_s
+from runner.timers import (
+    Checks,
+    PlatformTimers,
+    haproxy_checks,
+    median_s,
+    probe_checks,
+    read_timers,
+    ready_at,
+    running_at,
+    scheduled_at,
+    toleration_s,
+)
 from tests.support.fake_cluster import NOW, ROOT, FakeCluster, local_target
 from tests.support.runner_parts import EXPERIMENT, NULL
 
@@ -27,7 +38,8 @@ TIMERS = PlatformTimers(
     readiness=Checks(1, 1, 2, 2),
     liveness=Checks(5, 5, 3, 2),
     balancer=Checks(0.5, 0.2, 2, 1, retries=True),
-    start_s=14,
+    start_s=2,
+    load_s=12,
 )
 POD = ResolvedTarget(kind="Pod", name="inference-a", namespace="ml-serving", uid="u", node="gpu-a")
 NODE = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
@@ -140,7 +152,7 @@ def test_haproxys_defaults(config: str, checks: Checks | None) -> None:
     assert haproxy_checks(config) == checks
 
 
-def test_probes_tolerations_and_start_times_of_pods() -> None:
+def test_probes_and_tolerations_of_pods() -> None:
     probe = SimpleNamespace(period_seconds=1, failure_threshold=None, timeout_seconds=2)
     assert probe_checks(probe) == Checks(1, 1, 3, 2)
     assert probe_checks(None) is None
@@ -153,15 +165,22 @@ def test_probes_tolerations_and_start_times_of_pods() -> None:
     assert toleration_s(pod_with(("node.kubernetes.io/unreachable", None))) == float("inf")
     assert toleration_s(pod_with()) == 300
 
-    def started(ready_after_s: float, restarts: int = 0) -> Any:
-        conditions = [
-            SimpleNamespace(type=kind, status="True", last_transition_time=NOW + timedelta(seconds=after))
-            for kind, after in (("PodScheduled", 0), ("Ready", ready_after_s))
-        ]
-        return SimpleNamespace(status=SimpleNamespace(conditions=conditions, container_statuses=[SimpleNamespace(restart_count=restarts)]))
 
-    assert start_s([started(10), started(14), started(900, restarts=1), started(12)]) == 12
-    assert start_s([started(900, restarts=1)]) == 30
+def started(running_after_s: float, ready_after_s: float, restarts: int = 0) -> Any:
+    conditions = [
+        SimpleNamespace(type=kind, status="True", last_transition_time=NOW + timedelta(seconds=after))
+        for kind, after in (("PodScheduled", 0), ("Ready", ready_after_s))
+    ]
+    running = SimpleNamespace(running=SimpleNamespace(started_at=NOW + timedelta(seconds=running_after_s)))
+    status = SimpleNamespace(restart_count=restarts, state=running)
+    return SimpleNamespace(status=SimpleNamespace(conditions=conditions, container_statuses=[status]))
+
+
+def test_start_and_load_are_what_the_running_replicas_took() -> None:
+    pods = [started(1, 10), started(2, 14), started(800, 900, restarts=1), started(2, 12)]
+    assert median_s(pods, scheduled_at, running_at, 5) == 2
+    assert median_s(pods, running_at, ready_at, 25) == 10
+    assert median_s([started(800, 900, restarts=1)], running_at, ready_at, 25) == 25
 
 
 class Configured(FakeCluster):
@@ -205,14 +224,14 @@ def test_a_role_without_pods_has_no_timers() -> None:
 @pytest.mark.parametrize(
     ("effect", "lasts_s", "rto_s", "capacity_s", "dominant"),
     [
-        (Effect.POD_DELETED, 0, 0, 15, "start"),
-        (Effect.ENGINE_DEAD, 0, 0, 15, "start"),
-        (Effect.ENGINE_HUNG, 30, 2.7, 35, "detect"),
-        (Effect.ENGINE_HUNG, 10, 2.7, 10, "repair"),
-        (Effect.DEVICE_LOST, 45, 0, 67, "repair"),
-        (Effect.NODE_DRAINED, 0, 0, 15, "start"),
-        (Effect.NODE_LOST, 75, 2.7, 85, "detect"),
-        (Effect.NODE_LOST, 30, 2.7, 56, "repair"),
+        (Effect.POD_DELETED, 0, 0, 15, "load"),
+        (Effect.ENGINE_DEAD, 0, 0, 14, "load"),
+        (Effect.ENGINE_HUNG, 30, 2.7, 35, "start"),
+        (Effect.ENGINE_HUNG, 10, 2.7, 10, "start"),
+        (Effect.DEVICE_LOST, 45, 0, 65, "start"),
+        (Effect.NODE_DRAINED, 0, 0, 15, "load"),
+        (Effect.NODE_LOST, 75, 2.7, 85, "evict"),
+        (Effect.NODE_LOST, 30, 2.7, 54, "start"),
     ],
 )
 def test_the_chain_of_timers_of_each_effect(effect: Effect, lasts_s: float, rto_s: float, capacity_s: float, dominant: str) -> None:
@@ -223,7 +242,7 @@ def test_the_chain_of_timers_of_each_effect(effect: Effect, lasts_s: float, rto_
 
 
 def test_without_a_balancer_kubernetes_alone_takes_the_node_out() -> None:
-    bare = PlatformTimers(50, 300, None, None, None, 14)
+    bare = PlatformTimers(50, 300, None, None, None, start_s=2, load_s=12)
     assert predict(Effect.NODE_LOST, bare, 600).rto_s == 50
     assert predict(Effect.NODE_LOST, bare, 600).capacity_rto_s == 365
 

@@ -37,7 +37,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platfor
     monkeypatch.setattr("runner.prepare.connect", lambda _target: made)
     monkeypatch.setattr("runner.preflight.query", lambda *_: 1.0)
     monkeypatch.setattr("runner.preflight.requests.get", lambda *_, **__: None)
-    monkeypatch.setattr("runner.preflight.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, 14))
+    monkeypatch.setattr("runner.preflight.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, start_s=2, load_s=12))
     return made
 
 
