@@ -14,7 +14,7 @@ TARGET ?= targets/local.yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: help setup build up deploy down chaos test lint unit integration bench soak heal status lock clean
+.PHONY: browser help setup build up deploy down chaos test lint unit integration bench soak heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,11 @@ lint: setup
 unit: setup ## tests that need no cluster
 	$(RUN) -m pytest tests/unit
 
-integration: deploy ## tests on the embedded Kubernetes
+browser: # a real browser looks at the report
+	@command -v chromium > /dev/null || { echo "test: installing Debian's chromium, in which the report is looked at"; \
+	  apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core > /dev/null; }
+
+integration: deploy browser ## tests on the embedded Kubernetes
 	$(RUN) -m pytest -m integration tests/integration
 
 bench: setup ## measure: load, verdict, report; each figure beside its bound

@@ -29,7 +29,7 @@ class Phase(StrEnum):
 class Record(BaseModel):
     """Base of all models of a run folder: frozen, nothing unknown."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")  # null could not be read back as a number
 
 
 class Slo(Record):
