@@ -36,7 +36,7 @@ from workloads.storage.folder import FolderStore
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 from workloads.storage.store import Store
 from workloads.training import model, shard, state
-from workloads.training.catalog import survey
+from workloads.training.catalog import read_shard, survey
 from workloads.training.errors import TrainingError
 from workloads.training.group import Group
 from workloads.training.manifest import MANIFEST
@@ -154,7 +154,7 @@ def train(root: Path) -> dict[int, Entries]:
         raise RuntimeError(f"the training that makes the checkpoints ended with {done.returncode}: {done.stderr[-800:]}")
     store, states = FolderStore(str(root)), {}
     for manifest in [found.manifest for found in survey(store, RUN).checkpoints if found.manifest]:
-        parts = [shard.decode(shard.read_bytes(store, manifest, one, verify=True), "sealed") for one in manifest.shards]
+        parts = [shard.decode(read_shard(store, manifest, one, verify=True), "sealed") for one in manifest.shards]
         write(root, manifest.step, parts)
         states[manifest.step] = {name: tensor for part in parts for name, tensor in part.items()}
     return states

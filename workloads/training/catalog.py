@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from workloads.storage.errors import ObjectDamaged, ObjectMissing
+from workloads.storage.sealed import digest
 from workloads.storage.store import Store
 from workloads.training import manifest as names
 from workloads.training.errors import CheckpointRejected, RunRefused
-from workloads.training.manifest import Manifest, Name
+from workloads.training.manifest import Manifest, Name, Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +96,22 @@ def read_pointer(store: Store) -> Name | None:
 def write_pointer(store: Store, name: Name) -> None:
     """Let latest.json name a checkpoint."""
     store.put(names.POINTER, json.dumps({"step": name.step, "attempt": name.attempt}).encode())
+
+
+def read_shard(store: Store, manifest: Manifest, shard: Shard, *, verify: bool) -> bytes:
+    """Return a shard's bytes, compared with the manifest's digest; raises CheckpointRejected."""
+    try:
+        data = store.get(manifest.name.key(shard.file))
+    except (ObjectMissing, ObjectDamaged) as error:
+        raise CheckpointRejected(f"{shard.file}: {error}") from error
+    if verify and digest(data) != shard.sha256:
+        raise CheckpointRejected(
+            f"{shard.file}: {len(data)} bytes with SHA-256 {digest(data)[:12]}…, saved were {shard.bytes} bytes with {shard.sha256[:12]}…"
+        )
+    return data
+
+
+def verify_stored(store: Store, manifest: Manifest) -> None:
+    """Read every shard and compare it with its digest; raises CheckpointRejected."""
+    for shard in manifest.shards:
+        read_shard(store, manifest, shard, verify=True)

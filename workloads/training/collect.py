@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from workloads.storage.errors import ObjectDamaged, ObjectMissing
 from workloads.storage.store import Store
 from workloads.training import manifest as names
-from workloads.training import shard
-from workloads.training.catalog import Found, survey
+from workloads.training.catalog import Found, survey, verify_stored
 from workloads.training.errors import CheckpointRejected
 from workloads.training.manifest import Manifest, Name
 
@@ -47,7 +46,7 @@ def _problem(store: Store, found: Found, *, verify: bool) -> str:
     if found.manifest is None or not verify:
         return found.problem
     try:
-        shard.verify_stored(store, found.manifest)
+        verify_stored(store, found.manifest)
     except (CheckpointRejected, ObjectMissing, ObjectDamaged) as error:
         return str(error)
     return ""

@@ -19,7 +19,7 @@ from pathlib import Path
 from workloads.storage.errors import StorageError
 from workloads.training.errors import TrainingError
 from workloads.training.settings import Settings, from_environment
-from workloads.training.stores import preflight
+from workloads.training.stores import finished, preflight
 
 FINAL = "AFTERSHOCK_TRAINING_FINAL"  # names the file in which a rank leaves an exit code that no restart would change
 EXIT_REFUSED, EXIT_TOLD_TO_LEAVE = 2, 128 + signal.SIGTERM
@@ -83,9 +83,13 @@ def main() -> int:
         settings = from_environment()
         for warning in preflight(settings):
             print(f"launch: warning: {warning}", file=sys.stderr)
+        done = finished(settings)
     except (TrainingError, StorageError) as error:
         print(f"launch: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    if done:
+        print(f"launch: nothing to do, the run is finished: {done}", file=sys.stderr)
+        return 0
     for weakness in settings.weaknesses:
         print(f"launch: weakened on purpose: {weakness}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:

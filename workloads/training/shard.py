@@ -6,12 +6,11 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from workloads.storage.errors import ObjectDamaged, ObjectMissing
-from workloads.storage.sealed import digest
 from workloads.storage.store import Store
 from workloads.training import state
+from workloads.training.catalog import read_shard
 from workloads.training.errors import CheckpointRejected
-from workloads.training.manifest import Manifest, Shard
+from workloads.training.manifest import Manifest
 from workloads.training.state import Entries
 
 _UNREADABLE = (SafetensorError, RuntimeError, ValueError, KeyError, EOFError, OSError)
@@ -39,33 +38,14 @@ def decode(data: bytes, form: str) -> Entries:
     return entries
 
 
-def read_bytes(store: Store, manifest: Manifest, shard: Shard, *, verify: bool) -> bytes:
-    """Return a shard's bytes, compared with the manifest's digest; raises CheckpointRejected."""
-    try:
-        data = store.get(manifest.name.key(shard.file))
-    except (ObjectMissing, ObjectDamaged) as error:
-        raise CheckpointRejected(f"{shard.file}: {error}") from error
-    if verify and digest(data) != shard.sha256:
-        raise CheckpointRejected(
-            f"{shard.file}: {len(data)} bytes with SHA-256 {digest(data)[:12]}…, saved were {shard.bytes} bytes with {shard.sha256[:12]}…"
-        )
-    return data
-
-
 def read_all(store: Store, manifest: Manifest, form: str, *, verify: bool) -> tuple[Entries, int]:
     """Return all entries of a checkpoint and its data position, verified from end to end; raises CheckpointRejected."""
     entries: Entries = {}
     for shard in manifest.shards:
-        entries |= decode(read_bytes(store, manifest, shard, verify=verify), form)
+        entries |= decode(read_shard(store, manifest, shard, verify=verify), form)
     samples = int(entries.pop("samples")) if "samples" in entries else manifest.samples
     if verify:
         found = state.state_digest(state.digests(entries), manifest.step, samples)
         if found != manifest.state_digest:
             raise CheckpointRejected(f"the state read has digest {found[:12]}…, saved was {manifest.state_digest[:12]}…")
     return entries, samples
-
-
-def verify_stored(store: Store, manifest: Manifest) -> None:
-    """Read every shard and compare it with its digest; raises CheckpointRejected."""
-    for shard in manifest.shards:
-        read_bytes(store, manifest, shard, verify=True)

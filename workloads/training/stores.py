@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from workloads.storage.errors import StorageError, StoreRefused, StoreUnavailable
 from workloads.storage.store import Store, open_store
-from workloads.training.catalog import survey
-from workloads.training.errors import RunRefused, SettingsRefused
+from workloads.training.catalog import survey, verify_stored
+from workloads.training.errors import RunRefused, SettingsRefused, TrainingError
 from workloads.training.failpoints import Failpoints
 from workloads.training.ledger import open_sink
 from workloads.training.manifest import MANIFEST, parse_key
@@ -69,6 +69,22 @@ def preflight(settings: Settings) -> list[str]:
     if refused and not begun:
         raise refused[0]
     return warnings + [str(error) for error in refused]
+
+
+def finished(settings: Settings) -> str | None:
+    """Return where the last step's checkpoint stands, verified; None if the run is not done.
+
+    A pod that is started again after the others are done must not wait for them.
+    """
+    for store in open_stores(settings, Failpoints()):
+        try:
+            for found in survey(store, settings.run_id, form=settings.format, verify=settings.verify).checkpoints:
+                if found.manifest is not None and found.name.step == settings.steps and settings.resume:
+                    verify_stored(store, found.manifest)
+                    return f"{store.url}: {found.name}"
+        except (StorageError, TrainingError):
+            continue
+    return None
 
 
 def check_nodes(nodes: str) -> None:

@@ -33,6 +33,15 @@ def test_torchrun_restarts_a_killed_rank_to_the_same_bits(gang: Gang, reference:
     assert audit.flawless
 
 
+def test_a_finished_run_is_not_waited_for(gang: Gang) -> None:
+    gang.finish()
+    before = contents(gang.folder)
+    done = _launch(gang, nodes=3, rendezvous="127.0.0.1:1")
+    assert done.returncode == 0
+    assert "the run is finished" in done.stderr
+    assert contents(gang.folder) == before
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
