@@ -30,7 +30,11 @@ class Claim:
 
 
 def health_claims(case: Case) -> dict[str, list[Claim]]:
-    """Return for each pod what its health endpoint claimed; an answer holds until the next, never longer than three usual periods."""
+    """Return for each pod what its health endpoint claimed.
+
+    Green holds until the next answer, never longer than three usual periods; a replica that was not green stays so until it says otherwise
+    (one that does not answer is asked less often, since each question waits for its time limit).
+    """
     wanted = (pl.col("series") == Series.HEALTH.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
     samples: dict[str, list[Sample]] = {}
     for t_ns, labels, value in case.run.samples.filter(wanted).sort("t_ns").select("t_ns", "labels", "value").iter_rows():
@@ -45,7 +49,8 @@ def _claims(samples: list[Sample], gone_ns: int | None) -> list[Claim]:
     times = [t_ns for t_ns, _ in samples]
     gaps = [after - before for before, after in pairwise(times)]
     usual_ns = min(median(gaps) if gaps else LARGEST_PERIOD_S * 1e9, LARGEST_PERIOD_S * 1e9)
-    ends = [min(after, int(t + PERIODS * usual_ns)) for t, after in zip(times, [*times[1:], times[-1] + int(usual_ns)], strict=True)]
+    nexts = [*times[1:], times[-1] + int(usual_ns)]
+    ends = [after if value < 1 else min(after, int(t + PERIODS * usual_ns)) for (t, value), after in zip(samples, nexts, strict=True)]
     if gone_ns is not None:
         ends = [min(end, gone_ns) if t < gone_ns else end for t, end in zip(times, ends, strict=True)]
     return [Claim(t, end, value >= 1) for (t, value), end in zip(samples, ends, strict=True)]

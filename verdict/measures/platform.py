@@ -82,8 +82,8 @@ def readiness_gap(case: Case) -> Value:
 def wrong_green(case: Case) -> Value:
     """For how long, while users were in an outage, every replica said it was healthy.
 
-    A replica's health answer holds until the next one, at most three usual periods; without health samples, Kubernetes readiness is asked
-    instead. Source: health samples (pod events), requests.
+    Green holds until the next answer, at most three usual periods, anything else until the next answer; without health samples, Kubernetes
+    readiness is asked instead. Source: health samples (pod events), requests.
     """
     if case.recovery is None:
         return NO_FAULT
@@ -104,7 +104,8 @@ def target_green(case: Case) -> Value:
     if case.recovery is None:
         return NO_FAULT
     claims, source = _claims(case)
-    found = [green for pod in target_pods(case) if (green := _green_s(case, pod, claims.get(pod, [])))]
+    asked = [pod for pod in target_pods(case) if pod in claims]  # a node also hosts pods whose health nobody asks
+    found = [green for pod in asked if (green := _green_s(case, pod, claims[pod]))]
     return max(found, key=lambda value: value.value or 0.0) if found else Value(None, f"no {source} of a faulted replica was recorded")
 
 
