@@ -149,7 +149,7 @@ def test_capacity_that_is_not_back_is_a_lower_bound() -> None:
 def test_a_replica_that_is_asked_less_often_while_it_does_not_answer_stays_red_in_between() -> None:
     world = replace(HIT, hits=(Hit(0.2, 12.0),))
     dense = measured(run_of(world), "wrong_green").value
-    sparse = drop_samples(run_of(world), Series.HEALTH.value, (pl.col("value") == 0) & ((pl.col("t_ns") - at(0)) // 1_000_000_000 % 3 != 1))
+    sparse = drop_samples(run_of(world), Series.HEALTH.value, (pl.col("value") == 0) & ((pl.col("t_ns") - at(0)) // 1_000_000_000 % 5 != 1))
     assert sparse.samples.height < run_of(world).samples.height
     assert measured(sparse, "wrong_green").value == pytest.approx(dense, abs=0.01)
 
