@@ -56,6 +56,7 @@ class Progress:
         """Show one message of the child."""
         if message.kind is Kind.PHASE:
             self._phase, self._said_s = message.text("name"), 0.0
+            self._now(f"  {self._phase}")
         elif message.kind is Kind.SEEN:
             self._seen(message)
         elif message.kind is Kind.DONE:
@@ -69,8 +70,11 @@ class Progress:
     def _seen(self, message: Message) -> None:
         elapsed_s = float(message.fields.get("seconds", 0))
         text = f"  {self._phase:<12} {elapsed_s:6.1f} s  {message.text()}"
-        if self._live is not None:
-            self._live.update(Text(text))
-        elif elapsed_s - self._said_s >= EVERY_S:
+        self._now(text)
+        if self._live is None and elapsed_s - self._said_s >= EVERY_S:
             self._said_s = elapsed_s
             self.line(text)
+
+    def _now(self, text: str) -> None:
+        if self._live is not None:
+            self._live.update(Text(text))
