@@ -26,6 +26,8 @@ RESTING: tuple[Callable[[Case], Check | None], ...] = (
     after.impact,
 )
 OWN: tuple[Callable[[Case], Check | None], ...] = (budgets.rpo_requests, after.hypothesis, after.heal, after.instruments, after.stopped)
+CAUSES = ("stopped", "history", "load", "baseline", "fault", "evidence", "instruments")
+"""Why a run is inconclusive, the cause before its consequences."""
 SURE = " This holds even if every late, unsent or unrecorded request had been good."
 
 
@@ -70,12 +72,9 @@ def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
         return next((check.sentence for name in ("impact", "rto") for check in checks if check.name == name), checks[0].sentence)
     deciding = [check for check in checks if check.verdict is verdict]
     if verdict is Verdict.INCONCLUSIVE:
-        deciding.sort(key=lambda check: check.sentence.startswith(NOT_JUDGED))
+        deciding.sort(key=lambda check: CAUSES.index(check.name) if check.name in CAUSES else len(CAUSES))
     others = f" ({verdict.value} too: {listed(check.name for check in deciding[1:])}.)" if deciding[1:] else ""
     return deciding[0].sentence + others
-
-
-NOT_JUDGED = "Not judged"
 
 
 def _doubted(check: Check, doubts: Sequence[Check], sure: frozenset[str]) -> Check:
@@ -83,7 +82,7 @@ def _doubted(check: Check, doubts: Sequence[Check], sure: frozenset[str]) -> Che
         return check.model_copy(update={"sentence": check.sentence + SURE})
     if check.verdict is Verdict.INCONCLUSIVE:
         return check
-    why = f"{NOT_JUDGED}, because of {listed(doubt.name for doubt in doubts)}; what the record shows: {check.sentence}"
+    why = f"Not judged, because of {listed(doubt.name for doubt in doubts)}; what the record shows: {check.sentence}"
     return check.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "sentence": why})
 
 

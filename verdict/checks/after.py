@@ -154,9 +154,11 @@ def cut_short(case: Case) -> Iterator[str]:
     """Yield why the run is incomplete, if it is."""
     for event in case.timeline.all(EventKind.STOPPED):
         reason, phase = event.detail.get("reason"), event.detail.get("phase")
-        yield (
-            f"it was stopped by {event.object or 'somebody'}" + (f" in phase {phase}" if phase else "") + (f" ({reason})" if reason else "")
-        )
+        where = f" in phase {phase}" if phase else ""
+        if reason and not event.object.startswith("SIG"):
+            yield f"it ended{where} because of {event.object or 'a stop'}: {str(reason).rstrip('.')}"
+        else:
+            yield f"it was stopped{where} by {event.object or 'somebody'}" + (f" ({reason})" if reason else "")
     wanted = (Phase.BASELINE, Phase.OBSERVE) if not case.timeline.all(EventKind.STOPPED) else ()
     missing = [phase.value for phase in wanted if case.timeline.phase_ns(phase) is None]
     if missing:

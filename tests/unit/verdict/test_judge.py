@@ -84,6 +84,12 @@ def test_what_has_no_budget_is_not_checked_but_measured() -> None:
     assert rto.value == pytest.approx(3.2, abs=0.05)
 
 
+def test_the_cause_of_an_inconclusive_run_comes_before_its_consequences() -> None:
+    verdict = judge(add_event(drop_events(run_of(HIT), EventKind.FAULT_CONFIRMED), 9, EventKind.STOPPED, "SIGINT", phase="confirm"))
+    assert verdict.sentence.startswith("The run is incomplete: it was stopped in phase confirm by SIGINT.")
+    assert "(INCONCLUSIVE too: evidence, rto, availability, latency and 1 more.)" in verdict.sentence
+
+
 def test_an_interrupted_run_is_incomplete() -> None:
     verdict = judge(add_event(run_of(HIT), 9, EventKind.STOPPED, "SIGTERM", phase="observe"))
     assert (verdict.verdict, verdict.complete) == (Verdict.INCONCLUSIVE, False)

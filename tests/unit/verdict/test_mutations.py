@@ -178,7 +178,8 @@ AFTER: list[Mutation] = [
     ("healed, nobody looked", HIT, lambda r: change_details(r, KIND.HEAL_END, lambda *_: {}), "heal", "ended without saying so"),
     ("Prometheus down", HIT, lambda r: add_event(r, 4, KIND.INSTRUMENT_DOWN, "prometheus"), "instruments", "prometheus did not answer from 4.00 s after the fault on"),
     ("Prometheus down for a while", HIT, lambda r: add_event(add_event(r, 4, KIND.INSTRUMENT_DOWN, "prometheus"), 6, KIND.INSTRUMENT_UP, "prometheus"), "instruments", "did not answer for 2.00 s"),
-    ("stopped by hand", HIT, lambda r: add_event(r, 9, KIND.STOPPED, "SIGINT", reason="Ctrl-C", phase="observe"), "stopped", "stopped by SIGINT in phase observe (Ctrl-C)"),
+    ("stopped by hand", HIT, lambda r: add_event(r, 9, KIND.STOPPED, "SIGINT", reason="Ctrl-C", phase="observe"), "stopped", "stopped in phase observe by SIGINT (Ctrl-C)"),
+    ("ended by itself", HIT, lambda r: add_event(r, 9, KIND.STOPPED, "LoadFailed", reason="the load ended", phase="observe"), "stopped", "ended in phase observe because of LoadFailed: the load ended"),
     ("the suite was killed", HIT, lambda r: drop_events(r, KIND.HEAL_START, KIND.HEAL_END), "stopped", "the record ends before healing did"),
 ]  # fmt: skip
 MUTATIONS = [*HISTORIES, *LOADS, *BEFORE, *AFTER]
