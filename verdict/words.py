@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 
 def seconds(value_s: float) -> str:
-    """Return a duration: 0 s, 34 ms, 3.42 s, 94.1 s, 1,234 s."""
+    """Return a duration: 0 s, 40 µs, 34 ms, 3.42 s, 94.1 s, 1,234 s."""
     size = abs(value_s)
     if size == 0:
         return "0 s"
+    if size < 1e-4:
+        return f"{value_s * 1e6:.0f} µs" if size >= 1e-6 else "less than 1 µs"
     if size < 0.1:
         return f"{value_s * 1e3:.2g} ms" if size < 0.01 else f"{value_s * 1e3:.0f} ms"
     return f"{value_s:.2f} s" if size < 10 else f"{value_s:.1f} s" if size < 1000 else f"{value_s:,.0f} s"
