@@ -30,6 +30,8 @@ def test_definitions_are_prose() -> None:
     ("value", "text"),
     [
         (0, "0 s"),
+        (5e-9, "less than 1 µs"),
+        (4e-5, "40 µs"),
         (0.0004, "0.4 ms"),
         (0.034, "34 ms"),
         (0.42, "0.42 s"),
