@@ -39,7 +39,7 @@ class FolderStore:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
         with self._explained(f"store {key} in"):
             self._make_folder(path.parent)
-            self._write(unfinished, data, os.O_TRUNC)
+            self._write(unfinished, data)
             self._before_rename(key)
             unfinished.replace(path)
             self._sync_folder(path.parent)
@@ -50,7 +50,7 @@ class FolderStore:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
         with self._explained(f"store {key} in"):
             self._make_folder(path.parent)
-            self._write(unfinished, data, os.O_TRUNC)
+            self._write(unfinished, data)
             try:
                 path.hardlink_to(unfinished)
             except FileExistsError:
@@ -76,9 +76,17 @@ class FolderStore:
         path = self._path(key)
         with self._explained(f"delete {key} from"):
             path.unlink(missing_ok=True)
-            with suppress(OSError):  # not empty: other files stand there
-                if path.parent != self._root:
-                    path.parent.rmdir()
+            if path.parent != self._root and path.parent.is_dir():
+                self._remove_if_empty(path.parent)
+
+    def _remove_if_empty(self, folder: Path) -> None:
+        """Remove a folder in which nothing is left but what writers that were killed did not finish."""
+        left = list(folder.iterdir())
+        if all(path.name.endswith(_UNFINISHED) for path in left):
+            for path in left:
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # somebody has just begun to write there
+                folder.rmdir()
 
     def _path(self, key: str) -> Path:
         if key.startswith("/") or ".." in key.split("/"):
@@ -92,14 +100,17 @@ class FolderStore:
         folder.mkdir(exist_ok=True)
         self._sync_folder(folder.parent)
 
-    def _write(self, path: Path, data: bytes, flags: int) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644)
+    def _write(self, path: Path, data: bytes) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
             if self._fsync:
                 os.fsync(descriptor)
+        except OSError:
+            path.unlink(missing_ok=True)  # on a full disk the half of it would keep what is left
+            raise
         finally:
             os.close(descriptor)
 

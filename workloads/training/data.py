@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from safetensors.torch import load, save
@@ -50,10 +51,16 @@ class Order:
     def _epochs(self, start: int, count: int) -> Iterator[list[int]]:
         while count > 0:
             epoch, at = divmod(start, self.samples)
-            generator = torch.Generator().manual_seed((self.seed << 20) + epoch)
-            part = torch.randperm(self.samples, generator=generator)[at : at + count].tolist()
+            part = _permutation(self.samples, self.seed, epoch)[at : at + count]
             yield part
             start, count = start + len(part), count - len(part)
+
+
+@lru_cache(maxsize=2)
+def _permutation(samples: int, seed: int, epoch: int) -> list[int]:
+    generator = torch.Generator().manual_seed((seed << 20) + epoch)
+    order: list[int] = torch.randperm(samples, generator=generator).tolist()
+    return order
 
 
 def synthetic(samples: int, seed: int) -> Dataset:

@@ -24,22 +24,23 @@ def claim(stores: Sequence[Store], run_id: str, owner: str) -> int:
     Raises RunRefused if the stores belong to another run, Fenced if another owner took over from this one, StorageError if no store took
     the claim.
     """
-    attempt = 0
+    attempt, record = 0, _record(run_id, owner)
     for _ in range(_TRIES):
         attempt = max(attempt, *(_highest(store, run_id, owner) for store in stores)) + 1
-        record = json.dumps({"run_id": run_id, "owner": owner, "t_ns": time.time_ns(), "host": os.uname().nodename, "pid": os.getpid()})
-        if _create(stores, attempt, record.encode()):
+        if _create(stores, attempt, record):
             return attempt
     raise StoreUnavailable(
         f"{stores[0].url}: no attempt number could be taken in {_TRIES} tries, each was taken by someone else; look who writes there"
     )
 
 
-def check(store: Store, attempt: int) -> None:
-    """Raise Fenced if a newer attempt has begun."""
+def check(store: Store, attempt: int, run_id: str, owner: str) -> None:
+    """Raise Fenced if a newer attempt has begun; a store that was out of reach at the start learns of this attempt now."""
     newest = newest_attempt(store)
     if newest > attempt:
         raise Fenced(f"{store.url}: attempt {newest} has taken this run over; attempt {attempt} writes nothing more")
+    if newest < attempt:
+        store.create(attempt_key(attempt), _record(run_id, owner))
 
 
 def _highest(store: Store, run_id: str, owner: str) -> int:
@@ -53,18 +54,23 @@ def _highest(store: Store, run_id: str, owner: str) -> int:
 
 
 def _check_owner(store: Store, newest: int, run_id: str, owner: str) -> None:
-    record = _record(store, newest)
+    record = _read(store, newest)
     if record.get("run_id", run_id) != run_id:
         raise RunRefused(
             f"{store.url}: it holds run {record['run_id']!r}, this is run {run_id!r}; give each run an address (TRAIN_STORES) of its own"
         )
     if not owner or record.get("owner", owner) == owner:
         return
-    if any(_record(store, n).get("owner") == owner for n in range(newest - 1, 0, -1)):
+    if any(_read(store, n).get("owner") == owner for n in range(newest - 1, 0, -1)):
         raise Fenced(f"{store.url}: owner {record['owner']!r} has taken this run over from {owner!r}; only one of them may write")
 
 
-def _record(store: Store, attempt: int) -> dict[str, str]:
+def _record(run_id: str, owner: str) -> bytes:
+    who = {"run_id": run_id, "owner": owner, "t_ns": time.time_ns(), "host": os.uname().nodename, "pid": os.getpid()}
+    return json.dumps(who).encode()
+
+
+def _read(store: Store, attempt: int) -> dict[str, str]:
     try:
         record = json.loads(store.get(attempt_key(attempt)))
     except (ObjectMissing, ObjectDamaged, ValueError):

@@ -209,7 +209,7 @@ class Saver:
         if missing:
             raise StoreUnavailable(missing)
         if settings.fencing:
-            fence.check(store, self._attempt)
+            fence.check(store, self._attempt, settings.run_id, settings.owner)
         hit("save.before_manifest", manifest.step)
         if settings.format == "sealed":
             store.put(manifest.name.key(MANIFEST), manifest.encode())

@@ -12,7 +12,7 @@ from tests.unit.training.gang import Gang
 from workloads.storage.folder import FolderStore
 from workloads.training.catalog import survey
 from workloads.training.errors import Fenced, RunRefused
-from workloads.training.fence import claim
+from workloads.training.fence import check, claim, newest_attempt
 from workloads.training.guard import deviation
 
 
@@ -78,6 +78,14 @@ def test_an_owner_that_was_replaced_stays_out(tmp_path: Path) -> None:
         claim([store], "run", "old")
     with pytest.raises(RunRefused, match="it holds run 'run', this is run 'else'"):
         claim([store], "else", "new")
+
+
+def test_a_store_that_was_away_learns_who_writes(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    check(store, 5, "run", "")
+    assert newest_attempt(store) == 5
+    with pytest.raises(Fenced, match="attempt 5 has taken this run over; attempt 4 writes nothing more"):
+        check(store, 4, "run", "")
 
 
 def test_a_snapshot_is_of_its_step_however_long_its_writing_takes(gang: Gang, reference: str) -> None:

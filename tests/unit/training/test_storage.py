@@ -33,6 +33,18 @@ def test_objects_come_back_and_only_whole_ones_are_listed(tmp_path: Path) -> Non
         store.get("a/b/one")
 
 
+def test_what_killed_writers_left_goes_with_the_last_file(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    store.put("step/shard", b"1")
+    (tmp_path / "step" / ".manifest.json.99.unfinished").write_bytes(b"half")
+    store.put("other/shard", b"1")
+    (tmp_path / "other" / "mine.txt").write_bytes(b"not yours")
+    store.delete("step/shard")
+    store.delete("other/shard")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    assert (tmp_path / "other" / "mine.txt").exists()
+
+
 def test_creation_is_exclusive(tmp_path: Path) -> None:
     store = FolderStore(str(tmp_path))
     assert [store.create("x/claim", b"first"), store.create("x/claim", b"second")] == [True, False]
