@@ -29,7 +29,7 @@ _PAUSE_S = 1.0
 def torchrun(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     """Return torchrun's command line; JOB_COMPLETION_INDEX and POD_IP are used where Kubernetes sets them."""
     argv = [sys.executable, "-m", "torch.distributed.run", "--nnodes", settings.nodes, "--nproc-per-node", str(settings.ranks_per_pod)]
-    argv += ["--max-restarts", str(settings.max_restarts)]
+    argv += ["--max-restarts", str(settings.max_restarts), "--shutdown-timeout", str(settings.grace_s)]
     if settings.rendezvous:
         argv += ["--rdzv-backend", "c10d", "--rdzv-endpoint", settings.rendezvous, "--rdzv-id", settings.run_id]
         if index := environment.get("JOB_COMPLETION_INDEX"):

@@ -68,6 +68,7 @@ class Settings:
     resume_data: bool = _setting(True, "go on at the saved position of the data", weak="off: start the data order again")
     fencing: bool = _setting(True, "an older attempt of the run may not commit", weak="off: two writers of one run go unnoticed")
     emergency: bool = _setting(True, "save at once on SIGTERM, then leave", weak="off: leave without saving")
+    grace_s: int = _setting(50, "how long torchrun waits for that save before it ends the ranks; less than the pod's grace period", least=0)
     # the ranks
     collective_timeout_s: float = _setting(
         20.0, "how long a rank waits for the others in seconds", weak="1800: torch's default for gloo", least=0.5

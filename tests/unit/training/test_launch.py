@@ -16,11 +16,13 @@ from workloads.training.settings import from_environment
 ROOT = Path(__file__).resolve().parents[3]
 
 
+ARGV = [sys.executable, "-m", "workloads.training.launch"]
+
+
 def _launch(gang: Gang, **settings: object) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRAIN_")}
-    argv = [sys.executable, "-m", "workloads.training.launch"]
     return subprocess.run(
-        argv, cwd=ROOT, env=environment | gang.environment(**settings), capture_output=True, text=True, timeout=120, check=False
+        ARGV, cwd=ROOT, env=environment | gang.environment(**settings), capture_output=True, text=True, timeout=120, check=False
     )
 
 
