@@ -116,10 +116,10 @@ def message_of(answer: dict[str, Any]) -> str:
 
 
 def first_line(body: bytes | bytearray) -> str:
-    """Return what an error answer says, in one line of at most 200 characters."""
+    """Return what an error answer says, in one line: long enough that a secret in what is shown of it is not cut in two."""
     try:
         answer = parse(body)
         text = message_of(answer) if "error" in answer else str(answer.get("message") or answer.get("detail") or "")
     except BadAnswer:
-        text = bytes(body[:400]).decode("utf-8", "replace")
-    return in_one_line(text)
+        text = bytes(body[:4000]).decode("utf-8", "replace")
+    return in_one_line(text, longest=4000)

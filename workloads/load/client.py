@@ -64,6 +64,11 @@ class Answer(HTTPResponse):
     def _on_body(self, buf: bytearray) -> None:
         self.body += buf
 
+    @property
+    def whole(self) -> bool:
+        """Tell whether the answer has ended; an interim one (1xx, say 103 Early Hints) is not the answer."""
+        return self.message_complete and self.get_code() >= 200
+
 
 class Exchange:
     """The state of one attempt while it is under way."""
@@ -85,13 +90,13 @@ class Exchange:
             BadAnswer: a chunk of the stream is no completion chunk.
 
         """
-        while not self.answer.message_complete:
+        while not self.answer.whole:
             data = connection.sock.recv(RECEIVE_BYTES)
             t_ns = now_ns()
             if self.first_byte_ns is None and data:
                 self.first_byte_ns = t_ns
             self.answer.feed(data)
-            if not data and not self.answer.message_complete:
+            if not data and not self.answer.whole:
                 raise HTTPParseError("closed")
             if self.stream and self.ok_status:
                 self.stream.feed(self.answer.body, t_ns)
@@ -132,7 +137,7 @@ class Client:
         except OSError as error:
             ending = broken_off(call, exchange, f"{type(error).__name__}: {error}")
         except BadAnswer as error:
-            ending = Ending(Outcome.OK, f"BadAnswer: {error}", complete=exchange.answer.message_complete, valid=False)
+            ending = Ending(Outcome.OK, f"BadAnswer: {error}", complete=exchange.answer.whole, valid=False)
         finally:
             timeout.close()
             self._release(exchange)
@@ -164,11 +169,14 @@ class Client:
         what = "no answer" if exchange.first_byte_ns is None else "the answer did not end"
         return f"Timeout: {what} within {self._timeout_s:g} s"
 
+    def _quote(self, text: str | None) -> str | None:
+        """Return what a server said in one line without the API key: a server may quote what it was sent."""
+        if text is None:
+            return None
+        return in_one_line(text.replace(self._key, "***") if self._key else text)
+
     def _row(self, call: Call, number: int, sent_ns: int, exchange: Exchange, ending: Ending) -> Row:
-        stream, error, connection = exchange.stream, ending.error, exchange.connection
-        if error and self._key:
-            error = error.replace(self._key, "***")  # a server may quote what it was sent
-        pod = header(exchange.answer, "x-pod")
+        stream, connection = exchange.stream, exchange.connection
         return {
             "request_id": call.request_id,
             "attempt": number,
@@ -181,9 +189,9 @@ class Client:
             "complete": ending.complete,
             "max_gap_ms": stream.gap_ns / 1e6 if stream and stream.first_ns is not None else None,
             "status": exchange.answer.get_code() if exchange.answer.headers_complete else None,
-            "error": error and in_one_line(error),
+            "error": self._quote(ending.error),
             "endpoint": connection.peer if connection else self._authority,
-            "pod": pod and in_one_line(pod),
+            "pod": self._quote(header(exchange.answer, "x-pod")),
             "tokens": ending.tokens,
             "worker": self._worker,
         }
