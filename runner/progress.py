@@ -14,7 +14,7 @@ from rich.text import Text
 
 from runner.messages import Kind, Message
 
-EVERY_S = 15.0
+EVERY_S = 30.0
 """Without a terminal a phase that lasts says what it sees this often (s)."""
 
 
