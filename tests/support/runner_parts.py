@@ -117,9 +117,14 @@ class Told:
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, dict[str, Any]]] = []
+        self._ring: Callable[[], None] = lambda: None
 
     def __call__(self, kind: str, /, **fields: Any) -> None:
         self.messages.append((kind, fields))
+        self._ring()
+
+    def listen(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
 
     def texts(self, kind: Kind) -> list[str]:
         return [str(fields.get("text", "")) for said, fields in self.messages if said == kind]

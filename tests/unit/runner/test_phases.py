@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ from runner.health import Before
 from runner.hypothesis import evaluate
 from runner.inject import inject
 from runner.load import LoadFailed
+from runner.messages import Kind
 from runner.observe import observe
 from runner.settle import settle
+from runner.ticker import Ticker
 from tests.support.fake_cluster import FakeCluster
-from tests.support.runner_parts import StillLoad, plan_of, scripted
+from tests.support.runner_parts import StillLoad, Told, plan_of, scripted
 
 
 class Users:
@@ -331,3 +334,15 @@ def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
     assert context.text() == "0% bad, inference 2/3, queue 4"
     context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(12.4e9))
     assert context.text().startswith("+12.4 s 0% bad")
+
+
+def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.ticker.PERIOD_S", 0.01)
+    ticker = Ticker(context)
+    ticker.start()
+    acted = threading.Event()
+    told.listen(acted.set)
+    assert acted.wait(10)
+    ticker.halt()
+    assert not ticker.is_alive()
+    assert told.texts(Kind.SEEN)
