@@ -1,0 +1,220 @@
+"""One case by this suite: its own collection, preflight, phases and verdict, real load on the real server, the API server in memory.
+
+Only the clock is shorter than in a usual run: baseline, hold and deadline by the plan, and how often a phase looks. Left out is what only a
+cluster has: leases, the reaper's Job, watches.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+from bench.false_passes.cases import Case
+from bench.false_passes.memory import MemoryCluster, target_for
+from bench.false_passes.parts import STOPPED, URL, safeguard, state_of_server, thaw
+from bench.false_passes.platform import ROOT, platform_of
+from history.errors import AftershockError
+from history.plan import Load, Mix, Plan, Slo, Timers, write_plan
+from history.reader import read_run, read_table
+from history.result import RunVerdict
+from history.schema import EventKind
+from kube import live
+from kube.journal import open_journal
+from runner import baseline, confirm, felt, heal, observe, preflight
+from runner.conditions import Conditions
+from runner.context import Context
+from runner.experiment import Experiment, check_target, read_experiment
+from runner.health import Before, look
+from runner.inject import inject
+from runner.life import Steps, carry_out
+from runner.log import RunLog
+from runner.record import Record
+from runner.scene import keep_scene
+from runner.settle import close_and_judge, settle
+from runner.stop import SIGNALS, Stop
+from tests.support.load_runs import wait_until
+from tests.support.runner_parts import plan_of
+from tests.support.scripted_server import write_prompts
+from verdict import judge
+
+SEED = 7
+SLO = Slo(ratio=0.9, latency_ms=400)
+TIMERS = Timers(baseline_s=0.4, hold_s=0.3, confirm_s=1.0, deadline_s=2.0, heal_s=0.4)
+QUICK = (
+    (baseline, {"PERIOD_S": 0.1, "WARM_S": 1.0}),
+    (observe, {"PERIOD_S": 0.1, "HYPOTHESIS_S": 0.3}),
+    (confirm, {"PERIOD_S": 0.05}),
+    (heal, {"PERIOD_S": 0.1}),
+    (felt, {"MARGIN_S": 0.3}),
+)
+"""How often phases look, and how long they wait for a first sight (s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What this suite says of a case. ``verdict`` is ``refused`` before anything was injected; then ``check`` is the phase that refused."""
+
+    verdict: str
+    check: str
+    sentence: str
+    checks: dict[str, tuple[str, str]]  # name -> verdict and sentence
+    left_stopped: bool = False
+
+
+def run(case: Case, folder: Path) -> Told:
+    """Run ``case`` through this suite; its files go to ``folder``."""
+    if case.killed:
+        return _killed(case, folder)
+    with platform_of(case, folder) as file:
+        told = _run(file, folder / "run", case.deadline_s)
+        return replace(told, left_stopped=state_of_server() == STOPPED)
+
+
+def _run(file: Path, run_dir: Path, deadline_s: float) -> Told:
+    try:
+        experiment = read_experiment(file, file.parent)
+    except AftershockError as error:
+        return _refused("collection", error, file.parent)
+    run_dir.mkdir()
+    try:
+        context, before = _prepare(experiment, run_dir, deadline_s)
+    except AftershockError as error:
+        return _refused("preflight", error, file.parent)
+    return told_of(_carry_out(context, before))
+
+
+def _prepare(experiment: Experiment, run_dir: Path, deadline_s: float) -> tuple[Context, Before]:
+    """Carry out preflight and return a run that can begin. Raises what preflight raises."""
+    target = target_for(_url())
+    check_target(experiment, target)
+    platform = MemoryCluster().platform(target)
+    faults = preflight.faults_of(experiment, platform)
+    preflight.check_access(faults, platform)
+    targets = preflight.resolve(faults, platform, SEED)
+    preflight.check_guard(targets, platform, experiment)
+    before = look(platform)
+    hit = tuple({one.name: one for found in targets.values() for one in found}.values())
+    timers = TIMERS.model_copy(update={"deadline_s": deadline_s})
+    more = {"targets": hit, "replicas_desired": before.replicas, "timers": timers}
+    plan = _plan(experiment, run_dir).model_copy(update=more)
+    write_plan(plan, run_dir)
+    log = RunLog(run_dir)
+    journal = open_journal(platform, plan.run_id, "bench", experiment.id)
+    run = live.LiveRun(plan=plan, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
+    return Context(run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
+
+
+def _plan(experiment: Experiment, run_dir: Path) -> Plan:
+    load = Load(
+        url=_url(),
+        model="tiny",
+        rate_rps=150,
+        arrivals="constant",
+        mix=(Mix(weight=1, max_tokens=(2, 8)),),
+        prompts=str(write_prompts(run_dir / "prompts.jsonl")),
+        in_flight_cap=2000,
+        timeout_s=3.0,
+        horizon_s=30.0,
+        seed=SEED,
+    )
+    written = experiment.settings.budgets
+    names = tuple(one.name for one in experiment.document.hypothesis.probes)
+    budgets = {"rto_s": written.rto}
+    made = plan_of(experiment, load=load, slo=SLO, hypothesis_probes=names)
+    return made.model_copy(update={"budgets": made.budgets.model_copy(update=budgets | {"availability": None})})
+
+
+def _carry_out(context: Context, before: Before) -> RunVerdict:
+    conditions = Conditions(context.stop, [safeguard])
+    live.activate(context.live)
+    try:
+        with _quick(), _own_signals(context.stop):
+            conditions.start()
+            return carry_out(context, _steps(before))
+    finally:
+        conditions.halt()
+        live.activate(None)
+        if context.load is not None:
+            context.load.end()
+
+
+def _steps(before: Before) -> Steps:
+    return Steps(
+        start_load=baseline.start_load,
+        baseline=baseline.baseline,
+        write_ahead=lambda _context: None,  # the reaper's Job needs a cluster; the journal is the real one
+        inject=inject,
+        confirm=confirm.confirm,
+        observe=observe.observe,
+        scene=keep_scene,
+        heal=partial(heal.heal, before=before),
+        settle=settle,
+        close=close_and_judge,
+    )
+
+
+def _killed(case: Case, folder: Path) -> Told:
+    """Let a child carry out the case and not survive it; then judge what it left, as ``python -m verdict`` does."""
+    with platform_of(case, folder) as file:
+        code = "import sys; from pathlib import Path; from bench.false_passes import suite; suite._run(*map(Path, sys.argv[1:]), 2.0)"
+        subprocess.run([sys.executable, "-c", code, str(file), str(folder / "run")], cwd=ROOT, check=False, timeout=60)
+        left_stopped = state_of_server() == STOPPED
+        thaw()  # so that the load, which ends once its parent is gone, ends soon
+        wait_until(lambda: _load_ended(folder / "run"), "the load ends once its parent is gone")
+        return replace(told_of(judge(read_run(folder / "run"))), left_stopped=left_stopped)
+
+
+def _load_ended(run_dir: Path) -> bool:
+    return EventKind.LOAD_STOP.value in read_table(run_dir, "events")["kind"]
+
+
+def told_of(verdict: RunVerdict) -> Told:
+    """Return a verdict with the check that its sentence comes from."""
+    decides = next(check.name for check in verdict.checks if verdict.sentence.startswith(check.sentence))
+    return Told(verdict.verdict.value, decides, verdict.sentence, {c.name: (c.verdict.value, c.sentence) for c in verdict.checks})
+
+
+def _refused(phase: str, error: AftershockError, folder: Path) -> Told:
+    sentence = str(error).replace(f"{folder}/", "")
+    return Told("refused", phase, sentence, {phase: ("refused", sentence)})
+
+
+@contextmanager
+def _quick() -> Iterator[None]:
+    """Let phases look more often than in a usual run."""
+    patches = [patch.object(module, name, value) for module, values in QUICK for name, value in values.items()]
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in patches:
+            one.stop()
+
+
+@contextmanager
+def _own_signals(stop: Stop) -> Iterator[None]:
+    """Let the run own its signals, as in a process of its own; put back what was."""
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGUSR1)}
+    stop.install()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _url() -> str:
+    return os.environ[URL]
+
+
+def _silent(_kind: str, /, **_fields: object) -> None:
+    """Tell nobody: the history says it all."""
