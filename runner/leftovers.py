@@ -45,7 +45,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
     residues = {
         f"{pod.metadata.namespace}/{pod.metadata.name}"
         for pod in pods
-        if any(one.name.startswith(PREFIX) for one in pod.spec.ephemeral_containers or [])
+        if pod.metadata.deletion_timestamp is None and any(one.name.startswith(PREFIX) for one in pod.spec.ephemeral_containers or [])
     }
     return Leftovers(
         journals=tuple(list_journals(platform)),
