@@ -40,7 +40,7 @@ class Audit:
     samples_skipped: int
     samples_repeated: int
     quarantined: int
-    overlaps: tuple[str, ...]  # rows of an attempt after a newer one had begun to train
+    overlaps: tuple[str, ...]  # two writers: rows of an attempt after a newer one had begun, or of one rank by two processes
     differing: tuple[str, ...]  # steps whose loss differed between ranks, or between attempts with as many ranks
     divergences: tuple[str, ...]
     final_digest: str | None
@@ -54,6 +54,7 @@ class Audit:
 
 def audit(rows: Iterable[Row]) -> Audit:
     """Look through the rows of one run; raises ValueError if no attempt ever started."""
+    rows = list(rows)
     unique = list({(r["attempt"], r["rank"], r["kind"], r["step"]): r for r in rows}.values())
     starts = sorted((r for r in unique if r["kind"] == "start"), key=lambda r: r["attempt"])
     if not starts:
@@ -69,7 +70,7 @@ def audit(rows: Iterable[Row]) -> Audit:
         samples_skipped=skipped,
         samples_repeated=repeated,
         quarantined=sum(step[0]["outcome"] == "quarantined" for step in final),
-        overlaps=_overlaps(steps),
+        overlaps=_overlaps(steps) + _twins(rows),
         differing=_differing(steps, starts),
         divergences=tuple(r["sentence"] for r in unique if r["kind"] == "divergence"),
         final_digest=states[-1]["digest"] if states else None,
@@ -111,6 +112,18 @@ def _overlaps(steps: Sequence[Row]) -> tuple[str, ...]:
     late = {(row["attempt"], newer): row for row in steps for newer, t_ns in begun.items() if newer > row["attempt"] and row["t_ns"] > t_ns}
     return tuple(
         f"attempt {old} did step {row['step']} on {row['host']} after attempt {new} had begun" for (old, new), row in sorted(late.items())
+    )
+
+
+def _twins(rows: Sequence[Row]) -> tuple[str, ...]:
+    processes: dict[tuple[int, int], set[tuple[str, int]]] = {}
+    for row in rows:
+        if row["kind"] == "step":
+            processes.setdefault((row["attempt"], row["rank"]), set()).add((row["host"], row["pid"]))
+    return tuple(
+        f"attempt {attempt}, rank {rank}: {len(found)} processes on {', '.join(sorted(host for host, _ in found))}"
+        for (attempt, rank), found in sorted(processes.items())
+        if len(found) > 1
     )
 
 

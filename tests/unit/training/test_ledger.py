@@ -102,7 +102,15 @@ def _start(attempt: int, step: int = 0, world: int = 2) -> dict[str, Any]:
 
 def _step(attempt: int, step: int, t_ns: int = 0, digest: str = "", position: int | None = None) -> list[dict[str, Any]]:
     ids = ORDER.window((step - 1) * BATCH if position is None else position, BATCH)
-    fixed = {"kind": "step", "attempt": attempt, "step": step, "host": "h", "outcome": "applied", "t_ns": t_ns or attempt * 1000 + step}
+    fixed = {
+        "kind": "step",
+        "attempt": attempt,
+        "step": step,
+        "host": "h",
+        "pid": 1,
+        "outcome": "applied",
+        "t_ns": t_ns or attempt * 1000 + step,
+    }
     return [{**fixed, "rank": rank, "samples": ids[rank::2], "loss_digest": digest or f"d{step}"} for rank in (0, 1)]
 
 
@@ -127,6 +135,13 @@ def test_skipped_repeated_and_differing_are_seen() -> None:
 def test_two_writers_are_seen() -> None:
     rows = _run(_start(1), _step(1, 1), _start(2, 1), _step(2, 2, t_ns=5000), _step(1, 2, t_ns=5001))
     assert audit(rows).overlaps == ("attempt 1 did step 2 on h after attempt 2 had begun",)
+
+
+def test_a_rank_that_is_there_twice_is_seen() -> None:
+    rows = _run(_start(1), _step(1, 1), _step(1, 2))
+    assert audit(rows).overlaps == ()
+    twin = [{**row, "host": "other", "pid": 7} for row in _step(1, 2) if row["rank"] == 1]
+    assert audit(rows + twin).overlaps == ("attempt 1, rank 1: 2 processes on h, other",)
 
 
 def test_a_gap_ends_what_is_counted() -> None:
