@@ -90,7 +90,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Experiment
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Take this host's turn on the target: two sessions at once would break each other's measurements."""
     chaos = session.config.stash[KEY]
-    runs = any(isinstance(item, ExperimentItem) for item in session.items) and not session.config.option.collectonly
+    looks_only = session.config.option.collectonly or chaos.options.dry_run
+    runs = any(isinstance(item, ExperimentItem) for item in session.items) and not looks_only
     if chaos.target is None or not runs:
         return (yield)
     try:
