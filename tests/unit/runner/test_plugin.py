@@ -205,9 +205,6 @@ def test_wrong_options_are_usage_errors(project: Project, option: str, said: str
 
 
 def test_xdist_is_refused(project: Project) -> None:
-    (project.root / "conftest.py").write_text(
-        "def pytest_addoption(parser):\n    parser.getgroup('x')._addoption('-n', dest='numprocesses')\n"
-    )
     done = project.chaos("-n", "2")
     assert done.code == 4
     assert "faults must not overlap" in done.text
