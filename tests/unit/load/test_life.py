@@ -25,9 +25,10 @@ LONG = {"horizon_s": 600.0}
 LOADS: dict[str, dict[str, Any]] = {
     "told": LONG | {"workers": 2, "connection_max_age_s": 0.1},
     "killed": LONG | {"workers": 2},
+    "abandoned": LONG | {"workers": 2},
     "capped": LONG | {"in_flight_cap": 5, "timeout_s": 600.0, "retry": {"policy": "naive", "max_attempts": 2}},
 }
-ORPHANS = {"killed", "capped"}  # started by a shell of their own, which the tests kill
+OPTIONS = {"abandoned": ("--parent", "1")}  # a parent that it has not: as if it had just died
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +59,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runn
                 run_dir = tmp_path_factory.mktemp(name)
                 url = hangs.url if name == "capped" else good.url
                 write_load_plan(run_dir, url, **fields)
-                loads[name] = Running(start_in_shell(run_dir) if name in ORPHANS else start_load(run_dir), run_dir, url)
-            wait_until(lambda: all(rows_written(load.run_dir) > 20 for load in loads.values()), "twenty rows of each load")
+                loads[name] = Running(start_load(run_dir, *OPTIONS.get(name, ())), run_dir, url)
+            wait_until(
+                lambda: all(rows_written(loads[name].run_dir) > 20 for name in loads.keys() - OPTIONS.keys()), "twenty rows of each load"
+            )
             yield loads
         finally:
             for load in loads.values():
                 load.process.kill()
                 load.process.communicate()
-
-
-def start_in_shell(run_dir: Path) -> subprocess.Popen[str]:
-    """Start the load as the child of a shell; stdout and stderr end with the load."""
-    command = f"{sys.executable} -m workloads.load run {run_dir} & wait"
-    return subprocess.Popen(["sh", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def pids_of(load: Running) -> list[int]:
-    """Return the process ids of its workers, which it announced."""
-    assert load.process.stdout
-    ready = json.loads(load.process.stdout.readline())
-    assert ready["event"] == "READY"
-    pids: list[int] = ready["pids"]
-    return pids
 
 
 def audits(run: Run) -> dict[str, dict[str, Any]]:
@@ -123,25 +111,31 @@ def test_connections_are_not_kept_beyond_their_age(told: Run) -> None:
         assert account["connections"] >= ages > 1
 
 
-def test_sigkill_leaves_a_readable_history_and_no_crew_outlives_whoever_started_it(running: dict[str, Running]) -> None:
-    load = running["killed"]
-    os.kill(pids_of(load)[0], signal.SIGKILL)
-    load.process.kill()
-    finish(load.process)
-    run = read_run(load.run_dir)
+def test_sigkill_leaves_a_readable_history_and_workers_end_without_their_parent(running: dict[str, Running]) -> None:
+    crew = running["killed"]
+    assert crew.process.stdout
+    ready = json.loads(crew.process.stdout.readline())
+    assert (ready["event"], ready["workers"], len(ready["pids"])) == ("READY", 2, 2)
+    os.kill(ready["pids"][0], signal.SIGKILL)
+    crew.process.kill()
+    finish(crew.process)  # returns when the last worker has closed stderr, too
+    run = read_run(crew.run_dir)
     assert run.requests.filter(pl.col("worker") == "load-0").height > 5
     assert run.events.filter(pl.col("kind") == EventKind.LOAD_STOP.value)["object"].to_list() == ["load-1"]
-    assert {worker: account["stopped_by"] for worker, account in audits(run).items()} == {"load-1": "SIGTERM"}
+    assert {worker: account["stopped_by"] for worker, account in audits(run).items()} == {"load-1": "the parent process is gone"}
 
 
-def test_a_hit_cap_is_recorded_an_orphan_stops_and_a_second_signal_cuts_off_what_is_open(running: dict[str, Running]) -> None:
+def test_several_workers_end_when_whoever_started_them_is_gone(running: dict[str, Running]) -> None:
+    code, _, errors = finish(running["abandoned"].process)
+    assert (code, errors) == (0, "")
+    assert {account["stopped_by"] for account in audits(read_run(running["abandoned"].run_dir)).values()} == {"SIGTERM"}
+
+
+def test_a_hit_cap_is_recorded_and_a_second_signal_cuts_off_what_is_open(running: dict[str, Running]) -> None:
     load = running["capped"]
-    (pid,) = pids_of(load)
-    load.process.kill()
+    load.process.send_signal(signal.SIGTERM)
     wait_until(lambda: read_run(load.run_dir).first(EventKind.LOAD_STOP) is not None, "the stop")
-    os.kill(pid, signal.SIGTERM)
-    finish(load.process)
-    run = read_run(load.run_dir)
+    run = load.stop()
     capped, cut = run.requests.filter(pl.col("error") == "in-flight cap"), run.requests.filter(pl.col("error") != "in-flight cap")
     assert sorted(run.requests["request_id"]) == list(range(run.requests.height))
     assert capped.select("attempt", "outcome", "sent_ns", "done_ns", "status").unique().rows() == [(0, "fail", None, None, None)]
@@ -151,7 +145,6 @@ def test_a_hit_cap_is_recorded_an_orphan_stops_and_a_second_signal_cuts_off_what
     )
     account = audits(run)["load-0"]
     assert (account["cap_hit"], account["in_flight_max"], account["cut_off"]) == (capped.height, 5, 5)
-    assert account["stopped_by"] == "the parent process is gone"
 
 
 def test_a_folder_that_cannot_be_written_ends_the_load_with_a_sentence(running: dict[str, Running], tmp_path: Path) -> None:
