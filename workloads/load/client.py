@@ -25,7 +25,6 @@ from workloads.load.connections import Connection, Connections
 from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.prompts import Prompt
 
-POD_HEADER = "x-pod"
 RECEIVE_BYTES = 16_384
 LOAD_ENDED = "CutOff: the load ended before the answer did"
 Row = dict[str, Any]
@@ -56,23 +55,11 @@ class Ending(NamedTuple):
 
 
 class Answer(HTTPResponse):
-    """An HTTP response parser that keeps the body and one header."""
+    """An HTTP response parser that only collects the body."""
 
     def __init__(self) -> None:
         super().__init__("POST")
         self.body = bytearray()
-        self.pod = ""
-        self._field = ""
-        self._field_ended = True
-
-    def _on_header_field(self, string: str) -> None:
-        self._field = string if self._field_ended else self._field + string  # a name may come in pieces
-        self._field_ended = False
-
-    def _on_header_value(self, string: str) -> None:
-        self._field_ended = True
-        if self._field.lower() == POD_HEADER:
-            self.pod += string
 
     def _on_body(self, buf: bytearray) -> None:
         self.body += buf
@@ -138,7 +125,7 @@ class Client:
         timeout = gevent.Timeout.start_new(self._timeout_s)
         try:
             exchange.connection = connection = self.connections.take()
-            connection.send(self._request(call, number))
+            connection.sock.sendall(self._request(call, number))
             exchange.receive(connection)
             ending = judge(call, exchange)
         except gevent.Timeout:
@@ -204,7 +191,7 @@ class Client:
             "status": exchange.answer.get_code() if exchange.answer.headers_complete else None,
             "error": self._quote(ending.error),
             "endpoint": connection.peer if connection else self._authority,
-            "pod": self._quote(exchange.answer.pod or None),
+            "pod": self._quote(header(exchange.answer, "x-pod")),
             "tokens": ending.tokens,
             "worker": self._worker,
         }
@@ -248,3 +235,9 @@ def closed_early(exchange: Exchange, error: HTTPParseError) -> str:
     if exchange.answer.headers_complete:
         return "Truncated: closed before the end of the answer"
     return f"NotHttp: {error}"
+
+
+def header(answer: Answer, name: str) -> str | None:
+    """Return a header of the answer; of several, the first."""
+    value = answer.get(name)
+    return value[0] if isinstance(value, list) else value

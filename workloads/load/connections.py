@@ -25,22 +25,16 @@ _poll = gevent.monkey.get_original("select", "poll")
 class Connection:
     """One socket, the address of its peer, and when it was opened."""
 
-    __slots__ = ("_poll", "born_ns", "peer", "sock")
+    __slots__ = ("born_ns", "peer", "sock")
 
     def __init__(self, sock: Any, peer: str) -> None:  # noqa: ANN401 - gevent's plain or TLS socket
         self.sock, self.peer, self.born_ns = sock, peer, now_ns()
-        self._poll = _poll()
-        self._poll.register(sock.fileno(), select.POLLIN)
 
     def dropped(self) -> bool:
         """Tell whether the peer has closed or, with no request under way, sent something."""
-        return bool(self._poll.poll(0))
-
-    def send(self, data: bytes) -> None:
-        """Send all of ``data``; what the kernel takes at once needs no more than one call."""
-        sent = self.sock.send(data)
-        if sent < len(data):
-            self.sock.sendall(data[sent:])
+        poll = _poll()
+        poll.register(self.sock.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Close the socket."""

@@ -35,7 +35,6 @@ TICK_S = 0.1  # rows reach the kernel this often: a SIGKILL loses at most so muc
 SAMPLE_TICKS = 4  # in-flight and CPU samples
 SWEEP_TICKS = 10  # idle connections and garbage
 LEAD_NS = 100_000_000  # from READY to the origin of the schedule
-FEW = 200  # requests in flight; thousands of them make a collection tens of milliseconds long, and it can wait
 COLUMNS = ("request_id", "offset_ns", "stream", "prompt_id", "max_tokens")
 
 
@@ -136,8 +135,7 @@ class Worker:
                 return
             if tick % SWEEP_TICKS == 0:
                 self.client.connections.sweep()
-                if self.attempts.in_flight <= FEW:
-                    self._collect()
+                self._collect()
             if os.getppid() != parent_pid and self.dispatcher.stop_ns is None:
                 self.stop("the parent process is gone")
 
@@ -152,7 +150,7 @@ class Worker:
             log.sample(Series.LOAD_CPU, share, worker=self.name)
 
     def _collect(self) -> None:
-        """Collect garbage at a time of our choosing; what was there at the start is frozen, so it takes about half a millisecond."""
+        """Collect garbage at a time of our choosing; what was there at the start is frozen, so it takes well under a millisecond."""
         before = now_ns()
         gc.collect()
         self.recorder.account.gc_pause_max_ms = max(self.recorder.account.gc_pause_max_ms, (now_ns() - before) / 1e6)
@@ -184,7 +182,6 @@ def prefer_this_process() -> str:
     A full collection walks every object of locust, polars and the schedule: tens of milliseconds in which nothing is sent. What
     exists now lives to the end, so it is frozen; what requests leave behind is collected once a second, and timed.
     """
-    gevent.config.track_greenlet_tree = False  # who spawned whom, with its stack, kept for every request: nobody reads it
     gc.collect()
     gc.freeze()
     gc.disable()
