@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from history.schema import EventKind
-from tests.unit.load.conftest import Played
+from tests.integration.load.conftest import Played
 
 ENDINGS: dict[str, tuple[str, str, bool | None, bool | None]] = {  # kind: (error, outcome, complete, valid)
     "hang": ("Timeout: no answer within 1 s", "unknown", None, None),
