@@ -23,6 +23,7 @@ from kube.clients import Platform, told
 from kube.objects import ConfigMap
 
 LABELS = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "journal"}
+RUN, REAPER, HEAL = "the run", "the reaper in the cluster", "make heal"  # who undoes
 TRIES = 8  # of one change, while somebody else changes the same journal
 
 
@@ -48,10 +49,17 @@ class Undo(Record):
     ends_by_ns: int  # after this the reaper carries it out
     self_ends: str = ""  # what ends the fault even if nobody carries this out
     done: bool = False
+    done_by: str = ""
+    done_ns: int = 0  # by the clock of who did it; 0 while it is not done
+
+    def carried_out(self, by: str) -> Undo:
+        """Return this entry as undone by ``by``, now."""
+        return self.model_copy(update={"done": True, "done_by": by, "done_ns": now_ns()})
 
     def same_as(self, other: Undo) -> bool:
         """Tell whether both are the same entry, done or not."""
-        return self.model_copy(update={"done": False}) == other.model_copy(update={"done": False})
+        open_again = {"done": False, "done_by": "", "done_ns": 0}
+        return self.model_copy(update=open_again) == other.model_copy(update=open_again)
 
 
 class RunHeader(Record):
@@ -110,11 +118,11 @@ class RunJournal:
         """Record ``undo`` before its fault acts. Raises FaultFailed: it cannot be recorded, so the fault must not act."""
         self._change(lambda entries: (*entries, undo), f"record how to undo {undo.activity}", FaultFailed)
 
-    def undone(self, undo: Undo) -> None:
-        """Record that ``undo`` has been carried out. Raises UndoFailed."""
+    def undone(self, undo: Undo, by: str = RUN) -> None:
+        """Record that ``undo`` has been carried out, and by whom. Raises UndoFailed."""
 
         def mark(entries: tuple[Undo, ...]) -> tuple[Undo, ...]:
-            return tuple(one.model_copy(update={"done": True}) if one.same_as(undo) else one for one in entries)
+            return tuple(one.carried_out(by) if one.same_as(undo) and not one.done else one for one in entries)
 
         self._change(mark, f"record that {undo.activity} is undone", UndoFailed)
 

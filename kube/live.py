@@ -25,8 +25,8 @@ class UndoJournal(Protocol):
     def will_undo(self, undo: Undo) -> None:
         """Record ``undo`` before its fault acts; raises FaultFailed if it cannot be recorded."""
 
-    def undone(self, undo: Undo) -> None:
-        """Record that ``undo`` has been carried out (or was not needed)."""
+    def undone(self, undo: Undo, by: str = ...) -> None:
+        """Record that ``undo`` has been carried out (or was not needed), and by whom: this run unless said otherwise."""
 
     def entries(self) -> list[Undo]:
         """Return all entries, oldest first; raises UndoFailed if they cannot be read."""

@@ -54,7 +54,8 @@ def carry_out(platform: Platform, undo: Undo) -> str:
 def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[str]:
     """Undo what the run's journal still holds (of ``kinds``, or of any kind), latest first, and mark it; return what was done.
 
-    Nothing left to undo is success. Every entry is tried, even after one failed.
+    Nothing left to undo is success: the reaper may have been here while the run could not reach the API server. Every entry is tried,
+    even after one failed. The end of every fault that is undone is recorded, whoever undid it.
 
     Raises:
         UndoFailed: with what remains.
@@ -62,7 +63,9 @@ def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[st
     """
     undone: list[tuple[Undo, str]] = []
     failed: list[str] = []
-    for undo in reversed(run.journal.entries()):
+    entries = run.journal.entries()
+    by_others = [(undo, f"undone by {undo.done_by}") for undo in entries if undo.done]
+    for undo in reversed(entries):
         if undo.done or (kinds is not None and undo.kind not in kinds):
             continue
         try:
@@ -70,22 +73,23 @@ def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[st
             run.journal.undone(undo)
         except AftershockError as error:
             failed.append(str(error))
-    _stamp_ends(run, undone)
+    _stamp_ends(run, by_others + undone)
     if failed:
         raise UndoFailed("; ".join(failed))
     return [said for _, said in undone]
 
 
 def _stamp_ends(run: LiveRun, undone: list[tuple[Undo, str]]) -> None:
-    """Record the end of each fault whose end is not recorded yet: now, or when it ended by itself if that was earlier."""
+    """Record the end of each fault whose end is not recorded yet: now, or when somebody else or the fault itself ended it."""
     events = read_table(run.run_dir, "events")
     recorded = set(events.filter(pl.col("kind") == EventKind.FAULT_END.value)["object"])
     for undo, said in undone:
         if undo.activity in recorded:
             continue
         recorded.add(undo.activity)
-        by_itself = bool(undo.self_ends) and undo.ends_by_ns < now_ns()
-        t_ns, how = (undo.ends_by_ns, undo.self_ends) if by_itself else (now_ns(), said)
+        ended_ns = min(undo.done_ns or now_ns(), now_ns())
+        by_itself = bool(undo.self_ends) and undo.ends_by_ns < ended_ns
+        t_ns, how = (undo.ends_by_ns, undo.self_ends) if by_itself else (ended_ns, said)
         run.log.event(EventKind.FAULT_END, undo.activity, t_ns=t_ns, how=how)
 
 

@@ -11,7 +11,7 @@ from kubernetes import client
 from history.errors import AftershockError, UndoFailed
 from kube import undo
 from kube.clients import Platform, told
-from kube.journal import RunJournal, StoredJournal, Undo, journal_of
+from kube.journal import HEAL, RunJournal, StoredJournal, Undo, journal_of
 from kube.leases import Held, held_by
 from kube.objects import Lease
 from runner import reaper_job
@@ -94,7 +94,7 @@ def _end_journal(platform: Platform, found: StoredJournal, mended: Mended) -> No
 
 def _end_entry(platform: Platform, journal: RunJournal, entry: Undo) -> str:
     said = undo.carry_out(platform, entry)
-    journal.undone(entry)
+    journal.undone(entry, HEAL)
     return said
 
 

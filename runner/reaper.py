@@ -19,7 +19,7 @@ from kubernetes.client.exceptions import ApiException
 from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
 from kube.clients import BoundedClient, Platform, clock_offset_s, platform_over, told
-from kube.journal import RunJournal, Undo, UndoKind, journal_name
+from kube.journal import REAPER, RunJournal, Undo, UndoKind, journal_name
 from kube.leases import list_leases
 from kube.target import Target
 from kube.undo import carry_out
@@ -36,8 +36,8 @@ class Journal(Protocol):
     def entries(self) -> list[Undo]:
         """Return all entries; raises UndoFailed, caused by ApiException 404 once the journal is closed."""
 
-    def undone(self, undo: Undo) -> None:
-        """Record that an entry is undone; raises UndoFailed."""
+    def undone(self, undo: Undo, by: str) -> None:
+        """Record that an entry is undone, and by whom; raises UndoFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Reaper:
                 print(carry_out(self.platform, entry), flush=True)
             elif entry.ends_by_ns > now_ns():
                 return ""
-            self.journal.undone(entry)
+            self.journal.undone(entry, REAPER)
         except AftershockError as error:
             return str(error)
         return ""

@@ -19,7 +19,7 @@ from history.plan import ResolvedTarget
 from history.writer import EventLog
 from kube import live
 from kube.clients import Platform
-from kube.journal import Undo
+from kube.journal import RUN, Undo
 from kube.live import LiveRun
 from kube.objects import Node, Pod
 from kube.target import Target
@@ -221,8 +221,8 @@ class Journal:
         self._cluster.calls.append(f"write ahead {undo.kind} {undo.object}")
         self._entries.append(undo)
 
-    def undone(self, undo: Undo) -> None:
-        self._entries = [one.model_copy(update={"done": True}) if one.same_as(undo) else one for one in self._entries]
+    def undone(self, undo: Undo, by: str = RUN) -> None:
+        self._entries = [one.carried_out(by) if one.same_as(undo) else one for one in self._entries]
 
     def entries(self) -> list[Undo]:
         return list(self._entries)

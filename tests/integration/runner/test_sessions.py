@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import yaml
 from chaoslib.experiment import ensure_experiment_is_valid
@@ -15,7 +17,7 @@ from history.schema import EventKind, Series
 from kube.clients import Platform
 from runner.health import complaints, look
 from runner.leftovers import find_leftovers
-from tests.integration.runner.conftest import LOCAL, Suite
+from tests.integration.runner.conftest import LOCAL, Suite, wait_for
 from tests.support.fake_cluster import ROOT
 
 REFUSED, INCONCLUSIVE = 11, 10
@@ -92,13 +94,29 @@ def test_a_selector_that_matches_nothing_is_refused(suite: Suite) -> None:
     assert "role decoy has 0 of 2 replicas ready" in session.said
 
 
+@contextmanager
+def a_rollout_that_never_ends(platform: Platform) -> Iterator[None]:
+    """Give the decoy's next pod a node that does not exist: one pod stays pending for as long as the block lasts."""
+    role = platform.target.role("decoy")
+
+    def on_node(name: str | None) -> None:
+        body = {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": name}}}}}
+        platform.apps.patch_namespaced_deployment(role.deployment, role.namespace, body)
+
+    on_node("nowhere")
+    try:
+        yield
+    finally:
+        on_node(None)
+        wait_for(lambda: not complaints(platform, look(platform)), "the platform is healthy again")
+
+
 def test_an_unhealthy_platform_is_refused(suite: Suite, platform: Platform) -> None:
-    pod = platform.pods("inference")[0]
-    platform.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
-    code, session = suite.run("-k", "replica-killed")
-    assert complaints(platform, look(platform)), "the replica was back before it could be missed"
+    with a_rollout_that_never_ends(platform):
+        code, session = suite.run("-k", "replica-killed")
     assert code == REFUSED, session.said
     assert "target local is not healthy" in session.said
+    assert "a rollout of deployment decoy is in flight" in session.said
 
 
 def test_a_dry_run_touches_nothing(suite: Suite, platform: Platform) -> None:

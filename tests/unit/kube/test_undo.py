@@ -11,7 +11,7 @@ import pytest
 
 from history.errors import FaultFailed, UndoFailed
 from kube import eviction, undo
-from kube.journal import Undo, UndoKind
+from kube.journal import REAPER, Undo, UndoKind
 from kube.select import node_target
 from kube.target import CommandDriver
 from tests.support.fake_cluster import FakeCluster, live_run, local_target, pod
@@ -117,6 +117,17 @@ def test_a_fault_that_ended_by_itself_ended_then(tmp_path: Path) -> None:
     undo.undo_all(run)
     (row,) = ends(tmp_path)
     assert (row["t_ns"], row["how"]) == (1_000, "the timer")
+
+
+def test_the_end_of_a_fault_that_the_reaper_undid_is_recorded_too(tmp_path: Path) -> None:
+    run = live_run(FakeCluster(), tmp_path, {})
+    undo_entry = entry(UndoKind.UNCORDON, "gpu-a", detail="run-1", ends_by_ns=2**62)
+    run.journal.will_undo(undo_entry)
+    run.journal.undone(undo_entry, REAPER)
+    (done,) = run.journal.entries()
+    assert undo.undo_all(run) == []
+    (row,) = ends(tmp_path)
+    assert (row["t_ns"], row["how"]) == (done.done_ns, "undone by the reaper in the cluster")
 
 
 def test_a_drain_evicts_what_kubectl_would() -> None:
