@@ -100,6 +100,7 @@ class Timers(Record):
     confirm_s: float
     deadline_s: float
     heal_s: float
+    fault_s: float = 0.0  # how long the longest fault lasts by itself (0: at once, or until undone)
     deadline_parts: dict[str, float] = Field(default_factory=dict)
 
 

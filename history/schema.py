@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     """Evidence became true. object: evidence probe name. detail: {observed: ...}."""
     FAULT_UNCONFIRMED = "fault.unconfirmed"
     """Evidence did not become true within its deadline. object: evidence probe name. detail: {observed, deadline_s}."""
+    FAULT_EVIDENCE = "fault.evidence"
+    """Evidence of a fault that lasts was looked at again. object: evidence probe name. detail: {held: bool, observed: ...}."""
     FAULT_FAILED = "fault.failed"
     """An action of the method failed. object: activity name. detail: {error}."""
     FAULT_END = "fault.end"

@@ -1,4 +1,4 @@
-"""Stop conditions, looked at every second: anyone may stop a run by an annotation, and a run whose parent is gone stops itself."""
+"""Stop conditions, looked at every second: an annotation on a namespace, a parent that is gone, a phase that hangs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from history.errors import TargetRefused
+from history.plan import Phase
 from kube.clients import Platform, told
+from runner.baseline import TRIES, WARM_S
+from runner.context import Context
+from runner.load import READY_S
 from runner.stop import Stop
 
 PERIOD_S = 1.0
+HANGS_S = 60.0
+"""Longer than its plan by this, a phase hangs: chaoslib enforces no time limit on Python activities."""
+BASELINES = 4
+"""A baseline waits for its arrivals at most about three times as long as planned."""
 ANNOTATION = "aftershock.dev/stop"
 
 
@@ -39,6 +47,32 @@ def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | No
         return None
 
     return met
+
+
+def overdue(context: Context) -> Callable[[], tuple[str, str] | None]:
+    """Return a condition that is met once a phase before healing lasts longer than its plan and a minute: a probe or an action hangs."""
+    timers = context.live.plan.timers
+    limits_s = {
+        Phase.BASELINE: READY_S + TRIES * (WARM_S + BASELINES * timers.baseline_s),
+        Phase.INJECT: timers.heal_s + timers.fault_s + pauses_s(context.experiment.raw),
+        Phase.CONFIRM: timers.confirm_s,
+        Phase.OBSERVE: timers.deadline_s,
+    }
+
+    def met() -> tuple[str, str] | None:
+        phase, lasted_s = context.phase, context.elapsed_s
+        if phase not in limits_s or lasted_s <= limits_s[phase] + HANGS_S:
+            return None
+        said = f"phase {phase.value} has lasted {lasted_s:.0f} s, the plan allows {limits_s[phase]:.0f} s: a probe or an action hangs"
+        return "time limit", said
+
+    return met
+
+
+def pauses_s(experiment: dict[str, Any]) -> float:
+    """Return how long the method waits by its own pauses (s)."""
+    pauses = [action.get("pauses", {}) for action in experiment["method"]]
+    return float(sum(one.get("before", 0) + one.get("after", 0) for one in pauses))
 
 
 class Conditions(threading.Thread):

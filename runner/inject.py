@@ -5,16 +5,19 @@ from __future__ import annotations
 from history.errors import FaultFailed
 from history.schema import EventKind
 from runner.activities import Outcome, execute
+from runner.confirm import look_before
 from runner.context import Context
 
 
 def inject(context: Context) -> None:
-    """Execute the method.
+    """Execute the method, unless its evidence is there already.
 
     Raises:
+        Unconfirmed: the evidence is true before the fault; nothing is executed.
         FaultFailed: an action failed, or did not prove that it touched anything; later actions are not executed.
 
     """
+    look_before(context)
     for action in context.experiment.raw["method"]:
         pauses = action.get("pauses", {})
         context.stop.wait(pauses.get("before", 0))

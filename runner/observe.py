@@ -6,6 +6,7 @@ import time
 
 from history.clock import now_ns
 from history.plan import Phase
+from runner.confirm import AGAIN_S, look_again
 from runner.context import Context
 from runner.felt import Felt
 from runner.hypothesis import evaluate
@@ -26,10 +27,13 @@ def observe(context: Context) -> None:
         return
     began_ns = now_ns()
     zero_ns = context.log.t_fault_ns or began_ns
-    next_s = time.monotonic()
+    next_s = again_s = time.monotonic()
     while now_ns() - zero_ns < timers.deadline_s * 1e9:
         context.stop.wait(PERIOD_S)
         context.check_load()
+        if time.monotonic() >= again_s:
+            again_s = time.monotonic() + AGAIN_S
+            look_again(context)
         back = recovered(context, felt, zero_ns, context.t_confirmed_ns or began_ns)
         if back or time.monotonic() >= next_s:
             next_s = time.monotonic() + HYPOTHESIS_S

@@ -124,6 +124,7 @@ def timers_of(
         hold_s=hold_s,
         confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0),
         deadline_s=experiment.settings.deadline or auto_s,
+        fault_s=lasts_s,
         heal_s=HEAL_S + 2 * resolved.timers.ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
     )

@@ -20,7 +20,7 @@ from kube.leases import holder_of
 from kube.target import load_target
 from runner import preflight, reaper_job
 from runner.baseline import baseline, start_load
-from runner.conditions import Conditions, asked_by_annotation, parent_gone
+from runner.conditions import Conditions, asked_by_annotation, overdue, parent_gone
 from runner.confirm import confirm
 from runner.context import Context
 from runner.experiment import Experiment, check_target, read_experiment
@@ -117,7 +117,7 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
     observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
-    conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform)])
+    conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context)])
     conditions.start()
     ticker = Ticker(context)
     ticker.start()

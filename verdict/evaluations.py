@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import takewhile
 from typing import NamedTuple
 
 from history.schema import EventKind
@@ -11,6 +12,8 @@ from verdict.timeline import Event, Timeline
 
 FROZEN_AFTER = 5
 """So many evaluations with one and the same fraction are an instrument that stands still: real measurements of it vary."""
+FROZEN_S = 8.0
+"""The latest evaluations must agree for this long (s): a window of the last few seconds has nearly been renewed by then."""
 
 
 class Said(StrEnum):
@@ -38,10 +41,14 @@ def evaluations_of(timeline: Timeline, probe: str) -> list[Evaluation]:
     ]
 
 
-def frozen(evaluations: Iterable[Evaluation]) -> bool:
-    """Tell whether the values stand still: many, all the same, and no whole number (counts and exact zeros may well be constant)."""
-    values = [e.value for e in evaluations if isinstance(e.value, float)]
-    return len(values) >= FROZEN_AFTER and len(set(values)) == 1 and not values[0].is_integer()
+def frozen(evaluations: Sequence[Evaluation]) -> bool:
+    """Tell whether the values stand still in the end: many, all the same, and no whole number (counts and zeros may well be constant)."""
+    values = [(e.t_ns, e.value) for e in evaluations if isinstance(e.value, float)]
+    last = values[-1][1] if values else 0.0
+    still = list(takewhile(lambda one: one[1] == last, reversed(values)))
+    if len(still) < FROZEN_AFTER or float(last).is_integer():
+        return False
+    return len(still) == len(values) or still[0][0] - still[-1][0] >= FROZEN_S * 1e9
 
 
 def _said(event: Event) -> Said:

@@ -29,7 +29,8 @@ def asked(start_s: float, end_s: float) -> pl.Expr:
 def with_plan(run: Run, **changes: Any) -> Run:
     """Return ``run`` with fields of its plan changed; a dict changes fields of a part: ``budgets={"rto_s": 1}``."""
     parts = {key: getattr(run.plan, key).model_copy(update=value) if isinstance(value, dict) else value for key, value in changes.items()}
-    return replace(run, plan=run.plan.model_copy(update=parts))
+    fields = {field.alias or name: name for name, field in type(run.plan).model_fields.items()}
+    return replace(run, plan=run.plan.model_copy(update={fields[key]: part for key, part in parts.items()}))
 
 
 def change_rows(run: Run, where: pl.Expr, **columns: Any) -> Run:

@@ -7,6 +7,8 @@ from random import Random
 from typing import Any
 
 from history.plan import Budgets, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.reader import read_table
+from history.schema import EventKind
 from kube import live
 from kube.clients import Platform
 from kube.fault import Arguments, Permission, fault
@@ -82,6 +84,9 @@ def served() -> float:
 
 def gone(activity: str) -> bool:
     assert live.require().targets_of(activity)
+    events = read_table(live.require().run_dir, "events")
+    if EventKind.FAULT_START.value not in events["kind"]:
+        return bool(_next("gone before", default=False))
     value: bool = _next("gone", default=True)
     return value
 

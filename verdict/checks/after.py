@@ -82,7 +82,7 @@ def _unsaid(case: Case, asked: dict[str, list[Evaluation]]) -> Iterator[str]:
         elif last.said is Said.NO_DATA:
             yield f"{probe} had no data at the end"
         elif frozen(evaluations):
-            yield f"{probe} stood still at {_shown(last.value)} in all {len(evaluations)} evaluations"
+            yield f"{probe} stood still at {_shown(last.value)} to the end of its {len(evaluations)} evaluations"
 
 
 def _last(case: Case, evaluations: list[Evaluation]) -> Evaluation | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from history.plan import Phase
 from history.result import Check
 from history.schema import EventKind
 from verdict.case import Case
@@ -15,9 +16,11 @@ from verdict.evaluations import Said, evaluations_of
 from verdict.goodness import longest_limit_ms
 from verdict.outages import Rule, find_outages
 from verdict.sampling import arrivals_needed
-from verdict.targets import short, touched
-from verdict.words import count, listed, percent, seconds
+from verdict.targets import short, target_pods, touched
+from verdict.words import count, listed, percent, plain, seconds
 
+AT_ONCE_NS = 100_000_000
+"""What is seen this much before the fault was stamped may be the order of two threads."""
 NEARLY = 0.95
 """A baseline may be this much shorter than planned: the clock of the load and that of the runner start apart."""
 
@@ -106,12 +109,31 @@ def _not_as_planned(case: Case) -> Iterator[str]:
         yield "it acted on no target"
     elif planned - acted:
         yield f"it acted on {len(planned & acted)} of {count(len(planned), 'planned target')}, not on {listed(sorted(planned - acted))}"
+    yield from _hit_before(case)
     if acted - planned:
         yield f"it acted on {listed(sorted(acted - planned))}, which the plan does not name"
 
 
+def _hit_before(case: Case) -> Iterator[str]:
+    """Yield which targets were seen to suffer before the fault is said to have begun: every time counted from there is too short."""
+    started, begun = case.timeline.first_ns(EventKind.FAULT_START), case.timeline.phase_ns(Phase.INJECT)
+    if started is None or begun is None:
+        return
+    names = {target.name for target in case.run.plan.targets}
+    kinds = (EventKind.POD_UNREADY, EventKind.POD_GONE, EventKind.ENDPOINT_OUT, EventKind.NODE_UNREADY, EventKind.NODE_CORDONED)
+    for event in case.timeline.all(*kinds):
+        if event.object in names and begun <= event.t_ns < started - AT_ONCE_NS:
+            yield f"{event.object} was hit ({event.kind}) {seconds((started - event.t_ns) / 1e9)} before the fault is said to have begun"
+            return
+
+
 def evidence(case: Case) -> Check:
-    """Check that the fault's effect was observed by every evidence probe, after it began and before anything was healed."""
+    """Check that the fault's effect was observed by every evidence probe, after it began and before anything was healed, and lasted.
+
+    The evidence of a fault that is to last for a time is looked at again every few seconds: one that is gone early, although the platform
+    neither restarted nor replaced what was hit, belongs to a smaller fault than the plan says. Source: fault.confirmed, fault.unconfirmed,
+    fault.evidence events.
+    """
     if case.run.plan.experiment.fault == "none":
         return _no_fault(case, "evidence", "Without a fault there is nothing to prove.")
     seen = {event.object: event.t_ns for event in case.timeline.all(EventKind.FAULT_CONFIRMED)}
@@ -141,6 +163,23 @@ def _unproven(case: Case) -> Iterator[str]:
             yield f"{probe} saw it only while the platform was being healed"
         elif seen.detail.get("observed") is None:
             yield f"{probe} did not say what it saw"
+    yield from _ended_early(case)
+
+
+def _ended_early(case: Case) -> Iterator[str]:
+    """Yield which evidence of a fault that lasts was gone before its time, unless the platform replaced or restarted what was hit."""
+    started, lasts_s = case.timeline.first_ns(EventKind.FAULT_START), case.run.plan.timers.fault_s
+    looks = case.timeline.all(EventKind.FAULT_EVIDENCE)
+    if started is None or not looks:
+        return
+    hit = set(target_pods(case))
+    mended = case.timeline.all(EventKind.POD_STARTED, EventKind.POD_GONE)
+    if any(event.object in hit and event.t_ns >= started for event in mended):
+        return
+    for probe in case.run.plan.evidence:
+        gone = next((event for event in looks if event.object == probe and event.detail.get("held") is False), None)
+        if gone is not None:
+            yield f"{probe} did not see it any more {seconds((gone.t_ns - started) / 1e9)} after it began, it was to last {plain(lasts_s)}"
 
 
 def _no_fault(case: Case, name: str, sentence: str) -> Check:

@@ -19,7 +19,8 @@ from kube.journal import Undo, UndoKind
 from runner import baseline as baseline_module
 from runner.activities import execute, tolerated
 from runner.baseline import arrivals_for, baseline
-from runner.confirm import confirm
+from runner.conditions import overdue
+from runner.confirm import confirm, look_again
 from runner.context import Context, NotSteady, Unconfirmed
 from runner.heal import heal
 from runner.health import Before
@@ -176,11 +177,27 @@ def test_an_action_that_fails_or_proves_nothing_stops_the_run(context: Context, 
     assert said in detail["error"]
 
 
+def test_evidence_that_is_true_before_the_fault_proves_nothing_so_nothing_is_injected(context: Context) -> None:
+    scripted["gone before"] = [True]
+    with pytest.raises(Unconfirmed, match="true before the fault"):
+        inject(context)
+    assert not events(context, EventKind.FAULT_START)
+    assert events(context, EventKind.FAULT_CONFIRMED) == [("gone", {"observed": "True"})]
+
+
+@pytest.mark.parametrize("answer", [False, None, NoData("no pod yet"), RuntimeError("broken")])
+def test_evidence_that_is_not_true_before_the_fault_lets_it_go_on(context: Context, answer: Any) -> None:
+    scripted["gone before"] = [answer]
+    inject(context)
+    assert events(context, EventKind.FAULT_START)
+
+
 # confirm
 
 
 def test_evidence_that_becomes_true_confirms(context: Context) -> None:
     scripted["gone"] = [False, NoData("cannot see it yet"), True]
+    context.log.event(EventKind.FAULT_START, "kill")
     confirm(context)
     [(name, detail)] = events(context, EventKind.FAULT_CONFIRMED)
     assert (name, detail["observed"]) == ("gone", "True")
@@ -190,6 +207,7 @@ def test_evidence_that_becomes_true_confirms(context: Context) -> None:
 @pytest.mark.parametrize(("answer", "said"), [(False, "gone: False"), (NoData("no answer"), "gone: no answer"), (None, "gone: None")])
 def test_a_fault_without_effect_is_not_confirmed(context: Context, answer: Any, said: str) -> None:
     scripted["gone"] = [answer]
+    context.log.event(EventKind.FAULT_START, "kill")
     with pytest.raises(Unconfirmed, match="nothing can be concluded"):
         confirm(context)
     [(name, detail)] = events(context, EventKind.FAULT_UNCONFIRMED)
@@ -218,6 +236,40 @@ def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> N
     observe(context)
     assert (now_ns() - started_ns) / 1e9 >= 0.6
     assert context.record.after is not None
+
+
+@pytest.mark.parametrize(("lasts_s", "since_s", "looked"), [(45.0, 1.0, True), (45.0, 43.0, False), (0.0, 1.0, False)])
+def test_the_evidence_of_a_fault_that_lasts_is_looked_at_again(context: Context, lasts_s: float, since_s: float, looked: bool) -> None:
+    timers = context.live.plan.timers.model_copy(update={"fault_s": lasts_s})
+    context.live.plan = context.live.plan.model_copy(update={"timers": timers})
+    context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(since_s * 1e9))
+    scripted["gone"] = [False]
+    look_again(context)
+    seen = events(context, EventKind.FAULT_EVIDENCE)
+    assert seen == ([("gone", {"held": False, "observed": "False"})] if looked else [])
+
+
+def test_evidence_that_cannot_be_seen_again_says_nothing(context: Context) -> None:
+    timers = context.live.plan.timers.model_copy(update={"fault_s": 45.0})
+    context.live.plan = context.live.plan.model_copy(update={"timers": timers})
+    context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
+    scripted["gone"] = [NoData("its container is being restarted")]
+    look_again(context)
+    assert not events(context, EventKind.FAULT_EVIDENCE)
+
+
+def test_a_phase_that_hangs_is_overdue(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    met = overdue(context)
+    with context.during(Phase.OBSERVE):
+        assert met() is None
+        monkeypatch.setattr(context, "phase_s", context.phase_s - 1000)
+        found = met()
+    assert found is not None
+    assert found[0] == "time limit"
+    assert "observe has lasted 1000 s" in found[1]
+    with context.during(Phase.HEAL):
+        monkeypatch.setattr(context, "phase_s", context.phase_s - 1000)
+        assert met() is None  # what heals is never interrupted
 
 
 def test_capacity_is_waited_for_only_if_it_is_budgeted(context: Context) -> None:

@@ -3,11 +3,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from history.reader import Run
-from tests.support.truth import Built, Hit, World, build
+from tests.support.mutations import HIT, NULL, SHAM
+from tests.support.truth import Built, World, build
 
-HIT = World(hits=(Hit(0.2, 3.0),), streams=0.3)
-NULL = World(fault="none", replaced=False, horizon_s=25.0)
-SHAM = World(fault="sham", replaced=False, horizon_s=25.0)
+__all__ = ["HIT", "NULL", "SHAM"]
 
 
 @lru_cache(maxsize=32)
