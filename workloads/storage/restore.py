@@ -7,7 +7,8 @@
 
 What is good is known from a record: a sealed document whose body holds ``files: {name: {sha256, bytes}}``, names relative to the
 record's own folder (checkpoint manifests and data records are such); or from a digest on the command line; or only from a time.
-Old versions are never removed, and an object that is good is not touched.
+Old versions are never removed, and an object that is good is not touched. Where no version is good and there is a ``--replica``, the object
+is copied from there by rclone (workloads/storage/replicate.py), if it is good there.
 """
 
 import argparse
@@ -18,10 +19,13 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from workloads.storage import replicate
 from workloads.storage.bucket import s3_store
 from workloads.storage.errors import ObjectDamaged, ObjectMissing, SealBroken, StorageError, StoreRefused
 from workloads.storage.s3 import S3Store, Version
 from workloads.storage.sealed import digest, unseal
+
+REPLICA = "replica"  # in place of a version's id
 
 
 class NoGoodVersion(StorageError):
@@ -65,7 +69,20 @@ class Outcome:
     verify_s: float
 
 
-def restore(store: S3Store, wanted: Wanted, *, dry_run: bool = False) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What an object is restored to: a version of its own, or (None) the replica's object."""
+
+    version: Version | None
+    content: bytes
+    looked_at: int
+
+    @property
+    def where(self) -> str:
+        return self.version.version_id if self.version else REPLICA
+
+
+def restore(store: S3Store, wanted: Wanted, *, dry_run: bool = False, replica: str = "") -> Outcome:
     """Detect, choose, restore and verify one object; raises NoGoodVersion if no version is good, StorageError as the store does."""
     start = time.monotonic()
     problem, size = _detect(store, wanted)
@@ -73,18 +90,24 @@ def restore(store: S3Store, wanted: Wanted, *, dry_run: bool = False) -> Outcome
     if problem is None:
         return Outcome(wanted.key, None, None, None, 0, size, detect_s, 0.0, 0.0, 0.0)
     start = time.monotonic()
-    version, content, looked_at = _choose(store, wanted, problem)
+    found = _choose(store, wanted, problem, replica)
     choose_s, start = time.monotonic() - start, time.monotonic()
     if not dry_run:
-        store.copy_version(wanted.key, version.version_id)
+        _put_back(store, wanted.key, found, replica)
     restore_s, start = time.monotonic() - start, time.monotonic()
-    if not dry_run and digest(store.get(wanted.key)) != digest(content):
-        raise NoGoodVersion(
-            f"{store.url}: {wanted.key} reads differently right after version {version.version_id} was restored; check the server"
-        )
+    if not dry_run and digest(store.get(wanted.key)) != digest(found.content):
+        raise NoGoodVersion(f"{store.url}: {wanted.key} reads differently right after {found.where} was restored; check the server")
     verify_s = time.monotonic() - start
-    stored = version.stored.isoformat()
-    return Outcome(wanted.key, problem, version.version_id, stored, looked_at, len(content), detect_s, choose_s, restore_s, verify_s)
+    stored = found.version.stored.isoformat() if found.version else None
+    size = len(found.content)
+    return Outcome(wanted.key, problem, found.where, stored, found.looked_at, size, detect_s, choose_s, restore_s, verify_s)
+
+
+def _put_back(store: S3Store, key: str, found: _Choice, replica: str) -> None:
+    if found.version is None:
+        replicate.copy(replica, store.address, key)
+    else:
+        store.copy_version(key, found.version.version_id)
 
 
 def _detect(store: S3Store, wanted: Wanted) -> tuple[str | None, int]:
@@ -99,7 +122,7 @@ def _detect(store: S3Store, wanted: Wanted) -> tuple[str | None, int]:
     return wanted.problem(content), len(content)
 
 
-def _choose(store: S3Store, wanted: Wanted, problem: str) -> tuple[Version, bytes, int]:
+def _choose(store: S3Store, wanted: Wanted, problem: str, replica: str) -> _Choice:
     looked_at = 0
     for version in store.versions(wanted.key):
         if version.deleted or (wanted.before is not None and version.stored > wanted.before):
@@ -110,7 +133,9 @@ def _choose(store: S3Store, wanted: Wanted, problem: str) -> tuple[Version, byte
         except (ObjectDamaged, ObjectMissing):
             continue
         if wanted.problem(content) is None:
-            return version, content, looked_at
+            return _Choice(version, content, looked_at)
+    if replica and wanted.before is None and wanted.problem(content := s3_store(replica).get(wanted.key)) is None:
+        return _Choice(None, content, looked_at)
     raise NoGoodVersion(
         f"{store.url}: {wanted.key} ({problem}): none of its {looked_at} versions is good; restore it from a replica or make it anew"
     )
@@ -126,12 +151,12 @@ def wanted_by_record(store: S3Store, key: str) -> list[Wanted]:
     return [Wanted(f"{folder}/{name}" if folder else name, sha256=entry["sha256"]) for name, entry in sorted(files.items())]
 
 
-def restore_record(store: S3Store, key: str, *, dry_run: bool = False) -> list[Outcome]:
+def restore_record(store: S3Store, key: str, *, dry_run: bool = False, replica: str = "") -> list[Outcome]:
     """Restore a record first, if it is damaged, and then everything that it lists."""
-    first = restore(store, Wanted(key, record=True), dry_run=dry_run)
+    first = restore(store, Wanted(key, record=True), dry_run=dry_run, replica=replica)
     if first.problem and dry_run:
         return [first]
-    return [first] + [restore(store, wanted, dry_run=dry_run) for wanted in wanted_by_record(store, key)]
+    return [first] + [restore(store, wanted, dry_run=dry_run, replica=replica) for wanted in wanted_by_record(store, key)]
 
 
 def megabytes_per_s(outcomes: list[Outcome]) -> float | None:
@@ -144,7 +169,8 @@ def megabytes_per_s(outcomes: list[Outcome]) -> float | None:
 def _sentence(outcome: Outcome) -> str:
     if outcome.problem is None:
         return f"{outcome.key}: good, left as it is ({outcome.bytes} bytes, {outcome.detect_s:.3f} s)"
-    found = f"version {outcome.version_id} of {outcome.stored}, {outcome.bytes} bytes, {outcome.versions_read} versions read"
+    source = "the replica's" if outcome.version_id == REPLICA else f"version {outcome.version_id} of {outcome.stored}"
+    found = f"{source}, {outcome.bytes} bytes, {outcome.versions_read} versions read"
     steps = {"detect": outcome.detect_s, "choose": outcome.choose_s, "restore": outcome.restore_s, "verify": outcome.verify_s}
     times = ", ".join(f"{step} {seconds:.3f} s" for step, seconds in steps.items())
     return f"{outcome.key}: {outcome.problem}: {found}: {times}"
@@ -160,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--key", metavar="KEY", help="one object, with --sha256 or --before")
     parser.add_argument("--sha256", metavar="HEX", help="what the object must be")
     parser.add_argument("--before", type=_time, metavar="TIME", help="ISO 8601 with zone: the newest version that is not younger")
+    parser.add_argument("--replica", default="", metavar="URL", help="where to take an object from if none of its versions is good")
     parser.add_argument("--dry-run", action="store_true", help="say what would be restored from which version; change nothing")
     parser.add_argument("--project", type=float, metavar="GIGABYTES", help="say how long this size would take at the measured rate")
     parser.add_argument("--json", action="store_true", help="the outcome as one JSON document")
@@ -176,10 +203,12 @@ def _restore_all(options: argparse.Namespace) -> list[Outcome]:
     store = s3_store(options.store)
     store.preflight()
     if options.record:
-        return [outcome for key in options.record for outcome in restore_record(store, key, dry_run=options.dry_run)]
+        return [
+            outcome for key in options.record for outcome in restore_record(store, key, dry_run=options.dry_run, replica=options.replica)
+        ]
     if not options.sha256 and not options.before:
         raise StoreRefused(f"--key {options.key}: nothing says what is good; add --sha256 or --before, or name a --record")
-    return [restore(store, Wanted(options.key, options.sha256, options.before), dry_run=options.dry_run)]
+    return [restore(store, Wanted(options.key, options.sha256, options.before), dry_run=options.dry_run, replica=options.replica)]
 
 
 def _report(options: argparse.Namespace, outcomes: list[Outcome], resume_s: float | None) -> None:

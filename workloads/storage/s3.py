@@ -39,6 +39,7 @@ class S3Store:
         self, bucket: str, prefix: str = "", endpoint: str | None = None, region: str = "us-east-1", *, versioning: bool = True
     ) -> None:
         self.url = f"s3://{bucket}/{prefix}" + (f" at {endpoint}" if endpoint else "")
+        self.address = f"s3://{bucket}/{prefix}?region={region}" + (f"&endpoint={endpoint}" if endpoint else "")  # as open_store takes it
         self.bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._versioning = versioning
