@@ -1,9 +1,10 @@
-"""How much corruption of checkpoints is noticed: ``python -m bench.checkpoints [--seeds N]``.
+"""How much corruption of checkpoints is noticed: ``python -m bench.checkpoints [--seeds N] [--write docs/checkpoint-corruption.md]``.
 
 A real run (three ranks) leaves checkpoints of steps 10 and 20 on a volume; the same tensors are written as stock tools write them
 (stock_checkpoints.py), and all of it is copied into an S3 bucket. Then the newest checkpoint is damaged, seed by seed, and a resume is
-tried with our loader and with each stock loader. In S3, bytes are damaged in the server's file, as a disk would; boto3 compares what it
-reads with the server's checksum, as it does by default, for stock loaders, too.
+tried with our loader and with each stock loader. In S3, bytes are damaged twice: in the server's file, as a disk would (boto3 compares what
+it reads with the server's checksum, as it does by default, for stock loaders, too), and before they were uploaded, so that the server's
+checksum is that of the damaged bytes.
 
 Exit code 1 if ours let anything pass unnoticed, or complained about an undamaged checkpoint.
 """
@@ -19,15 +20,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
+from bench.checkpoints_page import markdown
 from bench.stock_checkpoints import NEW, OLD, RANKS, STOCK, Entries, Tool, write
 from workloads.storage import damage
 from workloads.storage.bucket import create, s3_store
@@ -48,6 +48,8 @@ RUN, BUCKET, WIDTH = "bench", "bench", 128
 REPOSITORY = Path(__file__).parent.parent
 NOTICED, SILENT, OLDER, UNHARMED, ALARM, ABSENT = "noticed", "SILENT", "older, silently", "unharmed", "false alarm", "–"
 UNDAMAGED = "(undamaged)"
+VOLUME, DISK, UPLOAD = "volume", "S3, damaged on its disk", "S3, uploaded damaged"
+STORAGES = VOLUME, DISK, UPLOAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ CLASSES: dict[str, Damage] = {
     "manifest missing": _no_marker,
     "newest gone": _gone,
 }
+BYTES = ("bit flip", "zeroed page", "torn write", "truncation")  # the others are done by clients: the same in both kinds of S3
 
 
 def _ours(store: Store) -> tuple[Entries, bool]:
@@ -169,13 +172,13 @@ def volume(source: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def bucket(source: Path, server: S3Server, prefix: str) -> Iterator[Place]:
-    """Copy the checkpoints below a prefix of their own."""
+def bucket(source: Path, server: S3Server, prefix: str, *, uploaded: bool) -> Iterator[Place]:
+    """Copy the checkpoints below a prefix of their own; damage is ``uploaded`` by a client, or done on the server's disk."""
     store = s3_store(server.url(BUCKET, prefix))
     for path in sorted(source.rglob("*")):
         if path.is_file():
             store.put(path.relative_to(source).as_posix(), path.read_bytes())
-    yield Place(store, lambda key, data: server.path_of(BUCKET, f"{prefix}/{key}").write_bytes(data))
+    yield Place(store, store.put if uploaded else lambda key, data: server.path_of(BUCKET, f"{prefix}/{key}").write_bytes(data))
 
 
 @dataclass(slots=True)
@@ -193,11 +196,15 @@ def measure(root: Path, seeds: int) -> Figures:
         create(server.url(BUCKET), wait_s=10)
         for name in (*CLASSES, UNDAMAGED):
             for seed in range(seeds):
-                with volume(root / "checkpoints") as place:
-                    _cases(name, "volume", place, seed, states, figures)
-                with bucket(root / "checkpoints", server, f"{name}-{seed}".replace(" ", "-")) as place:
-                    _cases(name, "S3", place, seed, states, figures)
+                for storage in STORAGES if name in BYTES else STORAGES[:2]:
+                    with _place(storage, root, server, f"{name}-{seed}-{STORAGES.index(storage)}") as place:
+                        _cases(name, storage, place, seed, states, figures)
     return figures
+
+
+def _place(storage: str, root: Path, server: S3Server, name: str) -> AbstractContextManager[Place]:
+    source = root / "checkpoints"
+    return volume(source) if storage == VOLUME else bucket(source, server, name.replace(" ", "-"), uploaded=storage == UPLOAD)
 
 
 def _cases(name: str, storage: str, place: Place, seed: int, states: dict[int, Entries], figures: Figures) -> None:  # noqa: PLR0917
@@ -223,17 +230,6 @@ def _outcome(tool: Tool, store: Store, states: dict[int, Entries]) -> str:
     return (NOTICED if said else OLDER) if older else SILENT
 
 
-def table(figures: Figures) -> Table:
-    """Show what each tool made of each class; every cell counts its seeds."""
-    shown = Table(title="A resume after damage to the newest checkpoint", title_justify="left")
-    for column in ("class", *(f"{storage}: {tool.name}" for storage in ("volume", "S3") for tool in (OURS, *STOCK))):
-        shown.add_column(column)
-    for name in (*CLASSES, UNDAMAGED):
-        cells = [figures.outcomes[name, storage, tool.name] for storage in ("volume", "S3") for tool in (OURS, *STOCK)]
-        shown.add_row(name, *("\n".join(f"{outcome} {count}" for outcome, count in cell.most_common()) for cell in cells))
-    return shown
-
-
 def verdict(figures: Figures) -> tuple[str, bool]:
     """Say what ours reached, with the bound below which the true rate is not (95 %, one-sided), and whether that is all."""
     ours = Counter[str]()
@@ -255,14 +251,17 @@ def verdict(figures: Figures) -> tuple[str, bool]:
 def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.checkpoints", description=__doc__)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
     parser.add_argument("--seeds", type=int, default=20, help="cases of each class, storage and tool (default: %(default)s)")
-    seeds = parser.parse_args(argv).seeds
+    options = parser.parse_args(argv)
     os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(Path(folder), seeds)
-    Console(width=190).print(table(figures))
+        figures = measure(Path(folder), options.seeds)
     sentence, reached = verdict(figures)
-    print(sentence)
+    text = markdown(figures.outcomes, sentence, options.seeds, (SILENT, OLDER, ALARM))
+    print(text)
+    if options.write:
+        options.write.write_text(text)
     return 0 if reached else 1
 
 
