@@ -58,10 +58,11 @@ def sentence(permission: Permission) -> str:
 
 
 def suite_permissions(target: Target) -> list[Permission]:
-    """Return what every run needs, whatever its fault: watch the platform, keep the journal and the leases."""
+    """Return what every run needs, whatever its fault: see the platform's pods and the instruments', keep the journal and the leases."""
     own = target.suite_namespace
-    watched = sorted({role.namespace for role in target.roles.values()} | {one.namespace for one in target.instruments} | {own})
+    watched = sorted({role.namespace for role in target.roles.values()})
     reads = [Permission(verb, "pods", namespace=name) for name in watched for verb in ("list", "watch")]
+    reads += [Permission("list", "pods", namespace=name) for name in sorted({one.namespace for one in target.instruments} | {own})]
     journal = [Permission(verb, "configmaps", namespace=own) for verb in ("get", "list", "create", "update", "delete")]
     leases = [Permission(verb, "leases", "coordination.k8s.io", own) for verb in ("get", "list", "create", "update", "delete")]
     return [*reads, *(Permission("get", "namespaces", namespace=name) for name in target.namespaces), *journal, *leases]

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 import urllib3
@@ -23,6 +24,7 @@ from history.errors import AftershockError, TargetRefused
 from kube.objects import Node, Pod
 from kube.target import Target
 
+Read = TypeVar("Read")
 CONNECT_S, READ_S = 2.0, 10.0
 POOL = 32
 NEXT_STEP = {
@@ -169,6 +171,19 @@ def told(what: str, raises: type[AftershockError]) -> Iterator[None]:
         raise raises(f"{what}: the API server answered {error.status} {message_of(error)}; {step}") from error
     except urllib3.exceptions.HTTPError as error:
         raise raises(f"{what}: no answer from the API server ({first_line(error)}); check that it is up and reachable") from error
+
+
+def unless_forbidden(read: Callable[[], Read], otherwise: Read) -> Read:
+    """Return what ``read`` returns, or ``otherwise`` where the account may not read it: what is merely useful asks for no permission.
+
+    Raises ApiException: any other answer than 403.
+    """
+    try:
+        return read()
+    except ApiException as error:
+        if error.status != 403:
+            raise
+        return otherwise
 
 
 def message_of(error: ApiException) -> str:

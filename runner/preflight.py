@@ -17,6 +17,7 @@ from kube import access, guard
 from kube.clients import Platform, told
 from kube.fault import FaultSpec, Permission
 from kube.select import instrument_pods
+from kube.target import Target
 from probes.queue import query
 from runner import reaper_job
 from runner.document import Action
@@ -29,7 +30,6 @@ from runner.timers import read_timers
 from runner.values import filled
 
 ENDPOINT_S = 5.0
-WATCHED = (("events", ""), ("endpointslices", "discovery.k8s.io"), ("deployments", "apps"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,29 @@ def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
 def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
     """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
     target = platform.target
-    namespaces = sorted({role.namespace for role in target.roles.values()} | {"default"})
-    found = access.suite_permissions(target)
-    found += [Permission("list", "nodes"), Permission("watch", "nodes")]
-    for namespace in namespaces:
-        found += [Permission(verb, resource, group, namespace) for resource, group in WATCHED[:2] for verb in ("list", "watch")]
-    found += [Permission("get", "deployments", "apps", role.namespace) for role in target.roles.values() if role.deployment]
-    found += [
-        Permission("get", "pods/proxy", namespace=namespace) for namespace in sorted({role.namespace for role in target.roles.values()})
-    ]
+    found = [*access.suite_permissions(target), *observing(target)]
     for fault in faults:
         found += fault.spec.permissions(platform, fault.arguments)
+    if faults:
+        found.append(Permission("get", "nodes"))  # the scene: the node that a target ran on
     if any(fault.spec.tier == "node" for fault in faults):
         found.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
+        found.append(Permission("get", "namespaces"))  # the guard: whose pods run on the node, and have they consented
     if reaper_job.needed(found):
         found += reaper_job.permissions(target.suite_namespace)
     return list(dict.fromkeys(found))
+
+
+def observing(target: Target) -> list[Permission]:
+    """Return what watching the platform, sampling it and keeping the scene need."""
+    roles = target.roles.values()
+    namespaces = sorted({role.namespace for role in roles})
+    watched: list[tuple[str, str, str | None]] = [("nodes", "", None)]
+    watched += [("events", "", namespace) for namespace in sorted({*namespaces, "default"})]  # Events of nodes are in default
+    watched += [("endpointslices", "discovery.k8s.io", role.namespace) for role in roles if role.service]
+    found = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
+    found += [Permission("get", "deployments", "apps", role.namespace) for role in roles if role.deployment]
+    return found + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
 
 
 def check_access(faults: list[Fault], platform: Platform) -> list[Permission]:

@@ -111,8 +111,9 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
         record=Record(checked.experiment.raw),
         log=log,
     )
-    stack.callback(_close_journal, context, journal)
-    if reaper_job.needed(checked.permissions):  # before the load: a starting container takes processor time from what is measured
+    reaper = reaper_job.needed(checked.permissions)
+    stack.callback(_close_journal, context, journal, reaper=reaper)
+    if reaper:  # before the load: a starting container takes processor time from what is measured
         reaper_job.start(platform, plan)
     observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role)
     if not observer.start():
@@ -149,11 +150,12 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
     )
 
 
-def _close_journal(context: Context, journal: RunJournal) -> None:
+def _close_journal(context: Context, journal: RunJournal, *, reaper: bool) -> None:
     """Remove reaper and journal if everything is undone; otherwise both stay: the reaper acts, and ``heal`` finds the journal."""
     try:
         journal.close()
-        reaper_job.remove(context.live.platform, context.live.plan.run_id)
+        if reaper:
+            reaper_job.remove(context.live.platform, context.live.plan.run_id)
     except AftershockError as error:
         context.tell(Kind.NOTE, text=str(error))
     live.activate(None)

@@ -13,7 +13,7 @@ from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.acting import until
-from kube.clients import Platform, told
+from kube.clients import Platform, told, unless_forbidden
 from kube.fault import Permission
 from kube.journal import journal_name
 from kube.select import instrument_pods
@@ -175,14 +175,19 @@ def remove(platform: Platform, run_id: str) -> list[str]:
 
 
 def runs(platform: Platform) -> set[str]:
-    """Return the runs that have a reaper, or something left of one. Raises TargetRefused."""
+    """Return the runs that have a reaper, or something left of one; none to an account that may not look: it can't have made one.
+
+    Raises TargetRefused.
+    """
     selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
     rbac: Any = client.RbacAuthorizationV1Api(platform.api)
     batch: Any = platform.batch
     with told("look for reapers", TargetRefused):
-        found = batch.list_namespaced_job(platform.target.suite_namespace, label_selector=selector).items
-        found += rbac.list_cluster_role(label_selector=selector).items
-    return {one.metadata.labels["aftershock.dev/run"] for one in found}
+        jobs: list[Any] = unless_forbidden(
+            lambda: batch.list_namespaced_job(platform.target.suite_namespace, label_selector=selector).items, []
+        )
+        roles: list[Any] = unless_forbidden(lambda: rbac.list_cluster_role(label_selector=selector).items, [])
+    return {one.metadata.labels["aftershock.dev/run"] for one in [*jobs, *roles]}
 
 
 def _remove(platform: Platform, selector: str) -> list[str]:

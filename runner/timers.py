@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from history.errors import TargetRefused
-from kube.clients import Platform, told
+from kube.clients import Platform, told, unless_forbidden
 from kube.objects import Pod
 from kube.target import parse_duration
 
@@ -158,21 +158,27 @@ def _container(pod: Pod, name: str | None) -> Any:  # noqa: ANN401 - V1Container
 
 
 def _node_monitor_s(platform: Platform) -> float:
-    found: list[Pod] = platform.core.list_namespaced_pod("kube-system", label_selector="component=kube-controller-manager").items
+    """Read the controller manager's flag where its pod is visible and may be seen: a managed control plane shows neither."""
+    selector = "component=kube-controller-manager"
+    found: list[Pod] = unless_forbidden(lambda: platform.core.list_namespaced_pod("kube-system", label_selector=selector).items, [])
     flags = [FLAG.search(" ".join([*(one.command or []), *(one.args or [])])) for pod in found for one in pod.spec.containers]
     given = [match.group(1) for match in flags if match]
     return _duration(given[0]) if given else NODE_MONITOR_S
 
 
 def _balancer(platform: Platform) -> Checks | None:
-    """Return the checks of the gateway's HAProxy configuration, if the target has such a gateway."""
+    """Return the checks of the gateway's HAProxy configuration, if the target has such a gateway and its ConfigMap may be read."""
     if "gateway" not in platform.target.roles:
         return None
     pods = platform.pods("gateway")
     names = {volume.config_map.name for pod in pods[:1] for volume in pod.spec.volumes or [] if volume.config_map}
     namespace = platform.target.role("gateway").namespace
-    texts = [text for name in sorted(names) for text in (platform.core.read_namespaced_config_map(name, namespace).data or {}).values()]
+    texts = [text for name in sorted(names) for text in _config_map(platform, name, namespace).values()]
     return next((checks for checks in map(haproxy_checks, texts) if checks), None)
+
+
+def _config_map(platform: Platform, name: str, namespace: str) -> dict[str, str]:
+    return unless_forbidden(lambda: platform.core.read_namespaced_config_map(name, namespace).data or {}, {})
 
 
 def _duration(text: str) -> float:

@@ -120,6 +120,13 @@ class Suite:
         session = self.start(*arguments, own=own, target=target)
         return session.end(), session
 
+    def close(self) -> None:
+        """End what still runs, and let it heal."""
+        for session in self.sessions:
+            if session.process.poll() is None:
+                session.process.send_signal(signal.SIGTERM)
+                session.process.wait(PATIENCE_S)
+
 
 @pytest.fixture(scope="session")
 def platform() -> Platform:
@@ -130,10 +137,7 @@ def platform() -> Platform:
 def suite(tmp_path: Path) -> Iterator[Suite]:
     made = Suite(tmp_path)
     yield made
-    for session in made.sessions:
-        if session.process.poll() is None:
-            session.process.send_signal(signal.SIGTERM)
-            session.process.wait(PATIENCE_S)
+    made.close()
 
 
 @pytest.fixture(autouse=True)
