@@ -1,4 +1,8 @@
-"""Nodes: drained (planned), powered off (lost)."""
+"""Nodes: drained (planned), powered off or silent (lost).
+
+A node is lost by the target's machine driver; where there is none, a fault pod freezes its kubelet and cuts its network. To users and to
+Kubernetes both look alike: nothing answers, nothing is closed. What differs: a silent node's processes and disk live on.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,23 @@ from typing import Any
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube import acting, cordoning, live, machines
+from kube import acting, cordoning, faultpod, live, machines
 from kube.clients import Platform, told
 from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
 from kube.fault import Arguments, Permission, duration_s, fault
+from kube.faultpod import ENDS, Job
 from kube.journal import Undo, UndoKind
 from kube.live import LiveRun
+from kube.objects import Node
 from kube.select import choose, node_target, nodes_hosting
 from kube.settled import power_cut_detail
 from kube.undo import undo_all
 
 UNDONE = "the rollback; if the suite dies, the reaper in the cluster"
 TIMED = "the machine driver powers it on after {for_s:g} s by itself"
+SILENT = "kubelet frozen and network cut for {for_s:g} s by a fault pod"
+LOST = frozenset({UndoKind.POWER_ON, UndoKind.DELETE_POD})
 
 
 def node_permissions(platform: Platform) -> list[Permission]:
@@ -94,35 +102,92 @@ def drain(role: str, timeout_s: float = 120.0) -> dict[str, Any]:
     return {"targets": [target.name for target in targets], "role": role, "evicted": evicted}
 
 
-def _resolve_power_off(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    machines.machines(platform.target)
+def _resolve_lost(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role, for_s = arguments["role"], duration_s("power_off", arguments["for_s"])
     node = choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
-    return [node_target(node, f"power off for {for_s:g} s", TIMED.format(for_s=for_s))]
+    return [lost_target(platform, node, for_s)]
 
 
-def _power_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
+def _lost_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
+    return lost_permissions(platform)
 
 
-@fault(resolve=_resolve_power_off, permissions=_power_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+def lost_permissions(platform: Platform) -> list[Permission]:
+    """Return what losing nodes needs: seeing them, and fault pods where no machine driver does it."""
+    found = [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
+    return found if platform.target.machines else [*found, *faultpod.permissions(platform)]
+
+
+def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> ResolvedTarget:
+    """Return a V1Node as a target that is to be lost; its effect says by which mechanism."""
+    if platform.target.machines:
+        return node_target(node, f"power off for {for_s:g} s{why}", TIMED.format(for_s=for_s))
+    return node_target(node, f"{SILENT.format(for_s=for_s)}{why}, since the target has no machine driver", ENDS.format(for_s=for_s))
+
+
+def lose(run: LiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict[str, Any]]:
+    """Lose all nodes at once, by fault pods; return their accounts. Raises FaultFailed."""
+    jobs = [Job(target, target.name, ("silence",), for_s, heard=False) for target in targets]
+    return faultpod.carry_out(run, targets, jobs)
+
+
+@fault(resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
 def power_off(role: str, for_s: float) -> dict[str, Any]:
     """Cut the power of one node that hosts ``role``: nothing is flushed, nothing says goodbye; it comes back by itself after ``for_s``.
 
-    Needs a machine driver (a BMC's place) in the target file.
+    By the machine driver (a BMC's place) of the target file; where there is none, by :func:`silence`, and the plan says so.
 
     Raises:
-        TargetRefused: no live run, or no machine driver.
-        FaultFailed: the driver failed.
+        TargetRefused: no live run.
+        FaultFailed: the driver failed, or the fault pod was not admitted, did not start, or refused.
 
     """
+    if live.require().platform.target.machines is None:
+        return _silence(role, for_s)
     run, targets, _ = acting.begin()
     for target in targets:
         run.journal.will_undo(power_entry(run, target, for_s))
     run.fault_starts(targets)
     for target in targets:
         machines.power_off(run.platform.target, target.name, for_s)
-    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
+    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "mechanism": "machine driver"}
+
+
+def _resolve_silence(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    role, for_s = arguments["role"], duration_s("silence", arguments["for_s"])
+    node = choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
+    return [node_target(node, SILENT.format(for_s=for_s), ENDS.format(for_s=for_s))]
+
+
+def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
+    seen = [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
+    return [*seen, *faultpod.permissions(platform)]
+
+
+@fault(resolve=_resolve_silence, permissions=_silence_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+def silence(role: str, for_s: float) -> dict[str, Any]:
+    """Let one node that hosts ``role`` fall silent for ``for_s`` seconds: its kubelet is frozen and all its packets are dropped.
+
+    A machine that hangs, or lost its switch port, looks like this. Mechanism: a fault pod. It ends by itself, and not before: nobody can
+    tell a silent node to speak again.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: the fault pod was not admitted, did not start, or refused.
+
+    """
+    return _silence(role, for_s)
+
+
+def _silence(role: str, for_s: float) -> dict[str, Any]:
+    run, targets, _ = acting.begin()
+    lose(run, targets, for_s)
+    return {
+        "targets": [target.name for target in targets],
+        "role": role,
+        "for_s": for_s,
+        "mechanism": "fault pod: kubelet frozen, network cut",
+    }
 
 
 def power_entry(run: LiveRun, target: ResolvedTarget, for_s: float) -> Undo:
@@ -137,5 +202,5 @@ def uncordon() -> dict[str, Any]:
 
 
 def power_on() -> dict[str, Any]:
-    """Rollback: power on the nodes that this run powered off. Nothing left to undo is success. Raises UndoFailed."""
-    return {"undone": undo_all(live.require(), {UndoKind.POWER_ON})}
+    """Rollback: power on the nodes that this run powered off, remove its fault pods. Nothing left is success. Raises UndoFailed."""
+    return {"undone": undo_all(live.require(), LOST)}

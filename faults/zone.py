@@ -6,44 +6,49 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
 
-from faults.nodes import TIMED, cordon_permissions, power_entry
+from faults import nodes
+from faults.nodes import LOST, cordon_permissions, lost_permissions, lost_target, power_entry
 from history.plan import ResolvedTarget
 from kube import acting, cordoning, live, machines
 from kube.clients import Platform
 from kube.fault import Arguments, Permission, duration_s, fault
 from kube.journal import UndoKind
-from kube.select import choose, node_target, zones_hosting
+from kube.select import choose, zones_hosting
 from kube.undo import undo_all
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    machines.machines(platform.target)
     role, for_s = arguments["role"], duration_s("lose", arguments["for_s"])
     zones = zones_hosting(platform, role)
     zone = choose(sorted(zones), 1, rng, f"zones of role {role}")[0]
-    effect = f"cordoned and power off for {for_s:g} s (all of {zone})"
-    return [node_target(node, effect, TIMED.format(for_s=for_s)) for node in zones[zone]]
+    return [lost_target(platform, node, for_s, f" and cordoned (all of {zone})") for node in zones[zone]]
 
 
 def _permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return [*cordon_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
+    return [*cordon_permissions(platform), *lost_permissions(platform)]
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
 def lose(role: str, for_s: float) -> dict[str, Any]:
     """Lose one zone that hosts ``role``: cordon every node of it (nothing new may land there), then cut the power of all at once.
 
-    The machines come back by themselves after ``for_s``; the cordon lasts until the rollback :func:`recover`. Needs a machine driver.
+    The machines come back by themselves after ``for_s``; the cordon lasts until the rollback :func:`recover`. Where the target has no
+    machine driver, fault pods silence the nodes, and the plan says so.
 
     Raises:
-        TargetRefused: no live run, or no machine driver.
-        FaultFailed: the driver failed for a node.
+        TargetRefused: no live run.
+        FaultFailed: the driver, or the fault pod, failed for a node.
 
     """
-    run, targets, nodes = acting.begin()
+    run, targets, found = acting.begin()
+    if run.platform.target.machines is None:
+        ours = cordoning.write_ahead(run, found)
+        nodes.lose(run, targets, for_s)  # it stamps t_fault as it acts
+        cordoning.cordon(run, ours)
+        return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "mechanism": "fault pods"}
     for target in targets:
         run.journal.will_undo(power_entry(run, target, for_s))
-    ours = cordoning.write_ahead(run, nodes)
+    ours = cordoning.write_ahead(run, found)
     run.fault_starts(targets)
     cordoning.cordon(run, ours)
     with ThreadPoolExecutor(len(targets)) as pool:
@@ -54,4 +59,4 @@ def lose(role: str, for_s: float) -> dict[str, Any]:
 def recover() -> dict[str, Any]:
     """Rollback: power on and uncordon what :func:`lose` took. Nothing left to undo is success. Raises UndoFailed."""
     run = live.require()
-    return {"undone": undo_all(run, {UndoKind.POWER_ON}) + undo_all(run, {UndoKind.UNCORDON})}
+    return {"undone": undo_all(run, LOST) + undo_all(run, {UndoKind.UNCORDON})}

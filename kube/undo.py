@@ -24,6 +24,7 @@ from kube.objects import Node, Pod
 
 CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
 EVICT_S, PAUSE_S = 90.0, 0.5  # a disruption budget may hold an eviction back for so long
+GONE_S = 10.0  # for a kubelet to end a fault pod: its grace, and then some
 
 
 def carry_out(platform: Platform, undo: Undo) -> str:
@@ -116,14 +117,24 @@ def uncordon(platform: Platform, node: str, run_id: str) -> str:
 
 
 def delete_pod(platform: Platform, name: str, namespace: str) -> str:
-    """Delete a fault pod, with its own grace (its trap undoes the fault). Raises ApiException."""
+    """Delete a fault pod with its own grace (its program ends the fault on SIGTERM) and wait until its kubelet says that it is gone.
+
+    Raises:
+        UndoFailed: it is still there after 10 s: a silent node hears nobody, and speaks again by itself; ask again.
+        ApiException: anything else.
+
+    """
+    until = time.monotonic() + GONE_S
     try:
         platform.core.delete_namespaced_pod(name, namespace)
+        while time.monotonic() < until:
+            platform.core.read_namespaced_pod(name, namespace)
+            time.sleep(PAUSE_S)
     except ApiException as error:
         if error.status != 404:
             raise
-        return f"pod {namespace}/{name}: already gone"
-    return f"pod {namespace}/{name}: deleted"
+        return f"pod {namespace}/{name}: gone"
+    raise UndoFailed(f"pod {namespace}/{name}: deleted, but its kubelet has not ended it within {GONE_S:g} s; what it set ends by itself")
 
 
 def replace_pod(platform: Platform, name: str, namespace: str, uid: str) -> str:

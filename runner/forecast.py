@@ -26,6 +26,7 @@ class Effect(Enum):
     DEVICE_LOST = "calls on the device fail at once"
     NODE_DRAINED = "pods are evicted gracefully"
     NODE_LOST = "nothing answers, nothing is closed"
+    CUT_OFF = "a replica that is Ready answers nobody"
 
 
 EFFECTS = {
@@ -36,6 +37,9 @@ EFFECTS = {
     "faults.nodes.drain": Effect.NODE_DRAINED,
     "faults.nodes.cordon": Effect.NODE_DRAINED,
     "faults.nodes.power_off": Effect.NODE_LOST,
+    "faults.nodes.silence": Effect.NODE_LOST,
+    "faults.network.isolate": Effect.CUT_OFF,
+    "faults.network.isolate_zone": Effect.CUT_OFF,
     "faults.zone.lose": Effect.NODE_LOST,
 }
 """Fault -> its effect. A fault that is not here has no forecast."""
@@ -46,13 +50,13 @@ def predict(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Forecast:
 
     ``parts`` is the chain to full capacity, phase by phase as the verdict measures it; users are served again after ``detect``.
     """
-    rto_s = detect_s(effect, timers)
+    rto_s = detect_s(effect, timers, lasts_s)
     chain = {"detect": rto_s} | _capacity(effect, timers, lasts_s, rto_s)
     return Forecast(rto_s=rto_s, capacity_rto_s=sum(chain.values()), dominant=max(chain, key=chain.__getitem__), parts=chain)
 
 
-def detect_s(effect: Effect, timers: PlatformTimers) -> float:
-    """Return how long users meet what is broken (s)."""
+def detect_s(effect: Effect, timers: PlatformTimers, lasts_s: float) -> float:
+    """Return how long users meet what is broken (s), where it lasts so long by itself."""
     match effect:
         case Effect.NODE_DRAINED:
             return 0.0
@@ -64,6 +68,8 @@ def detect_s(effect: Effect, timers: PlatformTimers) -> float:
             return STALL_S + _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness), retries=False)
         case Effect.NODE_LOST:
             return _out(timers, silent=True, otherwise_s=timers.node_monitor_s, retries=False)
+        case Effect.CUT_OFF:  # Kubernetes never notices: without a balancer's checks, users meet it until it ends
+            return _out(timers, silent=True, otherwise_s=lasts_s, retries=False)
 
 
 def _capacity(effect: Effect, timers: PlatformTimers, lasts_s: float, noticed_s: float) -> dict[str, float]:
@@ -82,6 +88,8 @@ def _capacity(effect: Effect, timers: PlatformTimers, lasts_s: float, noticed_s:
             back = {"start": lasts_s + BOOT_S - noticed_s, "load": timers.load_s}
             moved = {"evict": timers.node_monitor_s + timers.toleration_s - noticed_s} | new
             return min(back, moved, key=lambda chain: sum(chain.values()))
+        case Effect.CUT_OFF:
+            return {"start": max(0.0, lasts_s - noticed_s)}
 
 
 def _continued(timers: PlatformTimers, lasts_s: float, noticed_s: float) -> dict[str, float]:

@@ -6,7 +6,7 @@ power must have spoken since (:mod:`kube.settled`), and every ready replica must
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,7 +42,7 @@ class Before:
 def look(platform: Platform) -> Before:
     """Return the platform's state now. Raises TargetRefused: it cannot be read."""
     with told(f"target {platform.target.name}: look at the platform", TargetRefused):
-        replicas = {role: _desired(platform, role) for role in platform.target.roles}
+        replicas = {name: _desired(platform, name) for name, role in platform.target.roles.items() if not role.of_run}
         nodes = {node.metadata.name: node_state(node, platform.target.gpu_resource) for node in platform.nodes()}
     return Before(replicas, nodes)
 
@@ -63,7 +63,7 @@ def complaints(platform: Platform, before: Before) -> list[str]:
     return found
 
 
-def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Iterable[Undo]) -> list[str]:
+def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Sequence[Undo]) -> list[str]:
     """Return what is not as before: roles without all their replicas, target nodes not back, cordoned or without their accelerators.
 
     Args:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from history.errors import TargetRefused
+from kube import faultpod
 from kube.clients import Platform, told
 from kube.ephemeral import PREFIX
 from kube.journal import StoredJournal, list_journals
 from kube.leases import Held, list_leases
+from kube.objects import Pod
 from kube.undo import CORDONED_BY
 
 
@@ -20,6 +22,7 @@ class Leftovers:
     leases: tuple[Held, ...]
     cordons: dict[str, str]  # node -> run id
     residues: tuple[str, ...]  # namespace/pod with an ephemeral container of ours that ended
+    fault_pods: dict[str, str] = field(default_factory=dict)  # name in the suite's namespace -> run id, as far as a label holds it
 
     @property
     def active(self) -> frozenset[str]:
@@ -36,12 +39,20 @@ class Leftovers:
         """Nodes that a dead run cordoned: node -> run id."""
         return {node: run_id for node, run_id in self.cordons.items() if run_id not in self.active}
 
+    @property
+    def orphaned_fault_pods(self) -> list[str]:
+        """Fault pods of dead runs, running or ended."""
+        alive = {faultpod.label_of(run_id) for run_id in self.active}
+        return sorted(name for name, run in self.fault_pods.items() if run not in alive)
+
 
 def find_leftovers(platform: Platform) -> Leftovers:
     """Look for everything that a run can leave. Raises TargetRefused: it cannot be read."""
     with told("look for what earlier runs left", TargetRefused):
         notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in platform.nodes()}
         pods = [pod for role in platform.target.roles for pod in platform.pods(role)]
+        selector = ",".join(f"{key}={value}" for key, value in faultpod.MANAGED.items())
+        ours: list[Pod] = platform.core.list_namespaced_pod(platform.target.suite_namespace, label_selector=selector).items
     residues = {
         f"{pod.metadata.namespace}/{pod.metadata.name}"
         for pod in pods
@@ -52,6 +63,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
         leases=tuple(list_leases(platform)),
         cordons={node: run_id for node, run_id in notes.items() if run_id},
         residues=tuple(sorted(residues)),
+        fault_pods={pod.metadata.name: pod.metadata.labels.get(faultpod.RUN_LABEL, "") for pod in ours},
     )
 
 

@@ -1,7 +1,7 @@
 """``python -m runner.reaper``: the dead man's switch in the cluster. It outlives the suite and carries out what the journal still holds.
 
 It acts when the run's leases are not renewed any more (the suite, its machine or its network is gone), or when the run's deadline has
-passed. It undoes API changes only; what ends by itself (a machine's power, a frozen process) is marked once its time is over.
+passed. It undoes API changes only; what ends by itself (a machine's power, a frozen process, a fault pod) is marked once its time is over.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kube.target import Target
 from kube.undo import carry_out
 
 POLL_S = 2.0
-BY_API = frozenset({UndoKind.UNCORDON, UndoKind.DELETE_POD, UndoKind.REPLACE_POD})
+BY_API = frozenset({UndoKind.UNCORDON, UndoKind.REPLACE_POD})  # a fault pod ends by itself, below Kubernetes
 WATCHING = "reaper: watching"
 CLOSED, HEALED = "the journal is closed", "everything is undone"
 

@@ -82,8 +82,18 @@ def test_a_fault_pod_is_deleted_once() -> None:
     cluster = FakeCluster()
     cluster.pods[("aftershock", "fault")] = pod("fault", namespace="aftershock")
     done = entry(UndoKind.DELETE_POD, "fault", namespace="aftershock")
-    assert undo.carry_out(cluster.platform(), done) == "pod aftershock/fault: deleted"
-    assert undo.carry_out(cluster.platform(), done) == "pod aftershock/fault: already gone"
+    assert undo.carry_out(cluster.platform(), done) == "pod aftershock/fault: gone"
+    assert undo.carry_out(cluster.platform(), done) == "pod aftershock/fault: gone"
+
+
+def test_a_fault_pod_whose_kubelet_is_frozen_is_not_undone_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster()
+    cluster.pods[("aftershock", "fault")] = pod("fault", namespace="aftershock")
+    monkeypatch.setattr(cluster, "delete_namespaced_pod", lambda *_: None)  # it is terminating, and nobody ends it
+    monkeypatch.setattr(undo, "GONE_S", 0.05)
+    monkeypatch.setattr(undo, "PAUSE_S", 0.01)
+    with pytest.raises(UndoFailed, match=r"its kubelet has not ended it within 0\.05 s; what it set ends by itself"):
+        undo.carry_out(cluster.platform(), entry(UndoKind.DELETE_POD, "fault", namespace="aftershock"))
 
 
 def test_a_driver_that_fails_says_so() -> None:

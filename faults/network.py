@@ -1,0 +1,92 @@
+"""Networks cut: replicas that live, are Ready to their kubelet, and are out of reach for everybody else."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from history.errors import FaultFailed, TargetRefused
+from history.plan import ResolvedTarget
+from kube import acting, faultpod, live
+from kube.clients import Platform, told
+from kube.fault import Arguments, Permission, duration_s, fault
+from kube.faultpod import ENDS, Job
+from kube.journal import UndoKind
+from kube.objects import Pod
+from kube.select import choose, pod_target, ready_pods
+from kube.undo import undo_all
+
+
+def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    seen = [
+        Permission(verb, resource, namespace=namespace) for verb, resource in (("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
+    ]
+    return [*seen, Permission("list", "nodes"), *faultpod.permissions(platform)]
+
+
+def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    role, for_s = arguments["role"], duration_s("isolate", arguments["for_s"])
+    return _targets(choose(_own_network(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}"), for_s)
+
+
+def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    role, for_s = arguments["role"], duration_s("isolate_zone", arguments["for_s"])
+    with told("list nodes", TargetRefused):
+        zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.target.zone_label) for node in platform.nodes()}
+    pods = _own_network(platform, role)
+    zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name))})
+    zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.target.zone_label}")[0]
+    return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name) == zone], for_s)
+
+
+def _own_network(platform: Platform, role: str) -> list[Pod]:
+    """Return the ready pods of ``role`` that have a network of their own. Raises TargetRefused: one shares its node's."""
+    pods = ready_pods(platform, role)
+    shared = [pod.metadata.name for pod in pods if pod.spec.host_network]
+    if shared:
+        raise TargetRefused(f"role {role}: {', '.join(shared)} share the network of their nodes; cutting them would cut the nodes")
+    return pods
+
+
+def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
+    effect = f"cut off from everything but its own node for {for_s:g} s"
+    return [pod_target(pod, effect, ENDS.format(for_s=for_s)) for pod in pods]
+
+
+@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+def isolate(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
+    """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
+
+    The kubelet still reaches them, so Kubernetes calls them Ready all the time and keeps sending them users: only who checks end to end
+    notices. Mechanism: a fault pod on the node sets nftables rules in the pod's own network namespace (whatever the CNI), on a set whose
+    elements the kernel forgets after ``for_s``.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: a fault pod was not admitted, did not start, or refused.
+
+    """
+    return _cut(role, for_s, count)
+
+
+@fault(resolve=_resolve_zone, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+def isolate_zone(role: str, for_s: float) -> dict[str, Any]:
+    """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
+    return _cut(role, for_s)
+
+
+def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, Any]:
+    run, targets, pods = acting.begin()
+    if count not in {None, len(targets)}:
+        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be cut off; resolve again")
+    jobs = [
+        Job(target, pod.spec.node_name, ("isolate", "--pod", pod.metadata.uid), for_s) for target, pod in zip(targets, pods, strict=True)
+    ]
+    accounts = faultpod.carry_out(run, targets, jobs)
+    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
+
+
+def restore() -> dict[str, Any]:
+    """Rollback: remove the fault pods of this run, which ends what they set. Nothing left is success. Raises UndoFailed."""
+    return {"undone": undo_all(live.require(), {UndoKind.DELETE_POD})}

@@ -1,0 +1,101 @@
+"""Fault pods on the embedded cluster: they act, end by themselves, and whatever becomes of them, nothing outlives its deadline."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faults.network
+import faults.nodes
+from kube.clients import Platform
+from kube.journal import UndoKind
+from kube.live import LiveRun
+from probes import network, nodes
+from tests.integration.faults.conftest import wait_for
+from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied
+
+Running = Callable[..., Any]
+
+
+def fault_pod(run: LiveRun) -> str:
+    [entry] = [one for one in run.journal.entries() if one.kind is UndoKind.DELETE_POD]
+    return entry.object
+
+
+def programs(word: str) -> list[int]:
+    """Return the processes of this machine that run the fault pod's program (its watchdog too) with ``word`` among their arguments."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if b"faults.inside" in words and word.encode() in words:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
+def test_a_replica_that_is_cut_off(running: Running) -> None:
+    with running(faults.network.isolate, role="gateway", for_s=60) as run:
+        denied(network.out_of_reach)
+        faults.network.isolate("gateway", 60)
+        confirmed(network.out_of_reach)
+        (target,) = run.targets_of()
+        assert run.platform.ready(run.platform.core.read_namespaced_pod(target.name, target.namespace or ""))  # its kubelet reaches it
+        faults.network.restore()
+        wait_for(lambda: not network.out_of_reach("act"), "it answers again", CONFIRM_S)
+        assert not programs("isolate")
+
+
+def test_a_cut_ends_by_itself_although_its_pod_and_its_watchdog_were_killed(running: Running) -> None:
+    with running(faults.network.isolate, role="gateway", for_s=8) as run:
+        faults.network.isolate("gateway", 8)
+        acted_s = time.monotonic()
+        for pid in programs("isolate"):  # on the embedded cluster nodes are namespaces of this machine
+            os.kill(pid, signal.SIGKILL)
+        confirmed(network.out_of_reach)
+        wait_for(lambda: not network.out_of_reach("act"), "the kernel forgets the cut", 30)
+        assert time.monotonic() - acted_s > 6  # not before its time: the kernel did it, nobody else was left
+        (target,) = run.targets_of()
+        assert not programs("isolate")
+        assert run.platform.ready(run.platform.core.read_namespaced_pod(target.name, target.namespace or ""))
+
+
+def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Running, platform: Platform) -> None:
+    with running(faults.nodes.silence, role="decoy", for_s=20):
+        denied(nodes.powered_off)
+        faults.nodes.silence("decoy", 20)
+        program, watchdog = _program_and_watchdog()
+        confirmed(nodes.powered_off)
+        os.kill(program, signal.SIGKILL)
+        assert watchdog in programs("silence")  # it stands outside the pod's control groups
+        wait_for(lambda: not nodes.powered_off("act"), "its kubelet speaks again", 60)
+        wait_for(lambda: all(platform.ready(node) for node in platform.nodes()), "every node is Ready", 60)
+        assert not programs("silence")
+
+
+def _program_and_watchdog() -> tuple[int, int]:
+    """Return both: the watchdog leads a session of its own."""
+    found = programs("silence")
+    leaders = [pid for pid in found if os.getsid(pid) == pid]
+    watchdogs = [pid for pid in leaders if _parent(pid) in found]
+    (watchdog,) = watchdogs
+    (program,) = [pid for pid in found if pid != watchdog]
+    return program, watchdog
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_cut_that_does_nothing_is_noticed(running: Running) -> None:
+    with running(faults.network.isolate, role="gateway", for_s=5) as run:
+        run.fault_starts(run.targets_of())
+        denied(network.out_of_reach)
+    with running(faults.nodes.silence, role="decoy", for_s=5) as run:
+        run.fault_starts(run.targets_of())
+        denied(nodes.powered_off)
