@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -25,10 +26,11 @@ def offline(target: Target) -> Platform:
 
 
 def permissions(experiments: Iterable[Experiment], target: Target) -> list[Permission]:
-    """Return what ``experiments`` need on ``target``, each permission once."""
+    """Return what ``experiments`` need on ``target``, each permission once, none that another one covers."""
     platform = offline(target)
     found = [one for experiment in experiments for one in permissions_of(faults_of(experiment, platform), platform)]
-    return list(dict.fromkeys(found))
+    everywhere = {one for one in found if one.namespace is None}
+    return [one for one in dict.fromkeys(found) if one in everywhere or replace(one, namespace=None) not in everywhere]
 
 
 def manifests(needed: Iterable[Permission], namespace: str) -> list[Manifest]:

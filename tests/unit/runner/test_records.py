@@ -181,6 +181,14 @@ def test_an_experiment_is_granted_what_it_needs_and_no_more() -> None:
     assert {("patch", "nodes"), ("create", "pods/eviction"), ("create", "jobs")} <= drained
 
 
+def test_what_another_right_covers_is_not_granted_twice() -> None:
+    experiment = read_experiment(ROOT / "experiments" / "serving" / "node-drained.yaml", ROOT / "experiments")
+    found = rbac.permissions([experiment], local_target())
+    everywhere = {(one.verb, one.resource, one.group) for one in found if one.namespace is None}
+    assert ("list", "pods", "") in everywhere
+    assert not [one for one in found if one.namespace and (one.verb, one.resource, one.group) in everywhere]
+
+
 # calibration
 
 
