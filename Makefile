@@ -14,7 +14,7 @@ TARGET ?= targets/local.yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser help setup build up deploy down chaos test lint unit integration bench soak heal status lock clean
+.PHONY: browser help setup build up deploy down chaos test lint unit processes integration bench soak heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ help: ## what can be done here
 chaos: deploy ## set up, start the embedded Kubernetes, run every experiment, end with the report
 	$(RUN) -m pytest -m chaos --chaos-target $(TARGET) $(CHAOS_ARGS)
 
-test: lint unit integration ## set up, run all checks and all tests (unit, then on the embedded Kubernetes)
+test: lint unit processes integration ## set up, run all checks and all tests (pure, with processes, then on the embedded Kubernetes)
 
 setup: $(VENV)/.stamp ## the Python environment from requirements.lock
 
@@ -53,8 +53,11 @@ lint: setup
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-unit: setup ## tests that need no cluster
+unit: setup ## pure tests: no process, no cluster
 	$(RUN) -m pytest tests/unit
+
+processes: setup ## real processes on this machine, no cluster: model servers, training ranks, whole sessions with a scripted child
+	$(RUN) -m pytest tests/processes
 
 browser: # a real browser looks at the report
 	@command -v chromium > /dev/null || { echo "test: installing Debian's chromium, in which the report is looked at"; \

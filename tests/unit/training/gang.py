@@ -75,7 +75,7 @@ class Gang:
         place |= {"TORCHELASTIC_RESTART_COUNT": str(self.restart), "TORCHELASTIC_MAX_RESTARTS": "9", "GLOO_SOCKET_IFNAME": "lo"}
         self.restart += 1
         environment = self.environment(**settings) | place
-        ranks = [
+        ranks: list[BaseProcess] = [
             _CONTEXT.Process(target=_rank, args=({**environment, "RANK": str(r), "LOCAL_RANK": str(r)}, str(self.log)))
             for r in range(self.world)
         ]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.unit.inference.replica import Prompt, Replica, events, wait_until
+from tests.processes.inference.replica import Prompt, Replica, events, wait_until
 
 
 def longest_answer(prompts: list[Prompt]) -> str:

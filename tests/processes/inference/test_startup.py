@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.inference.replica import Replica
+from tests.processes.inference.replica import Replica
 from workloads.inference import settings, weights
 
 

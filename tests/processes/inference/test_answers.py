@@ -6,7 +6,7 @@ import pytest
 import requests
 import torch
 
-from tests.unit.inference.replica import Prompt, Replica, events, token_of
+from tests.processes.inference.replica import Prompt, Replica, events, token_of
 from workloads.inference import model, reference, tokens, weights
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.inference.replica import Prompt, Replica
+from tests.processes.inference.replica import Prompt, Replica
 from workloads.inference import reference
 
 

@@ -16,7 +16,7 @@ import psutil
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-DEADLINE_S = 60.0  # for states; generous, because it is only reached when a test fails
+DEADLINE_S = 180.0  # for states; generous, because it is only reached when a test fails
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

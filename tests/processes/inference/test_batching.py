@@ -3,7 +3,7 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.unit.inference.replica import Prompt, Replica, events, token_of, wait_until
+from tests.processes.inference.replica import Prompt, Replica, events, token_of, wait_until
 
 
 def test_a_request_joins_a_running_batch(shared: Replica, prompts: list[Prompt]) -> None:

@@ -5,7 +5,7 @@ import signal
 import pytest
 import requests
 
-from tests.unit.inference.replica import Prompt, Replica, events, token_of, wait_until
+from tests.processes.inference.replica import Prompt, Replica, events, token_of, wait_until
 
 
 def test_a_drain_finishes_the_streams_in_flight(fleet: dict[str, Replica], prompts: list[Prompt]) -> None:
