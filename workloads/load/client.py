@@ -11,6 +11,7 @@ How an attempt ended, as the client saw it:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gevent
@@ -26,6 +27,7 @@ from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.prompts import Prompt
 
 RECEIVE_BYTES = 16_384
+AT_ONCE_BYTES = 16_384  # an idle connection's send buffer is empty and takes more than this without waiting
 LOAD_ENDED = "CutOff: the load ended before the answer did"
 Row = dict[str, Any]
 
@@ -73,16 +75,18 @@ class Answer(HTTPResponse):
 class Exchange:
     """The state of one attempt while it is under way."""
 
-    __slots__ = ("answer", "connection", "first_byte_ns", "stream")
+    __slots__ = ("answer", "connection", "failure", "first_byte_ns", "sent_ns", "stream")
 
-    def __init__(self, stream: bool) -> None:
+    def __init__(self, stream: bool, sent_ns: int = 0) -> None:
+        self.sent_ns = sent_ns
         self.connection: Connection | None = None
+        self.failure: OSError | None = None
         self.answer = Answer()
         self.stream = TokenStream() if stream else None
         self.first_byte_ns: int | None = None
 
-    def receive(self, connection: Connection) -> None:
-        """Read from ``connection`` to the end of the answer.
+    def receive(self, connection: Connection, meanwhile: Callable[[int], None]) -> None:
+        """Read from ``connection`` to the end of the answer; ``meanwhile`` is told the time (ns) of each arrival of bytes.
 
         Raises:
             OSError: the connection broke.
@@ -93,6 +97,7 @@ class Exchange:
         while not self.answer.whole:
             data = connection.sock.recv(RECEIVE_BYTES)
             t_ns = now_ns()
+            meanwhile(t_ns)
             if self.first_byte_ns is None and data:
                 self.first_byte_ns = t_ns
             self.answer.feed(data)
@@ -109,7 +114,10 @@ class Exchange:
 
 
 class Client:
-    """Sends completions requests of one plan to one endpoint."""
+    """Sends completions requests of one plan to one endpoint.
+
+    ``meanwhile`` is called whenever bytes have arrived, before they are looked at: what is due is sent first.
+    """
 
     def __init__(self, load: Load, run_id: str, worker: str) -> None:
         endpoint = Endpoint.of(load.url)
@@ -118,15 +126,28 @@ class Client:
         self._run_id, self._worker, self._authority = run_id, worker, endpoint.authority
         self._key = api_key(load)
         self._head = request_head(endpoint, load.headers, self._key)
+        self.meanwhile: Callable[[int], None] = nothing
 
-    def attempt(self, call: Call, number: int) -> Row:
-        """Carry out attempt ``number`` of ``call`` within the time-out and return its row; a :class:`CutOff` ends it early."""
-        sent_ns, exchange = now_ns(), Exchange(call.stream)
+    def begin(self, call: Call, number: int) -> Exchange | None:
+        """Send attempt ``number`` of ``call`` at once, without waiting; ``None`` if that needs a new connection or more than one call."""
+        request = self._request(call, number)
+        connection = self.connections.idle() if len(request) <= AT_ONCE_BYTES else None
+        if connection is None:
+            return None
+        exchange = Exchange(call.stream, now_ns())
+        exchange.connection = connection
+        try:
+            connection.sock.send(request)
+        except OSError as error:
+            exchange.failure = error
+        return exchange
+
+    def attempt(self, call: Call, number: int, begun: Exchange | None = None) -> Row:
+        """Carry out attempt ``number`` of ``call`` (or its rest) within the time-out, return its row; a :class:`CutOff` ends it early."""
+        exchange = begun or Exchange(call.stream, now_ns())
         timeout = gevent.Timeout.start_new(self._timeout_s)
         try:
-            exchange.connection = connection = self.connections.take()
-            connection.sock.sendall(self._request(call, number))
-            exchange.receive(connection)
+            exchange.receive(self._connected(call, number, exchange), self.meanwhile)
             ending = judge(call, exchange)
         except gevent.Timeout:
             ending = broken_off(call, exchange, self._timed_out(exchange))
@@ -141,11 +162,20 @@ class Client:
         finally:
             timeout.close()
             self._release(exchange)
-        return self._row(call, number, sent_ns, exchange, ending)
+        return self._row(call, number, exchange, ending)
+
+    def _connected(self, call: Call, number: int, exchange: Exchange) -> Connection:
+        """Return the connection over which the request has been sent."""
+        if exchange.failure:
+            raise exchange.failure
+        if exchange.connection is None:
+            exchange.connection = self.connections.take()
+            exchange.connection.sock.sendall(self._request(call, number))
+        return exchange.connection
 
     def never_sent(self, call: Call, number: int, error: str) -> Row:
         """Return the row of an attempt that was not made."""
-        row = self._row(call, number, 0, Exchange(call.stream), Ending(Outcome.FAIL, error))
+        row = self._row(call, number, Exchange(call.stream), Ending(Outcome.FAIL, error))
         return row | {"sent_ns": None, "done_ns": None}
 
     def _request(self, call: Call, number: int) -> bytes:
@@ -175,13 +205,13 @@ class Client:
             return None
         return in_one_line(text.replace(self._key, "***") if self._key else text)
 
-    def _row(self, call: Call, number: int, sent_ns: int, exchange: Exchange, ending: Ending) -> Row:
+    def _row(self, call: Call, number: int, exchange: Exchange, ending: Ending) -> Row:
         stream, connection = exchange.stream, exchange.connection
         return {
             "request_id": call.request_id,
             "attempt": number,
             "intended_ns": call.intended_ns,
-            "sent_ns": sent_ns,
+            "sent_ns": exchange.sent_ns,
             "first_byte_ns": stream.first_ns if stream else exchange.first_byte_ns,
             "done_ns": (stream and stream.done_ns) or now_ns(),
             "outcome": ending.outcome.value,
@@ -195,6 +225,10 @@ class Client:
             "tokens": ending.tokens,
             "worker": self._worker,
         }
+
+
+def nothing(_t_ns: int) -> None:
+    """Do nothing."""
 
 
 def judge(call: Call, exchange: Exchange) -> Ending:

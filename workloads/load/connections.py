@@ -25,16 +25,16 @@ _poll = gevent.monkey.get_original("select", "poll")
 class Connection:
     """One socket, the address of its peer, and when it was opened."""
 
-    __slots__ = ("born_ns", "peer", "sock")
+    __slots__ = ("_poll", "born_ns", "peer", "sock")
 
     def __init__(self, sock: Any, peer: str) -> None:  # noqa: ANN401 - gevent's plain or TLS socket
         self.sock, self.peer, self.born_ns = sock, peer, now_ns()
+        self._poll = _poll()
+        self._poll.register(sock.fileno(), select.POLLIN)
 
     def dropped(self) -> bool:
         """Tell whether the peer has closed or, with no request under way, sent something."""
-        poll = _poll()
-        poll.register(self.sock.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._poll.poll(0))
 
     def close(self) -> None:
         """Close the socket."""
@@ -64,13 +64,17 @@ class Connections:
             OSError: no address of the endpoint could be connected to (its subclasses say why).
 
         """
+        return self.idle() or self._open()
+
+    def idle(self) -> Connection | None:
+        """Return an idle connection that is young and alive, if there is one."""
         oldest_ns = now_ns() - self._max_age_ns
         while self._idle:
             connection = self._idle.pop()
             if connection.born_ns >= oldest_ns and not connection.dropped():
                 return connection
             connection.close()
-        return self._open()
+        return None
 
     def give_back(self, connection: Connection) -> None:
         """Keep ``connection`` for another request."""

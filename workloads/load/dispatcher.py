@@ -16,18 +16,27 @@ from workloads.load.alarm import Alarm
 from workloads.load.client import LOAD_ENDED, Call, CutOff
 from workloads.load.prompts import Prompt
 
-YIELD_EVERY = 32  # launches in a row when behind the schedule; then those launched get a turn
+AT_ONCE = 32  # launches in a row when behind the schedule; then those launched get a turn
+NEVER_NS = 2**63
 
 Arrival = tuple[int, int, bool, int, int]
 """request_id, offset_ns, stream, prompt_id, max_tokens; in the order of the offsets."""
+Carry = Callable[[Call], None]
 
 
 class Dispatcher:
-    """One greenlet that launches one greenlet a request."""
+    """One greenlet that launches one greenlet a request.
 
-    def __init__(self, arrivals: Iterable[Arrival], prompts: Sequence[Prompt], carry: Callable[[Call], None], alarm: Alarm) -> None:
-        self._arrivals, self._prompts, self._carry, self._alarm = arrivals, prompts, carry, alarm
+    Its alarm is one event among many: when hundreds of answers are ready at once, it would ring after the last of them. So whoever
+    comes to run first calls :meth:`catch_up`, and ``begin`` sends before the request's own greenlet gets its first turn.
+    """
+
+    def __init__(self, arrivals: Iterable[Arrival], prompts: Sequence[Prompt], begin: Carry, carry: Carry, alarm: Alarm) -> None:
+        self._arrivals, self._prompts, self._begin, self._carry, self._alarm = iter(arrivals), prompts, begin, carry, alarm
         self._open: set[Greenlet] = set()
+        self._origin_ns = 0
+        self._next: Call | None = None
+        self._due_ns = NEVER_NS
         self._stop_ns: int | None = None
         self._last_order = gevent.event.Event()
 
@@ -41,26 +50,39 @@ class Dispatcher:
 
         All arrivals that were due when it was stopped are launched, none that was not.
         """
-        behind = 0
-        for request_id, offset_ns, stream, prompt_id, max_tokens in self._arrivals:
-            intended_ns = origin_ns + offset_ns
-            behind = behind + 1 if self._wait_until(intended_ns) else 0
-            if self._stop_ns is not None and intended_ns > self._stop_ns:
-                break
-            self._open.add(gevent.spawn(self._one, Call(request_id, intended_ns, stream, self._prompts[prompt_id], max_tokens)))
-            if behind >= YIELD_EVERY:
-                behind = 0
+        self._origin_ns = origin_ns
+        self._advance()
+        while self._due_ns <= (NEVER_NS - 1 if self._stop_ns is None else self._stop_ns):
+            early_ns = self._due_ns - now_ns()
+            if early_ns > 0:
+                self._alarm.sleep(early_ns)
+                continue
+            self.catch_up(now_ns())
+            if self._due_ns <= now_ns():
                 gevent.sleep(0)
 
-    def _wait_until(self, intended_ns: int) -> bool:
-        """Sleep until ``intended_ns`` or a stop; tell whether that time had passed already."""
-        early_ns = intended_ns - now_ns()
-        if early_ns <= 0:
-            return True
-        while early_ns > 0 and self._stop_ns is None:
-            self._alarm.sleep(early_ns)
-            early_ns = intended_ns - now_ns()
-        return False
+    def catch_up(self, t_ns: int) -> None:
+        """Launch what is due at ``t_ns`` (ns, now) and was before a stop, though not more than a few."""
+        if t_ns < self._due_ns:
+            return
+        last_ns = t_ns if self._stop_ns is None else min(t_ns, self._stop_ns)
+        for _ in range(AT_ONCE):
+            if self._next is None or self._due_ns > last_ns:
+                return
+            call = self._next
+            self._advance()
+            self._begin(call)
+            self._open.add(gevent.spawn(self._one, call))
+
+    def _advance(self) -> None:
+        """Make the next arrival the one that is waited for."""
+        arrival = next(self._arrivals, None)
+        if arrival is None:
+            self._next, self._due_ns = None, NEVER_NS
+            return
+        request_id, offset_ns, stream, prompt_id, max_tokens = arrival
+        self._due_ns = self._origin_ns + offset_ns
+        self._next = Call(request_id, self._due_ns, stream, self._prompts[prompt_id], max_tokens)
 
     def _one(self, call: Call) -> None:
         try:

@@ -10,7 +10,7 @@ from locust.exception import CatchResponseError
 
 from history.clock import now_ns
 from history.writer import EventLog, RowWriter
-from workloads.load.client import Call, Client, Row
+from workloads.load.client import Call, Client, Exchange, Row
 
 FLUSH_ROWS = 5_000  # a safety net: housekeeping flushes ten times a second
 
@@ -82,17 +82,29 @@ class Attempts:
     def __init__(self, client: Client, recorder: Recorder, cap: int) -> None:
         self._client, self._recorder, self._cap = client, recorder, cap
         self.in_flight = 0
+        self._begun: dict[int, Exchange] = {}
+
+    def begin(self, call: Call) -> None:
+        """Send the first attempt of ``call`` now if that needs no waiting; :meth:`__call__` carries on with it."""
+        if self.in_flight < self._cap and (exchange := self._client.begin(call, 0)):
+            self._begun[call.request_id] = exchange
+            self._enter()
 
     def __call__(self, call: Call, number: int) -> Row:
         """Carry out and record attempt ``number`` of ``call``; over the cap it is recorded as not sent."""
-        if self.in_flight >= self._cap:
+        begun = self._begun.pop(call.request_id, None) if number == 0 else None
+        if begun is None and self.in_flight >= self._cap:
             row = self._client.never_sent(call, number, "in-flight cap")
         else:
-            self.in_flight += 1
-            self._recorder.account.in_flight_max = max(self._recorder.account.in_flight_max, self.in_flight)
+            if begun is None:
+                self._enter()
             try:
-                row = self._client.attempt(call, number)
+                row = self._client.attempt(call, number, begun)
             finally:
                 self.in_flight -= 1
         self._recorder.row(row)
         return row
+
+    def _enter(self) -> None:
+        self.in_flight += 1
+        self._recorder.account.in_flight_max = max(self._recorder.account.in_flight_max, self.in_flight)

@@ -34,6 +34,7 @@ from workloads.load.retries import policy_of
 TICK_S = 0.1  # rows reach the kernel this often: a SIGKILL loses at most so much
 SAMPLE_TICKS = 4  # in-flight and CPU samples
 SWEEP_TICKS = 10  # idle connections and garbage
+FEW = 200  # requests in flight; thousands of them make a collection tens of milliseconds long, and it can wait
 LEAD_NS = 100_000_000  # from READY to the origin of the schedule
 COLUMNS = ("request_id", "offset_ns", "stream", "prompt_id", "max_tokens")
 
@@ -50,7 +51,8 @@ class Worker:
         self.recorder = Recorder(offer.run_dir, self.name, self.environment.events.request.fire)
         self.attempts = Attempts(self.client, self.recorder, max(1, load.in_flight_cap // load.workers))
         arrivals: Iterator[Arrival] = zip(*(mine[column].to_list() for column in COLUMNS), strict=True)
-        self.dispatcher = Dispatcher(arrivals, offer.prompts, policy_of(load, self.attempts, number), new_alarm())
+        self.dispatcher = Dispatcher(arrivals, offer.prompts, self.attempts.begin, policy_of(load, self.attempts, number), new_alarm())
+        self.client.meanwhile = self.dispatcher.catch_up
         self.stopped_by = "horizon"
         self.failure: OSError | None = None
         self.scheduling = "ordinary"
@@ -135,7 +137,8 @@ class Worker:
                 return
             if tick % SWEEP_TICKS == 0:
                 self.client.connections.sweep()
-                self._collect()
+                if self.attempts.in_flight <= FEW:
+                    self._collect()
             if os.getppid() != parent_pid and self.dispatcher.stop_ns is None:
                 self.stop("the parent process is gone")
 
@@ -182,6 +185,7 @@ def prefer_this_process() -> str:
     A full collection walks every object of locust, polars and the schedule: tens of milliseconds in which nothing is sent. What
     exists now lives to the end, so it is frozen; what requests leave behind is collected once a second, and timed.
     """
+    gevent.config.track_greenlet_tree = False  # who spawned whom, with its stack, kept for every request: nobody reads it
     gc.collect()
     gc.freeze()
     gc.disable()

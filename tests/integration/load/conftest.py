@@ -13,6 +13,7 @@ from history.reader import Run, read_run
 from tests.support.load_runs import finish, scripted_server, start_load, write_load_plan
 
 KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
+HORIZON_S = 0.2 + 0.7 * len(KINDS)
 ALWAYS = {"at_s": 0, "for_s": 600}
 HEDGED = {"policy": "hedged", "max_attempts": 4, "hedge_after_ms": 100}
 
@@ -40,8 +41,8 @@ class Played:
 
 SCENARIOS = {
     "outages": Scenario(
-        [{"at_s": 0.2 + 0.45 * number, "for_s": 0.25, "kind": kind, "delay_s": 0.15} for number, kind in enumerate(KINDS)],
-        {"rate_rps": 200.0, "horizon_s": 3.9, "timeout_s": 1.0},
+        [{"at_s": 0.2 + 0.7 * number, "for_s": 0.5, "kind": kind, "delay_s": 0.15} for number, kind in enumerate(KINDS)],
+        {"rate_rps": 200.0, "horizon_s": HORIZON_S, "timeout_s": 10.0},  # far longer than a busy machine makes an answer wait
     ),
     "naive": Scenario([ALWAYS | {"kind": "500", "share": 0.5}], {"retry": {"policy": "naive", "max_attempts": 3, "backoff_ms": 5}}),
     "budgeted": Scenario(
