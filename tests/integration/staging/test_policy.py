@@ -1,0 +1,200 @@
+"""The shipped admission policy on a real API server: the suite's own shapes pass, everything else that its rights would allow does not.
+
+The account here is an administrator in the suite's namespace, so that only the policy can refuse. Every request is a server-side dry run.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from kubernetes.client.exceptions import ApiException
+
+from cluster.state import State
+from history.plan import ResolvedTarget
+from kube import ephemeral, faultpod, undo
+from kube.clients import BoundedClient, Platform, configuration_of, message_of, platform_over
+from runner import policy, rbac, reaper_job
+from tests.integration.runner.conftest import wait_for
+from tests.integration.staging.conftest import NAME, SUITE_NAMESPACE, Staging
+
+ACCOUNT = "tempted"
+DRY = {"dry_run": "All"}
+Change = Callable[[Any], None]
+ADMIN = f"""
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: {ACCOUNT}, namespace: {SUITE_NAMESPACE}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {ACCOUNT}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}
+subjects: [{{kind: ServiceAccount, name: {ACCOUNT}, namespace: {SUITE_NAMESPACE}}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def tempted(staging: Staging) -> Platform:
+    """Return the platform as an account of the suite's namespace that is an administrator; the policy is in force."""
+    staging.apply(rbac.text(policy.manifests(staging.target)))
+    staging.apply(ADMIN)
+    admin = staging.target.model_copy(update={"kubeconfig": str(State(NAME).kubeconfig), "context": f"aftershock-{NAME}"})
+    api = BoundedClient(configuration_of(admin))
+    api.set_default_header("Impersonate-User", f"system:serviceaccount:{SUITE_NAMESPACE}:{ACCOUNT}")
+    made = platform_over(staging.target, api)
+
+    def in_force() -> bool:
+        body = fault_pod(made)
+        body["metadata"]["labels"] = {}
+        return "aftershock policy" in refusal(lambda: made.core.create_namespaced_pod(SUITE_NAMESPACE, body, **DRY))
+
+    wait_for(in_force, "the policy is in force", 60)
+    return made
+
+
+def refusal(request: Callable[[], object]) -> str:
+    try:
+        request()
+    except ApiException as error:
+        return message_of(error)
+    return ""
+
+
+def fault_pod(platform: Platform) -> Any:
+    target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
+    job = faultpod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
+    return faultpod.manifest(platform.target.suite_image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
+
+
+def setting(*path: Any, to: Any) -> Change:
+    def change(body: Any) -> None:
+        for key in path[:-1]:
+            body = body.setdefault(key, {}) if isinstance(body, dict) else body[key]
+        body[path[-1]] = to
+
+    return change
+
+
+CONTAINER = ("spec", "containers", 0)
+HOST = [{"name": "host", "hostPath": {"path": "/"}}]
+SECOND = {"name": "more", "image": "aftershock/platform:dev", "command": ["sleep", "1"]}
+PODS: list[tuple[Change, str]] = [
+    (setting("metadata", "labels", to={}), "must be labelled as a fault pod"),
+    (setting(*CONTAINER, "image", to="busybox"), "the image is"),
+    (setting(*CONTAINER, "command", to=["sh", "-c", "true"]), "the program is -m faults.inside"),
+    (setting(*CONTAINER, "command", 2, to="http.server"), "the program is -m faults.inside"),
+    (setting(*CONTAINER, "args", to=["x"]), "no mounts, hooks or arguments"),
+    (setting(*CONTAINER, "env", to=[{"name": "PYTHONPATH", "value": "/proc/1/cwd"}]), "no other environment"),
+    (setting(*CONTAINER, "lifecycle", to={"postStart": {"exec": {"command": ["sh"]}}}), "no mounts, hooks or arguments"),
+    (setting(*CONTAINER, "securityContext", to={"privileged": True}), "not privileged"),
+    (setting(*CONTAINER, "securityContext", "capabilities", "add", to=["NET_ADMIN", "SYS_MODULE"]), "capabilities beyond a fault pod's"),
+    (setting(*CONTAINER, "securityContext", "readOnlyRootFilesystem", to=False), "a read-only root"),
+    (setting("spec", "volumes", to=HOST), "no volumes"),
+    (setting("spec", "hostIPC", to=True), "no shared memory"),
+    (setting("spec", "initContainers", to=[SECOND]), "exactly one container"),
+    (lambda body: body["spec"]["containers"].append(SECOND), "exactly one container"),
+    (setting("spec", "automountServiceAccountToken", to=True), "no volumes"),
+    (setting("spec", "activeDeadlineSeconds", to=86400), "has no token and a deadline"),
+    (lambda body: body["spec"].pop("activeDeadlineSeconds"), "has no token and a deadline"),
+    (setting("spec", "restartPolicy", to="Always"), "never restarted"),
+]
+
+
+def test_the_suites_own_fault_pod_is_admitted(tempted: Platform) -> None:
+    assert not refusal(lambda: tempted.core.create_namespaced_pod(SUITE_NAMESPACE, fault_pod(tempted), **DRY))
+
+
+@pytest.mark.parametrize("number", range(len(PODS)))
+def test_any_other_pod_is_denied(tempted: Platform, number: int) -> None:
+    change, said = PODS[number]
+    body = copy.deepcopy(fault_pod(tempted))
+    change(body)
+    text = refusal(lambda: tempted.core.create_namespaced_pod(SUITE_NAMESPACE, body, **DRY))
+    assert "aftershock-pods.acme-chaos" in text
+    assert said in text, text
+
+
+@pytest.mark.parametrize("namespace", ["kube-system", "acme-models", "acme-metrics", "default"])
+def test_a_fault_pod_in_another_namespace_is_denied(tempted: Platform, namespace: str) -> None:
+    text = refusal(lambda: tempted.core.create_namespaced_pod(namespace, fault_pod(tempted), **DRY))
+    assert "pods only in namespace acme-chaos" in text or 'violates PodSecurity "restricted' in text, text
+
+
+def reaper(platform: Platform) -> Any:
+    name, labels = reaper_job.name_of("r-1"), reaper_job.labels_of("r-1")
+    context = {"runAsNonRoot": True, "runAsUser": reaper_job.USER, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {
+        "serviceAccountName": name,
+        "restartPolicy": "OnFailure",
+        "securityContext": context,
+        "containers": [reaper_job.container(platform.target, "r-1", 1)],
+    }
+    return {"metadata": {"name": name, "labels": labels}, "spec": {"template": {"metadata": {"labels": labels}, "spec": spec}}}
+
+
+POD = ("spec", "template", "spec")
+JOBS: list[tuple[Change, str]] = [
+    (setting("metadata", "labels", to={"app": "x"}), "must be labelled as a reaper"),
+    (setting(*POD, "containers", 0, "image", to="busybox"), "the image is"),
+    (setting(*POD, "containers", 0, "command", to=["sh"]), "the program is -m runner.reaper"),
+    (lambda body: body["spec"]["template"]["spec"]["containers"][0]["command"].append("x"), "the program is -m runner.reaper"),
+    (setting(*POD, "serviceAccountName", to=ACCOUNT), "a reaper runs as its own account"),
+    (setting(*POD, "hostNetwork", to=True), "a reaper sees nothing of its node"),
+    (setting(*POD, "hostPID", to=True), "a reaper sees nothing of its node"),
+    (setting(*POD, "volumes", to=HOST), "no volumes"),
+    (setting(*POD, "securityContext", "runAsNonRoot", to=False), "a reaper does not run as root"),
+    (setting(*POD, "containers", 0, "securityContext", "capabilities", "add", to=["NET_ADMIN"]), "a reaper has no capabilities"),
+]
+
+
+def test_the_suites_own_reaper_is_admitted_and_any_other_job_is_denied(tempted: Platform) -> None:
+    assert not refusal(lambda: tempted.batch.create_namespaced_job(SUITE_NAMESPACE, reaper(tempted), **DRY))
+    for change, said in JOBS:
+        body = reaper(tempted)
+        change(body)
+        text = refusal(lambda body=body: tempted.batch.create_namespaced_job(SUITE_NAMESPACE, body, **DRY))
+        assert said in text, text
+    assert "Jobs only in namespace" in refusal(lambda: tempted.batch.create_namespaced_job("default", reaper(tempted), **DRY))
+
+
+def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) -> None:
+    pod = tempted.pods("inference")[0]
+    ours = ephemeral.ephemeral_container(pod, "model", tempted.target.suite_image, "engine", 3.0)
+    elsewhere = tempted.core.list_namespaced_pod("acme-metrics").items[0]
+
+    def add(container: Any, to: Any = pod) -> str:
+        body = {"metadata": {"uid": to.metadata.uid}, "spec": {"ephemeralContainers": [container]}}
+        name, namespace = to.metadata.name, to.metadata.namespace
+        return refusal(lambda: tempted.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body, **DRY))
+
+    assert not add(ours)
+    assert "named aftershock-signal-N" in add(ours | {"name": "debugger"})
+    assert "the suite's own program" in add(ours | {"command": ["python3", "-c", "print(1)"]})
+    assert "image is aftershock/platform:dev" in add(ours | {"image": "busybox"})
+    assert "no other environment" in add(ours | {"env": [*ours["env"], {"name": "LD_PRELOAD", "value": "x"}]})
+    assert "only in acme-models" in add(ours | {"targetContainerName": "prometheus"}, elsewhere)
+
+
+def test_nodes_may_be_cordoned_and_nothing_else(tempted: Platform) -> None:
+    def patch(body: Any) -> str:
+        return refusal(lambda: tempted.core.patch_node("worker-2", body, **DRY))
+
+    assert not patch({"metadata": {"annotations": {undo.CORDONED_BY: "run"}}, "spec": {"unschedulable": True}})
+    assert "taints of nodes stay" in patch({"spec": {"taints": [{"key": "x", "effect": "NoExecute"}]}})
+    assert "labels of nodes stay" in patch({"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}})
+    assert "of annotations of nodes only" in patch({"metadata": {"annotations": {"node.alpha.kubernetes.io/ttl": None, "x": "y"}}})
+
+
+def test_no_other_workload_is_made(tempted: Platform) -> None:
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [SECOND]}}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    body: Any = {"metadata": {"name": "more"}, "spec": spec}
+    assert "the suite makes no workload" in refusal(lambda: tempted.apps.create_namespaced_deployment(SUITE_NAMESPACE, body, **DRY))
+    assert "the suite makes no workload" in refusal(lambda: tempted.apps.create_namespaced_daemon_set(SUITE_NAMESPACE, body, **DRY))
+
+
+def test_nobody_else_is_held_to_it(staging: Staging) -> None:
+    staging.cluster.kubectl("-n", "default", "create", "deployment", "others", "--image=x", "--dry-run=server")
