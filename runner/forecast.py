@@ -1,6 +1,7 @@
 """What will happen, said before it does: RTO and capacity RTO predicted from manifests and live timers alone.
 
-Each kind of fault has its own chain of timers. Shown beside what is measured, the error is a measure of how well we know the platform.
+Each kind of fault has its own chain of timers. Timers that run in cycles (checks, heartbeats) count with their mean, so that a forecast
+errs to both sides. Shown beside what is measured, the error is a measure of how well we know the platform: ``python -m bench.forecast``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ REMOVE_S = 1.0  # a deleted pod leaves the endpoints and every node's rules
 BOOT_S = 12.0  # a machine whose power is back becomes Ready
 DEVICE_S = 8.0  # a device plugin's news reach the node's allocatable (measured)
 STALL_S = 2.0  # a server that watches its engine's progress turns its health red
+RESTART_S = 1.2  # the kubelet notices that a container ended: its relist has a period of 1 s
+NOTICED_S = 2.0  # an engine whose calls fail ends, and its server with it (measured: 1.6-2.5 s)
+MEETS_DEVICE = 0.4  # share of loading after which an engine uses its device, and ends if that is lost (measured: 0.35-0.5)
+BACK_OFF_S, LONGEST_BACK_OFF_S = 10.0, 300.0  # kubelet: doubled with every end of a container; its first restart waits for none
+BACK_OFF_LATE_S = 1.5  # the kubelet looks this much after a back-off is over (measured: 1.3-2.2 s, once 12)
+HEARTBEAT_S, MONITOR_PERIOD_S = 10.0, 5.0
+"""A kubelet renews its lease every 10 s, the node controller looks every 5 s: the grace period counts from a renewal that is 5 s old on
+average when the power goes, and its end is seen 2.5 s late on average."""
 
 
 class Effect(Enum):
@@ -23,10 +32,11 @@ class Effect(Enum):
     POD_DELETED = "a pod is gone at once"
     ENGINE_DEAD = "the API process lives and answers errors"
     ENGINE_HUNG = "the API process lives and answers nothing"
-    DEVICE_LOST = "calls on the device fail at once"
+    DEVICE_LOST = "calls on the device fail at once, and so does an engine that starts"
     NODE_DRAINED = "pods are evicted gracefully"
     NODE_LOST = "nothing answers, nothing is closed"
-    CUT_OFF = "a replica that is Ready answers nobody"
+    ZONE_LOST = "the same, and the balancers there are gone with it"
+    POD_CUT = "a pod answers nothing for a while, and then as before"
 
 
 EFFECTS = {
@@ -38,9 +48,9 @@ EFFECTS = {
     "faults.nodes.cordon": Effect.NODE_DRAINED,
     "faults.nodes.power_off": Effect.NODE_LOST,
     "faults.nodes.silence": Effect.NODE_LOST,
-    "faults.network.isolate": Effect.CUT_OFF,
-    "faults.network.isolate_zone": Effect.CUT_OFF,
-    "faults.zone.lose": Effect.NODE_LOST,
+    "faults.zone.lose": Effect.ZONE_LOST,
+    "faults.network.isolate": Effect.POD_CUT,
+    "faults.network.isolate_zone": Effect.ZONE_LOST,
 }
 """Fault -> its effect. A fault that is not here has no forecast."""
 
@@ -48,67 +58,110 @@ EFFECTS = {
 def predict(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Forecast:
     """Return the forecast for a fault of ``effect`` that ends by itself after ``lasts_s`` (0: at once, or not by itself).
 
-    ``parts`` is the chain to full capacity, phase by phase as the verdict measures it; users are served again after ``detect``.
+    ``rto_s`` 0 means: users notice nothing, retries on another replica cover it. ``parts`` is the chain to full capacity, phase by phase
+    as the verdict measures it.
     """
-    rto_s = detect_s(effect, timers, lasts_s)
-    chain = {"detect": rto_s} | _capacity(effect, timers, lasts_s, rto_s)
-    return Forecast(rto_s=rto_s, capacity_rto_s=sum(chain.values()), dominant=max(chain, key=chain.__getitem__), parts=chain)
+    chain = _capacity(effect, timers, lasts_s)
+    return Forecast(
+        rto_s=felt_s(effect, timers, lasts_s), capacity_rto_s=sum(chain.values()), dominant=max(chain, key=chain.__getitem__), parts=chain
+    )
 
 
-def detect_s(effect: Effect, timers: PlatformTimers, lasts_s: float) -> float:
-    """Return how long users meet what is broken (s), where it lasts so long by itself."""
+def felt_s(effect: Effect, timers: PlatformTimers, lasts_s: float) -> float:  # noqa: PLR0911 - one return an effect
+    """Return how long users meet what is broken (s)."""
     match effect:
         case Effect.NODE_DRAINED:
             return 0.0
         case Effect.POD_DELETED:
-            return _out(timers, silent=False, otherwise_s=REMOVE_S)
+            return _fails_at_once_s(timers, REMOVE_S)
         case Effect.ENGINE_DEAD | Effect.DEVICE_LOST:
-            return _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness))
+            return _fails_at_once_s(timers, _seen_s(timers.readiness, silent=False))
         case Effect.ENGINE_HUNG:
-            return STALL_S + _out(timers, silent=False, otherwise_s=_refused_s(timers.readiness), retries=False)
+            return min(_learnt_s(timers), STALL_S + _out_s(timers, _seen_s(timers.readiness, silent=False), silent=False))
         case Effect.NODE_LOST:
-            return _out(timers, silent=True, otherwise_s=timers.node_monitor_s, retries=False)
-        case Effect.CUT_OFF:  # Kubernetes never notices: without a balancer's checks, users meet it until it ends
-            return _out(timers, silent=True, otherwise_s=lasts_s, retries=False)
+            return min(_learnt_s(timers), _out_s(timers, notready_s(timers), silent=True))
+        case Effect.ZONE_LOST:
+            return _out_s(timers, notready_s(timers), silent=True)
+        case Effect.POD_CUT:
+            return min(lasts_s, _learnt_s(timers), _out_s(timers, _seen_s(timers.readiness, silent=True), silent=True))
 
 
-def _capacity(effect: Effect, timers: PlatformTimers, lasts_s: float, noticed_s: float) -> dict[str, float]:
-    """Return the phases after detection until all replicas are ready again (s)."""
+def notready_s(timers: PlatformTimers) -> float:
+    """Return after how long without power a node is called NotReady, on average (s)."""
+    return timers.node_monitor_s - HEARTBEAT_S / 2 + MONITOR_PERIOD_S / 2
+
+
+def _capacity(effect: Effect, timers: PlatformTimers, lasts_s: float) -> dict[str, float]:
+    """Return the phases until all replicas are ready again (s)."""
     new = {"schedule": SCHEDULE_S, "start": timers.start_s, "load": timers.load_s}
     match effect:
         case Effect.POD_DELETED | Effect.NODE_DRAINED:
-            return new
+            return {"detect": 0.0} | new
         case Effect.ENGINE_DEAD:
-            return {"start": timers.start_s, "load": timers.load_s}
+            return {"detect": 0.0, "start": RESTART_S + timers.start_s, "load": timers.load_s}
         case Effect.DEVICE_LOST:
-            return {"start": lasts_s + DEVICE_S - noticed_s, "load": timers.load_s}
+            again_s = back_s(timers, lasts_s) if timers.restarts else lasts_s + DEVICE_S
+            return {"detect": NOTICED_S, "start": max(0.0, again_s - NOTICED_S), "load": timers.load_s}
         case Effect.ENGINE_HUNG:
-            return _continued(timers, lasts_s, noticed_s)
-        case Effect.NODE_LOST:
-            back = {"start": lasts_s + BOOT_S - noticed_s, "load": timers.load_s}
-            moved = {"evict": timers.node_monitor_s + timers.toleration_s - noticed_s} | new
+            return _continued(timers, lasts_s, STALL_S + _out_s(timers, _seen_s(timers.readiness, silent=False), silent=False))
+        case Effect.POD_CUT:
+            seen_s = min(lasts_s, _seen_s(timers.readiness, silent=True))
+            return _continued(timers, lasts_s, seen_s)
+        case Effect.NODE_LOST | Effect.ZONE_LOST:
+            noticed_s = min(lasts_s, _out_s(timers, notready_s(timers), silent=True))
+            back = {"detect": noticed_s, "start": lasts_s + BOOT_S - noticed_s, "load": timers.load_s}
+            moved = {"detect": noticed_s, "evict": notready_s(timers) + timers.toleration_s - noticed_s} | new
             return min(back, moved, key=lambda chain: sum(chain.values()))
-        case Effect.CUT_OFF:
-            return {"start": max(0.0, lasts_s - noticed_s)}
+
+
+def back_s(timers: PlatformTimers, lasts_s: float) -> float:
+    """Return when the start that finds its device again begins (s after the fault).
+
+    The engine ends with its device, its container is started again at once, ends when it meets the device, and from then on waits for
+    a back-off that doubles each time. Source: Kubernetes' documentation of container restarts (10 s, 20 s, 40 s ... up to 5 minutes).
+    """
+    at_s, wait_s = NOTICED_S + RESTART_S + timers.start_s, BACK_OFF_S
+    meets_s = MEETS_DEVICE * timers.load_s
+    while at_s + meets_s < lasts_s:
+        at_s += meets_s + wait_s + BACK_OFF_LATE_S
+        wait_s = min(2 * wait_s, LONGEST_BACK_OFF_S)
+    return at_s
 
 
 def _continued(timers: PlatformTimers, lasts_s: float, noticed_s: float) -> dict[str, float]:
     """Return the phases of a hung container: it moves again when the fault ends, or its liveness probe restarts it before."""
     killed_s = float("inf") if timers.liveness is None else timers.liveness.silent_s
     if lasts_s <= killed_s:
-        return {"start": max(0.0, lasts_s - noticed_s)}
-    return {"start": killed_s - noticed_s + timers.start_s, "load": timers.load_s}
+        return {"detect": noticed_s, "start": max(0.0, lasts_s - noticed_s)}
+    return {"detect": noticed_s, "start": max(0.0, killed_s - noticed_s) + timers.start_s, "load": timers.load_s}
 
 
-def _out(timers: PlatformTimers, *, silent: bool, otherwise_s: float, retries: bool = True) -> float:
-    """Return how long users meet what is broken: until a balancer's checks or Kubernetes take it out, whichever is first."""
-    balancer = timers.balancer
-    if balancer is None:
-        return otherwise_s
-    if balancer.retries and retries:
-        return 0.0  # what fails at once is repeated elsewhere
-    return min(otherwise_s, balancer.silent_s if silent else balancer.refused_s)
+def _fails_at_once_s(timers: PlatformTimers, otherwise_s: float) -> float:
+    """Return how long users meet what fails at once: not at all where a balancer repeats it elsewhere."""
+    if timers.balancer is not None and timers.balancer.retries:
+        return 0.0
+    return _out_s(timers, otherwise_s, silent=False)
 
 
-def _refused_s(checks: Checks | None) -> float:
-    return float("inf") if checks is None else checks.refused_s
+def _out_s(timers: PlatformTimers, otherwise_s: float, *, silent: bool) -> float:
+    """Return when a balancer's checks or Kubernetes take out what does not serve, whichever is first (s)."""
+    return min(otherwise_s, _seen_s(timers.balancer, silent=silent))
+
+
+def _seen_s(checks: Checks | None, *, silent: bool) -> float:
+    if checks is None:
+        return float("inf")
+    return checks.silent_mean_s if silent else checks.refused_mean_s
+
+
+def _learnt_s(timers: PlatformTimers) -> float:
+    """Return when every balancer has a request that waits at a silent replica, and so sends the next ones elsewhere (s).
+
+    Balancers that choose the server with the fewest open requests learn by one request each: gateways x replicas / rate for one of them,
+    the sum of 1 + 1/2 + ... + 1/gateways times that for the last (the maximum of as many exponential times).
+    """
+    checks = timers.balancer
+    if checks is None or not checks.least_open or not timers.gateways or not timers.rate_rps:
+        return float("inf")
+    one_s = timers.gateways * timers.replicas / timers.rate_rps
+    return one_s * sum(1 / number for number in range(1, timers.gateways + 1))

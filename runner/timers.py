@@ -22,6 +22,7 @@ UNREACHABLE = "node.kubernetes.io/unreachable"
 FLAG = re.compile(r"--node-monitor-grace-period=(\S+)")
 CHECK = re.compile(r"^\s*(?:default-server|server|server-template)\b.*\bcheck\b.*$", re.MULTILINE)
 TIMEOUT_CHECK = re.compile(r"^\s*timeout\s+check\s+(\S+)", re.MULTILINE)
+LEAST = re.compile(r"^\s*balance\s+leastconn\b", re.MULTILINE)
 RETRY_ON = re.compile(r"^\s*retry-on\s+(.+)$", re.MULTILINE)
 
 
@@ -34,6 +35,7 @@ class Checks:
     fall: int
     timeout_s: float
     retries: bool = False
+    least_open: bool = False  # it chooses the replica with the fewest open requests
 
     @property
     def refused_s(self) -> float:
@@ -41,9 +43,19 @@ class Checks:
         return self.interval_s + (self.fall - 1) * self.again_s
 
     @property
+    def refused_mean_s(self) -> float:
+        """The same on average: a fault comes at any time between two checks."""
+        return self.refused_s - self.interval_s / 2
+
+    @property
     def silent_s(self) -> float:
         """Until a replica that does not answer at all is out, at worst."""
         return self.refused_s + self.fall * self.timeout_s
+
+    @property
+    def silent_mean_s(self) -> float:
+        """The same on average."""
+        return self.silent_s - self.interval_s / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,10 @@ class PlatformTimers:
     balancer: Checks | None
     start_s: float  # scheduled -> container runs, as the running replicas took
     load_s: float  # container runs -> ready, likewise
+    restarts: bool = True  # a container that ends is started again in its pod
+    replicas: int = 1
+    gateways: int = 0  # balancers in front, each with checks and counts of its own
+    rate_rps: float = 0.0  # what users ask of the role
 
     @property
     def ready_s(self) -> float:
@@ -79,6 +95,10 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             balancer=_balancer(platform),
             start_s=median_s(pods, scheduled_at, running_at, START_S),
             load_s=median_s(pods, running_at, ready_at, LOAD_S),
+            restarts=pods[0].spec.restart_policy != "Never",
+            replicas=len(pods),
+            gateways=len(platform.pods("gateway")) if "gateway" in platform.target.roles else 0,
+            rate_rps=max((one.load.rate_rps for one in platform.target.workloads.values() if one.role == role), default=0.0),
         )
 
 
@@ -114,6 +134,7 @@ def haproxy_checks(config: str) -> Checks | None:
         fall=int(named.get("fall", 3)),
         timeout_s=_duration(timeout.group(1)) if timeout else interval_s,
         retries=RETRY_ON.search(config) is not None,
+        least_open=LEAST.search(config) is not None,
     )
 
 

@@ -69,11 +69,19 @@ def dominant_phase(case: Case) -> Value:
 
 @measure("ratio")
 def forecast_error(case: Case) -> Value:
-    """Measured RTO / forecast RTO - 1. Source: requests, plan.forecast."""
+    """Measured RTO / forecast RTO - 1; 0 if both are none (at most the resolution: retries covered the fault). Source: requests, plan.
+
+    Where no outage was forecast and users felt one, there is no ratio: the sentence says how long it was.
+    """
     forecast = case.run.plan.forecast
     if forecast is None or case.recovery is None or case.recovery.rto_s is None:
         return Value(None, "there was no forecast" if forecast is None else "the RTO is not known")
-    return Value(case.recovery.rto_s / forecast.rto_s - 1) if forecast.rto_s > 0 else Value(None, "the forecast was 0 s")
+    felt_s = case.recovery.rto_s
+    if forecast.rto_s > 0:
+        return Value(felt_s / forecast.rto_s - 1, "an outage was forecast, users noticed none" if not case.recovery.outages else "")
+    if felt_s <= case.resolution_s:
+        return Value(0.0, "no outage was forecast, and users noticed none")
+    return Value(None, f"no outage was forecast, users felt one of {seconds(felt_s)}")
 
 
 @measure("ratio")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,7 +96,7 @@ def test_the_hold_brings_enough_arrivals_for_the_slo(experiment: Experiment, tmp
 def test_the_deadline_is_the_longest_of_budget_forecast_and_fault_and_says_so() -> None:
     forecast = predict(Effect.NODE_LOST, TIMERS, 75)
     parts = deadline_parts(Budgets(rto_s=30), forecast, 75, 10)
-    assert parts == {"budget": 30, "forecast": pytest.approx(1.5 * 85), "fault": 75, "hold": 10, "slack": 10}
+    assert parts == {"budget": 30, "forecast": pytest.approx(1.5 * 82.5), "fault": 75, "hold": 10, "slack": 10}
 
 
 def test_an_experiment_may_set_deadline_and_hold(experiment_file: Path, tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_more_arrivals_take_longer_and_luck_is_allowed_for() -> None:
 
 def test_the_gateways_checks_are_read_from_its_configuration() -> None:
     checks = haproxy_checks(HAPROXY)
-    assert checks == Checks(interval_s=0.5, again_s=0.2, fall=2, timeout_s=1.0, retries=True)
+    assert checks == Checks(interval_s=0.5, again_s=0.2, fall=2, timeout_s=1.0, retries=True, least_open=True)
     assert checks.refused_s == pytest.approx(0.7)
     assert checks.silent_s == pytest.approx(2.7)
 
@@ -225,13 +226,17 @@ def test_a_role_without_pods_has_no_timers() -> None:
     ("effect", "lasts_s", "rto_s", "capacity_s", "dominant"),
     [
         (Effect.POD_DELETED, 0, 0, 15, "load"),
-        (Effect.ENGINE_DEAD, 0, 0, 14, "load"),
-        (Effect.ENGINE_HUNG, 30, 2.7, 35, "start"),
-        (Effect.ENGINE_HUNG, 10, 2.7, 10, "start"),
-        (Effect.DEVICE_LOST, 45, 0, 65, "start"),
+        (Effect.ENGINE_DEAD, 0, 0, 15.2, "load"),
+        (Effect.ENGINE_HUNG, 30, 2.45, 35, "start"),  # its liveness probe kills it after 21 s, 2 s start, 12 s load
+        (Effect.ENGINE_HUNG, 10, 2.45, 10, "start"),
+        (Effect.DEVICE_LOST, 0, 0, 17.2, "load"),  # the first start finds its device
+        (Effect.DEVICE_LOST, 45, 0, 59.8, "start"),  # starts at 5.2, 21.5, 47.8: it uses its device 4.8 s later
         (Effect.NODE_DRAINED, 0, 0, 15, "load"),
-        (Effect.NODE_LOST, 75, 2.7, 85, "evict"),
-        (Effect.NODE_LOST, 30, 2.7, 54, "start"),
+        (Effect.NODE_LOST, 75, 2.45, 82.5, "evict"),
+        (Effect.NODE_LOST, 30, 2.45, 54, "start"),
+        (Effect.ZONE_LOST, 75, 2.45, 82.5, "evict"),
+        (Effect.POD_CUT, 30, 2.45, 35, "start"),
+        (Effect.POD_CUT, 1, 1, 1, "detect"),
     ],
 )
 def test_the_chain_of_timers_of_each_effect(effect: Effect, lasts_s: float, rto_s: float, capacity_s: float, dominant: str) -> None:
@@ -241,10 +246,18 @@ def test_the_chain_of_timers_of_each_effect(effect: Effect, lasts_s: float, rto_
     assert forecast.dominant == dominant
 
 
+def test_balancers_that_choose_the_least_busy_replica_learn_by_one_request_each() -> None:
+    learns = replace(TIMERS, balancer=Checks(0.5, 0.2, 2, 1, retries=True, least_open=True), replicas=3, gateways=3, rate_rps=20)
+    assert predict(Effect.NODE_LOST, learns, 75).rto_s == pytest.approx(9 / 20 * (1 + 1 / 2 + 1 / 3))
+    assert predict(Effect.ENGINE_HUNG, learns, 30).rto_s == pytest.approx(0.825)
+    assert predict(Effect.ZONE_LOST, learns, 75).rto_s == pytest.approx(2.45)  # who learns is gone too
+    assert predict(Effect.NODE_LOST, replace(learns, rate_rps=1), 75).rto_s == pytest.approx(2.45)  # the checks are faster
+
+
 def test_without_a_balancer_kubernetes_alone_takes_the_node_out() -> None:
     bare = PlatformTimers(50, 300, None, None, None, start_s=2, load_s=12)
-    assert predict(Effect.NODE_LOST, bare, 600).rto_s == 50
-    assert predict(Effect.NODE_LOST, bare, 600).capacity_rto_s == 365
+    assert predict(Effect.NODE_LOST, bare, 600).rto_s == 47.5
+    assert predict(Effect.NODE_LOST, bare, 600).capacity_rto_s == 362.5
 
 
 def test_every_fault_that_we_ship_has_a_forecast() -> None:

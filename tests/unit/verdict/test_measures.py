@@ -7,6 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from history.plan import Forecast
 from history.reader import Run
 from history.result import Measurement
 from history.schema import LEDGER, EventKind, Series
@@ -263,6 +264,15 @@ def test_forecasts_are_optional() -> None:
     run = with_plan(run_of(HIT), forecast=None)
     assert measured(run, "forecast_error").sentence == "there was no forecast"
     assert judge(run).verdict == "PASS"
+
+
+def test_a_forecast_that_retries_cover_the_fault_is_right_if_users_noticed_nothing() -> None:
+    none = Forecast(rto_s=0.0, capacity_rto_s=8.0, dominant="load", parts={"load": 8.0})
+    unhurt = measured(with_plan(run_of(replace(HIT, hits=())), forecast=none), "forecast_error")
+    assert (unhurt.value, unhurt.sentence) == (0.0, "no outage was forecast, and users noticed none")
+    hurt = measured(with_plan(run_of(HIT), forecast=none), "forecast_error")
+    assert hurt.value is None
+    assert hurt.sentence.startswith("no outage was forecast, users felt one of 3.2")
 
 
 def test_the_dominant_phase_is_named_beside_the_forecast() -> None:
