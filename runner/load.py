@@ -16,6 +16,7 @@ from history.plan import Load
 
 ROOT = Path(__file__).parent.parent
 READY_S = 60.0  # importing locust and writing the schedule, on a busy machine
+COMMAND = ("-m", "workloads.load", "run")
 DRAIN_S = 15.0  # beyond the plan's own request time-out
 
 
@@ -42,7 +43,7 @@ class LoadProcess:
         self._ended = False
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "workloads.load", "run", str(run_dir)],
+                [sys.executable, *COMMAND, str(run_dir)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -57,7 +57,7 @@ def stopped_early(run: Run) -> Run:
 
 
 def without_target_events(run: Run) -> Run:
-    return drop_events(run, KIND.POD_STARTED, KIND.POD_GONE, where=run.plan.targets[0].name == NAME)
+    return drop_events(run, KIND.POD_STARTED, KIND.POD_GONE, where=NAME.eq(run.plan.targets[0].name))
 
 
 def empty(name: str) -> Callable[[Run], Run]:
