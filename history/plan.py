@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from history.errors import HistoryError
 from history.schema import SCHEMA_VERSION
+
+Part = TypeVar("Part")
 
 
 class Phase(StrEnum):
@@ -49,6 +52,8 @@ class Budgets(Record):
     availability: float | None = None  # share of good arrivals in [t_fault, t_recovered + hold]
     p95_ratio: float | None = None  # p95 latency after recovery over baseline p95
     capacity_rto_s: float | None = None  # ready replicas back to desired
+    rpo_steps: int | None = None  # training: steps done before the fault that are not in the state it went on from
+    rpo_samples: int | None = None  # the same in samples
     source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
 
 
@@ -90,6 +95,23 @@ class Load(Record):
     headers: dict[str, str] = Field(default_factory=dict)
     api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
     ca_file: str | None = None
+
+
+class Training(Record):
+    """The training job that a run follows instead of offering requests."""
+
+    template: str  # CronJob of which the job is made
+    namespace: str
+    job: str  # name of the job, of its checkpoints and of its ledger
+    ranks: int = Field(gt=0)
+    pods: int = Field(gt=0)
+    steps: int = Field(gt=0)  # of the whole job
+    batch: int = Field(gt=0)  # samples a step over all ranks
+    max_restarts: int = Field(ge=0)  # of the ranks, by torchrun
+    interval_steps: int = Field(gt=0)  # from one checkpoint to the next
+    settings: dict[str, str] = Field(default_factory=dict)  # what this run sets otherwise than the template
+    ledger: str  # who keeps the ledger: service:port in ``namespace``
+    reference: str  # name of the ledger of an undisturbed run of the same bits
 
 
 class Timers(Record):
@@ -167,9 +189,10 @@ class Plan(Record):
     experiment: ExperimentInfo
     target: TargetInfo
     workload: str  # class name in the target file
-    slo: Slo
+    requests_slo: Slo | None = Field(default=None, alias="slo")
     budgets: Budgets
-    load: Load
+    requests_load: Load | None = Field(default=None, alias="load")
+    training: Training | None = None  # instead of ``slo`` and ``load``: a run has requests or a training job
     timers: Timers
     expect: Expect = Expect()
     targets: tuple[ResolvedTarget, ...] = ()
@@ -180,9 +203,33 @@ class Plan(Record):
     versions: dict[str, str] = Field(default_factory=dict)
     command: str = ""  # repeats this run
 
+    @model_validator(mode="after")
+    def _has_one_drive(self) -> Plan:
+        """Demand requests with their SLO, or a training job."""
+        requests = self.requests_slo is not None and self.requests_load is not None
+        if requests == (self.training is not None):
+            raise ValueError("a plan has slo and load, or training: one of them, not both")
+        return self
+
+    @property
+    def slo(self) -> Slo:
+        """Return when a request is good. Raises HistoryError: this run has no requests."""
+        return _of_requests(self, self.requests_slo)
+
+    @property
+    def load(self) -> Load:
+        """Return what is offered. Raises HistoryError: this run has no requests."""
+        return _of_requests(self, self.requests_load)
+
+
+def _of_requests(plan: Plan, part: Part | None) -> Part:
+    if part is None:
+        raise HistoryError(f"run {plan.run_id} follows a training job; it has no requests, hence neither SLO nor load")
+    return part
+
 
 def write_plan(plan: Plan, run_dir: Path) -> Path:
     """Write ``plan.json`` into ``run_dir`` and return its path."""
     path = run_dir / "plan.json"
-    path.write_text(plan.model_dump_json(indent=1))
+    path.write_text(plan.model_dump_json(indent=1, by_alias=True))
     return path

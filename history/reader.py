@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import LEDGER, SCHEMA_VERSION, TABLES, EventKind
+from history.schema import LEDGER, SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Run:
     closed: bool
     torn: tuple[str, ...] = ()
     ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)
+    training: dict[str, pl.DataFrame] = field(default_factory=dict)  # ``training`` and ``reference``, if there are such ledgers
 
     def first(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the first event of ``kind``, if any."""
@@ -54,8 +55,10 @@ def read_run(path: Path) -> Run:
     plan = read_plan(path)
     torn: list[str] = []
     tables = {name: read_table(path, name, torn) for name in TABLES}
-    ledgers = {name: read_table(path / "ledgers", name, torn, LEDGER) for name in ledger_names(path)}
-    return Run(path=path, plan=plan, closed=(path / "requests.parquet").exists(), torn=tuple(torn), ledgers=ledgers, **tables)
+    found = {name: read_table(path / "ledgers", name, torn, ledger_schema(name)) for name in ledger_names(path)}
+    training = {name: found.pop(name) for name in TRAINING_LEDGERS if name in found}
+    closed = (path / "requests.parquet").exists()
+    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), ledgers=found, training=training, **tables)
 
 
 def read_plan(path: Path) -> Plan:
@@ -77,6 +80,11 @@ def read_plan(path: Path) -> Plan:
 def ledger_names(path: Path) -> list[str]:
     """Return the names of the ledgers in the run folder ``path``."""
     return sorted({file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / "ledgers").glob(f"*.{kind}")})
+
+
+def ledger_schema(name: str) -> dict[str, pl.DataType]:
+    """Return the columns of the ledger ``name``."""
+    return TRAINING if name in TRAINING_LEDGERS else LEDGER
 
 
 def read_table(path: Path, name: str, torn: list[str] | None = None, schema: dict[str, pl.DataType] | None = None) -> pl.DataFrame:

@@ -139,4 +139,20 @@ LEDGER: dict[str, pl.DataType] = {  # ledgers/<name>: what was offered to a stor
     "acknowledged_ns": pl.Int64(),  # null: not acknowledged
     "found": pl.Int32(),  # how often it was there at the end; null: not read back
 }
+TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
+    "t_ns": pl.Int64(),
+    "kind": pl.String(),  # start, step, state, checkpoint, divergence, end; see workloads/training/ledger.py
+    "attempt": pl.Int32(),  # counts the starts of the job
+    "rank": pl.Int32(),
+    "step": pl.Int64(),
+    "host": pl.String(),
+    "pid": pl.Int64(),
+    "position": pl.Int64(),  # step: samples seen by all ranks after it
+    "samples": pl.List(pl.Int64()),  # step: ids that this rank saw
+    "loss_digest": pl.String(),  # step: tells two results apart to the last bit
+    "outcome": pl.String(),  # step: applied, quarantined
+    "digest": pl.String(),  # state: of the whole state, on which all ranks agreed
+    "detail": pl.String(),  # everything else, a JSON object
+}
+TRAINING_LEDGERS = ("training", "reference")
 TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}

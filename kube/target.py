@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -44,6 +44,7 @@ def parse_share(value: object) -> float:
     return share
 
 
+Part = TypeVar("Part")
 CONSENT = re.compile(r"[^=\s]+=[^=\s]+")
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Share = Annotated[float, BeforeValidator(parse_share)]
@@ -65,6 +66,7 @@ class Role(Written):
     container: str | None = None
     port: int | None = None
     health: str | None = None  # path of the health endpoint on ``port``
+    of_run: bool = False  # its pods are made by each run and gone after it: a training job's ranks
     engine: str | None = None  # how the worker process inside a pod is recognised: a substring of its command line
 
 
@@ -96,6 +98,8 @@ class WrittenBudgets(Written):
     availability: Share | None = None
     p95_ratio: float | None = None
     capacity_rto: Seconds | None = None
+    rpo_steps: int | None = Field(default=None, ge=0)
+    rpo_samples: int | None = Field(default=None, ge=0)
 
 
 class WrittenSlo(Written):
@@ -144,13 +148,49 @@ class WrittenLoad(Written):
     ca_file: str | None = None
 
 
+class WrittenTraining(Written):
+    """The training job that a class of workload is: made anew for each run, of a template that never runs by itself."""
+
+    template: str  # a CronJob (suspended) in the namespace of the class's role; each run makes a Job of it
+    ledger: str  # service:port of the ledger, in the same namespace
+    storage: str  # the role that keeps checkpoints
+    settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that runs of this suite set otherwise
+
+
 class WorkloadClass(Written):
-    """A class of workload: its SLO, default budgets and load."""
+    """A class of workload: its default budgets, and either SLO and load, or the training job that it is."""
 
     role: str  # the role that serves it
-    slo: WrittenSlo
+    written_slo: WrittenSlo | None = Field(default=None, alias="slo")
     budgets: WrittenBudgets = WrittenBudgets()
-    load: WrittenLoad
+    written_load: WrittenLoad | None = Field(default=None, alias="load")
+    training: WrittenTraining | None = None
+
+    @model_validator(mode="after")
+    def _has_one_drive(self) -> WorkloadClass:
+        """Demand an SLO with a load, or a training job."""
+        missing = [name for name, part in (("slo", self.written_slo), ("load", self.written_load)) if part is None]
+        if self.training is None and missing:
+            raise ValueError(f"{' and '.join(missing)}: missing; a class has slo and load, or training")
+        if self.training is not None and len(missing) < 2:
+            raise ValueError("training: a class has slo and load, or training, not both")
+        return self
+
+    @property
+    def slo(self) -> WrittenSlo:
+        """Return when a request is good. Raises ConfigError: this class has no requests."""
+        return _of_requests(self.written_slo)
+
+    @property
+    def load(self) -> WrittenLoad:
+        """Return what is offered. Raises ConfigError: this class has no requests."""
+        return _of_requests(self.written_load)
+
+
+def _of_requests(part: Part | None) -> Part:
+    if part is None:
+        raise ConfigError("this class of workload is a training job: it has no requests, hence neither slo nor load")
+    return part
 
 
 class Limits(Written):
@@ -192,8 +232,10 @@ class Target(Written):
             f"workloads.{name}.role: {one.role!r} is not under roles" for name, one in self.workloads.items() if one.role not in self.roles
         ]
         for name, one in self.workloads.items():
-            if one.load.endpoint not in self.endpoints:
+            if one.written_load is not None and one.load.endpoint not in self.endpoints:
                 wrong.append(f"workloads.{name}.load.endpoint: {one.load.endpoint!r} is not under endpoints")
+            if one.training is not None and one.training.storage not in self.roles:
+                wrong.append(f"workloads.{name}.training.storage: {one.training.storage!r} is not under roles")
         if self.prometheus is not None and self.prometheus not in self.endpoints:
             wrong.append(f"prometheus: {self.prometheus!r} is not under endpoints")
         if not CONSENT.fullmatch(self.consent_label):

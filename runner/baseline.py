@@ -33,7 +33,7 @@ def start_load(context: Context) -> None:
     plan, run_dir = context.live.plan, context.live.run_dir
     load = LoadProcess(run_dir, plan.load)
     context.load = load
-    context.felt = Felt(run_dir, plan.slo, load.wait_ready())
+    context.felt = Felt(run_dir, plan.slo, load.wait_ready(), arrivals_for(plan))
 
 
 def baseline(context: Context) -> None:
@@ -55,9 +55,8 @@ def baseline(context: Context) -> None:
 
 def hold(context: Context) -> str:
     """Watch the hypothesis for one baseline; return what did not hold, or nothing."""
-    timers, needed = context.live.plan.timers, arrivals_for(context.live.plan)
+    timers, patience_s = context.live.plan.timers, longest_s(context.live.plan)
     started_s, since_ns = time.monotonic(), None
-    patience_s = WARM_S + timers.baseline_s + 2 * needed / context.live.plan.load.rate_rps
     while True:
         context.stop.wait(PERIOD_S)
         context.check_load()
@@ -71,15 +70,14 @@ def hold(context: Context) -> str:
             continue
         if not steady.met:
             return steady.sentence
-        enough = _answered(context, since_ns) >= needed
-        if enough and now_ns() - since_ns >= timers.baseline_s * 1e9:
+        lacks = "there is nothing to follow" if context.felt is None else context.felt.lacks(since_ns)
+        if not lacks and now_ns() - since_ns >= timers.baseline_s * 1e9:
             return ""
         if time.monotonic() - started_s > patience_s:
-            return f"only {_answered(context, since_ns)} of {needed} arrivals were answered in {patience_s:.0f} s"
+            return f"{lacks} in {patience_s:.0f} s"
 
 
-def _answered(context: Context, since_ns: int) -> int:
-    if context.felt is None:
-        return 0
-    context.felt.update()
-    return context.felt.answered(since_ns)
+def longest_s(plan: Plan) -> float:
+    """Return how long one try of the baseline may take (s)."""
+    arrivals_s = 0.0 if plan.training is not None else arrivals_for(plan) / plan.load.rate_rps
+    return WARM_S + plan.timers.baseline_s + max(2 * arrivals_s, WARM_S)

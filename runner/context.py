@@ -14,7 +14,7 @@ from history.plan import Phase
 from history.schema import EventKind
 from kube.live import LiveRun
 from runner.experiment import Experiment
-from runner.felt import Felt
+from runner.following import Following
 from runner.load import LoadFailed, LoadLike
 from runner.log import RunLog
 from runner.messages import Kind
@@ -58,7 +58,7 @@ class Context:
     log: RunLog
     sight: Sight = field(default_factory=Sight)
     load: LoadLike | None = None
-    felt: Felt | None = None
+    felt: Following | None = None
     phase: Phase = Phase.PREFLIGHT
     phase_s: float = field(default_factory=time.monotonic)  # when it began, on the monotonic clock
     t_confirmed_ns: int | None = None
@@ -89,8 +89,7 @@ class Context:
         """Return what is seen now: ``+12.4 s 31 % bad, p95 1.9 s, ready 2/3, queue 4``."""
         parts = []
         if self.felt is not None:
-            until_ns = self.felt.known_ns
-            parts.append(self.felt.window(until_ns - int(window_s * 1e9), until_ns).text())
+            parts.append(self.felt.text(window_s))
         desired = self.live.plan.replicas_desired
         parts += [f"{role} {self.sight.ready[role]}/{want}" for role, want in desired.items() if role in self.sight.ready]
         if self.sight.queue is not None:

@@ -76,6 +76,12 @@ def _deadline(value: object) -> object:
     return None if value == "auto" else value
 
 
+class JobSettings(Written):
+    """What an experiment sets in the training job that it follows."""
+
+    settings: dict[str, str] = Field(default_factory=dict)
+
+
 class Aftershock(Written):
     """What Chaos Toolkit has no word for."""
 
@@ -89,6 +95,7 @@ class Aftershock(Written):
     fault: Literal["fault", "none", "sham"] = "fault"
     expect: Annotated[Expect, BeforeValidator(_expect)] = Expect()
     allow: Allow = Allow()
+    training: JobSettings = JobSettings()
 
 
 class Document(Written):

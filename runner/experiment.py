@@ -97,8 +97,9 @@ def check_target(experiment: Experiment, target: Target) -> None:
         known = ", ".join(sorted(target.workloads))
         sentence = f"target {target.name} has no workload class {settings.workload!r}; it has {known}"
         raise located.error(("extensions", at, "workload"), sentence)
-    endpoint = target.workloads[settings.workload].load.endpoint
-    if endpoint not in target.endpoints:
+    load = target.workloads[settings.workload].written_load
+    endpoint = load.endpoint if load is not None else None
+    if endpoint is not None and endpoint not in target.endpoints:
         sentence = (
             f"target {target.name}: its class {settings.workload} loads endpoint {endpoint!r}; endpoints has {sorted(target.endpoints)}"
         )

@@ -46,9 +46,9 @@ class Felt:
     ``known_ns``: every scheduled arrival before it has its row, so windows that end there hide nothing.
     """
 
-    def __init__(self, run_dir: Path, slo: Slo, origin_ns: int) -> None:
+    def __init__(self, run_dir: Path, slo: Slo, origin_ns: int, needed: int = 0) -> None:
         schedule = read_table(run_dir, "schedule").sort("offset_ns")
-        self._dir, self._slo = run_dir, slo
+        self._dir, self._slo, self._needed = run_dir, slo, needed
         self._place = np.argsort(schedule["request_id"].to_numpy())  # request ids count from 0
         self._intended = schedule["offset_ns"].to_numpy() + origin_ns
         self._stream = schedule["stream"].to_numpy()
@@ -84,6 +84,16 @@ class Felt:
         answered = latency[~np.isnan(latency)]
         p95 = float(np.percentile(answered, 95)) if len(answered) else None
         return Window(total=int((state != UNKNOWN).sum()), bad=int((state == BAD).sum()), p95_ms=p95)
+
+    def lacks(self, since_ns: int) -> str:
+        """Return how many arrivals a baseline that began at ``since_ns`` still lacks, as a sentence; empty: none."""
+        self.update()
+        answered = self.answered(since_ns)
+        return "" if answered >= self._needed else f"only {answered} of {self._needed} arrivals were answered"
+
+    def text(self, window_s: float) -> str:
+        """Return what users felt in the last ``window_s`` seconds that are known."""
+        return self.window(self.known_ns - int(window_s * 1e9), self.known_ns).text()
 
     def recovered(self, t_fault_ns: int, not_before_ns: int, hold_s: float) -> bool:
         """Tell whether users are served again and have been for ``hold_s`` (and a margin) after ``not_before_ns``, all of it known."""

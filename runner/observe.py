@@ -8,7 +8,7 @@ from history.clock import now_ns
 from history.plan import Phase
 from runner.confirm import AGAIN_S, look_again
 from runner.context import Context
-from runner.felt import Felt
+from runner.following import Following
 from runner.hypothesis import evaluate
 
 PERIOD_S = 0.5
@@ -50,7 +50,7 @@ def _steady(context: Context) -> bool:
     return steady.met
 
 
-def recovered(context: Context, felt: Felt, zero_ns: int, not_before_ns: int) -> bool:
+def recovered(context: Context, felt: Following, zero_ns: int, not_before_ns: int) -> bool:
     """Tell whether there is nothing left to wait for."""
     felt.update()
     plan = context.live.plan

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from history.clock import now_ns
-from history.plan import Budgets, Forecast, Load, Mix, Plan, ResolvedTarget, TargetInfo, Timers
+from history.plan import Budgets, Forecast, Load, Mix, Plan, ResolvedTarget, TargetInfo, Timers, Training
 from kube.target import Target, WorkloadClass
 from runner.experiment import Experiment
 from runner.forecast import EFFECTS, predict
@@ -55,8 +55,8 @@ class Resolved:
         return tuple(target for found in self.targets.values() for target in found)
 
 
-def make_plan(request: Request, experiment: Experiment, target: Target, resolved: Resolved) -> Plan:
-    """Return the plan of one run."""
+def make_plan(request: Request, experiment: Experiment, target: Target, resolved: Resolved, job: Training | None = None) -> Plan:
+    """Return the plan of one run; ``job`` is the training job that it follows, if it offers no requests."""
     workload = target.workloads[experiment.settings.workload]
     budgets = merged_budgets(experiment, workload)
     lasts_s = duration_s(experiment, target)
@@ -72,9 +72,10 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         experiment=experiment.info(),
         target=target_info(target),
         workload=experiment.settings.workload,
-        slo=workload.slo.slo(),
+        slo=None if job else workload.slo.slo(),
         budgets=budgets,
-        load=load_of(target, workload, request.seed, horizon_s(timers, workload)),
+        load=None if job else load_of(target, workload, request.seed, horizon_s(timers, workload)),
+        training=job,
         timers=timers,
         expect=experiment.settings.expect,
         targets=resolved.all_targets,
@@ -114,7 +115,8 @@ def timers_of(
 ) -> Timers:
     """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
     profile = PROFILES[request.profile]
-    enough_s = span_s(arrivals_needed(workload.slo.slo().ratio), workload.load.rate_rps)
+    requests = workload.training is None
+    enough_s = span_s(arrivals_needed(workload.slo.slo().ratio), workload.load.rate_rps) if requests else 0.0
     hold_s = experiment.settings.hold or max(profile.hold_s, enough_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     parts = deadline_parts(budgets, forecast, lasts_s, hold_s)

@@ -26,7 +26,7 @@ from runner.health import Before, complaints, look
 from runner.leftovers import find_leftovers, refuse_leftovers
 from runner.planning import Resolved
 from runner.providers import fault_of
-from runner.timers import read_timers
+from runner.timers import PlatformTimers
 from runner.values import filled
 
 ENDPOINT_S = 5.0
@@ -82,9 +82,9 @@ def observing(target: Target) -> list[Permission]:
     return found + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
 
 
-def check_access(faults: list[Fault], platform: Platform) -> list[Permission]:
-    """Ask for every permission; return them. Raises TargetRefused: with every missing one."""
-    asked = permissions_of(faults, platform)
+def check_access(faults: list[Fault], platform: Platform, of_drive: list[Permission] | None = None) -> list[Permission]:
+    """Ask for every permission, the drive's too; return them. Raises TargetRefused: with every missing one."""
+    asked = list(dict.fromkeys([*permissions_of(faults, platform), *(of_drive or [])]))
     access.require(platform, asked)
     return asked
 
@@ -136,7 +136,9 @@ def check_instruments(platform: Platform, experiment: Experiment) -> None:
 
 
 def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
-    load = platform.target.workloads[experiment.settings.workload].load
+    load = platform.target.workloads[experiment.settings.workload].written_load
+    if load is None:
+        return  # a training job has no users
     url = platform.target.endpoints[load.endpoint]
     try:
         requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
@@ -146,12 +148,11 @@ def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
         ) from error
 
 
-def gather(targets: dict[str, list[ResolvedTarget]], platform: Platform, experiment: Experiment, before: Before) -> Resolved:
+def gather(targets: dict[str, list[ResolvedTarget]], platform: Platform, timers: PlatformTimers, before: Before) -> Resolved:
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
-    role = platform.target.workloads[experiment.settings.workload].role
     with told("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    return Resolved(targets, dict(before.replicas), read_timers(platform, role), server_version=server.git_version, commit=commit())
+    return Resolved(targets, dict(before.replicas), timers, server_version=server.git_version, commit=commit())
 
 
 def commit() -> str:

@@ -19,10 +19,11 @@ from kube.journal import RunJournal, open_journal
 from kube.leases import holder_of
 from kube.target import load_target
 from runner import preflight, reaper_job
-from runner.baseline import baseline, start_load
+from runner.baseline import baseline
 from runner.conditions import Conditions, asked_by_annotation, overdue, parent_gone
 from runner.confirm import confirm
 from runner.context import Context
+from runner.drive import Drive, drive_of
 from runner.experiment import Experiment, check_target, read_experiment
 from runner.heal import heal
 from runner.health import Before
@@ -54,6 +55,7 @@ class Checked:
     targets: dict[str, list[ResolvedTarget]]
     before: Before
     plan: Plan
+    drive: Drive
     began_ns: int
 
 
@@ -71,7 +73,8 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     check_target(experiment, target)
     platform = connect(target)
     faults = preflight.faults_of(experiment, platform)
-    permissions = preflight.check_access(faults, platform)
+    drive = drive_of(platform, experiment, request, stop)
+    permissions = preflight.check_access(faults, platform, drive.permissions())
     queue = Queue(platform, request.run_id, request.wait_s, stop, tell)
     stack.callback(queue.release)
     role = target.role(target.workloads[experiment.settings.workload].role)
@@ -79,12 +82,15 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
         queue.take([namespace_of(role.namespace)])
     before = preflight.check_platform(platform)
     preflight.check_instruments(platform, experiment)
-    targets = preflight.resolve(faults, platform, request.seed)
+    drive.check()
+    if not request.dry_run:
+        drive.provide(stack)
+    targets = preflight.resolve([] if request.dry_run and drive.provides else faults, platform, request.seed)
     preflight.check_guard(targets, platform, experiment)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
-    plan = make_plan(request, experiment, target, preflight.gather(targets, platform, experiment, before))
-    return Checked(experiment, platform, permissions, targets, before, plan, began_ns)
+    plan = make_plan(request, experiment, target, preflight.gather(targets, platform, drive.timers(), before), drive.job())
+    return Checked(experiment, platform, permissions, targets, before, plan, drive, began_ns)
 
 
 def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
@@ -137,7 +143,7 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         return close_and_judge(context)
 
     return Steps(
-        start_load=start_load,
+        start_load=checked.drive.start,
         baseline=baseline,
         write_ahead=write_ahead,
         inject=inject,

@@ -102,6 +102,22 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
         )
 
 
+def template_timers(platform: Platform, pod: dict[str, Any]) -> PlatformTimers:
+    """Return the timers of pods that do not run yet, from the plain spec of their template. Raises TargetRefused."""
+    found = [one for one in pod.get("tolerations", []) if one.get("key") == UNREACHABLE and one.get("effect") == "NoExecute"]
+    stays_s = TOLERATION_S if not found else found[0].get("tolerationSeconds", float("inf"))
+    with told(f"target {platform.target.name}: read the controller manager's timers", TargetRefused):
+        return PlatformTimers(
+            node_monitor_s=_node_monitor_s(platform),
+            toleration_s=float(stays_s),
+            readiness=None,
+            liveness=None,
+            balancer=None,
+            start_s=START_S,
+            load_s=0.0,
+        )
+
+
 def toleration_s(pod: Pod) -> float:
     """Return how long a pod stays bound to a node that is unreachable (s)."""
     found = [one.toleration_seconds for one in pod.spec.tolerations or [] if one.key == UNREACHABLE and one.effect == "NoExecute"]

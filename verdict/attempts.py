@@ -57,8 +57,13 @@ class Attempts:
         return int(len(key) - different)
 
 
+NONE = Attempts(*[np.zeros(0, dtype=kind) for kind in (*[np.int64] * 3, *[np.bool_] * 4, *[np.float64] * 2)])
+
+
 def attempts_of(run: Run) -> Attempts:
-    """Place the rows of ``run`` on its schedule and judge each."""
+    """Place the rows of ``run`` on its schedule and judge each; a run that follows a training job has none."""
+    if run.plan.training is not None:
+        return NONE
     position = positions(run.schedule["request_id"], run.requests["request_id"])
     streamed = _streamed(run, position)
     stream, slo = pl.col("streamed"), run.plan.slo

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from history.plan import Phase
 from history.reader import Run
+from history.schema import TRAINING
 from verdict.arrivals import Arrivals, scheduled_arrivals
 from verdict.attempts import Attempts, attempts_of
 from verdict.clocks import Clocks, clocks_of
@@ -13,6 +16,8 @@ from verdict.goodness import longest_limit_ms
 from verdict.loadaudit import LoadAudit, audit_of, resolution_s
 from verdict.recovery import Recovery, recovery_of
 from verdict.timeline import Timeline, timeline_of
+from verdict.training import Ledger, ledger_of
+from verdict.training_recovery import training_recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Case:
     audit: LoadAudit
     clocks: Clocks
     recovery: Recovery | None
+    training: Ledger | None = None  # of the training job that the run follows instead of offering requests
 
     @property
     def control(self) -> bool:
@@ -34,13 +40,17 @@ class Case:
 
     @property
     def resolution_s(self) -> float:
-        """How finely an RTO can be read (s)."""
+        """How finely an RTO can be read (s): for a training job, to a step."""
+        if self.training is not None:
+            return self.training.usual_step_s + self.clocks.error_s
         return resolution_s(self.audit, self.clocks.error_s)
 
     @property
     def baseline_ns(self) -> tuple[int, int] | None:
         """The baseline (ns): from its (last) beginning to where no request can still have met the fault; ``None``: there was none."""
         begun = self.timeline.phase_ns(Phase.BASELINE)
+        if begun is not None and self.training is not None:
+            return begun, self.recovery.fault_ns if self.recovery else self.timeline.phase_ns(Phase.INJECT) or begun
         if begun is None or not len(self.arrivals):
             return None
         start_ns = max(begun, int(self.arrivals.t_ns[0]))
@@ -57,6 +67,7 @@ def case_of(run: Run) -> Case:
     """Prepare ``run``."""
     timeline, attempts = timeline_of(run), attempts_of(run)
     arrivals = scheduled_arrivals(run, attempts)
+    training = _training(run)
     return Case(
         run=run,
         timeline=timeline,
@@ -64,5 +75,13 @@ def case_of(run: Run) -> Case:
         arrivals=arrivals,
         audit=audit_of(run, timeline, attempts, arrivals),
         clocks=clocks_of(timeline),
-        recovery=recovery_of(run.plan, timeline, arrivals),
+        recovery=recovery_of(run.plan, timeline, arrivals) if training is None else training_recovery(run.plan, timeline, training),
+        training=training,
     )
+
+
+def _training(run: Run) -> Ledger | None:
+    if run.plan.training is None:
+        return None
+    rows = run.training.get("training", pl.DataFrame(schema=TRAINING))
+    return ledger_of(run.plan.training, rows, run.training.get("reference"))

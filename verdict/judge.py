@@ -9,8 +9,8 @@ from history.reader import Run
 from history.result import Check, FaultSummary, Measurement, Outage, RunVerdict, Verdict, worst
 from history.schema import EventKind
 from verdict.case import Case, case_of
-from verdict.checks import after, before, budgets, offered, record
-from verdict.definitions import all_measures
+from verdict.checks import after, before, budgets, offered, record, training
+from verdict.definitions import measures_of
 from verdict.recovery import recovery_of
 from verdict.targets import touched
 from verdict.words import listed
@@ -26,7 +26,10 @@ RESTING: tuple[Callable[[Case], Check | None], ...] = (
     after.impact,
 )
 OWN: tuple[Callable[[Case], Check | None], ...] = (budgets.rpo_requests, after.hypothesis, after.heal, after.instruments, after.stopped)
-CAUSES = ("stopped", "history", "load", "baseline", "fault", "evidence", "instruments")
+TRAINING_GATES = (training.ledger, training.baseline, before.fault, before.evidence)
+TRAINING_RESTING = (training.rto, training.rpo_steps, training.rpo_samples, training.checkpoints, training.impact)
+TRAINING_OWN = (training.state, training.samples, training.writers, after.hypothesis, after.heal, after.instruments, after.stopped)
+CAUSES = ("stopped", "history", "ledger", "load", "baseline", "fault", "evidence", "instruments")
 """Why a run is inconclusive, the cause before its consequences."""
 SURE = " This holds even if every late, unsent or unrecorded request had been good."
 
@@ -44,7 +47,7 @@ def judge(run: Run) -> RunVerdict:
         checks=tuple(checks),
         measurements=tuple(measured(case)),
         outages=_outages(case),
-        load=case.audit.summary,
+        load=None if case.training else case.audit.summary,
         fault=_fault(case),
         errors=_errors(run),
     )
@@ -52,18 +55,18 @@ def judge(run: Run) -> RunVerdict:
 
 def all_checks(case: Case) -> list[Check]:
     """Return every check of ``case``; those that rest on a gate that did not pass are inconclusive."""
-    gates = [gate(case) for gate in GATES]
+    judged_by = (GATES, RESTING, OWN) if case.training is None else (TRAINING_GATES, TRAINING_RESTING, TRAINING_OWN)
+    gates, resting, own = ([check for check in (make(case) for make in checks) if check] for checks in judged_by)
     doubts = [gate for gate in gates if gate.verdict is not Verdict.PASS]
-    resting = [check for check in (make(case) for make in RESTING) if check]
     if doubts:
         sure = _sure_failures(case, doubts)
         resting = [_doubted(check, doubts, sure) for check in resting]
-    return [*resting, *(check for check in (make(case) for make in OWN) if check), *gates]
+    return [*resting, *own, *gates]
 
 
 def measured(case: Case) -> list[Measurement]:
     """Return every measurement of ``case``."""
-    return [measure.of(case) for measure in all_measures()]
+    return [measure.of(case) for measure in measures_of(case)]
 
 
 def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
@@ -91,7 +94,7 @@ def _sure_failures(case: Case, doubts: Sequence[Check]) -> frozenset[str]:
 
     Nothing is sure if the fault, its evidence or the baseline are in doubt, or if the record contradicts itself.
     """
-    if {doubt.name for doubt in doubts} - {"history", "load"} or list(record.distrust(case)):
+    if case.training is not None or {doubt.name for doubt in doubts} - {"history", "load"} or list(record.distrust(case)):
         return frozenset()
     answered = case.arrivals.latency_ms < float("inf")
     arrivals = replace(case.arrivals, good=case.arrivals.good | answered | ~case.arrivals.sent)

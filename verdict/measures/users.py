@@ -8,6 +8,7 @@ from verdict.case import Case
 from verdict.measures.registry import NO_FAULT, Value, measure
 
 MONTH_S = 30 * 86_400
+NOT_BACK = "not seen to be back for a whole hold"
 
 
 @measure("s")
@@ -17,13 +18,13 @@ def rto(case: Case) -> Value:
     t_fault is stamped just before the effect of the first action (in a null control: when observation began). If users were not served
     again before the platform was healed, or nobody watched for a whole hold after it, the value is a lower bound ("more than"). Requests
     that arrive within one SLO of the end of a hang are answered in time, so it reads up to one SLO early; its resolution stands beside it.
-    Source: requests.
+    Of a training job it is rto_train. Source: requests, or the training ledger.
     """
     if case.recovery is None:
         return NO_FAULT
     known = case.recovery.rto_s
     return (
-        Value(case.recovery.at_least_s, "users were not seen to be served again for a whole hold", censored=True)
+        Value(case.recovery.at_least_s, f"{'users were' if case.training is None else 'training was'} {NOT_BACK}", censored=True)
         if known is None
         else Value(known)
     )

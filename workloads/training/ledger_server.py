@@ -1,7 +1,7 @@
 """Keeps ledgers on a machine of its own: ``python -m workloads.training.ledger_server FOLDER [--port N]``.
 
-POST /runs/RUN with lines appends them to FOLDER/RUN.jsonl and answers 204 once they are synced to disk; GET /runs/RUN returns the file;
-GET /health answers 200. It knows nothing of what the lines mean.
+POST /runs/RUN with lines appends them to FOLDER/RUN.jsonl and answers 204 once they are synced to disk; GET /runs/RUN returns the file,
+GET /runs/RUN?offset=N what stands in it from byte N on; GET /health answers 200. It knows nothing of what the lines mean.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from workloads.training.ledger import FileSink
 
@@ -53,16 +53,20 @@ class Handler(BaseHTTPRequestHandler):
         """Return a run's ledger."""
         if self.path == "/health":
             return self._answer(HTTPStatus.OK, b"ok\n")
-        path = self._ledger()
+        path, offset = self._ledger(), parse_qs(urlsplit(self.path).query).get("offset", ["0"])[-1]
         if path is None or not path.exists():
             return self._answer(HTTPStatus.NOT_FOUND)
-        return self._answer(HTTPStatus.OK, path.read_bytes())
+        if not offset.isdecimal():
+            return self._answer(HTTPStatus.BAD_REQUEST)
+        with path.open("rb") as file:
+            file.seek(int(offset))
+            return self._answer(HTTPStatus.OK, file.read())
 
     def log_message(self, *_: object) -> None:
         """Say nothing about single requests."""
 
     def _ledger(self) -> Path | None:
-        name = unquote(self.path.removeprefix("/runs/"))
+        name = unquote(urlsplit(self.path).path.removeprefix("/runs/"))
         return self.server.folder / f"{name}.jsonl" if self.path.startswith("/runs/") and _NAME.fullmatch(name) else None
 
     def _answer(self, status: HTTPStatus, body: bytes = b"") -> None:

@@ -118,7 +118,11 @@ def test_a_null_control_has_neither_method_nor_evidence(experiment_file: Path) -
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("workload: realtime-inference", "workload: realtime", "target local has no workload class 'realtime'; it has realtime-inference"),
+        (
+            "workload: realtime-inference",
+            "workload: realtime",
+            "target local has no workload class 'realtime'; it has batch-training, realtime-inference",
+        ),
         ("{role: inference}", "{role: inferenec}", "target local has no role 'inferenec'; it has decoy, gateway, inference"),
         ("{role: inference}", "{role: '${nobody_role}'}", "${nobody_role} is neither in configuration nor in target local"),
     ],

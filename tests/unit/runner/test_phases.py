@@ -38,32 +38,26 @@ from tests.support.runner_parts import StillLoad, Told, plan_of, scripted
 class Users:
     """What users feel, as the test wants it."""
 
-    def __init__(self, answered: int = 10_000, recovers_after: int = 0) -> None:
-        self.count, self.left = answered, recovers_after
+    def __init__(self, lacks: str = "", recovers_after: int = 0) -> None:
+        self.missing, self.left = lacks, recovers_after
         self.asked: list[tuple[int, int]] = []
 
     def update(self) -> None:
         pass
 
-    def answered(self, _since_ns: int) -> int:
-        return self.count
+    def lacks(self, _since_ns: int) -> str:
+        return self.missing
 
     def recovered(self, t_fault_ns: int, not_before_ns: int, _hold_s: float) -> bool:
         self.asked.append((t_fault_ns, not_before_ns))
         self.left -= 1
         return self.left < 0
 
-    known_ns = 0
-
-    def window(self, _since_ns: int, _until_ns: int) -> Any:
-        class Nothing:
-            def text(self) -> str:
-                return "0% bad"
-
-        return Nothing()
+    def text(self, _window_s: float) -> str:
+        return "0% bad"
 
 
-def with_load(context: Context, **users: int) -> Users:
+def with_load(context: Context, **users: Any) -> Users:
     made = Users(**users)
     felt: Any = made
     context.load, context.felt = StillLoad(), felt
@@ -129,9 +123,8 @@ def test_a_hypothesis_that_does_not_hold_twice_stops_the_run(context: Context, s
     assert why in str(refused.value)
 
 
-def test_too_few_arrivals_are_no_baseline(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baseline_module, "arrivals_for", lambda _plan: 20)
-    with_load(context, answered=19)
+def test_too_few_arrivals_are_no_baseline(context: Context) -> None:
+    with_load(context, lacks="only 19 of 20 arrivals were answered")
     with pytest.raises(NotSteady, match="only 19 of 20 arrivals were answered"):
         baseline(context)
 

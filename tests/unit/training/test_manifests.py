@@ -19,8 +19,10 @@ def _documents(path: str) -> list[dict[str, Any]]:
 
 
 def _job(variant: str) -> dict[str, Any]:
-    (job,) = [d for d in _documents(f"{variant}/trainer.yaml") if d["kind"] == "Job"]
-    return job
+    """What the suspended CronJob makes, called ``run``."""
+    (cronjob,) = [d for d in _documents(f"{variant}/trainer.yaml") if d["kind"] == "CronJob"]
+    assert cronjob["spec"]["suspend"] is True
+    return {**cronjob["spec"]["jobTemplate"], "metadata": {"name": "run"}}
 
 
 def _environment(variant: str) -> dict[str, str]:
@@ -29,8 +31,10 @@ def _environment(variant: str) -> dict[str, str]:
     (kustomization,) = _documents(f"{variant}/kustomization.yaml")
     given = dict(literal.split("=", 1) for literal in kustomization["configMapGenerator"][0]["literals"])
     for entry in container["env"]:
-        value = entry.get("value", "filled-in")
-        given[entry["name"]] = value.replace("$(TRAIN_RUN_ID)", given["TRAIN_RUN_ID"])
+        value = "run" if entry["name"] == "JOB_NAME" else entry.get("value", "filled-in")
+        for name in ("JOB_NAME", "TRAIN_RUN_ID"):
+            value = value.replace(f"$({name})", given.get(name, ""))
+        given[entry["name"]] = value
     return given
 
 
@@ -41,6 +45,7 @@ def test_the_settings_are_those_of_the_hardened_variant(variant: str) -> None:
     check_nodes(settings.nodes)
     assert settings.owner
     assert settings.metrics_port == 9400
+    assert settings.run_id == "run"
 
 
 def test_checkpoints_stand_in_two_zones() -> None:

@@ -1,0 +1,92 @@
+"""What a training job shows of itself, from its ledger while it is being written, and evidence of what was done to it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from history.clock import now_ns
+from history.errors import NoData
+from history.ledgers import FOLDER
+from history.plan import Training
+from history.reader import read_table
+from history.schema import TRAINING, EventKind
+from kube import live
+from kube.clients import told
+from probes.record import first_ns
+
+
+def steps_per_s(window_s: float = 10.0) -> float:
+    """Return how many steps a second all ranks did in the latest ``window_s`` seconds, steps done again included.
+
+    Raises:
+        NoData: the ledger holds no step yet, or nobody follows it.
+
+    """
+    steps = _rows().filter(pl.col("kind") == "step")
+    if steps.is_empty():
+        raise NoData("training: the ledger holds no step yet; is the job running, and its ledger?")
+    recent = steps.filter(pl.col("t_ns") >= now_ns() - int(window_s * 1e9))
+    whole = recent.group_by("attempt", "step").agg(pl.col("rank").n_unique().alias("ranks")).filter(pl.col("ranks") >= _job().ranks)
+    return whole.height / window_s
+
+
+def checkpoint_age_s() -> float:
+    """Return the age of the newest checkpoint that a store holds verified (s): what a loss now would cost.
+
+    Raises:
+        NoData: no checkpoint was verified yet.
+
+    """
+    saved = _rows().filter((pl.col("kind") == "checkpoint") & pl.col("detail").str.contains('"problem": ""', literal=True))
+    if saved.is_empty():
+        raise NoData("training: no checkpoint was verified yet; see the stores of the job")
+    return (now_ns() - int(saved["t_ns"].max())) / 1e9  # type: ignore[arg-type]  # int64 column
+
+
+def missing_ranks(role: str) -> int:
+    """Return how many pods of the job are not ready (0: none). Raises NoData: the API server does not answer."""
+    run = live.require()
+    with told(f"count the ready pods of role {role}", NoData):
+        return max(0, _job().pods - sum(run.platform.ready(pod) for pod in run.platform.pods(role)))
+
+
+def restarted(activity: str) -> bool:
+    """Tell whether a new attempt began since ``activity``: the ranks of the old one are gone. Raises NoData."""
+    return not _since(activity, "start").is_empty()
+
+
+def quarantined(activity: str) -> bool:
+    """Tell whether a batch was set aside since ``activity``: the guard saw numbers that nothing may learn from. Raises NoData."""
+    return not _since(activity, "step").filter(pl.col("outcome") == "quarantined").is_empty()
+
+
+def diverged(activity: str) -> bool:
+    """Tell whether ranks were found to hold different weights since ``activity``. Raises NoData."""
+    return not _since(activity, "divergence").is_empty()
+
+
+def save_failed(activity: str) -> bool:
+    """Tell whether a store did not take a checkpoint since ``activity``. Raises NoData."""
+    saves = _since(activity, "checkpoint")
+    return not saves.filter(~pl.col("detail").str.contains('^.*"problem": "".*"problem": "".*$')).is_empty()
+
+
+def left(activity: str) -> bool:
+    """Tell whether an attempt ended since ``activity`` because a rank was told to leave. Raises NoData."""
+    return not _since(activity, "end").filter(pl.col("detail").str.contains("SIGTERM", literal=True)).is_empty()
+
+
+def _since(activity: str, kind: str) -> pl.DataFrame:
+    """Return the ledger's rows of ``kind`` that were written after ``activity`` began."""
+    return _rows().filter((pl.col("kind") == kind) & (pl.col("t_ns") >= first_ns(EventKind.FAULT_START, activity)))
+
+
+def _rows() -> pl.DataFrame:
+    return read_table(live.require().run_dir / FOLDER, "training", schema=TRAINING)
+
+
+def _job() -> Training:
+    job = live.require().plan.training
+    if job is None:
+        raise NoData("training: this run follows no training job; use a class of workload that is one")
+    return job

@@ -1,0 +1,85 @@
+"""What drives a run: requests of users, offered by a load generator, or a training job of its own. The phases see no difference."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Protocol
+
+from history.errors import TargetRefused
+from history.plan import Training
+from kube.clients import Platform, told
+from kube.fault import Permission
+from runner.baseline import start_load
+from runner.context import Context
+from runner.experiment import Experiment
+from runner.request import Request
+from runner.stop import Stop
+from runner.timers import PlatformTimers, read_timers
+from runner.training import TrainingDrive
+
+
+class Drive(Protocol):
+    """One kind of drive, prepared for one run, in the order of the methods."""
+
+    def permissions(self) -> list[Permission]:
+        """Return what it needs of the API server."""
+
+    def check(self) -> None:
+        """Refuse unless what is driven can be driven and measured. Raises TargetRefused."""
+
+    def provide(self, stack: ExitStack) -> None:
+        """Bring about what faults choose their targets from; ``stack`` ends it. Not called by a dry run. Raises TargetRefused."""
+
+    @property
+    def provides(self) -> bool:
+        """Whether there are no targets before :meth:`provide`."""
+
+    def timers(self) -> PlatformTimers:
+        """Return the timers of what is driven. Raises TargetRefused."""
+
+    def job(self) -> Training | None:
+        """Return the training job for the plan, if it is one."""
+
+    def start(self, context: Context) -> None:
+        """Start it and what follows it: ``context.load`` and ``context.felt``. Raises LoadFailed."""
+
+
+class RequestsDrive:
+    """Users' requests, by the load generator."""
+
+    provides = False
+
+    def __init__(self, platform: Platform, role: str) -> None:
+        self._platform, self._role = platform, role
+
+    def permissions(self) -> list[Permission]:
+        """Return nothing: requests go to an endpoint, not to the API server."""
+        return []
+
+    def check(self) -> None:
+        """Demand nothing more: preflight looks at the endpoint."""
+
+    def provide(self, stack: ExitStack) -> None:
+        """Do nothing: the platform serves already."""
+
+    def timers(self) -> PlatformTimers:
+        """Return the timers of the role's replicas."""
+        return read_timers(self._platform, self._role)
+
+    def job(self) -> Training | None:
+        """Return None."""
+        return None
+
+    def start(self, context: Context) -> None:
+        """Start the load process."""
+        start_load(context)
+
+
+def drive_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> Drive:
+    """Return the drive of a run, as the experiment's class of workload says."""
+    workload = platform.target.workloads[experiment.settings.workload]
+    if workload.training is None:
+        return RequestsDrive(platform, workload.role)
+    settings = {**workload.training.settings, **experiment.settings.training.settings}
+    with told(f"prepare a training job of class {experiment.settings.workload}", TargetRefused):
+        return TrainingDrive.of(platform, workload.role, workload.training, settings=settings, run_id=request.run_id, stop=stop)

@@ -1,0 +1,72 @@
+"""Which samples a training job saw, who wrote, and whether its state is that of a run that nothing disturbed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import polars as pl
+
+from verdict.training import Ledger
+
+
+class Seen(NamedTuple):
+    """Samples of the steps 1 to ``steps``, each as its newest attempt did it, against those of the reference run."""
+
+    steps: int
+    skipped: int
+    repeated: int
+
+
+class States(NamedTuple):
+    """Digests of the whole state against the reference's at the same step. ``last`` is the last step that was compared (0: none)."""
+
+    compared: int
+    last: int
+    differing: tuple[int, ...]  # steps
+
+
+def seen_of(ledger: Ledger) -> Seen | None:
+    """Return which samples were skipped and repeated beyond replay; None if there is no reference to compare with.
+
+    What a step of a failed attempt saw and a later attempt did again counts once: only the later one is in the state.
+    """
+    reference = _samples(ledger.reference)
+    if not reference:
+        return None
+    newest = {one.step: one.attempt for one in sorted(ledger.done, key=lambda one: one.attempt)}
+    rows = pl.DataFrame({"step": list(newest), "attempt": list(newest.values())}, schema={"step": pl.Int64(), "attempt": pl.Int32()})
+    ours = _samples(ledger.rows.join(rows, on=["step", "attempt"], how="semi"))
+    steps = 0
+    while steps + 1 in ours and steps + 1 in reference:
+        steps += 1
+    seen = Counter(sample for step in range(1, steps + 1) for sample in ours[step])
+    expected = Counter(sample for step in range(1, steps + 1) for sample in reference[step])
+    return Seen(steps, (expected - seen).total(), (seen - expected).total())
+
+
+def _samples(rows: pl.DataFrame) -> dict[int, list[int]]:
+    found = rows.filter(pl.col("kind") == "step").select("step", "samples").explode("samples").drop_nulls()
+    return dict(found.group_by("step").agg("samples").iter_rows())
+
+
+def states_of(ledger: Ledger) -> States:
+    """Compare every digest of the whole state (weights, optimizer, generators, data position) with the reference's at that step."""
+    told = pl.col("kind").is_in(["state", "checkpoint"]) & pl.col("digest").is_not_null() & (pl.col("digest") != "")
+    expected = dict(ledger.reference.filter(told).select("step", "digest").iter_rows())
+    found = [(step, digest) for step, digest in ledger.rows.filter(told).select("step", "digest").iter_rows() if step in expected]
+    differing = sorted({step for step, digest in found if digest != expected[step]})
+    return States(len(found), max((step for step, _ in found), default=0), tuple(differing))
+
+
+def two_writers(ledger: Ledger) -> tuple[str, ...]:
+    """Return where two wrote for one run: steps of an attempt after a newer one had begun, or one rank in two processes, as sentences."""
+    steps = ledger.rows.filter(pl.col("kind") == "step")
+    begun = dict(steps.group_by("attempt").agg(pl.col("t_ns").min()).iter_rows())
+    late = []
+    for attempt, t_ns, step, host in steps.group_by("attempt").agg(pl.col("t_ns", "step", "host").sort_by("t_ns").last()).iter_rows():
+        newer = [other for other, first_ns in begun.items() if other > attempt and first_ns < t_ns]
+        late += [f"attempt {attempt} did step {step} on {host} after attempt {min(newer)} had begun"] if newer else []
+    twins = steps.group_by("attempt", "rank").agg(pl.struct("host", "pid").n_unique().alias("processes")).filter(pl.col("processes") > 1)
+    doubles = [f"rank {rank} of attempt {attempt} was {count} processes" for attempt, rank, count in sorted(twins.iter_rows())]
+    return (*sorted(late), *doubles)
