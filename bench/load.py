@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +71,13 @@ def dispatcher(url: str, rate_rps: float, horizon_s: float, arrivals: str, freez
         run_dir = Path(folder)
         prompts = run_dir / "bench-prompts"
         prompts.write_text(json.dumps({"prompt": "hello", "completion": TEXT}) + "\n")
-        load = {"rate_rps": rate_rps, "horizon_s": horizon_s, "arrivals": arrivals, "in_flight_cap": 10_000, "timeout_s": 10.0}
+        load: dict[str, Any] = {
+            "rate_rps": rate_rps,
+            "horizon_s": horizon_s,
+            "arrivals": arrivals,
+            "in_flight_cap": 10_000,
+            "timeout_s": 10.0,
+        }
         write_load_plan(run_dir, url, **load, prompts=str(prompts), mix=(Mix(weight=1, max_tokens=(8, 8)),))
         process = on_core(lambda: start_load(run_dir))
         assert process.stdout  # noqa: S101 - opened as a pipe

@@ -51,8 +51,11 @@ def scripted_server(log: Path, script: list[dict[str, Any]] | None = None, *opti
         process.communicate()
 
 
-def write_load_plan(run_dir: Path, url: str, **load: Any) -> Plan:
-    """Write ``plan.json`` and a prompts file into ``run_dir``; ``load`` overrides fields of :class:`history.plan.Load`."""
+SLO = Slo(ratio=0.99, latency_ms=500)
+
+
+def write_load_plan(run_dir: Path, url: str, slo: Slo = SLO, **load: Any) -> Plan:
+    """Write ``plan.json`` (hold: 1 s) and a prompts file into ``run_dir``; ``load`` overrides fields of :class:`history.plan.Load`."""
     run_dir.mkdir(parents=True, exist_ok=True)
     defaults = {
         "url": url,
@@ -73,7 +76,7 @@ def write_load_plan(run_dir: Path, url: str, **load: Any) -> Plan:
         experiment=ExperimentInfo(id="t/load", title="load", description="", tags=(), hypothesis="served", fault="none", digest="0"),
         target=TargetInfo(name="scripted", context="none", server="none", namespaces=()),
         workload="realtime-inference",
-        slo=Slo(ratio=0.99, latency_ms=500),
+        slo=slo,
         budgets=Budgets(),
         load=Load.model_validate(defaults | load),
         timers=Timers(baseline_s=1, hold_s=1, confirm_s=1, deadline_s=1, heal_s=1),

@@ -17,6 +17,7 @@ from tests.support.load_runs import finish, scripted_server, start_load, write_l
 from verdict import judge
 
 KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong")
+HOLD_S = 1.0  # as the plan of these runs says
 REST_S = 1.5  # between two outages, beyond the hold; and before the first
 
 
@@ -59,17 +60,16 @@ def play(folder: Path, outages: Sequence[tuple[str, float]], slo: Slo, **load: A
     right answer. Every request that arrives outside is answered after 5 ms. So each outage ends for users when it ends in the script;
     where one request is answered late by itself it is for the caller to see.
     """
-    hold_s, script, at_s = 1.0, [], REST_S
+    script, at_s = [], REST_S
     for kind, for_s in outages:
         script.append({"at_s": at_s, "for_s": for_s, "kind": kind, "delay_s": 4 * slo.latency_ms / 1e3})
-        at_s += for_s + hold_s + REST_S
+        at_s += for_s + HOLD_S + REST_S
     with scripted_server(folder / "truth.json", script) as server:
-        plan = write_load_plan(folder, server.url, horizon_s=at_s, **load)
+        write_load_plan(folder, server.url, slo, horizon_s=at_s, **load)
         code, _, errors = finish(start_load(folder))
         if code:
             raise RuntimeError(f"the load ended with exit code {code}: {errors}")
-    timers = plan.timers.model_copy(update={"hold_s": hold_s})
-    run = replace(read_run(folder), plan=plan.model_copy(update={"slo": slo, "timers": timers}))
+    run = read_run(folder)
     ends = [outage["begin_ns"] for outage in server.truth()["outages"]] + [run.last(EventKind.LOAD_STOP)]
     measured = tuple(_measure(run, one, until) for one, (_, until) in zip(server.truth()["outages"], pairwise(ends), strict=True))
     took = run.requests.filter(pl.col("valid"), pl.col("done_ns") - pl.col("intended_ns") <= slo.latency_ms * 1e6)
