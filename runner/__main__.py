@@ -1,4 +1,4 @@
-"""``python -m runner heal|status|rbac|policy|calibrate``: what stands beside ``pytest -m chaos``.
+"""``python -m runner heal|status|rbac|tiers|policy|calibrate``: what stands beside ``pytest -m chaos``.
 
 Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong usage · 11 refused.
 """
@@ -13,13 +13,14 @@ from history.errors import AftershockError
 from history.result import Verdict
 from kube.clients import connect
 from kube.target import load_target, parse_duration
-from runner import calibrate, mend, policy, rbac
+from runner import calibrate, mend, policy, rbac, tiers
 from runner.experiment import check_target, read_experiment
 from runner.outcome import REFUSED
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"
-NULL = ROOT / "experiments" / "control" / "null-control.yaml"
+EXPERIMENTS = ROOT / "experiments"
+NULL = EXPERIMENTS / "control" / "null-control.yaml"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
             ("heal", "end everything that earlier runs left, and say what was done"),
             ("status", "show active faults, leases and journals"),
             ("rbac", "print the least rights with which experiments run, as YAML"),
+            ("tiers", "print what each permission tier needs and which experiments it runs, as Markdown"),
             ("policy", "print the admission policy that holds the suite's accounts to the suite's own shapes, as YAML"),
             ("calibrate", "null runs: false outages, the smallest RTO that can be told, the rate that a budget needs"),
         )
@@ -60,6 +62,9 @@ def carry_out(options: argparse.Namespace) -> int:
         return int(bool(mended.failed))
     if options.command == "status":
         print("\n".join(mend.status(connect(target))))
+        return 0
+    if options.command == "tiers":
+        print(tiers.page(EXPERIMENTS.glob("*/*.yaml"), EXPERIMENTS, target), end="")
         return 0
     if options.command == "policy":
         print(rbac.text(policy.manifests(target)), end="")

@@ -1,0 +1,49 @@
+"""Permission tiers, from the faults' own specifications; the published page is what the command prints."""
+
+from __future__ import annotations
+
+import yaml
+
+from kube.target import load_target
+from runner import policy, rbac, tiers
+from runner.__main__ import EXPERIMENTS, LOCAL, ROOT
+from runner.experiment import check_target, read_experiment
+from runner.preflight import faults_of
+from tests.support.fake_cluster import local_target
+
+EXAMPLE = ROOT / "targets" / "staging.example.yaml"
+
+
+def page() -> str:
+    return tiers.page(EXPERIMENTS.glob("*/*.yaml"), EXPERIMENTS, load_target(LOCAL))
+
+
+def test_the_published_page_is_current() -> None:
+    assert (ROOT / "docs" / "permissions.md").read_text() == page(), "write it anew: python -m runner tiers > docs/permissions.md"
+
+
+def test_an_experiment_has_the_highest_tier_of_its_faults() -> None:
+    platform = rbac.offline(local_target())
+    found = {
+        name: tiers.tier_of(faults_of(read_experiment(EXPERIMENTS / f"{name}.yaml", EXPERIMENTS), platform))
+        for name in ("control/null-control", "serving/replica-killed", "serving/engine-killed", "serving/zone-lost")
+    }
+    assert list(found.values()) == [None, "namespace", "ephemeral", "node"]
+
+
+def test_no_tier_asks_for_secrets_or_everything() -> None:
+    assert "secrets" not in page().partition("| tier |")[2]
+    assert "| * |" not in page()
+
+
+def test_the_example_target_carries_the_serving_experiments_and_its_rights_and_policy_can_be_printed() -> None:
+    target = load_target(EXAMPLE)
+    files = [*EXPERIMENTS.glob("serving/*.yaml"), *EXPERIMENTS.glob("control/*.yaml")]
+    experiments = [read_experiment(file, EXPERIMENTS) for file in files]
+    for experiment in experiments:
+        check_target(experiment, target)
+    printed = list(yaml.safe_load_all(rbac.text(rbac.manifests(rbac.permissions(experiments, target), target.suite_namespace))))
+    assert {one["kind"] for one in printed} == {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+    policies = list(yaml.safe_load_all(rbac.text(policy.manifests(target))))
+    assert {one["kind"] for one in policies} == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    assert target.suite_image in str(policies[0])
