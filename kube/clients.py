@@ -27,6 +27,7 @@ from kube.target import Target
 Read = TypeVar("Read")
 CONNECT_S, READ_S = 2.0, 10.0
 POOL = 32
+FINISHED = frozenset({"Failed", "Succeeded"})
 NEXT_STEP = {
     401: "renew the credentials of the target's context",
     403: "grant the permission to the account of the target's context",
@@ -63,11 +64,16 @@ class Platform:
     discovery: client.DiscoveryV1Api
     clock_offset_s: float = 0.0
 
-    def pods(self, role: str) -> list[Pod]:
-        """Return the V1Pods of ``role``, terminating ones too, ordered by node and name. Raises ApiException, ConfigError."""
+    def pods(self, role: str, *, finished: bool = False) -> list[Pod]:
+        """Return the V1Pods of ``role``, terminating ones too, ordered by node and name. Raises ApiException, ConfigError.
+
+        Pods that Failed or Succeeded are no replicas and left out unless ``finished``: a kubelet leaves rejected ones behind when its node
+        comes back (UnexpectedAdmissionError), and nobody removes them.
+        """
         found = self.target.role(role)
         items: list[Pod] = self.core.list_namespaced_pod(found.namespace, label_selector=found.selector).items
-        return sorted(items, key=lambda pod: (pod.spec.node_name or "", pod.metadata.name))
+        chosen = [pod for pod in items if finished or pod.status.phase not in FINISHED]
+        return sorted(chosen, key=lambda pod: (pod.spec.node_name or "", pod.metadata.name))
 
     def nodes(self) -> list[Node]:
         """Return all V1Nodes, ordered by name. Raises ApiException."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from history.schema import EventKind
-from runner.activities import execute, tolerated
+from runner.activities import execute, shown, tolerated
 from runner.context import Context
 
 
@@ -38,7 +38,7 @@ def evaluate(context: Context, phase: str) -> Steady:
         outcome = execute(probe, context.configuration)
         met = tolerated(outcome, probe, context.configuration)
         sentence = outcome.sentence if met else f"{outcome.sentence}; expected {described(probe['tolerance'])}"
-        value = outcome.value if isinstance(outcome.value, bool | int | float | str) else None
+        value = outcome.value if outcome.value is None or isinstance(outcome.value, bool | int | float | str) else shown(outcome.value)
         log, no_value = context.log, outcome.no_data
         log.event(EventKind.HYPOTHESIS, outcome.name, phase=phase, met=met, value=value, no_data=no_value, sentence=sentence)
         entries.append(outcome.record | {"tolerance_met": met})

@@ -152,6 +152,10 @@ class ExperimentItem(pytest.Item):
         file = self.request.run_dir / "verdict.json"
         if not file.exists():
             self.chaos.outcomes.append("broken")
+            from runner.settle import judge_what_is_left  # noqa: PLC0415 - judging needs libraries that few sessions need
+
+            if judge_what_is_left(self.request.run_dir):
+                self.chaos.run_dirs.append(self.request.run_dir)
             log = self.request.run_dir / "child.log"
             raise Broken(
                 f"{self.experiment.id}: the run ended with exit code {code} and no verdict; its log is {log}; "

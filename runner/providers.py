@@ -32,7 +32,7 @@ IMPORT_ERRORS = (
 WRAPPERS = {
     "terminate_pods": "faults.pods.kill",
     "delete_pods": "faults.pods.kill",
-    "exec_in_pods": "faults.engine.kill",
+    "exec_in_pods": "faults.engine.kill_engine",
     "cordon_node": "faults.nodes.cordon",
     "drain_nodes": "faults.nodes.drain",
 }

@@ -70,7 +70,7 @@ class Scene:
         since = context.record.start
         names = {target.name for target in context.live.all_targets()} | {target.node for target in context.live.all_targets()}
         with told("scene: list the platform's pods", AftershockError):
-            pods = [pod for role in self._platform.target.roles for pod in self._platform.pods(role)]
+            pods = [pod for role in self._platform.target.roles for pod in self._platform.pods(role, finished=True)]
         chosen = [pod for pod in pods if of_interest(pod, names, since)][:MOST_PODS]
         jobs: list[Job] = []
         for pod in chosen:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from history.close import close_run
 from history.errors import AftershockError
 from history.plan import Phase, Plan
-from history.reader import read_run
-from history.result import Check, RunVerdict, Verdict
+from history.reader import read_plan, read_run
+from history.result import Check, RunVerdict, Verdict, write_verdict
 from history.schema import EventKind
 from runner.context import Context
 from verdict import judge
@@ -36,6 +38,23 @@ def close_and_judge(context: Context) -> RunVerdict:
         verdict = unjudged(context.live.plan, str(error))
     (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1))
     context.record.write(run_dir, context.live.plan, verdict, interrupted=context.stop.request is not None)
+    return verdict
+
+
+def judge_what_is_left(run_dir: Path) -> RunVerdict | None:
+    """Judge a run whose process ended before it did, so that the report shows it; None: it did not even have a plan.
+
+    It is never better than INCONCLUSIVE, since its end is not in the record.
+    """
+    try:
+        plan = read_plan(run_dir)
+    except AftershockError:
+        return None
+    try:
+        verdict = judge(read_run(run_dir))
+    except AftershockError as error:
+        verdict = unjudged(plan, f"The run was never judged, and its record cannot be: {error}")
+    write_verdict(verdict, run_dir)
     return verdict
 
 
