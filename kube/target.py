@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from history.errors import ConfigError
 from history.plan import Retry, Slo
+from kube.guarding import Blackout, StopWhen
 
 DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
@@ -220,6 +221,8 @@ class Target(Written):
     roles: dict[str, Role]
     instruments: tuple[Instrument, ...] = ()
     limits: Limits = Limits()
+    stop_when: tuple[StopWhen, ...] = ()  # asked every second of every run
+    blackouts: tuple[Blackout, ...] = ()
     machines: CommandDriver | None = None
     gpus: CommandDriver | None = None
     workloads: dict[str, WorkloadClass]
@@ -238,6 +241,8 @@ class Target(Written):
                 wrong.append(f"workloads.{name}.training.storage: {one.training.storage!r} is not under roles")
         if self.prometheus is not None and self.prometheus not in self.endpoints:
             wrong.append(f"prometheus: {self.prometheus!r} is not under endpoints")
+        if self.prometheus is None and any(one.promql for one in self.stop_when):
+            wrong.append("stop_when: promql needs prometheus, a key of endpoints")
         if not CONSENT.fullmatch(self.consent_label):
             wrong.append(f"consent_label: {self.consent_label!r} is not KEY=VALUE")
         if self.suite_namespace in self.namespaces:

@@ -83,13 +83,20 @@ class Conditions(threading.Thread):
         self._stop_request, self._conditions, self._halt = stop, conditions, threading.Event()
 
     def run(self) -> None:
-        """Ask until stopped."""
+        """Ask until stopped; each condition in a thread of its own, so that a slow answer to one delays no other."""
+        threads = [threading.Thread(target=self._ask, args=(one,), name="condition", daemon=True) for one in self._conditions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _ask(self, condition: Callable[[], tuple[str, str] | None]) -> None:
         while not self._halt.wait(PERIOD_S):
-            for condition in self._conditions:
-                found = condition()
-                if found is not None:
-                    self._stop_request.ask(*found)
-                    return
+            found = condition()
+            if found is not None:
+                self._halt.set()
+                self._stop_request.ask(*found)
+                return
 
     def halt(self) -> None:
         """Ask no more."""

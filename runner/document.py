@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from history.plan import Expect
 from kube.guard import Allow
+from kube.guarding import StopWhen
 from kube.target import Seconds, Written, WrittenBudgets
 
 
@@ -95,6 +96,7 @@ class Aftershock(Written):
     fault: Literal["fault", "none", "sham"] = "fault"
     expect: Annotated[Expect, BeforeValidator(_expect)] = Expect()
     allow: Allow = Allow()
+    stop_when: tuple[StopWhen, ...] = ()  # beside the target's own
     training: JobSettings = JobSettings()
 
 

@@ -15,10 +15,11 @@ from history.schema import EventKind
 from kube import live
 from kube.clients import Platform, connect
 from kube.fault import Permission
+from kube.guarding import StopWhen
 from kube.journal import RunJournal, open_journal
 from kube.leases import holder_of
 from kube.target import load_target
-from runner import preflight, reaper_job
+from runner import blackout, guarded, preflight, reaper_job
 from runner.baseline import baseline
 from runner.conditions import Conditions, asked_by_annotation, overdue, parent_gone
 from runner.confirm import confirm
@@ -82,6 +83,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
         queue.take([namespace_of(role.namespace)])
     before = preflight.check_platform(platform)
     preflight.check_instruments(platform, experiment)
+    guarded.refuse_met(target, stop_when(experiment, platform))
     drive.check()
     if not request.dry_run:
         drive.provide(stack)
@@ -90,7 +92,13 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
     plan = make_plan(request, experiment, target, preflight.gather(targets, platform, drive.timers(), before), drive.job())
+    blackout.refuse_blackout(target, blackout.now(), blackout.longest_s(plan))
     return Checked(experiment, platform, permissions, targets, before, plan, drive, began_ns)
+
+
+def stop_when(experiment: Experiment, platform: Platform) -> tuple[StopWhen, ...]:
+    """Return the stop conditions of the target file and of the experiment."""
+    return (*platform.target.stop_when, *experiment.settings.stop_when)
 
 
 def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
@@ -124,7 +132,8 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
     observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
-    conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context)])
+    guards = [*guarded.stop_conditions(platform.target, stop_when(checked.experiment, platform)), guarded.opposed(run)]
+    conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
     conditions.start()
     ticker = Ticker(context)
     ticker.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ from tests.support.fake_cluster import FakeCluster, live_run, local_target, pod,
 
 ARMED = {"armed": "isolate", "acts_in_s": 0.0}
 DID = {"did": "isolate"}
+
+
+@pytest.fixture(autouse=True)
+def no_live_run() -> Iterator[None]:
+    yield
+    live.activate(None)
 
 
 class WithPods(FakeCluster):

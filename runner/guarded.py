@@ -1,0 +1,165 @@
+"""What guards a platform while a run goes on: stop conditions of the target file and of the experiment, and whatever works against the run.
+
+Each condition is a function without arguments that returns who or what asks to stop and a sentence, or None (:mod:`runner.conditions`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from kubernetes.client.exceptions import ApiException
+
+from history.errors import AftershockError, NoData, TargetRefused
+from history.plan import ResolvedTarget
+from kube.clients import Platform, told
+from kube.guarding import StopWhen
+from kube.journal import Undo, UndoKind
+from kube.live import LiveRun
+from kube.objects import Node
+from kube.target import Target
+from kube.undo import CORDONED_BY
+from probes.queue import query
+
+Condition = Callable[[], tuple[str, str] | None]
+ASK_S = 1.0
+FEWEST = 5  # asks before a ratio means anything
+BY = "stop condition"
+
+
+def stop_conditions(target: Target, written: tuple[StopWhen, ...]) -> list[Condition]:
+    """Return the conditions that a target file or an experiment asks for."""
+    return [Expression(target, one).met if one.promql else Bystander(one).met for one in written]
+
+
+def refuse_met(target: Target, written: tuple[StopWhen, ...]) -> None:
+    """Refuse a run that would be stopped at once, or whose stop conditions nobody can see.
+
+    Raises:
+        TargetRefused: which one, and what it says now.
+
+    """
+    for one in written:
+        try:
+            value = query(target, one.promql) if one.promql else float(_is_bad(one.bystander or ""))
+        except NoData as error:
+            raise TargetRefused(
+                f"stop condition {one.promql}: {error}; a guard that is blind guards nothing; nothing was injected"
+            ) from error
+        if one.promql and value is None:
+            raise TargetRefused(f"stop condition {one.promql}: it has no value now, so it would guard nothing; correct the expression")
+        if value is not None and value > one.above:
+            what = f"{one.promql} is {value:g}, above {one.above:g}" if one.promql else f"{one.bystander} does not answer well"
+            raise TargetRefused(
+                f"stop condition already met: {what}; nothing was injected; wait until it is over, or correct the condition"
+            )
+
+
+class Expression:
+    """A PromQL expression that must not rise above a value; blind for longer than its window, it stops the run, too."""
+
+    def __init__(self, target: Target, written: StopWhen) -> None:
+        self._target, self._written, self._seen_s = target, written, time.monotonic()
+
+    def met(self) -> tuple[str, str] | None:
+        """Ask Prometheus once."""
+        try:
+            value = query(self._target, self._written.promql or "")
+        except NoData:
+            value = None
+        if value is not None:
+            self._seen_s = time.monotonic()
+            above = self._written.above
+            return (BY, f"{self._written.promql} is {value:g}, above {above:g}") if value > above else None
+        blind_s = time.monotonic() - self._seen_s
+        if blind_s <= self._written.window_s:
+            return None
+        return BY, f"{self._written.promql} has had no value for {blind_s:.0f} s: a guard that is blind guards nothing"
+
+
+class Bystander:
+    """A service that is no target: asked once a second; too many errors among its latest answers stop the run."""
+
+    def __init__(self, written: StopWhen) -> None:
+        self._written, self._asks = written, deque[tuple[float, bool]]()
+
+    def met(self) -> tuple[str, str] | None:
+        """Ask the service once."""
+        now_s = time.monotonic()
+        self._asks.append((now_s, _is_bad(self._written.bystander or "")))
+        while self._asks and now_s - self._asks[0][0] > self._written.window_s:
+            self._asks.popleft()
+        bad, total = sum(bad for _, bad in self._asks), len(self._asks)
+        if total < FEWEST or bad / total <= self._written.above:
+            return None
+        what = f"{bad} of {total} answers of {self._written.bystander} in the last {self._written.window_s:g} s were errors"
+        return BY, f"{what}, more than {self._written.above:.0%}: a bystander suffers"
+
+
+def _is_bad(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=ASK_S, allow_redirects=False).status_code >= 500
+    except requests.RequestException:
+        return True
+
+
+def opposed(run: LiveRun) -> Condition:
+    """Return a condition that is met once somebody else reverts the fault or replaces what it was aimed at."""
+
+    def met() -> tuple[str, str] | None:
+        try:
+            with told("look who else changes the targets", TargetRefused):
+                found = [*_replaced(run.platform, run.all_targets()), *_reverted(run)]
+        except AftershockError:
+            return None  # the API server is away: nobody can tell
+        return ("somebody else", found[0]) if found else None
+
+    return met
+
+
+def _replaced(platform: Platform, targets: list[ResolvedTarget]) -> list[str]:
+    """Return the target nodes that were removed or made anew since preflight."""
+    found = []
+    for target in targets:
+        if target.kind == "Pod":
+            continue
+        name = target.node or target.name
+        node = _node(platform, name)
+        if node is None or node.metadata.uid != target.uid:
+            what = "was removed from the cluster" if node is None else "was replaced by another of the same name"
+            found.append(f"node {name} {what}, not by this run: node auto-repair or an autoscaler works against it; pause them for the run")
+    return found
+
+
+def _reverted(run: LiveRun) -> list[str]:
+    """Return what this run set and has not undone itself, and is gone all the same."""
+    return [sentence for undo in run.journal.entries() if not undo.done and (sentence := _gone(run, undo))]
+
+
+def _gone(run: LiveRun, undo: Undo) -> str:
+    if undo.kind is not UndoKind.UNCORDON:
+        return ""
+    node = _node(run.platform, undo.object)
+    ours = node is not None and (node.metadata.annotations or {}).get(CORDONED_BY) == undo.detail
+    if node is None or not ours or node.spec.unschedulable:
+        return ""
+    what = f"node {undo.object} was uncordoned while the run needs it cordoned, last written by {_last_writer(node)}"
+    return f"{what}: a controller reverts the fault; pause it for the run"
+
+
+def _node(platform: Platform, name: str) -> Node | None:
+    try:
+        return platform.core.read_node(name)
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _last_writer(node: Node) -> str:
+    """Return the field manager that changed a node last, apart from its kubelet."""
+    entries: list[Any] = [one for one in node.metadata.managed_fields or [] if one.subresource != "status" and one.time]
+    return str(max(entries, key=lambda one: one.time).manager) if entries else "somebody unknown"

@@ -1,0 +1,201 @@
+"""Guards while a run goes on: conditions that stop it, conditions that are blind, and whoever works against it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from history.errors import NoData, TargetRefused
+from kube import cordoning, live
+from kube.guarding import Blackout, StopWhen
+from kube.select import node_target
+from runner import guarded
+from runner.blackout import refuse_blackout
+from runner.conditions import Conditions
+from runner.stop import Interrupted, Stop
+from tests.support.fake_cluster import FakeCluster, live_run, local_target
+
+
+@pytest.fixture(autouse=True)
+def no_live_run() -> Iterator[None]:
+    yield
+    live.activate(None)
+
+
+class Service:
+    """A bystander on this machine that answers what it is told."""
+
+    def __init__(self) -> None:
+        service, self.status = self, 200
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(service.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+    def written(self) -> StopWhen:
+        return StopWhen(bystander=self.url, above=0.3)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_bystander_that_suffers_stops_the_run(service: Service) -> None:
+    condition = guarded.Bystander(service.written())
+    assert [condition.met() for _ in range(10)] == [None] * 10
+    service.status = 503
+    found = next(filter(None, (condition.met() for _ in range(20))))
+    assert found[0] == "stop condition"
+    assert "a bystander suffers" in found[1]
+
+
+def test_a_bystander_that_is_gone_counts_as_errors(service: Service) -> None:
+    service.server.shutdown()
+    service.server.server_close()
+    condition = guarded.Bystander(service.written())
+    assert next(filter(None, (condition.met() for _ in range(10))))
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, values: list[float | Exception | None]) -> None:
+    left = iter(values)
+
+    def query(*_: object) -> float | None:
+        value = next(left)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    monkeypatch.setattr(guarded, "query", query)
+
+
+def test_an_expression_stops_the_run_when_it_rises(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, [0.0, 5.0, 5.1])
+    condition = guarded.Expression(local_target(), StopWhen(promql="errors", above=5))
+    assert condition.met() is None
+    assert condition.met() is None
+    assert condition.met() == ("stop condition", "errors is 5.1, above 5")
+
+
+def test_an_expression_that_nobody_can_see_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(guarded.time, "monotonic", lambda: clock[0])
+    answers(monkeypatch, [None, NoData("away"), None])
+    condition = guarded.Expression(local_target(), StopWhen(promql="errors", above=5))
+    assert condition.met() is None
+    clock[0] = 9.0
+    assert condition.met() is None
+    clock[0] = 11.0
+    found = condition.met()
+    assert found
+    assert "has had no value for 11 s: a guard that is blind guards nothing" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (9.0, "already met: errors is 9, above 5"),
+        (None, "it has no value now"),
+        (NoData("Prometheus is away"), "Prometheus is away; a guard that is blind"),
+    ],
+)
+def test_a_condition_that_is_met_or_blind_at_preflight_refuses_the_run(
+    monkeypatch: pytest.MonkeyPatch, value: float | Exception | None, said: str
+) -> None:
+    answers(monkeypatch, [value])
+    with pytest.raises(TargetRefused, match=said):
+        guarded.refuse_met(local_target(), (StopWhen(promql="errors", above=5),))
+
+
+def test_a_bystander_that_is_down_at_preflight_refuses_the_run(service: Service) -> None:
+    guarded.refuse_met(local_target(), (service.written(),))
+    service.status = 500
+    with pytest.raises(TargetRefused, match="does not answer well"):
+        guarded.refuse_met(local_target(), (service.written(),))
+
+
+def cordoned(cluster: FakeCluster, run_dir: Path) -> Callable[[], tuple[str, str] | None]:
+    run = live_run(cluster, run_dir, {"act": [node_target(cluster.nodes["gpu-a"], "", "")]})
+    ours = cordoning.write_ahead(run, [cluster.nodes["gpu-a"]])
+    condition = guarded.opposed(run)
+    assert condition() is None
+    cordoning.cordon(run, ours)
+    assert condition() is None
+    return condition
+
+
+def test_a_controller_that_reverts_the_fault_is_named(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    condition = cordoned(cluster, tmp_path)
+    cluster.nodes["gpu-a"].spec.unschedulable = None
+    found = condition()
+    assert found
+    assert found[0] == "somebody else"
+    assert "node gpu-a was uncordoned while the run needs it cordoned" in found[1]
+
+
+def test_our_own_undo_is_nobody_elses(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    condition = cordoned(cluster, tmp_path)
+    node = cluster.nodes["gpu-a"]
+    node.spec.unschedulable, node.metadata.annotations = None, {}  # what our undo does, in one patch
+    assert condition() is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"), [(True, "node gpu-a was removed"), (False, "node gpu-a was replaced by another of the same name")]
+)
+def test_a_node_that_somebody_replaces_is_named(tmp_path: Path, gone: bool, said: str) -> None:
+    cluster = FakeCluster()
+    condition = cordoned(cluster, tmp_path)
+    if gone:
+        del cluster.nodes["gpu-a"]
+    else:
+        cluster.nodes["gpu-a"].metadata.uid = "another"
+    found = condition()
+    assert found
+    assert said in found[1]
+
+
+def test_a_slow_condition_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.conditions.PERIOD_S", 0.01)
+    stop, hanging = Stop(), threading.Event()
+    stop.install()
+
+    def slow() -> tuple[str, str] | None:
+        hanging.wait(30)
+        return None
+
+    conditions = Conditions(stop, [slow, lambda: ("stop condition", "met")])
+    threading.Timer(0.1, conditions.start).start()
+    with pytest.raises(Interrupted, match="met"):
+        stop.wait(30)
+    hanging.set()
+    conditions.join(30)
+    assert not conditions.is_alive()
+
+
+def test_a_run_that_would_meet_a_blackout_window_is_refused() -> None:
+    window = Blackout(why="payroll", start="12:00", end="13:00")
+    target, begin = local_target(blackouts=[window]), datetime(2026, 11, 2, 11, 55, tzinfo=UTC)
+    refuse_blackout(target, begin, 240)
+    with pytest.raises(TargetRefused, match=r"from Mon 2026-11-02 12:00 to .* 13:00 UTC .payroll., and the run may last until 12:01 UTC"):
+        refuse_blackout(target, begin, 360)
+    with pytest.raises(TargetRefused, match="and it is open now; nothing was injected"):
+        refuse_blackout(target, datetime(2026, 11, 2, 12, 30, tzinfo=UTC), 1)
