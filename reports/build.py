@@ -122,13 +122,18 @@ def run_info(plans: Sequence[Plan], experiments: Sequence[Experiment], context: 
         fidelity={key: text for plan in plans for key, text in plan.target.fidelity.items()},
         seed=tuple(dict.fromkeys(plan.seed for plan in plans)),
         profile=_distinct(plan.profile for plan in plans),
-        load=_distinct(
-            f"{number(plan.load.rate_rps)} requests/s, {plan.load.arrivals.capitalize()} arrivals ({plan.workload})" for plan in plans
-        ),
+        load=_distinct(_driven_by(plan) for plan in plans),
         commit=context.commit or versions.get("commit"),
         versions=versions,
         command=context.command,
     )
+
+
+def _driven_by(plan: Plan) -> str:
+    job = plan.training
+    if job is not None:
+        return f"training, {job.ranks} ranks, a checkpoint every {job.interval_steps} steps ({plan.workload})"
+    return f"{number(plan.load.rate_rps)} requests/s, {plan.load.arrivals.capitalize()} arrivals ({plan.workload})"
 
 
 def _epoch(moment: str) -> float:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from history.result import RunVerdict
 from history.schema import EventKind
-from reports.model import Bar, Lane
+from reports.axis import Bar, Lane
 from reports.text import one_line
 from verdict.case import Case
 from verdict.health import health_claims
@@ -53,7 +53,7 @@ def lanes_of(case: Case, verdict: RunVerdict, clock: Clock) -> Lanes:
     objects = [*_node_lanes(case, clock), *_gpu_lanes(case, clock), *_pod_lanes(case, clock)]
     changed = [lane for lane in objects if not _constant(lane, clock)]
     unchanged = tuple(lane.name for lane in objects if _constant(lane, clock))
-    first = [*_fault_lane(case, clock), *_user_lane(verdict, clock), *_health_lane(case, clock), *_phase_lane(case, clock)]
+    first = [*_fault_lane(case, clock), *_user_lane(case, verdict, clock), *_health_lane(case, clock), *_phase_lane(case, clock)]
     clipped = (_clip(lane, clock) for lane in [*first, *changed[:MOST_OBJECTS]])
     shown = tuple(lane for lane in clipped if lane.bars or lane.group in {"node", "pod", "health"})
     return Lanes(shown, unchanged, max(0, len(changed) - MOST_OBJECTS))
@@ -118,10 +118,10 @@ def _fault_lane(case: Case, clock: Clock) -> Iterator[Lane]:
         yield Lane(name="fault", group="fault", bars=bars)
 
 
-def _user_lane(verdict: RunVerdict, clock: Clock) -> Iterator[Lane]:
+def _user_lane(case: Case, verdict: RunVerdict, clock: Clock) -> Iterator[Lane]:
     spans = [(clock.s(o.start_ns), None if o.end_ns is None else clock.s(o.end_ns)) for o in verdict.outages]
     if spans:
-        yield Lane(name="users not served", group="users", bars=_bars(spans, "outage"))
+        yield Lane(name="training out" if case.training else "users not served", group="users", bars=_bars(spans, "outage"))
 
 
 def _health_lane(case: Case, clock: Clock) -> Iterator[Lane]:

@@ -6,13 +6,13 @@ the like are UTC in ISO 8601. ``null`` means "not measured" or "not applicable",
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from history.plan import Budgets, Expect, Forecast, Record, Slo
 from history.result import Check, Measurement, Verdict
+from reports.axis import Progress, TimeAxis
 
 REPORT_SCHEMA = 1
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
@@ -85,40 +85,6 @@ class SceneFile(Record):
     bytes: int
 
 
-class Bar(Record):
-    """A span of one state on a lane; ``to_s`` null: still so at the end of the record."""
-
-    from_s: float
-    to_s: float | None
-    state: Literal["fault", "outage", "ready", "serving", "unready", "cordoned", "green", "phase"]
-    label: str = ""
-
-
-class Lane(Record):
-    """One row of bars above the charts."""
-
-    name: str
-    group: Literal["fault", "users", "health", "phase", "node", "pod"]
-    bars: tuple[Bar, ...]
-
-
-class MarkName(StrEnum):
-    """The vertical lines through all charts."""
-
-    FAULT = "fault"
-    IMPACT = "first impact"
-    DETECTED = "detected"
-    RECOVERED = "recovered"
-    DEADLINE = "budget"
-
-
-class Mark(Record):
-    """A moment marked through all charts."""
-
-    name: MarkName
-    t_s: float
-
-
 class Buckets(Record):
     """Arrivals by when the user asked: bucket ``i`` is [from_s + i·width_s, … + width_s), the last one reaches to ``to_s``.
 
@@ -146,20 +112,13 @@ class Gauge(Record):
     values: tuple[float | None, ...]
 
 
-class Timeline(Record):
-    """What the plot shows. ``fine`` is as narrow as the plot resolves, ``coarse`` wide enough for rates, ``table`` for reading."""
+class Timeline(TimeAxis):
+    """What the plot of requests shows. ``fine`` is as narrow as it resolves, ``coarse`` wide enough for rates, ``table`` for reading."""
 
-    zero: Literal["the fault", "observation began", "the load began"]  # what happened at t = 0
-    from_s: float
-    to_s: float
     fine: Buckets
     coarse: Buckets
     table: Buckets
     gauges: tuple[Gauge, ...]
-    lanes: tuple[Lane, ...]
-    lanes_unchanged: tuple[str, ...]  # objects whose state never changed: not drawn
-    lanes_left_out: int  # changed, but over the limit of rows
-    marks: tuple[Mark, ...]
 
 
 class Trial(Record):
@@ -181,7 +140,7 @@ class Trial(Record):
     rto_resolution_s: float | None
     margin: float | None  # smallest share of a budget that was left (negative: over)
     budgets: Budgets
-    slo: Slo
+    slo: Slo | None  # null: the run followed a training job
     fault: Fault
     checks: tuple[Check, ...]
     measurements: tuple[Measurement, ...]
@@ -191,7 +150,8 @@ class Trial(Record):
     forecast: Forecast | None
     scene: tuple[SceneFile, ...]
     torn: tuple[str, ...]  # files of the history whose last line was cut off
-    timeline: Timeline | None  # null: no arrival and no event to draw
+    timeline: Timeline | None  # null: no arrival to draw
+    training: Progress | None = None  # null: the run offered requests, or no step was done
 
     def measured(self, name: str) -> Measurement | None:
         """Return the measurement called ``name``, if it was made."""

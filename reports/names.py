@@ -9,6 +9,8 @@ RECOVERY = {
     "time_to_impact": "First impact on users",
     "time_to_detection": "First sign on the platform",
     "rto": "RTO: users served again for good",
+    "rto_train_first": "First step again, not yet beyond what had been done",
+    "rto_train": "Beyond every step that had been done",
     "readiness_rto": "RTO by Kubernetes readiness",
     "readiness_gap": "Readiness gap: RTO − RTO by readiness",
     "full_capacity": "Full capacity",
@@ -32,10 +34,11 @@ TARGET_GREEN = "target_green"
 BAD_REQUESTS = "requests_bad"
 AVAILABILITY = "availability"
 RPO = "rpo_requests"
+RPO_STEPS = "rpo_steps"
 
-BUDGETS = ("rto", "availability", "rpo_requests", "latency", "capacity_rto")
+BUDGETS = ("rto", "availability", "rpo_requests", "rpo_steps", "rpo_samples", "latency", "capacity_rto")
 """Checks of what an experiment allows; the others ask whether the run can be believed, or what it left behind."""
-RULER = ("load", "history")
+RULER = ("load", "history", "ledger")
 """Checks of the measurement itself."""
 
 LABELS = {
@@ -43,6 +46,17 @@ LABELS = {
     "rto_s": "RTO",
     "rto_resolution": "RTO resolution",
     "rpo_requests": "RPO",
+    "rpo_steps": "RPO in steps",
+    "rpo_samples": "RPO in samples",
+    "state": "State as undisturbed",
+    "samples": "Every sample once",
+    "writers": "One writer",
+    "checkpoints": "Checkpoints afterwards",
+    "ledger": "Complete ledger",
+    "lost_steps": "Steps lost",
+    "rpo_seconds": "Age of what was resumed",
+    "ettr": "ETTR: effective share of time",
+    "verified_age": "Oldest that the newest verified checkpoint got",
     "availability": "Availability in the fault window",
     "latency": "Latency after recovery",
     "p95_ratio": "p95 latency after recovery",
@@ -68,7 +82,15 @@ TIMES = ("latency", "p95_ratio", "amplification")
 """Ratios that are multiples of something, not shares of a whole."""
 
 
-UNITS = {"rto": "s", "availability": "ratio", "rpo_requests": "answers", "latency": "times", "capacity_rto": "s"}
+UNITS = {
+    "rpo_steps": "steps",
+    "rpo_samples": "samples",
+    "rto": "s",
+    "availability": "ratio",
+    "rpo_requests": "answers",
+    "latency": "times",
+    "capacity_rto": "s",
+}
 """Units of budgets, for checks that could not measure and therefore name none."""
 
 

@@ -10,8 +10,9 @@ import polars as pl
 
 from history.result import RunVerdict
 from history.schema import Series
+from reports.axis import Mark, MarkName
 from reports.lanes import Clock, lanes_of
-from reports.model import Buckets, Gauge, Mark, MarkName, Timeline
+from reports.model import Buckets, Gauge, Timeline
 from verdict.case import Case
 
 FINE = 410
@@ -54,13 +55,13 @@ def timeline_of(case: Case, verdict: RunVerdict, zero_ns: int) -> Timeline | Non
     asked = _asked(case, zero_ns)
     if asked.is_empty():
         return None
-    from_s, to_s = _extent(asked["t_s"])
+    from_s, to_s = extent(asked["t_s"])
     coarse_s = _width(to_s - from_s, COARSE, ENOUGH * (to_s - from_s) / asked.height)
     from_s = min(math.ceil(from_s / coarse_s) * coarse_s, 0.0) if from_s < 0 else from_s  # so that a bucket begins at the fault
     asked, table_s = asked.filter(pl.col("t_s") >= from_s), _width(to_s - from_s, TABLE_ROWS)
     lanes = lanes_of(case, verdict, Clock(zero_ns, from_s, to_s))
     return Timeline(
-        zero=_zero(case),
+        zero=zero_of(case),
         from_s=round(from_s, 3),
         to_s=round(to_s, 3),
         fine=_buckets(asked, from_s, to_s, (to_s - from_s) / FINE),
@@ -74,7 +75,8 @@ def timeline_of(case: Case, verdict: RunVerdict, zero_ns: int) -> Timeline | Non
     )
 
 
-def _zero(case: Case) -> Literal["the fault", "observation began", "the load began"]:
+def zero_of(case: Case) -> Literal["the fault", "observation began", "the load began"]:
+    """Return what happened at t = 0."""
     if case.recovery is None:
         return "the load began"
     return "observation began" if case.run.plan.experiment.fault == "none" else "the fault"
@@ -87,7 +89,7 @@ def _asked(case: Case, zero_ns: int) -> pl.DataFrame:
     return pl.DataFrame({"t_s": (asked.t_ns - zero_ns) / 1e9, "latency_ms": latency_ms, "bad": ~asked.good})
 
 
-def _extent(t_s: pl.Series) -> tuple[float, float]:
+def extent(t_s: pl.Series) -> tuple[float, float]:
     """Return the span to draw: everything after the fault, and enough before it to see what normal was."""
     first, last = float(t_s.min()), float(t_s.max())  # type: ignore[arg-type]  # a column of floats
     if last <= 0 or first >= 0:
@@ -122,9 +124,10 @@ def _buckets(asked: pl.DataFrame, from_s: float, to_s: float, width_s: float) ->
 
 def _gauges(samples: pl.DataFrame, zero_ns: int, from_s: float, to_s: float, width_s: float) -> list[Gauge]:
     """Return in-flight and queue depth: labels summed at each moment's bucket maximum."""
-    wanted = samples.filter(pl.col("series").is_in([Series.IN_FLIGHT.value, Series.QUEUE_DEPTH.value]))
+    t_s = (pl.col("t_ns") - zero_ns) / 1e9
+    wanted = samples.filter(pl.col("series").is_in([Series.IN_FLIGHT.value, Series.QUEUE_DEPTH.value]), t_s.is_between(from_s, to_s))
     size = math.ceil((to_s - from_s) / width_s)
-    index = (((pl.col("t_ns") - zero_ns) / 1e9 - from_s) / width_s).floor().cast(pl.Int32()).alias("bucket")
+    index = ((t_s - from_s) / width_s).floor().cast(pl.Int32()).alias("bucket")
     largest = wanted.group_by("series", "labels", index).agg(pl.col("value").max()).group_by("series", "bucket").agg(pl.col("value").sum())
     gauges = []
     for series in (Series.IN_FLIGHT, Series.QUEUE_DEPTH):

@@ -17,7 +17,9 @@ from reports import names
 from reports.model import Effect, ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, Trial
 from reports.text import iso, one_line
 from reports.timeline import timeline_of
+from reports.training import progress_of
 from verdict.case import Case, case_of
+from verdict.size import refuse_if_too_large
 
 MOST_ERRORS = 12
 MOST_SCENE_FILES = 200
@@ -44,6 +46,7 @@ def read_judged(path: Path) -> Judged:
         HistoryError: the run or its verdict cannot be read; the sentence says which and what to do.
 
     """
+    refuse_if_too_large(path)
     run, file = read_run(path), path / "verdict.json"
     if not file.exists():
         raise HistoryError(f"{path}: verdict.json is missing, the run was not judged; judge it: python -m verdict {path}")
@@ -85,7 +88,7 @@ def trial_of(judged: Judged) -> Trial:
         rto_resolution_s=resolution.value if resolution else None,
         margin=tightest(verdict.checks)[0],
         budgets=plan.budgets,
-        slo=plan.slo,
+        slo=plan.requests_slo,
         fault=_fault(judged),
         checks=verdict.checks,
         measurements=verdict.measurements,
@@ -95,7 +98,8 @@ def trial_of(judged: Judged) -> Trial:
         forecast=plan.forecast,
         scene=_scene(run.path),
         torn=run.torn,
-        timeline=timeline_of(judged.case, verdict, judged.zero_ns),
+        timeline=None if judged.case.training else timeline_of(judged.case, verdict, judged.zero_ns),
+        training=progress_of(judged.case, verdict, judged.zero_ns),
     )
 
 
@@ -165,8 +169,8 @@ def _outages(judged: Judged) -> tuple[OutageSpan, ...]:
 
 
 def _load(judged: Judged) -> LoadQuality | None:
-    summary, load = judged.verdict.load, judged.plan.load
-    if summary is None:
+    summary, load = judged.verdict.load, judged.plan.requests_load
+    if summary is None or load is None:
         return None
     about = [check for check in judged.verdict.checks if check.name in names.RULER]
     verdict = worst([check.verdict for check in about]) if about else None

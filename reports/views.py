@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from history.result import RANK, Check, Measurement, Verdict
 from reports import names
-from reports.model import Experiment, Lane, Report, Timeline, Trial
+from reports.axis import Lane, Progress, TimeAxis
+from reports.model import Experiment, Report, Timeline, Trial
 from reports.text import at_seconds, count, number, percent, quantity, seconds
 
 SCALE = 1.35
@@ -55,7 +56,7 @@ def budget_row(experiment: Experiment) -> BudgetRow:
         dots=tuple(min(share, 1.0) for share in shares),
         cut=any(share > 1 for share in shares) or worst.rto_censored,
         tick=1 / SCALE,
-        rpo=against(trial, names.RPO),
+        rpo=against(trial, names.RPO_STEPS if trial.training else names.RPO),
         availability=against(trial, names.AVAILABILITY),
         bad=number(trial.value(names.BAD_REQUESTS), 9),
         wrong_green=measurement_text(trial.measured(names.WRONG_GREEN)),
@@ -185,7 +186,27 @@ def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:
     return [(start, *(number(value, 9 if i < 2 else 4) for i, value in enumerate(row))) for start, row in zip(starts, rows, strict=True)]
 
 
-def lanes_table(timeline: Timeline) -> list[tuple[str, str]]:
+def attempts_table(progress: Progress) -> list[tuple[str, ...]]:
+    """Return (attempt, began, went on from step, reached step, steps lost, done again until), one row an attempt."""
+    return [
+        (
+            str(one.attempt),
+            at_seconds(one.from_s),
+            str(one.from_step),
+            number(one.step[-1] if one.step else None, 9),
+            str(one.lost_steps),
+            "" if one.replayed_to_s is None else at_seconds(one.replayed_to_s),
+        )
+        for one in progress.attempts
+    ]
+
+
+def checkpoints_table(progress: Progress) -> list[tuple[str, ...]]:
+    """Return (when, step, what became of it, why), one row a checkpoint."""
+    return [(at_seconds(one.t_s), str(one.step), one.state, one.note) for one in progress.checkpoints]
+
+
+def lanes_table(timeline: TimeAxis) -> list[tuple[str, str]]:
     """Return (lane, its states in words)."""
     return [(lane.name, _states(lane)) for lane in timeline.lanes]
 

@@ -1,6 +1,5 @@
-"""The plot of one trial: :func:`plot` draws it, :func:`caption` says how it was thinned, :func:`describe` says it in words."""
+"""The plot of one trial: :func:`plot` draws it, :func:`caption` says how to read it, :func:`describe` says it in words."""
 
-from reports.plot.panels import caption
-from reports.plot.stack import describe, plot
+from reports.plot.stack import caption, describe, plot
 
 __all__ = ["caption", "describe", "plot"]

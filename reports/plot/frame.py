@@ -9,8 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from history.plan import Slo
-from reports.model import Bar, Mark, MarkName, Timeline
+from reports.axis import Bar, Mark, MarkName, TimeAxis
 from reports.text import at_seconds, seconds
 
 WIDTH = 820
@@ -40,8 +39,7 @@ class Panel:
 class Frame:
     """What all panels share."""
 
-    timeline: Timeline
-    slo: Slo
+    timeline: TimeAxis
     last: bool = False
     datasets: dict[str, list[Row]] = field(default_factory=dict)  # by name: Altair would copy rows inside a chart many times over
 

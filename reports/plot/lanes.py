@@ -6,7 +6,7 @@ from typing import Literal
 
 import altair as alt
 
-from reports.model import Bar, Mark
+from reports.axis import Bar, Mark
 from reports.plot.frame import COLOUR, DASHES, GLYPH_PX, LEFT, Frame, Panel, Row, look, mark_label, place
 from reports.text import one_line, seconds
 

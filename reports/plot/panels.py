@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from history.plan import Slo
 from reports.model import Buckets, Gauge, Timeline
 from reports.plot.frame import Frame, Panel, Row, legend, rules, shade
 from reports.text import number, seconds
@@ -14,10 +15,10 @@ from reports.text import number, seconds
 GAUGES = {"in_flight": ("in flight", "var(--p50)", [1, 0]), "queue_depth": ("waiting in engines", "var(--p95)", [4, 2])}
 
 
-def latency(frame: Frame) -> Panel:
+def latency(frame: Frame, timeline: Timeline, slo: Slo) -> Panel:
     """Return latency: true extremes of every two pixels, p50 and p95, and the SLO's limits."""
-    fine, coarse = frame.timeline.fine, frame.timeline.coarse
-    limits = [value for value in (frame.slo.latency_ms, frame.slo.ttft_ms) if value is not None]
+    fine, coarse = timeline.fine, timeline.coarse
+    limits = [value for value in (slo.latency_ms, slo.ttft_ms) if value is not None]
     known = [v for v in (*fine.min_ms, *fine.max_ms, *limits) if v is not None and v > 0]
     low, high = min(known) * 0.8, max(known) * 1.25
     axis = alt.Axis(
@@ -27,15 +28,15 @@ def latency(frame: Frame) -> Panel:
     extremes = _path(frame, segments(fine, low), y, color="var(--band)", strokeWidth=2, strokeCap="square")
     p50 = _path(frame, points(coarse, coarse.p50_ms), y, color="var(--p50)", strokeWidth=1.6)
     p95 = _path(frame, points(coarse, coarse.p95_ms), y, color="var(--p95)", strokeWidth=1.6, strokeDash=[5, 2])
-    slo: alt.Chart = alt.Chart(frame.data({"y": v} for v in limits)).mark_rule(color="var(--ink)", strokeDash=[2, 2]).encode(y=y)
-    said = f"SLO {seconds(frame.slo.latency_ms / 1e3)}" + (f", first token {seconds(frame.slo.ttft_ms / 1e3)}" if frame.slo.ttft_ms else "")
+    allowed: alt.Chart = alt.Chart(frame.data({"y": v} for v in limits)).mark_rule(color="var(--ink)", strokeDash=[2, 2]).encode(y=y)
+    said = f"SLO {seconds(slo.latency_ms / 1e3)}" + (f", first token {seconds(slo.ttft_ms / 1e3)}" if slo.ttft_ms else "")
     signs = (
         ("━", "p50", "var(--p50)"),
         ("╍", "p95", "var(--p95)"),
         ("▮", "least to largest", "var(--bandtext)"),
         ("┄", said, "var(--ink)"),
     )
-    return Panel((*shade(frame), extremes, p50, p95, slo, rules(frame), legend(frame, "Latency of answers (log scale)", signs)), 140)
+    return Panel((*shade(frame), extremes, p50, p95, allowed, rules(frame), legend(frame, "Latency of answers (log scale)", signs)), 140)
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -65,9 +66,9 @@ def points(buckets: Buckets, values: tuple[float | None, ...]) -> list[Row]:
     return [{"i": i, "x": buckets.from_s + (i + 0.5) * buckets.width_s, "y": value} for i, value in enumerate(values)]
 
 
-def requests(frame: Frame) -> Panel:
+def requests(frame: Frame, timeline: Timeline) -> Panel:
     """Return good and bad requests a second, stacked to what was offered, and a tick wherever a request was bad."""
-    rows = rates(frame.timeline.coarse)
+    rows = rates(timeline.coarse)
     top = max(row["y"] for row in rows) * 1.08 or 1.0
     axis = alt.Axis(title=None, tickCount=4, labelExpr="datum.value < 0 ? '' : format(datum.value, ',~r') + ' /s'")
     scale = alt.Scale(domain=[-0.09 * top, top], nice=False)
@@ -76,7 +77,7 @@ def requests(frame: Frame) -> Panel:
     good = frame.layer(base.mark_area(interpolate="step-after", fill="var(--goodfill)"), y=good_y, y2=alt.Y2Datum(0))
     bad = frame.layer(base.mark_area(interpolate="step-after", fill="url(#hatch-bad)"), y=y, y2=alt.Y2("good:Q"))
     offered = frame.layer(base.mark_line(interpolate="step-after", color="var(--ink)", strokeWidth=1), y=y)
-    rug = _path(frame, rug_of(frame.timeline.fine, -0.05 * top), y, color="var(--bad)", strokeWidth=7, strokeCap="butt")
+    rug = _path(frame, rug_of(timeline.fine, -0.05 * top), y, color="var(--bad)", strokeWidth=7, strokeCap="butt")
     signs = (
         ("▆", "good", "var(--good)"),
         ("▨", "bad", "var(--bad)"),
@@ -111,9 +112,9 @@ def rug_of(fine: Buckets, y: float) -> list[Row]:
     return [row | {"i": i} for i, row in enumerate(rows)]
 
 
-def gauges(frame: Frame) -> Panel:
+def gauges(frame: Frame, timeline: Timeline) -> Panel:
     """Return requests in flight and waiting, each bucket's largest value."""
-    found = frame.timeline.gauges
+    found = timeline.gauges
     y = alt.Y("y:Q", axis=alt.Axis(title=None, tickCount=3, format=",~r"), scale=alt.Scale(zero=True, nice=True))
     lines = [_gauge(frame, gauge, y) for gauge in found]
     signs = tuple(("━" if GAUGES[g.name][2] == [1, 0] else "╍", GAUGES[g.name][0], GAUGES[g.name][1]) for g in found)
@@ -127,7 +128,7 @@ def _gauge(frame: Frame, gauge: Gauge, y: alt.Y) -> alt.Chart:
 
 
 def caption(timeline: Timeline) -> str:
-    """Say how the plot was thinned."""
+    """Say how the plot of requests was thinned."""
     fine, coarse = timeline.fine, timeline.coarse
     return (
         f"Latency is drawn from the least to the largest in every {seconds(fine.width_s)} (two pixels), so no spike is hidden; "

@@ -13,7 +13,7 @@ import altair as alt
 import vl_convert
 
 from reports.model import Trial
-from reports.plot import panels, svg
+from reports.plot import panels, svg, training
 from reports.plot.frame import LEFT, WIDTH, Frame, Panel
 from reports.plot.lanes import lanes
 from reports.text import clean, count, seconds
@@ -21,15 +21,24 @@ from reports.text import clean, count, seconds
 
 def plot(trial: Trial, ident: str) -> str:
     """Return the plot of ``trial`` as an inline ``<svg>`` whose ids start with ``ident``; empty if there is nothing to draw."""
-    timeline = trial.timeline
-    if timeline is None:
+    shown = trial.timeline or trial.training
+    if shown is None:
         return ""
-    frame = Frame(timeline, trial.slo)
-    last = replace(frame, last=True)
-    tail = [panels.requests(frame), panels.gauges(last)] if timeline.gauges else [panels.requests(last)]
-    spec = _stack([lanes(frame), panels.latency(frame), *tail], frame)
+    frame = Frame(shown)
+    spec = _stack([lanes(frame), *_charts(trial, frame)], frame)
     raw = vl_convert.vegalite_to_svg(_cleaned(spec), allowed_base_urls=[])
-    return svg.thin(raw, ident, title=f"What users and the platform went through in run {trial.run_id}", desc=describe(trial))
+    who = "training" if trial.training else "users"
+    return svg.thin(raw, ident, title=f"What {who} and the platform went through in run {trial.run_id}", desc=describe(trial))
+
+
+def _charts(trial: Trial, frame: Frame) -> list[Panel]:
+    last, timeline = replace(frame, last=True), trial.timeline
+    if trial.training is not None:
+        return [training.steps(frame, trial.training), training.at_stake(last, trial.training)]
+    if timeline is None or trial.slo is None:
+        return []
+    tail = [panels.requests(frame, timeline), panels.gauges(last, timeline)] if timeline.gauges else [panels.requests(last, timeline)]
+    return [panels.latency(frame, timeline, trial.slo), *tail]
 
 
 def _stack(stack: list[Panel], frame: Frame) -> dict[str, Any]:
@@ -42,9 +51,18 @@ def _layer(chart: alt.Chart) -> dict[str, Any]:
     return {key: value for key, value in chart.to_dict(validate=False).items() if key in {"data", "mark", "encoding"}}
 
 
+def caption(trial: Trial) -> str:
+    """Say what is drawn, and how it was thinned."""
+    if trial.training is not None:
+        return training.caption(trial.training)
+    return panels.caption(trial.timeline) if trial.timeline else ""
+
+
 def describe(trial: Trial) -> str:
     """Say in words what the plot of ``trial`` shows."""
     timeline = trial.timeline
+    if trial.training is not None:
+        return training.describe(trial.training)
     if timeline is None:
         return ""
     spans = [f"from {seconds(o.start_s)} to {seconds(o.end_s) if o.end_s is not None else 'the end of the record'}" for o in trial.outages]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from history.plan import Slo
-from reports.model import Buckets, Mark, MarkName, Timeline
+from reports.axis import Mark, MarkName
+from reports.model import Buckets, Timeline
 from reports.plot import svg
 from reports.plot.frame import GLYPH_PX, WIDTH, Frame, mark_label, place
 from reports.plot.panels import log_ticks, rates, rug_of, segments
@@ -37,7 +37,7 @@ def frame(marks: tuple[Mark, ...] = ()) -> Frame:
         lanes_left_out=0,
         marks=marks,
     )
-    return Frame(timeline, Slo(ratio=0.99, latency_ms=500))
+    return Frame(timeline)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))

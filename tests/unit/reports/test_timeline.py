@@ -9,9 +9,10 @@ import pytest
 from history.plan import write_plan
 from history.reader import read_run
 from history.schema import EventKind
+from reports.axis import Lane
 from reports.build import build
 from reports.html import html
-from reports.model import Lane, Timeline
+from reports.model import Timeline
 from reports.trial import read_judged, trial_of
 from tests.support.pages import parse
 from tests.support.sample_runs import BASELINE_S, NODES, REPLICAS, Impact, Scenario, Step, ns, plan_of, write_run
