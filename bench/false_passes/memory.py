@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from kube.target import Target
-from tests.support.fake_cluster import FakeCluster, local_target
+from tests.support.fake_cluster import ROOT, FakeCluster, local_target
 
 NAMESPACE = "ml-serving"
 ROLES = {name: {"namespace": NAMESPACE, "selector": f"app={name}"} for name in ("inference", "gateway", "decoy")}
@@ -38,6 +39,7 @@ class MemoryCluster(FakeCluster):
         return super().read_node(name)
 
 
-def target_for(url: str) -> Target:
+def target_for(url: str, **changes: Any) -> Target:  # noqa: ANN401 - any key of a target file
     """Return the target file of the comparison: the embedded platform's, with the server at ``url`` in place of its load balancer."""
-    return local_target(roles=ROLES, endpoints={"inference": url}, prometheus=None)
+    serving = {"realtime-inference": yaml.safe_load((ROOT / "targets" / "local.yaml").read_text())["workloads"]["realtime-inference"]}
+    return local_target(roles=ROLES, endpoints={"inference": url}, prometheus=None, workloads=serving, **changes)

@@ -136,7 +136,7 @@ def _carry_out(context: Context, before: Before) -> RunVerdict:
     conditions = Conditions(context.stop, [safeguard])
     live.activate(context.live)
     try:
-        with _quick(), _own_signals(context.stop):
+        with _quick(), own_signals(context.stop):
             conditions.start()
             return carry_out(context, _steps(before))
     finally:
@@ -201,7 +201,7 @@ def _quick() -> Iterator[None]:
 
 
 @contextmanager
-def _own_signals(stop: Stop) -> Iterator[None]:
+def own_signals(stop: Stop) -> Iterator[None]:
     """Let the run own its signals, as in a process of its own; put back what was."""
     before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGUSR1)}
     stop.install()

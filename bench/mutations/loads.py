@@ -1,0 +1,126 @@
+"""``python -m bench.mutations.loads run RUN_DIR``: the load, broken as the environment says, in the place of ``workloads.load``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from workloads.load import worker  # isort: skip - first: importing locust patches the process
+import gevent
+
+from bench.mutations.names import BROKEN_LOAD
+from history.clock import now_ns
+from history.plan import Load
+from workloads.load import __main__, offer, schedule
+from workloads.load.client import Call
+from workloads.load.dispatcher import Dispatcher
+from workloads.load.recorder import Recorder
+
+LOST = 40  # every so many rows, one is not written
+
+
+def _half_rate() -> None:
+    real = schedule.make_schedule
+
+    def half(load: Load, prompts: Any) -> Any:  # noqa: ANN401 - as the real one
+        return real(load.model_copy(update={"rate_rps": load.rate_rps / 2}), prompts)
+
+    offer.make_schedule = half  # type: ignore[attr-defined]  # that is the mutation
+
+
+def _closed_loop() -> None:
+    """Let one user ask, wait for the answer, and ask again."""
+
+    def run(self: Dispatcher, origin_ns: int) -> None:
+        for request_id, offset_ns, stream, prompt_id, max_tokens in self._arrivals:
+            intended_ns = origin_ns + offset_ns
+            while self._stop_ns is None and (early_ns := intended_ns - now_ns()) > 0:
+                self._alarm.sleep(early_ns)
+            if self._stop_ns is not None and intended_ns > self._stop_ns:
+                break
+            self._carry(Call(request_id, intended_ns, stream, self._prompts[prompt_id], max_tokens))
+
+    Dispatcher.run = run  # type: ignore[method-assign]  # that is the mutation
+
+
+def _forgets(wanted: Callable[[dict[str, Any]], bool]) -> Callable[[], None]:
+    """Return a load that does not write rows that are ``wanted``."""
+
+    def patch() -> None:
+        real = Recorder.row
+
+        def row(self: Recorder, row: Any) -> None:  # noqa: ANN401 - as the real one
+            if not wanted(row):
+                real(self, row)
+
+        Recorder.row = row  # type: ignore[method-assign]  # that is the mutation
+
+    return patch
+
+
+def _changes(**columns: Any) -> Callable[[], None]:  # noqa: ANN401 - any value of a row
+    """Return a load that writes something else into every row."""
+
+    def patch() -> None:
+        real = Recorder.row
+
+        def row(self: Recorder, row: Any) -> None:  # noqa: ANN401 - as the real one
+            row.update(columns)
+            real(self, row)
+
+        Recorder.row = row  # type: ignore[method-assign]  # that is the mutation
+
+    return patch
+
+
+def _no_account() -> None:
+    def silent(self: worker.Worker, cut_off: int) -> None:  # noqa: ARG001 - as the real one
+        self.recorder.close()
+
+    worker.Worker._account_for = silent  # type: ignore[method-assign]  # that is the mutation
+
+
+def _ends_early() -> None:
+    real = worker.Worker.run
+
+    def run(self: worker.Worker, origin_ns: int, parent_pid: int) -> int:
+        self.dispatcher._arrivals = iter([arrival for arrival in self.dispatcher._arrivals if arrival[1] < 9e9])
+        return real(self, origin_ns, parent_pid)
+
+    worker.Worker.run = run  # type: ignore[method-assign]  # that is the mutation
+
+
+def _busy() -> None:
+    """Use the process's core for something else too."""
+    real, running = worker.Worker.run, [True]
+
+    def burn() -> None:
+        while running:
+            sum(range(20_000))
+
+    def run(self: worker.Worker, origin_ns: int, parent_pid: int) -> int:
+        gevent.get_hub().threadpool.spawn(burn)  # a thread of the kernel's, not a greenlet
+        try:
+            return real(self, origin_ns, parent_pid)
+        finally:
+            running.clear()
+
+    worker.Worker.run = run  # type: ignore[method-assign]  # that is the mutation
+
+
+BREAK: dict[str, Callable[[], None]] = {
+    "half rate": _half_rate,
+    "closed loop": _closed_loop,
+    "forgets rows": _forgets(lambda row: row["request_id"] % LOST == 0),
+    "forgets failures": _forgets(lambda row: bool(row["error"])),
+    "checks no answer": _changes(valid=None),
+    "gives no account": _no_account,
+    "ends early": _ends_early,
+    "busy": _busy,
+}
+
+if __name__ == "__main__":
+    BREAK[os.environ[BROKEN_LOAD]]()
+    sys.exit(__main__.main())

@@ -1,0 +1,195 @@
+"""One case without a cluster: the suite's own collection, preflight, phases and verdict, real load on a real server, the API in memory.
+
+What only a cluster has is left out (leases, the reaper's Job, watches, Prometheus), and so are the cases that need it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from chaosk8s.pod import actions as chaosk8s_pods
+from kubernetes import client
+
+import runner.load
+from bench.false_passes.memory import target_for
+from bench.false_passes.suite import own_signals
+from bench.mutations import probes
+from bench.mutations.cases import Case
+from bench.mutations.document import limits, write_files
+from bench.mutations.names import BROKEN_LOAD
+from bench.mutations.session import ROOT, Told, judged
+from history.errors import AftershockError
+from history.plan import Budgets, Load, Mix, Plan, Slo, Timers, write_plan
+from kube import live
+from kube.journal import open_journal
+from kube.target import Target, parse_duration
+from runner import baseline, conditions, confirm, felt, heal, observe, preflight
+from runner.conditions import Conditions, overdue
+from runner.context import Context
+from runner.experiment import Experiment, check_target, read_experiment
+from runner.health import Before, look
+from runner.inject import inject
+from runner.life import Steps, carry_out
+from runner.log import RunLog
+from runner.record import Record
+from runner.scene import keep_scene
+from runner.settle import close_and_judge, settle
+from runner.stop import Stop
+from tests.support.fake_cluster import FakeCluster, pod
+from tests.support.load_runs import scripted_server
+from tests.support.runner_parts import plan_of
+from tests.support.scripted_server import write_prompts
+
+MEMORY = "memory"
+SEED, RATE_RPS, REFUSED = 7, 60.0, 11
+TIMERS = Timers(baseline_s=1.0, hold_s=3.0, confirm_s=1.0, deadline_s=14.0, heal_s=2.0)
+QUICK = (
+    (baseline, {"PERIOD_S": 0.1, "WARM_S": 3.0}),
+    (observe, {"PERIOD_S": 0.1, "HYPOTHESIS_S": 0.5}),
+    (confirm, {"PERIOD_S": 0.05}),
+    (heal, {"PERIOD_S": 0.1}),
+    (felt, {"MARGIN_S": 0.3}),
+    (conditions, {"HANGS_S": 1.0}),
+)
+"""How often phases look, and how long they wait for a first sight (s)."""
+
+
+def possible(case: Case) -> bool:
+    """Tell whether ``case`` needs no cluster: neither an ephemeral container nor Prometheus."""
+    return not case.freeze and not case.queue
+
+
+class Cluster(FakeCluster):
+    """The API in memory, with a controller that replaces a deleted pod at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+        self.sanitize_for_serialization = client.ApiClient().sanitize_for_serialization
+
+    def delete_namespaced_pod(self, name: str, namespace: str, body: Any = None, **_: object) -> None:  # noqa: ANN401 - as in the API
+        """Delete a pod; another takes its place."""
+        gone = self.pods[namespace, name]
+        super().delete_namespaced_pod(name, namespace, body)
+        self.made += 1
+        new = pod(f"{gone.metadata.labels['app']}-new-{self.made}", gone.spec.node_name, app=gone.metadata.labels["app"])
+        self.pods[namespace, new.metadata.name] = new
+
+    def list_namespaced_event(self, namespace: str, **_: object) -> Any:  # noqa: ANN401, ARG002, D102 - the API's own signature
+        return SimpleNamespace(items=[])
+
+    def read_namespaced_pod_log(self, name: str, namespace: str, **_: object) -> str:  # noqa: ARG002, D102 - the API's own signature
+        return "no log in memory\n"
+
+
+def run(case: Case, folder: Path) -> Told:
+    """Carry out ``case``; its files and its run go to ``folder``."""
+    return replace(_told(case, folder), where=MEMORY)
+
+
+def _told(case: Case, folder: Path) -> Told:
+    began_s = time.monotonic()
+    probes.seen.clear()
+    experiments, _ = write_files(case, folder, ROOT)
+    with scripted_server(folder / "truth.json", [], "--clock", "start") as server:
+        target = target_for(server.url, limits=limits())
+        try:
+            experiment = read_experiment(experiments / "mutated.yaml", experiments)
+            context, before = _prepare(experiment, target, case, folder)
+        except AftershockError as error:
+            return judged(case, None, str(error), REFUSED, time.monotonic() - began_s)
+        verdict = _carry_out(context, before, case)
+    return judged(case, verdict, "", int(verdict.verdict != "PASS"), time.monotonic() - began_s)
+
+
+def _prepare(experiment: Experiment, target: Target, case: Case, folder: Path) -> tuple[Context, Before]:
+    """Carry out preflight and return a run that can begin. Raises what preflight raises."""
+    check_target(experiment, target)
+    platform = Cluster().platform(target)
+    faults = preflight.faults_of(experiment, platform)
+    preflight.check_access(faults, platform)
+    targets = preflight.resolve(faults, platform, SEED)
+    preflight.check_guard(targets, platform, experiment)
+    before, run_dir = look(platform), folder / "run"
+    run_dir.mkdir()
+    hit = tuple(one for found in targets.values() for one in found)
+    plan = _plan(experiment, target, case, run_dir).model_copy(update={"targets": hit, "replicas_desired": before.replicas})
+    write_plan(plan, run_dir)
+    log = RunLog(run_dir)
+    journal = open_journal(platform, plan.run_id, "bench", experiment.id)
+    live_run = live.LiveRun(plan=plan, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
+    return Context(live_run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
+
+
+def _plan(experiment: Experiment, target: Target, case: Case, run_dir: Path) -> Plan:
+    load = Load(
+        url=target.endpoints["inference"],
+        model="tiny",
+        rate_rps=RATE_RPS,
+        mix=(Mix(weight=1, max_tokens=(2, 8)),),
+        prompts=str(write_prompts(run_dir / "prompts.jsonl")),
+        in_flight_cap=case.target.get("in_flight_cap", 500),
+        workers=case.target.get("workers", 1),
+        timeout_s=3.0,
+        horizon_s=60.0,
+        seed=SEED,
+    )
+    hold_s = parse_duration(case.extension["hold"]) if "hold" in case.extension else TIMERS.hold_s
+    written = experiment.settings.budgets
+    budgets = Budgets(rto_s=written.rto, rpo_requests=written.rpo_requests, availability=written.availability)
+    names = tuple(one.name for one in experiment.document.hypothesis.probes)
+    timers = TIMERS.model_copy(update={"hold_s": hold_s})
+    return plan_of(experiment, load=load, slo=Slo(ratio=0.95, latency_ms=400), hypothesis_probes=names, budgets=budgets, timers=timers)
+
+
+def _carry_out(context: Context, before: Before, case: Case) -> Any:  # noqa: ANN401 - what carry_out returns
+    watching = Conditions(context.stop, [overdue(context)])
+    steps = Steps(
+        start_load=baseline.start_load,
+        baseline=baseline.baseline,
+        write_ahead=lambda _context: None,  # the reaper's Job needs a cluster; the journal is the real one
+        inject=inject,
+        confirm=confirm.confirm,
+        observe=observe.observe,
+        scene=keep_scene,
+        heal=partial(heal.heal, before=before),
+        settle=settle,
+        close=close_and_judge,
+    )
+    live.activate(context.live)
+    try:
+        with _quick(case), own_signals(context.stop):
+            watching.start()
+            return carry_out(context, steps)
+    finally:
+        watching.halt()
+        live.activate(None)
+        if context.load is not None:
+            context.load.end()
+
+
+@contextmanager
+def _quick(case: Case) -> Iterator[None]:
+    """Let phases look more often than in a usual run, and let ``case`` have its broken load."""
+    with ExitStack() as stack:
+        for module, values in QUICK:
+            for name, value in values.items():
+                stack.enter_context(patch.object(module, name, value))
+        stack.enter_context(patch.object(chaosk8s_pods.client, "CoreV1Api", lambda given: given))  # its calls end in memory too
+        if case.load:
+            stack.enter_context(patch.object(runner.load, "COMMAND", ("-m", "bench.mutations.loads", "run")))
+            stack.enter_context(patch.dict(os.environ, {BROKEN_LOAD: case.load}))
+        yield
+
+
+def _silent(_kind: str, /, **_fields: object) -> None:
+    """Tell nobody: the history says it all."""
