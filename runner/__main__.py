@@ -14,8 +14,8 @@ from history.result import Verdict
 from kube.clients import connect
 from kube.target import load_target, parse_duration
 from runner import calibrate, mend, policy, rbac, tiers
+from runner.exits import REFUSED
 from runner.experiment import check_target, read_experiment
-from runner.outcome import REFUSED
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"

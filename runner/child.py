@@ -11,9 +11,9 @@ from contextlib import ExitStack
 
 from history.errors import AftershockError
 from runner import preflight
+from runner.exits import REFUSED
 from runner.life import carry_out
 from runner.messages import Kind
-from runner.outcome import REFUSED
 from runner.prepare import check, prepare
 from runner.request import Request
 from runner.stop import Interrupted, Stop

@@ -9,6 +9,7 @@ from history.errors import TargetRefused
 from history.plan import Training
 from kube.clients import Platform, told
 from kube.fault import Permission
+from kube.target import Target
 from runner.baseline import start_load
 from runner.context import Context
 from runner.experiment import Experiment
@@ -16,6 +17,7 @@ from runner.request import Request
 from runner.stop import Stop
 from runner.timers import PlatformTimers, read_timers
 from runner.training import TrainingDrive
+from runner.training import needed as training_needs
 
 
 class Drive(Protocol):
@@ -73,6 +75,12 @@ class RequestsDrive:
     def start(self, context: Context) -> None:
         """Start the load process."""
         start_load(context)
+
+
+def needed(target: Target, experiment: Experiment) -> list[Permission]:
+    """Return what the drive of an experiment needs on ``target``, without asking the platform."""
+    workload = target.workloads[experiment.settings.workload]
+    return [] if workload.training is None else training_needs(target.role(workload.role).namespace)
 
 
 def drive_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> Drive:

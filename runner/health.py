@@ -51,12 +51,13 @@ def complaints(platform: Platform, before: Before) -> list[str]:
     """Return why the platform is not healthy now, as sentences: replicas missing, a rollout in flight, a node under a role not ready."""
     found: list[str] = []
     with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+        pods = _pods(platform)
         for role, want in before.replicas.items():
-            found += _lacking(platform, role, want)
-            found += _surplus(platform, role, want)
+            found += _lacking(role, pods[role], want)
+            found += _surplus(role, pods[role], want)
             found += _rollout(platform, role)
-        found += _silent(platform)
-        hosts = {pod.spec.node_name for role in platform.target.roles for pod in platform.pods(role)}
+        found += _silent(platform, pods)
+        hosts = {pod.spec.node_name for those in pods.values() for pod in those}
     found += [
         f"node {name} hosts the platform and is not ready" for name, state in before.nodes.items() if name in hosts and not state.ready
     ]
@@ -83,9 +84,15 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         for name in sorted(names & set(before.nodes)):
             found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
         found += unsettled(platform, entries)
+        pods = _pods(platform)
         for role, want in before.replicas.items():
-            found += _lacking(platform, role, want)
-        return found or _silent(platform)
+            found += _lacking(role, pods[role], want)
+        return found or _silent(platform, pods)
+
+
+def _pods(platform: Platform) -> dict[str, list[Pod]]:
+    """Return the pods of every role: one look for all questions, since each costs the API server as much as a run's own."""
+    return {role: platform.pods(role) for role in platform.target.roles}
 
 
 def _desired(platform: Platform, role: str) -> int:
@@ -98,21 +105,19 @@ def _deployment(platform: Platform, role: str) -> Deployment:
     return None if name is None else platform.apps.read_namespaced_deployment(name, platform.target.role(role).namespace)
 
 
-def _lacking(platform: Platform, role: str, want: int) -> list[str]:
-    up = sum(platform.ready(pod) for pod in platform.pods(role))
+def _lacking(role: str, pods: Iterable[Pod], want: int) -> list[str]:
+    up = sum(ready(pod) for pod in pods)
     return [f"role {role} has {up} of {want} replicas ready"] if up < want else []
 
 
-def _surplus(platform: Platform, role: str, want: int) -> list[str]:
-    names = [pod.metadata.name for pod in platform.pods(role) if pod.status.phase in {"Running", "Pending"}]
+def _surplus(role: str, pods: Iterable[Pod], want: int) -> list[str]:
+    names = [pod.metadata.name for pod in pods if pod.status.phase in {"Running", "Pending"}]
     return [f"role {role} has {len(names)} pods for {want} replicas: something is being replaced"] if len(names) > want else []
 
 
-def _silent(platform: Platform) -> list[str]:
+def _silent(platform: Platform, pods: dict[str, list[Pod]]) -> list[str]:
     """Return the ready replicas that do not answer what their own readiness probes ask."""
-    asked = [
-        (role, pod, question) for role in platform.target.roles for pod in platform.pods(role) if ready(pod) and (question := asks(pod))
-    ]
+    asked = [(role, pod, question) for role, those in pods.items() for pod in those if ready(pod) and (question := asks(pod))]
     with ThreadPoolExecutor(PARALLEL) as pool:
         statuses = list(pool.map(lambda one: platform.proxy_get(one[1], one[2].port, one[2].path), asked))
     return [

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from history.errors import AftershockError
+from runner.exits import FAILED, INCONCLUSIVE, REFUSED
 
 if TYPE_CHECKING:
     from runner.item import Session
-
-FAILED, INCONCLUSIVE, REFUSED = 1, 10, 11
-"""Exit codes: a FAIL or a test error; no FAIL but INCONCLUSIVE; refused before any fault."""
 
 
 def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:

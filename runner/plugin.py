@@ -13,9 +13,10 @@ import pytest
 
 from history.errors import AftershockError
 from kube.target import load_target
+from runner.exits import REFUSED
 from runner.item import KEY, ExperimentFile, ExperimentItem, Session
 from runner.options import add_options, read_options, selects_chaos
-from runner.outcome import REFUSED, exit_status, write_report
+from runner.outcome import exit_status, write_report
 from runner.progress import Progress
 from runner.turn import Turn
 

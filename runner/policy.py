@@ -18,6 +18,7 @@ from kube.undo import CORDONED_BY
 from runner import reaper_job
 
 API = "admissionregistration.k8s.io/v1"
+MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
 LONGEST_S = 7200  # a fault pod or a reaper beyond that is none of ours
 Manifest = dict[str, Any]
 Rule = tuple[str, str]  # a CEL expression that must hold, and what it says to a person
@@ -35,7 +36,7 @@ def manifests(target: Target) -> list[Manifest]:
     for what, resources, operations, rules in (
         ("pods", ("", "pods"), ["CREATE"], fault_pod(target)),
         ("ephemeral-containers", ("", "pods/ephemeralcontainers"), ["UPDATE"], ephemeral_container(target)),
-        ("jobs", ("batch", "jobs"), ["CREATE"], reaper(target)),
+        ("jobs", ("batch", "jobs"), ["CREATE"], [(f"{training(target)} || ({rule})", said) for rule, said in reaper(target)]),
         ("nodes", ("", "nodes"), ["UPDATE"], cordon()),
         ("workloads", ("apps", "*"), ["CREATE", "UPDATE"], nothing("workload")),
         ("cron-jobs", ("batch", "cronjobs"), ["CREATE", "UPDATE"], nothing("CronJob")),
@@ -87,6 +88,15 @@ def reaper(target: Target) -> list[Rule]:
         (f"!has({spec}.hostNetwork) && !has({spec}.hostPID)", "a reaper sees nothing of its node"),
         (f"{spec}.?serviceAccountName.orValue('') == object.metadata.name", "a reaper runs as its own account"),
     ]
+
+
+def training(target: Target) -> str:
+    """Return the expression that a Job is a training run's: a copy of the platform's own template, where the target has a training class.
+
+    What such a Job may be is the platform's to say, by Pod Security of its namespace.
+    """
+    places = {target.role(one.role).namespace for one in target.workloads.values() if one.training is not None}
+    return f"(request.namespace in {cel(sorted(places))} && {labelled(MANAGED)})"
 
 
 def ephemeral_container(target: Target) -> list[Rule]:

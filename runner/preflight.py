@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,9 @@ def gather(targets: dict[str, list[ResolvedTarget]], platform: Platform, timers:
 
 
 def commit() -> str:
-    """Return the suite's commit, marked if the tree differs from it; empty outside a repository."""
+    """Return the suite's commit, marked if the tree differs from it; empty outside a repository, or where git is not installed."""
+    if shutil.which("git") is None:
+        return ""
     command = ["git", "describe", "--always", "--dirty"]
     done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return done.stdout.strip()

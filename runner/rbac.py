@@ -12,6 +12,7 @@ import yaml
 from kube.clients import BoundedClient, Platform, platform_over
 from kube.fault import Permission
 from kube.target import Target
+from runner import drive
 from runner.experiment import Experiment
 from runner.preflight import faults_of, permissions_of
 
@@ -28,9 +29,14 @@ def offline(target: Target) -> Platform:
 def permissions(experiments: Iterable[Experiment], target: Target) -> list[Permission]:
     """Return what ``experiments`` need on ``target``, each permission once, none that another one covers."""
     platform = offline(target)
-    found = [one for experiment in experiments for one in permissions_of(faults_of(experiment, platform), platform)]
+    found = [one for experiment in experiments for one in needs(experiment, platform)]
     everywhere = {one for one in found if one.namespace is None}
     return [one for one in dict.fromkeys(found) if one in everywhere or replace(one, namespace=None) not in everywhere]
+
+
+def needs(experiment: Experiment, platform: Platform) -> list[Permission]:
+    """Return everything that preflight asks for one experiment: for every run, for its faults and for what drives it."""
+    return [*permissions_of(faults_of(experiment, platform), platform), *drive.needed(platform.target, experiment)]
 
 
 def manifests(needed: Iterable[Permission], namespace: str) -> list[Manifest]:

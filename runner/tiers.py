@@ -13,7 +13,7 @@ from kube.fault import Permission, Tier
 from kube.target import Target
 from runner.experiment import Experiment, check_target, read_experiment
 from runner.preflight import Fault, faults_of, permissions_of
-from runner.rbac import offline
+from runner.rbac import needs, offline
 
 TIERS: tuple[Tier, ...] = ("namespace", "ephemeral", "node")
 MEANS: dict[Tier | None, str] = {
@@ -48,7 +48,7 @@ def page(files: Iterable[Path], root: Path, target: Target) -> str:
     lines += ["", "## Every run", "", *_table(base, target)]
     for tier in TIERS:
         for experiment in of_tier[tier]:
-            more = [one for one in permissions_of(faults[experiment.id], platform) if one not in base]
+            more = [one for one in needs(experiment, platform) if one not in base]
             lines += ["", f"## {experiment.id} ({tier}), besides", "", *_table(more, target)]
     return "\n".join(lines) + "\n"
 

@@ -37,6 +37,11 @@ CODE = ("data", "group", "guard", "model", "state", "trainer")
 WORKLOAD = Path(__file__).parent.parent / "workloads" / "training"
 
 
+def needed(namespace: str) -> list[Permission]:
+    """Return what a training drive in ``namespace`` needs: making and following its job."""
+    return [*jobs.permissions(namespace), *proxied.permissions(namespace)]
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingDrive:
     """One training job."""
@@ -89,7 +94,7 @@ class TrainingDrive:
 
     def permissions(self) -> list[Permission]:
         """Return what making and following the job needs."""
-        return [*jobs.permissions(self.template.namespace), *proxied.permissions(self.template.namespace)]
+        return needed(self.template.namespace)
 
     def timers(self) -> PlatformTimers:
         """Return the timers of its pods."""

@@ -15,8 +15,8 @@ from kube.clients import Platform
 from kube.journal import Undo, UndoKind, open_journal
 from kube.leases import Leases
 from runner.child import run
+from runner.exits import REFUSED
 from runner.messages import Kind
-from runner.outcome import REFUSED
 from runner.queueing import Queue, namespace_of
 from runner.request import Request
 from runner.stop import Interrupted, Stop
@@ -37,7 +37,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platfor
     monkeypatch.setattr("runner.prepare.connect", lambda _target: made)
     monkeypatch.setattr("runner.preflight.query", lambda *_: 1.0)
     monkeypatch.setattr("runner.preflight.requests.get", lambda *_, **__: None)
-    monkeypatch.setattr("runner.preflight.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, start_s=2, load_s=12))
+    monkeypatch.setattr("runner.drive.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, start_s=2, load_s=12))
     return made
 
 
