@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
 from history.clock import now_ns
@@ -12,6 +14,7 @@ from history.reader import read_table
 from history.schema import TRAINING, EventKind
 from kube import live
 from kube.clients import told
+from probes.engine import frozen, killed
 from probes.record import first_ns
 
 
@@ -67,8 +70,12 @@ def diverged(activity: str) -> bool:
 
 def save_failed(activity: str) -> bool:
     """Tell whether a store did not take a checkpoint since ``activity``. Raises NoData."""
-    saves = _since(activity, "checkpoint")
-    return not saves.filter(~pl.col("detail").str.contains('^.*"problem": "".*"problem": "".*$')).is_empty()
+    return any(store.get("problem") for text in _since(activity, "checkpoint")["detail"] for store in json.loads(text).get("stores", []))
+
+
+def hung(activity: str) -> bool:
+    """Tell whether the rank in every target of ``activity`` is stopped, or was ended since by whoever noticed. Raises NoData."""
+    return frozen(activity) or killed(activity)
 
 
 def left(activity: str) -> bool:

@@ -19,11 +19,15 @@ class Seen(NamedTuple):
 
 
 class States(NamedTuple):
-    """Digests of the whole state against the reference's at the same step. ``last`` is the last step that was compared (0: none)."""
+    """Digests of the whole state against the reference's at the same step. ``last`` is the last step that was compared (0: none).
+
+    ``aside`` is the first step at which a batch was set aside (0: none): from there on the state rightly differs, and is not compared.
+    """
 
     compared: int
     last: int
     differing: tuple[int, ...]  # steps
+    aside: int = 0
 
 
 def seen_of(ledger: Ledger) -> Seen | None:
@@ -54,9 +58,11 @@ def states_of(ledger: Ledger) -> States:
     """Compare every digest of the whole state (weights, optimizer, generators, data position) with the reference's at that step."""
     told = pl.col("kind").is_in(["state", "checkpoint"]) & pl.col("digest").is_not_null() & (pl.col("digest") != "")
     expected = dict(ledger.reference.filter(told).select("step", "digest").iter_rows())
-    found = [(step, digest) for step, digest in ledger.rows.filter(told).select("step", "digest").iter_rows() if step in expected]
+    aside = ledger.rows.filter((pl.col("kind") == "step") & (pl.col("outcome") == "quarantined"))["step"].min()
+    comparable = told if aside is None else told & (pl.col("step") < aside)
+    found = [(step, digest) for step, digest in ledger.rows.filter(comparable).select("step", "digest").iter_rows() if step in expected]
     differing = sorted({step for step, digest in found if digest != expected[step]})
-    return States(len(found), max((step for step, _ in found), default=0), tuple(differing))
+    return States(len(found), max((step for step, _ in found), default=0), tuple(differing), int(aside or 0))  # type: ignore[arg-type]  # int64
 
 
 def two_writers(ledger: Ledger) -> tuple[str, ...]:

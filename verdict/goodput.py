@@ -48,8 +48,9 @@ def _parts(ledger: Ledger, one: Break, until_ns: int) -> tuple[float, float, flo
     mark_ns = one.start_ns
     for start, next_ns in zip(starts, [*(start.t_ns for start in starts[1:]), end_ns], strict=True):
         restore_ns += min(start.restore_s * 1e9, start.t_ns - mark_ns)
-        done = [step.t_ns for step in ledger.done if step.attempt == start.attempt and start.t_ns < step.t_ns <= next_ns]
+        again = (step for step in ledger.done if step.attempt == start.attempt and step.step <= one.step)
+        done = [step.t_ns for step in again if start.t_ns < step.t_ns <= next_ns]
         mark_ns = max(done, default=start.t_ns)
         replay_ns += mark_ns - start.t_ns
-    lasted_ns = end_ns - one.start_ns
+    lasted_ns = (end_ns if one.end_ns is None else mark_ns) - one.start_ns  # the step that ends a break is progress
     return (lasted_ns - restore_ns - replay_ns) / 1e9, restore_ns / 1e9, replay_ns / 1e9, 0.0

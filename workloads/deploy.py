@@ -17,10 +17,16 @@ import yaml
 from workloads import spread
 
 MANIFESTS = Path(__file__).parent / "manifests"
-SUITE = "suite"
-NOT_VARIANTS = {"base", SUITE}
+SUITE, TRAINING = "suite", "training"
+NOT_VARIANTS = {"base", SUITE, TRAINING}
+TRAINING_NAMESPACE = "ml-training"
 # what the platform's processes import; see `compile_modules`
-MODULES = ("workloads.inference.serving", "workloads.inference.decoder", "workloads.monitoring.discovery")
+MODULES = (
+    "workloads.inference.serving",
+    "workloads.inference.decoder",
+    "workloads.monitoring.discovery",
+    "workloads.training.start",
+)
 
 
 class DeployFailed(RuntimeError):
@@ -82,14 +88,14 @@ def folder_of(variant: str) -> Path:
 
 def deployments(kubectl: Kubectl, variant: str) -> list[Deployment]:
     """Return the Deployments that the variant consists of."""
-    rendered = yaml.safe_load_all(kubectl.run("kustomize", str(folder_of(variant)), capture=True))
+    rendered = _rendered(kubectl, folder_of(variant).name)
     return [Deployment(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered if o["kind"] == "Deployment"]
 
 
 def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], None]) -> None:
-    """Apply the suite's namespace and the variant, and watch until every Deployment has rolled out.
+    """Apply the suite's namespace, the variant and the training platform, and watch until everything has rolled out.
 
-    Raises DeployFailed when kubectl fails or a Deployment needs longer than ``timeout_s``.
+    Raises DeployFailed when kubectl fails or something needs longer than ``timeout_s``.
     """
     started, folder = time.monotonic(), folder_of(variant)
     if kubectl.embedded:
@@ -97,6 +103,8 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
     say(f"applying {folder.relative_to(MANIFESTS.parent.parent)}")
     kubectl.run("apply", "-k", str(MANIFESTS / SUITE))
     kubectl.run("apply", "-k", str(folder))
+    if kubectl.embedded:  # elsewhere its disks have other places: apply workloads/manifests/training with your own storage class
+        apply_training(kubectl, say)
     parts = deployments(kubectl, variant)
     for namespace in sorted({one.namespace for one in parts}):
         # pods that a rebooting node refused stay listed, and their Deployment has replaced them long ago
@@ -105,7 +113,38 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
         _await_rollout(kubectl, one, timeout_s, say)
     for one in parts:
         _spread(kubectl, one, timeout_s, say)
+    if kubectl.embedded:
+        await_training(kubectl, timeout_s, say)
     say(f"the platform ({variant}) is up, after {time.monotonic() - started:.0f} s")
+
+
+def apply_training(kubectl: Kubectl, say: Callable[[str], None]) -> None:
+    """Apply the training platform: stores, ledger, and the templates of jobs; nothing trains yet.
+
+    A Job cannot be changed: one that makes buckets and differs from its manifest is made again.
+    """
+    folder = str(MANIFESTS / TRAINING)
+    say("applying the training platform")
+    try:
+        kubectl.run("apply", "-k", folder)
+    except DeployFailed:
+        kubectl.run("-n", TRAINING_NAMESPACE, "delete", "job", "buckets", "--ignore-not-found")
+        kubectl.run("apply", "-k", folder)
+
+
+def await_training(kubectl: Kubectl, timeout_s: int, say: Callable[[str], None]) -> None:
+    """Wait until stores and ledger have rolled out and the buckets are made. Raises DeployFailed."""
+    say(f"waiting for the training platform, up to {timeout_s} s")
+    parts = [
+        f"{o['kind'].lower()}/{o['metadata']['name']}" for o in _rendered(kubectl, TRAINING) if o["kind"] in {"Deployment", "StatefulSet"}
+    ]
+    for part in parts:
+        kubectl.run("-n", TRAINING_NAMESPACE, "rollout", "status", part, f"--timeout={timeout_s}s")
+    kubectl.run("-n", TRAINING_NAMESPACE, "wait", "--for=condition=complete", "job/buckets", f"--timeout={timeout_s}s")
+
+
+def _rendered(kubectl: Kubectl, folder: str) -> list[dict[str, Any]]:
+    return [found for found in yaml.safe_load_all(kubectl.run("kustomize", str(MANIFESTS / folder), capture=True)) if found]
 
 
 def _await_rollout(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Callable[[str], None]) -> None:
@@ -142,7 +181,8 @@ def zones_of(kubectl: Kubectl, one: Deployment) -> dict[str, int] | None:
 def delete(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], None]) -> None:
     """Delete the variant and wait until it is gone; the suite's namespace stays, its journals are the suite's to close."""
     say(f"deleting {variant}, up to {timeout_s} s")
-    kubectl.run("delete", "-k", str(folder_of(variant)), "--ignore-not-found", "--wait", f"--timeout={timeout_s}s")
+    for folder in (folder_of(variant), *([MANIFESTS / TRAINING] if kubectl.embedded else [])):
+        kubectl.run("delete", "-k", str(folder), "--ignore-not-found", "--wait", f"--timeout={timeout_s}s")
 
 
 def status(kubectl: Kubectl, variant: str, say: Callable[[str], None]) -> bool:

@@ -89,7 +89,7 @@ def rpo_seconds(case: Case) -> Value:
 
 @measure("steps")
 def fallback_depth(case: Case) -> Value:
-    """How many finished checkpoints a new attempt passed over because they did not verify; of several, the most. Source: training ledger."""
+    """How many finished checkpoints a new attempt passed over as not verified; of several, the most. Source: training ledger."""
     return _since_fault(case, lambda _ledger, starts, _: Value(max((start.depth for start in starts), default=0)))
 
 

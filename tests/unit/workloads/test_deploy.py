@@ -55,6 +55,14 @@ def test_deploy_applies_and_watches_every_deployment(kubectl: Path, capsys: pyte
     assert "waiting for deployment ml-serving/inference, up to 7 s" in capsys.readouterr().out
 
 
+def test_on_the_embedded_cluster_the_training_platform_is_deployed_too(kubectl: Path) -> None:
+    deploy.deploy(deploy.Kubectl((str(kubectl),), embedded=True), "hardened", 7, lambda _said: None)
+    said = calls(kubectl)
+    assert said.index(f"apply -k {deploy.MANIFESTS}/training") == 2
+    assert said[-1] == "-n ml-training wait --for=condition=complete job/buckets --timeout=7s"
+    assert "-n ml-training rollout status deployment/inference --timeout=7s" in said  # what this kubectl renders is one Deployment
+
+
 def test_a_rollout_that_fails_is_named_with_what_to_do(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kubectl.with_name("broken").touch()
     assert main(["deploy", "--kubectl", str(kubectl), "--timeout", "7"]) == 1
