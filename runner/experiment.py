@@ -17,6 +17,7 @@ from runner.mistakes import parse
 from runner.providers import check_chaoslib, check_fault, check_provider
 
 EXTENSION = "aftershock"
+CLASSES = {"realtime-inference", "model-deployment", "feature-store", "batch-training", "data-labelling", "object-storage"}
 REFERENCE = re.compile(r"\$\{(\w+)\}")
 Placed = tuple[tuple[Key, ...], Probe | Action]
 
@@ -83,6 +84,14 @@ def read_experiment(path: Path, root: Path) -> Experiment:
     _check_activities(experiment)
     check_chaoslib(located)
     return experiment
+
+
+def absent(experiment: Experiment, target: Target) -> str:
+    """Return why an experiment is none for ``target``: it has nothing of that class of workload (a misspelt one is another matter)."""
+    workload = experiment.settings.workload
+    if workload in target.workloads or workload not in CLASSES:
+        return ""
+    return f"target {target.name} has no workload class {workload!r}; it has {', '.join(sorted(target.workloads))}; add it under workloads"
 
 
 def check_target(experiment: Experiment, target: Target) -> None:

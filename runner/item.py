@@ -16,7 +16,7 @@ from history.errors import ConfigError
 from history.plan import Expect
 from history.result import RunVerdict, Verdict
 from kube.target import Target
-from runner.experiment import Experiment, check_target, read_experiment
+from runner.experiment import Experiment, absent, check_target, read_experiment
 from runner.messages import Kind
 from runner.options import Options, request_for
 from runner.parent import Child
@@ -62,6 +62,7 @@ class Session:
     run_dirs: list[Path] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)  # passed, failed, inconclusive, refused, broken
     refused: list[tuple[str, str, str]] = field(default_factory=list)  # experiment, its title, why
+    absent: list[tuple[str, str, str]] = field(default_factory=list)  # likewise: the target has nothing of that class
     report: Path | None = None
 
 
@@ -78,14 +79,17 @@ class ExperimentFile(pytest.File):
         session = self.config.stash[KEY]
         try:
             experiment = read_experiment(self.path, self.root)
-            if session.target is not None:
+            why_not = absent(experiment, session.target) if session.target is not None else ""
+            if session.target is not None and not why_not:
                 check_target(experiment, session.target)
         except ConfigError as error:
             session.malformed += 1
             raise self.CollectError(str(error)) from None
         for trial in range(1, session.options.trials + 1):
             name = self.path.stem if session.options.trials == 1 else f"{self.path.stem}[trial{trial}]"
-            item = ExperimentItem.from_parent(self, name=name, experiment=experiment, trial=trial)
+            item = ExperimentItem.from_parent(self, name=name, experiment=experiment, trial=trial, absent=why_not)
+            if why_not:
+                item.add_marker(pytest.mark.skip(reason=why_not))
             for marker in ("chaos", *experiment.id.split("/")[:-1]):
                 self.config.addinivalue_line("markers", f"{marker}: experiments in folder {marker}")
                 item.add_marker(marker)
@@ -95,9 +99,9 @@ class ExperimentFile(pytest.File):
 class ExperimentItem(pytest.Item):
     """One run: preflight is its setup, so that a refusal is an error and not a failed test."""
 
-    def __init__(self, *, experiment: Experiment, trial: int, **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
+    def __init__(self, *, experiment: Experiment, trial: int, absent: str = "", **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
         super().__init__(**keywords)
-        self.experiment = experiment
+        self.experiment, self.absent = experiment, absent
         options = self.config.stash[KEY].options
         parent: Any = self.parent
         self.request = request_for(options, _run_id(self.path.stem, trial), self.path, parent.root, trial)

@@ -19,7 +19,7 @@ def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
         return REFUSED
     ours = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
     if not chaos.outcomes or exitstatus not in ours:
-        return exitstatus
+        return REFUSED if chaos.absent and exitstatus == pytest.ExitCode.OK else exitstatus  # nothing ran: that is no success
     if {"failed", "broken"} & set(chaos.outcomes) or not rendered:
         return FAILED
     if "inconclusive" in chaos.outcomes:
@@ -29,11 +29,12 @@ def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
 
 def write_report(chaos: Session) -> bool:
     """Render the report of this session's runs; say so if that is not possible. Returns whether it was."""
-    if not chaos.run_dirs and not chaos.refused:
+    if not chaos.run_dirs and not chaos.refused:  # absent ones alone are no report
         return True
     from reports import Context, NotTested, render  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
 
     not_tested = tuple(NotTested(id=name, title=title, kind="refused", reason=reason) for name, title, reason in chaos.refused)
+    not_tested += tuple(NotTested(id=name, title=title, kind="skipped", reason=reason) for name, title, reason in chaos.absent)
     try:
         context = Context(command=chaos.options.command(), not_tested=not_tested)
         chaos.report = render(chaos.run_dirs, chaos.options.out / "latest", context)

@@ -92,7 +92,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     """Take this host's turn on the target: two sessions at once would break each other's measurements."""
     chaos = session.config.stash[KEY]
     looks_only = session.config.option.collectonly or chaos.options.dry_run
-    runs = any(isinstance(item, ExperimentItem) for item in session.items) and not looks_only
+    runs = bool(experiments_of(session)) and not looks_only
     if chaos.target is None or not runs:
         return (yield)
     try:
@@ -101,6 +101,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         pytest.exit(str(error), returncode=REFUSED)
     with ending_well(session):
         return (yield)
+
+
+def experiments_of(session: pytest.Session) -> list[ExperimentItem]:
+    """Return the experiments that were selected."""
+    return [item for item in getattr(session, "items", []) if isinstance(item, ExperimentItem)]
 
 
 @contextmanager
@@ -123,6 +128,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     chaos = session.config.stash[KEY]
     if TURN in session.config.stash:
         session.config.stash[TURN].give_back()
+    found = [] if session.config.option.collectonly else experiments_of(session)
+    chaos.absent = [(one.experiment.id, one.experiment.document.title, one.absent) for one in found if one.absent]
     rendered = write_report(chaos)
     session.exitstatus = exit_status(chaos, exitstatus, rendered)
 

@@ -300,3 +300,24 @@ def test_a_signal_before_preflight_is_done_injects_nothing(project: Project) -> 
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == pytest.ExitCode.INTERRUPTED
     assert "stopped by SIGINT before preflight was done; nothing was injected" in log.read_text()
+
+
+# a target that has nothing of a class
+
+
+LABELS = EXPERIMENT.replace("workload: realtime-inference", "workload: data-labelling")
+
+
+def test_an_experiment_of_a_class_that_the_target_lacks_is_skipped_with_the_reason(project: Project) -> None:
+    project.experiment("labels/queue-lost", LABELS)
+    done = project.chaos("-ra")
+    assert done.code == 0, done.text
+    assert "1 passed, 1 skipped" in done.text
+    assert "has no workload class 'data-labelling'" in done.text
+
+
+def test_a_session_in_which_nothing_ran_for_that_reason_is_no_success(project: Project) -> None:
+    project.experiment("labels/queue-lost", LABELS)
+    done = project.chaos("-k", "queue-lost")
+    assert done.code == 11, done.text
+    assert project.chaos("-k", "queue-lost", "--collect-only").code == 0
