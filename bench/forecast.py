@@ -79,7 +79,7 @@ def row_of(path: Path) -> Row | None:
         rto=_pair(forecast.rto_s, verdict_figure(verdict, "rto"), fine_s),
         capacity=_pair(forecast.capacity_rto_s, verdict_figure(verdict, "full_capacity"), CAPACITY_READ_S),
         forecast_phase=forecast.dominant,
-        measured_phase=verdict_figure(verdict, "dominant_phase").sentence.split(";")[0],
+        measured_phase=verdict_figure(verdict, "dominant_phase").sentence.split(";")[0].split(" (")[0],
     )
 
 

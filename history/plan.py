@@ -133,6 +133,7 @@ class Forecast(Record):
     capacity_rto_s: float | None
     dominant: str  # the timer that dominates
     parts: dict[str, float]  # detect, evict, schedule, start, load, warm ...
+    timers: dict[str, str] = Field(default_factory=dict)  # part -> the settings that it comes from, in words
 
 
 class ResolvedTarget(Record):

@@ -62,9 +62,34 @@ def predict(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Forecast:
     as the verdict measures it.
     """
     chain = _capacity(effect, timers, lasts_s)
+    words = because(effect, timers, chain, lasts_s)
     return Forecast(
-        rto_s=felt_s(effect, timers, lasts_s), capacity_rto_s=sum(chain.values()), dominant=max(chain, key=chain.__getitem__), parts=chain
+        rto_s=felt_s(effect, timers, lasts_s),
+        capacity_rto_s=sum(chain.values()),
+        dominant=max(chain, key=chain.__getitem__),
+        parts=chain,
+        timers={name: words[name] for name in chain if words.get(name)},
     )
+
+
+def because(effect: Effect, timers: PlatformTimers, chain: dict[str, float], lasts_s: float) -> dict[str, str]:
+    """Return which settings of the platform each phase of ``chain`` comes from, in words."""
+    checks, liveness = timers.balancer, timers.liveness
+    words = {"load": "as long as the running replicas took", "schedule": "an idle scheduler"}
+    if checks is not None:
+        words["detect"] = f"the gateway's checks: {checks.fall} failed ones, every {checks.interval_s:g} s, time-out {checks.timeout_s:g} s"
+    if "evict" in chain:
+        words["evict"] = f"node-monitor-grace-period {timers.node_monitor_s:g} s, then the pods' toleration {timers.toleration_s:g} s"
+    match effect:
+        case Effect.DEVICE_LOST:
+            words["start"] = f"the fault lasts {lasts_s:g} s; the kubelet's back-off doubles from {BACK_OFF_S:g} s"
+        case Effect.ENGINE_HUNG if liveness is not None and "load" in chain:
+            words["start"] = f"the liveness probe: {liveness.fall} failed ones, every {liveness.interval_s:g} s"
+        case Effect.ENGINE_HUNG | Effect.POD_CUT:
+            words["start"] = f"the fault lasts {lasts_s:g} s"
+        case Effect.NODE_LOST | Effect.ZONE_LOST if "evict" not in chain:
+            words["start"] = f"the machine is off for {lasts_s:g} s, then it boots"
+    return words
 
 
 def felt_s(effect: Effect, timers: PlatformTimers, lasts_s: float) -> float:  # noqa: PLR0911 - one return an effect

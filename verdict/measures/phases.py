@@ -57,14 +57,20 @@ def phase_warm(case: Case) -> Value:
 
 @measure("s")
 def dominant_phase(case: Case) -> Value:
-    """How long the longest phase of recovery took; its sentence names it and what the forecast expected. Source: phases, plan.forecast."""
+    """How long the longest phase of recovery took; its sentence names it, the timers behind it, and what the forecast expected.
+
+    Source: phases, plan.forecast (timers: the cluster's own settings, read before the fault).
+    """
     phases = phases_of(case)
     if not phases:
         return NO_FAULT if case.recovery is None else Value(None, "no pod became Ready after the fault, so nothing was restored")
     name, lasted_s = max(phases.items(), key=lambda item: item[1])
     forecast = case.run.plan.forecast
-    expected = f"; the forecast expected {forecast.dominant} ({seconds(forecast.parts.get(forecast.dominant, 0.0))})" if forecast else ""
-    return Value(lasted_s, f"{name}{expected}")
+    if forecast is None:
+        return Value(lasted_s, name)
+    timer, expected = forecast.timers.get(name), forecast.dominant
+    why = f" ({timer})" if timer else ""
+    return Value(lasted_s, f"{name}{why}; the forecast expected {expected} ({seconds(forecast.parts.get(expected, 0.0))})")
 
 
 @measure("ratio")

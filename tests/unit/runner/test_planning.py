@@ -254,13 +254,23 @@ def test_balancers_that_choose_the_least_busy_replica_learn_by_one_request_each(
     assert predict(Effect.NODE_LOST, replace(learns, rate_rps=1), 75).rto_s == pytest.approx(2.45)  # the checks are faster
 
 
+def test_each_part_names_the_settings_that_it_comes_from() -> None:
+    node = predict(Effect.NODE_LOST, TIMERS, 75).timers
+    assert node["evict"] == "node-monitor-grace-period 50 s, then the pods' toleration 20 s"
+    assert node["detect"] == "the gateway's checks: 2 failed ones, every 0.5 s, time-out 1 s"
+    assert predict(Effect.NODE_LOST, TIMERS, 30).timers["start"] == "the machine is off for 30 s, then it boots"
+    assert predict(Effect.ENGINE_HUNG, TIMERS, 30).timers["start"] == "the liveness probe: 3 failed ones, every 5 s"
+    assert predict(Effect.ENGINE_HUNG, TIMERS, 10).timers["start"] == "the fault lasts 10 s"
+    assert predict(Effect.DEVICE_LOST, TIMERS, 45).timers["start"] == "the fault lasts 45 s; the kubelet's back-off doubles from 10 s"
+
+
 def test_without_a_balancer_kubernetes_alone_takes_the_node_out() -> None:
     bare = PlatformTimers(50, 300, None, None, None, start_s=2, load_s=12)
     assert predict(Effect.NODE_LOST, bare, 600).rto_s == 47.5
     assert predict(Effect.NODE_LOST, bare, 600).capacity_rto_s == 362.5
 
 
-def test_every_fault_that_we_ship_has_a_forecast() -> None:
-    experiments = [read_experiment(file, ROOT / "experiments") for file in (ROOT / "experiments").rglob("*.yaml")]
+def test_every_fault_on_serving_that_we_ship_has_a_forecast() -> None:
+    experiments = [read_experiment(file, ROOT / "experiments") for file in (ROOT / "experiments" / "serving").rglob("*.yaml")]
     providers = [action.provider for one in experiments for action in one.document.method]
     assert {f"{one.module}.{one.func}" for one in providers} <= EFFECTS.keys()

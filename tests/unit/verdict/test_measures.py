@@ -279,6 +279,12 @@ def test_the_dominant_phase_is_named_beside_the_forecast() -> None:
     assert measured(run_of(HIT), "dominant_phase").sentence == "load; the forecast expected load (5.00 s)"
 
 
+def test_the_timers_behind_the_dominant_phase_are_named() -> None:
+    read = Forecast(rto_s=5.0, capacity_rto_s=8.0, dominant="load", parts={"load": 5.0}, timers={"load": "as the replicas took"})
+    said = measured(with_plan(run_of(HIT), forecast=read), "dominant_phase").sentence
+    assert said == "load (as the replicas took); the forecast expected load (5.00 s)"
+
+
 def test_a_world_without_streams_and_one_with_only_streams_agree() -> None:
     plain, streamed = (measured(run_of(replace(World(hits=(Hit(0.2, 3.0),)), streams=share)), "rto").value for share in (0.0, 1.0))
     assert plain == pytest.approx(streamed, abs=2 * STEP)
