@@ -47,12 +47,13 @@ class Links:
 class Observer:
     """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth."""
 
-    def __init__(self, platform: Platform, log: RunLog, sight: Sight, role: str) -> None:
+    def __init__(self, platform: Platform, log: RunLog, sight: Sight, role: str, *, queue: bool = True) -> None:
         self._halt = threading.Event()
         self.links = Links(log)
         self.pods = {role: PodWatcher(role, log, sight) for role in platform.target.roles}
         self._watches = [Watch(subject, watcher, self._halt, self.links.tell) for subject, watcher in self._subjects(platform, log)]
-        prometheus = None if platform.target.prometheus is None else partial(query, platform.target, "vector(1)")
+        asked = queue and platform.target.prometheus is not None  # what nobody needs is no instrument of the run
+        prometheus = partial(query, platform.target, "vector(1)") if asked else None
         sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus)
         self._sampler = Sampler(sources, log, sight, self._halt)
 

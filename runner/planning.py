@@ -60,7 +60,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
     workload = target.workloads[experiment.settings.workload]
     budgets = merged_budgets(experiment, workload)
     lasts_s = duration_s(experiment, target)
-    forecast = forecast_of(experiment, resolved.timers, lasts_s)
+    forecast = None if job else forecast_of(experiment, resolved.timers, lasts_s)  # those chains are of servers
     timers = timers_of(request, experiment, workload, budgets=budgets, resolved=resolved, forecast=forecast, lasts_s=lasts_s)
     return Plan(
         run_id=request.run_id,

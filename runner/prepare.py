@@ -37,6 +37,7 @@ from runner.observer import Observer
 from runner.planning import make_plan
 from runner.queueing import Queue, namespace_of
 from runner.record import Record
+from runner.redact import of_kubeconfig, remember
 from runner.request import Request
 from runner.scene import keep_scene
 from runner.settle import close_and_judge, settle
@@ -72,6 +73,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     target = load_target(request.target)
     experiment = read_experiment(request.experiment, request.experiments_root)
     check_target(experiment, target)
+    remember(of_kubeconfig(target.kubeconfig))
     platform = connect(target)
     faults = preflight.faults_of(experiment, platform)
     drive = drive_of(platform, experiment, request, stop)
@@ -129,7 +131,7 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
     stack.callback(_close_journal, context, journal, reaper=reaper)
     if reaper:  # before the load: a starting container takes processor time from what is measured
         reaper_job.start(platform, plan)
-    observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role)
+    observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role, queue=plan.training is None)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     guards = [*guarded.stop_conditions(platform.target, stop_when(checked.experiment, platform)), guarded.opposed(run)]

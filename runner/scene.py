@@ -115,5 +115,6 @@ def of_interest(pod: Pod, names: set[str | None], since: datetime) -> bool:
 
 
 def _secrets(context: Context) -> tuple[str, ...]:
-    name = context.live.plan.load.api_key_env
+    load = context.live.plan.requests_load
+    name = load.api_key_env if load else None
     return (os.environ[name],) if name and os.environ.get(name) else ()

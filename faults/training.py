@@ -1,0 +1,135 @@
+"""What only a training job can suffer: a pod told to leave, the ranks' meeting point lost, failures at one point of a step or save.
+
+Ranks killed and hung are :mod:`faults.engine`'s, nodes and zones :mod:`faults.nodes`' and :mod:`faults.zone`'s.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from random import Random
+from typing import Any
+
+from faults import pods
+from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
+from history.plan import ResolvedTarget
+from history.schema import EventKind
+from kube import acting
+from kube.clients import Platform, told
+from kube.fault import Arguments, Permission, fault
+from kube.inside import output_of
+from kube.inside import permissions as look_inside
+from kube.journal import UndoKind
+from kube.objects import Pod
+from kube.select import choose, pod_target, ready_pods
+from kube.undo import evict
+
+INDEX = "batch.kubernetes.io/job-completion-index"
+EVICT_S = 10.0
+REPLACED = "its Job makes a new one"
+SPENT = "the rank takes it away when it acts, and it is gone with the pod"
+POINT = re.compile(r"[a-z]+(\.[a-z_]+)?")
+ACTION = re.compile(r"(kill|stop|segfault|flip|nan|sleep:\d+(\.\d+)?)")
+WRITE = 'cd "$TRAIN_FAILPOINT_FOLDER" && printf %s "$1" > .new && mv .new "$2"'
+
+
+def _resolve_preempt(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    role = arguments["role"]
+    pod = choose(ready_pods(platform, role), 1, rng, f"ready pods of role {role}")[0]
+    return [pod_target(pod, f"evicted with {pod.spec.termination_grace_period_seconds} s of grace", REPLACED)]
+
+
+def _evict_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [Permission("get", "pods", namespace=namespace), Permission("create", "pods/eviction", namespace=namespace)]
+
+
+@fault(resolve=_resolve_preempt, permissions=_evict_permissions, tier="namespace")
+def preempt(role: str) -> dict[str, Any]:
+    """Evict one ready pod of ``role``, as a scheduler that needs its place does: SIGTERM now, the end when its grace is over.
+
+    It ends at once; the Job makes a new pod.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: the pod is gone, or a disruption budget forbids its eviction.
+
+    """
+    run, targets, _ = acting.begin()
+    for target in targets:
+        run.journal.will_undo(acting.entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, self_ends=REPLACED))
+    run.fault_starts(targets)
+    for target in targets:
+        with told(f"evict pod {target.namespace}/{target.name}", FaultFailed):
+            there = evict(run.platform, target.name, target.namespace or "", target.uid or "", time.monotonic() + EVICT_S)
+        if not there:
+            raise FaultFailed(f"pod {target.namespace}/{target.name}: it was gone when it was to be evicted; who ended it?")
+    run.log.event(EventKind.FAULT_END, run.activity, how=REPLACED)
+    return {"targets": [target.name for target in targets], "role": role}
+
+
+def of_index(platform: Platform, role: str, index: int) -> Pod:
+    """Return the ready pod of ``role`` with a Job's completion index. Raises TargetRefused: there is none."""
+    found = [pod for pod in ready_pods(platform, role) if (pod.metadata.labels or {}).get(INDEX) == str(index)]
+    if not found:
+        raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
+    return found[0]
+
+
+def _resolve_coordinator(platform: Platform, arguments: Arguments, _rng: Random) -> list[ResolvedTarget]:
+    return [pod_target(of_index(platform, arguments["role"], 0), "killed without grace; the ranks met in it", REPLACED)]
+
+
+def _kill_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [Permission(verb, "pods", namespace=namespace) for verb in ("get", "list", "delete")]
+
+
+@fault(resolve=_resolve_coordinator, permissions=_kill_permissions, tier="namespace")
+def kill_coordinator(role: str) -> dict[str, Any]:
+    """Kill the pod with index 0 of ``role`` without grace: it holds the rendezvous, so nobody can meet until it is back.
+
+    Raises as :func:`faults.pods.kill`.
+    """
+    return pods.kill(role)
+
+
+def _resolve_point(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    role, point, action = arguments["role"], str(arguments["point"]), str(arguments["action"])
+    if not POINT.fullmatch(point) or not ACTION.fullmatch(action):
+        raise ConfigError(f"fail_at: point {point!r}, action {action!r}; expected e.g. point: save.before_manifest, action: kill")
+    index = arguments.get("index")
+    ready = ready_pods(platform, role)
+    pod = choose(ready, 1, rng, f"ready pods of role {role}")[0] if index is None else of_index(platform, role, int(index))
+    return [pod_target(pod, f"{action} at {point}", SPENT)]
+
+
+def _exec_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    return look_inside(platform.target.role(arguments["role"]).namespace)
+
+
+@fault(resolve=_resolve_point, permissions=_exec_permissions, tier="namespace")
+def fail_at(role: str, point: str, action: str, index: int | None = None) -> dict[str, Any]:
+    """Let a rank of ``role`` fail at one point of its next step or save: what no signal from outside hits at the right moment.
+
+    A file in the pod's failpoint folder names the point (see workloads/training/failpoints.py); the rank that comes there takes it away
+    and acts, once: ``kill``, ``stop``, ``segfault``, ``sleep:S``, and at ``step`` also ``nan`` (a poisoned batch) and ``flip`` (one bit
+    of its weights). ``index``: which of the Job's pods; default: by the run's seed.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: the file could not be written.
+
+    """
+    run, targets, _ = acting.begin()
+    container = run.platform.target.role(role).container or ""
+    for target in targets:
+        run.journal.will_undo(acting.entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, self_ends=SPENT))
+    run.fault_starts(targets)
+    for target in targets:
+        command = ["sh", "-ec", WRITE, "sh", f"={action}", f"{point}+aftershock"]
+        try:
+            output_of(run.platform, target.name, target.namespace or "", container, command)
+        except NoData as error:
+            raise FaultFailed(f"{error}; the job must set TRAIN_FAILPOINT_FOLDER to a folder that can be written to") from error
+    return {"targets": [target.name for target in targets], "point": point, "action": action, "index": index}
