@@ -121,9 +121,13 @@ def test_a_null_control_has_neither_method_nor_evidence(experiment_file: Path) -
         (
             "workload: realtime-inference",
             "workload: realtime",
-            "target local has no workload class 'realtime'; it has batch-training, realtime-inference",
+            f"target local has no workload class 'realtime'; it has {', '.join(sorted(local_target().workloads))}",
         ),
-        ("{role: inference}", "{role: inferenec}", "target local has no role 'inferenec'; it has decoy, gateway, inference"),
+        (
+            "{role: inference}",
+            "{role: inferenec}",
+            f"target local has no role 'inferenec'; it has {', '.join(sorted(local_target().roles))}",
+        ),
         ("{role: inference}", "{role: '${nobody_role}'}", "${nobody_role} is neither in configuration nor in target local"),
     ],
 )
@@ -145,3 +149,9 @@ def test_the_experiments_that_we_ship_fit_the_target_that_we_ship() -> None:
         if found.settings.workload in target.workloads:
             check_target(found, target)
         assert found.raw == yaml.safe_load(file.read_text())
+
+
+def test_nesting_without_end_is_refused(experiment_file: Path) -> None:
+    experiment_file.write_text("title: " + "[" * 100_000)
+    with pytest.raises(ConfigError, match=r"pod-killed\.yaml:1: not valid YAML: more than 100 levels of nesting"):
+        read_experiment(experiment_file, experiment_file.parents[1])
