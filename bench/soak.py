@@ -20,11 +20,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from history.errors import AftershockError
-from history.reader import read_plan
-from history.result import RunVerdict
+from history.errors import HistoryError
 from kube.target import parse_duration
-from runner.calibrate import NullRun, findings
+from runner.calibrate import NullRun, findings, read_null_run
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "reports" / "out" / "soak"
@@ -95,7 +93,7 @@ def summary(rows: list[Row]) -> str:
 
 def page(rows: list[Row], experiment: str, command: str) -> str:
     """Return the table as a page of docs/, with what the runs say of the platform, its load and its noise."""
-    kept = [NullRun(read_plan(Path(row["run"])), _verdict(Path(row["run"]))) for row in judged(rows) if _readable(row)]
+    kept = [run for row in judged(rows) if (run := _stored(Path(row["run"])))]
     loads = sorted(row["load_average"] for row in judged(rows) if "load_average" in row)
     busy = (
         f"The machine has {os.cpu_count()} cores; its load average at the ends of the runs was {loads[0]:g} to {loads[-1]:g}."
@@ -116,15 +114,12 @@ def _figures(row: Row) -> list[str]:
     return [f"{row[key]:.3f}" if isinstance(row.get(key), float) else "–" for key in ("rto_s", "resolution_s", "send_lag_p99_ms")]
 
 
-def _verdict(run_dir: Path) -> RunVerdict:
-    return RunVerdict.model_validate_json((run_dir / "verdict.json").read_text())
-
-
-def _readable(row: Row) -> bool:
+def _stored(run_dir: Path) -> NullRun | None:
+    """Return a run that is still there."""
     try:
-        return bool(read_plan(Path(row["run"]))) and (Path(row["run"]) / "verdict.json").exists()
-    except AftershockError:
-        return False
+        return read_null_run(run_dir)
+    except (HistoryError, OSError):
+        return None
 
 
 def arguments() -> argparse.Namespace:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from history.errors import HistoryError
 from history.plan import Plan
-from history.reader import read_plan
+from history.reader import read_run
 from history.result import RunVerdict, Verdict
 from runner.messages import Kind
 from runner.parent import Child
 from runner.request import ProfileName, Request
-from verdict.outages import SHORTEST_NS
+from verdict.case import case_of
+from verdict.outages import SHORTEST_NS, Rule, find_outages
 from verdict.sampling import arrivals_needed, bad_in_a_row
 
 LARGEST_RESOLUTION = 0.05
@@ -24,21 +26,32 @@ NO_EVENT_95 = 3.0
 
 @dataclass(frozen=True, slots=True)
 class NullRun:
-    """One judged null run."""
+    """One judged null run. ``false_outages`` began at any time of its load, before observation too; ``watched_s`` is all of that time."""
 
     plan: Plan
     verdict: RunVerdict
+    false_outages: int
+    watched_s: float
 
     @property
     def resolution_s(self) -> float | None:
         """How finely an RTO can be read in it (s)."""
         return next((check.resolution for check in self.verdict.checks if check.name in {"rto", "impact"} and check.resolution), None)
 
-    @property
-    def watched_s(self) -> float:
-        """For how long users were watched (s), by the number of requests."""
-        load = self.verdict.load
-        return load.recorded / load.offered_rps if load and load.offered_rps else 0.0
+
+def read_null_run(run_dir: Path) -> NullRun:
+    """Read a null run that was judged; its outages are counted over the whole load, by the verdict's own rule.
+
+    Raises:
+        HistoryError: its plan or record cannot be read.
+        OSError: it holds no verdict.
+
+    """
+    verdict, run = RunVerdict.model_validate_json((run_dir / "verdict.json").read_text()), read_run(run_dir)
+    arrivals = case_of(run).arrivals
+    rule = Rule(run.plan.slo.ratio, int(run.plan.timers.hold_s * 1e9))
+    found = find_outages(arrivals.t_ns, arrivals.good, rule, arrivals.stop_ns)
+    return NullRun(run.plan, verdict, len(found.outages), arrivals.span_s)
 
 
 def carry_out(template: Request, runs: int, say: Callable[[str], None]) -> list[NullRun]:
@@ -55,9 +68,13 @@ def carry_out(template: Request, runs: int, say: Callable[[str], None]) -> list[
         if not file.exists():
             say(f"run {number} of {runs}: no verdict: {'; '.join(refused) or f'see {request.run_dir}'}")
             continue
-        verdict = RunVerdict.model_validate_json(file.read_text())
+        try:
+            found.append(read_null_run(request.run_dir))
+        except HistoryError as error:
+            say(f"run {number} of {runs}: its record cannot be read: {error}")
+            continue
+        verdict = found[-1].verdict
         say(f"run {number} of {runs}: {verdict.verdict}: {verdict.sentence}")
-        found.append(NullRun(read_plan(request.run_dir), verdict))
         if child.interrupted:
             break
     return found
@@ -69,7 +86,7 @@ def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
         return ["no null run was judged, so nothing is known of this target; see what was said above"]
     plan = runs[0].plan
     watched_h = sum(run.watched_s for run in runs) / 3600
-    false = sum(len(run.verdict.outages) for run in runs)
+    false = sum(run.false_outages for run in runs)
     inconclusive = sum(run.verdict.verdict is Verdict.INCONCLUSIVE for run in runs)
     bound = f"{false / watched_h:.2g} an hour" if false else f"at most {NO_EVENT_95 / watched_h:.2g} an hour (95 %)"
     resolution_s = max((run.resolution_s or 0.0 for run in runs), default=0.0)

@@ -31,6 +31,7 @@ class Case:
     role: str = "decoy"
     count: int = 1
     freeze: bool = False
+    watched: bool = False  # only watches of a cluster show it
     target: dict[str, Any] = field(default_factory=dict)  # changes to the load of the class
     queue: dict[str, Any] = field(default_factory=dict)  # arguments of a hypothesis probe on the queue; none: no such probe
     extension: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +46,7 @@ FAULTS = (
     Case("2 of 3 targets are hit", "fault", check="fault", words="it acted on 2 of 3 planned targets", fault="partial, and says so", role="gateway", count=3, extension={"allow": {"last_replica": True}}),
     Case("it raises 403 after the fault was stamped", "fault", check="fault", words="kill failed (kill: (403)", fault="raises"),
     Case("it returns no target", "fault", check="fault", words="without naming a target", fault="names nothing"),
-    Case("it stamps the fault 1.5 s after its effect", "fault", check="fault", words="before the fault is said to have begun", fault="stamps late"),
+    Case("it stamps the fault 1.5 s after its effect", "fault", check="fault", words="before the fault is said to have begun", fault="stamps late", watched=True),
     Case("it never stamps the fault", "fault", check="fault", words="nothing was injected", fault="never stamps"),
     Case("it hangs", "fault", check="stopped", words="phase inject has lasted", fault="hangs"),
     Case("a freeze is healed at once", "fault", check="evidence", words="engine-frozen never saw it", fault="healed at once", freeze=True),

@@ -64,8 +64,8 @@ QUICK = (
 
 
 def possible(case: Case) -> bool:
-    """Tell whether ``case`` needs no cluster: neither an ephemeral container nor Prometheus."""
-    return not case.freeze and not case.queue
+    """Tell whether ``case`` needs no cluster: neither an ephemeral container nor Prometheus nor watches."""
+    return not case.freeze and not case.queue and not case.watched
 
 
 class Cluster(FakeCluster):

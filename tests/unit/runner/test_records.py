@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from history.plan import Plan, write_plan
 from history.reader import read_run
-from history.result import Check, LoadSummary, Outage, RunVerdict, Verdict
+from history.result import Check, LoadSummary, RunVerdict, Verdict, write_verdict
 from kube.fault import Permission
 from runner import rbac
-from runner.calibrate import NullRun, findings, rate_needed_rps, smallest_outage_s
+from runner.calibrate import NullRun, findings, rate_needed_rps, read_null_run, smallest_outage_s
 from runner.context import Context
 from runner.experiment import Experiment, read_experiment
 from runner.hypothesis import evaluate
@@ -25,8 +26,13 @@ from runner.redact import HIDDEN, redact_object, redact_text
 from runner.scene import of_interest
 from runner.settle import close_and_judge, unjudged
 from runner.tell import Pipe
+from tests.support.edits import asked, change_rows
 from tests.support.fake_cluster import NOW, ROOT, local_target, pod
+from tests.support.mutations import NULL
 from tests.support.runner_parts import plan_of
+from tests.support.truth import build
+from tests.support.truth_frames import write
+from verdict import judge
 
 # journal.json
 
@@ -199,11 +205,8 @@ def null_run(experiment: Experiment, *, outages: int = 0, verdict: Verdict = Ver
         scheduled=6000, recorded=6000, holes=0,
     )  # fmt: skip
     impact = Check(name="impact", verdict=verdict, sentence="x", resolution=resolution_s)
-    judged = RunVerdict(
-        run_id="r", verdict=verdict, sentence="x", complete=True, checks=(impact,), measurements=(), load=load,
-        outages=tuple(Outage(start_ns=0, end_ns=1, bad=1) for _ in range(outages)),
-    )  # fmt: skip
-    return NullRun(plan, judged)
+    judged = RunVerdict(run_id="r", verdict=verdict, sentence="x", complete=True, checks=(impact,), measurements=(), load=load)
+    return NullRun(plan, judged, outages, watched_s=60.0)
 
 
 def test_without_a_false_outage_the_rate_is_bounded_by_how_long_was_watched(experiment: Experiment) -> None:
@@ -227,6 +230,21 @@ def test_what_a_budget_needs(experiment: Experiment) -> None:
     assert rate_needed_rps(plan, resolution_s=0.02, budget_s=10) == pytest.approx(29 / 0.2)  # the hold of 0.2 s asks for more
     assert rate_needed_rps(plan, resolution_s=0.11, budget_s=2) is None
     assert "cannot be judged here at any rate" in findings([null_run(experiment, resolution_s=0.2)], budget_s=1)[-1]
+
+
+def test_an_outage_before_observation_is_a_false_one_too(tmp_path: Path) -> None:
+    clean = write(build(NULL).run, tmp_path / "clean")
+    early = write(change_rows(build(NULL).run, asked(-12, -11), outcome="fail", status=503), tmp_path / "early")
+    for folder in (clean, early):
+        write_verdict(judge(read_run(folder)), folder)
+    assert read_null_run(clean).false_outages == 0
+    assert read_null_run(early).false_outages == 1
+    assert read_null_run(early).watched_s == pytest.approx(read_run(early).requests.height / NULL.rate_rps, rel=0.1)
+
+
+def test_a_run_without_a_verdict_or_a_record_is_no_null_run(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        read_null_run(tmp_path)
 
 
 def test_no_judged_run_is_no_finding() -> None:
