@@ -64,7 +64,7 @@ def play(folder: Path, outages: Sequence[tuple[str, float]], slo: Slo, **load: A
     for kind, for_s in outages:
         script.append({"at_s": at_s, "for_s": for_s, "kind": kind, "delay_s": 4 * slo.latency_ms / 1e3})
         at_s += for_s + HOLD_S + REST_S
-    with scripted_server(folder / "truth.json", script) as server:
+    with scripted_server(folder / "truth.json", script, "--real-time") as server:
         write_load_plan(folder, server.url, slo, horizon_s=at_s, **load)
         code, _, errors = finish(start_load(folder))
         if code:

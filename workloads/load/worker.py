@@ -26,6 +26,7 @@ from history.errors import ConfigError
 from history.schema import EventKind, Series
 from workloads.load.alarm import new_alarm
 from workloads.load.client import Client
+from workloads.load.descriptors import make_room_for
 from workloads.load.dispatcher import Arrival, Dispatcher
 from workloads.load.offer import Offer
 from workloads.load.recorder import Attempts, Recorder
@@ -163,6 +164,7 @@ def run_worker(offer: Offer, number: int, origin: int | None, parent_pid: int) -
     """Run worker ``number`` to its end; without ``origin`` (ns UTC) a worker of several reads it from a line on stdin."""
     worker = Worker(offer, number)
     worker.client.connections.warm_up()
+    make_room_for(worker.load.in_flight_cap // worker.load.workers)
     worker.scheduling = prefer_this_process()
     if origin is None and worker.load.workers > 1:
         announce("WORKER_READY", worker=number)
