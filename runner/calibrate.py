@@ -26,7 +26,7 @@ NO_EVENT_95 = 3.0
 
 @dataclass(frozen=True, slots=True)
 class NullRun:
-    """One judged null run. ``false_outages`` began at any time of its load, before observation too; ``watched_s`` is all of that time."""
+    """One judged null run. ``false_outages`` began at any time from its baseline to the end of its load, and ``watched_s`` is that time."""
 
     plan: Plan
     verdict: RunVerdict
@@ -40,7 +40,9 @@ class NullRun:
 
 
 def read_null_run(run_dir: Path) -> NullRun:
-    """Read a null run that was judged; its outages are counted over the whole load, by the verdict's own rule.
+    """Read a null run that was judged; its outages are counted from the baseline on, by the verdict's own rule.
+
+    What comes before the baseline is no error of the detector: the load warms up until the hypothesis holds, and nothing is judged by it.
 
     Raises:
         HistoryError: its plan or record cannot be read.
@@ -48,10 +50,13 @@ def read_null_run(run_dir: Path) -> NullRun:
 
     """
     verdict, run = RunVerdict.model_validate_json((run_dir / "verdict.json").read_text()), read_run(run_dir)
-    arrivals = case_of(run).arrivals
+    case = case_of(run)
+    arrivals = case.arrivals
+    since_ns = case.baseline_ns[0] if case.baseline_ns else arrivals.stop_ns
+    seen = arrivals.between(since_ns, arrivals.stop_ns)
     rule = Rule(run.plan.slo.ratio, int(run.plan.timers.hold_s * 1e9))
-    found = find_outages(arrivals.t_ns, arrivals.good, rule, arrivals.stop_ns)
-    return NullRun(run.plan, verdict, len(found.outages), arrivals.span_s)
+    found = find_outages(arrivals.t_ns[seen], arrivals.good[seen], rule, arrivals.stop_ns)
+    return NullRun(run.plan, verdict, len(found.outages), (arrivals.stop_ns - since_ns) / 1e9)
 
 
 def carry_out(template: Request, runs: int, say: Callable[[str], None]) -> list[NullRun]:
