@@ -1,0 +1,121 @@
+"""Damage to checkpoints as a fault: the shell line that goes into a server's container is run for real, on a folder of this machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+from faults import storage
+from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
+from history.ledgers import LedgerWriter
+from history.schema import EventKind
+from kube import live
+from kube.fault import spec_of
+from kube.live import LiveRun
+from probes import checkpoints
+from tests.support.fake_cluster import FakeCluster, live_run, pod, seeded
+from workloads.storage.sealed import digest, seal
+
+ROOT = Path(__file__).resolve().parents[3]
+ARGUMENTS: dict[str, Any] = {"role": "storage", "for_s": 5, "count": 2}
+
+
+def _locally(_platform: object, name: str, _namespace: str, _container: str, command: list[str]) -> str:
+    if name == "s3-gone":
+        raise NoData("pod ml-training/s3-gone: it is not there")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise NoData(done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the run's job below a server: one finished checkpoint."""
+    monkeypatch.setattr(storage, "output_of", _locally)
+    monkeypatch.setattr(checkpoints, "output_of", _locally)
+    for module in (storage, checkpoints):
+        monkeypatch.setattr(module, "PROJECT", str(ROOT))
+        monkeypatch.setattr(module, "BUCKET", str(tmp_path / "runs"))
+    folder = tmp_path / "runs" / "job" / "step-00000010.a0001"
+    folder.mkdir(parents=True)
+    content = bytes(range(256)) * 30
+    (folder / "shard-0-of-1.safetensors").write_bytes(content)
+    files = {"shard-0-of-1.safetensors": {"sha256": digest(content), "bytes": len(content)}}
+    (folder / "manifest.json").write_bytes(seal("aftershock.checkpoint", 1, {"files": files}))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    cluster = FakeCluster()
+    for name, node in (("s3-zone-b-0", "cpu-b"), ("s3-zone-c-0", "cpu-c")):
+        cluster.pods["ml-training", name] = pod(name, node, namespace="ml-training", app="s3", owner="StatefulSet")
+    platform, spec = cluster.platform(), spec_of(storage.damage_checkpoints)
+    assert spec is not None
+    targets = spec.resolve(platform, ARGUMENTS, seeded(1))
+    yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
+    live.activate(None)
+
+
+def _kinds(run: LiveRun) -> list[str]:
+    return [orjson.loads(line)["kind"] for line in (run.run_dir / "events.test.jsonl").read_text().splitlines()]
+
+
+def test_it_damages_what_is_there_and_the_evidence_tells(run: LiveRun, bucket: Path) -> None:
+    assert not checkpoints.damaged("act", "storage")
+    before = (bucket / "shard-0-of-1.safetensors").read_bytes()
+    said = storage.damage_checkpoints(**ARGUMENTS)
+    assert sorted(said["targets"]) == ["s3-zone-b-0", "s3-zone-c-0"]
+    while not checkpoints.damaged("act", "storage"):
+        pass  # bounded by pytest's time limit; each look is a process
+    assert (bucket / "shard-0-of-1.safetensors").read_bytes() != before
+    assert EventKind.FAULT_START in _kinds(run)
+    assert [undo.done for undo in run.journal.entries()] == [False, False]
+
+
+def test_a_server_that_cannot_be_reached_is_no_fault_done(run: LiveRun, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "PROJECT", "/no/such/folder")
+    monkeypatch.setattr(storage, "command", lambda *_: "exit 1; (")
+    with pytest.raises(FaultFailed, match="checkpoints could not be damaged"):
+        storage.damage_checkpoints(**ARGUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"kind": "magic"}, ConfigError, "write one of bit-flip"),
+        ({"for_s": 500}, ConfigError, "at most 120"),
+        ({"for_s": 0}, ConfigError, "above 0"),
+        ({"count": 3}, TargetRefused, "2 found, 3 needed"),
+        ({"role": "decoy"}, ConfigError, "container is needed"),
+    ],
+)
+def test_what_cannot_work_is_refused_before(run: LiveRun, change: dict[str, Any], error: type[Exception], said: str) -> None:
+    spec = spec_of(storage.damage_checkpoints)
+    assert spec is not None
+    with pytest.raises(error, match=said):
+        spec.resolve(run.platform, ARGUMENTS | change, seeded(1))
+
+
+def test_a_run_without_a_training_job_is_refused(run: LiveRun) -> None:
+    run.plan.training = None  # type: ignore[misc]  # a plain stand-in for a plan
+    with pytest.raises(TargetRefused, match="follows no training job"):
+        storage.damage_checkpoints(**ARGUMENTS)
+
+
+def test_whether_the_job_met_it_is_read_from_its_ledger(run: LiveRun) -> None:
+    run.fault_starts(run.targets_of())
+    book = LedgerWriter(run.run_dir, "training", "test")
+    since = 4_000_000_000_000_000_000  # after now
+    row = {"kind": "start", "attempt": 2, "rank": 0, "step": 10, "host": "a", "pid": 1, "world": 1}
+    book.write(json.dumps(row | {"t_ns": since, "rejected": []}).encode() + b"\n")
+    assert not checkpoints.passed_over("act")
+    book.write(json.dumps(row | {"t_ns": since, "attempt": 3, "rejected": ["step-00000020.a0001: SHA-256"]}).encode() + b"\n")
+    assert checkpoints.passed_over("act")
