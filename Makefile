@@ -14,7 +14,7 @@ TARGET ?= targets/local.yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser help setup build up deploy down chaos test lint unit processes integration bench soak heal status lock clean
+.PHONY: browser help setup build up deploy down chaos test lint unit processes integration bench power soak heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ integration: deploy browser ## tests on the embedded Kubernetes
 
 bench: setup ## measure: load, verdict, report; each figure beside its bound
 	$(RUN) -m bench
+
+power: setup ## every seeded weakness of training must be found, the hardened variant must pass; can be stopped and resumed
+	$(RUN) -m bench.power
 
 soak: deploy ## null runs into a table that can be resumed: make soak RUNS=10
 	$(RUN) -m bench.soak --runs $(or $(RUNS),10) --target $(TARGET)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = tuple(f"bench.{name}" for name in ("verdict", "report", "load", "truth", "checkpoints"))
+PARTS = tuple(f"bench.{name}" for name in ("verdict", "report", "load", "truth", "checkpoints", "recovery"))
 
 
 def main() -> int:
