@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,15 +18,12 @@ from history.errors import HistoryError
 from history.reader import read_run
 from history.result import Check, RunVerdict, Verdict, write_verdict
 from verdict.judge import judge
+from verdict.size import refuse_if_too_large
 from verdict.words import plain, seconds
 
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 10}
 UNREADABLE = 2
 COLOUR = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
-MOST_ROWS = 20_000_000
-"""More requests than this (about 4 GB) are refused before they are read."""
-SHORTEST_LINE = 150
-"""Bytes: no request's JSON line is shorter, so a file's size bounds its rows."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,20 +50,6 @@ def _judge(path: Path, console: Console, *, write: bool) -> int:
         return UNREADABLE
     show(verdict, console)
     return EXIT[verdict.verdict]
-
-
-def refuse_if_too_large(path: Path) -> None:
-    """Raise :class:`HistoryError` if ``path`` holds more requests than memory should be asked for; reads no row."""
-    closed, lines = path / "requests.parquet", sum(file.stat().st_size for file in path.glob("requests.*.jsonl"))
-    try:
-        rows = int(pl.scan_parquet(closed).select(pl.len()).collect().item()) if closed.exists() else lines // SHORTEST_LINE
-    except pl.exceptions.PolarsError as error:
-        raise HistoryError(f"{closed}: not a Parquet file ({error}); the run was damaged after it was closed") from error
-    if rows > MOST_ROWS:
-        raise HistoryError(
-            f"{path}: {rows:,} requests, this judge reads at most {MOST_ROWS:,} at once (about 4 GB of memory); "
-            "judge shorter runs: a run ends one hold after recovery"
-        )
 
 
 def show(verdict: RunVerdict, console: Console) -> None:

@@ -21,7 +21,7 @@ from tests.support.edits import drop_events
 from tests.support.truth import World
 from tests.support.truth_frames import write
 from tests.unit.verdict.conftest import HIT, run_of
-from verdict import cli, judge
+from verdict import cli, judge, size
 
 
 @pytest.fixture
@@ -129,15 +129,15 @@ def test_empty_files_are_inconclusive(unclosed: Path, capsys: pytest.CaptureFixt
 def test_too_many_requests_are_refused_before_they_are_read(
     closed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "MOST_ROWS", 1000)
+    monkeypatch.setattr(size, "MOST_ROWS", 1000)
     assert cli.main([str(closed)]) == 2
-    assert "this judge reads at most 1,000 at once" in capsys.readouterr().err
+    assert "this suite reads at most 1,000 at once" in capsys.readouterr().err
 
 
 def test_too_many_lines_are_refused_by_their_size(unclosed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "MOST_ROWS", 1000)
+    monkeypatch.setattr(size, "MOST_ROWS", 1000)
     with pytest.raises(HistoryError, match="at most 1,000 at once"):
-        cli.refuse_if_too_large(unclosed)
+        size.refuse_if_too_large(unclosed)
 
 
 def test_a_verdict_that_cannot_be_written_is_one_sentence(closed: Path, capsys: pytest.CaptureFixture[str]) -> None:
