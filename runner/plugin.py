@@ -18,6 +18,7 @@ from runner.item import KEY, ExperimentFile, ExperimentItem, Session
 from runner.options import add_options, read_options, selects_chaos
 from runner.outcome import exit_status, write_report
 from runner.progress import Progress
+from runner.selection import leave_out
 from runner.turn import Turn
 
 TURN: pytest.StashKey[Turn] = pytest.StashKey()
@@ -85,6 +86,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Experiment
             found.root = folder
             return found
     return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long where nobody asked for it."""
+    if selects_chaos(config):
+        leave_out(config, items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,7 +21,7 @@ scripted: dict[str, list[Any]] = {}
 EXPERIMENT = """\
 title: A pod is killed
 description: For tests of the runner.
-tags: [serving, I1]
+tags: [serving, smoke, I1]
 
 steady-state-hypothesis:
   title: users are served

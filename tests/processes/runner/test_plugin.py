@@ -321,3 +321,17 @@ def test_a_session_in_which_nothing_ran_for_that_reason_is_no_success(project: P
     done = project.chaos("-k", "queue-lost")
     assert done.code == 11, done.text
     assert project.chaos("-k", "queue-lost", "--collect-only").code == 0
+
+
+def test_what_takes_long_runs_where_it_is_asked_for(project: Project) -> None:
+    project.experiment("training/long", EXPERIMENT.replace("smoke, ", ""))
+    project.script(pod_killed=PASS, long=PASS)
+
+    def ran(*arguments: str) -> set[str]:
+        said = project.chaos("--collect-only", "-q", *arguments).text
+        return {name for name in ("pod-killed", "long") if f"::{name}" in said}
+
+    assert ran() == {"pod-killed"}
+    assert ran("-k", "long") == {"long"}
+    assert ran("--chaos-profile=full") == ran("--chaos-experiments=experiments") == {"pod-killed", "long"}
+    assert ran("-m", "chaos and training") == {"long"}

@@ -36,7 +36,7 @@ ROLE = "arguments: {role: inference}"
 # what is replaced, by what, where the error stands (a part of its line after the change), what it says
 WRONG = {
     "unknown key at the top": ("tags: [", "tgas: [", "tgas:", "tgas: unknown key; known here: "),
-    "a control, which would be ignored": ("tags: [serving, I1]", "controls: []", "controls:", "unknown key"),
+    "a control, which would be ignored": ("tags: [serving, smoke, I1]", "controls: []", "controls:", "unknown key"),
     "unknown key of an action": ("    name: kill\n", "    name: kill\n    background: true\n", "background", "background: unknown key"),
     "unknown key of a provider": ("func: served}", "func: served, timeout: 3}", "timeout: 3", "timeout: unknown key"),
     "unknown key of the extension": (SCHEMA, "    hodl: 3s\n", "hodl", "known here: allow, budgets, deadline"),
@@ -60,7 +60,7 @@ WRONG = {
     "rollbacks not always": ("rollbacks:\n", "runtime: {rollbacks: {strategy: never}}\nrollbacks:\n", "runtime:", "strategy"),
     "a null control with a method": (SCHEMA, "    fault: none\n", "fault: none", "method and evidence must be empty"),
     "an extension of another name": ("name: aftershock", "name: aftershok", "extensions:", "'aftershock', found 0"),
-    "no YAML": ("tags: [serving, I1]", "tags: [serving, I1", "", "not valid YAML"),
+    "no YAML": ("tags: [serving, smoke, I1]", "tags: [serving, smoke, I1", "", "not valid YAML"),
     "a key twice": ("description:", "title: again\ndescription:", "title: again", "not valid YAML"),
     "not a mapping": (EXPERIMENT, "- 1\n", "- 1", "expected a mapping"),
     "empty": (EXPERIMENT, "", "", "expected a mapping"),
