@@ -35,6 +35,7 @@ NEXT_STEP = {
     409: "somebody else changed it at the same time: look at it, then try again",
     429: "the API server asks for patience: try again",
 }
+OTHER_CA = "its certificate is not from the CA in the kubeconfig: correct certificate-authority, or see who stands in between"
 
 
 class BoundedClient(client.ApiClient):
@@ -176,7 +177,8 @@ def told(what: str, raises: type[AftershockError]) -> Iterator[None]:
         step = NEXT_STEP.get(error.status, "see the API server's log")
         raise raises(f"{what}: the API server answered {error.status} {message_of(error)}; {step}") from error
     except urllib3.exceptions.HTTPError as error:
-        raise raises(f"{what}: no answer from the API server ({first_line(error)}); check that it is up and reachable") from error
+        step = OTHER_CA if "CERTIFICATE_VERIFY_FAILED" in str(error) else "check that it is up and reachable"
+        raise raises(f"{what}: no answer from the API server ({first_line(error)}); {step}") from error
 
 
 def unless_forbidden(read: Callable[[], Read], otherwise: Read) -> Read:

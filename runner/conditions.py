@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from history.errors import TargetRefused
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
 from history.plan import Phase
-from kube.clients import Platform, told
+from kube.clients import Platform
 from runner.baseline import TRIES, WARM_S
 from runner.context import Context
 from runner.load import READY_S
@@ -21,6 +23,7 @@ HANGS_S = 60.0
 BASELINES = 4
 """A baseline waits for its arrivals at most about three times as long as planned."""
 ANNOTATION = "aftershock.dev/stop"
+GONE = "namespace {} is gone or being deleted; it was there in preflight; find out who deletes it, then deploy the platform again"
 
 
 def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
@@ -33,15 +36,18 @@ def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
 
 
 def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | None]:
-    """Return a condition that is met once a namespace of the platform carries ``aftershock.dev/stop=true``."""
+    """Return a condition that is met once a namespace of the platform carries ``aftershock.dev/stop=true``, or vanishes."""
 
     def met() -> tuple[str, str] | None:
         for name in platform.target.namespaces:
             try:
-                with told(f"read namespace {name}", TargetRefused):
-                    namespace: Any = platform.core.read_namespace(name)
-            except TargetRefused:
+                namespace: Any = platform.core.read_namespace(name)
+            except ApiException as error:
+                return ("stop condition", GONE.format(name)) if error.status == 404 else None
+            except urllib3.exceptions.HTTPError:
                 return None  # the API server is away: nobody can ask
+            if namespace.metadata.deletion_timestamp is not None:
+                return "stop condition", GONE.format(name)
             if (namespace.metadata.annotations or {}).get(ANNOTATION) == "true":
                 return "stop condition", f"namespace {name} carries {ANNOTATION}=true: somebody asked to stop"
         return None

@@ -141,7 +141,8 @@ class FakeCluster:
         found.metadata.annotations = {key: value for key, value in notes.items() if value is not None}
 
     def read_namespace(self, name: str) -> Any:
-        return SimpleNamespace(metadata=SimpleNamespace(labels=self._there(self.namespaces, name)))
+        labels = self._there(self.namespaces, name)
+        return SimpleNamespace(metadata=SimpleNamespace(labels=labels, annotations=None, deletion_timestamp=None))
 
     def read_namespaced_deployment(self, name: str, namespace: str) -> Any:
         return SimpleNamespace(spec=SimpleNamespace(replicas=3))

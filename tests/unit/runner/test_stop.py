@@ -7,6 +7,8 @@ import signal
 import threading
 
 import pytest
+import urllib3
+from kubernetes.client.exceptions import ApiException
 
 from runner.conditions import ANNOTATION, Conditions, asked_by_annotation, parent_gone
 from runner.stop import Interrupted, Stop
@@ -109,9 +111,20 @@ def test_anyone_may_stop_a_run_by_an_annotation(cluster: FakeCluster) -> None:
     assert "ml-serving" in found[1]
 
 
-def test_an_api_server_that_is_away_stops_nobody(cluster: FakeCluster) -> None:
+@pytest.mark.parametrize("error", [ApiException(status=503), urllib3.exceptions.HTTPError("no route")])
+def test_an_api_server_that_is_away_stops_nobody(error: Exception) -> None:
+    class Away(FakeCluster):
+        def read_namespace(self, _name: str) -> object:
+            raise error
+
+    assert asked_by_annotation(Away().platform())() is None
+
+
+def test_a_namespace_that_vanishes_stops_the_run(cluster: FakeCluster) -> None:
     cluster.namespaces.clear()
-    assert asked_by_annotation(cluster.platform())() is None
+    found = asked_by_annotation(cluster.platform())()
+    assert found is not None
+    assert found[1].startswith("namespace ml-serving is gone or being deleted; it was there in preflight")
 
 
 def test_a_run_whose_parent_is_gone_stops() -> None:
