@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from history.errors import ConfigError
 from history.plan import Retry, Slo
+from kube import secrets
 from kube.guarding import Blackout, StopWhen
 
 DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
@@ -243,6 +244,7 @@ class Target(Written):
             wrong.append(f"prometheus: {self.prometheus!r} is not under endpoints")
         if self.prometheus is None and any(one.promql for one in self.stop_when):
             wrong.append("stop_when: promql needs prometheus, a key of endpoints")
+        wrong += secrets.in_target(self.endpoints, {name: one.load.headers for name, one in self.workloads.items() if one.written_load})
         if not CONSENT.fullmatch(self.consent_label):
             wrong.append(f"consent_label: {self.consent_label!r} is not KEY=VALUE")
         if self.suite_namespace in self.namespaces:
@@ -292,6 +294,7 @@ def describe(error: ValidationError) -> str:
     parts = []
     for item in error.errors(include_url=False):
         where = ".".join(str(part) for part in item["loc"]) or "file"
-        got = "" if item["type"] in {"missing", "extra_forbidden"} else f" (got {item['input']!r})"
+        shown = item["type"] not in {"missing", "extra_forbidden"} and not secrets.may_hold(where, item["input"])
+        got = f" (got {item['input']!r})" if shown else ""
         parts.append(f"{where}: {item['msg']}{got}")
     return "; ".join(parts)

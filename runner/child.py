@@ -6,8 +6,10 @@ Exit codes: 0 the run was judged (``verdict.json``), or a dry run passed; 11 ref
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 from history.errors import AftershockError
 from runner import preflight
@@ -15,6 +17,7 @@ from runner.exits import REFUSED
 from runner.life import carry_out
 from runner.messages import Kind
 from runner.prepare import check, prepare
+from runner.redact import Redacted, of_environment, remember
 from runner.request import Request
 from runner.stop import Interrupted, Stop
 from runner.tell import Tell, take_stdout
@@ -43,11 +46,19 @@ def run(request: Request, tell: Tell, stop: Stop) -> int:
     return 0
 
 
+def _log_to(path: Path) -> None:
+    """Let every logger of this process write to ``path``, without secrets."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(Redacted(logging.BASIC_FORMAT))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+
+
 def main() -> int:
     """Read the request from the command line and carry it out."""
     request = Request.model_validate_json(sys.argv[1])
     request.run_dir.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(filename=request.run_dir / "child.log", level=logging.INFO)
+    remember(of_environment(os.environ))
+    _log_to(request.run_dir / "child.log")
     tell = take_stdout(request.run_dir / "child.log")
     stop = Stop(on_repeat=lambda reason: tell(Kind.NOTE, text=f"{reason}; the run is already being ended, its fault is healed first"))
     stop.install()

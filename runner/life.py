@@ -15,6 +15,7 @@ from history.result import RunVerdict
 from history.schema import EventKind
 from runner.context import Context
 from runner.messages import Kind
+from runner.redact import redact_text
 from runner.stop import Interrupted
 
 Step = Callable[[Context], object]
@@ -101,7 +102,7 @@ def guarded(context: Context, part: Callable[[], object]) -> None:
         folder = context.live.run_dir / "scene"
         folder.mkdir(exist_ok=True)
         with (folder / "traceback.txt").open("a") as file:
-            file.write("".join(traceback.format_exception(error)))
+            file.write(redact_text("".join(traceback.format_exception(error))))
         where = f"its traceback is in {folder / 'traceback.txt'}"
         _stopped(
             context, "unexpected error", f"phase {context.phase}: {type(error).__name__}: {error}; {where}; this is a defect of the suite"

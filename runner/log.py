@@ -8,6 +8,7 @@ from pathlib import Path
 from history.clock import now_ns
 from history.schema import EventKind
 from history.writer import EventLog
+from runner.redact import redact_object, redact_text
 
 
 class RunLog(EventLog):
@@ -24,7 +25,7 @@ class RunLog(EventLog):
         t_ns = now_ns() if t_ns is None else t_ns
         with self._lock:
             if not self._closed:
-                super().event(kind, obj, t_ns, **detail)
+                super().event(kind, redact_text(obj), t_ns, **redact_object(detail))
         if kind is EventKind.FAULT_START and self.t_fault_ns is None:
             self.t_fault_ns = t_ns
         return t_ns

@@ -13,6 +13,7 @@ import chaoslib
 
 from history.plan import Plan
 from history.result import RunVerdict, Verdict
+from runner.redact import redact_object, redact_text
 
 Entry = dict[str, Any]
 STATUS = {Verdict.PASS: "completed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "aborted"}
@@ -56,4 +57,5 @@ class Record:
 
     def write(self, run_dir: Path, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> None:
         """Write ``journal.json``."""
-        (run_dir / "journal.json").write_text(json.dumps(self.journal(plan, verdict, interrupted), indent=1, default=str))
+        journal = redact_object(self.journal(plan, verdict, interrupted))
+        (run_dir / "journal.json").write_text(json.dumps(journal, indent=1, default=lambda one: redact_text(str(one))))

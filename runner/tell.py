@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any, Protocol
 
+from runner.redact import redact_object
+
 
 class Tell(Protocol):
     """Where messages for the person at the terminal go."""
@@ -29,7 +31,7 @@ class Pipe:
 
     def __call__(self, kind: str, /, **fields: Any) -> None:  # noqa: ANN401 - any JSON value
         """Send one message."""
-        line = json.dumps({"kind": kind, **fields}, default=str).encode() + b"\n"
+        line = json.dumps({"kind": kind, **redact_object(fields)}, default=str).encode() + b"\n"
         try:
             with self._lock:
                 os.write(self._fd, line)

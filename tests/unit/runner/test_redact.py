@@ -1,0 +1,144 @@
+"""Secrets planted wherever a run could meet them are in nothing that it writes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from history.errors import ConfigError
+from history.schema import EventKind
+from kube.target import load_target
+from runner.context import Context
+from runner.life import guarded
+from runner.log import RunLog
+from runner.redact import Redacted, forget, of_environment, of_kubeconfig, redact_text, remember
+from runner.tell import Pipe
+from tests.support.fake_cluster import ROOT
+from tests.support.runner_parts import plan_of
+
+KEY = "-----BEGIN EC PRIVATE KEY-----planted-key"
+PLANTED = {
+    "AWS_SECRET_ACCESS_KEY": "planted-s3-secret",
+    "REDIS_PASSWORD": "planted-redis-password",
+    "SERVING_API_KEY": "planted-api-key",
+    "token": "planted-kubeconfig-token",
+    "client-key-data": base64.b64encode(KEY.encode()).decode(),
+}
+SAID = [
+    *(f"it said {value} and more" for value in PLANTED.values()),
+    KEY,
+    "redis://default:planted-in-a-url@redis:6379/0 refused",
+    "s3: AWS_SECRET_ACCESS_KEY=planted-in-a-line",
+    "x-api-key: planted-in-a-header",
+    "Authorization: Bearer planted-bearer",
+    "eyJhbGciOiJSUzI1NiJ9.eyJwbGFudGVkIjoiYSJ9.c2ln",
+]
+
+
+@pytest.fixture(autouse=True)
+def known(tmp_path: Path) -> Iterator[None]:
+    kubeconfig = tmp_path / "kubeconfig"
+    user = {key: PLANTED[key] for key in ("token", "client-key-data")}
+    kubeconfig.write_text(yaml.safe_dump({"users": [{"name": "me", "user": user}], "clusters": [{"cluster": {"server": "https://x"}}]}))
+    forget()
+    remember(of_environment(PLANTED | {"HOME": "/root/longer-than-eight"}))
+    remember(of_kubeconfig(str(kubeconfig)))
+    yield
+    forget()
+
+
+def clean(text: str) -> None:
+    assert "planted" not in text
+    assert PLANTED["client-key-data"] not in text
+    assert "eyJwbGFudGVkIjoiYSJ9" not in text
+
+
+def everything(folder: Path) -> str:
+    return "".join(file.read_text() for file in sorted(folder.rglob("*")) if file.is_file() and file.name != "kubeconfig")
+
+
+def test_only_credentials_of_a_kubeconfig_and_of_the_environment_are_known() -> None:
+    assert redact_text("https://x /root/longer-than-eight me") == "https://x /root/longer-than-eight me"
+    assert of_kubeconfig("/nowhere/at-all") == []
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_events_hold_none(tmp_path: Path, said: str) -> None:
+    (tmp_path / "run").mkdir()
+    log = RunLog(tmp_path / "run")
+    log.event(EventKind.KUBE_EVENT, said, message=said, nested={"list": [said]})
+    log.event(EventKind.STOPPED, "x", reason=said)
+    log.close()
+    clean(everything(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_messages_and_log_lines_hold_none(said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    reader, writer = os.pipe()
+    Pipe(writer)("note", text=said, lines=[said], verdict={"sentence": said})
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        clean(pipe.read())
+    handler = logging.StreamHandler()
+    handler.setFormatter(Redacted(logging.BASIC_FORMAT))
+    try:
+        raise RuntimeError(said)
+    except RuntimeError:
+        handler.emit(logging.getLogger("x").makeRecord("x", 40, "f", 1, "failed: %s", (said,), None))
+    clean(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_the_journal_and_a_traceback_hold_none(context: Context, tmp_path: Path, said: str) -> None:
+    class Odd:
+        def __str__(self) -> str:
+            return said
+
+    def fails() -> None:
+        raise RuntimeError(said)
+
+    outcome: dict[str, Any] = {"activity": {"name": "act"}, "output": {"said": said, "odd": Odd()}, "exception": [said]}
+    context.record.run.append(outcome)
+    guarded(context, fails)
+    context.record.write(context.live.run_dir, plan_of(context.experiment), None, interrupted=True)
+    context.log.close()
+    written = everything(context.live.run_dir)
+    assert "act" in json.loads((context.live.run_dir / "journal.json").read_text())["run"][0]["activity"]["name"]
+    assert "traceback.txt" in {file.name for file in context.live.run_dir.rglob("*")}
+    clean(written)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"endpoints": {"inference": "https://me:planted-pw@serving/", "prometheus": "http://p"}},
+            "inference: a URL must not hold credentials",
+        ),
+        (
+            {"headers": {"Authorization": "Bearer planted-token"}},
+            "headers.Authorization: a credential must not stand in a file; use api_key_env",
+        ),
+        ({"headers": {"x-api-key": "planted"}}, "headers.x-api-key: a credential must not stand in a file"),
+    ],
+)
+def test_a_target_file_that_holds_a_credential_is_refused_without_showing_it(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    raw = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
+    if "headers" in change:
+        raw["workloads"]["realtime-inference"]["load"] |= change
+    else:
+        raw |= change
+    file = tmp_path / "target.yaml"
+    file.write_text(yaml.safe_dump(raw))
+    with pytest.raises(ConfigError) as refused:
+        load_target(file)
+    assert said in str(refused.value)
+    clean(str(refused.value))
