@@ -42,7 +42,7 @@ def main() -> int:
     """Print every figure beside its bound; exit 1 if a median is above it."""
     parser = argparse.ArgumentParser(prog="python -m bench.safety", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE")
-    parser.add_argument("--experiment", default="serving/zone-lost", help="whose preflight (default: %(default)s, the longest)")
+    parser.add_argument("--experiment", default="serving/replica-killed", help="whose preflight (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=10)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

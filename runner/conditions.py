@@ -37,17 +37,21 @@ def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
 
 def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | None]:
     """Return a condition that is met once a namespace of the platform carries ``aftershock.dev/stop=true``, or vanishes."""
+    there: set[str] = set()
 
     def met() -> tuple[str, str] | None:
         for name in platform.target.namespaces:
             try:
                 namespace: Any = platform.core.read_namespace(name)
             except ApiException as error:
-                return ("stop condition", GONE.format(name)) if error.status == 404 else None
+                if error.status == 404 and name in there:
+                    return "stop condition", GONE.format(name)
+                continue  # it never was there, or may not be read
             except urllib3.exceptions.HTTPError:
                 return None  # the API server is away: nobody can ask
             if namespace.metadata.deletion_timestamp is not None:
                 return "stop condition", GONE.format(name)
+            there.add(name)
             if (namespace.metadata.annotations or {}).get(ANNOTATION) == "true":
                 return "stop condition", f"namespace {name} carries {ANNOTATION}=true: somebody asked to stop"
         return None

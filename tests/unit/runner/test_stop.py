@@ -121,8 +121,10 @@ def test_an_api_server_that_is_away_stops_nobody(error: Exception) -> None:
 
 
 def test_a_namespace_that_vanishes_stops_the_run(cluster: FakeCluster) -> None:
+    met = asked_by_annotation(cluster.platform())
+    assert met() is None
     cluster.namespaces.clear()
-    found = asked_by_annotation(cluster.platform())()
+    found = met()
     assert found is not None
     assert found[1].startswith("namespace ml-serving is gone or being deleted; it was there in preflight")
 
