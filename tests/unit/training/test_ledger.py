@@ -81,6 +81,25 @@ def test_the_server_refuses_names_that_lead_elsewhere_and_torn_rows(server: Ledg
     assert list(server.folder.iterdir()) == []
 
 
+def test_a_reader_goes_on_where_it_stopped(server: LedgerServer) -> None:
+    import http.client  # noqa: PLC0415
+
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+
+    def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    ask("POST", "/runs/run", b'{"a": 1}\n')
+    assert ask("GET", "/runs/run?offset=0") == (200, b'{"a": 1}\n')
+    ask("POST", "/runs/run", b'{"b": 2}\n')
+    assert ask("GET", "/runs/run?offset=9") == (200, b'{"b": 2}\n')
+    assert ask("GET", "/runs/run?offset=18") == (200, b"")
+    assert ask("GET", "/runs/run?offset=-1")[0] == 400
+    connection.close()
+
+
 @pytest.mark.parametrize("address", ["", "ledger", "file:///no/such/folder/x", "http://host", "redis://host:1"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(SettingsRefused, match="TRAIN_LEDGER"):
