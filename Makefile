@@ -14,7 +14,7 @@ TARGET ?= targets/local.yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser help setup build up deploy down chaos test lint unit processes integration bench power soak heal status lock clean
+.PHONY: browser help setup build up deploy down chaos test lint unit processes integration bench power soak mutations heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ power: setup ## every seeded weakness of training must be found, the hardened va
 
 soak: deploy ## null runs into a table that can be resumed: make soak RUNS=10
 	$(RUN) -m bench.soak --runs $(or $(RUNS),10) --target $(TARGET)
+
+mutations: deploy ## break faults, probes, loads and histories on purpose: none may pass (resumable)
+	$(RUN) -m bench.mutations --platform --write docs/mutations.md
 
 heal: setup ## find and end everything that an earlier run left
 	$(RUN) -m runner heal --target $(TARGET)

@@ -30,7 +30,7 @@ Row = dict[str, Any]
 def rows_of(table: Path) -> dict[tuple[str, str], Row]:
     """Return the latest row of each case in each place."""
     lines = table.read_text().splitlines() if table.exists() else []
-    return {(row["name"], row.get("where", PLATFORM)): row for row in map(json.loads, lines)}
+    return {(row["name"], row["where"]): row for row in map(json.loads, lines)}
 
 
 def arguments() -> argparse.Namespace:
@@ -48,14 +48,17 @@ def to_do(options: argparse.Namespace) -> list[tuple[Case, str]]:
     """Return the cases that are left, and where."""
     places = [MEMORY, PLATFORM] if options.platform else [MEMORY]
     known = rows_of(TABLE)
-    chosen = [
-        (case, where) for where in places for case in CASES if options.only in case.name and (where == PLATFORM or memory.possible(case))
-    ]
+    chosen = [(case, where) for where in places for case in cases_of(where) if options.only in case.name]
     if options.only:
         return chosen
     return [
         (case, where) for case, where in chosen if (row := known.get((case.name, where))) is None or (options.again and not row["right"])
     ]
+
+
+def cases_of(where: str) -> list[Case]:
+    """Return the cases that can be carried out there."""
+    return [case for case in CASES if where == PLATFORM or memory.possible(case)]
 
 
 def carry_out(case: Case, where: str) -> Told:
@@ -76,12 +79,12 @@ def main() -> int:
             file.write(json.dumps(told.row()) + "\n")
         said = f"{case.name} ({where}): {told.verdict}: {told.check}: {told.sentence}"
         print(f"{'right' if told.right else 'WRONG'}: {said} ({told.seconds:.0f} s)", flush=True)
-    known, names = rows_of(TABLE), [case.name for case in CASES]
-    rows = [row for (name, _), row in sorted(known.items(), key=lambda item: item[0][1]) if name in names]
+    known = rows_of(TABLE)
+    rows = [row for where in (MEMORY, PLATFORM) for case in cases_of(where) if (row := known.get((case.name, where)))]
     rows += [told.row() for told in judge_all()] if options.write else []
     if options.write:
         options.write.write_text(page(rows, f"python -m bench.mutations --platform --write {options.write}"))
-    missing = [case.name for case in CASES if memory.possible(case) and (case.name, MEMORY) not in known]
+    missing = [case.name for case in cases_of(MEMORY) if (case.name, MEMORY) not in known]
     print(f"{len(rows)} rows; wrong: {wrong(rows) or 'none'}; not done yet: {missing or 'none'}")
     return int(bool(wrong(rows) or missing))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from workloads.load import worker  # isort: skip - first: importing locust patches the process
-import gevent
+import polars as pl
 
 from bench.mutations.names import BROKEN_LOAD
 from history.clock import now_ns
@@ -79,31 +80,14 @@ def _no_account() -> None:
 
 
 def _ends_early() -> None:
-    real = worker.Worker.run
+    """Know of no arrival after the time that a baseline and a hold alone take."""
+    real = worker.run_worker
 
-    def run(self: worker.Worker, origin_ns: int, parent_pid: int) -> int:
-        self.dispatcher._arrivals = iter([arrival for arrival in self.dispatcher._arrivals if arrival[1] < 9e9])
-        return real(self, origin_ns, parent_pid)
+    def run_worker(whole: offer.Offer, number: int, origin: int | None, parent_pid: int) -> int:
+        until_ns = int((whole.plan.timers.baseline_s + whole.plan.timers.hold_s) * 1e9)
+        return real(replace(whole, schedule=whole.schedule.filter(pl.col("offset_ns") < until_ns)), number, origin, parent_pid)
 
-    worker.Worker.run = run  # type: ignore[method-assign]  # that is the mutation
-
-
-def _busy() -> None:
-    """Use the process's core for something else too."""
-    real, running = worker.Worker.run, [True]
-
-    def burn() -> None:
-        while running:
-            sum(range(20_000))
-
-    def run(self: worker.Worker, origin_ns: int, parent_pid: int) -> int:
-        gevent.get_hub().threadpool.spawn(burn)  # a thread of the kernel's, not a greenlet
-        try:
-            return real(self, origin_ns, parent_pid)
-        finally:
-            running.clear()
-
-    worker.Worker.run = run  # type: ignore[method-assign]  # that is the mutation
+    worker.run_worker = run_worker  # type: ignore[assignment]  # that is the mutation
 
 
 BREAK: dict[str, Callable[[], None]] = {
@@ -113,7 +97,6 @@ BREAK: dict[str, Callable[[], None]] = {
     "checks no answer": _changes(valid=None),
     "gives no account": _no_account,
     "ends early": _ends_early,
-    "busy": _busy,
 }
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ import pytest
 from bench.mutations.cases import CASES, FAULTS, LOADS, PASS, PROBES, Case
 from bench.mutations.document import write_files
 from bench.mutations.faults import KILLS
+from bench.mutations.memory import possible
 from bench.mutations.page import page, wrong
 from bench.mutations.probes import GONE, LATENCIES
 from bench.mutations.session import ROOT, judged
 from history.result import Check, RunVerdict, Verdict
 from kube.target import load_target
 from runner.experiment import check_target, read_experiment
+from tests.support.mutations import MUTATIONS
 
 NO_OP = FAULTS[0]
 
@@ -64,3 +66,10 @@ def test_the_page_has_a_row_for_every_case_and_counts_them() -> None:
     text = page([told.row() | {"where": "memory"}, told.row()], "python -m bench.mutations")
     assert "**0 of 1 mutants pass; 1 of 1 are named" in text
     assert f"| {NO_OP.name} | INCONCLUSIVE | INCONCLUSIVE | evidence | decoy-gone never saw it / in time |" in text
+
+
+def test_the_published_table_has_a_row_for_every_case_that_needs_no_cluster() -> None:
+    rows = (ROOT / "docs" / "mutations.md").read_text().splitlines()
+    published = {row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ")}
+    known = {case.name for case in CASES if possible(case)} | {name for name, *_ in MUTATIONS}
+    assert known <= published, "write it anew: python -m bench.mutations --write docs/mutations.md"
