@@ -22,6 +22,7 @@ from verdict.judge import judge
 T = TypeVar("T")
 READY_STEP, READY_CHECKPOINT = 45, 40  # a fault comes after this step, when the checkpoint before it is verified
 START_S, BEYOND_S = 180.0, 8.0  # a busy machine may take long to start; what has not recovered so long after its budget has failed
+LAST_CHECKPOINT, SETTLE_S = 70, 2.5
 PROBE, PROBE_EVERY_S = "training-goes-on", 0.25
 RTO_S = 30.0
 
@@ -119,7 +120,9 @@ class Scene:
         deadline = time.monotonic() + limit_s
         wait(self.job, lambda: self._asking(lambda: self.job.ended or self._done()), limit_s)
         done = self._done()
-        if not done:
+        if done:  # a save with a store that is away takes seconds; a job that is through must not look like one that stands still
+            wait(self.job, lambda: bool(self.checkpoints(LAST_CHECKPOINT)), SETTLE_S)
+        else:
             time.sleep(max(0.0, deadline - time.monotonic()))
         self._log.event(EventKind.HYPOTHESIS, PROBE, met=done, value=step(self.job), no_data=False)
 
