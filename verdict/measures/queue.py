@@ -11,22 +11,28 @@ from verdict.case import Case
 from verdict.measures.registry import NO_FAULT, Value, measure
 from verdict.measures.users import outage
 
+FRESH_NS = 5_000_000_000
+"""A depth that was read may be this old (:mod:`probes.queue`)."""
+
 
 @measure("s")
 def queue_drain(case: Case) -> Value:
-    """From recovery until no more requests waited than at most in the baseline; 0 if no more ever did after recovery.
+    """From recovery until no more requests waited than at most in the baseline; 0 if no backlog stood then.
 
-    A lower bound if the queue was longer for as long as it was watched. Source: queue_depth samples.
+    A backlog stands if the first longer queue is seen within 5 s after recovery (so old a depth may be); one that forms later has
+    another cause. A lower bound if the queue was longer for as long as it was watched. Source: queue_depth samples.
     """
     if case.recovery is None or case.recovery.recovered_ns is None:
         return NO_FAULT if case.recovery is None else Value(None, "users were not seen to be served again for a whole hold")
+    if not case.recovery.outages:
+        return Value(0.0, "users noticed no outage, so nothing piled up")
     t_ns, depth = _depth(case)
     usual = _usual(case, t_ns, depth)
     after = t_ns >= case.recovery.recovered_ns
     if usual is None or not after.any():
         return Value(None, "the queue's depth was not recorded before the fault and after recovery")
     long = t_ns[after][depth[after] > usual]
-    if not len(long):
+    if not len(long) or long[0] > case.recovery.recovered_ns + FRESH_NS:
         return Value(0.0)
     drained = t_ns[after][(depth[after] <= usual) & (t_ns[after] > long[0])]
     end_ns = int(drained[0]) if len(drained) else int(t_ns[-1])

@@ -234,6 +234,18 @@ def test_a_queue_that_drains_after_recovery() -> None:
     assert measured(run, "queue_drain").value == pytest.approx(6.0 - 3.2, abs=0.05)
 
 
+def test_a_queue_that_forms_long_after_recovery_is_no_backlog_of_the_outage() -> None:
+    late = (pl.col("t_ns") >= at(9)) & (pl.col("t_ns") < at(11))  # users were served again 3.2 s after the fault
+    run = change_samples(run_of(HIT), Series.QUEUE_DEPTH.value, pl.when(late).then(40.0).otherwise(1.0))
+    assert measured(run, "queue_drain").value == 0.0
+
+
+def test_without_an_outage_nothing_piles_up() -> None:
+    unhurt = run_of(replace(HIT, hits=()))
+    run = change_samples(unhurt, Series.QUEUE_DEPTH.value, pl.when(pl.col("t_ns") >= at(1)).then(40.0).otherwise(1.0))
+    assert measured(run, "queue_drain").sentence == "users noticed no outage, so nothing piled up"
+
+
 def test_a_queue_that_never_drains_is_a_lower_bound() -> None:
     run = change_samples(run_of(HIT), Series.QUEUE_DEPTH.value, pl.when(pl.col("t_ns") >= at(1)).then(40.0).otherwise(1.0))
     assert measured(run, "queue_drain").censored
