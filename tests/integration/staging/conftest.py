@@ -16,6 +16,7 @@ import yaml
 from cluster.state import State
 from kube.clients import Platform, connect
 from kube.target import Target, load_target
+from runner.leftovers import find_leftovers
 from tests.integration.runner.conftest import Suite, wait_for
 from tests.support.cluster_driver import ROOT, Cluster
 from tests.support.scripted_server import write_prompts
@@ -107,6 +108,18 @@ def write_target(staging: Staging) -> None:
     for name, value in values.items():
         text = text.replace(name, value)
     staging.target_file.write_text(text)
+
+
+@pytest.fixture
+def admin(staging: Staging) -> Platform:
+    """Return the platform with all rights: for tests in which it is not the rights that are missing."""
+    return connect(staging.target.model_copy(update={"kubeconfig": str(State(NAME).kubeconfig), "context": f"aftershock-{NAME}"}))
+
+
+def nothing_left(platform: Platform) -> bool:
+    left = find_leftovers(platform)
+    pods = platform.core.list_namespaced_pod(SUITE_NAMESPACE).items
+    return not (left.journals or left.leases or left.cordons or pods)
 
 
 @pytest.fixture
