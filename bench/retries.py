@@ -18,7 +18,7 @@ import yaml
 
 from history.errors import AftershockError
 from history.plan import Retry
-from reports.retries import RetryComparison, compare, markdown
+from reports.retries import RetryComparison, compare, markdown, met
 from reports.trial import read_judged
 
 ROOT = Path(__file__).parent.parent
@@ -63,7 +63,7 @@ def comparisons(folder: Path) -> tuple[RetryComparison, ...]:
         except AftershockError as error:
             print(f"retries: left out: {error}", file=sys.stderr)
             continue
-        judged.append((read.case, read.verdict.verdict))
+        judged.append(met(read.case, read.verdict.verdict))
     return compare(judged)
 
 

@@ -13,6 +13,7 @@ from history.errors import HistoryError
 from history.plan import Plan
 from history.result import RANK, Verdict, worst
 from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
+from reports.retries import Met, compare, met
 from reports.sentences import headline, summary_of
 from reports.text import iso, number
 from reports.trial import read_judged, tightest, trial_of
@@ -35,6 +36,7 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
     plans: list[Plan] = []
     trials: dict[str, list[tuple[Plan, Trial]]] = defaultdict(list)
     unreadable: list[NotTested] = []
+    compared: list[Met | None] = []
     for path in run_dirs:
         try:
             judged = read_judged(path)
@@ -42,6 +44,7 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
             unreadable.append(NotTested(id=path.name, kind="unreadable", reason=str(error)))
             continue
         plans.append(judged.plan)
+        compared.append(met(judged.case, judged.verdict.verdict))
         trials[judged.plan.experiment.id].append((judged.plan, trial_of(judged)))
     experiments = tuple(sorted((experiment_of(runs) for runs in trials.values()), key=order))
     not_tested = (*unreadable, *context.not_tested)
@@ -51,6 +54,7 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
         sentence=headline(experiments, not_tested),
         summary=summary_of(experiments, not_tested),
         experiments=experiments,
+        retries=compare(compared),
         not_tested=not_tested,
         definitions=tuple(Definition(name=name, text=text) for name, text in definitions()),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import names, text, views
+from reports import names, retries, text, views
 from reports.model import Experiment, Report, Trial
 from reports.plot import caption, plot
 
@@ -81,5 +81,6 @@ def _environment() -> Environment:
         "label": names.label,
         "prose": _prose,
     }
+    env.globals |= {"retry_columns": retries.COLUMNS, "retry_cells": retries.cells}
     env.globals |= {"view": views, "plot": _plot, "caption": caption}
     return env

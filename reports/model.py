@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from history.plan import Budgets, Expect, Forecast, Record, Slo
 from history.result import Check, Measurement, Verdict
 from reports.axis import Progress, TimeAxis
+from reports.retries import RetryComparison
 
 REPORT_SCHEMA = 1
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
@@ -231,5 +232,6 @@ class Report(Record):
     sentence: str
     summary: str  # how many held, how many not, the tightest margin
     experiments: tuple[Experiment, ...]  # FAIL, INCONCLUSIVE, then the tightest margin first
+    retries: tuple[RetryComparison, ...] = ()  # faults that were met by clients of several retry policies
     not_tested: tuple[NotTested, ...]
     definitions: tuple[Definition, ...]

@@ -7,24 +7,38 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from history.plan import Record, Retry
-from history.result import RANK, Verdict
+from history.result import Verdict, worst
 from history.schema import EventKind
 from reports.text import number, percent, seconds
 from verdict.case import Case
 
 SECOND_NS = 1_000_000_000
+COLUMNS = (
+    "policy",
+    "what the client does",
+    "verdict",
+    "users: requests",
+    "bad",
+    "unanswered",
+    "RTO",
+    "attempts",
+    "bad attempts",
+    "load added",
+    "busiest second",
+)
 
 
 class PolicyRow(Record):
     """What one policy did in all runs of a fault, from the fault to the end of what was watched; counts are of requests users made then.
 
-    ``hidden``: users noticed nothing, neither an outage nor more bad requests than the SLO allows. ``added`` is attempts beyond the first
-    as a share of requests, ``added_at_worst`` what the policy allows if nothing is answered, ``peak`` the attempts sent in the busiest
-    second as a multiple of the offered rate.
+    ``hidden``: in runs that can be believed, users noticed nothing, neither an outage nor more bad requests than the SLO allows.
+    ``added`` is attempts beyond the first as a share of requests, ``added_at_worst`` what the policy allows if nothing is answered,
+    ``peak`` the attempts sent in the busiest second as a multiple of the offered rate.
     """
 
     policy: str
@@ -53,33 +67,78 @@ class RetryComparison(Record):
     sentence: str
 
 
-def compare(judged: Iterable[tuple[Case, Verdict]]) -> tuple[RetryComparison, ...]:
+@dataclass(frozen=True, slots=True)
+class Met:
+    """How clients of one policy met one fault: what is compared of a run. ``alike`` is the load but for retries, and the SLO."""
+
+    fault: str
+    alike: str
+    experiment: str
+    retry: Retry
+    verdict: Verdict
+    hidden: bool
+    requests: int
+    bad: int
+    unanswered: int
+    attempts: int
+    attempts_bad: int
+    rto_s: float | None
+    peak: float
+
+
+def met(case: Case, verdict: Verdict) -> Met | None:
+    """Return what is compared of a judged run; ``None`` if it had no fault (controls have none that counts) or no requests."""
+    plan, recovery = case.run.plan, case.recovery
+    if recovery is None or case.training is not None or case.control:
+        return None
+    start_ns, end_ns = recovery.fault_ns, recovery.watched_ns
+    asked, attempts = case.arrivals.between(start_ns, end_ns), case.attempts
+    sent = attempts.sent & (attempts.intended_ns >= start_ns) & (attempts.intended_ns < end_ns)
+    requests, bad = asked.stop - asked.start, int(np.count_nonzero(~case.arrivals.good[asked]))
+    same = plan.load.model_copy(update={"retry": Retry(), "seed": 0, "horizon_s": 1.0, "prompts": ""})
+    return Met(
+        fault=" + ".join(dict.fromkeys(event.object for event in case.timeline.all(EventKind.FAULT_START))),
+        alike=f"{same.model_dump_json()} {plan.slo.model_dump_json()}",
+        experiment=plan.experiment.id,
+        retry=plan.load.retry,
+        verdict=verdict,
+        hidden=verdict is not Verdict.INCONCLUSIVE and not recovery.outages and bad <= (1 - plan.slo.ratio) * requests,
+        requests=requests,
+        bad=bad,
+        unanswered=int(np.count_nonzero(np.isinf(case.arrivals.latency_ms[asked]))),
+        attempts=int(np.count_nonzero(sent)),
+        attempts_bad=int(np.count_nonzero(sent & ~attempts.good)),
+        rto_s=recovery.rto_s,
+        peak=_peak(case, start_ns, end_ns),
+    )
+
+
+def _peak(case: Case, start_ns: int, end_ns: int) -> float:
+    """Return the attempts sent in the busiest second of the window, counted from the fault, as a multiple of the offered rate."""
+    sent_ns = case.run.requests["sent_ns"].drop_nulls().to_numpy()
+    seconds_after = (sent_ns[(sent_ns >= start_ns) & (sent_ns < end_ns)] - start_ns) // SECOND_NS
+    return float(np.bincount(seconds_after).max(initial=0)) / case.run.plan.load.rate_rps
+
+
+def compare(runs: Iterable[Met | None]) -> tuple[RetryComparison, ...]:
     """Return a comparison for each fault that was met by clients of at least two policies under otherwise the same load."""
-    groups: dict[tuple[str, str], list[tuple[Case, Verdict]]] = defaultdict(list)
-    for case, verdict in judged:
-        if case.recovery is not None and case.training is None and not case.control:
-            groups[_alike(case)].append((case, verdict))
-    found = (_comparison(fault, runs) for (fault, _), runs in groups.items())
+    groups: dict[tuple[str, str], list[Met]] = defaultdict(list)
+    for run in runs:
+        if run is not None:
+            groups[run.fault, run.alike].append(run)
+    found = (_comparison(fault, alike) for (fault, _), alike in groups.items())
     return tuple(one for one in found if len(one.rows) > 1)
 
 
-def _alike(case: Case) -> tuple[str, str]:
-    """Return the fault (its actions' names), and the load but for retries and what differs from run to run."""
-    plan = case.run.plan
-    actions = " + ".join(dict.fromkeys(event.object for event in case.timeline.all(EventKind.FAULT_START)))
-    same = plan.load.model_copy(update={"retry": Retry(), "seed": 0, "horizon_s": 1.0, "prompts": ""})
-    return actions, f"{same.model_dump_json()} {plan.slo.model_dump_json()}"
-
-
-def _comparison(fault: str, runs: Sequence[tuple[Case, Verdict]]) -> RetryComparison:
-    by_policy: dict[Retry, list[tuple[Case, Verdict]]] = defaultdict(list)
+def _comparison(fault: str, runs: Sequence[Met]) -> RetryComparison:
+    by_policy: dict[Retry, list[Met]] = defaultdict(list)
     for run in runs:
-        by_policy[run[0].run.plan.load.retry].append(run)
-    rows = tuple(sorted((_row(load, same) for load, same in by_policy.items()), key=lambda row: (row.added_at_worst, row.policy)))
+        by_policy[run.retry].append(run)
+    rows = tuple(sorted((_row(retry, same) for retry, same in by_policy.items()), key=lambda row: (row.added_at_worst, row.policy)))
     weakest = next((row for row in rows if row.hidden), None)
     return RetryComparison(
         fault=fault,
-        experiments=tuple(sorted({case.run.plan.experiment.id for case, _ in runs})),
+        experiments=tuple(sorted({run.experiment for run in runs})),
         rows=rows,
         weakest=weakest.policy if weakest else None,
         sentence=_sentence(rows, weakest),
@@ -98,55 +157,24 @@ def _sentence(rows: Sequence[PolicyRow], weakest: PolicyRow | None) -> str:
     )
 
 
-def _row(retry: Retry, runs: Sequence[tuple[Case, Verdict]]) -> PolicyRow:
-    seen = [_seen(case) for case, _ in runs]
-    requests, bad, unanswered, attempts, attempts_bad = (sum(one[i] for one in seen) for i in range(5))
-    rtos = [case.recovery.rto_s for case, _ in runs if case.recovery]
+def _row(retry: Retry, runs: Sequence[Met]) -> PolicyRow:
+    requests, attempts, rtos = sum(run.requests for run in runs), sum(run.attempts for run in runs), [run.rto_s for run in runs]
     return PolicyRow(
         policy=retry.policy,
         contract=contract_of(retry),
         runs=len(runs),
-        verdict=max((verdict for _, verdict in runs), key=RANK.__getitem__),
-        hidden=all(_hidden(case) for case, _ in runs),
+        verdict=worst([run.verdict for run in runs]),
+        hidden=all(run.hidden for run in runs),
         requests=requests,
-        bad=bad,
-        unanswered=unanswered,
+        bad=sum(run.bad for run in runs),
+        unanswered=sum(run.unanswered for run in runs),
         outage_s=None if None in rtos else max(rto for rto in rtos if rto is not None),
         attempts=attempts,
-        attempts_bad=attempts_bad,
+        attempts_bad=sum(run.attempts_bad for run in runs),
         added=attempts / requests - 1 if requests else 0.0,
         added_at_worst=added_at_worst(retry),
-        peak=max(_peak(case) for case, _ in runs),
+        peak=max(run.peak for run in runs),
     )
-
-
-def _window(case: Case) -> tuple[int, int]:
-    if case.recovery is None:
-        raise ValueError("a run without a fault is not compared")
-    return case.recovery.fault_ns, case.recovery.watched_ns
-
-
-def _seen(case: Case) -> tuple[int, int, int, int, int]:
-    """Return (requests, bad, unanswered, attempts, bad attempts) of requests that were made in the window."""
-    (start_ns, end_ns), attempts = _window(case), case.attempts
-    asked = case.arrivals.between(start_ns, end_ns)
-    good, latency_ms = case.arrivals.good[asked], case.arrivals.latency_ms[asked]
-    sent = attempts.sent & (attempts.intended_ns >= start_ns) & (attempts.intended_ns < end_ns)
-    bad = int(np.count_nonzero(~good))
-    return len(good), bad, int(np.count_nonzero(np.isinf(latency_ms))), int(np.count_nonzero(sent)), int((sent & ~attempts.good).sum())
-
-
-def _hidden(case: Case) -> bool:
-    requests, bad, *_ = _seen(case)
-    return case.recovery is not None and not case.recovery.outages and bad <= (1 - case.run.plan.slo.ratio) * requests
-
-
-def _peak(case: Case) -> float:
-    """Return the attempts sent in the busiest second of the window, counted from the fault, as a multiple of the offered rate."""
-    start_ns, end_ns = _window(case)
-    sent_ns = case.run.requests["sent_ns"].drop_nulls().to_numpy()
-    seconds = (sent_ns[(sent_ns >= start_ns) & (sent_ns < end_ns)] - start_ns) // SECOND_NS
-    return float(np.bincount(seconds).max(initial=0)) / case.run.plan.load.rate_rps
 
 
 def added_at_worst(retry: Retry) -> float:
@@ -176,20 +204,8 @@ def contract_of(retry: Retry) -> str:
 
 def markdown(comparison: RetryComparison) -> list[str]:
     """Return ``comparison`` as lines of Markdown: users and attempts apart."""
-    head = [
-        "policy",
-        "what the client does",
-        "users: requests",
-        "bad",
-        "unanswered",
-        "RTO",
-        "attempts",
-        "bad",
-        "load added",
-        "busiest second",
-    ]
     lines = [f"## {comparison.fault}", "", comparison.sentence, ""]
-    lines += [f"| {' | '.join(head)} |", "|---|---|" + "--:|" * (len(head) - 2)]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|---|---|---|" + "--:|" * (len(COLUMNS) - 3)]
     lines += [f"| {' | '.join(cells(row))} |" for row in comparison.rows]
     return [*lines, ""]
 
@@ -199,6 +215,7 @@ def cells(row: PolicyRow) -> list[str]:
     return [
         f"{row.policy}{f' ({row.runs} runs)' if row.runs > 1 else ''}",
         row.contract,
+        row.verdict.value,
         str(row.requests),
         f"{row.bad}{', hidden' if row.hidden else ''}",
         str(row.unanswered),
