@@ -47,9 +47,11 @@ def page(files: Iterable[Path], root: Path, target: Target) -> str:
     base = permissions_of([], platform)
     lines += ["", "## Every run", "", *_table(base, target)]
     for tier in TIERS:
+        alike: dict[tuple[str, ...], list[Experiment]] = {}
         for experiment in of_tier[tier]:
             more = [one for one in needs(experiment, platform) if one not in base]
-            lines += ["", f"## {experiment.id} ({tier}), besides", "", *_table(more, target)]
+            alike.setdefault(tuple(_table(more, target)), []).append(experiment)
+        lines += [line for table, found in alike.items() for line in ("", f"## {tier}: {_names(found)}, besides", "", *table)]
     return "\n".join(lines) + "\n"
 
 
