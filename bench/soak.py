@@ -95,18 +95,19 @@ def page(rows: list[Row], experiment: str, command: str) -> str:
     """Return the table as a page of docs/, with what the runs say of the platform, its load and its noise."""
     kept = [run for row in judged(rows) if (run := _stored(Path(row["run"])))]
     loads = sorted(row["load_average"] for row in judged(rows) if "load_average" in row)
-    busy = (
+    noise = (
         f"The machine has {os.cpu_count()} cores; its load average at the ends of the runs was {loads[0]:g} to {loads[-1]:g}."
         if loads
         else ""
     )
     lines = ["# Null runs", "", f"Made by `{command}`: experiment `{experiment}`, one run a row, none left out.", ""]
-    lines += [f"**{summary(rows)}.** {busy}", "", *(f"- {line}" for line in findings(kept, None)), ""]
-    lines += ["| run | commit | verdict | resolution s | send lag p99 ms | its sentence |", "|---|---|---|---|---|---|"]
+    lines += [f"**{summary(rows)}.** {noise}", "", *(f"- {line}" for line in findings(kept, None)), ""]
+    lines += ["| run | commit | load average | verdict | resolution s | send lag p99 ms | its sentence |", "|---|---|---|---|---|---|---|"]
     for number, row in enumerate(rows, 1):
         _, resolution, lag = _figures(row)
         sentence = " ".join(row["sentence"].split()).replace("|", "/")
-        lines.append(f"| {number} | {row['commit']} | {row['verdict']} | {resolution} | {lag} | {sentence} |")
+        busy = f"{row['load_average']:g}" if "load_average" in row else "–"
+        lines.append(f"| {number} | {row['commit']} | {busy} | {row['verdict']} | {resolution} | {lag} | {sentence} |")
     return "\n".join([*lines, ""])
 
 

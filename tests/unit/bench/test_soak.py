@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bench import soak
 
-ROW = {"commit": "a1", "exit": 0, "verdict": "PASS", "sentence": "no | impact", "rto_s": 0.0, "resolution_s": 0.051, "send_lag_p99_ms": 1.5}
+FIGURES = {"rto_s": 0.0, "resolution_s": 0.051, "send_lag_p99_ms": 1.5, "load_average": 7.5}
+ROW = {"commit": "a1", "exit": 0, "verdict": "PASS", "sentence": "no | impact"} | FIGURES
 REFUSED = {"commit": "a1", "exit": 11, "verdict": "REFUSED", "sentence": "somebody else runs"}
 
 
@@ -21,6 +22,6 @@ def test_the_page_leaves_no_row_out_and_survives_a_run_that_was_deleted(tmp_path
     rows = [ROW | {"run": str(tmp_path / "deleted")}, REFUSED]
     page = soak.page(rows, "control/null-control", "make soak")
     assert "1 judged runs: 1 PASS, 0 INCONCLUSIVE, 0 FAIL, 1 REFUSED, 0 BROKEN" in page
-    assert "| 1 | a1 | PASS | 0.051 | 1.500 | no / impact |" in page
-    assert "| 2 | a1 | REFUSED | – | – | somebody else runs |" in page
+    assert "| 1 | a1 | 7.5 | PASS | 0.051 | 1.500 | no / impact |" in page
+    assert "| 2 | a1 | – | REFUSED | – | – | somebody else runs |" in page
     assert "no null run was judged" in page
