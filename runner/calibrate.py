@@ -16,10 +16,12 @@ from runner.messages import Kind
 from runner.parent import Child
 from runner.request import ProfileName, Request
 from verdict.case import case_of
+from verdict.goodness import tightest_limit_ms
 from verdict.outages import SHORTEST_NS, Rule, find_outages
 from verdict.sampling import arrivals_needed, bad_in_a_row
 
 LARGEST_RESOLUTION = 0.05
+P95 = ("baseline_p95", "recovered_p95")
 NO_EVENT_95 = 3.0
 """No event in n hours bounds its rate by 3/n an hour (95 %, Poisson: -ln 0.05)."""
 
@@ -99,11 +101,23 @@ def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
         f"{len(runs)} null runs, {watched_h * 60:.1f} minutes watched at {plan.load.rate_rps:g} requests/s",
         f"false outages: {false}, that is {bound}",
         f"inconclusive: {inconclusive} of {len(runs)}",
+        *noise_sentences(runs),
         f"smallest outage that can be told: {smallest_outage_s(plan):.3g} s; an RTO is read to {resolution_s:.3g} s",
         f"tightest budget that can be judged: {resolution_s / LARGEST_RESOLUTION:.3g} s",
     ]
     bound_s = budget_s if budget_s is not None else plan.budgets.rto_s
     return lines + ([] if bound_s is None else [rate_sentence(plan, resolution_s, bound_s)])
+
+
+def noise_sentences(runs: Sequence[NullRun]) -> list[str]:
+    """Return what noise alone did: null runs that fail, and how near to the SLO users' waiting came."""
+    failed = sum(run.verdict.verdict is Verdict.FAIL for run in runs)
+    lines = [f"failed without any fault: {failed} of {len(runs)}: quiet the machine before a night is wasted"] if failed else []
+    waited = [found.value for run in runs for name in P95 if (found := run.verdict.measurement(name)) and found.value is not None]
+    slo_ms = tightest_limit_ms(runs[0].plan.slo)
+    if waited:
+        lines.append(f"users waited (p95) at most {max(waited):.0f} ms in any run; the SLO's tightest limit is {slo_ms:.0f} ms")
+    return lines
 
 
 def smallest_outage_s(plan: Plan) -> float:

@@ -12,7 +12,7 @@ import pytest
 
 from history.plan import Plan, write_plan
 from history.reader import read_run
-from history.result import Check, LoadSummary, RunVerdict, Verdict, write_verdict
+from history.result import Check, LoadSummary, Measurement, RunVerdict, Verdict, write_verdict
 from kube.fault import Permission
 from runner import rbac
 from runner.calibrate import NullRun, findings, rate_needed_rps, read_null_run, smallest_outage_s
@@ -204,8 +204,9 @@ def null_run(experiment: Experiment, *, outages: int = 0, verdict: Verdict = Ver
         offered_rps=100, achieved_rps=100, send_lag_p99_ms=1, send_lag_max_ms=5, cpu_share_max=0.2, cap_hits=0,
         scheduled=6000, recorded=6000, holes=0,
     )  # fmt: skip
+    p95 = Measurement(name="baseline_p95", value=120.0, unit="ms")
     impact = Check(name="impact", verdict=verdict, sentence="x", resolution=resolution_s)
-    judged = RunVerdict(run_id="r", verdict=verdict, sentence="x", complete=True, checks=(impact,), measurements=(), load=load)
+    judged = RunVerdict(run_id="r", verdict=verdict, sentence="x", complete=True, checks=(impact,), measurements=(p95,), load=load)
     return NullRun(plan, judged, outages, watched_s=60.0)
 
 
@@ -214,6 +215,8 @@ def test_without_a_false_outage_the_rate_is_bounded_by_how_long_was_watched(expe
     assert "10 null runs, 10.0 minutes watched at 100 requests/s" in text
     assert "false outages: 0, that is at most 18 an hour (95 %)" in text
     assert "inconclusive: 0 of 10" in text
+    assert "failed" not in text
+    assert "users waited (p95) at most 120 ms in any run; the SLO's tightest limit is 200 ms" in text
     assert "tightest budget that can be judged: 1.2 s" in text
 
 
@@ -222,6 +225,7 @@ def test_false_outages_are_counted(experiment: Experiment) -> None:
     text = "\n".join(findings(runs, budget_s=None))
     assert "false outages: 2, that is 40 an hour" in text
     assert "inconclusive: 1 of 3" in text
+    assert "failed without any fault: 1 of 3" in text
 
 
 def test_what_a_budget_needs(experiment: Experiment) -> None:
