@@ -85,6 +85,7 @@ class Bystander:
 
     def __init__(self, written: StopWhen) -> None:
         self._written, self._asks = written, deque[tuple[float, bool]]()
+        self._fewest = min(FEWEST, int(written.window_s))
 
     def met(self) -> tuple[str, str] | None:
         """Ask the service once."""
@@ -93,7 +94,7 @@ class Bystander:
         while self._asks and now_s - self._asks[0][0] > self._written.window_s:
             self._asks.popleft()
         bad, total = sum(bad for _, bad in self._asks), len(self._asks)
-        if total < FEWEST or bad / total <= self._written.above:
+        if total < self._fewest or bad / total <= self._written.above:
             return None
         what = f"{bad} of {total} answers of {self._written.bystander} in the last {self._written.window_s:g} s were errors"
         return BY, f"{what}, more than {self._written.above:.0%}: a bystander suffers"

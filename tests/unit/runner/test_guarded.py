@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -71,6 +72,14 @@ def test_a_bystander_that_is_gone_counts_as_errors(service: Service) -> None:
     service.server.server_close()
     condition = guarded.Bystander(service.written())
     assert next(filter(None, (condition.met() for _ in range(10))))
+
+
+def test_a_short_window_means_something_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(guarded.time, "monotonic", lambda: next(clock))
+    service.status = 503
+    condition = guarded.Bystander(StopWhen(bystander=service.url, above=0.3, window_s=2))
+    assert [bool(condition.met()) for _ in range(3)] == [False, True, True]
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, values: list[float | Exception | None]) -> None:
