@@ -14,7 +14,7 @@ from kubernetes import client
 
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
-from kube import access, guard
+from kube import access, faultpod, guard
 from kube.clients import Platform, told
 from kube.fault import FaultSpec, Permission
 from kube.select import instrument_pods
@@ -87,7 +87,25 @@ def check_access(faults: list[Fault], platform: Platform, of_drive: list[Permiss
     """Ask for every permission, the drive's too; return them. Raises TargetRefused: with every missing one."""
     asked = list(dict.fromkeys([*permissions_of(faults, platform), *(of_drive or [])]))
     access.require(platform, asked)
+    check_fault_pod(asked, platform)
     return asked
+
+
+def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
+    """Where the run may need a fault pod, ask the API server by a dry run of its own whether it would admit one.
+
+    Raises:
+        TargetRefused: Pod Security, a quota, a policy or a webhook stands against it; nothing was made.
+
+    """
+    namespace = platform.target.suite_namespace
+    if Permission("create", "pods", namespace=namespace) not in asked:
+        return
+    nobody = ResolvedTarget(kind="Node", name="preflight", uid="preflight", effect="none", ends="at once")
+    job = faultpod.Job(nobody, "preflight", ("preflight",), 1.0)
+    body: Any = faultpod.manifest(platform.target.suite_image, "preflight", "preflight", job, 0.0)
+    with told(f"fault pods in the suite's namespace {namespace} (asked by a server-side dry run)", TargetRefused):
+        platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
 
 def resolve(faults: list[Fault], platform: Platform, seed: int) -> dict[str, list[ResolvedTarget]]:

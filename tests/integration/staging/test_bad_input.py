@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 import yaml
 
+from faults import network
 from history.errors import AftershockError, FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube import clients, faultpod
 from kube.clients import Platform, connect
+from kube.fault import spec_of
 from kube.journal import open_journal
 from kube.select import node_target, still_there
 from kube.target import Target
 from runner.health import look
+from runner.preflight import Fault, check_access
 from runner.queueing import Queue, namespace_of
 from runner.stop import Stop
 from tests.integration.runner.conftest import wait_for
@@ -121,7 +124,7 @@ def said(act: Callable[[], object]) -> str:
     try:
         with clients.told("try", FaultFailed):
             act()
-    except FaultFailed as error:
+    except AftershockError as error:
         return str(error)
     return ""
 
@@ -176,6 +179,26 @@ def test_a_quota_on_pods_fails_the_fault_before_it_acts(staging: Staging, admin:
         text = refused(lambda: fault_pod(admin), FaultFailed)
     assert f"make a fault pod on node worker-1 in namespace {SUITE_NAMESPACE}: the API server answered 403" in text
     assert QUOTA in text
+    assert nothing_left(admin)
+
+
+def test_what_stands_against_fault_pods_is_known_before_the_run(staging: Staging, admin: Platform) -> None:
+    spec = spec_of(network.isolate)
+    assert spec is not None
+    action: Any = SimpleNamespace(name="cut")
+    faults = [Fault(action, spec, {"role": "inference", "for_s": 5})]
+    assert check_access(faults, admin)
+    label = "pod-security.kubernetes.io/enforce"
+    staging.cluster.kubectl("label", "namespace", SUITE_NAMESPACE, f"{label}=baseline")
+    try:
+        wait_for(lambda: "PodSecurity" in said(lambda: check_access(faults, admin)), "Pod Security is in force", 30)
+        text = refused(lambda: check_access(faults, admin))
+    finally:
+        staging.cluster.kubectl("label", "namespace", SUITE_NAMESPACE, f"{label}-")
+    assert text.startswith(
+        f"fault pods in the suite's namespace {SUITE_NAMESPACE} (asked by a server-side dry run): the API server answered 403"
+    )
+    assert 'violates PodSecurity "baseline:latest"' in text
     assert nothing_left(admin)
 
 
