@@ -1,0 +1,109 @@
+"""Faults of training jobs: who is hit, what is written before, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+import faults.training
+from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
+from kube.fault import Permission, spec_of
+from kube.live import LiveRun
+from tests.support.fake_cluster import FakeCluster, live_run, pod, seeded
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    made = FakeCluster()
+    for index, node in enumerate(("gpu-a", "gpu-b", "gpu-c")):
+        one = pod(f"train-{index}", node, namespace="ml-training", app="trainer", owner="Job", termination_grace_period_seconds=60)
+        one.metadata.labels[faults.training.INDEX] = str(index)
+        made.pods["ml-training", one.metadata.name] = one
+    return made
+
+
+def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], seed: int = 7, **arguments: Any) -> LiveRun:
+    spec = spec_of(function)
+    assert spec is not None
+    return live_run(cluster, run_dir, {"act": spec.resolve(cluster.platform(), arguments, seeded(seed))})
+
+
+def kinds(run_dir: Path) -> list[str]:
+    return [orjson.loads(line)["kind"] for line in (run_dir / "events.test.jsonl").read_text().splitlines()]
+
+
+def test_a_preempted_pod_is_evicted_with_its_grace_after_the_journal_was_written(cluster: FakeCluster, tmp_path: Path) -> None:
+    run = started(cluster, tmp_path, faults.training.preempt, role="trainer")
+    [target] = run.targets_of()
+    assert target.effect == "evicted with 60 s of grace"
+    assert faults.training.preempt("trainer") == {"targets": [target.name], "role": "trainer"}
+    assert cluster.calls == [f"write ahead nothing {target.name}", f"evict {target.name}"]
+    assert kinds(tmp_path) == ["clock", "fault.start", "fault.end"]
+    assert ("ml-training", target.name) not in cluster.pods
+
+
+def test_a_pod_that_is_gone_or_may_not_be_evicted_fails_the_fault(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faults.training.EVICT_S", 0.0)
+    started(cluster, tmp_path, faults.training.preempt, role="trainer")
+    cluster.refuse_evictions = 1
+    with pytest.raises(Exception, match="disruption budget"):
+        faults.training.preempt("trainer")
+
+
+def test_the_coordinator_is_the_pod_with_index_0_whatever_the_seed(cluster: FakeCluster, tmp_path: Path) -> None:
+    spec = spec_of(faults.training.kill_coordinator)
+    assert spec is not None
+    found = {spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(seed))[0].name for seed in range(5)}
+    assert found == {"train-0"}
+    del cluster.pods["ml-training", "train-0"]
+    with pytest.raises(TargetRefused, match="completion-index=0"):
+        spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(1))
+
+
+def test_a_point_of_failure_is_a_file_that_the_rank_finds(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("faults.training.output_of", lambda _platform, *rest: asked.append(rest) or "")
+    run = started(cluster, tmp_path, faults.training.fail_at, role="trainer", point="save.after_shard", action="kill", index=2)
+    done = faults.training.fail_at("trainer", "save.after_shard", "kill", 2)
+    assert done["targets"] == ["train-2"] == [target.name for target in run.targets_of()]
+    [(name, namespace, container, command)] = asked
+    assert (name, namespace, container) == ("train-2", "ml-training", "trainer")
+    assert command[3:] == ["sh", "=kill", "save.after_shard+aftershock"]
+    assert kinds(tmp_path) == ["clock", "fault.start"]
+
+
+def test_a_pod_without_such_a_folder_fails_the_fault(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise NoData("cd: can't cd to /nowhere")
+
+    monkeypatch.setattr("faults.training.output_of", refuse)
+    started(cluster, tmp_path, faults.training.fail_at, role="trainer", point="step", action="nan")
+    with pytest.raises(FaultFailed, match="TRAIN_FAILPOINT_FOLDER"):
+        faults.training.fail_at("trainer", "step", "nan")
+
+
+@pytest.mark.parametrize(("point", "action"), [("step; rm", "kill"), ("step", "kill; rm"), ("", "kill"), ("step", "explode")])
+def test_what_is_no_point_and_no_action_is_refused_before_anything(cluster: FakeCluster, point: str, action: str) -> None:
+    spec = spec_of(faults.training.fail_at)
+    assert spec is not None
+    with pytest.raises(ConfigError):
+        spec.resolve(cluster.platform(), {"role": "trainer", "point": point, "action": action}, seeded(1))
+
+
+def test_each_says_which_rights_it_needs(cluster: FakeCluster) -> None:
+    def asked(function: Callable[..., Any]) -> set[tuple[str, str]]:
+        spec = spec_of(function)
+        assert spec is not None
+        found: list[Permission] = spec.permissions(cluster.platform(), {"role": "trainer"})
+        assert {one.namespace for one in found} == {"ml-training"}
+        return {(one.verb, one.resource) for one in found}
+
+    assert ("create", "pods/eviction") in asked(faults.training.preempt)
+    assert ("delete", "pods") in asked(faults.training.kill_coordinator)
+    assert ("create", "pods/exec") in asked(faults.training.fail_at)

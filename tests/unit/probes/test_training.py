@@ -1,0 +1,96 @@
+"""What a training job's ledger says while it is written, and evidence from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from history.clock import now_ns
+from history.errors import NoData
+from history.ledgers import LedgerWriter
+from history.plan import Training
+from kube.live import LiveRun
+from probes import training
+from tests.support.fake_cluster import FakeCluster, live_run, pod
+
+JOB = Training(
+    template="t", namespace="ml-training", job="j", ranks=2, pods=2, steps=9, batch=4, max_restarts=3, interval_steps=5,
+    ledger="l:1", reference="r",
+)  # fmt: skip
+
+
+class Job:
+    """A job whose ledger is written by the test."""
+
+    def __init__(self, cluster: FakeCluster, run_dir: Path) -> None:
+        self.run: LiveRun = live_run(cluster, run_dir, {"act": []}, training=JOB)
+        self._writer = LedgerWriter(run_dir, "training", "test")
+
+    def says(self, kind: str, step: int, rank: int = 0, attempt: int = 1, ago_s: float = 0.0, **values: Any) -> None:
+        row = {"kind": kind, "step": step, "rank": rank, "attempt": attempt, "t_ns": now_ns() - int(ago_s * 1e9), "host": "h", "pid": rank}
+        self._writer.write(json.dumps(row | values).encode() + b"\n")
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster()
+
+
+@pytest.fixture
+def job(cluster: FakeCluster, tmp_path: Path) -> Job:
+    return Job(cluster, tmp_path)
+
+
+def test_steps_count_when_every_rank_did_them(job: Job) -> None:
+    with pytest.raises(NoData, match="no step yet"):
+        training.steps_per_s(5)
+    for step in range(1, 11):
+        for rank in range(2):
+            job.says("step", step, rank, ago_s=1.0)
+    job.says("step", 11, 0)
+    job.says("step", 1, 0, attempt=2, ago_s=60)
+    job.says("step", 1, 1, attempt=2, ago_s=60)
+    assert training.steps_per_s(5) == 2.0
+
+
+def test_a_checkpoint_counts_once_a_store_holds_it_verified(job: Job) -> None:
+    job.says("checkpoint", 5, stores=[{"url": "s3", "problem": "no answer", "verified": None}])
+    with pytest.raises(NoData, match="no checkpoint was verified"):
+        training.checkpoint_age_s()
+    job.says("checkpoint", 10, ago_s=7.0, stores=[{"url": "a", "problem": "gone"}, {"url": "b", "problem": "", "verified": [10, 1]}])
+    assert 7.0 <= training.checkpoint_age_s() < 60.0
+
+
+def test_missing_ranks_are_pods_that_are_not_ready(job: Job, cluster: FakeCluster) -> None:
+    assert training.missing_ranks("trainer") == 2
+    for name, ready in (("t-0", True), ("t-1", False)):
+        cluster.pods["ml-training", name] = pod(name, "gpu-a", namespace="ml-training", app="trainer", ready=ready)
+    assert training.missing_ranks("trainer") == 1
+
+
+SAYS: dict[str, tuple[str, dict[str, Any]]] = {
+    "restarted": ("start", {"world": 2}),
+    "quarantined": ("step", {"outcome": "quarantined"}),
+    "diverged": ("divergence", {"sentence": "rank 1 deviates"}),
+    "save_failed": ("checkpoint", {"stores": [{"url": "a", "problem": ""}, {"url": "b", "problem": "no answer"}]}),
+    "left": ("end", {"why": "told to leave by SIGTERM"}),
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_evidence_is_what_the_job_says_after_the_fault_began(job: Job, name: str) -> None:
+    probe, (kind, values) = getattr(training, name), SAYS[name]
+    job.says(kind, 3, ago_s=5.0, **values)
+    with pytest.raises(NoData):
+        probe("act")  # nothing was injected yet
+    job.run.fault_starts([])
+    assert probe("act") is False
+    harmless = {"outcome": "applied", "stores": [{"url": "a", "problem": ""}], "why": "all steps are done"}
+    if kind in {"step", "checkpoint", "end"}:
+        job.says(kind, 4, rank=1, **harmless)
+        assert probe("act") is False
+    job.says(kind, 5, **values)
+    assert probe("act") is True
