@@ -22,6 +22,7 @@ from kube.fault import spec_of
 from kube.journal import open_journal
 from kube.select import node_target, still_there
 from kube.target import Target
+from runner.conditions import asked_by_annotation
 from runner.health import look
 from runner.preflight import Fault, check_access
 from runner.queueing import Queue, namespace_of
@@ -233,3 +234,13 @@ def test_a_node_that_is_deleted_while_it_is_a_target(staging: Staging, admin: Pl
     assert text.startswith(
         f"Node worker-9: it was there in preflight (uid {target.uid}) and is gone or being deleted now; nothing was touched"
     )
+
+
+def test_a_namespace_that_vanishes_asks_the_run_to_stop(staging: Staging, admin: Platform) -> None:
+    staging.cluster.kubectl("create", "namespace", "acme-short")
+    target = staging.target.model_copy(update={"namespaces": ("acme-short",)})
+    met = asked_by_annotation(clients.platform_over(target, admin.api))
+    assert met() is None
+    staging.cluster.kubectl("delete", "namespace", "acme-short", "--wait=false")
+    wait_for(lambda: met() is not None, "the stop condition is met", 10)
+    assert (met() or ("", ""))[1].startswith("namespace acme-short is gone or being deleted; it was there in preflight")
