@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +69,16 @@ def play(folder: Path, outages: Sequence[tuple[str, float]], slo: Slo, **load: A
         if code:
             raise RuntimeError(f"the load ended with exit code {code}: {errors}")
     run = read_run(folder)
-    ends = [outage["begin_ns"] for outage in server.truth()["outages"]] + [run.last(EventKind.LOAD_STOP)]
-    measured = tuple(_measure(run, one, until) for one, (_, until) in zip(server.truth()["outages"], pairwise(ends), strict=True))
+    scripted = server.truth()["outages"]
+    # What is in hand when the next outage begins belongs to that one, so watching ends earlier: a hold and half a rest after this one.
+    watched_ns = int((HOLD_S + REST_S / 2) * 1e9)
+    measured = tuple(_measure(run, outage, outage["end_ns"] + watched_ns) for outage in scripted)
     took = run.requests.filter(pl.col("valid"), pl.col("done_ns") - pl.col("intended_ns") <= slo.latency_ms * 1e6)
     return Played(run, measured, float(took.select((pl.col("done_ns") - pl.col("intended_ns")).max()).item()) / 1e9)
 
 
 def _measure(run: Run, outage: dict[str, Any], until_ns: int) -> Measured:
-    """Judge ``run`` as if this outage had been its fault, watched until the next one."""
+    """Judge ``run`` as if this outage had been its fault, watched until ``until_ns``."""
     rows = [(outage["begin_ns"], EventKind.FAULT_START, "script"), (until_ns, EventKind.HEAL_START, "")]
     events = pl.DataFrame([{"t_ns": t, "kind": kind.value, "object": name, "detail": "{}"} for t, kind, name in rows], schema=EVENTS)
     plan = run.plan.model_copy(update={"experiment": run.plan.experiment.model_copy(update={"fault": "fault"})})
