@@ -18,6 +18,7 @@ from reports.text import number, percent, seconds
 from verdict.case import Case
 
 SECOND_NS = 1_000_000_000
+NOBODY_RETRIED = " No client tried again: no attempt failed while there was time, answers were late, which only a hedge notices."
 COLUMNS = (
     "policy",
     "what the client does",
@@ -148,7 +149,8 @@ def _comparison(fault: str, runs: Sequence[Met]) -> RetryComparison:
 def _sentence(rows: Sequence[PolicyRow], weakest: PolicyRow | None) -> str:
     if weakest is None:
         best = min(rows, key=lambda row: row.bad / max(row.requests, 1))
-        return f"No policy hid the fault from users; {best.policy} came closest: {best.bad} of {best.requests} requests were bad."
+        late = "" if any(row.attempts > row.requests for row in rows) else NOBODY_RETRIED
+        return f"No policy hid the fault from users; {best.policy} came closest: {best.bad} of {best.requests} requests were bad.{late}"
     before = [row for row in rows if row.added_at_worst < weakest.added_at_worst]
     left = "; ".join(f"{row.policy} left {row.bad} of {row.requests} requests bad" for row in before)
     return (

@@ -77,6 +77,16 @@ def test_if_none_hid_it_the_best_is_named(built: Built) -> None:
     (found,) = compare([ran(built, NONE, verdict=Verdict.FAIL), ran(built, BUDGETED, saved=0.5, verdict=Verdict.FAIL)])
     assert found.weakest is None
     assert found.sentence.startswith("No policy hid the fault from users; budgeted came closest: ")
+    assert "No client tried again" not in found.sentence
+
+
+def test_if_nobody_tried_again_that_is_said(built: Built) -> None:
+    plan = built.plan.model_validate(
+        built.plan.model_dump(by_alias=True) | {"load": built.plan.load.model_copy(update={"retry": BUDGETED})}
+    )
+    late = met(case_of(replace(built.run, plan=plan)), Verdict.FAIL)
+    (found,) = compare([ran(built, NONE, verdict=Verdict.FAIL), late])
+    assert found.sentence.endswith("answers were late, which only a hedge notices.")
 
 
 def test_one_policy_is_no_comparison_and_other_loads_are_not_compared(built: Built) -> None:
