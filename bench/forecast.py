@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bench.hindcast import hindcast
 from history.errors import HistoryError
 from history.reader import read_run
 from history.result import Measurement, RunVerdict, Verdict
@@ -65,13 +66,16 @@ class Row:
     measured_phase: str
 
 
-def row_of(path: Path) -> Row | None:
-    """Return the row of a stored run; None if nothing was forecast, or it measured nothing. Raises HistoryError: it cannot be read."""
+def row_of(path: Path, *, again: bool = False) -> Row | None:
+    """Return the row of a stored run; None if nothing was forecast, or it measured nothing. Raises HistoryError: it cannot be read.
+
+    With ``again`` the forecast is today's, not the one that was made then.
+    """
     run = read_run(path)
-    forecast, verdict = run.plan.forecast, judge(run)
+    forecast, verdict = hindcast(run.plan) if again else run.plan.forecast, judge(run)
     if forecast is None or verdict.verdict is Verdict.INCONCLUSIVE or forecast.capacity_rto_s is None:
         return None
-    fine_s = verdict_figure(verdict, "rto_resolution").value or 0.0
+    fine_s, longest = verdict_figure(verdict, "rto_resolution").value or 0.0, verdict_figure(verdict, "dominant_phase")
     return Row(
         run_id=run.plan.run_id,
         experiment=run.plan.experiment.id,
@@ -79,7 +83,7 @@ def row_of(path: Path) -> Row | None:
         rto=_pair(forecast.rto_s, verdict_figure(verdict, "rto"), fine_s),
         capacity=_pair(forecast.capacity_rto_s, verdict_figure(verdict, "full_capacity"), CAPACITY_READ_S),
         forecast_phase=forecast.dominant,
-        measured_phase=verdict_figure(verdict, "dominant_phase").sentence.split(";")[0].split(" (")[0],
+        measured_phase=longest.sentence.split(";")[0].split(" (")[0] if longest.value is not None else "",
     )
 
 
@@ -128,18 +132,20 @@ def summary(rows: list[Row]) -> list[str]:
     return lines
 
 
-def page(rows: list[Row], command: str) -> str:
-    """Return the table as a page of docs/."""
+def page(rows: list[Row], hindcasts: list[Row], command: str, note: str = "") -> str:
+    """Return the tables as a page of docs/."""
     lines = ["# Forecasts", "", f"Made by `{command}` from stored runs of the embedded platform.", ""]
     lines += [
         "Before each run the suite says, from manifests and live timers alone, how long users will notice the fault and when all replicas "
         'will be back. A forecast is right within 20 %, or closer than the figure can be read; "none" (retries cover it) is right if users '
         "noticed nothing.",
-        "",
-        *summary(rows),
-        "",
-        *table(rows),
     ]
+    for title, found in (
+        ("Today's model on runs that were recorded before it", hindcasts),
+        ("Forecasts as they were made before each run", rows),
+    ):
+        lines += ["", f"## {title}", "", *summary(found), "", *table(found)] if found else []
+    lines += ["", note] if note else []
     return "\n".join([*lines, ""])
 
 
@@ -160,12 +166,12 @@ def _error(pair: Pair) -> str:
     return text + ("right" if pair.right else "**wrong**")
 
 
-def read_rows(paths: Iterable[Path]) -> list[Row]:
+def read_rows(paths: Iterable[Path], *, again: bool = False) -> list[Row]:
     """Return the rows of stored runs, ordered by experiment and run; what cannot be read is said and left out."""
     found = []
     for path in paths:
         try:
-            found.append(row_of(path))
+            found.append(row_of(path, again=again))
         except HistoryError as error:
             print(f"{path}: left out: {error}", file=sys.stderr)
     return sorted((row for row in found if row), key=lambda row: (row.experiment, row.run_id))
@@ -176,12 +182,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.forecast", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders (default: all of reports/out/runs)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="publish the table there")
+    parser.add_argument("--again", nargs="+", type=Path, default=[], metavar="RUN", help="forecast these again by today's model")
+    parser.add_argument("--note", default="", metavar="TEXT", help="a sentence for the page, such as what else the machine did")
     options = parser.parse_args()
     rows = read_rows(options.runs or sorted(path.parent for path in RUNS.glob("*/plan.json")))
-    if options.write and rows:
-        options.write.write_text(page(rows, f"python -m bench.forecast RUN... --write {options.write}"))
+    hindcasts = read_rows(options.again, again=True)
+    if options.write:
+        options.write.write_text(
+            page(rows, hindcasts, f"python -m bench.forecast RUN... --again RUN... --write {options.write}", options.note)
+        )
+    print("\n".join([*table(hindcasts), *summary(hindcasts)]) if hindcasts else "")
     print("\n".join([*table(rows), *summary(rows)]))
-    return int(not rows)
+    return int(not rows and not hindcasts)
 
 
 if __name__ == "__main__":

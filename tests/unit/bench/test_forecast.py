@@ -3,6 +3,10 @@ from __future__ import annotations
 import pytest
 
 from bench.forecast import Pair, Row, page, summary
+from bench.hindcast import hindcast
+from history.plan import Forecast
+from tests.support.mutations import HIT
+from tests.support.truth import build
 
 
 @pytest.mark.parametrize(
@@ -32,5 +36,17 @@ def test_the_page_shows_every_run_and_says_what_was_not_measured() -> None:
         "- capacity RTO: 0 of 0 forecasts right (1 more were watched too briefly to know)",
     ]
     assert "| serving/zone-lost | r1 | none | 0.50 s | **wrong** | 70.00 s | > 40.0 s | – | evict, – |" in page(
-        rows, "python -m bench.forecast"
+        rows, [], "python -m bench.forecast"
     )
+
+
+def test_a_stored_run_is_forecast_again_from_what_it_kept_and_the_shipped_manifests() -> None:
+    plan = build(HIT).run.plan
+    info = plan.experiment.model_copy(update={"id": "serving/gpu-node-lost"})
+    kept = Forecast(rto_s=2.7, capacity_rto_s=75.5, dominant="evict", parts={"evict": 67.3, "start": 1.0, "load": 4.0})
+    timers = plan.timers.model_copy(update={"deadline_parts": {"fault": 120.0}})
+    again = hindcast(plan.model_copy(update={"experiment": info, "forecast": kept, "timers": timers}))
+    assert again is not None
+    assert again.dominant == "evict"
+    assert again.capacity_rto_s == pytest.approx(50 - 5 + 2.5 + 20 + 1 + 1 + 4)  # lease and monitor on average, toleration, a new pod
+    assert hindcast(plan.model_copy(update={"forecast": None})) is None
