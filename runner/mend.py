@@ -14,7 +14,7 @@ from kube.clients import Platform, told
 from kube.journal import HEAL, RunJournal, StoredJournal, Undo, journal_of
 from kube.leases import Held, held_by
 from kube.objects import Lease
-from runner import reaper_job
+from runner import reaper_job, training_job
 from runner.leftovers import Leftovers, find_leftovers
 
 
@@ -61,6 +61,8 @@ def mend(platform: Platform) -> Mended:
             mended.attempt(partial(_drop, platform, lease))
     for run_id in sorted(reaper_job.runs(platform) - found.active):
         mended.attempt(partial(_remove_reaper, platform, run_id))
+    for namespace, name in training_job.left_behind(platform, found.active):
+        mended.attempt(partial(_end_job, platform, namespace, name))
     return mended
 
 
@@ -75,6 +77,9 @@ def status(platform: Platform) -> list[str]:
     lines += [f"fault pod {name}: of run {run_id}" for name, run_id in sorted(found.fault_pods.items())]
     lines += [f"pod {name}: carries an ephemeral container of an earlier run" for name in found.residues]
     lines += [f"reaper of run {run_id}" for run_id in sorted(reaper_job.runs(platform))]
+    lines += [
+        f"training job {namespace}/{name}: of a run that is dead" for namespace, name in training_job.left_behind(platform, found.active)
+    ]
     return lines or ["no fault is active: no lease, no journal, no cordon, no reaper"]
 
 
@@ -108,6 +113,11 @@ def _close(journal: RunJournal, run_id: str) -> str:
 
 def _remove_reaper(platform: Platform, run_id: str) -> str:
     return f"reaper of run {run_id}: removed {', '.join(reaper_job.remove(platform, run_id))}"
+
+
+def _end_job(platform: Platform, namespace: str, name: str) -> str:
+    training_job.delete(platform, namespace, name)
+    return f"training job {namespace}/{name}: ended"
 
 
 def _replace(platform: Platform, residue: str) -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
-from kube.clients import Platform, told
+from kube.clients import Platform, told, unless_forbidden
 from kube.fault import Permission
 from kube.objects import Pod
 
 LONGEST_S = 1800
 """A job whose run was killed ends after this, whatever happens."""
 KEPT_S = 60
+KIND = "aftershock.dev/kind"
+MANAGED = {"app.kubernetes.io/managed-by": "aftershock", KIND: "training"}
 Plain = dict[str, Any]
 
 
@@ -68,7 +71,7 @@ def read_template(platform: Platform, namespace: str, name: str, container: str 
 
 def manifest(template: Template, name: str, run_id: str, settings: Mapping[str, str], *, one_pod: bool = False) -> Plain:
     """Return the Job called ``name``: the template with ``settings``; ``one_pod``: all ranks in a single pod."""
-    labels = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/run": run_id[:63]}
+    labels = {**MANAGED, "aftershock.dev/run": run_id[:63]}
     spec: Plain = {**template.job["spec"], "activeDeadlineSeconds": LONGEST_S, "ttlSecondsAfterFinished": KEPT_S}
     if one_pod:
         spec |= {"completions": 1, "parallelism": 1}
@@ -127,14 +130,25 @@ def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
                 raise
 
 
+def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, str]]:
+    """Return (namespace, name) of the training jobs that dead runs left, as far as they may be listed. Raises TargetRefused."""
+    target = platform.target
+    namespaces = sorted({target.role(one.role).namespace for one in target.workloads.values() if one.training is not None})
+    found: list[tuple[str, str]] = []
+    with told("look for training jobs of earlier runs", TargetRefused):
+        for namespace in namespaces:
+            none: list[str] = []
+            found += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), none)]
+    return found
+
+
 def orphans(platform: Platform, namespace: str, alive: frozenset[str]) -> list[str]:
     """Return the jobs that runs of this suite left: made by one that is not alive any more. Raises ApiException."""
-    found: Any = platform.batch.list_namespaced_job(namespace, label_selector="app.kubernetes.io/managed-by=aftershock").items
-    return [
-        one.metadata.name
-        for one in found
-        if one.metadata.labels.get("aftershock.dev/run") not in {run[:63] for run in alive} and not (one.status.succeeded or 0)
-    ]
+    selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
+    jobs: Any = platform.batch.list_namespaced_job(namespace, label_selector=selector).items
+    ours = {run[:63] for run in alive}
+    dead = [job for job in jobs if job.metadata.labels.get(KIND) == MANAGED[KIND] and job.metadata.labels["aftershock.dev/run"] not in ours]
+    return [job.metadata.name for job in dead if not (job.status.succeeded or 0)]
 
 
 def _plain(platform: Platform, thing: object) -> Plain:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from runner import training_job as jobs
 from runner.followed import Followed
 from runner.log import RunLog
 from runner.training import TrainingDrive
+from tests.support.fake_cluster import local_target
 
 JOB = Training(
     template="trainer", namespace="n", job="j", ranks=2, pods=2, steps=100, batch=4, max_restarts=3, interval_steps=5,
@@ -149,7 +151,12 @@ def test_a_job_is_its_template_with_the_runs_settings_and_an_end_of_its_own() ->
     made = jobs.manifest(TEMPLATE, "train-1", "run-1", {"TRAIN_STEPS": "20"})
     assert made["metadata"] == {
         "name": "train-1",
-        "labels": {"app": "trainer", "app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/run": "run-1"},
+        "labels": {
+            "app": "trainer",
+            "app.kubernetes.io/managed-by": "aftershock",
+            "aftershock.dev/kind": "training",
+            "aftershock.dev/run": "run-1",
+        },
     }
     assert made["spec"]["activeDeadlineSeconds"] == jobs.LONGEST_S
     assert made["spec"]["completions"] == 3
@@ -182,3 +189,17 @@ def test_the_jobs_name_is_short_and_tells_runs_apart() -> None:
     first, second = name("20261121-145600-rank-killed-1-2eb7"), name("20261121-145600-rank-killed-2-ba87")
     assert first == "train-1121145600-2eb7"
     assert first != second
+
+
+def test_a_job_whose_run_is_dead_is_left_behind_and_others_are_not() -> None:
+    def job(name: str, run: str, kind: str = "training", succeeded: int = 0) -> Any:
+        labels = {"aftershock.dev/run": run, "aftershock.dev/kind": kind}
+        return SimpleNamespace(metadata=SimpleNamespace(name=name, labels=labels), status=SimpleNamespace(succeeded=succeeded))
+
+    there = [job("train-1", "alive"), job("train-2", "dead"), job("reference", "dead", succeeded=1), job("reaper", "dead", "reaper")]
+
+    def listed(namespace: str, label_selector: str) -> Any:
+        return SimpleNamespace(items=there)
+
+    platform: Any = SimpleNamespace(batch=SimpleNamespace(list_namespaced_job=listed), target=local_target())
+    assert jobs.left_behind(platform, frozenset({"alive"})) == [("ml-training", "train-2")]
