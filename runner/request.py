@@ -7,7 +7,7 @@ from typing import Literal
 
 from history.plan import Record
 
-ProfileName = Literal["smoke", "full"]
+ProfileName = Literal["smoke", "full", "brief"]
 
 
 class Profile(Record):
@@ -20,6 +20,7 @@ class Profile(Record):
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(baseline_s=15, hold_s=10),
     "full": Profile(baseline_s=60, hold_s=30),
+    "brief": Profile(baseline_s=3, hold_s=2),  # for campaigns that test the suite itself: what it concludes of users is worth little
 }
 
 
