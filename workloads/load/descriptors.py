@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 
@@ -20,4 +21,4 @@ def make_room_for(connections: int) -> None:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     last = wanted - 1 if soft == resource.RLIM_INFINITY else min(wanted, soft) - 1
-    os.close(os.dup2(2, last))
+    os.close(fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, last))
