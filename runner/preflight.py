@@ -203,5 +203,7 @@ def foretell(plan: Plan) -> list[str]:
     if plan.forecast is not None:
         forecast = plan.forecast
         capacity = "" if forecast.capacity_rto_s is None else f", full capacity {forecast.capacity_rto_s:.1f} s"
-        lines.append(f"forecast: RTO {forecast.rto_s:.1f} s{capacity}; {forecast.dominant} dominates")
+        felt = f"RTO {forecast.rto_s:.1f} s" if forecast.rto_s else "users notice nothing"
+        why = f" ({forecast.timers[forecast.dominant]})" if forecast.dominant in forecast.timers else ""
+        lines.append(f"forecast: {felt}{capacity}; {forecast.dominant} dominates{why}")
     return lines

@@ -16,6 +16,7 @@ from history.plan import Budgets, ResolvedTarget
 from runner.experiment import Experiment, read_experiment
 from runner.forecast import EFFECTS, Effect, predict
 from runner.planning import Resolved, deadline_parts, make_plan, merged_budgets, span_s
+from runner.preflight import foretell
 from runner.request import Request
 from runner.timers import (
     Checks,
@@ -30,7 +31,7 @@ from runner.timers import (
     toleration_s,
 )
 from tests.support.fake_cluster import NOW, ROOT, FakeCluster, local_target
-from tests.support.runner_parts import EXPERIMENT, NULL
+from tests.support.runner_parts import EXPERIMENT, NULL, plan_of
 
 HAPROXY = (ROOT / "workloads/manifests/base/haproxy.cfg").read_text()
 TIMERS = PlatformTimers(
@@ -262,6 +263,17 @@ def test_each_part_names_the_settings_that_it_comes_from() -> None:
     assert predict(Effect.ENGINE_HUNG, TIMERS, 30).timers["start"] == "the liveness probe: 3 failed ones, every 5 s"
     assert predict(Effect.ENGINE_HUNG, TIMERS, 10).timers["start"] == "the fault lasts 10 s"
     assert predict(Effect.DEVICE_LOST, TIMERS, 45).timers["start"] == "the fault lasts 45 s; the kubelet's back-off doubles from 10 s"
+
+
+def test_a_dry_run_says_the_forecast_with_the_timers_that_dominate(experiment_file: Path) -> None:
+    experiment = read_experiment(experiment_file, experiment_file.parents[1])
+    said = {
+        effect: foretell(plan_of(experiment, forecast=predict(effect, TIMERS, 75)))[-1] for effect in (Effect.POD_DELETED, Effect.ZONE_LOST)
+    }
+    load = "load dominates (as long as the running replicas took)"
+    assert said[Effect.POD_DELETED] == f"forecast: users notice nothing, full capacity 15.0 s; {load}"
+    timers = "node-monitor-grace-period 50 s, then the pods' toleration 20 s"
+    assert said[Effect.ZONE_LOST] == f"forecast: RTO 2.5 s, full capacity 82.5 s; evict dominates ({timers})"
 
 
 def test_without_a_balancer_kubernetes_alone_takes_the_node_out() -> None:
