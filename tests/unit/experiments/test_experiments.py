@@ -27,7 +27,9 @@ SERVING = {
     "serving/gpu-lost",
     "serving/gpu-node-lost",
     "serving/node-drained",
+    "serving/node-silent",
     "serving/replica-killed",
+    "serving/replica-partitioned",
     "serving/zone-lost",
 }
 
