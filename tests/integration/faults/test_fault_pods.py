@@ -11,6 +11,7 @@ from typing import Any
 
 import faults.network
 import faults.nodes
+from history.errors import UndoFailed
 from kube.clients import Platform
 from kube.journal import UndoKind
 from kube.live import LiveRun
@@ -74,6 +75,16 @@ def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Run
         wait_for(lambda: not nodes.powered_off("act"), "its kubelet speaks again", 60)
         wait_for(lambda: all(platform.ready(node) for node in platform.nodes()), "every node is Ready", 60)
         assert not programs("silence")
+        wait_for(_restored, "its kubelet has ended the fault pod", 90)
+
+
+def _restored() -> bool:
+    """Remove the fault pod; a kubelet that was frozen takes its time."""
+    try:
+        faults.network.restore()
+    except UndoFailed:
+        return False
+    return True
 
 
 def _program_and_watchdog() -> tuple[int, int]:
