@@ -10,6 +10,7 @@ import yaml
 from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import ResolvedTarget
+from kube import faultpod
 from kube.clients import Platform
 from kube.fault import Permission
 from kube.journal import Undo, UndoKind, open_journal
@@ -19,7 +20,7 @@ from runner import reaper_job
 from runner.experiment import Experiment
 from runner.mend import mend, status
 from runner.reaper import CLOSED, HEALED, Reaper, watch
-from tests.support.fake_cluster import NOW
+from tests.support.fake_cluster import NOW, pod
 from tests.support.runner_cluster import RunnerCluster, serve
 from tests.support.runner_parts import plan_of
 
@@ -218,6 +219,21 @@ def test_heal_leaves_a_living_run_alone(cluster: RunnerCluster, platform: Platfo
     open_journal(platform, RUN, "me", "serving/zone-lost").will_undo(cordoned(cluster))
     assert mend(platform).lines() == [f"run {RUN} is alive: it is left alone and heals itself"]
     assert cluster.nodes["gpu-a"].spec.unschedulable
+
+
+def fault_pod(cluster: RunnerCluster, name: str, run_id: str) -> None:
+    made = pod(name, "gpu-a", namespace="aftershock")
+    made.metadata.labels = faultpod.MANAGED | {faultpod.RUN_LABEL: faultpod.label_of(run_id)}
+    cluster.pods["aftershock", name] = made
+
+
+def test_fault_pods_of_dead_runs_are_shown_and_removed_those_of_living_runs_stay(cluster: RunnerCluster, platform: Platform) -> None:
+    alive(cluster, platform)
+    fault_pod(cluster, "aftershock-fault-old", "a-dead-run")
+    fault_pod(cluster, "aftershock-fault-new", RUN)
+    assert "fault pod aftershock-fault-old: of run a-dead-run" in status(platform)
+    assert "pod aftershock/aftershock-fault-old: gone" in mend(platform).lines()
+    assert {name for namespace, name in cluster.pods if namespace == "aftershock"} == {"aftershock-fault-new"}
 
 
 def test_heal_says_what_it_could_not_do_and_goes_on(cluster: RunnerCluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
