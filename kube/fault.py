@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Arguments = dict[str, Any]
 Action = TypeVar("Action", bound=Callable[..., Any])
+LONGEST_S = 86_400.0
 Tier = Literal["namespace", "ephemeral", "node"]
 
 
@@ -72,7 +73,8 @@ def spec_of(action: Callable[..., Any]) -> FaultSpec | None:
 
 
 def duration_s(what: str, value: object) -> float:
-    """Return how long the fault ``what`` lasts (s). Raises ConfigError: ``value`` is not a number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ConfigError(f"{what}: for_s is {value!r}; the fault must end by itself after a number of seconds above 0; write for_s: 90")
+    """Return how long the fault ``what`` lasts (s). Raises ConfigError: ``value`` is not a number above 0 and within a day."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LONGEST_S:
+        said = "the fault must end by itself after a number of seconds above 0, within a day; write for_s: 90"
+        raise ConfigError(f"{what}: for_s is {value!r}; {said}")
     return float(value)

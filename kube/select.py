@@ -43,8 +43,8 @@ def choose(items: Sequence[T], count: int, rng: Random, what: str) -> list[T]:
         TargetRefused: ``count`` is below 1, or there are fewer items.
 
     """
-    if count < 1:
-        raise TargetRefused(f"{what}: count is {count}; a fault needs at least one target; write count: 1")
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise TargetRefused(f"{what}: count is {count!r}; a fault needs at least one target, a whole number; write count: 1")
     if len(items) < count:
         raise TargetRefused(f"{what}: {len(items)} found, {count} needed; check the selector and that the platform is healthy")
     return rng.sample(list(items), count)

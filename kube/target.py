@@ -24,7 +24,7 @@ def parse_duration(value: object) -> float:
         ValueError: anything else.
 
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:  # not negative, not endless, not nan
         return float(value)
     match = DURATION.fullmatch(str(value).strip())
     if not match or not any(match.groups()):
@@ -262,7 +262,7 @@ class Target(Written):
         """
         try:
             return self.roles[name]
-        except KeyError:
+        except (KeyError, TypeError):  # a list is no name
             raise ConfigError(f"target {self.name}: role {name!r} is not there; it has {sorted(self.roles)}; add it under roles") from None
 
     def configuration(self) -> dict[str, str]:

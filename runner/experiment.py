@@ -162,7 +162,7 @@ def _check_names(experiment: Experiment) -> None:
             raise experiment.located.error((*keys, "name"), f"name {activity.name!r} is used twice; targets and evidence are kept by name")
         seen.add(activity.name)
         proves = activity.provider.arguments.get("activity")
-        if isinstance(activity, Probe) and proves is not None and proves not in methods:
+        if isinstance(activity, Probe) and proves is not None and str(proves) not in methods:
             place = (*keys, "provider", "arguments", "activity")
             raise experiment.located.error(place, f"activity {proves!r} is not in the method; it has {', '.join(sorted(methods))}")
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from tests.support.fake_cluster import ROOT
 from tests.support.fuzzing import EXPERIMENTS, TARGETS, case, outcome
 
 
@@ -19,3 +23,21 @@ def test_a_mutated_file_is_refused_in_a_sentence_or_planned(first: int, tmp_path
 
 def test_what_is_not_mutated_is_planned() -> None:
     assert {outcome(file, TARGETS[0], 1).kind for file in EXPERIMENTS} == {"planned"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("serving/replica-killed", lambda raw: raw["method"][0]["provider"]["arguments"].update(role=["inference"])),
+        ("serving/replica-killed", lambda raw: raw["method"][0]["provider"]["arguments"].update(count="2")),
+        ("serving/replica-killed", lambda raw: raw["extensions"][0]["evidence"][0]["provider"]["arguments"].update(activity=["a", "b"])),
+        ("serving/replica-killed", lambda raw: raw["extensions"][0].update(deadline=10**400)),
+        ("serving/engine-frozen", lambda raw: raw["method"][0]["provider"]["arguments"].update(for_s=10**400)),
+    ],
+)
+def test_what_once_was_a_traceback_is_a_refusal(tmp_path: Path, name: str, change: Callable[[Any], None]) -> None:
+    raw = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())
+    change(raw)
+    file = tmp_path / "experiment.yaml"
+    file.write_text(yaml.safe_dump(raw))
+    assert outcome(file, TARGETS[0], 1).kind == "refused"
