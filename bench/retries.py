@@ -67,10 +67,12 @@ def comparisons(folder: Path) -> tuple[RetryComparison, ...]:
     return compare(judged)
 
 
-def page(found: Sequence[RetryComparison], command: str) -> str:
-    """Return docs/retries.md."""
+def page(found: Sequence[RetryComparison], command: str, note: str) -> str:
+    """Return docs/retries.md; ``note`` says under which circumstances it was measured."""
     lines = ["# Client retries: what they hide from users, and what they cost the platform", ""]
     lines += [f"Measured on the embedded platform by `{command}`; the same section is part of any report that holds such runs.", ""]
+    lines += ["Users (requests) and attempts are counted apart, from the fault until the platform was healed; no run is left out.", ""]
+    lines += [note, ""] if note else []
     return "\n".join([*lines, *(line for one in found for line in markdown(one))]) + "\n"
 
 
@@ -84,6 +86,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", type=Path, metavar="FILE", help="publish every comparison of reports/out/retries there")
+    parser.add_argument("--note", default="", help="said in that file: the circumstances of the measurement")
     return parser.parse_args()
 
 
@@ -99,7 +102,9 @@ def main() -> int:
         print("\n".join(markdown(one)))
     if options.write:
         everything = [one for each in sorted(OUT.iterdir()) for one in comparisons(each)]
-        options.write.write_text(page(everything, "python -m bench.retries --experiment … --write docs/retries.md"))
+        options.write.write_text(
+            page(everything, "python -m bench.retries --experiment serving/engine-frozen --write docs/retries.md", options.note)
+        )
     return int(not found)
 
 
