@@ -63,7 +63,10 @@ def comparisons(folder: Path) -> tuple[RetryComparison, ...]:
         except AftershockError as error:
             print(f"retries: left out: {error}", file=sys.stderr)
             continue
-        judged.append(met(read.case, read.verdict.verdict))
+        if read.verdict.complete:
+            judged.append(met(read.case, read.verdict.verdict))
+        else:
+            print(f"retries: left out: {path.name} was stopped before its end", file=sys.stderr)
     return compare(judged)
 
 
@@ -71,7 +74,10 @@ def page(found: Sequence[RetryComparison], command: str, note: str) -> str:
     """Return docs/retries.md; ``note`` says under which circumstances it was measured."""
     lines = ["# Client retries: what they hide from users, and what they cost the platform", ""]
     lines += [f"Measured on the embedded platform by `{command}`; the same section is part of any report that holds such runs.", ""]
-    lines += ["Users (requests) and attempts are counted apart, from the fault until the platform was healed; no run is left out.", ""]
+    lines += [
+        "Users (requests) and attempts are counted apart, from the fault until the platform was healed; of runs that came to their end none is left out.",
+        "",
+    ]
     lines += [note, ""] if note else []
     return "\n".join([*lines, *(line for one in found for line in markdown(one))]) + "\n"
 

@@ -44,7 +44,8 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
             unreadable.append(NotTested(id=path.name, kind="unreadable", reason=str(error)))
             continue
         plans.append(judged.plan)
-        compared.append(met(judged.case, judged.verdict.verdict))
+        if judged.verdict.complete:
+            compared.append(met(judged.case, judged.verdict.verdict))
         trials[judged.plan.experiment.id].append((judged.plan, trial_of(judged)))
     experiments = tuple(sorted((experiment_of(runs) for runs in trials.values()), key=order))
     not_tested = (*unreadable, *context.not_tested)
