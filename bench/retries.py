@@ -75,7 +75,7 @@ def page(found: Sequence[RetryComparison], command: str, note: str) -> str:
     lines = ["# Client retries: what they hide from users, and what they cost the platform", ""]
     lines += [f"Measured on the embedded platform by `{command}`; the same section is part of any report that holds such runs.", ""]
     lines += [
-        "Users (requests) and attempts are counted apart, from the fault until the platform was healed; of runs that came to their end none is left out.",
+        "Users (requests) and attempts are counted apart, from the fault until healing; no run that came to its end is left out.",
         "",
     ]
     lines += [note, ""] if note else []
