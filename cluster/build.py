@@ -40,6 +40,7 @@ MODULES = (
     Module("etcd", "etcd", "etcd, half a minute"),
     Module("runtime", None, "containerd and the CNI plugins, a minute and a half"),
     Module("dns", "coredns", "CoreDNS, a minute"),
+    Module("s3", None, "versitygw, the platform's S3 server, a minute"),
     Module(
         "kube",
         "kube",
