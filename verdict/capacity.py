@@ -17,6 +17,7 @@ from history.schema import EventKind, Series
 from verdict.case import Case
 from verdict.health import health_claims
 from verdict.labels import label_of
+from verdict.once import once
 
 STALE_S = 15.0
 """Ready replicas that were last counted longer ago than this, when watching ended, are not known."""
@@ -54,6 +55,7 @@ class Capacity:
     unknown: str = ""
 
 
+@once
 def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
     """Return when full capacity was back: the last time, before healing, at which a role's replicas reached the desired number.
 

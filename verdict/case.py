@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -32,6 +33,7 @@ class Case:
     clocks: Clocks
     recovery: Recovery | None
     training: Ledger | None = None  # of the training job that the run follows instead of offering requests
+    found: dict[tuple[object, ...], Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.once
 
     @property
     def control(self) -> bool:

@@ -11,6 +11,7 @@ import polars as pl
 from history.schema import EventKind, Series
 from verdict.case import Case
 from verdict.labels import label_of
+from verdict.once import once
 
 LARGEST_PERIOD_S = 30.0
 PERIODS = 3
@@ -29,6 +30,7 @@ class Claim:
     green: bool
 
 
+@once
 def health_claims(case: Case) -> dict[str, list[Claim]]:
     """Return for each pod what its health endpoint claimed.
 

@@ -7,6 +7,7 @@ from verdict.capacity import capacity_of
 from verdict.case import Case
 from verdict.measures.platform import first_signal
 from verdict.measures.registry import NO_FAULT, Value, measure
+from verdict.once import once
 from verdict.words import seconds
 
 PHASES = ("detect", "evict", "schedule", "start", "load", "warm")
@@ -99,6 +100,7 @@ def capacity_forecast_error(case: Case) -> Value:
     return Value(case.after_fault_s(capacity.full_ns) / forecast.capacity_rto_s - 1)
 
 
+@once
 def phases_of(case: Case) -> dict[str, float]:
     """Return the phases of recovery that the record shows (s), in their order."""
     if case.recovery is None:

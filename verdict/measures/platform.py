@@ -10,6 +10,7 @@ from verdict.capacity import Capacity, capacity_of
 from verdict.case import Case
 from verdict.health import Claim, all_green_ns, health_claims, readiness_claims
 from verdict.measures.registry import NO_FAULT, Value, measure
+from verdict.once import once
 from verdict.targets import target_pods
 from verdict.words import seconds
 
@@ -124,6 +125,7 @@ def capacity_value(case: Case, capacity: Capacity) -> Value:
     return Value(case.after_fault_s(capacity.full_ns))
 
 
+@once
 def first_signal(case: Case) -> Signal | None:
     """Return the platform's first sign of the fault, if any."""
     if case.recovery is None:
