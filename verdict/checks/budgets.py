@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from history.result import Check, Verdict
+from verdict.attempts import Bools
 from verdict.capacity import capacity_of
 from verdict.case import Case
 from verdict.checks.results import Figures, failed, inconclusive, passed
@@ -94,20 +95,33 @@ def availability(case: Case) -> Check | None:
         return inconclusive(
             "availability", NOTHING_INJECTED if recovery is None else "Nobody asked for anything in the fault window.", budget=budget
         )
-    share, needed = float(good.mean()), arrivals_needed(budget)
+    share = float(good.mean())
     margin = 1 - (1 - share) / (1 - budget) if budget < 1 else None
     figures = Figures(measured=share, budget=budget, unit="ratio", margin=margin, resolution=1 / len(good))
     lasted = seconds((recovery.end_ns - recovery.fault_ns) / 1e9)
     said = (
         f"{percent(share)} of {count(len(good), 'request')} in the {lasted} from the fault on were good; the budget is {percent(budget)}."
     )
-    if share < budget:
+    if share < budget and not _may_still_be_met(case, recovery, good, budget):
         return failed("availability", said, **figures)
+    doubt = _availability_doubt(recovery, good, budget)
+    return inconclusive("availability", f"{said} {doubt}", **figures) if doubt else passed("availability", said, **figures)
+
+
+def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
+    needed = arrivals_needed(budget)
+    if good.mean() < budget:
+        return "But the window was cut short of a hold, and what it lacks could have made up for that."
     if recovery.recovered_ns is None:
-        return inconclusive("availability", f"{said} But users were not seen to be served again, so the window has no end.", **figures)
-    if len(good) < needed:
-        return inconclusive("availability", f"{said} That needs {needed:,} requests to say: raise the rate, or hold longer.", **figures)
-    return passed("availability", said, **figures) if share >= budget else inconclusive("availability", said, **figures)
+        return "But users were not seen to be served again, so the window has no end."
+    return f"That needs {needed:,} requests to say: raise the rate, or hold longer." if len(good) < needed else ""
+
+
+def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float) -> bool:
+    """Tell whether a window that was cut short of the hold would meet ``budget`` if the rest of the hold had been good throughout."""
+    lasted_s = (recovery.end_ns - recovery.fault_ns) / 1e9
+    whole = len(good) * max(1.0, case.run.plan.timers.hold_s / max(lasted_s, 1e-9))
+    return recovery.recovered_ns is None and len(good) - int(good.sum()) <= (1 - budget) * whole
 
 
 def rpo_requests(case: Case) -> Check | None:

@@ -74,6 +74,14 @@ def test_lost_answers_are_a_failure_however_bad_the_load() -> None:
     assert check_of(judge(run), "rpo_requests").verdict is Verdict.FAIL
 
 
+def test_a_window_cut_short_fails_only_if_its_rest_could_not_make_up_for_what_it_saw() -> None:
+    run = run_of(replace(HIT, watched_s=5.0))  # 3 of 5 s were bad, the hold is 10 s
+    kept, lost = (check_of(judge(with_plan(run, budgets={"availability": share})), "availability") for share in (0.6, 0.8))
+    assert kept.verdict is Verdict.INCONCLUSIVE
+    assert "cut short of a hold" in kept.sentence
+    assert lost.verdict is Verdict.FAIL
+
+
 def test_what_has_no_budget_is_not_checked_but_measured() -> None:
     bare = {"rto_s": None, "rpo_requests": None, "availability": None, "p95_ratio": None, "capacity_rto_s": None}
     verdict = judge(with_plan(run_of(HIT), budgets=bare))
