@@ -49,7 +49,7 @@ def test_a_replica_that_is_cut_off(running: Running) -> None:
         assert run.platform.ready(run.platform.core.read_namespaced_pod(target.name, target.namespace or ""))  # its kubelet reaches it
         faults.network.restore()
         wait_for(lambda: not network.out_of_reach("act"), "it answers again", CONFIRM_S)
-        assert not programs("isolate")
+        wait_for(lambda: not programs("isolate"), "its program and its watchdog have ended", 30)
 
 
 def test_a_cut_ends_by_itself_although_its_pod_and_its_watchdog_were_killed(running: Running) -> None:
@@ -61,7 +61,7 @@ def test_a_cut_ends_by_itself_although_its_pod_and_its_watchdog_were_killed(runn
         confirmed(network.out_of_reach)
         wait_for(lambda: not network.out_of_reach("act"), "the kernel forgets the cut", 30)
         assert time.monotonic() - acted_s > 6  # not before its time: the kernel did it, nobody else was left
-        assert not programs("isolate")
+        assert not programs("isolate")  # killed above
 
 
 def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Running, platform: Platform) -> None:
@@ -74,7 +74,7 @@ def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Run
         assert watchdog in programs("silence")  # it stands outside the pod's control groups
         wait_for(lambda: not nodes.powered_off("act"), "its kubelet speaks again", 60)
         wait_for(lambda: all(platform.ready(node) for node in platform.nodes()), "every node is Ready", 60)
-        assert not programs("silence")
+        wait_for(lambda: not programs("silence"), "its watchdog has ended", 30)
         wait_for(_restored, "its kubelet has ended the fault pod", 90)
 
 
