@@ -239,7 +239,7 @@ def _watches(platform: Platform, run_id: str) -> bool:
             if WATCHING in (core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20) or ""):
                 return True
         except ApiException as error:
-            if error.status != 400:  # the container has not started yet
+            if error.status not in {400, 404}:  # its container has not started yet, or its node's kubelet has not heard of it yet
                 raise
     return False
 
