@@ -7,20 +7,16 @@ cluster has: leases, the reaper's Job, watches.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 from bench.false_passes.cases import Case
 from bench.false_passes.memory import MemoryCluster, target_for
 from bench.false_passes.parts import STOPPED, URL, safeguard, state_of_server, thaw
 from bench.false_passes.platform import ROOT, platform_of
+from bench.in_memory import carried_out
 from history.errors import AftershockError
 from history.plan import Load, Mix, Plan, Slo, Timers, write_plan
 from history.reader import read_run, read_table
@@ -29,17 +25,12 @@ from history.schema import EventKind
 from kube import live
 from kube.journal import open_journal
 from runner import baseline, confirm, felt, heal, observe, preflight
-from runner.conditions import Conditions
 from runner.context import Context
 from runner.experiment import Experiment, check_target, read_experiment
 from runner.health import Before, look
-from runner.inject import inject
-from runner.life import Steps, carry_out
 from runner.log import RunLog
 from runner.record import Record
-from runner.scene import keep_scene
-from runner.settle import close_and_judge, settle
-from runner.stop import SIGNALS, Stop
+from runner.stop import Stop
 from tests.support.load_runs import wait_until
 from tests.support.runner_parts import plan_of
 from tests.support.scripted_server import write_prompts
@@ -88,7 +79,7 @@ def _run(file: Path, run_dir: Path, deadline_s: float) -> Told:
         context, before = _prepare(experiment, run_dir, deadline_s)
     except AftershockError as error:
         return _refused("preflight", error, file.parent)
-    return told_of(_carry_out(context, before))
+    return told_of(carried_out(context, before, [safeguard], QUICK))
 
 
 def _prepare(experiment: Experiment, run_dir: Path, deadline_s: float) -> tuple[Context, Before]:
@@ -132,35 +123,6 @@ def _plan(experiment: Experiment, run_dir: Path) -> Plan:
     return made.model_copy(update={"budgets": made.budgets.model_copy(update=budgets | {"availability": None})})
 
 
-def _carry_out(context: Context, before: Before) -> RunVerdict:
-    conditions = Conditions(context.stop, [safeguard])
-    live.activate(context.live)
-    try:
-        with _quick(), own_signals(context.stop):
-            conditions.start()
-            return carry_out(context, _steps(before))
-    finally:
-        conditions.halt()
-        live.activate(None)
-        if context.load is not None:
-            context.load.end()
-
-
-def _steps(before: Before) -> Steps:
-    return Steps(
-        start_load=baseline.start_load,
-        baseline=baseline.baseline,
-        write_ahead=lambda _context: None,  # the reaper's Job needs a cluster; the journal is the real one
-        inject=inject,
-        confirm=confirm.confirm,
-        observe=observe.observe,
-        scene=keep_scene,
-        heal=partial(heal.heal, before=before),
-        settle=settle,
-        close=close_and_judge,
-    )
-
-
 def _killed(case: Case, folder: Path) -> Told:
     """Let a child carry out the case and not survive it; then judge what it left, as ``python -m verdict`` does."""
     with platform_of(case, folder) as file:
@@ -185,31 +147,6 @@ def told_of(verdict: RunVerdict) -> Told:
 def _refused(phase: str, error: AftershockError, folder: Path) -> Told:
     sentence = str(error).replace(f"{folder}/", "")
     return Told("refused", phase, sentence, {phase: ("refused", sentence)})
-
-
-@contextmanager
-def _quick() -> Iterator[None]:
-    """Let phases look more often than in a usual run."""
-    patches = [patch.object(module, name, value) for module, values in QUICK for name, value in values.items()]
-    for one in patches:
-        one.start()
-    try:
-        yield
-    finally:
-        for one in patches:
-            one.stop()
-
-
-@contextmanager
-def own_signals(stop: Stop) -> Iterator[None]:
-    """Let the run own its signals, as in a process of its own; put back what was."""
-    before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGUSR1)}
-    stop.install()
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _url() -> str:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +20,7 @@ from kubernetes import client
 
 import runner.load
 from bench.false_passes.memory import target_for
-from bench.false_passes.suite import own_signals
+from bench.in_memory import carried_out
 from bench.mutations import probes
 from bench.mutations.cases import Case
 from bench.mutations.document import limits, write_files
@@ -33,16 +32,12 @@ from kube import live
 from kube.journal import open_journal
 from kube.target import Target, parse_duration
 from runner import baseline, conditions, confirm, felt, heal, observe, preflight
-from runner.conditions import Conditions, overdue
+from runner.conditions import overdue
 from runner.context import Context
 from runner.experiment import Experiment, check_target, read_experiment
 from runner.health import Before, look
-from runner.inject import inject
-from runner.life import Steps, carry_out
 from runner.log import RunLog
 from runner.record import Record
-from runner.scene import keep_scene
-from runner.settle import close_and_judge, settle
 from runner.stop import Stop
 from tests.support.fake_cluster import FakeCluster, pod
 from tests.support.load_runs import scripted_server
@@ -107,7 +102,8 @@ def _told(case: Case, folder: Path) -> Told:
             context, before = _prepare(experiment, target, case, folder)
         except AftershockError as error:
             return judged(case, None, str(error), REFUSED, time.monotonic() - began_s)
-        verdict = _carry_out(context, before, case)
+        with _broken(case):
+            verdict = carried_out(context, before, [overdue(context)], QUICK)
     return judged(case, verdict, "", int(verdict.verdict != "PASS"), time.monotonic() - began_s)
 
 
@@ -151,39 +147,10 @@ def _plan(experiment: Experiment, target: Target, case: Case, run_dir: Path) -> 
     return plan_of(experiment, load=load, slo=Slo(ratio=0.95, latency_ms=400), hypothesis_probes=names, budgets=budgets, timers=timers)
 
 
-def _carry_out(context: Context, before: Before, case: Case) -> Any:  # noqa: ANN401 - what carry_out returns
-    watching = Conditions(context.stop, [overdue(context)])
-    steps = Steps(
-        start_load=baseline.start_load,
-        baseline=baseline.baseline,
-        write_ahead=lambda _context: None,  # the reaper's Job needs a cluster; the journal is the real one
-        inject=inject,
-        confirm=confirm.confirm,
-        observe=observe.observe,
-        scene=keep_scene,
-        heal=partial(heal.heal, before=before),
-        settle=settle,
-        close=close_and_judge,
-    )
-    live.activate(context.live)
-    try:
-        with _quick(case), own_signals(context.stop):
-            watching.start()
-            return carry_out(context, steps)
-    finally:
-        watching.halt()
-        live.activate(None)
-        if context.load is not None:
-            context.load.end()
-
-
 @contextmanager
-def _quick(case: Case) -> Iterator[None]:
-    """Let phases look more often than in a usual run, and let ``case`` have its broken load."""
+def _broken(case: Case) -> Iterator[None]:
+    """Let chaosk8s act in memory too, and ``case`` have its broken load."""
     with ExitStack() as stack:
-        for module, values in QUICK:
-            for name, value in values.items():
-                stack.enter_context(patch.object(module, name, value))
         stack.enter_context(patch.object(chaosk8s_pods.client, "CoreV1Api", lambda given: given))  # its calls end in memory too
         if case.load:
             stack.enter_context(patch.object(runner.load, "COMMAND", ("-m", "bench.mutations.loads", "run")))
