@@ -69,9 +69,7 @@ def mend(platform: Platform) -> Mended:
 def status(platform: Platform) -> list[str]:
     """Return what is active or left, as lines for a person. Raises TargetRefused."""
     found = find_leftovers(platform)
-    lines = [
-        f"lease {one.name}: {one.holder}, {'alive' if one.alive else 'expired'}, renewed {one.age_s:.0f} s ago" for one in found.leases
-    ]
+    lines = [_lease_line(lease) for lease in found.leases]
     lines += [line for journal in found.journals for line in _journal_lines(journal, found)]
     lines += [f"node {node}: cordoned by run {run_id}" for node, run_id in found.cordons.items()]
     lines += [f"fault pod {name}: of run {run_id}" for name, run_id in sorted(found.fault_pods.items())]
