@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from tests.unit.training.gang import Gang
+from tests.support.gang import Gang
 from workloads.storage import damage, replicate
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.inventory import Comparison, compare, take

@@ -1,6 +1,6 @@
 """A training job as real processes, kept alive as a controller would: when a rank ends badly the others are ended, and all start again.
 
-Ranks are forked from a process that has torch loaded (tests/unit/training/gang.py): a restart takes a second instead of the ten that
+Ranks are forked from a process that has torch loaded (tests/support/gang.py): a restart takes a second instead of the ten that
 torch's import takes, and is otherwise the same. Where torchrun's own behaviour matters, the launcher starts them (:class:`Launched`).
 """
 
@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.unit.training.gang import NOTICE_S, Gang
+from tests.support.gang import NOTICE_S, Gang
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.02

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from tests.integration.training.conftest import Bucket
-from tests.unit.training.gang import Gang, loadable
+from tests.support.gang import Gang, loadable
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.training.conftest import BUCKET, Bucket
-from tests.unit.training.gang import Gang
+from tests.support.gang import Gang
 from workloads.storage import replicate
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.errors import StoreUnavailable

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.integration.training.conftest import Bucket
-from tests.unit.training.gang import Gang
+from tests.support.gang import Gang
 from workloads.storage.restore import NoGoodVersion, Wanted, main, restore, restore_record
 from workloads.storage.sealed import digest
 from workloads.training import data

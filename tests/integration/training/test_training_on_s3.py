@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.training.conftest import BUCKET, Bucket
-from tests.unit.training.gang import Gang, loadable
+from tests.support.gang import Gang, loadable
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.server import S3Server
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.gang import Gang
+from tests.support.gang import Gang
 
 
 @pytest.fixture

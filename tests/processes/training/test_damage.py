@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.gang import RUN, Gang, contents
+from tests.support.gang import RUN, Gang, contents
 from workloads.storage import damage
 from workloads.storage.sealed import seal, unseal
 from workloads.training.manifest import KIND

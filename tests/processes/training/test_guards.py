@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.gang import Gang
+from tests.support.gang import Gang
 from workloads.storage.folder import FolderStore
 from workloads.training.catalog import survey
 from workloads.training.errors import Fenced, RunRefused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 
-from tests.unit.training.gang import Gang
+from tests.support.gang import Gang
 from workloads.storage.folder import FolderStore
 from workloads.training.catalog import survey
 
