@@ -20,6 +20,7 @@ from workloads.load.dispatcher import Dispatcher
 from workloads.load.recorder import Recorder
 
 LOST = 40  # every so many rows, one is not written
+THINK_NS = 30_000_000  # of the one user, after each answer
 
 
 def _half_rate() -> None:
@@ -32,7 +33,7 @@ def _half_rate() -> None:
 
 
 def _closed_loop() -> None:
-    """Let one user ask, wait for the answer, and ask again."""
+    """Let one user ask, wait for the answer, think as stock users do, and ask again: at most 33 requests a second where 60 are due."""
 
     def run(self: Dispatcher, origin_ns: int) -> None:
         for request_id, offset_ns, stream, prompt_id, max_tokens in self._arrivals:
@@ -42,6 +43,7 @@ def _closed_loop() -> None:
             if self._stop_ns is not None and intended_ns > self._stop_ns:
                 break
             self._carry(Call(request_id, intended_ns, stream, self._prompts[prompt_id], max_tokens))
+            self._alarm.sleep(THINK_NS)
 
     Dispatcher.run = run  # type: ignore[method-assign]  # that is the mutation
 
