@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -50,7 +51,8 @@ def judged(rows: list[Row]) -> list[Row]:
 
 
 def run_once(experiment: str, target: str, out: Path, seed: int) -> Row:
-    """Carry out one run and return its row."""
+    """Carry out one run and return its row. What an earlier try without a row (it was stopped half-way) left in ``out`` makes room."""
+    shutil.rmtree(out, ignore_errors=True)
     options = [f"--chaos-target={target}", f"--chaos-out={out}", f"--chaos-seed={seed}", "-k", experiment.rsplit("/", 1)[-1]]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-m", "chaos", "-q", *options], cwd=ROOT, capture_output=True, text=True, check=False
