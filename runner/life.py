@@ -41,12 +41,12 @@ def carry_out(context: Context, steps: Steps) -> RunVerdict:
     """Carry a prepared run through its life and return its verdict."""
     with context.stop.shielded():
         guarded(context, lambda: _ahead(context, steps))
-        context.stop.no_more()
-        if context.stop.request is None:
+        asked = context.stop.request is not None
+        if not asked:
             guarded(context, lambda: _scene(context, steps))
-            guarded(context, lambda: _heal(context, steps))
-        else:  # asked to stop: what was broken is mended first
-            guarded(context, lambda: _heal(context, steps))
+        context.stop.no_more()
+        guarded(context, lambda: _heal(context, steps))
+        if asked:  # what was broken was mended first
             guarded(context, lambda: steps.scene(context))
         guarded(context, lambda: _settle(context, steps))
         _note_late_stop(context)
@@ -54,7 +54,7 @@ def carry_out(context: Context, steps: Steps) -> RunVerdict:
 
 
 def _ahead(context: Context, steps: Steps) -> None:
-    """Go from the baseline to recovery; only this part can be interrupted."""
+    """Go from the baseline to recovery; only this part and the scene can be interrupted."""
     with context.stop.exposed():
         with context.during(Phase.BASELINE):
             steps.start_load(context)
@@ -71,7 +71,8 @@ def _ahead(context: Context, steps: Steps) -> None:
 
 
 def _scene(context: Context, steps: Steps) -> None:
-    with context.during(Phase.SCENE):
+    """Keep the scene before it is healed; who asks to stop meanwhile waits for no file."""
+    with context.during(Phase.SCENE), context.stop.exposed():
         steps.scene(context)
 
 

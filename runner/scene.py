@@ -41,9 +41,10 @@ def keep_scene(context: Context) -> None:
         wait([pool.submit(scene.try_to, job) for job in jobs], timeout=max(0.0, until_s - time.monotonic()))
     except AftershockError as error:
         scene.missing.append(str(error))
-    pool.shutdown(wait=False, cancel_futures=True)
-    if scene.missing:
-        (folder / "missing.txt").write_text("\n".join(scene.missing) + "\n")
+    finally:  # a stop request waits for none of it
+        pool.shutdown(wait=False, cancel_futures=True)
+        if scene.missing:
+            (folder / "missing.txt").write_text("\n".join(scene.missing) + "\n")
 
 
 class Scene:

@@ -120,7 +120,21 @@ def test_a_signal_before_the_first_phase_stops_there(context: Context) -> None:
     assert journey.went == ["heal", "scene", "settle", "close"]
 
 
-@pytest.mark.parametrize("where", ["scene", "heal", "settle"])
+def test_a_signal_while_the_scene_is_kept_ends_that_and_heals(context: Context) -> None:
+    context.stop.install()
+
+    def scene(_context: Context) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        journey.went.append("the rest of the scene")
+
+    journey = Journey()
+    carry_out(context, journey.steps(scene=scene))
+    assert tuple(journey.went) == ALL
+    [(by, detail)] = events(context, EventKind.STOPPED)
+    assert (by, detail["phase"]) == ("SIGTERM", Phase.SCENE.value)
+
+
+@pytest.mark.parametrize("where", ["heal", "settle"])
 def test_a_signal_while_healing_changes_nothing_but_is_recorded(context: Context, where: str) -> None:
     context.stop.install()
     journey = Journey()
