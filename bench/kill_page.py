@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 from statistics import median
 from typing import Any
 
+from history.plan import Phase
+
 Row = dict[str, Any]
+PHASES = [phase.value for phase in Phase]
+HEALING = PHASES[PHASES.index(Phase.HEAL) :]  # a signal that comes then finds the undo under way
+BOUND_S = 5.0
+TIMES = (  # key, what it is, bound (s); 0: none
+    ("acknowledged_s", "healing begins", BOUND_S),
+    ("undone_s", "the last undo is acknowledged, and so in the journal", BOUND_S),
+    ("clean_s", "the platform is proven as before (Ready)", 0.0),
+)
 HEAD = """# The suite is ended at random moments: what outlives it
 
 Written by `python -m bench.kill --write docs/kill-campaign.md` from its own table; `python -m bench.kill` adds trials.
@@ -17,13 +28,27 @@ to boot), has passed. Left over is what a second look finds after one `heal`.
 """
 
 
+def counts(row: Row) -> bool:
+    """Tell whether a trial counts: it was struck, and its run was not refused for what another left."""
+    return row["struck"] and not row["refused"].startswith(("target", "leftovers", "lease"))
+
+
+def missed(rows: list[Row]) -> bool:
+    """Tell whether a bound was missed: a fault alive after its deadline, something left, healing not begun within 5 s."""
+    struck = [row for row in rows if counts(row)]
+    asked = [row for row in struck if row["signal"] != "SIGKILL" and in_force(row) and row["phase"] not in HEALING]
+    late = any(row.get("acknowledged_s", inf) > BOUND_S for row in asked)
+    return late or any(row["alive"] or row["left_after_heal"] for row in struck)
+
+
 def page(rows: list[Row]) -> str:
     """Return the page (Markdown)."""
-    struck = [row for row in rows if row["struck"] and not row["refused"].startswith(("target", "leftovers", "lease"))]
+    struck = [row for row in rows if counts(row)]
     kills, asks = [row for row in struck if row["signal"] == "SIGKILL"], [row for row in struck if row["signal"] != "SIGKILL"]
+    struck_by = (("SIGKILL", kills), ("SIGTERM or SIGINT", asks))
     parts = [HEAD, _sums("SIGKILL", kills), _sums("SIGTERM, SIGINT", asks), _acknowledged(asks)]
     parts.append(f"{len(rows) - len(struck)} more sessions were not struck (they ended before their moment) or refused: not counted.\n")
-    parts += [_table(kills, "SIGKILL"), _table(asks, "SIGTERM or SIGINT")]
+    parts += [f"{name}: trials by fault and the phase in which they were struck\n\n{table(found)}" for name, found in struck_by]
     parts.append("Commits: " + ", ".join(sorted({row["commit"] for row in struck})) + "\n")
     bad = [row for row in struck if row["alive"] or row["left_after_heal"]]
     parts += [_bad(row) for row in bad]
@@ -45,33 +70,29 @@ def _sums(name: str, rows: list[Row]) -> str:
 
 
 def _acknowledged(rows: list[Row]) -> str:
+    """Return the table of times after the signal, of the sessions in which a fault was in force when it came."""
+    struck = [row for row in rows if in_force(row)]
     lines = []
-    for key, what in (
-        ("acknowledged_s", "signal to start of healing"),
-        ("undone_s", "signal to last undo done"),
-        ("clean_s", "signal to platform proven as before"),
-    ):
-        values = sorted(row[key] for row in rows if key in row)
+    for key, what, bound_s in TIMES:
+        values = sorted(row[key] for row in struck if key in row)
         if values:
-            lines.append(f"| {what} | {len(values)} | {median(values):.2f} | {values[-1]:.2f} |")
-    return "\n".join(["| s | trials | median | worst |", "|---|---|---|---|", *lines]) + "\n"
+            bound = f"{sum(value <= bound_s for value in values)} of {len(values)} within {bound_s:g} s" if bound_s else "none set"
+            lines.append(f"| {what} | {len(values)} | {median(values):.2f} | {values[-1]:.2f} | {bound} |")
+    head = f"A fault was in force in {len(struck)} of them. Seconds after the signal:\n"
+    return "\n".join([head, "| | trials | median | worst | bound |", "|---|---|---|---|---|", *lines]) + "\n"
 
 
-def _table(rows: list[Row], name: str) -> str:
-    phases = [
-        phase
-        for phase in ("start", "preflight", "baseline", "write-ahead", "inject", "confirm", "observe", "scene", "heal", "settle")
-        if any(row["phase"] == phase for row in rows)
-    ]
-    counts = Counter((row["family"], row["phase"]) for row in rows)
-    families = sorted({row["family"] for row in rows})
-    lines = [
-        f"{name}: trials by fault and the phase in which they were struck",
-        "",
-        f"| fault | {' | '.join(phases)} | all |",
-        "|---" * (len(phases) + 2) + "|",
-    ]
-    for family in families:
-        cells = [str(counts[family, phase] or "") for phase in phases]
-        lines.append(f"| {family} | {' | '.join(cells)} | {sum(counts[family, phase] for phase in phases)} |")
+def in_force(row: Row) -> bool:
+    """Tell whether a fault was in force when the signal came; rows of the first rounds tell it by the undo that followed."""
+    return bool(row.get("in_force", "undone_s" in row))
+
+
+def table(rows: list[Row]) -> str:
+    """Return how many trials there were of each fault in each phase (Markdown)."""
+    phases = [phase for phase in ("start", *PHASES) if any(row["phase"] == phase for row in rows)]
+    found = Counter((row["family"], row["phase"]) for row in rows)
+    lines = [f"| fault | {' | '.join(phases)} | all |", "|---" * (len(phases) + 2) + "|"]
+    for family in sorted({row["family"] for row in rows}):
+        cells = [str(found[family, phase] or "") for phase in phases]
+        lines.append(f"| {family} | {' | '.join(cells)} | {sum(found[family, phase] for phase in phases)} |")
     return "\n".join(lines) + "\n"

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).parent.parent
 SUITE = "aftershock-kill"
 ENGINE = "kill-campaign-engine"
@@ -123,15 +121,14 @@ def experiment(name: str) -> dict[str, Any]:
     }
 
 
-def target(slot: Slot) -> dict[str, Any]:
-    """Return the target file of a slot: the local one's cluster and load, the slot's own roles."""
-    local: dict[str, Any] = yaml.safe_load((ROOT / "targets" / "local.yaml").read_text())
-    load = local["workloads"]["realtime-inference"]["load"] | {"rate_rps": 2}
+def target(slot: Slot, host: dict[str, Any]) -> dict[str, Any]:
+    """Return the target file of a slot: cluster and load of the target file ``host``, the slot's own roles."""
+    load = host["workloads"]["realtime-inference"]["load"] | {"rate_rps": 2}
     role = {"namespace": slot.namespace, "port": 8000, "container": "server", "engine": ENGINE}
     roles = {"victim": role | {"selector": "app=victim", "deployment": "victim"}}
     if "GPU lost" in slot.families:
         roles["device"] = role | {"selector": "app=device", "deployment": "device"}
-    return {key: local[key] for key in ("schema", "context", "server", "kubeconfig", "suite_image", "endpoints", "machines", "gpus")} | {
+    return {key: host[key] for key in ("schema", "context", "server", "kubeconfig", "suite_image", "endpoints", "machines", "gpus")} | {
         "name": f"kill-{slot.name}",
         "namespaces": [slot.namespace, "ml-serving", "ml-training", *(one.namespace for one in SLOTS if one is not slot)],
         "suite_namespace": SUITE,
@@ -142,20 +139,20 @@ def target(slot: Slot) -> dict[str, Any]:
     }
 
 
-def deployment(slot: Slot, name: str, replicas: int, spread: str, resources: dict[str, Any]) -> dict[str, Any]:
-    """Return a Deployment's manifest; ``spread``: the label of what no two replicas share."""
+def deployment(slot: Slot, image: str, name: str, replicas: int, resources: dict[str, Any]) -> dict[str, Any]:
+    """Return a Deployment's manifest; no two of its replicas share a node."""
     labels = {"app": name}
     probe = {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1, "failureThreshold": 2}
     container = {
         "name": "server",
-        "image": "aftershock/platform:dev",
+        "image": image,
         "command": ["python3", "-c", SERVER],
         "ports": [{"containerPort": 8000}],
         "readinessProbe": probe,
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}} | resources,
         "securityContext": {"runAsUser": 65532, "runAsNonRoot": True},
     }
-    apart = {"labelSelector": {"matchLabels": labels}, "topologyKey": spread}
+    apart = {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
     spec = {
         "nodeSelector": {"topology.kubernetes.io/zone": slot.zone},
         "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}} if replicas > 1 else {},
@@ -171,9 +168,9 @@ def deployment(slot: Slot, name: str, replicas: int, spread: str, resources: dic
     return {"metadata": {"name": name, "namespace": slot.namespace}, "spec": body}
 
 
-def deployments(slot: Slot) -> list[dict[str, Any]]:
+def deployments(slot: Slot, image: str) -> list[dict[str, Any]]:
     """Return what a slot's namespace holds."""
-    found = [deployment(slot, "victim", 2, "kubernetes.io/hostname", {})]
+    found = [deployment(slot, image, "victim", 2, {})]
     if "GPU lost" in slot.families:
-        found.append(deployment(slot, "device", 1, "kubernetes.io/hostname", {"limits": {"nvidia.com/gpu": "1"}}))
+        found.append(deployment(slot, image, "device", 1, {"limits": {"nvidia.com/gpu": "1"}}))
     return found

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -32,8 +32,10 @@ from kube.undo import CORDONED_BY
 from runner.messages import Kind, read_message
 from runner.request import Request
 
+Ending = Callable[["subprocess.Popen[str]"], None]
 PHASES = ("preflight", "baseline", "write_ahead", "inject", "confirm", "observe", "scene", "heal", "settle")
 SPREAD_S = {"baseline": 3.0, "inject": 3.0, "confirm": 3.0, "observe": 5.0}
+KILLED = "SIGKILL"
 LONGEST_S = 75.0
 REAPED_S = DURATION_S + 15.0  # a lease expires, the reaper looks every 2 s, an uncordon and some slack on a busy machine
 BOOT_S = 25.0  # a machine whose power is back says so
@@ -43,27 +45,43 @@ BOOT_S = 25.0  # a machine whose power is back says so
 class Trial:
     """One session under way and what became of it."""
 
+    number: int
     slot: Slot
     family: str
-    how: str  # SIGKILL, SIGTERM, SIGINT
+    how: str  # as the table names it
+    ending: Ending
     phase: str
     delay_s: float
-    run_dir: Path
+    folder: Path  # see bench.kill_slots.write_files
     whole: bool = False  # a pytest session, else the child process that carries one run
+    heals: bool = False  # the suite lives on and heals by itself: nothing is waited for once it has ended
+    within: tuple[str, ...] = ()  # the program that runs the session somewhere else, and its arguments
     process: subprocess.Popen[str] | None = None
     ended_phase: str = ""
     asked_ns: int = 0
+    in_force: bool = False
     exit_code: int | None = None
     seen: list[str] = field(default_factory=list)
     refused: str = ""
 
-    def go(self, command: list[str]) -> None:
-        """Start the session, end it at its moment, wait until it is gone."""
+    @property
+    def run_dir(self) -> Path:
+        """Where the session keeps its run, or its runs."""
+        return self.folder / "runs" / f"trial-{self.number}"
+
+    def go(self) -> None:
+        """Start the session, strike at its moment, wait until it is gone."""
         log = self.run_dir.with_suffix(".log")
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w") as errors:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+                [*self.within, *command(self)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
             )
         watchdog = threading.Timer(LONGEST_S, self._strike)
         watchdog.start()
@@ -86,19 +104,26 @@ class Trial:
                 threading.Timer(self.delay_s, self._strike).start()
 
     def _strike(self) -> None:
-        """Send the signal, once: SIGKILL to all of the tree at the same moment, others to its head, as a terminal or a CI system would."""
+        """Do what ends this session, once, unless it has ended before."""
         assert self.process is not None  # noqa: S101 - for the type checker
         if self.asked_ns or self.process.poll() is not None:
             return
         self.asked_ns, self.ended_phase = time.time_ns(), self.seen[-1] if self.seen else "start"
-        if self.how != "SIGKILL":
-            self.process.send_signal(signal.Signals[self.how])
-            return
-        tree = descendants(self.process.pid)
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in tree:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+        self.ending(self.process)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL all of the tree at the same moment."""
+    tree = descendants(process.pid)
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in tree:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def ask(number: signal.Signals, process: subprocess.Popen[str]) -> None:
+    """Send a signal to the head, as a terminal or a CI system would."""
+    process.send_signal(number)
 
 
 def descendants(pid: int) -> list[int]:
@@ -115,28 +140,27 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def draw(rng: Random, slot: Slot, out: Path, number: int, *, kill: bool, whole: bool) -> Trial:
-    """Draw family, signal, phase and moment of one trial."""
-    phase = rng.choice(PHASES)
-    how = "SIGKILL" if kill else rng.choice(("SIGTERM", "SIGINT"))
+def draw(rng: Random, slot: Slot, folder: Path, number: int, phases: Sequence[str] = PHASES) -> Trial:
+    """Draw family, phase and moment of one trial that ends in SIGKILL."""
+    phase = rng.choice(phases)
     delay_s = rng.uniform(0, SPREAD_S.get(phase, 1.0))
-    return Trial(slot, rng.choice(slot.families), how, phase, delay_s, out / f"trial-{number}", whole)
+    return Trial(number, slot, rng.choice(slot.families), KILLED, kill, phase, delay_s, folder)
 
 
-def command(trial: Trial, folder: Path, seed: int) -> list[str]:
+def command(trial: Trial) -> list[str]:
     """Return the session's command: the child process of one run, or a whole pytest session."""
-    experiments, target = folder / "experiments", folder / f"{trial.slot.name}.yaml"
+    experiments, target = trial.folder / "experiments", trial.folder / f"{trial.slot.name}.yaml"
     name = trial.family.replace(" ", "-")
     if trial.whole:
-        options = [f"--chaos-target={target}", f"--chaos-out={trial.run_dir}", f"--chaos-seed={seed}", "--chaos-profile=brief"]
+        options = [f"--chaos-target={target}", f"--chaos-out={trial.run_dir}", f"--chaos-seed={trial.number}", "--chaos-profile=brief"]
         return [sys.executable, "-m", "pytest", "-m", "chaos", "-q", *options, f"--chaos-experiments={experiments}", "-k", name]
     request = Request(
-        run_id=trial.run_dir.name + f"-{seed}",
+        run_id=trial.run_dir.name + f"-{trial.number}",
         run_dir=trial.run_dir,
         experiment=experiments / f"{name}.yaml",
         experiments_root=experiments,
         target=target,
-        seed=seed,
+        seed=trial.number,
         profile="brief",
     )
     return [sys.executable, "-m", "runner.child", request.model_dump_json()]
@@ -151,7 +175,7 @@ def run_dir_of(trial: Trial) -> Path | None:
 def times(trial: Trial) -> dict[str, float]:
     """Return how long after the signal healing began, the last undo was done, and the platform was proven as before (s).
 
-    It also notes in which phase the signal came, as the history tells.
+    It also notes in which phase the signal came and whether a fault was in force then, as the history tells.
     """
     folder = run_dir_of(trial)
     if folder is None:
@@ -159,14 +183,26 @@ def times(trial: Trial) -> dict[str, float]:
     events = read_table(folder, "events")
     phases = events.filter((pl.col("kind") == EventKind.PHASE.value) & (pl.col("t_ns") < trial.asked_ns)).sort("t_ns")["object"]
     trial.ended_phase = str(phases[-1]) if len(phases) else trial.ended_phase
+    trial.in_force = in_force(events, trial.asked_ns)
     events = events.filter(pl.col("t_ns") >= trial.asked_ns)
     named = {"acknowledged_s": EventKind.HEAL_START, "undone_s": EventKind.FAULT_END, "clean_s": EventKind.HEAL_END}
     found = {name: events.filter(pl.col("kind") == kind.value)["t_ns"].max() for name, kind in named.items()}
     return {name: (int(t_ns) - trial.asked_ns) / 1e9 for name, t_ns in found.items() if isinstance(t_ns, int)}
 
 
+def in_force(events: pl.DataFrame, t_ns: int) -> bool:
+    """Tell whether a fault had begun and had not ended at ``t_ns``, by the events of its run."""
+    before = events.filter(pl.col("t_ns") <= t_ns)["kind"]
+    return EventKind.FAULT_START.value in before and EventKind.FAULT_END.value not in before
+
+
 def due_ns(trial: Trial, journals: list[StoredJournal]) -> int:
-    """Return by when nothing of the trial may be left: the latest self-end of its journal, and the reaper's time for the rest."""
+    """Return by when nothing of the trial may be left: the latest self-end of its journal, and the reaper's time for the rest.
+
+    Nothing is waited for if the suite healed by itself, or came to no plan.
+    """
+    if trial.heals or run_dir_of(trial) is None:
+        return trial.asked_ns
     run_id = run_id_of(trial)
     entries = [entry for journal in journals if journal.header.run_id == run_id for entry in journal.remaining]
     boots = any(entry.kind == "power-on" for entry in entries)

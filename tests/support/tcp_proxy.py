@@ -1,15 +1,28 @@
-"""A TCP proxy that can be cut: for a network that fails between two parties that do not."""
+"""A TCP proxy that can be cut or slowed down: for a network that fails between two parties that do not."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+HTTPS = 443
 
 
 class Proxy:
-    """Forwards connections to ``(host, port)``; while it is cut, it accepts none and forwards nothing."""
+    """Forwards connections to ``(host, port)``; while it is cut, it accepts none and forwards nothing.
+
+    ``late_s``: how long everything that comes back is held up.
+    """
+
+    late_s = 0.0
 
     def __init__(self, host: str, port: int) -> None:
         self._to = (host, port)
@@ -31,12 +44,13 @@ class Proxy:
                 far.settimeout(None)
                 with self._lock:
                     self._open |= {near, far}
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(near, far, lambda: 0.0), daemon=True).start()
+                threading.Thread(target=self._pump, args=(far, near, lambda: self.late_s), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, late_s: Callable[[], float]) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                time.sleep(late_s())
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):
@@ -62,3 +76,20 @@ class Proxy:
             yield
         finally:
             self._listener = self._listen(self.port)
+
+
+def through(proxy: Proxy, target: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a target file's content that reaches the same cluster through ``proxy``; its kubeconfig is written to ``folder``."""
+    kubeconfig = yaml.safe_load(Path(target["kubeconfig"]).read_text())
+    server = f"https://127.0.0.1:{proxy.port}"
+    for cluster in kubeconfig["clusters"]:
+        cluster["cluster"] |= {"server": server, "tls-server-name": urlsplit(target["server"]).hostname}
+    file = folder / "kubeconfig"
+    file.write_text(yaml.safe_dump(kubeconfig))
+    return target | {"server": server, "kubeconfig": str(file)}
+
+
+def proxy_to(target: dict[str, Any]) -> Proxy:
+    """Return a proxy in front of the API server of a target file's content."""
+    server = urlsplit(target["server"])
+    return Proxy(str(server.hostname), server.port or HTTPS)

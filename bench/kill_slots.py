@@ -1,0 +1,104 @@
+"""The small platforms of the kill campaign and of its kin: made in a cluster, waited for, cleared of records, removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from bench.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, deployments, experiment, target
+from history.errors import AftershockError
+from kube.clients import Platform, connect
+from kube.target import load_target
+from runner.health import complaints, look
+from runner.leftovers import find_leftovers
+from runner.mend import mend
+from runner.reaper_job import runs as reapers
+
+HEALTHY_S, PAUSE_S = 150.0, 1.0
+Platforms = dict[str, Platform]
+
+
+@contextmanager
+def small_platforms(folder: Path, host: dict[str, Any]) -> Iterator[Platforms]:
+    """Make the small platforms in the cluster of the target file ``host``, and remove them at the end.
+
+    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (``experiments/``).
+    """
+    write_files(folder, host)
+    platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in SLOTS}
+    any_of_them = platforms[SLOTS[0].name]
+    try:
+        set_up(any_of_them)
+        yield platforms
+    finally:
+        remove(any_of_them)
+
+
+def write_files(folder: Path, host: dict[str, Any]) -> None:
+    """Write the experiments and target files."""
+    experiments = folder / "experiments"
+    experiments.mkdir(parents=True, exist_ok=True)
+    for name in FAMILIES:
+        (experiments / f"{name.replace(' ', '-')}.yaml").write_text(yaml.safe_dump(experiment(name), sort_keys=False))
+    for slot in SLOTS:
+        (folder / f"{slot.name}.yaml").write_text(yaml.safe_dump(target(slot, host), sort_keys=False))
+
+
+def set_up(platform: Platform) -> None:
+    """Make the namespaces and small platforms, as far as they are not there."""
+    for namespace, labels in [(SUITE, {}), *((slot.namespace, CONSENT) for slot in SLOTS)]:
+        meta = client.V1ObjectMeta(name=namespace, labels=labels)
+        _unless_there(partial(platform.core.create_namespace, client.V1Namespace(metadata=meta)))
+    for slot in SLOTS:
+        for body in deployments(slot, platform.target.suite_image):
+            made: Any = body
+            _unless_there(partial(platform.apps.create_namespaced_deployment, slot.namespace, made))
+
+
+def _unless_there(create: Callable[[], object]) -> None:
+    try:
+        create()
+    except ApiException as error:
+        if error.status != 409:
+            raise
+
+
+def remove(platform: Platform) -> None:
+    """Remove what :func:`set_up` made, and wait until it is gone: other runs refuse to break nodes on which strangers' pods run."""
+    names = {SUITE, *(slot.namespace for slot in SLOTS)}
+    for name in sorted(names):
+        try:
+            platform.core.delete_namespace(name)
+        except ApiException as error:
+            if error.status not in {404, 409}:
+                raise
+    until_s = time.monotonic() + HEALTHY_S
+    while time.monotonic() < until_s and names & {one.metadata.name for one in platform.core.list_namespace().items if one.metadata}:
+        time.sleep(PAUSE_S)
+
+
+def demand_healthy(platforms: Platforms) -> None:
+    """Wait until every small platform is well. Raises AftershockError: one is not after 150 s."""
+    until_s = time.monotonic() + HEALTHY_S
+    while wrong := [text for platform in platforms.values() for text in complaints(platform, look(platform))]:
+        if time.monotonic() > until_s:
+            raise AftershockError(f"the campaign's platforms are not well: {'; '.join(wrong)}; see kubectl get pods -A")
+        time.sleep(PAUSE_S)
+
+
+def clear(platforms: Platforms) -> tuple[list[str], list[str]]:
+    """Let heal clear the records, twice; return what a look finds after that (leftovers), and what heal did."""
+    platform = platforms[SLOTS[0].name]
+    done = mend(platform).done
+    mend(platform)
+    found = find_leftovers(platform)
+    left = [journal.name for journal in found.journals] + [*found.orphaned_cordons, *found.residues, *found.fault_pods]
+    return left + sorted(reapers(platform)), done
