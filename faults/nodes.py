@@ -83,7 +83,7 @@ def _drain_permissions(platform: Platform, _arguments: Arguments) -> list[Permis
     return [*cordon_permissions(platform), Permission("create", "pods/eviction")]
 
 
-@fault(resolve=_resolve_drain, permissions=_drain_permissions, tier="node")
+@fault(resolve=_resolve_drain, permissions=_drain_permissions, tier="node", displaces=True)
 def drain(role: str, timeout_s: float = 120.0) -> dict[str, Any]:
     """Cordon and drain one node that hosts ``role``, as an upgrade does: evictions honour disruption budgets, DaemonSet pods stay.
 
@@ -131,7 +131,9 @@ def lose(run: LiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict
     return faultpod.carry_out(run, targets, jobs)
 
 
-@fault(resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(
+    resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]), displaces=True
+)
 def power_off(role: str, for_s: float) -> dict[str, Any]:
     """Cut the power of one node that hosts ``role``: nothing is flushed, nothing says goodbye; it comes back by itself after ``for_s``.
 
@@ -164,7 +166,13 @@ def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Perm
     return [*seen, *faultpod.permissions(platform)]
 
 
-@fault(resolve=_resolve_silence, permissions=_silence_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(
+    resolve=_resolve_silence,
+    permissions=_silence_permissions,
+    tier="node",
+    lasts_s=lambda arguments: float(arguments["for_s"]),
+    displaces=True,
+)
 def silence(role: str, for_s: float) -> dict[str, Any]:
     """Let one node that hosts ``role`` fall silent for ``for_s`` seconds: its kubelet is frozen and all its packets are dropped.
 

@@ -28,7 +28,7 @@ def _permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
     return [*cordon_permissions(platform), *lost_permissions(platform)]
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]), displaces=True)
 def lose(role: str, for_s: float) -> dict[str, Any]:
     """Lose one zone that hosts ``role``: cordon every node of it (nothing new may land there), then cut the power of all at once.
 

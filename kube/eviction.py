@@ -20,7 +20,13 @@ MIRROR = "kubernetes.io/config.mirror"
 def evictable(platform: Platform, node: str) -> list[Pod]:
     """Return the pods that a drain of ``node`` evicts: at work, owned by no DaemonSet and not by the kubelet. Raises ApiException."""
     pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
-    return [pod for pod in pods if pod.status.phase in {"Running", "Pending"} and not _stays(pod)]
+    return [pod for pod in pods if pod.status.phase in {"Running", "Pending"} and is_evictable(pod)]
+
+
+def is_evictable(pod: Pod) -> bool:
+    """Tell whether a drain evicts a V1Pod that is at work: no DaemonSet owns it, and it is not its kubelet's own."""
+    owners = pod.metadata.owner_references or []
+    return MIRROR not in (pod.metadata.annotations or {}) and not any(owner.kind == "DaemonSet" for owner in owners)
 
 
 def without_controller(pods: list[Pod]) -> list[str]:
@@ -57,8 +63,3 @@ def _evict(platform: Platform, pod: Pod, until_s: float) -> None:
         evict(platform, meta.name, meta.namespace, meta.uid, until_s)
     except UndoFailed as error:
         raise FaultFailed(f"drain: {error}") from error
-
-
-def _stays(pod: Pod) -> bool:
-    owners = pod.metadata.owner_references or []
-    return MIRROR in (pod.metadata.annotations or {}) or any(owner.kind == "DaemonSet" for owner in owners)

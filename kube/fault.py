@@ -42,12 +42,14 @@ class FaultSpec:
     :class:`history.errors.TargetRefused` if a selector is empty or matches nothing.
     ``permissions(platform, arguments)`` returns what inject and undo need.
     ``lasts_s(arguments)`` is how long the fault lasts by itself (0: until undone or at once).
+    ``displaces`` says that the pods of a target node must find room on others, if the fault lasts.
     """
 
     resolve: Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
     permissions: Callable[[Platform, Arguments], list[Permission]]
     tier: Tier
     lasts_s: Callable[[Arguments], float]
+    displaces: bool = False
 
 
 def fault(
@@ -56,11 +58,12 @@ def fault(
     permissions: Callable[[Platform, Arguments], list[Permission]],
     tier: Tier,
     lasts_s: Callable[[Arguments], float] = lambda _arguments: 0.0,
+    displaces: bool = False,
 ) -> Callable[[Action], Action]:
     """Attach a :class:`FaultSpec` to an action; :func:`spec_of` reads it back."""
 
     def attach(action: Action) -> Action:
-        action.__fault__ = FaultSpec(resolve, permissions, tier, lasts_s)  # type: ignore[attr-defined]  # a label on a function
+        action.__fault__ = FaultSpec(resolve, permissions, tier, lasts_s, displaces)  # type: ignore[attr-defined]  # a label on a function
         return action
 
     return attach

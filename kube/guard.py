@@ -24,6 +24,7 @@ class Allow(Written):
 
     last_replica: bool = False  # leave a role without any ready replica
     share_of_role: bool = False  # touch more of a role than the target's limit
+    without_capacity: bool = False  # displace pods for which no other node has room; looked at in preflight
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ import requests
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import AftershockError, NoData, TargetRefused
-from history.plan import ResolvedTarget
+from history.plan import Phase, ResolvedTarget
+from kube import faultpod
 from kube.clients import Platform, told
 from kube.guarding import StopWhen
 from kube.journal import Undo, UndoKind
 from kube.live import LiveRun
-from kube.objects import Node
+from kube.objects import Node, Pod
 from kube.target import Target
 from kube.undo import CORDONED_BY
 from probes.queue import query
@@ -28,6 +29,9 @@ Condition = Callable[[], tuple[str, str] | None]
 ASK_S = 1.0
 FEWEST = 5  # asks before a ratio means anything
 BY = "stop condition"
+FOLLOWS = "kube-controller-manager"
+ACTIVE = {Phase.CONFIRM, Phase.OBSERVE}  # the fault acts, and this run does not end it
+EARLY = "the fault may have ended before its time, not by this run; find out who removes or evicts pods of the suite's namespace"
 
 
 def stop_conditions(target: Target, written: tuple[StopWhen, ...]) -> list[Condition]:
@@ -107,13 +111,13 @@ def _is_bad(url: str) -> bool:
         return True
 
 
-def opposed(run: LiveRun) -> Condition:
-    """Return a condition that is met once somebody else reverts the fault or replaces what it was aimed at."""
+def opposed(run: LiveRun, phase: Callable[[], Phase]) -> Condition:
+    """Return a condition that is met once somebody else reverts the fault, ends it early, or replaces what it was aimed at."""
 
     def met() -> tuple[str, str] | None:
         try:
             with told("look who else changes the targets", TargetRefused):
-                found = [*_replaced(run.platform, run.all_targets()), *_reverted(run)]
+                found = [*_replaced(run.platform, run.all_targets()), *_reverted(run), *_ended_early(run, phase)]
         except AftershockError:
             return None  # the API server is away: nobody can tell
         return ("somebody else", found[0]) if found else None
@@ -151,6 +155,43 @@ def _gone(run: LiveRun, undo: Undo) -> str:
     return f"{what}: a controller reverts the fault; pause it for the run"
 
 
+def _ended_early(run: LiveRun, phase: Callable[[], Phase]) -> list[str]:
+    """Return the fault pods that are gone although the fault should last; this run itself removes them only when it heals."""
+    if phase() not in ACTIVE:
+        return []
+    pods = [undo for undo in run.journal.entries() if undo.kind is UndoKind.DELETE_POD and not undo.done]
+    found = [f"fault pod {undo.object} on {undo.detail} {what}: {EARLY}" for undo in pods if (what := _lost(run.platform, undo))]
+    return found if phase() in ACTIVE else []  # healing may have begun between the journal and the pod
+
+
+def _lost(platform: Platform, undo: Undo) -> str:
+    try:
+        pod: Pod = platform.core.read_namespaced_pod(undo.object, undo.namespace or "")
+    except ApiException as error:
+        if error.status == 404:
+            return "was removed"
+        raise
+    if pod.metadata.deletion_timestamp is not None:
+        return "is being removed"
+    return f"failed ({faultpod.why(pod)})" if pod.status.phase == "Failed" else ""
+
+
+def taken_over(run: LiveRun) -> dict[str, str]:
+    """Return the nodes that somebody cordoned after this run had undone its own cordon: name -> a sentence. Raises AftershockError.
+
+    What others set is left to them, so healing does not wait for it, and says it.
+    """
+    undone = {undo.object for undo in run.journal.entries() if undo.kind is UndoKind.UNCORDON and undo.done}
+    with told("look who else changes the targets", TargetRefused):
+        nodes = {name: _node(run.platform, name) for name in sorted(undone)}
+    return {
+        name: f"node {name} was made schedulable by this run's undo and is cordoned again, last written by {_last_writer(node)}: "
+        "a controller reverts the undo; it is left as it is; pause the controller, then look at the node"
+        for name, node in nodes.items()
+        if node is not None and node.spec.unschedulable and CORDONED_BY not in (node.metadata.annotations or {})
+    }
+
+
 def _node(platform: Platform, name: str) -> Node | None:
     try:
         return platform.core.read_node(name)
@@ -161,6 +202,8 @@ def _node(platform: Platform, name: str) -> Node | None:
 
 
 def _last_writer(node: Node) -> str:
-    """Return the field manager that changed a node last, apart from its kubelet."""
+    """Return the field manager that (un)cordoned a node last; the controller manager only follows with a taint, the kubelet with status."""
     entries: list[Any] = [one for one in node.metadata.managed_fields or [] if one.subresource != "status" and one.time]
-    return str(max(entries, key=lambda one: one.time).manager) if entries else "somebody unknown"
+    owners = [one for one in entries if "f:unschedulable" in (one.fields_v1 or {}).get("f:spec", {})]
+    others = [one for one in entries if one.manager != FOLLOWS]
+    return str(max(owners or others, key=lambda one: one.time).manager) if owners or others else "somebody unknown"

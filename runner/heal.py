@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from history.errors import AftershockError
 from history.schema import EventKind
 from kube.undo import undo_all
 from runner.activities import execute
 from runner.context import Context
+from runner.guarded import taken_over
 from runner.health import Before, differences
 
 PERIOD_S = 1.0
@@ -22,7 +24,7 @@ def heal(context: Context, before: Before) -> list[str]:
     until_s = time.monotonic() + context.live.plan.timers.heal_s
     remains = _repeat(lambda: _undo(context), until_s, context)
     if not remains:
-        remains = _repeat(lambda: _differs(context, before), until_s, context)
+        remains = _repeat(lambda: _differs(context, before), until_s, context) or _left_to_others(context)
     context.log.event(EventKind.HEAL_END, clean=not remains, remains=remains)
     if remains:
         context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
@@ -58,6 +60,15 @@ def _undo(context: Context) -> list[str]:
 def _differs(context: Context, before: Before) -> list[str]:
     try:
         run = context.live
-        return differences(run.platform, before, run.all_targets(), run.journal.entries())
+        others = taken_over(run)
+        nodes = {name: replace(state, schedulable=state.schedulable and name not in others) for name, state in before.nodes.items()}
+        return differences(run.platform, replace(before, nodes=nodes), run.all_targets(), run.journal.entries())
+    except AftershockError as error:
+        return [str(error)]
+
+
+def _left_to_others(context: Context) -> list[str]:
+    try:
+        return sorted(taken_over(context.live).values())
     except AftershockError as error:
         return [str(error)]

@@ -14,9 +14,10 @@ from kubernetes import client
 
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
-from kube import access, faultpod, guard
+from kube import access, capacity, faultpod, guard
 from kube.clients import Platform, told
 from kube.fault import FaultSpec, Permission
+from kube.guard import Allow
 from kube.select import instrument_pods
 from kube.target import Target
 from probes.queue import query
@@ -30,7 +31,9 @@ from runner.providers import fault_of
 from runner.timers import PlatformTimers
 from runner.values import filled
 
+Targets = dict[str, list[ResolvedTarget]]  # activity -> what it will touch
 ENDPOINT_S = 5.0
+OFFSET_S = 5.0  # deadlines and leases are written by one clock and kept by another; the API server's is known to a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,10 @@ def observing(target: Target) -> list[Permission]:
 
 def check_access(faults: list[Fault], platform: Platform, of_drive: list[Permission] | None = None) -> list[Permission]:
     """Ask for every permission, the drive's too; return them. Raises TargetRefused: with every missing one."""
-    asked = list(dict.fromkeys([*permissions_of(faults, platform), *(of_drive or [])]))
+    of_faults = permissions_of(faults, platform)
+    asked = list(dict.fromkeys([*of_faults, *(of_drive or [])]))
     access.require(platform, asked)
-    check_fault_pod(asked, platform)
+    check_fault_pod(of_faults, platform)
     return asked
 
 
@@ -108,19 +112,53 @@ def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
 
-def resolve(faults: list[Fault], platform: Platform, seed: int) -> dict[str, list[ResolvedTarget]]:
+def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
     """Choose the targets of each fault, by the run's seed. Raises TargetRefused: a selector matches nothing, a driver is missing."""
-    chosen: dict[str, list[ResolvedTarget]] = {}
+    chosen: Targets = {}
     for fault in faults:
         with told(f"{fault.action.name}: resolve its targets", TargetRefused):
             chosen[fault.action.name] = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
     return chosen
 
 
-def check_guard(targets: dict[str, list[ResolvedTarget]], platform: Platform, experiment: Experiment) -> None:
+def check_guard(targets: Targets, platform: Platform, experiment: Experiment) -> None:
     """Let the guard look at each fault's targets. Raises TargetRefused."""
     for found in targets.values():
         guard.check(platform, found, experiment.settings.allow)
+
+
+def check_clock(platform: Platform) -> None:
+    """Refuse if the API server's clock and this machine's are too far apart for deadlines to mean the same. Raises TargetRefused."""
+    offset_s = platform.clock_offset_s
+    if abs(offset_s) > OFFSET_S:
+        raise TargetRefused(
+            f"target {platform.target.name}: the clock of the API server is {offset_s:+.0f} s from this machine's, at most {OFFSET_S:g} s "
+            "are allowed: the ends of faults are written by one and kept by the other; nothing was injected; let both follow NTP"
+        )
+
+
+def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, timers: PlatformTimers, allow: Allow) -> list[str]:
+    """Refuse if pods that are displaced from nodes find no room elsewhere; return what else is worth knowing, as sentences.
+
+    A node that is back before Kubernetes gives it up displaces nothing.
+
+    Raises:
+        TargetRefused: which pods, what they ask for and where they might run; unless the experiment allows ``without_capacity``.
+
+    """
+    leaves_s = timers.node_monitor_s + timers.toleration_s
+    displacing = [fault for fault in faults if fault.spec.displaces and not 0 < fault.spec.lasts_s(fault.arguments) <= leaves_s]
+    down = {target.name for fault in displacing for target in targets.get(fault.action.name, []) if target.kind == "Node"}
+    if not down:
+        return []
+    with told("look for room for what will be displaced", TargetRefused):
+        found = capacity.room(down, platform.nodes(), platform.core.list_pod_for_all_namespaces().items)
+    if found.lacking and not allow.without_capacity:
+        raise TargetRefused(
+            f"no capacity for what {', '.join(sorted(down))} would lose: {'; '.join(found.lacking)}; nothing was injected; add room, "
+            "or allow it in the experiment: allow: {without_capacity: true}"
+        )
+    return [*found.lacking, *found.bound]
 
 
 def check_platform(platform: Platform) -> Before:
@@ -156,8 +194,8 @@ def check_instruments(platform: Platform, experiment: Experiment) -> None:
 
 def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
     load = platform.target.workloads[experiment.settings.workload].written_load
-    if load is None:
-        return  # a training job has no users
+    if load is None or load.workers_as == "pods":
+        return  # a training job has no users, and what pods can reach is not for this machine to say
     url = platform.target.endpoints[load.endpoint]
     try:
         requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
@@ -167,7 +205,7 @@ def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
         ) from error
 
 
-def gather(targets: dict[str, list[ResolvedTarget]], platform: Platform, timers: PlatformTimers, before: Before) -> Resolved:
+def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before) -> Resolved:
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with told("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
@@ -183,7 +221,7 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def describe(targets: dict[str, list[ResolvedTarget]], permissions: list[Permission]) -> list[str]:
+def describe(targets: Targets, permissions: list[Permission]) -> list[str]:
     """Return what a dry run prints: each target, what will be done to it, how it ends, and the permissions needed."""
     lines = []
     for activity, found in targets.items():
@@ -204,6 +242,8 @@ def foretell(plan: Plan) -> list[str]:
         forecast = plan.forecast
         capacity = "" if forecast.capacity_rto_s is None else f", full capacity {forecast.capacity_rto_s:.1f} s"
         felt = f"RTO {forecast.rto_s:.1f} s" if forecast.rto_s else "users notice nothing"
+        if forecast.rto_range_s is not None:
+            felt += f" (by chance {forecast.rto_range_s[0]:.1f} to {forecast.rto_range_s[1]:.1f} s)"
         why = f" ({forecast.timers[forecast.dominant]})" if forecast.dominant in forecast.timers else ""
         lines.append(f"forecast: {felt}{capacity}; {forecast.dominant} dominates{why}")
     return lines

@@ -75,6 +75,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     check_target(experiment, target)
     remember(of_kubeconfig(target.kubeconfig))
     platform = connect(target)
+    preflight.check_clock(platform)
     faults = preflight.faults_of(experiment, platform)
     drive = drive_of(platform, experiment, request, stop)
     permissions = preflight.check_access(faults, platform, drive.permissions())
@@ -91,9 +92,12 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
         drive.provide(stack)
     targets = preflight.resolve([] if request.dry_run and drive.provides else faults, platform, request.seed)
     preflight.check_guard(targets, platform, experiment)
+    timers = drive.timers()
+    for text in preflight.check_capacity(faults, targets, platform, timers, experiment.settings.allow):
+        tell(Kind.NOTE, text=text)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
-    plan = make_plan(request, experiment, target, preflight.gather(targets, platform, drive.timers(), before), drive.job())
+    plan = make_plan(request, experiment, target, preflight.gather(targets, platform, timers, before), drive.job())
     blackout.refuse_blackout(target, blackout.now(), blackout.longest_s(plan))
     return Checked(experiment, platform, permissions, targets, before, plan, drive, began_ns)
 
@@ -134,7 +138,10 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
     observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role, queue=plan.training is None)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
-    guards = [*guarded.stop_conditions(platform.target, stop_when(checked.experiment, platform)), guarded.opposed(run)]
+    guards = [
+        *guarded.stop_conditions(platform.target, stop_when(checked.experiment, platform)),
+        guarded.opposed(run, lambda: context.phase),
+    ]
     conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
     conditions.start()
     ticker = Ticker(context)

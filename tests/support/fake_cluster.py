@@ -103,9 +103,9 @@ class FakeCluster:
         found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= p.metadata.labels.items()]
         return SimpleNamespace(items=copy.deepcopy(found))
 
-    def list_pod_for_all_namespaces(self, field_selector: str) -> Any:
+    def list_pod_for_all_namespaces(self, field_selector: str = "") -> Any:
         name = field_selector.removeprefix("spec.nodeName=")
-        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if p.spec.node_name == name])
+        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if not name or p.spec.node_name == name])
 
     def read_namespaced_pod(self, name: str, namespace: str) -> Any:
         return copy.deepcopy(self._there(self.pods, (namespace, name)))

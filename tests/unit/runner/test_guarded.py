@@ -6,20 +6,25 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kubernetes import client
 
 from history.errors import NoData, TargetRefused
+from history.plan import Phase
 from kube import cordoning, live
 from kube.guarding import Blackout, StopWhen
-from kube.select import node_target
+from kube.journal import Undo, UndoKind
+from kube.select import node_target, pod_target
+from kube.undo import undo_all
 from runner import guarded
 from runner.blackout import refuse_blackout
 from runner.conditions import Conditions
 from runner.stop import Stop
-from tests.support.fake_cluster import FakeCluster, live_run, local_target
+from tests.support.bystander import Bystander, bystander
+from tests.support.fake_cluster import FakeCluster, live_run, local_target, pod
 
 
 @pytest.fixture(autouse=True)
@@ -28,38 +33,18 @@ def no_live_run() -> Iterator[None]:
     live.activate(None)
 
 
-class Service:
-    """A bystander on this machine that answers what it is told."""
-
-    def __init__(self) -> None:
-        service, self.status = self, 200
-
-        class Answer(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(service.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-
-    def written(self) -> StopWhen:
-        return StopWhen(bystander=self.url, above=0.3)
-
-
 @pytest.fixture
-def service() -> Iterator[Service]:
-    made = Service()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+def service() -> Iterator[Bystander]:
+    with bystander() as made:
+        yield made
 
 
-def test_a_bystander_that_suffers_stops_the_run(service: Service) -> None:
-    condition = guarded.Bystander(service.written())
+def written(service: Bystander) -> StopWhen:
+    return StopWhen(bystander=service.url, above=0.3)
+
+
+def test_a_bystander_that_suffers_stops_the_run(service: Bystander) -> None:
+    condition = guarded.Bystander(written(service))
     assert [condition.met() for _ in range(10)] == [None] * 10
     service.status = 503
     found = next(filter(None, (condition.met() for _ in range(20))))
@@ -67,14 +52,13 @@ def test_a_bystander_that_suffers_stops_the_run(service: Service) -> None:
     assert "a bystander suffers" in found[1]
 
 
-def test_a_bystander_that_is_gone_counts_as_errors(service: Service) -> None:
-    service.server.shutdown()
-    service.server.server_close()
-    condition = guarded.Bystander(service.written())
+def test_a_bystander_that_is_gone_counts_as_errors(service: Bystander) -> None:
+    service.end()
+    condition = guarded.Bystander(written(service))
     assert next(filter(None, (condition.met() for _ in range(10))))
 
 
-def test_a_short_window_means_something_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_window_means_something_too(service: Bystander, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count()
     monkeypatch.setattr(guarded.time, "monotonic", lambda: next(clock))
     service.status = 503
@@ -132,17 +116,17 @@ def test_a_condition_that_is_met_or_blind_at_preflight_refuses_the_run(
         guarded.refuse_met(local_target(), (StopWhen(promql="errors", above=5),))
 
 
-def test_a_bystander_that_is_down_at_preflight_refuses_the_run(service: Service) -> None:
-    guarded.refuse_met(local_target(), (service.written(),))
+def test_a_bystander_that_is_down_at_preflight_refuses_the_run(service: Bystander) -> None:
+    guarded.refuse_met(local_target(), (written(service),))
     service.status = 500
     with pytest.raises(TargetRefused, match="does not answer well"):
-        guarded.refuse_met(local_target(), (service.written(),))
+        guarded.refuse_met(local_target(), (written(service),))
 
 
 def cordoned(cluster: FakeCluster, run_dir: Path) -> Callable[[], tuple[str, str] | None]:
     run = live_run(cluster, run_dir, {"act": [node_target(cluster.nodes["gpu-a"], "", "")]})
     ours = cordoning.write_ahead(run, [cluster.nodes["gpu-a"]])
-    condition = guarded.opposed(run)
+    condition = guarded.opposed(run, lambda: Phase.OBSERVE)
     assert condition() is None
     cordoning.cordon(run, ours)
     assert condition() is None
@@ -219,3 +203,92 @@ def test_a_run_that_would_meet_a_blackout_window_is_refused() -> None:
         refuse_blackout(target, begin, 360)
     with pytest.raises(TargetRefused, match="and it is open now; nothing was injected"):
         refuse_blackout(target, datetime(2026, 11, 2, 12, 30, tzinfo=UTC), 1)
+
+
+# fault pods that others end, undos that others revert
+
+
+def isolated(cluster: FakeCluster, run_dir: Path, phase: Phase) -> Callable[[], tuple[str, str] | None]:
+    run = live_run(cluster, run_dir, {"act": [pod_target(cluster.pods["ml-serving", "inference-a"], "", "")]})
+    undo = Undo(kind=UndoKind.DELETE_POD, activity="act", object="fault-1", namespace="aftershock", detail="gpu-a", ends_by_ns=0)
+    run.journal.will_undo(undo)
+    cluster.pods["aftershock", "fault-1"] = pod("fault-1", "gpu-a", namespace="aftershock", app="fault", owner=None)
+    condition = guarded.opposed(run, lambda: phase)
+    assert condition() is None
+    return condition
+
+
+def removed(cluster: FakeCluster) -> None:
+    del cluster.pods["aftershock", "fault-1"]
+
+
+def being_removed(cluster: FakeCluster) -> None:
+    cluster.pods["aftershock", "fault-1"].metadata.deletion_timestamp = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def evicted(cluster: FakeCluster) -> None:
+    status = cluster.pods["aftershock", "fault-1"].status
+    status.phase, status.reason, status.message = "Failed", "Evicted", "The node was low on memory"
+
+
+GONE = [
+    (removed, "was removed"),
+    (being_removed, "is being removed"),
+    (evicted, "failed (Failed, Evicted, The node was low on memory)"),
+]
+
+
+@pytest.mark.parametrize(("lose", "said"), GONE)
+def test_a_fault_pod_that_ends_before_its_time_stops_the_run(tmp_path: Path, lose: Callable[[FakeCluster], None], said: str) -> None:
+    cluster = FakeCluster()
+    condition = isolated(cluster, tmp_path, Phase.OBSERVE)
+    lose(cluster)
+    found = condition()
+    assert found
+    assert found[1].startswith(f"fault pod fault-1 on gpu-a {said}: the fault may have ended before its time, not by this run")
+
+
+@pytest.mark.parametrize("phase", [Phase.INJECT, Phase.HEAL, Phase.SETTLE])
+def test_a_fault_pod_that_is_not_there_yet_or_was_removed_by_the_rollback_is_nobody_elses(tmp_path: Path, phase: Phase) -> None:
+    cluster = FakeCluster()
+    condition = isolated(cluster, tmp_path, phase)
+    removed(cluster)
+    assert condition() is None
+
+
+def test_a_fault_pod_whose_time_is_over_has_done_its_work(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    condition = isolated(cluster, tmp_path, Phase.OBSERVE)
+    cluster.pods["aftershock", "fault-1"].status.phase = "Succeeded"
+    assert condition() is None
+
+
+def written_by(manager: str, at: int, fields: dict[str, Any], subresource: str | None = None) -> client.V1ManagedFieldsEntry:
+    when = datetime(2026, 11, 1, 12, 0, at, tzinfo=UTC)
+    return client.V1ManagedFieldsEntry(manager=manager, time=when, fields_v1=fields, subresource=subresource)
+
+
+def test_a_controller_that_reverts_the_undo_is_named_and_left_alone(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    run = live_run(cluster, tmp_path, {"act": [node_target(cluster.nodes["gpu-a"], "", "")]})
+    cordoning.cordon(run, cordoning.write_ahead(run, [cluster.nodes["gpu-a"]]))
+    undo_all(run)
+    assert guarded.taken_over(run) == {}
+    node = cluster.nodes["gpu-a"]
+    node.spec.unschedulable = True
+    node.metadata.managed_fields = [
+        written_by("argocd", 1, {"f:spec": {"f:unschedulable": {}}}),
+        written_by("kube-controller-manager", 2, {"f:spec": {"f:taints": {}}}),
+        written_by("kubelet", 3, {"f:status": {}}, "status"),
+    ]
+    [said] = guarded.taken_over(run).values()
+    assert "cordoned again, last written by argocd: a controller reverts the undo; it is left as it is" in said
+
+
+def test_a_node_of_which_somebody_else_was_the_first_to_cordon_it_is_not_taken_over(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    cluster.nodes["gpu-a"].spec.unschedulable = True
+    run = live_run(cluster, tmp_path, {"act": [node_target(cluster.nodes["gpu-a"], "", "")]})
+    cordoning.cordon(run, cordoning.write_ahead(run, [cluster.nodes["gpu-a"]]))
+    undo_all(run)
+    assert guarded.taken_over(run) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,65 @@ def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, told: Told,
 
     monkeypatch.setattr("runner.prepare.connect", elsewhere)
     assert "leads to https://prod:6443" in refusal(request_of(), told)
+
+
+@pytest.mark.parametrize("offset_s", [-6.0, 3600.0])
+def test_clocks_that_are_too_far_apart_are_refused(
+    platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch, offset_s: float
+) -> None:
+    monkeypatch.setattr("runner.prepare.connect", lambda _target: replace(platform, clock_offset_s=offset_s))
+    text = refusal(request_of(), told)
+    assert f"the clock of the API server is {offset_s:+.0f} s from this machine's, at most 5 s are allowed" in text
+    monkeypatch.setattr("runner.prepare.connect", lambda _target: replace(platform, clock_offset_s=4.0))
+    assert run(request_of(), told, Stop()) == 0
+
+
+# room for what will be displaced
+
+DRAIN = "module: faults.nodes, func: drain, arguments: {role: inference}"
+
+
+def crowded(cluster: RunnerCluster) -> None:
+    """Let every replica ask for one accelerator, of which each node has only that one."""
+    for zone in "abc":
+        cluster.nodes[f"gpu-{zone}"].status.allocatable = {"nvidia.com/gpu": "1", "pods": "10"}
+        asked = client.V1ResourceRequirements(requests={"nvidia.com/gpu": "1"})
+        cluster.pods["ml-serving", f"inference-{zone}"].spec.containers[0].resources = asked
+        cluster.nodes[f"cpu-{zone}"].status.allocatable = {"pods": "10"}
+
+
+def drained(file: Path, allow: str = "") -> None:
+    file.write_text(EXPERIMENT.replace(KILL, DRAIN).replace("    evidence:", f"{allow}    evidence:"))
+
+
+def test_a_drain_of_pods_for_which_there_is_no_room_is_refused(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    crowded(cluster)
+    drained(experiment_file)
+    text = refusal(request_of(), told)
+    assert text.startswith("no capacity for what gpu-")
+    assert "(nvidia.com/gpu 1) finds no room on cpu-a, cpu-b, cpu-c, gpu-" in text
+    assert "allow: {without_capacity: true}" in text
+
+
+def test_an_experiment_may_be_about_missing_capacity_and_the_sentence_is_shown(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    crowded(cluster)
+    drained(experiment_file, "    allow: {without_capacity: true}\n")
+    assert run(request_of(), told, Stop()) == 0
+    assert any("finds no room on" in text for text in told.texts(Kind.NOTE))
+
+
+def test_a_node_that_is_back_before_kubernetes_gives_it_up_displaces_nothing(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    crowded(cluster)
+    for for_s, code in ((69, 0), (71, REFUSED)):  # 50 s until the node is not ready, 20 s until its pods may leave
+        lost = f"module: faults.nodes, func: power_off, arguments: {{role: inference, for_s: {for_s}}}"
+        experiment_file.write_text(EXPERIMENT.replace(KILL, lost))
+        assert run(request_of(), told, Stop()) == code
 
 
 # two runs at once
