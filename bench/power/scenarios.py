@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from bench.power.disk import Disk, disk
-from bench.power.job import RANKS, Forked, pid_of, rows, state_of, step, wait
+from bench.power.job import RANKS, ROOT, Forked, pid_of, rows, state_of, step, wait
 from bench.power.scene import READY_CHECKPOINT, Scene, Spec, wait_for
 from cluster.shell import run
 from workloads.storage.bucket import create, s3_store
@@ -23,7 +23,6 @@ from workloads.training.manifest import parse_key
 
 GONE = ("", "Z", "X")
 STOPPED = ("T", "t")
-SERVER = Path(__file__).with_name("tracking_server.py")
 
 
 def kill(scene: Scene, rank: int = 1) -> None:
@@ -97,7 +96,10 @@ def rank_hung(scene: Scene) -> None:
 
 def tracking_frozen(scene: Scene) -> None:
     """Stop the tracking server: it accepts calls and does not answer (SIGSTOP)."""
-    server = scene.enter(subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True))
+    folder = scene.folder / "tracking"
+    folder.mkdir()
+    command = [sys.executable, "-m", "workloads.training.tracking_server", str(folder), "--address", "127.0.0.1", "--port", "0"]
+    server = scene.enter(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
     scene.enter(_Ended(server))
     port = int((server.stdout or sys.stdin).readline())
     scene.begin(settings={"tracking": f"http://127.0.0.1:{port}/run"})

@@ -23,8 +23,8 @@ _LARGEST = 64 << 20  # bytes of one request
 class LedgerServer(ThreadingHTTPServer):
     """The server; ``folder`` must exist."""
 
-    def __init__(self, address: tuple[str, int], folder: Path) -> None:
-        super().__init__(address, Handler)
+    def __init__(self, address: tuple[str, int], folder: Path, handler: "type[Handler] | None" = None) -> None:
+        super().__init__(address, handler or Handler)
         self.folder = folder
         self.lock = threading.Lock()
 
@@ -37,17 +37,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Append the lines of the body durably."""
-        size = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(size) if size <= _LARGEST else b""
-        path = self._ledger()
+        body, path = self._body(_LARGEST), self._ledger()
         if path is None or not body.endswith(b"\n"):
             return self._answer(HTTPStatus.BAD_REQUEST)
-        try:
-            with self.server.lock:
-                FileSink(path).write(body)
-        except OSError as error:
-            return self._answer(HTTPStatus.INSUFFICIENT_STORAGE, str(error).encode())
-        return self._answer(HTTPStatus.NO_CONTENT)
+        problem = self._append(path, body)
+        return self._answer(HTTPStatus.INSUFFICIENT_STORAGE, problem.encode()) if problem else self._answer(HTTPStatus.NO_CONTENT)
 
     def do_GET(self) -> None:
         """Return a run's ledger."""
@@ -66,8 +60,25 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing about single requests."""
 
     def _ledger(self) -> Path | None:
-        name = unquote(urlsplit(self.path).path.removeprefix("/runs/"))
-        return self.server.folder / f"{name}.jsonl" if self.path.startswith("/runs/") and _NAME.fullmatch(name) else None
+        return self._file(unquote(urlsplit(self.path).path.removeprefix("/runs/"))) if self.path.startswith("/runs/") else None
+
+    def _file(self, run: str) -> Path | None:
+        """Return where a run's lines are kept; None for a name that can be none."""
+        return self.server.folder / f"{run}.jsonl" if _NAME.fullmatch(run) else None
+
+    def _body(self, largest: int) -> bytes:
+        """Return the request's body; empty if it is larger."""
+        size = int(self.headers.get("Content-Length", 0))
+        return self.rfile.read(size) if size <= largest else b""
+
+    def _append(self, path: Path, lines: bytes) -> str:
+        """Append lines durably; return what went wrong, empty if nothing did."""
+        try:
+            with self.server.lock:
+                FileSink(path).write(lines)
+        except OSError as error:
+            return str(error)
+        return ""
 
     def _answer(self, status: HTTPStatus, body: bytes = b"") -> None:
         self.send_response(status)
@@ -77,19 +88,21 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Serve until ended; exit code 2 if the folder is missing or not writable."""
-    parser = argparse.ArgumentParser(prog="python -m workloads.training.ledger_server", description=__doc__)
+def serve(argv: list[str] | None, name: str, about: str, port: int, handler: type[Handler] = Handler) -> int:
+    """Serve until ended; exit code 2 if the folder is missing or not writable. ``name``: of the module."""
+    parser = argparse.ArgumentParser(prog=f"python -m workloads.training.{name}", description=about)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--address", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104  it serves other pods
-    parser.add_argument("--port", type=int, default=8100)
+    parser.add_argument("--port", type=int, default=port, help="0: a free one; it is printed (default: %(default)s)")
     options = parser.parse_args(argv)
     if not options.folder.is_dir() or not os.access(options.folder, os.W_OK):
-        print(f"ledger: {options.folder} is not a folder that user {os.getuid()} can write to; mount or create it", file=sys.stderr)
+        print(f"{name}: {options.folder} is not a folder that user {os.getuid()} can write to; mount or create it", file=sys.stderr)
         return 2
-    LedgerServer((options.address, options.port), options.folder).serve_forever()
+    with LedgerServer((options.address, options.port), options.folder, handler) as server:
+        print(server.server_port, flush=True)
+        server.serve_forever()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(None, "ledger_server", (__doc__ or "").splitlines()[0], 8100))

@@ -16,7 +16,7 @@ from workloads.training.errors import SettingsRefused
 
 _QUEUE = 1000  # entries that wait for a server that is down
 _TIMEOUT_S = 2.0
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 5.0  # so that a server that is back has everything soon
 _INLINE_TIMEOUT_S, _INLINE_TRIES = 120.0, 5  # what MLflow's client does by default
 
 

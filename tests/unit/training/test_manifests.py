@@ -83,7 +83,7 @@ def test_every_disk_is_for_one_claim() -> None:
     templates = ["data-s3-zone-b-0", "data-s3-zone-c-0"]
     own = [
         d["metadata"]["name"]
-        for p in ("platform/ledger.yaml", "volume/trainer.yaml")
+        for p in ("platform/ledger.yaml", "platform/tracking.yaml", "volume/trainer.yaml")
         for d in _documents(p)
         if d["kind"] == "PersistentVolumeClaim"
     ]

@@ -1,0 +1,67 @@
+"""What the tracking server holds of a training job, asked as whoever looks at it would ask."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from history.clock import now_ns
+from history.errors import NoData
+from history.ledgers import FOLDER
+from history.plan import Training
+from history.reader import read_table
+from history.schema import TRAINING
+from kube import live, proxied
+from kube.clients import told
+from kube.select import read_target
+
+HISTORY = "api/2.0/mlflow/metrics/get-history"
+
+
+def missing_metrics(server: str, metric: str, every: int, lag_s: float = 10.0) -> int:
+    """Return how many steps of the job the tracking server lacks (0: none): those that rank 0 logs, done at least ``lag_s`` s ago.
+
+    Args:
+        server: ``service:port`` in the job's namespace; it speaks MLflow's REST API.
+        metric: the metric whose history is asked for.
+        every: which steps are logged: the multiples of it (the job's TRAIN_TRACK_EVERY).
+        lag_s: for a step to arrive, in seconds.
+
+    Raises:
+        NoData: the server does not answer, or no step is due yet.
+
+    """
+    run, job = live.require(), _job()
+    rows = read_table(run.run_dir / FOLDER, "training", schema=TRAINING)
+    done = rows.filter((pl.col("kind") == "step") & (pl.col("rank") == 0) & (pl.col("t_ns") < now_ns() - int(lag_s * 1e9)))
+    due = {step for step in done["step"] if step % every == 0}
+    if not due:
+        raise NoData(f"tracking: no step that is logged was done {lag_s:g} s ago or earlier; is the job running?")
+    text = proxied.get(run.platform, job.namespace, server, HISTORY, run_id=job.job, metric_key=metric)
+    return len(due - {one["step"] for one in json.loads(text)["metrics"]}) if text else len(due)
+
+
+def silent(activity: str, server: str) -> bool:
+    """Tell whether the tracking server answers nobody although the API server, through which it is asked, answers.
+
+    Raises:
+        NoData: the API server does not answer either, or the run follows no training job.
+
+    """
+    run = live.require()
+    namespace = _job().namespace
+    try:
+        proxied.get(run.platform, namespace, server, "health")
+    except NoData:
+        [target] = run.targets_of(activity)
+        with told(f"look at pod {namespace}/{target.name}", NoData):
+            return read_target(run.platform, target) is not None
+    return False
+
+
+def _job() -> Training:
+    job = live.require().plan.training
+    if job is None:
+        raise NoData("tracking: this run follows no training job; use a class of workload that is one")
+    return job
