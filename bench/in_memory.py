@@ -1,4 +1,4 @@
-"""The suite's own phases carried out without a cluster: real load, the API server in memory, phases that look more often than usual."""
+"""The suite's own preflight and phases without a cluster: real load, the API server in memory, phases that look more often than usual."""
 
 from __future__ import annotations
 
@@ -6,23 +6,55 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
 
+from history.plan import Plan, write_plan
 from history.result import RunVerdict
 from kube import live
-from runner import baseline, confirm, heal, observe
+from kube.clients import Platform
+from kube.journal import open_journal
+from runner import baseline, confirm, heal, observe, preflight
 from runner.conditions import Conditions
 from runner.context import Context
-from runner.health import Before
+from runner.experiment import Experiment, check_target
+from runner.health import Before, look
 from runner.inject import inject
 from runner.life import Steps, carry_out
+from runner.log import RunLog
+from runner.record import Record
 from runner.scene import keep_scene
 from runner.settle import close_and_judge, settle
 from runner.stop import SIGNALS, Stop
 
 Pace = Sequence[tuple[ModuleType, Mapping[str, float]]]
 """How often phases look, and how long they wait for a first sight (s): module, and its constants."""
+
+
+def prepared(experiment: Experiment, platform: Platform, run_dir: Path, seed: int, plan: Callable[[], Plan]) -> tuple[Context, Before]:
+    """Carry out preflight and return a run that can begin in ``run_dir``, which is made; ``plan`` lacks only what preflight finds.
+
+    Raises what preflight raises.
+    """
+    check_target(experiment, platform.target)
+    faults = preflight.faults_of(experiment, platform)
+    preflight.check_access(faults, platform)
+    targets = preflight.resolve(faults, platform, seed)
+    preflight.check_guard(targets, platform, experiment)
+    before = look(platform)
+    run_dir.mkdir()
+    hit = tuple({one.name: one for found in targets.values() for one in found}.values())
+    made = plan().model_copy(update={"targets": hit, "replicas_desired": before.replicas})
+    write_plan(made, run_dir)
+    log = RunLog(run_dir)
+    journal = open_journal(platform, made.run_id, "bench", experiment.id)
+    run = live.LiveRun(plan=made, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
+    return Context(run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
+
+
+def _silent(_kind: str, /, **_fields: object) -> None:
+    """Tell nobody: the history says it all."""
 
 
 def carried_out(context: Context, before: Before, guards: list[Callable[[], tuple[str, str] | None]], pace: Pace) -> RunVerdict:

@@ -16,21 +16,14 @@ from bench.false_passes.cases import Case
 from bench.false_passes.memory import MemoryCluster, target_for
 from bench.false_passes.parts import STOPPED, URL, safeguard, state_of_server, thaw
 from bench.false_passes.platform import ROOT, platform_of
-from bench.in_memory import carried_out
+from bench.in_memory import carried_out, prepared
 from history.errors import AftershockError
-from history.plan import Load, Mix, Plan, Slo, Timers, write_plan
+from history.plan import Load, Mix, Plan, Slo, Timers
 from history.reader import read_run, read_table
 from history.result import RunVerdict
 from history.schema import EventKind
-from kube import live
-from kube.journal import open_journal
-from runner import baseline, confirm, felt, heal, observe, preflight
-from runner.context import Context
-from runner.experiment import Experiment, check_target, read_experiment
-from runner.health import Before, look
-from runner.log import RunLog
-from runner.record import Record
-from runner.stop import Stop
+from runner import baseline, confirm, felt, heal, observe
+from runner.experiment import Experiment, read_experiment
 from tests.support.load_runs import wait_until
 from tests.support.runner_parts import plan_of
 from tests.support.scripted_server import write_prompts
@@ -74,36 +67,15 @@ def _run(file: Path, run_dir: Path, deadline_s: float) -> Told:
         experiment = read_experiment(file, file.parent)
     except AftershockError as error:
         return _refused("collection", error, file.parent)
-    run_dir.mkdir()
+    platform = MemoryCluster().platform(target_for(_url()))
     try:
-        context, before = _prepare(experiment, run_dir, deadline_s)
+        context, before = prepared(experiment, platform, run_dir, SEED, lambda: _plan(experiment, run_dir, deadline_s))
     except AftershockError as error:
         return _refused("preflight", error, file.parent)
     return told_of(carried_out(context, before, [safeguard], QUICK))
 
 
-def _prepare(experiment: Experiment, run_dir: Path, deadline_s: float) -> tuple[Context, Before]:
-    """Carry out preflight and return a run that can begin. Raises what preflight raises."""
-    target = target_for(_url())
-    check_target(experiment, target)
-    platform = MemoryCluster().platform(target)
-    faults = preflight.faults_of(experiment, platform)
-    preflight.check_access(faults, platform)
-    targets = preflight.resolve(faults, platform, SEED)
-    preflight.check_guard(targets, platform, experiment)
-    before = look(platform)
-    hit = tuple({one.name: one for found in targets.values() for one in found}.values())
-    timers = TIMERS.model_copy(update={"deadline_s": deadline_s})
-    more = {"targets": hit, "replicas_desired": before.replicas, "timers": timers}
-    plan = _plan(experiment, run_dir).model_copy(update=more)
-    write_plan(plan, run_dir)
-    log = RunLog(run_dir)
-    journal = open_journal(platform, plan.run_id, "bench", experiment.id)
-    run = live.LiveRun(plan=plan, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
-    return Context(run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
-
-
-def _plan(experiment: Experiment, run_dir: Path) -> Plan:
+def _plan(experiment: Experiment, run_dir: Path, deadline_s: float) -> Plan:
     load = Load(
         url=_url(),
         model="tiny",
@@ -119,7 +91,8 @@ def _plan(experiment: Experiment, run_dir: Path) -> Plan:
     written = experiment.settings.budgets
     names = tuple(one.name for one in experiment.document.hypothesis.probes)
     budgets = {"rto_s": written.rto}
-    made = plan_of(experiment, load=load, slo=SLO, hypothesis_probes=names)
+    timers = TIMERS.model_copy(update={"deadline_s": deadline_s})
+    made = plan_of(experiment, load=load, slo=SLO, hypothesis_probes=names, timers=timers)
     return made.model_copy(update={"budgets": made.budgets.model_copy(update=budgets | {"availability": None})})
 
 
@@ -151,7 +124,3 @@ def _refused(phase: str, error: AftershockError, folder: Path) -> Told:
 
 def _url() -> str:
     return os.environ[URL]
-
-
-def _silent(_kind: str, /, **_fields: object) -> None:
-    """Tell nobody: the history says it all."""

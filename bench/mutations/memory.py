@@ -20,25 +20,18 @@ from kubernetes import client
 
 import runner.load
 from bench.false_passes.memory import target_for
-from bench.in_memory import carried_out
+from bench.in_memory import carried_out, prepared
 from bench.mutations import probes
 from bench.mutations.cases import Case
 from bench.mutations.document import limits, write_files
 from bench.mutations.names import BROKEN_LOAD
 from bench.mutations.session import ROOT, Told, judged
 from history.errors import AftershockError
-from history.plan import Budgets, Load, Mix, Plan, Slo, Timers, write_plan
-from kube import live
-from kube.journal import open_journal
-from kube.target import Target, parse_duration
-from runner import baseline, conditions, confirm, felt, heal, observe, preflight
+from history.plan import Budgets, Load, Mix, Plan, Slo, Timers
+from kube.target import parse_duration
+from runner import baseline, conditions, confirm, felt, heal, observe
 from runner.conditions import overdue
-from runner.context import Context
-from runner.experiment import Experiment, check_target, read_experiment
-from runner.health import Before, look
-from runner.log import RunLog
-from runner.record import Record
-from runner.stop import Stop
+from runner.experiment import Experiment, read_experiment
 from tests.support.fake_cluster import FakeCluster, pod
 from tests.support.load_runs import scripted_server
 from tests.support.runner_parts import plan_of
@@ -96,10 +89,10 @@ def _told(case: Case, folder: Path) -> Told:
     probes.seen.clear()
     experiments, _ = write_files(case, folder, ROOT)
     with scripted_server(folder / "truth.json", [], "--clock", "start") as server:
-        target = target_for(server.url, limits=limits())
+        platform, run_dir = Cluster().platform(target_for(server.url, limits=limits())), folder / "run"
         try:
             experiment = read_experiment(experiments / "mutated.yaml", experiments)
-            context, before = _prepare(experiment, target, case, folder)
+            context, before = prepared(experiment, platform, run_dir, SEED, lambda: _plan(experiment, server.url, case, run_dir))
         except AftershockError as error:
             return judged(case, None, str(error), REFUSED, time.monotonic() - began_s)
         with _broken(case):
@@ -107,28 +100,9 @@ def _told(case: Case, folder: Path) -> Told:
     return judged(case, verdict, "", int(verdict.verdict != "PASS"), time.monotonic() - began_s)
 
 
-def _prepare(experiment: Experiment, target: Target, case: Case, folder: Path) -> tuple[Context, Before]:
-    """Carry out preflight and return a run that can begin. Raises what preflight raises."""
-    check_target(experiment, target)
-    platform = Cluster().platform(target)
-    faults = preflight.faults_of(experiment, platform)
-    preflight.check_access(faults, platform)
-    targets = preflight.resolve(faults, platform, SEED)
-    preflight.check_guard(targets, platform, experiment)
-    before, run_dir = look(platform), folder / "run"
-    run_dir.mkdir()
-    hit = tuple(one for found in targets.values() for one in found)
-    plan = _plan(experiment, target, case, run_dir).model_copy(update={"targets": hit, "replicas_desired": before.replicas})
-    write_plan(plan, run_dir)
-    log = RunLog(run_dir)
-    journal = open_journal(platform, plan.run_id, "bench", experiment.id)
-    live_run = live.LiveRun(plan=plan, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
-    return Context(live_run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
-
-
-def _plan(experiment: Experiment, target: Target, case: Case, run_dir: Path) -> Plan:
+def _plan(experiment: Experiment, url: str, case: Case, run_dir: Path) -> Plan:
     load = Load(
-        url=target.endpoints["inference"],
+        url=url,
         model="tiny",
         rate_rps=RATE_RPS,
         mix=(Mix(weight=1, max_tokens=(2, 8)),),
@@ -156,7 +130,3 @@ def _broken(case: Case) -> Iterator[None]:
             stack.enter_context(patch.object(runner.load, "COMMAND", ("-m", "bench.mutations.loads", "run")))
             stack.enter_context(patch.dict(os.environ, {BROKEN_LOAD: case.load}))
         yield
-
-
-def _silent(_kind: str, /, **_fields: object) -> None:
-    """Tell nobody: the history says it all."""
