@@ -7,6 +7,7 @@ microseconds). The anchor is recorded, so that a later reader can correct a proc
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -39,3 +40,21 @@ def now_ns() -> int:
 def now_s() -> float:
     """Return :func:`now_ns` in seconds."""
     return now_ns() / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """How far another process' clock is ahead of this one's, and how far that may be wrong (both ns)."""
+
+    offset_ns: int
+    error_ns: int
+
+
+def offset_of(exchanges: Iterable[tuple[int, int, int]]) -> Offset:
+    """Return the offset that the quickest of some exchanges tells: (asked here, answered there, heard here), all in ns.
+
+    The answer was given at some time between asking and hearing, so the middle is wrong by at most half of the round trip (as in NTP,
+    RFC 5905 §8). Raises ValueError: no exchange.
+    """
+    asked, answered, heard = min(exchanges, key=lambda one: one[2] - one[0])
+    return Offset(answered - (asked + heard) // 2, (heard - asked + 1) // 2)

@@ -89,6 +89,7 @@ class Load(Record):
     timeout_s: float = Field(gt=0)
     connection_max_age_s: float = 10.0  # keep-alive would pin connections to one gateway
     workers: int = Field(default=1, ge=1)
+    workers_as: Literal["processes", "pods"] = "processes"  # of this machine, or of the platform in the suite's namespace
     horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
     seed: int
     retry: Retry = Retry()

@@ -144,6 +144,7 @@ class WrittenLoad(Written):
     timeout: Seconds
     connection_max_age: Seconds = 10.0
     workers: int = Field(default=1, ge=1)
+    workers_as: Literal["processes", "pods"] = "processes"  # pods: in the suite's namespace; the endpoint's name is then theirs to resolve
     retry: Retry = Retry()
     headers: dict[str, str] = Field(default_factory=dict)
     api_key_env: str | None = None
@@ -254,12 +255,7 @@ class Target(Written):
         return self
 
     def role(self, name: str) -> Role:
-        """Return the role called ``name``.
-
-        Raises:
-            ConfigError: the target has no such role.
-
-        """
+        """Return the role called ``name``. Raises ConfigError: the target has no such role."""
         try:
             return self.roles[name]
         except (KeyError, TypeError):  # a list is no name

@@ -31,7 +31,7 @@ def arrivals_for(plan: Plan) -> int:
 def start_load(context: Context) -> None:
     """Start the load process and follow its record. Raises LoadFailed."""
     plan, run_dir = context.live.plan, context.live.run_dir
-    load = LoadProcess(run_dir, plan.load)
+    load = LoadProcess(run_dir, plan.load, context.live.platform.target)
     context.load = load
     context.felt = Felt(run_dir, plan.slo, load.wait_ready(), arrivals_for(plan))
 

@@ -9,7 +9,8 @@ from history.errors import TargetRefused
 from history.plan import Training
 from kube.clients import Platform, told
 from kube.fault import Permission
-from kube.target import Target
+from kube.target import Target, WorkloadClass
+from runner import load_pod
 from runner.baseline import start_load
 from runner.context import Context
 from runner.experiment import Experiment
@@ -47,26 +48,28 @@ class Drive(Protocol):
 
 
 class RequestsDrive:
-    """Users' requests, by the load generator."""
+    """Users' requests, by the load generator, whose workers are processes beside the suite or pods of the platform."""
 
     provides = False
 
-    def __init__(self, platform: Platform, role: str) -> None:
-        self._platform, self._role = platform, role
+    def __init__(self, platform: Platform, workload: WorkloadClass) -> None:
+        self._platform, self._workload = platform, workload
 
     def permissions(self) -> list[Permission]:
-        """Return nothing: requests go to an endpoint, not to the API server."""
-        return []
+        """Return what load pods need; processes send requests to an endpoint, not to the API server."""
+        return requests_need(self._platform.target, self._workload)
 
     def check(self) -> None:
-        """Demand nothing more: preflight looks at the endpoint."""
+        """Refuse unless load pods would be admitted; of processes nothing is demanded: preflight looks at the endpoint."""
+        if in_pods(self._workload):
+            load_pod.check(self._platform)
 
     def provide(self, stack: ExitStack) -> None:
         """Do nothing: the platform serves already."""
 
     def timers(self) -> PlatformTimers:
         """Return the timers of the role's replicas."""
-        return read_timers(self._platform, self._role)
+        return read_timers(self._platform, self._workload.role)
 
     def job(self) -> Training | None:
         """Return None."""
@@ -80,14 +83,24 @@ class RequestsDrive:
 def needed(target: Target, experiment: Experiment) -> list[Permission]:
     """Return what the drive of an experiment needs on ``target``, without asking the platform."""
     workload = target.workloads[experiment.settings.workload]
-    return [] if workload.training is None else training_needs(target.role(workload.role).namespace)
+    return requests_need(target, workload) if workload.training is None else training_needs(target.role(workload.role).namespace)
+
+
+def requests_need(target: Target, workload: WorkloadClass) -> list[Permission]:
+    """Return what a drive of requests needs of the API server: load pods, or nothing."""
+    return load_pod.permissions(target.suite_namespace) if in_pods(workload) else []
+
+
+def in_pods(workload: WorkloadClass) -> bool:
+    """Tell whether the load's workers are pods of the platform."""
+    return workload.written_load is not None and workload.written_load.workers_as == "pods"
 
 
 def drive_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> Drive:
     """Return the drive of a run, as the experiment's class of workload says."""
     workload = platform.target.workloads[experiment.settings.workload]
     if workload.training is None:
-        return RequestsDrive(platform, workload.role)
+        return RequestsDrive(platform, workload)
     settings = {**workload.training.settings, **experiment.settings.training.settings}
     with told(f"prepare a training job of class {experiment.settings.workload}", TargetRefused):
         return TrainingDrive.of(platform, workload.role, workload.training, settings=settings, run_id=request.run_id, stop=stop)

@@ -12,6 +12,7 @@ from kube.journal import StoredJournal, list_journals
 from kube.leases import Held, list_leases
 from kube.objects import Pod
 from kube.undo import CORDONED_BY
+from runner import load_pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Leftovers:
     leases: tuple[Held, ...]
     cordons: dict[str, str]  # node -> run id
     residues: tuple[str, ...]  # namespace/pod with an ephemeral container of ours that ended
-    fault_pods: dict[str, str] = field(default_factory=dict)  # name in the suite's namespace -> run id, as far as a label holds it
+    own_pods: dict[str, str] = field(default_factory=dict)  # fault and load pods: name in the suite's namespace -> run id of its label
 
     @property
     def active(self) -> frozenset[str]:
@@ -40,10 +41,10 @@ class Leftovers:
         return {node: run_id for node, run_id in self.cordons.items() if run_id not in self.active}
 
     @property
-    def orphaned_fault_pods(self) -> list[str]:
-        """Fault pods of dead runs, running or ended."""
+    def orphaned_pods(self) -> list[str]:
+        """Fault and load pods of dead runs, running or ended."""
         alive = {faultpod.label_of(run_id) for run_id in self.active}
-        return sorted(name for name, run in self.fault_pods.items() if run not in alive)
+        return sorted(name for name, run in self.own_pods.items() if run not in alive)
 
 
 def find_leftovers(platform: Platform) -> Leftovers:
@@ -51,8 +52,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
     with told("look for what earlier runs left", TargetRefused):
         notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in platform.nodes()}
         pods = [pod for role in platform.target.roles for pod in platform.pods(role)]
-        selector = ",".join(f"{key}={value}" for key, value in faultpod.MANAGED.items())
-        ours: list[Pod] = platform.core.list_namespaced_pod(platform.target.suite_namespace, label_selector=selector).items
+        ours = [pod for labels in (faultpod.MANAGED, load_pod.MANAGED) for pod in _labelled(platform, labels)]
     residues = {
         f"{pod.metadata.namespace}/{pod.metadata.name}"
         for pod in pods
@@ -63,8 +63,14 @@ def find_leftovers(platform: Platform) -> Leftovers:
         leases=tuple(list_leases(platform)),
         cordons={node: run_id for node, run_id in notes.items() if run_id},
         residues=tuple(sorted(residues)),
-        fault_pods={pod.metadata.name: pod.metadata.labels.get(faultpod.RUN_LABEL, "") for pod in ours},
+        own_pods={pod.metadata.name: pod.metadata.labels.get(faultpod.RUN_LABEL, "") for pod in ours},
     )
+
+
+def _labelled(platform: Platform, labels: dict[str, str]) -> list[Pod]:
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    found: list[Pod] = platform.core.list_namespaced_pod(platform.target.suite_namespace, label_selector=selector).items
+    return found
 
 
 def refuse_leftovers(found: Leftovers) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import selectors
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,10 +15,13 @@ from typing import Protocol
 
 from history.errors import AftershockError
 from history.plan import Load
+from kube.handed_on import environment_of
+from kube.target import Target
 
 ROOT = Path(__file__).parent.parent
 READY_S = 60.0  # importing locust and writing the schedule, on a busy machine
 COMMAND = ("-m", "workloads.load", "run")
+RELAY = shlex.join((sys.executable, "-m", "runner.load_relay"))  # stands in a worker's place while that runs in a pod
 DRAIN_S = 15.0  # beyond the plan's own request time-out
 
 
@@ -35,20 +40,22 @@ class LoadLike(Protocol):
 
 
 class LoadProcess:
-    """``python -m workloads.load run RUN_DIR``."""
+    """``python -m workloads.load run RUN_DIR``; its workers may be pods of ``target``."""
 
-    def __init__(self, run_dir: Path, load: Load) -> None:
+    def __init__(self, run_dir: Path, load: Load, target: Target) -> None:
         self._run_dir, self._load = run_dir, load
         self._log = run_dir / "load.log"
         self._ended = False
+        far = load.workers_as == "pods"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *COMMAND, str(run_dir)],
+                [sys.executable, *COMMAND, str(run_dir), *(("--each", RELAY) if far else ())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 bufsize=0,  # so that select() knows of every line
                 cwd=ROOT,
+                env=os.environ | (environment_of(target) if far else {}),
                 start_new_session=True,
             )
 
@@ -103,7 +110,7 @@ class LoadProcess:
 
     def _sentence(self, what: str) -> str:
         said = self._log.read_text(errors="replace").strip().splitlines()
-        last = f"; it said: {said[-1][:300]}" if said else ""
+        last = f"; it said: {' '.join(line[:300] for line in said[-2:])}" if said else ""
         return f"load: {self._load.url}: the generator {what}{last}; its log is {self._log}"
 
 

@@ -52,7 +52,7 @@ def mend(platform: Platform) -> Mended:
     for node, run_id in found.orphaned_cordons.items():
         if run_id not in written:
             mended.attempt(partial(undo.uncordon, platform, node, run_id))
-    for name in found.orphaned_fault_pods:
+    for name in found.orphaned_pods:
         mended.attempt(partial(undo.delete_pod, platform, name, platform.target.suite_namespace))
     for residue in () if found.active else found.residues:
         mended.attempt(partial(_replace, platform, residue))
@@ -72,7 +72,7 @@ def status(platform: Platform) -> list[str]:
     lines = [_lease_line(lease) for lease in found.leases]
     lines += [line for journal in found.journals for line in _journal_lines(journal, found)]
     lines += [f"node {node}: cordoned by run {run_id}" for node, run_id in found.cordons.items()]
-    lines += [f"fault pod {name}: of run {run_id}" for name, run_id in sorted(found.fault_pods.items())]
+    lines += [f"pod {name}: of run {run_id}" for name, run_id in sorted(found.own_pods.items())]
     lines += [f"pod {name}: carries an ephemeral container of an earlier run" for name in found.residues]
     lines += [f"reaper of run {run_id}" for run_id in sorted(reaper_job.runs(platform))]
     lines += [

@@ -189,6 +189,7 @@ def load_of(target: Target, workload: WorkloadClass, seed: int, horizon: float) 
         timeout_s=written.timeout,
         connection_max_age_s=written.connection_max_age,
         workers=written.workers,
+        workers_as=written.workers_as,
         horizon_s=horizon,
         seed=seed,
         retry=written.retry,

@@ -19,9 +19,9 @@ from kubernetes.client.exceptions import ApiException
 from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
 from kube.clients import BoundedClient, Platform, clock_offset_s, platform_over, told
+from kube.handed_on import target_of
 from kube.journal import REAPER, RunJournal, Undo, UndoKind, journal_name
 from kube.leases import list_leases
-from kube.target import Target
 from kube.undo import carry_out
 
 POLL_S = 2.0
@@ -98,7 +98,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as process 1 it would ignore the signal
     made = client.Configuration()
     config.load_incluster_config(client_configuration=made)  # type: ignore[no-untyped-call]  # the library ships no types
-    target = Target.model_validate_json(os.environ["AFTERSHOCK_TARGET"])
+    target = target_of(os.environ)
     api = BoundedClient(made)
     with told("reaper: reach the API server", UndoFailed):
         platform = platform_over(target, api, clock_offset_s(api))

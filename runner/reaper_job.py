@@ -15,6 +15,7 @@ from history.plan import Plan, ResolvedTarget
 from kube.acting import until
 from kube.clients import Platform, told, unless_forbidden
 from kube.fault import Permission
+from kube.handed_on import environment_of
 from kube.journal import journal_name
 from kube.select import instrument_pods
 from kube.target import Target
@@ -149,12 +150,10 @@ def placement(targets: tuple[ResolvedTarget, ...], beside: list[str]) -> dict[st
 
 
 def container(target: Target, run_id: str, deadline_ns: int) -> dict[str, Any]:
-    """Return the reaper's container; of the target file it gets what it needs and no endpoint, header or driver."""
-    bare = target.model_copy(update={"workloads": {}, "endpoints": {}, "machines": None, "gpus": None, "prometheus": None})
-    environment = {
+    """Return the reaper's container."""
+    environment = environment_of(target) | {
         "AFTERSHOCK_RUN_ID": run_id,
         "AFTERSHOCK_DEADLINE_NS": str(deadline_ns),
-        "AFTERSHOCK_TARGET": bare.model_dump_json(by_alias=True),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     return {

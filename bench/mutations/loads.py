@@ -85,9 +85,9 @@ def _ends_early() -> None:
     """Know of no arrival after the time that a baseline and a hold alone take."""
     real = worker.run_worker
 
-    def run_worker(whole: offer.Offer, number: int, origin: int | None, parent_pid: int) -> int:
+    def run_worker(whole: offer.Offer, number: int | None, parent_pid: int) -> int:
         until_ns = int((whole.plan.timers.baseline_s + whole.plan.timers.hold_s) * 1e9)
-        return real(replace(whole, schedule=whole.schedule.filter(pl.col("offset_ns") < until_ns)), number, origin, parent_pid)
+        return real(replace(whole, schedule=whole.schedule.filter(pl.col("offset_ns") < until_ns)), number, parent_pid)
 
     worker.run_worker = run_worker  # type: ignore[assignment]  # that is the mutation
 

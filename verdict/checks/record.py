@@ -13,6 +13,7 @@ from history.result import Check
 from history.schema import EventKind, Outcome
 from verdict.case import Case
 from verdict.checks.results import unless
+from verdict.clocks import Clocks
 from verdict.words import count, plain, seconds
 
 STEP_BACK_NS = 1_000_000_000
@@ -27,9 +28,16 @@ def history(case: Case) -> Check:
     """Check that the record is whole: every scheduled request has its row, none twice, in order, and all clocks agree."""
     summary = case.audit.summary
     problems = [*distrust(case), *gaps(case)]
-    whole = f"The record is whole: {count(summary.scheduled, 'scheduled request')}, each with its row."
+    whole = f"The record is whole: {count(summary.scheduled, 'scheduled request')}, each with its row.{elsewhere(case.clocks)}"
     figures = {"measured": float(summary.holes), "budget": 0.0, "unit": "requests"}
     return unless("history", problems, "The record does not support a verdict", whole, **figures)  # type: ignore[arg-type]  # figures by name
+
+
+def elsewhere(clocks: Clocks) -> str:
+    """Return what is known of clocks that are not this machine's: a sentence, if there are any."""
+    if not clocks.elsewhere:
+        return ""
+    return f" The clocks of {', '.join(clocks.elsewhere)}, elsewhere, were measured; all clocks agree within {seconds(clocks.error_s)}."
 
 
 def distrust(case: Case) -> Iterator[str]:

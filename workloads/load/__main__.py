@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from history.errors import AftershockError
+from workloads.load import pod
 from workloads.load.offer import prepare, refuse_second_load
 
 
@@ -21,14 +23,13 @@ def arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, says in (
         ("schedule", "write schedule.parquet from plan.json"),
+        ("pod", "be the program of a pod that holds one worker; stdin and stdout lead to the suite"),
         ("run", "offer the load of plan.json; SIGTERM ends it, drained"),
     ):
         command = commands.add_parser(name, help=says)
         command.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="run folder with a plan.json")
-    command.add_argument("--worker", type=int, metavar="K", help="be worker K only (a pod, or a child of this command)")
-    command.add_argument(
-        "--origin-ns", type=int, metavar="NS", help="origin of the schedule, ns UTC, common to all workers (else read from stdin)"
-    )
+    command.add_argument("--worker", type=int, metavar="K", help="be worker K only, and read the common origin from stdin")
+    command.add_argument("--each", type=shlex.split, metavar="COMMAND", help="what starts each worker (default: this program itself)")
     command.add_argument(
         "--parent", type=int, metavar="PID", default=os.getppid(), help="end when this is no longer the parent (default: who started it)"
     )
@@ -39,15 +40,15 @@ def run(options: argparse.Namespace) -> int:
     """Offer the load in this process, or start one process a worker."""
     refuse_second_load(options.run_dir, options.worker)
     offer = prepare(options.run_dir)
-    if options.worker is None and offer.plan.load.workers > 1:
+    if options.worker is None and (offer.plan.load.workers > 1 or options.each):
         from workloads.load.crew import Crew  # noqa: PLC0415 - either this module or locust, never both
 
-        crew = Crew(options.run_dir, offer.plan.load.workers)
+        crew = Crew(options.run_dir, offer.plan.load.workers, options.each)
         crew.start()
         return crew.wait(options.parent)
     from workloads.load.worker import run_worker  # noqa: PLC0415 - importing locust patches the process
 
-    return run_worker(offer, options.worker or 0, options.origin_ns, options.parent)
+    return run_worker(offer, options.worker, options.parent)
 
 
 def main() -> int:
@@ -56,6 +57,8 @@ def main() -> int:
     try:
         if options.command == "run":
             return run(options)
+        if options.command == "pod":
+            return pod.serve(options.run_dir)
         prepare(options.run_dir)
     except AftershockError as error:
         print(f"load: {error}", file=sys.stderr)

@@ -1,4 +1,8 @@
-"""Several workers on one machine: started together, given one origin, stopped together. Imports no locust: this process only waits."""
+"""Several workers: started together, given one origin, stopped together. Imports no locust: this process only waits.
+
+A worker is a child that says WORKER_READY, reads the origin from stdin, says READY, drains on SIGTERM and leaves its record in the run
+folder: this program itself, or whatever ``each`` names, say one that lets the worker run on another machine.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -17,14 +22,17 @@ from history.clock import now_ns
 from history.errors import ConfigError
 
 TICK_S = 0.1
-LEAD_NS = 200_000_000  # from the last worker's readiness to the origin of the schedule
+HERE = (sys.executable, "-m", "workloads.load", "run")
+LEAD_NS, FAR_LEAD_NS = 200_000_000, 1_000_000_000  # from the last worker's readiness to the origin of the schedule: here, elsewhere
 
 
 class Crew:
-    """The worker processes of one load."""
+    """The worker processes of one load; ``each``: the command that starts one."""
 
-    def __init__(self, run_dir: Path, workers: int) -> None:
-        command = [sys.executable, "-m", "workloads.load", "run", str(run_dir), "--parent", str(os.getpid())]
+    def __init__(self, run_dir: Path, workers: int, each: Sequence[str] | None = None) -> None:
+        command = [*(each or HERE), str(run_dir), "--parent", str(os.getpid())]
+        self._lead_ns = FAR_LEAD_NS if each else LEAD_NS
+        self._stopping = False
         self.processes = [
             subprocess.Popen(
                 [*command, "--worker", str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -36,6 +44,7 @@ class Crew:
             signal.signal(name, self._forward)
 
     def _forward(self, number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
         for process in self.processes:
             process.send_signal(number)
 
@@ -51,7 +60,7 @@ class Crew:
             self._forward(signal.SIGTERM, None)
             lost = [number for number, line in enumerate(ready) if not line]
             raise ConfigError(f"load workers {lost} ended before they were ready; see their messages above")
-        origin = now_ns() + LEAD_NS
+        origin = now_ns() + self._lead_ns
         for process in self.processes:
             _say(process, origin)
         started = [json.loads(_line(process) or "{}") for process in self.processes]
@@ -66,11 +75,12 @@ class Crew:
         print(orjson.dumps(announcement).decode(), flush=True)
 
     def wait(self, parent_pid: int) -> int:
-        """Wait for all workers, telling them to stop if ``parent_pid`` is no longer the parent; return 0 if all ended well, else 1."""
-        orphaned = False
+        """Wait for all workers; return 0 if all ended well, else 1.
+
+        They are told to stop if ``parent_pid`` is no longer the parent, or if one of them failed: what is left is not the planned load.
+        """
         while any(process.poll() is None for process in self.processes):
-            if os.getppid() != parent_pid and not orphaned:
-                orphaned = True
+            if not self._stopping and (os.getppid() != parent_pid or any(process.returncode for process in self.processes)):
                 self._forward(signal.SIGTERM, None)
             time.sleep(TICK_S)
         return int(any(process.returncode for process in self.processes))

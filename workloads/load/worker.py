@@ -160,13 +160,14 @@ class Worker:
         self.recorder.account.gc_pause_max_ms = max(self.recorder.account.gc_pause_max_ms, (now_ns() - before) / 1e6)
 
 
-def run_worker(offer: Offer, number: int, origin: int | None, parent_pid: int) -> int:
-    """Run worker ``number`` to its end; without ``origin`` (ns UTC) a worker of several reads it from a line on stdin."""
-    worker = Worker(offer, number)
+def run_worker(offer: Offer, number: int | None, parent_pid: int) -> int:
+    """Run worker ``number`` to its end, from the origin (ns UTC) that it reads from stdin; ``None``: the only one, with its own origin."""
+    worker = Worker(offer, number or 0)
     worker.client.connections.warm_up()
     make_room_for(worker.load.in_flight_cap // worker.load.workers)
     worker.scheduling = prefer_this_process()
-    if origin is None and worker.load.workers > 1:
+    origin = None
+    if number is not None:
         announce("WORKER_READY", worker=number)
         origin = read_origin()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -210,9 +211,7 @@ def read_origin() -> int:
     """Read the common origin of all workers (ns UTC) from stdin; raises :class:`ConfigError` if the parent closed it without one."""
     line = sys.stdin.readline().strip()
     if not line.isdigit():
-        raise ConfigError(
-            f"worker: stdin said {line!r} instead of the origin in ns UTC; start workers by `run RUN_DIR`, or pass --origin-ns"
-        )
+        raise ConfigError(f"worker: stdin said {line!r} instead of the origin in ns UTC; start workers by `run RUN_DIR`")
     return int(line)
 
 

@@ -115,8 +115,8 @@ def test_sigkill_leaves_a_readable_history_and_workers_end_without_their_parent(
     assert crew.process.stdout
     ready = json.loads(crew.process.stdout.readline())
     assert (ready["event"], ready["workers"], len(ready["pids"])) == ("READY", 2, 2)
+    crew.process.kill()  # first: it would tell the others to stop
     os.kill(ready["pids"][0], signal.SIGKILL)
-    crew.process.kill()
     finish(crew.process)  # returns when the last worker has closed stderr, too
     run = read_run(crew.run_dir)
     assert run.requests.filter(pl.col("worker") == "load-0").height > 5

@@ -13,10 +13,10 @@ from history.plan import ResolvedTarget
 from kube import faultpod
 from kube.clients import Platform
 from kube.fault import Permission
+from kube.handed_on import target_of
 from kube.journal import Undo, UndoKind, open_journal
 from kube.leases import Leases
-from kube.target import Target
-from runner import reaper_job
+from runner import load_pod, reaper_job
 from runner.experiment import Experiment
 from runner.mend import mend, status
 from runner.reaper import CLOSED, HEALED, Reaper, watch
@@ -150,7 +150,7 @@ def test_it_is_made_with_the_least_rights_away_from_what_is_hit_and_removed_whol
     assert affinity["preferredDuringSchedulingIgnoredDuringExecution"][0]["preference"]["matchExpressions"][0]["values"] == ["cpu-a"]
     assert pod["serviceAccountName"] == made["service_account"]["metadata"]["name"]
     environment = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
-    carried = Target.model_validate_json(environment["AFTERSHOCK_TARGET"])
+    carried = target_of(environment)
     assert carried.suite_namespace == "aftershock"
     assert not carried.endpoints
     assert not carried.workloads
@@ -221,19 +221,22 @@ def test_heal_leaves_a_living_run_alone(cluster: RunnerCluster, platform: Platfo
     assert cluster.nodes["gpu-a"].spec.unschedulable
 
 
-def fault_pod(cluster: RunnerCluster, name: str, run_id: str) -> None:
+def own_pod(cluster: RunnerCluster, name: str, run_id: str, labels: dict[str, str]) -> None:
     made = pod(name, "gpu-a", namespace="aftershock")
-    made.metadata.labels = faultpod.MANAGED | {faultpod.RUN_LABEL: faultpod.label_of(run_id)}
+    made.metadata.labels = labels | {faultpod.RUN_LABEL: faultpod.label_of(run_id)}
     cluster.pods["aftershock", name] = made
 
 
-def test_fault_pods_of_dead_runs_are_shown_and_removed_those_of_living_runs_stay(cluster: RunnerCluster, platform: Platform) -> None:
+@pytest.mark.parametrize("labels", [faultpod.MANAGED, load_pod.MANAGED], ids=["fault", "load"])
+def test_own_pods_of_dead_runs_are_shown_and_removed_those_of_living_runs_stay(
+    cluster: RunnerCluster, platform: Platform, labels: dict[str, str]
+) -> None:
     alive(cluster, platform)
-    fault_pod(cluster, "aftershock-fault-old", "a-dead-run")
-    fault_pod(cluster, "aftershock-fault-new", RUN)
-    assert "fault pod aftershock-fault-old: of run a-dead-run" in status(platform)
-    assert "pod aftershock/aftershock-fault-old: gone" in mend(platform).lines()
-    assert {name for namespace, name in cluster.pods if namespace == "aftershock"} == {"aftershock-fault-new"}
+    own_pod(cluster, "aftershock-old", "a-dead-run", labels)
+    own_pod(cluster, "aftershock-new", RUN, labels)
+    assert "pod aftershock-old: of run a-dead-run" in status(platform)
+    assert "pod aftershock/aftershock-old: gone" in mend(platform).lines()
+    assert {name for namespace, name in cluster.pods if namespace == "aftershock"} == {"aftershock-new"}
 
 
 def test_heal_says_what_it_could_not_do_and_goes_on(cluster: RunnerCluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
