@@ -132,4 +132,5 @@ def fail_at(role: str, point: str, action: str, index: int | None = None) -> dic
             output_of(run.platform, target.name, target.namespace or "", container, command)
         except NoData as error:
             raise FaultFailed(f"{error}; the job must set TRAIN_FAILPOINT_FOLDER to a folder that can be written to") from error
+    run.log.event(EventKind.FAULT_END, run.activity, how=SPENT)
     return {"targets": [target.name for target in targets], "point": point, "action": action, "index": index}

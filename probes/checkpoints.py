@@ -11,10 +11,9 @@ from history.errors import NoData
 from history.ledgers import FOLDER
 from history.plan import ResolvedTarget
 from history.reader import read_table
-from history.schema import TRAINING, EventKind
+from history.schema import TRAINING
 from kube import live
 from kube.inside import output_of
-from probes.record import first_ns
 
 PROJECT = "/opt/aftershock"
 PROGRAM = "workloads.storage.damage_at_rest"
@@ -22,13 +21,24 @@ BUCKET = "/data/objects/training/runs"
 
 
 def damaged(activity: str, role: str) -> bool:
-    """Tell whether, on every target's disk, a finished checkpoint of the run differs from the SHA-256 that its manifest records.
+    """Tell whether, on every target's disk, the newest checkpoint that the job finished differs from the SHA-256 that its manifest records.
+
+    The newest, by the job's own ledger: the one from which a new attempt would go on. An older one that is damaged proves nothing.
 
     Raises:
-        NoData: the disk cannot be looked at.
+        NoData: the disk cannot be looked at, or no checkpoint was finished yet.
 
     """
-    return all(_differences(target, role) for target in live.require().targets_of(activity))
+    newest = _newest()
+    return all(newest in {one["checkpoint"] for one in _differences(target, role)} for target in live.require().targets_of(activity))
+
+
+def _newest() -> str:
+    rows = read_table(live.require().run_dir / FOLDER, "training", schema=TRAINING)
+    saved = rows.filter(pl.col("kind") == "checkpoint").sort("step")["detail"]
+    if saved.is_empty():
+        raise NoData("checkpoints: the ledger names none that was finished; is the job running?")
+    return str(json.loads(saved[-1])["name"])
 
 
 def _differences(target: ResolvedTarget, role: str) -> list[dict[str, str]]:
@@ -43,11 +53,3 @@ def _differences(target: ResolvedTarget, role: str) -> list[dict[str, str]]:
         return list(json.loads(text))
     except ValueError as error:
         raise NoData(f"pod {target.namespace}/{target.name}: {PROGRAM} wrote {text[-200:]!r}, expected JSON") from error
-
-
-def passed_over(activity: str) -> bool:
-    """Tell whether a start of the job since ``activity`` named a checkpoint that it did not take: the damage was met. Raises NoData."""
-    since_ns = first_ns(EventKind.FAULT_START, activity)
-    rows = read_table(live.require().run_dir / FOLDER, "training", schema=TRAINING)
-    starts = rows.filter((pl.col("kind") == "start") & (pl.col("t_ns") >= since_ns))
-    return any(json.loads(detail).get("rejected") for detail in starts["detail"].drop_nulls())

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 
 import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import FOLDER
-from history.plan import Training
+from history.plan import ResolvedTarget, Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
 from kube import live
 from kube.clients import told
+from kube.inside import output_of
 from probes.engine import frozen, killed
 from probes.record import first_ns
+
+FAILPOINTS = 'find "$TRAIN_FAILPOINT_FOLDER" -type f'
 
 
 def steps_per_s(window_s: float = 10.0) -> float:
@@ -58,14 +62,28 @@ def restarted(activity: str) -> bool:
     return not _since(activity, "start").is_empty()
 
 
-def quarantined(activity: str) -> bool:
-    """Tell whether a batch was set aside since ``activity``: the guard saw numbers that nothing may learn from. Raises NoData."""
-    return not _since(activity, "step").filter(pl.col("outcome") == "quarantined").is_empty()
+def poisoned(activity: str) -> bool:
+    """Tell whether the loss of a step since ``activity`` was no finite number, whatever the job made of it. Raises NoData."""
+    losses = (json.loads(text).get("loss") for text in _since(activity, "step")["detail"])
+    return any(loss is not None and not math.isfinite(loss) for loss in losses)
 
 
-def diverged(activity: str) -> bool:
-    """Tell whether ranks were found to hold different weights since ``activity``. Raises NoData."""
-    return not _since(activity, "divergence").is_empty()
+def taken(activity: str, role: str) -> bool:
+    """Tell whether a rank came to the point that ``activity`` named, and acted: it takes the file away just before it does.
+
+    Raises:
+        NoData: the fault has not begun, or the pod's failpoint folder cannot be looked at.
+
+    """
+    first_ns(EventKind.FAULT_START, activity)  # before it there is no file either
+    return all(not _failpoints(target, role) for target in live.require().targets_of(activity))
+
+
+def _failpoints(target: ResolvedTarget, role: str) -> str:
+    """Return what lies in a pod's failpoint folder."""
+    platform = live.require().platform
+    container = platform.target.role(role).container or ""
+    return output_of(platform, target.name, target.namespace or "", container, ["sh", "-ec", FAILPOINTS]).strip()
 
 
 def save_failed(activity: str) -> bool:

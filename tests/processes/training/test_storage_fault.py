@@ -68,7 +68,17 @@ def _kinds(run: LiveRun) -> list[str]:
     return [orjson.loads(line)["kind"] for line in (run.run_dir / "events.test.jsonl").read_text().splitlines()]
 
 
+def _finished(run: LiveRun, step: int) -> None:
+    """Let the job's ledger name a checkpoint of ``step``."""
+    row = {"kind": "checkpoint", "t_ns": step, "attempt": 1, "rank": 0, "step": step, "host": "a", "pid": 1}
+    name = f"step-{step:08}.a0001"
+    LedgerWriter(run.run_dir, "training", f"test{step}").write(json.dumps(row | {"name": name}).encode() + b"\n")
+
+
 def test_it_damages_what_is_there_and_the_evidence_tells(run: LiveRun, bucket: Path) -> None:
+    with pytest.raises(NoData, match="names none"):
+        checkpoints.damaged("act", "storage")
+    _finished(run, 10)
     assert not checkpoints.damaged("act", "storage")
     before = (bucket / "shard-0-of-1.safetensors").read_bytes()
     said = storage.damage_checkpoints(**ARGUMENTS)
@@ -76,6 +86,8 @@ def test_it_damages_what_is_there_and_the_evidence_tells(run: LiveRun, bucket: P
     while not checkpoints.damaged("act", "storage"):
         pass  # bounded by pytest's time limit; each look is a process
     assert (bucket / "shard-0-of-1.safetensors").read_bytes() != before
+    _finished(run, 20)
+    assert not checkpoints.damaged("act", "storage")  # what is newest now is whole
     assert EventKind.FAULT_START in _kinds(run)
     assert [undo.done for undo in run.journal.entries()] == [False, False]
 
@@ -108,14 +120,3 @@ def test_a_run_without_a_training_job_is_refused(run: LiveRun) -> None:
     run.plan.training = None  # type: ignore[misc]  # a plain stand-in for a plan
     with pytest.raises(TargetRefused, match="follows no training job"):
         storage.damage_checkpoints(**ARGUMENTS)
-
-
-def test_whether_the_job_met_it_is_read_from_its_ledger(run: LiveRun) -> None:
-    run.fault_starts(run.targets_of())
-    book = LedgerWriter(run.run_dir, "training", "test")
-    since = 4_000_000_000_000_000_000  # after now
-    row = {"kind": "start", "attempt": 2, "rank": 0, "step": 10, "host": "a", "pid": 1, "world": 1}
-    book.write(json.dumps(row | {"t_ns": since, "rejected": []}).encode() + b"\n")
-    assert not checkpoints.passed_over("act")
-    book.write(json.dumps(row | {"t_ns": since, "attempt": 3, "rejected": ["step-00000020.a0001: SHA-256"]}).encode() + b"\n")
-    assert checkpoints.passed_over("act")

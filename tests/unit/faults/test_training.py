@@ -75,7 +75,7 @@ def test_a_point_of_failure_is_a_file_that_the_rank_finds(cluster: FakeCluster, 
     [(name, namespace, container, command)] = asked
     assert (name, namespace, container) == ("train-2", "ml-training", "trainer")
     assert command[3:] == ["sh", "=kill", "save.after_shard+aftershock"]
-    assert kinds(tmp_path) == ["clock", "fault.start"]
+    assert kinds(tmp_path) == ["clock", "fault.start", "fault.end"]
 
 
 def test_a_pod_without_such_a_folder_fails_the_fault(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import LedgerWriter
-from history.plan import Training
+from history.plan import ResolvedTarget, Training
 from kube.live import LiveRun
 from probes import training
 from tests.support.fake_cluster import FakeCluster, live_run, pod
@@ -73,8 +73,7 @@ def test_missing_ranks_are_pods_that_are_not_ready(job: Job, cluster: FakeCluste
 
 SAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "restarted": ("start", {"world": 2}),
-    "quarantined": ("step", {"outcome": "quarantined"}),
-    "diverged": ("divergence", {"sentence": "rank 1 deviates"}),
+    "poisoned": ("step", {"loss": float("nan")}),
     "save_failed": ("checkpoint", {"stores": [{"url": "a", "problem": ""}, {"url": "b", "problem": "no answer"}]}),
     "left": ("end", {"why": "told to leave by SIGTERM"}),
 }
@@ -88,9 +87,21 @@ def test_evidence_is_what_the_job_says_after_the_fault_began(job: Job, name: str
         probe("act")  # nothing was injected yet
     job.run.fault_starts([])
     assert probe("act") is False
-    harmless = {"outcome": "applied", "stores": [{"url": "a", "problem": ""}], "why": "all steps are done"}
+    harmless = {"outcome": "applied", "loss": 0.5, "stores": [{"url": "a", "problem": ""}], "why": "all steps are done"}
     if kind in {"step", "checkpoint", "end"}:
         job.says(kind, 4, rank=1, **harmless)
         assert probe("act") is False
     job.says(kind, 5, **values)
     assert probe("act") is True
+
+
+def test_a_failpoint_is_taken_when_its_file_is_gone_from_the_pod(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    job.run.targets["act"] = [ResolvedTarget(kind="Pod", name="t-0", namespace="ml-training", uid="u")]
+    files = ["/run/failpoints/step+aftershock\n"]
+    monkeypatch.setattr(training, "output_of", lambda *_: files[0])
+    with pytest.raises(NoData):
+        training.taken("act", "trainer")  # nothing was injected yet
+    job.run.fault_starts(job.run.targets["act"])
+    assert training.taken("act", "trainer") is False
+    files[0] = ""
+    assert training.taken("act", "trainer") is True
