@@ -75,6 +75,17 @@ def plug_node(config: ClusterConfig, node: str, node_pid: int, control_pid: int)
         f"route add default via {config.api_address}",
         *(f"route add {config.node_pods(n)} via {config.node_address(n)}" for n in others),
     )
+    _spare_the_balancer(config, node_pid)
+
+
+def _spare_the_balancer(config: ClusterConfig, node_pid: int) -> None:
+    """Let a node drop, not refuse, what the host sends to a Service without endpoints: the host's checks then wait and cost nothing.
+
+    The refusal (kube-proxy's REJECT: an ICMP error) is here within the host's own connect(), where the kernel can only note it: the
+    socket reports an error without end, yet goes on connecting, and HAProxy spins until its timeout (a third of a processor).
+    """
+    rule = ("OUTPUT", "-p", "icmp", "--icmp-type", "port-unreachable", "-d", str(config.host_address), "-j", "DROP")
+    run("nsenter", f"--net=/proc/{node_pid}/ns/net", "iptables", "-w", "5", "-A", *rule)
 
 
 def unplug_node(config: ClusterConfig, node: str, control_pid: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 
 import requests
 
@@ -45,6 +47,33 @@ MANIFESTS = [
         },
     },
 ]
+
+
+NOBODY_PORT = 30081
+NOBODY = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "nobody", "namespace": "default"},
+    "spec": {"type": "NodePort", "ports": [{"port": 80, "targetPort": 8000, "nodePort": NOBODY_PORT}]},
+}
+
+
+def waits(address: str, port: int) -> bool:
+    """Return whether a connection to the port is neither made nor refused, nor in error, within a second."""
+    with socket.socket() as attempt:
+        attempt.setblocking(False)
+        attempt.connect_ex((address, port))
+        poll = select.poll()
+        poll.register(attempt, select.POLLIN | select.POLLOUT)
+        return not poll.poll(1000)
+
+
+def test_a_service_without_endpoints_does_not_make_the_balancer_spin(probe: Cluster) -> None:
+    node = probe.node("cpu-a")["address"]
+    probe.kubectl("apply", "-f", "-", stdin=json.dumps(NOBODY))
+    # before kube-proxy knows the Service, the kernel refuses at once; after that, an error that never ends kept HAProxy busy
+    eventually(lambda: waits(node, NOBODY_PORT), 30, "a connection that waits quietly")
+    probe.kubectl("delete", "service", "nobody")
 
 
 def fetch(url: str) -> str | None:
