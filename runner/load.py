@@ -20,6 +20,7 @@ from kube.target import Target
 
 ROOT = Path(__file__).parent.parent
 READY_S = 60.0  # importing locust and writing the schedule, on a busy machine
+POD_S = 60.0  # more, for a node to be chosen, an image to be pulled and a pod to run
 COMMAND = ("-m", "workloads.load", "run")
 RELAY = shlex.join((sys.executable, "-m", "runner.load_relay"))  # stands in a worker's place while that runs in a pod
 DRAIN_S = 15.0  # beyond the plan's own request time-out
@@ -63,10 +64,11 @@ class LoadProcess:
         """Wait for the READY line and return when the schedule begins (ns UTC).
 
         Raises:
-            LoadFailed: it ended instead, or said nothing for 60 s.
+            LoadFailed: it ended instead, or said nothing for 60 s (120 s, if its workers are pods).
 
         """
-        until = time.monotonic() + READY_S
+        limit_s = READY_S + (POD_S if self._load.workers_as == "pods" else 0.0)
+        until = time.monotonic() + limit_s
         assert self._process.stdout is not None  # noqa: S101 - for the type checker: it was opened as a pipe
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
@@ -79,7 +81,7 @@ class LoadProcess:
                 if (origin := _origin(line)) is not None:
                     return origin
         self.kill()
-        raise LoadFailed(self._sentence(f"was not ready after {READY_S:.0f} s"))
+        raise LoadFailed(self._sentence(f"was not ready after {limit_s:.0f} s"))
 
     def failure(self) -> str:
         """Return why the load is not running although nobody ended it; empty while all is well."""

@@ -19,12 +19,11 @@ from kube.fault import Permission
 from kube.faultpod import PROJECT, RUN_LABEL, label_of, why
 from kube.objects import Pod
 from kube.target import Target
-from runner.load import LoadFailed
+from runner.load import POD_S, LoadFailed
 from runner.reaper_job import USER, placement
 
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "load"}
 CONTAINER, FOLDER = "load", "/tmp/run"  # noqa: S108 - in the pod, on a volume of its own
-START_S = 45.0  # for a node to be chosen, an image to be pulled and the program to run
 MARGIN_S = 60.0  # beyond everything that is planned
 GRACE_S = 5.0  # beyond the client's time-out
 POLL_S = 0.2
@@ -43,7 +42,7 @@ def name_of(run_id: str, worker: int) -> str:
 
 def manifest(target: Target, plan: Plan, worker: int) -> dict[str, Any]:
     """Return the pod of one worker."""
-    lasts_s = START_S + plan.load.horizon_s + plan.load.timeout_s + MARGIN_S
+    lasts_s = POD_S + plan.load.horizon_s + plan.load.timeout_s + MARGIN_S
     made = shape(target, plan.run_id, worker, lasts_s=lasts_s, grace_s=plan.load.timeout_s + GRACE_S)
     if any(one.node for one in plan.targets):
         made["spec"]["affinity"] = {"nodeAffinity": placement(plan.targets, [])}
@@ -76,7 +75,7 @@ def container(target: Target) -> dict[str, Any]:
         "image": target.suite_image,
         "imagePullPolicy": "IfNotPresent",
         "workingDir": PROJECT,
-        "command": [f"{PROJECT}/.venv/bin/python", "-m", "workloads.load", "pod", FOLDER],
+        "command": [f"{PROJECT}/.venv/bin/python", "-m", "workloads.load.pod", FOLDER],
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "stdin": True,
         "stdinOnce": True,
@@ -103,8 +102,8 @@ def create(platform: Platform, plan: Plan, worker: int) -> None:
 
 
 def wait_running(platform: Platform, name: str) -> Pod:
-    """Wait until the pod runs and return it. Raises LoadFailed: it ended, or does not run within 45 s; the sentence says why."""
-    until_s = time.monotonic() + START_S
+    """Wait until the pod runs and return it. Raises LoadFailed: it ended, or does not run within 60 s; the sentence says why."""
+    until_s = time.monotonic() + POD_S
     while True:
         pod = read(platform, name)
         if pod.status.phase == "Running":
@@ -112,7 +111,7 @@ def wait_running(platform: Platform, name: str) -> Pod:
         if pod.status.phase != "Pending" or time.monotonic() > until_s:
             conditions = [one.message for one in pod.status.conditions or [] if one.status == "False" and one.message]
             said = ", ".join([why(pod), *conditions])
-            raise LoadFailed(f"load pod {name}: it does not run within {START_S:.0f} s ({said}); make room, or let workers be processes")
+            raise LoadFailed(f"load pod {name}: it does not run within {POD_S:.0f} s ({said}); make room, or let workers be processes")
         time.sleep(POLL_S)
 
 

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from history.errors import AftershockError
-from workloads.load import pod
 from workloads.load.offer import prepare, refuse_second_load
 
 
@@ -23,7 +22,6 @@ def arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, says in (
         ("schedule", "write schedule.parquet from plan.json"),
-        ("pod", "be the program of a pod that holds one worker; stdin and stdout lead to the suite"),
         ("run", "offer the load of plan.json; SIGTERM ends it, drained"),
     ):
         command = commands.add_parser(name, help=says)
@@ -57,8 +55,6 @@ def main() -> int:
     try:
         if options.command == "run":
             return run(options)
-        if options.command == "pod":
-            return pod.serve(options.run_dir)
         prepare(options.run_dir)
     except AftershockError as error:
         print(f"load: {error}", file=sys.stderr)

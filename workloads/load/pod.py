@@ -1,4 +1,4 @@
-"""``python -m workloads.load pod RUN_DIR``: a worker in a pod; stdin and stdout are its only way to the suite (:mod:`history.wire`).
+"""``python -m workloads.load.pod RUN_DIR``: a worker in a pod; stdin and stdout are its only way to the suite (:mod:`history.wire`).
 
 In: ``clock`` is answered with the time here; then come the files of a run folder; ``begin`` starts the worker, the same process as
 elsewhere; ``origin`` goes to its stdin; ``stop`` asks it to drain. When stdin ends the suite is gone, and the worker drains too.
@@ -136,3 +136,7 @@ def serve(run_dir: Path) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, inside.end)
     return inside.serve()
+
+
+if __name__ == "__main__":
+    sys.exit(serve(Path(sys.argv[1])))
