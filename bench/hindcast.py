@@ -11,10 +11,13 @@ from typing import Any
 import yaml
 
 from history.plan import Forecast, Plan
+from kube.target import load_target
 from runner.forecast import EFFECTS, Effect, predict
-from runner.timers import NODE_MONITOR_S, UNREACHABLE, Checks, PlatformTimers, haproxy_checks
+from runner.forecast_silent import demand_of
+from runner.timers import NODE_MONITOR_S, STALL_SETTING, UNREACHABLE, Checks, PlatformTimers, entry_checks, haproxy_checks
 
 ROOT = Path(__file__).parent.parent
+TARGET = ROOT / "targets" / "local.yaml"
 BASE = ROOT / "workloads" / "manifests" / "base"
 START_S = 0.75  # of a container, where the stored forecast kept no such time: measured 0.7 to 1.5 s
 IN_PLACE = {Effect.DEVICE_LOST, Effect.ENGINE_HUNG, Effect.POD_CUT}
@@ -39,6 +42,7 @@ def timers_of(plan: Plan, start_s: float, load_s: float) -> PlatformTimers:
     deployment = next(doc for doc in yaml.safe_load_all((BASE / "inference.yaml").read_text()) if doc["kind"] == "Deployment")
     pod = deployment["spec"]["template"]["spec"]
     container = pod["containers"][0]
+    replicas = plan.replicas_desired
     tolerated = next(one["tolerationSeconds"] for one in pod["tolerations"] if one["key"] == UNREACHABLE)
     return PlatformTimers(
         node_monitor_s=NODE_MONITOR_S,
@@ -48,9 +52,9 @@ def timers_of(plan: Plan, start_s: float, load_s: float) -> PlatformTimers:
         balancer=haproxy_checks((BASE / "haproxy.cfg").read_text()),
         start_s=start_s,
         load_s=load_s,
-        replicas=plan.replicas_desired.get("inference", 3),
-        gateways=plan.replicas_desired.get("gateway", 3),
-        rate_rps=plan.load.rate_rps,
+        stall_s=next(float(one["value"]) for one in container["env"] if one["name"] == STALL_SETTING),
+        entry=entry_checks(load_target(TARGET)),
+        demand=demand_of(plan.load.rate_rps, plan.load.mix, plan.slo, replicas.get("gateway", 3), replicas.get("inference", 3)),
     )
 
 

@@ -130,7 +130,8 @@ class Timers(Record):
 class Forecast(Record):
     """Predicted from manifests and live timers alone, before the fault (s)."""
 
-    rto_s: float
+    rto_s: float  # what is expected
+    rto_range_s: tuple[float, float] | None = None  # where 9 of 10 such faults lie, if it depends on chance
     capacity_rto_s: float | None
     dominant: str  # the timer that dominates
     parts: dict[str, float]  # detect, evict, schedule, start, load, warm ...

@@ -33,12 +33,7 @@ def parse_duration(value: object) -> float:
 
 
 def parse_share(value: object) -> float:
-    """Return 0.99 of ``99%`` or of 0.99.
-
-    Raises:
-        ValueError: not a share between 0 and 1.
-
-    """
+    """Return 0.99 of ``99%`` or of 0.99. Raises ValueError: not a share between 0 and 1."""
     text = str(value).strip()
     share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
     if not 0 <= share <= 1:
@@ -90,6 +85,14 @@ class CommandDriver(Written):
     repair: tuple[str, ...]
     status: tuple[str, ...] | None = None
     fidelity: str = ""  # what a reviewer must know, e.g. "substitute device"
+
+
+class Balancer(Written):
+    """How the load balancer in front of the cluster checks what is behind it; the forecast needs it, and no API of the cluster tells."""
+
+    interval: Seconds
+    fall: int = Field(gt=0)
+    timeout: Seconds
 
 
 class WrittenBudgets(Written):
@@ -220,6 +223,8 @@ class Target(Written):
     gpu_resource: str = "nvidia.com/gpu"
     endpoints: dict[str, str]
     prometheus: str | None = None  # a key of ``endpoints``
+    balancer: Balancer | None = None
+    shared_machine: str | None = None  # control group of the platform, if the suite runs on its machine: what others use there is watched
     roles: dict[str, Role]
     instruments: tuple[Instrument, ...] = ()
     limits: Limits = Limits()
@@ -270,12 +275,7 @@ class Target(Written):
 
 
 def load_target(path: Path) -> Target:
-    """Read a target file.
-
-    Raises:
-        ConfigError: unreadable or wrong; every mistake is listed with its key.
-
-    """
+    """Read a target file. Raises ConfigError: unreadable or wrong; every mistake is listed with its key."""
     try:
         raw: Any = yaml.safe_load(path.read_text())
         return Target.model_validate(raw)

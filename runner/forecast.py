@@ -9,13 +9,13 @@ from __future__ import annotations
 from enum import Enum
 
 from history.plan import Forecast
+from runner.forecast_silent import Between, Felt, Silence, felt
 from runner.timers import Checks, PlatformTimers
 
 SCHEDULE_S = 1.0  # create, bind and admit a pod on an idle cluster (measured: 1-2 s with its start)
 REMOVE_S = 1.0  # a deleted pod leaves the endpoints and every node's rules
 BOOT_S = 12.0  # a machine whose power is back becomes Ready
 DEVICE_S = 8.0  # a device plugin's news reach the node's allocatable (measured)
-STALL_S = 2.0  # a server that watches its engine's progress turns its health red
 RESTART_S = 1.2  # the kubelet notices that a container ended: its relist has a period of 1 s
 NOTICED_S = 2.0  # an engine whose calls fail ends, and its server with it (measured: 1.6-2.5 s)
 MEETS_DEVICE = 0.4  # share of loading after which an engine uses its device, and ends if that is lost (measured: 0.35-0.5)
@@ -24,6 +24,12 @@ BACK_OFF_LATE_S = 1.5  # the kubelet looks this much after a back-off is over (m
 HEARTBEAT_S, MONITOR_PERIOD_S = 10.0, 5.0
 """A kubelet renews its lease every 10 s, the node controller looks every 5 s: the grace period counts from a renewal that is 5 s old on
 average when the power goes, and its end is seen 2.5 s late on average."""
+
+
+STALL_EARLY_S, STALL_LATE_S = 0.15, 0.1
+"""A server's watch over its engine counts from the last heartbeat, and looks ten times a second."""
+ENDS = Between(1.2, 2.0)
+"""How long an engine whose device is lost takes to end (measured); until then what was asked of it waits."""
 
 
 class Effect(Enum):
@@ -55,16 +61,29 @@ EFFECTS = {
 """Fault -> its effect. A fault that is not here has no forecast."""
 
 
+BEGINS = {
+    Effect.ENGINE_HUNG: Between(0.15, 0.55),
+    Effect.DEVICE_LOST: Between(0.05, 0.15),
+    Effect.NODE_LOST: Between(0.2, 0.45),
+    Effect.ZONE_LOST: Between(0.3, 0.8),
+    Effect.POD_CUT: Between(0.5, 1.5),
+}
+"""When a fault that silences something begins to act, after t_fault (s): a container or a machine driver's command has to start first
+(measured: injectors return after 0.25 to 0.7 s, 0.15 s, 0.3 to 0.5 s, 0.5 to 1.0 s; a fault pod takes longer)."""
+
+
 def predict(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Forecast:
     """Return the forecast for a fault of ``effect`` that ends by itself after ``lasts_s`` (0: at once, or not by itself).
 
-    ``rto_s`` 0 means: users notice nothing, retries on another replica cover it. ``parts`` is the chain to full capacity, phase by phase
-    as the verdict measures it.
+    ``rto_s`` 0 means: users notice nothing, retries on another replica cover it. Where that is a matter of chance, ``rto_range_s`` is
+    where 9 of 10 such faults lie. ``parts`` is the chain to full capacity, phase by phase as the verdict measures it.
     """
     chain = _capacity(effect, timers, lasts_s)
     words = because(effect, timers, chain, lasts_s)
+    chance = _by_chance(effect, timers, lasts_s)
     return Forecast(
-        rto_s=felt_s(effect, timers, lasts_s),
+        rto_s=felt_s(effect, timers, lasts_s) if chance is None else chance.expected_s,
+        rto_range_s=None if chance is None else (chance.low_s, chance.high_s),
         capacity_rto_s=sum(chain.values()),
         dominant=max(chain, key=chain.__getitem__),
         parts=chain,
@@ -92,8 +111,9 @@ def because(effect: Effect, timers: PlatformTimers, chain: dict[str, float], las
     return words
 
 
-def felt_s(effect: Effect, timers: PlatformTimers, lasts_s: float) -> float:  # noqa: PLR0911 - one return an effect
-    """Return how long users meet what is broken (s)."""
+def felt_s(effect: Effect, timers: PlatformTimers, lasts_s: float) -> float:
+    """Return how long users meet what is broken, if everything that is asked of it fails until it is taken out (s)."""
+    begins_s = BEGINS[effect].mean_s if effect in BEGINS else 0.0
     match effect:
         case Effect.NODE_DRAINED:
             return 0.0
@@ -102,13 +122,34 @@ def felt_s(effect: Effect, timers: PlatformTimers, lasts_s: float) -> float:  # 
         case Effect.ENGINE_DEAD | Effect.DEVICE_LOST:
             return _fails_at_once_s(timers, _seen_s(timers.readiness, silent=False))
         case Effect.ENGINE_HUNG:
-            return min(_learnt_s(timers), STALL_S + _out_s(timers, _seen_s(timers.readiness, silent=False), silent=False))
-        case Effect.NODE_LOST:
-            return min(_learnt_s(timers), _out_s(timers, notready_s(timers), silent=True))
-        case Effect.ZONE_LOST:
-            return _out_s(timers, notready_s(timers), silent=True)
+            return begins_s + timers.stall_s + _out_s(timers, _seen_s(timers.readiness, silent=False), silent=False)
+        case Effect.NODE_LOST | Effect.ZONE_LOST:
+            return begins_s + _machine_out_s(effect, timers)
         case Effect.POD_CUT:
-            return min(lasts_s, _learnt_s(timers), _out_s(timers, _seen_s(timers.readiness, silent=True), silent=True))
+            return begins_s + min(lasts_s, _out_s(timers, _seen_s(timers.readiness, silent=True), silent=True))
+
+
+def _by_chance(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Felt | None:
+    """Return how long users notice a silent replica whose balancers send it one request each; None where it is no matter of chance."""
+    checks, demand = timers.balancer, timers.demand
+    if checks is None or not checks.least_open or demand is None or effect not in BEGINS or effect is Effect.ZONE_LOST:
+        return None
+    seen = Between(min(lasts_s, checks.silent_s - checks.interval_s), min(lasts_s, checks.silent_s))
+    match effect:
+        case Effect.ENGINE_HUNG:
+            stalled = Between(timers.stall_s - STALL_EARLY_S, timers.stall_s + STALL_LATE_S)
+            return felt(Silence(BEGINS[effect], stalled, each=False), demand)
+        case Effect.DEVICE_LOST:
+            return felt(Silence(BEGINS[effect], ENDS, each=False), demand)
+        case _:
+            return felt(Silence(BEGINS[effect], seen, each=True), demand)
+
+
+def _machine_out_s(effect: Effect, timers: PlatformTimers) -> float:
+    """Return when what was on a lost machine is asked no more: of a zone, with its gateways, the balancer in front must notice it (s)."""
+    if effect is Effect.ZONE_LOST and timers.entry is not None:
+        return min(notready_s(timers), timers.entry.silent_mean_s)
+    return _out_s(timers, notready_s(timers), silent=True)
 
 
 def notready_s(timers: PlatformTimers) -> float:
@@ -128,12 +169,12 @@ def _capacity(effect: Effect, timers: PlatformTimers, lasts_s: float) -> dict[st
             again_s = back_s(timers, lasts_s) if timers.restarts else lasts_s + DEVICE_S
             return {"detect": NOTICED_S, "start": max(0.0, again_s - NOTICED_S), "load": timers.load_s}
         case Effect.ENGINE_HUNG:
-            return _continued(timers, lasts_s, STALL_S + _out_s(timers, _seen_s(timers.readiness, silent=False), silent=False))
+            return _continued(timers, lasts_s, timers.stall_s + _out_s(timers, _seen_s(timers.readiness, silent=False), silent=False))
         case Effect.POD_CUT:
             seen_s = min(lasts_s, _seen_s(timers.readiness, silent=True))
             return _continued(timers, lasts_s, seen_s)
         case Effect.NODE_LOST | Effect.ZONE_LOST:
-            noticed_s = min(lasts_s, _out_s(timers, notready_s(timers), silent=True))
+            noticed_s = min(lasts_s, _machine_out_s(effect, timers))
             back = {"detect": noticed_s, "start": lasts_s + BOOT_S - noticed_s, "load": timers.load_s}
             moved = {"detect": noticed_s, "evict": notready_s(timers) + timers.toleration_s - noticed_s} | new
             return min(back, moved, key=lambda chain: sum(chain.values()))
@@ -177,16 +218,3 @@ def _seen_s(checks: Checks | None, *, silent: bool) -> float:
     if checks is None:
         return float("inf")
     return checks.silent_mean_s if silent else checks.refused_mean_s
-
-
-def _learnt_s(timers: PlatformTimers) -> float:
-    """Return when every balancer has a request that waits at a silent replica, and so sends the next ones elsewhere (s).
-
-    Balancers that choose the server with the fewest open requests learn by one request each: gateways x replicas / rate for one of them,
-    the sum of 1 + 1/2 + ... + 1/gateways times that for the last (the maximum of as many exponential times).
-    """
-    checks = timers.balancer
-    if checks is None or not checks.least_open or not timers.gateways or not timers.rate_rps:
-        return float("inf")
-    one_s = timers.gateways * timers.replicas / timers.rate_rps
-    return one_s * sum(1 / number for number in range(1, timers.gateways + 1))

@@ -13,15 +13,17 @@ from typing import Any
 from history.errors import TargetRefused
 from kube.clients import Platform, told, unless_forbidden
 from kube.objects import Pod
-from kube.target import parse_duration
+from kube.target import Target, parse_duration
+from runner.forecast_silent import Demand, demand_of
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
 TOLERATION_S = 300.0  # added to every pod that names none
 START_S, LOAD_S = 5.0, 25.0  # where no replica shows how long it took
+STALL_S, STALL_SETTING = 2.0, "STALL_TIMEOUT_S"  # after which a server that watches its engine's progress turns its health red
 UNREACHABLE = "node.kubernetes.io/unreachable"
 FLAG = re.compile(r"--node-monitor-grace-period=(\S+)")
 CHECK = re.compile(r"^\s*(?:default-server|server|server-template)\b.*\bcheck\b.*$", re.MULTILINE)
-TIMEOUT_CHECK = re.compile(r"^\s*timeout\s+check\s+(\S+)", re.MULTILINE)
+TIMEOUT_CHECK, TIMEOUT_CONNECT = (re.compile(rf"^\s*timeout\s+{what}\s+(\S+)", re.MULTILINE) for what in ("check", "connect"))
 LEAST = re.compile(r"^\s*balance\s+leastconn\b", re.MULTILINE)
 RETRY_ON = re.compile(r"^\s*retry-on\s+(.+)$", re.MULTILINE)
 
@@ -36,6 +38,7 @@ class Checks:
     timeout_s: float
     retries: bool = False
     least_open: bool = False  # it chooses the replica with the fewest open requests
+    connect_s: float = float("inf")  # within which a connection must be made, where that is less than the time-out
 
     @property
     def refused_s(self) -> float:
@@ -49,8 +52,8 @@ class Checks:
 
     @property
     def silent_s(self) -> float:
-        """Until a replica that does not answer at all is out, at worst."""
-        return self.refused_s + self.fall * self.timeout_s
+        """Until a replica whose machine or network does not answer at all is out, at worst."""
+        return self.refused_s + self.fall * min(self.timeout_s, self.connect_s)
 
     @property
     def silent_mean_s(self) -> float:
@@ -70,9 +73,9 @@ class PlatformTimers:
     start_s: float  # scheduled -> container runs, as the running replicas took
     load_s: float  # container runs -> ready, likewise
     restarts: bool = True  # a container that ends is started again in its pod
-    replicas: int = 1
-    gateways: int = 0  # balancers in front, each with checks and counts of its own
-    rate_rps: float = 0.0  # what users ask of the role
+    stall_s: float = STALL_S  # an engine without progress for so long turns its server's health red
+    entry: Checks | None = None  # of the balancer in front of the cluster, which no API of the cluster tells
+    demand: Demand | None = None  # what users ask of the role, if requests drive it
 
     @property
     def ready_s(self) -> float:
@@ -96,9 +99,9 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             start_s=median_s(pods, scheduled_at, running_at, START_S),
             load_s=median_s(pods, running_at, ready_at, LOAD_S),
             restarts=pods[0].spec.restart_policy != "Never",
-            replicas=len(pods),
-            gateways=len(platform.pods("gateway")) if "gateway" in platform.target.roles else 0,
-            rate_rps=max((one.load.rate_rps for one in platform.target.workloads.values() if one.role == role), default=0.0),
+            stall_s=stall_s(container),
+            entry=entry_checks(platform.target),
+            demand=_demand(platform, role, len(pods)),
         )
 
 
@@ -118,6 +121,28 @@ def template_timers(platform: Platform, pod: dict[str, Any]) -> PlatformTimers:
         )
 
 
+def stall_s(container: Any) -> float:  # noqa: ANN401 - V1Container of the untyped client
+    """Return after how long without progress of its engine a server's health turns red: its own setting, where it has one (s)."""
+    found = [one.value for one in container.env or [] if one.name == STALL_SETTING and one.value]
+    return float(found[0]) if found else STALL_S
+
+
+def entry_checks(target: Target) -> Checks | None:
+    """Return the checks of the balancer in front of the cluster, as the target file says."""
+    one = target.balancer
+    return None if one is None else Checks(one.interval, one.interval, one.fall, one.timeout)
+
+
+def _demand(platform: Platform, role: str, replicas: int) -> Demand | None:
+    """Return what users ask of ``role``; None if no request does, or no gateway of the platform's own stands in front."""
+    target = platform.target
+    asking = [one for one in target.workloads.values() if one.role == role and one.written_load is not None]
+    if not asking or "gateway" not in target.roles:
+        return None
+    gateways, busiest = len(platform.pods("gateway")), max(asking, key=lambda one: one.load.rate_rps)
+    return demand_of(busiest.load.rate_rps, busiest.load.mix, busiest.slo.slo(), gateways, replicas) if gateways else None
+
+
 def toleration_s(pod: Pod) -> float:
     """Return how long a pod stays bound to a node that is unreachable (s)."""
     found = [one.toleration_seconds for one in pod.spec.tolerations or [] if one.key == UNREACHABLE and one.effect == "NoExecute"]
@@ -135,7 +160,8 @@ def probe_checks(probe: Any) -> Checks | None:  # noqa: ANN401 - V1Probe of the 
 def haproxy_checks(config: str) -> Checks | None:
     """Return the active checks of an HAProxy configuration; None if it has none.
 
-    Source: HAProxy's manual: ``inter`` (default 2 s), ``fastinter`` (default inter), ``fall`` (default 3), ``timeout check``.
+    Source: HAProxy's manual: ``inter`` (default 2 s), ``fastinter`` (default inter), ``fall`` (default 3), ``timeout check``
+    (once connected; a connection must be made within the lesser of ``timeout connect`` and ``inter``).
     """
     line = CHECK.search(config)
     if line is None:
@@ -143,7 +169,7 @@ def haproxy_checks(config: str) -> Checks | None:
     words = line.group().split()
     named = dict(pairwise(words))
     interval_s = _duration(named.get("inter", "2s"))
-    timeout = TIMEOUT_CHECK.search(config)
+    timeout, connect = TIMEOUT_CHECK.search(config), TIMEOUT_CONNECT.search(config)
     return Checks(
         interval_s=interval_s,
         again_s=_duration(named["fastinter"]) if "fastinter" in named else interval_s,
@@ -151,6 +177,7 @@ def haproxy_checks(config: str) -> Checks | None:
         timeout_s=_duration(timeout.group(1)) if timeout else interval_s,
         retries=RETRY_ON.search(config) is not None,
         least_open=LEAST.search(config) is not None,
+        connect_s=min(interval_s, _duration(connect.group(1)) if connect else interval_s),
     )
 
 

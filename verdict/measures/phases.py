@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from history.plan import Forecast
 from history.schema import EventKind
 from verdict.capacity import capacity_of
 from verdict.case import Case
@@ -78,17 +79,26 @@ def dominant_phase(case: Case) -> Value:
 def forecast_error(case: Case) -> Value:
     """Measured RTO / forecast RTO - 1; 0 if both are none (at most the resolution: retries covered the fault). Source: requests, plan.
 
-    Where no outage was forecast and users felt one, there is no ratio: the sentence says how long it was.
+    Where no outage was forecast and users felt one, there is no ratio: the sentence says how long it was. Where chance decides how long
+    users notice a fault, the forecast is a range around its expected value, and the sentence says whether the RTO lies in it.
     """
     forecast = case.run.plan.forecast
     if forecast is None or case.recovery is None or case.recovery.rto_s is None:
         return Value(None, "there was no forecast" if forecast is None else "the RTO is not known")
-    felt_s = case.recovery.rto_s
+    felt_s, ranged = case.recovery.rto_s, _ranged(case.recovery.rto_s, forecast)
     if forecast.rto_s > 0:
-        return Value(felt_s / forecast.rto_s - 1, "an outage was forecast, users noticed none" if not case.recovery.outages else "")
+        unhurt = "" if case.recovery.outages else "an outage was forecast, users noticed none"
+        return Value(felt_s / forecast.rto_s - 1, "; ".join(filter(None, (unhurt, ranged))))
     if felt_s <= case.resolution_s:
         return Value(0.0, "no outage was forecast, and users noticed none")
-    return Value(None, f"no outage was forecast, users felt one of {seconds(felt_s)}")
+    return Value(None, "; ".join(filter(None, (f"no outage was forecast, users felt one of {seconds(felt_s)}", ranged))))
+
+
+def _ranged(felt_s: float, forecast: Forecast) -> str:
+    if forecast.rto_range_s is None:
+        return ""
+    low_s, high_s = forecast.rto_range_s
+    return f"{'within' if low_s <= felt_s <= high_s else 'outside'} the {seconds(low_s)} to {seconds(high_s)} that was forecast"
 
 
 @measure("ratio")

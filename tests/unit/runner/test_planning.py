@@ -12,9 +12,10 @@ import pytest
 from kubernetes import client
 
 from history.errors import TargetRefused
-from history.plan import Budgets, ResolvedTarget
+from history.plan import Budgets, ResolvedTarget, Slo
 from runner.experiment import Experiment, read_experiment
 from runner.forecast import EFFECTS, Effect, predict
+from runner.forecast_silent import Demand
 from runner.planning import Resolved, deadline_parts, make_plan, merged_budgets, span_s
 from runner.preflight import foretell
 from runner.request import Request
@@ -137,17 +138,17 @@ def test_more_arrivals_take_longer_and_luck_is_allowed_for() -> None:
 
 def test_the_gateways_checks_are_read_from_its_configuration() -> None:
     checks = haproxy_checks(HAPROXY)
-    assert checks == Checks(interval_s=0.5, again_s=0.2, fall=2, timeout_s=1.0, retries=True, least_open=True)
+    assert checks == Checks(interval_s=0.5, again_s=0.2, fall=2, timeout_s=1.0, retries=True, least_open=True, connect_s=0.5)
     assert checks.refused_s == pytest.approx(0.7)
-    assert checks.silent_s == pytest.approx(2.7)
+    assert checks.silent_s == pytest.approx(1.7)
 
 
 @pytest.mark.parametrize(
     ("config", "checks"),
     [
         ("backend b\n  server s 10.0.0.1:80\n", None),
-        ("backend b\n  server s 10.0.0.1:80 check\n", Checks(2, 2, 3, 2)),
-        ("  timeout check 300\nbackend b\n  server s 10.0.0.1:80 check inter 1500 fall 5\n", Checks(1.5, 1.5, 5, 0.3)),
+        ("backend b\n  server s 10.0.0.1:80 check\n", Checks(2, 2, 3, 2, connect_s=2)),
+        ("  timeout check 300\nbackend b\n  server s 10.0.0.1:80 check inter 1500 fall 5\n", Checks(1.5, 1.5, 5, 0.3, connect_s=1.5)),
     ],
 )
 def test_haproxys_defaults(config: str, checks: Checks | None) -> None:
@@ -211,6 +212,8 @@ def test_timers_are_read_from_what_is_live() -> None:
     assert timers.node_monitor_s == 16
     assert timers.balancer is not None
     assert timers.balancer.retries
+    assert timers.demand is not None
+    assert (timers.demand.rate_rps, timers.demand.gateways) == (20, len(cluster.platform().pods("gateway")))
 
 
 def test_a_role_without_pods_has_no_timers() -> None:
@@ -228,16 +231,16 @@ def test_a_role_without_pods_has_no_timers() -> None:
     [
         (Effect.POD_DELETED, 0, 0, 15, "load"),
         (Effect.ENGINE_DEAD, 0, 0, 15.2, "load"),
-        (Effect.ENGINE_HUNG, 30, 2.45, 35, "start"),  # its liveness probe kills it after 21 s, 2 s start, 12 s load
-        (Effect.ENGINE_HUNG, 10, 2.45, 10, "start"),
+        (Effect.ENGINE_HUNG, 30, 2.8, 35, "start"),  # its liveness probe kills it after 21 s, 2 s start, 12 s load
+        (Effect.ENGINE_HUNG, 10, 2.8, 10, "start"),
         (Effect.DEVICE_LOST, 0, 0, 17.2, "load"),  # the first start finds its device
         (Effect.DEVICE_LOST, 45, 0, 59.8, "start"),  # starts at 5.2, 21.5, 47.8: it uses its device 4.8 s later
         (Effect.NODE_DRAINED, 0, 0, 15, "load"),
-        (Effect.NODE_LOST, 75, 2.45, 82.5, "evict"),
-        (Effect.NODE_LOST, 30, 2.45, 54, "start"),
-        (Effect.ZONE_LOST, 75, 2.45, 82.5, "evict"),
-        (Effect.POD_CUT, 30, 2.45, 35, "start"),
-        (Effect.POD_CUT, 1, 1, 1, "detect"),
+        (Effect.NODE_LOST, 75, 2.775, 82.5, "evict"),
+        (Effect.NODE_LOST, 30, 2.775, 54, "start"),
+        (Effect.ZONE_LOST, 75, 3.0, 82.5, "evict"),
+        (Effect.POD_CUT, 30, 3.45, 35, "start"),
+        (Effect.POD_CUT, 1, 2, 1, "detect"),
     ],
 )
 def test_the_chain_of_timers_of_each_effect(effect: Effect, lasts_s: float, rto_s: float, capacity_s: float, dominant: str) -> None:
@@ -248,11 +251,21 @@ def test_the_chain_of_timers_of_each_effect(effect: Effect, lasts_s: float, rto_
 
 
 def test_balancers_that_choose_the_least_busy_replica_learn_by_one_request_each() -> None:
-    learns = replace(TIMERS, balancer=Checks(0.5, 0.2, 2, 1, retries=True, least_open=True), replicas=3, gateways=3, rate_rps=20)
-    assert predict(Effect.NODE_LOST, learns, 75).rto_s == pytest.approx(9 / 20 * (1 + 1 / 2 + 1 / 3))
-    assert predict(Effect.ENGINE_HUNG, learns, 30).rto_s == pytest.approx(0.825)
-    assert predict(Effect.ZONE_LOST, learns, 75).rto_s == pytest.approx(2.45)  # who learns is gone too
-    assert predict(Effect.NODE_LOST, replace(learns, rate_rps=1), 75).rto_s == pytest.approx(2.45)  # the checks are faster
+    demand = Demand(20, gateways=3, replicas=3, slo=Slo(ratio=0.99, latency_ms=1000, ttft_ms=700), streamed=0.25, hold_s=15)
+    learns = replace(TIMERS, balancer=Checks(0.5, 0.2, 2, 1, retries=True, least_open=True, connect_s=0.5), stall_s=1.5, demand=demand)
+    node, hung = predict(Effect.NODE_LOST, learns, 75), predict(Effect.ENGINE_HUNG, learns, 30)
+    assert node.rto_range_s is not None
+    assert hung.rto_range_s is not None
+    assert node.rto_range_s[0] <= node.rto_s <= node.rto_range_s[1] < 1.45  # long before the checks take it out
+    assert predict(Effect.ZONE_LOST, learns, 75).rto_range_s is None  # who learns is gone too
+    assert predict(Effect.ZONE_LOST, replace(learns, entry=Checks(0.5, 0.5, 2, 0.5)), 75).rto_s == pytest.approx(0.55 + 1.75)
+    assert predict(Effect.POD_DELETED, learns, 0).rto_range_s is None  # retries cover it, whoever meets it
+
+
+def test_a_dry_run_says_the_range_of_what_depends_on_chance(experiment_file: Path) -> None:
+    experiment = read_experiment(experiment_file, experiment_file.parents[1])
+    forecast = predict(Effect.NODE_LOST, TIMERS, 75).model_copy(update={"rto_s": 0.54, "rto_range_s": (0.0, 0.82)})
+    assert "forecast: RTO 0.5 s (by chance 0.0 to 0.8 s), full capacity" in foretell(plan_of(experiment, forecast=forecast))[-1]
 
 
 def test_each_part_names_the_settings_that_it_comes_from() -> None:
@@ -273,12 +286,12 @@ def test_a_dry_run_says_the_forecast_with_the_timers_that_dominate(experiment_fi
     load = "load dominates (as long as the running replicas took)"
     assert said[Effect.POD_DELETED] == f"forecast: users notice nothing, full capacity 15.0 s; {load}"
     timers = "node-monitor-grace-period 50 s, then the pods' toleration 20 s"
-    assert said[Effect.ZONE_LOST] == f"forecast: RTO 2.5 s, full capacity 82.5 s; evict dominates ({timers})"
+    assert said[Effect.ZONE_LOST] == f"forecast: RTO 3.0 s, full capacity 82.5 s; evict dominates ({timers})"
 
 
 def test_without_a_balancer_kubernetes_alone_takes_the_node_out() -> None:
     bare = PlatformTimers(50, 300, None, None, None, start_s=2, load_s=12)
-    assert predict(Effect.NODE_LOST, bare, 600).rto_s == 47.5
+    assert predict(Effect.NODE_LOST, bare, 600).rto_s == pytest.approx(0.325 + 47.5)
     assert predict(Effect.NODE_LOST, bare, 600).capacity_rto_s == 362.5
 
 
