@@ -1,8 +1,9 @@
-"""How much data a claim about a share of requests needs."""
+"""How much data a claim about a share needs, and how sure a share is that was seen."""
 
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 CONFIDENCE = 0.95
 CHANCE = 1e-6
@@ -28,3 +29,17 @@ def bad_in_a_row(ratio: float) -> int:
     if ratio >= 1:
         return 1
     return max(1, math.ceil(round(math.log(CHANCE) / math.log(1 - ratio), 9)))
+
+
+def share_interval(hits: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of which ``hits`` of ``trials`` independent trials were seen (Wilson's score interval, 1927).
+
+    It stays within 0 and 1, and says something with no hits at all, unlike the normal approximation. Raises ValueError: no trials.
+    """
+    if not 0 <= hits <= trials or not trials:
+        raise ValueError(f"{hits} hits of {trials} trials: expected at least one trial, and hits between 0 and that")
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share, weight = hits / trials, z * z / trials
+    middle = (share + weight / 2) / (1 + weight)
+    reach = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
+    return max(0.0, middle - reach), min(1.0, middle + reach)

@@ -1,0 +1,49 @@
+"""What became of ranks that were killed under torchrun, as a page."""
+
+from __future__ import annotations
+
+import os
+from statistics import median
+from typing import Any
+
+from verdict.sampling import share_interval
+
+PLAIN, HARDENED = "torchrun's way", "hardened"
+VARIANTS: dict[str, dict[str, str]] = {
+    PLAIN: {"TRAIN_SHARE_STORE": "on", "TRAIN_MAX_RESTARTS": "3", "TRAIN_RELAUNCHES": "0"},
+    HARDENED: {},
+}
+"""What each variant sets in the job; nothing: as the platform's template has it."""
+RECOVERY_S = 300.0
+HEAD = """# A rank is killed: does torchrun bring the job back?
+
+Made by `python -m bench.torchrun --write docs/torchrun.md` (resumable) at {commits}, {cores} cores: jobs of two ranks in pods on two nodes
+(gloo, c10d rendezvous), SIGKILL to rank 1 when a checkpoint is verified. A recovery is lost if torchrun gives up, or if the ranks have not
+done a step beyond all earlier ones within {limit:g} s. "{plain}": `--max-restarts=3` as its documentation shows, and its rendezvous store
+shared with the ranks, which is the default. "{hardened}": the platform's job, with `TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`.
+
+| variant | trials | lost | share lost (95 % interval, Wilson) | gave up | attempts, most | RTO median (longest) |
+|---|---|---|---|---|---|---|
+"""
+WHY = """
+Why: with the shared store every restarted rank reads the others' addresses from keys that the attempt before may have left, and connects
+to a rank that is dead; each try that fails so costs one of the restarts, and after the last torchrun ends.
+"""
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """Return the page."""
+    commits = ", ".join(sorted({row["commit"] for row in rows}))
+    head = HEAD.format(commits=commits, cores=os.cpu_count(), plain=PLAIN, hardened=HARDENED, limit=RECOVERY_S)
+    found = {variant: [row for row in rows if row["variant"] == variant] for variant in VARIANTS}
+    return head + "".join(_line(variant, of) for variant, of in found.items() if of) + WHY
+
+
+def _line(variant: str, rows: list[dict[str, Any]]) -> str:
+    lost = sum(row["rto_s"] is None for row in rows)
+    low, high = share_interval(lost, len(rows))
+    gave_up, attempts = sum(row["gave_up"] for row in rows), max(row["attempts"] for row in rows)
+    rto = [row["rto_s"] for row in rows if row["rto_s"] is not None]
+    times = f"{median(rto):.1f} s ({max(rto):.1f} s)" if rto else "–"
+    share = f"{lost / len(rows):.0%} ({low:.0%} to {high:.0%})"
+    return f"| {variant} | {len(rows)} | {lost} | {share} | {gave_up} | {attempts} | {times} |\n"
