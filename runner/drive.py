@@ -61,7 +61,7 @@ class RequestsDrive:
 
     def check(self) -> None:
         """Refuse unless load pods would be admitted; of processes nothing is demanded: preflight looks at the endpoint."""
-        if in_pods(self._workload):
+        if load_pod.wanted(self._workload):
             load_pod.check(self._platform)
 
     def provide(self, stack: ExitStack) -> None:
@@ -88,12 +88,7 @@ def needed(target: Target, experiment: Experiment) -> list[Permission]:
 
 def requests_need(target: Target, workload: WorkloadClass) -> list[Permission]:
     """Return what a drive of requests needs of the API server: load pods, or nothing."""
-    return load_pod.permissions(target.suite_namespace) if in_pods(workload) else []
-
-
-def in_pods(workload: WorkloadClass) -> bool:
-    """Tell whether the load's workers are pods of the platform."""
-    return workload.written_load is not None and workload.written_load.workers_as == "pods"
+    return load_pod.permissions(target.suite_namespace) if load_pod.wanted(workload) else []
 
 
 def drive_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> Drive:

@@ -15,18 +15,20 @@ from kube import ephemeral, faultpod
 from kube.select import CONTROL_PLANE
 from kube.target import Target
 from kube.undo import CORDONED_BY
-from runner import reaper_job
+from runner import load_pod, reaper_job
 
 API = "admissionregistration.k8s.io/v1"
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
 LONGEST_S = 7200  # a fault pod or a reaper beyond that is none of ours
 Manifest = dict[str, Any]
 Rule = tuple[str, str]  # a CEL expression that must hold, and what it says to a person
-BARE = "!has({0}.volumeMounts) && !has({0}.volumeDevices) && !has({0}.envFrom) && !has({0}.lifecycle) && !has({0}.args)"
+UNMOUNTED = "!has({0}.volumeMounts)"
+BARE = "!has({0}.volumeDevices) && !has({0}.envFrom) && !has({0}.lifecycle) && !has({0}.args)"
 UNPRIVILEGED = (
     "has({0}.securityContext) && !{0}.securityContext.?privileged.orValue(false)"
     " && !{0}.securityContext.?allowPrivilegeEscalation.orValue(true) && !has({0}.securityContext.procMount)"
 )
+NOT_ROOT = "{0}.?securityContext.?runAsNonRoot.orValue(false) == true && !has({0}.containers[0].securityContext.runAsNonRoot)"
 BOUNDED = f"object.spec.?activeDeadlineSeconds.orValue({LONGEST_S} + 1) <= {LONGEST_S}"
 
 
@@ -34,7 +36,7 @@ def manifests(target: Target) -> list[Manifest]:
     """Return the policies, each with its binding."""
     made: list[Manifest] = []
     for what, resources, operations, rules in (
-        ("pods", ("", "pods"), ["CREATE"], fault_pod(target)),
+        ("pods", ("", "pods"), ["CREATE"], load_pod_or(target, fault_pod(target))),
         ("ephemeral-containers", ("", "pods/ephemeralcontainers"), ["UPDATE"], ephemeral_container(target)),
         ("jobs", ("batch", "jobs"), ["CREATE"], [(f"{training(target)} || ({rule})", said) for rule, said in reaper(target)]),
         ("nodes", ("", "nodes"), ["UPDATE"], cordon()),
@@ -63,6 +65,23 @@ def policy(namespace: str, what: str, resource: tuple[str, str], operations: lis
     ]
 
 
+def load_pod_or(target: Target, rules: Iterable[Rule]) -> list[Rule]:
+    """Return ``rules`` for pods that are no load workers: those are :mod:`runner.load_pod`'s shape, where the target wants any."""
+    if not any(load_pod.wanted(one) for one in target.workloads.values()):
+        return list(rules)
+    worker = [
+        *placed(target.suite_namespace, "pods"),
+        (labelled(load_pod.MANAGED), "a load pod is labelled as one"),
+        *single("object.spec", load_pod.container(target), exactly=True, scratch=True),
+        ("!has(object.spec.containers[0].securityContext.capabilities.add)", "a load pod has no capabilities"),
+        (NOT_ROOT.format("object.spec"), "a load pod does not run as root"),
+        ("!has(object.spec.hostNetwork) && !has(object.spec.hostPID)", "a load pod sees nothing of its node"),
+        (f"!object.spec.?automountServiceAccountToken.orValue(true) && {BOUNDED}", "a load pod has no token and a deadline"),
+    ]
+    shape = " && ".join(f"({rule})" for rule, _ in worker)
+    return [(f"({shape}) || ({rule})", said) for rule, said in rules]
+
+
 def fault_pod(target: Target) -> list[Rule]:
     """Return what a pod must be: :func:`kube.faultpod.manifest` and nothing else."""
     context = "object.spec.containers[0].securityContext"
@@ -84,7 +103,7 @@ def reaper(target: Target) -> list[Rule]:
         (labelled(reaper_job.MANAGED), "a Job must be labelled as a reaper"),
         *single(spec, reaper_job.container(target, "", 0), exactly=True),
         (f"!has({spec}.containers[0].securityContext.capabilities.add)", "a reaper has no capabilities"),
-        (f"{spec}.?securityContext.?runAsNonRoot.orValue(false) == true", "a reaper does not run as root"),
+        (NOT_ROOT.format(spec), "a reaper does not run as root"),
         (f"!has({spec}.hostNetwork) && !has({spec}.hostPID)", "a reaper sees nothing of its node"),
         (f"{spec}.?serviceAccountName.orValue('') == object.metadata.name", "a reaper runs as its own account"),
     ]
@@ -114,7 +133,7 @@ def ephemeral_container(target: Target) -> list[Rule]:
         (every(f"one.name.startsWith({quoted(ephemeral.PREFIX)})"), f"an ephemeral container is named {ephemeral.PREFIX}N"),
         (every(f"one.image == {quoted(target.suite_image)}"), f"an ephemeral container's image is {target.suite_image}"),
         (every(f"one.?command.orValue([]) == {cel(command)}"), "an ephemeral container runs the suite's own program"),
-        (every(BARE.format("one")), "an ephemeral container mounts nothing"),
+        (every(f"{UNMOUNTED} && {BARE}".format("one")), "an ephemeral container mounts nothing"),
         (every(f"one.?env.orValue([]).all(it, it.name in {names} && has(it.value))"), "an ephemeral container has no other environment"),
         (every(UNPRIVILEGED.format("one") + " && !has(one.securityContext.capabilities.add)"), "an ephemeral container has no privileges"),
     ]
@@ -144,8 +163,11 @@ def placed(namespace: str, what: str) -> list[Rule]:
     return [(f"request.namespace == {quoted(namespace)}", f"{what} only in namespace {namespace}")]
 
 
-def single(spec: str, container: Manifest, *, exactly: bool) -> list[Rule]:
-    """Return the rules that both pods of the suite share: this container alone (``exactly``: no further words), nothing of the host's."""
+def single(spec: str, container: Manifest, *, exactly: bool, scratch: bool = False) -> list[Rule]:
+    """Return the rules that all pods of the suite share: this container alone (``exactly``: no further words), nothing of the host's.
+
+    ``scratch``: it may have empty folders of its own.
+    """
     only, command, image = f"{spec}.containers[0]", container["command"], container["image"]
     given, security = f"{only}.?command.orValue([])", f"{only}.securityContext"
     program = [f"size({given}) {'==' if exactly else '>='} {len(command)}"]
@@ -157,8 +179,8 @@ def single(spec: str, container: Manifest, *, exactly: bool) -> list[Rule]:
         (alone, "exactly one container"),
         (f"{only}.image == {quoted(image)}", f"the image is {image}"),
         (" && ".join(program), f"the program is {' '.join(command[1:])}"),
-        (f"!has({spec}.volumes) || size({spec}.volumes) == 0", "no volumes: nothing of the host's files"),
-        (BARE.format(only), "no mounts, hooks or arguments of its own"),
+        (f"{spec}.?volumes.orValue([]).all(one, {'has(one.emptyDir)' if scratch else 'false'})", "no volumes: nothing of the host's files"),
+        (BARE.format(only) + ("" if scratch else f" && {UNMOUNTED.format(only)}"), "no mounts, hooks or arguments of its own"),
         (f"{only}.?env.orValue([]).all(it, it.name in {names} && !has(it.valueFrom))", "no other environment"),
         (UNPRIVILEGED.format(only), "not privileged"),
         (bounded, "a read-only root, and no capability that is not named"),

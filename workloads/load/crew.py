@@ -79,11 +79,11 @@ class Crew:
 
         They are told to stop if ``parent_pid`` is no longer the parent, or if one of them failed: what is left is not the planned load.
         """
-        while any(process.poll() is None for process in self.processes):
-            if not self._stopping and (os.getppid() != parent_pid or any(process.returncode for process in self.processes)):
+        while None in (codes := [process.poll() for process in self.processes]):
+            if not self._stopping and (os.getppid() != parent_pid or any(codes)):
                 self._forward(signal.SIGTERM, None)
             time.sleep(TICK_S)
-        return int(any(process.returncode for process in self.processes))
+        return int(any(codes))
 
 
 def _line(process: subprocess.Popen[str]) -> str:
