@@ -103,6 +103,12 @@ class Series(StrEnum):
     """Ready pods of a role. labels: {role}."""
     LOAD_CPU = "load_cpu_share"
     """CPU of a load worker over the last second as a share of one core. labels: {worker}."""
+    MACHINE_IDLE = "machine_idle"
+    """Share of the processors that was idle, of the machine that platform and suite run on (only where they share one)."""
+    MACHINE_OTHERS = "machine_others"
+    """Share of its processors that neither the platform nor what runs at a low priority used."""
+    MACHINE_PRESSURE = "machine_pressure"
+    """Share of time in which at least one task there waited for a processor (pressure stall information)."""
 
 
 REQUESTS: dict[str, pl.DataType] = {

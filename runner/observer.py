@@ -13,6 +13,7 @@ from probes.queue import depth, query
 from runner.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
 from runner.context import Sight
 from runner.log import RunLog
+from runner.machine import Machine
 from runner.pods import PodWatcher
 from runner.sampler import Sampler, Sources
 from runner.watch import Subject, Watch, Watcher
@@ -44,6 +45,11 @@ class Links:
         return not self.lost
 
 
+def _machine(platform: Platform) -> Machine | None:
+    group = platform.target.shared_machine
+    return None if group is None else Machine(group)
+
+
 class Observer:
     """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth."""
 
@@ -54,7 +60,7 @@ class Observer:
         self._watches = [Watch(subject, watcher, self._halt, self.links.tell) for subject, watcher in self._subjects(platform, log)]
         asked = queue and platform.target.prometheus is not None  # what nobody needs is no instrument of the run
         prometheus = partial(query, platform.target, "vector(1)") if asked else None
-        sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus)
+        sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform))
         self._sampler = Sampler(sources, log, sight, self._halt)
 
     def start(self) -> bool:

@@ -16,11 +16,12 @@ from kube.clients import Platform
 from kube.objects import Pod
 from runner.context import Sight
 from runner.log import RunLog
+from runner.machine import Machine
 from runner.pods import PodWatcher
 
 PERIOD_S = 0.5
 HEALTH_S = 1.0  # a health endpoint that needs longer is not healthy
-QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more
+QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more; so is the machine's account
 PARALLEL = 16
 PROMETHEUS = "prometheus"
 
@@ -35,6 +36,7 @@ class Sources:
     up: Callable[[], bool]  # whether the API server answers
     depth: Callable[[], float] | None  # the queue's depth; raises NoData
     prometheus: Callable[[], object] | None  # raises NoData if Prometheus does not answer
+    machine: Machine | None = None  # that suite and platform share
 
 
 class Sampler(threading.Thread):
@@ -57,6 +59,11 @@ class Sampler(threading.Thread):
                 self._healths(pool)
                 if tick % QUEUE_TICKS == 0:
                     self._submit(pool, PROMETHEUS, self._queue)
+                    self._machine()
+
+    def _machine(self) -> None:
+        for series, share in (self._from.machine.sample() if self._from.machine else {}).items():
+            self._log.sample(series, share)
 
     def _submit(self, pool: ThreadPoolExecutor, key: str, ask: Callable[[], None]) -> None:
         """Ask, unless the last question of this kind is still open."""

@@ -8,12 +8,14 @@ from dataclasses import replace
 from history.reader import Run
 from history.result import Check, FaultSummary, Measurement, Outage, RunVerdict, Verdict, worst
 from history.schema import EventKind
+from verdict.attempts import Bools
 from verdict.case import Case, case_of
 from verdict.checks import after, before, budgets, offered, record, training
 from verdict.definitions import measures_of
 from verdict.recovery import recovery_of
+from verdict.starvation import LEAST_OTHERS, starved_arrivals
 from verdict.targets import touched
-from verdict.words import listed
+from verdict.words import count, listed, percent
 
 MOST_ERRORS = 50
 GATES: tuple[Callable[[Case], Check], ...] = (record.history, offered.load, before.baseline, before.fault, before.evidence)
@@ -29,6 +31,12 @@ OWN: tuple[Callable[[Case], Check | None], ...] = (budgets.rpo_requests, after.h
 TRAINING_GATES = (training.ledger, training.baseline, before.fault, before.evidence)
 TRAINING_RESTING = (training.rto, training.rpo_steps, training.rpo_samples, training.checkpoints, training.impact)
 TRAINING_OWN = (training.state, training.samples, training.writers, after.hypothesis, after.heal, after.instruments, after.stopped)
+JUDGED_AGAIN: dict[str, Callable[[Case], Check | None]] = {
+    "rto": budgets.rto,
+    "availability": budgets.availability,
+    "impact": after.impact,
+}
+"""Checks of what users felt, which follow from which arrivals were good."""
 CAUSES = ("stopped", "history", "ledger", "load", "baseline", "fault", "evidence", "instruments")
 """Why a run is inconclusive, the cause before its consequences."""
 SURE = " This holds even if every late, unsent or unrecorded request had been good."
@@ -61,6 +69,8 @@ def all_checks(case: Case) -> list[Check]:
     if doubts:
         sure = _sure_failures(case, doubts)
         resting = [_doubted(check, doubts, sure) for check in resting]
+    if case.control and case.training is None:
+        resting = _excused(case, resting)
     return [*resting, *own, *gates]
 
 
@@ -97,10 +107,40 @@ def _sure_failures(case: Case, doubts: Sequence[Check]) -> frozenset[str]:
     if case.training is not None or {doubt.name for doubt in doubts} - {"history", "load"} or list(record.distrust(case)):
         return frozenset()
     answered = case.arrivals.latency_ms < float("inf")
-    arrivals = replace(case.arrivals, good=case.arrivals.good | answered | ~case.arrivals.sent)
+    return _failing(case, case.arrivals.good | answered | ~case.arrivals.sent)
+
+
+def _failing(case: Case, good: Bools) -> frozenset[str]:
+    """Return which checks of what users felt fail if ``good`` are the arrivals that were."""
+    arrivals = replace(case.arrivals, good=good)
     kind = replace(case, arrivals=arrivals, recovery=recovery_of(case.run.plan, case.timeline, arrivals))
-    found = (make(kind) for make in (budgets.rto, budgets.availability, after.impact))
+    found = (make(kind) for make in JUDGED_AGAIN.values())
     return frozenset(check.name for check in found if check and check.verdict is Verdict.FAIL)
+
+
+def _excused(case: Case, checks: Sequence[Check]) -> list[Check]:
+    """Return the checks of a control run, a breach that a starved machine explains inconclusive.
+
+    In a control nothing was broken, so a breach accuses the platform or the detector. If, while the bad requests were asked, others had
+    taken the processors of the machine that platform and suite share, it accuses neither: judged again with those requests counted as
+    good, it is gone. One that remains stays FAIL, and so does one that the platform starved itself by (its own use is not counted). A pass
+    is never touched. A run with a fault is never excused: there a busy machine is no proof that recovery would have been in time without
+    it (measured: null runs passed while others used 30 to 79 % of the processors and some task waited 93 to 100 % of the time).
+    """
+    failed = [check for check in checks if check.verdict is Verdict.FAIL]
+    starved = starved_arrivals(case) & ~case.arrivals.good if failed else None
+    if starved is None or not starved.any():
+        return list(checks)
+    still = _failing(case, case.arrivals.good | starved)
+    why = (
+        f" Not held against platform or detector: {count(int(starved.sum()), 'bad request')} met a machine of which no processor was idle "
+        f"and others used at least {percent(LEAST_OTHERS)}; without them this holds. Quiet the machine."
+    )
+    excuse = {check.name for check in failed if check.name in JUDGED_AGAIN} - still
+    return [
+        check.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "sentence": check.sentence + why}) if check.name in excuse else check
+        for check in checks
+    ]
 
 
 def _outages(case: Case) -> tuple[Outage, ...]:

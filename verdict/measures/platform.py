@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from history.schema import EventKind
+import polars as pl
+
+from history.schema import EventKind, Series
 from verdict.capacity import Capacity, capacity_of
 from verdict.case import Case
 from verdict.health import Claim, all_green_ns, health_claims, readiness_claims
 from verdict.measures.registry import NO_FAULT, Value, measure
 from verdict.once import once
+from verdict.starvation import starved_ns
 from verdict.targets import target_pods
 from verdict.words import seconds
 
@@ -182,3 +185,43 @@ def _green_s(case: Case, pod: str, claims: list[Claim]) -> Value | None:
         return Value((min(ends) - start_ns) / 1e9, pod)
     watched_s = (min(later[-1].end_ns, case.recovery.watched_ns) - start_ns) / 1e9
     return Value(watched_s, f"{pod} was still green after {seconds(watched_s)}", censored=True)
+
+
+@measure("ratio")
+def machine_pressure(case: Case) -> Value:
+    """In which share of the time after the fault some task waited for a processor of the machine that platform and suite share.
+
+    Near 1 wherever low-priority work fills the machine, so it explains nothing by itself. Source: machine_pressure samples (PSI, "some").
+    """
+    return _of_machine(case, Series.MACHINE_PRESSURE)
+
+
+@measure("ratio")
+def machine_others(case: Case) -> Value:
+    """Which share of that machine's processors others than the platform used after the fault; low-priority work is left out.
+
+    The suite's own load is among the others. Source: machine_others samples.
+    """
+    return _of_machine(case, Series.MACHINE_OTHERS)
+
+
+@measure("s")
+def machine_starved(case: Case) -> Value:
+    """For how long after the fault that machine was starved: at most 2 % of its processors idle, and a third or more used by others.
+
+    A breach in a control run that is gone without the requests of that time is inconclusive. Source: machine_idle, machine_others samples.
+    """
+    known = _of_machine(case, Series.MACHINE_OTHERS)
+    if known.value is None or case.recovery is None:
+        return known
+    spans = starved_ns(case).clip(case.recovery.fault_ns, case.recovery.watched_ns)
+    return Value(float((spans[:, 1] - spans[:, 0]).sum()) / 1e9)
+
+
+def _of_machine(case: Case, series: Series) -> Value:
+    """Return the mean of one of the machine's series from the fault on."""
+    if case.recovery is None:
+        return NO_FAULT
+    within = pl.col("t_ns").is_between(case.recovery.fault_ns, case.recovery.watched_ns)
+    found = case.run.samples.filter((pl.col("series") == series.value) & within)["value"].drop_nulls()
+    return Value(None, "not recorded: platform and suite share no machine") if found.is_empty() else Value(float(found.mean()))  # type: ignore[arg-type]  # float column
