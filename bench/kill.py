@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from signal import Signals
 import yaml
 
 from bench.kill_page import counts, missed, page
-from bench.kill_platform import ROOT, SLOTS
+from bench.kill_platform import AT_ONCE, ROOT, Slot, chosen
 from bench.kill_round import Row, add, rows_of
 from bench.kill_slots import small_platforms
 from bench.kill_trial import Trial, ask, draw
@@ -31,19 +32,20 @@ OUT = ROOT / "reports" / "out" / "kill"
 TABLE = OUT / "trials.jsonl"
 HEALED = ("baseline", "write_ahead", "inject", "confirm", "confirm", "observe", "observe", "scene")
 """In which phases sessions are asked to end: mostly those in which a fault is in force."""
+WHOLE = 8
 FIRST_S = 100.0  # what the first round may take
 
 
-def draw_round(number: int, *, kill: bool) -> list[Trial]:
-    """Draw a trial for each small platform; the first of them is a whole pytest session."""
+def draw_round(number: int, slots: Sequence[Slot], *, kill: bool) -> list[Trial]:
+    """Draw a trial for each small platform; every eighth is a whole pytest session."""
     trials = []
-    for at, slot in enumerate(SLOTS, number):
+    for at, slot in enumerate(slots, number):
         rng = Random(at)  # noqa: S311 - repeatable on purpose
         trial = draw(rng, slot, OUT, at) if kill else draw(rng, slot, OUT, at, HEALED)
         if not kill:
             asked = rng.choice((Signals.SIGTERM, Signals.SIGINT))
             trial.how, trial.ending, trial.heals = asked.name, partial(ask, asked), True
-        trial.whole = at == number
+        trial.whole = at % WHOLE == 0
         trials.append(trial)
     return trials
 
@@ -59,11 +61,12 @@ def campaign(options: argparse.Namespace) -> None:
     """Carry out rounds until the table is full, or until the next one might not end in time."""
     until_s, longest_s, version = time.monotonic() + options.for_s, FIRST_S, commit()
     host = yaml.safe_load(options.target.read_text())
-    with small_platforms(OUT, host) as platforms:
+    slots = chosen(options.at_once)
+    with small_platforms(OUT, host, slots) as platforms:
         while time.monotonic() + longest_s < until_s and (missing := _missing(options, counted(rows_of(TABLE)))):
             began_s = time.monotonic()
             number = 1 + max((row["number"] for row in rows_of(TABLE)), default=0)
-            trials = draw_round(number, kill=missing == "SIGKILL")
+            trials = draw_round(number, slots, kill=missing == "SIGKILL")
             add(TABLE, platforms, trials, {"commit": version, "cluster": host["context"]})
             longest_s = max(longest_s, time.monotonic() - began_s)
 
@@ -79,6 +82,7 @@ def main() -> int:
     """Run, show, publish; exit 1 if a bound was missed."""
     parser = argparse.ArgumentParser(prog="python -m bench.kill", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE", help="whose cluster")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="small platforms, a session on each (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=100, help="trials by SIGKILL (default: %(default)s)")
     parser.add_argument("--asks", type=int, default=50, help="trials by SIGTERM or SIGINT (default: %(default)s)")
     parser.add_argument("--for", dest="for_s", type=parse_duration, default=3600.0, metavar="TIME", help="no longer than this")

@@ -29,8 +29,8 @@ to boot), has passed. Left over is what a second look finds after one `heal`.
 
 
 def counts(row: Row) -> bool:
-    """Tell whether a trial counts: it was struck, and its run was not refused for what another left."""
-    return row["struck"] and not row["refused"].startswith(("target", "leftovers", "lease"))
+    """Tell whether a trial counts: it was struck after its run began, and was not refused for what another left."""
+    return row["struck"] and row["phase"] != "start" and not row["refused"].startswith(("target", "leftovers", "lease"))
 
 
 def missed(rows: list[Row]) -> bool:
@@ -47,7 +47,7 @@ def page(rows: list[Row]) -> str:
     kills, asks = [row for row in struck if row["signal"] == "SIGKILL"], [row for row in struck if row["signal"] != "SIGKILL"]
     struck_by = (("SIGKILL", kills), ("SIGTERM or SIGINT", asks))
     parts = [HEAD, _sums("SIGKILL", kills), _sums("SIGTERM, SIGINT", asks), _acknowledged(asks)]
-    parts.append(f"{len(rows) - len(struck)} more sessions were not struck (they ended before their moment) or refused: not counted.\n")
+    parts.append(f"{len(rows) - len(struck)} more sessions were struck before their run began, had ended, or were refused: not counted.\n")
     parts += [f"{name}: trials by fault and the phase in which they were struck\n\n{table(found)}" for name, found in struck_by]
     parts.append("Commits: " + ", ".join(sorted({row["commit"] for row in struck})) + "\n")
     bad = [row for row in struck if row["alive"] or row["left_after_heal"]]
@@ -89,7 +89,7 @@ def in_force(row: Row) -> bool:
 
 def table(rows: list[Row]) -> str:
     """Return how many trials there were of each fault in each phase (Markdown)."""
-    phases = [phase for phase in ("start", *PHASES) if any(row["phase"] == phase for row in rows)]
+    phases = [phase for phase in PHASES if any(row["phase"] == phase for row in rows)]
     found = Counter((row["family"], row["phase"]) for row in rows)
     lines = [f"| fault | {' | '.join(phases)} | all |", "|---" * (len(phases) + 2) + "|"]
     for family in sorted({row["family"] for row in rows}):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from bench.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, deployments, experiment, target
+from bench.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, target
 from history.errors import AftershockError
 from kube.clients import Platform, connect
 from kube.target import load_target
@@ -22,21 +22,22 @@ from runner.leftovers import find_leftovers
 from runner.mend import mend
 from runner.reaper_job import runs as reapers
 
-HEALTHY_S, PAUSE_S = 150.0, 1.0
+HEALTHY_S, WELL_S, PAUSE_S = 150.0, 600.0, 1.0
 Platforms = dict[str, Platform]
 
 
 @contextmanager
-def small_platforms(folder: Path, host: dict[str, Any]) -> Iterator[Platforms]:
-    """Make the small platforms in the cluster of the target file ``host``, and remove them at the end.
+def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = SLOTS) -> Iterator[Platforms]:
+    """Make the small platforms ``slots`` in the cluster of the target file ``host``, and remove them at the end.
 
     ``folder`` gets their target files (``<slot>.yaml``) and the experiments (``experiments/``).
     """
     write_files(folder, host)
-    platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in SLOTS}
-    any_of_them = platforms[SLOTS[0].name]
+    platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in slots}
+    any_of_them = next(iter(platforms.values()))
     try:
-        set_up(any_of_them)
+        set_up(any_of_them, slots)
+        clear(platforms)  # what a campaign that was itself killed has left
         yield platforms
     finally:
         remove(any_of_them)
@@ -52,12 +53,12 @@ def write_files(folder: Path, host: dict[str, Any]) -> None:
         (folder / f"{slot.name}.yaml").write_text(yaml.safe_dump(target(slot, host), sort_keys=False))
 
 
-def set_up(platform: Platform) -> None:
+def set_up(platform: Platform, slots: Sequence[Slot]) -> None:
     """Make the namespaces and small platforms, as far as they are not there."""
-    for namespace, labels in [(SUITE, {}), *((slot.namespace, CONSENT) for slot in SLOTS)]:
+    for namespace, labels in [(SUITE, {}), *((slot.namespace, CONSENT) for slot in slots)]:
         meta = client.V1ObjectMeta(name=namespace, labels=labels)
         _unless_there(partial(platform.core.create_namespace, client.V1Namespace(metadata=meta)))
-    for slot in SLOTS:
+    for slot in slots:
         for body in deployments(slot, platform.target.suite_image):
             made: Any = body
             _unless_there(partial(platform.apps.create_namespaced_deployment, slot.namespace, made))
@@ -86,8 +87,8 @@ def remove(platform: Platform) -> None:
 
 
 def demand_healthy(platforms: Platforms) -> None:
-    """Wait until every small platform is well. Raises AftershockError: one is not after 150 s."""
-    until_s = time.monotonic() + HEALTHY_S
+    """Wait until every small platform is well. Raises AftershockError: one is not after 10 min."""
+    until_s = time.monotonic() + WELL_S
     while wrong := [text for platform in platforms.values() for text in complaints(platform, look(platform))]:
         if time.monotonic() > until_s:
             raise AftershockError(f"the campaign's platforms are not well: {'; '.join(wrong)}; see kubectl get pods -A")
@@ -96,7 +97,7 @@ def demand_healthy(platforms: Platforms) -> None:
 
 def clear(platforms: Platforms) -> tuple[list[str], list[str]]:
     """Let heal clear the records, twice; return what a look finds after that (leftovers), and what heal did."""
-    platform = platforms[SLOTS[0].name]
+    platform = next(iter(platforms.values()))
     done = mend(platform).done
     mend(platform)
     found = find_leftovers(platform)

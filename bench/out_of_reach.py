@@ -10,9 +10,11 @@ are killed, the namespace is removed; what the cluster holds must heal. The tabl
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bench.kill_platform import ROOT, SLOTS
+from bench.kill_platform import AT_ONCE, ROOT, SLOTS, Slot, chosen
 from bench.kill_round import Row, add, rows_of
 from bench.kill_slots import Platforms, small_platforms, write_files
 from bench.kill_trial import Trial, draw, run_dir_of, run_id_of
@@ -39,7 +41,7 @@ from tests.support.tcp_proxy import Proxy, proxy_to, through
 
 OUT = ROOT / "reports" / "out" / "out-of-reach"
 TABLE = OUT / "trials.jsonl"
-CUT_S = 30.0
+CUT_S, ZONE = 30.0, "topology.kubernetes.io/zone"
 PHASES = ("inject", "observe", "heal")  # in which the API server goes away, in turn
 Host = dict[str, Any]
 
@@ -50,26 +52,26 @@ def cut(proxy: Proxy, _process: subprocess.Popen[str]) -> None:
         time.sleep(CUT_S)
 
 
-def cut_round(number: int, host: Host, stack: ExitStack) -> list[Trial]:
+def cut_round(number: int, slots: Sequence[Slot], host: Host, stack: ExitStack) -> list[Trial]:
     """Draw a trial for each small platform, each behind a proxy of its own; the phases take turns."""
     trials = []
-    for at, slot in enumerate(SLOTS, number):
+    for at, slot in enumerate(slots, number):
         folder, proxy = OUT / "cut" / slot.name, proxy_to(host)
         stack.callback(proxy.close)
         folder.mkdir(parents=True, exist_ok=True)
-        write_files(folder, through(proxy, host, folder))
+        write_files(folder, host | through(proxy, host, folder))
         trial = draw(Random(at), slot, folder, at, (PHASES[at % len(PHASES)],))  # noqa: S311 - repeatable on purpose
         trial.how, trial.ending, trial.heals = CUT, partial(cut, proxy), True
         trials.append(trial)
     return trials
 
 
-def lost_round(number: int, host: Host, stack: ExitStack) -> list[Trial]:
+def lost_round(number: int, slots: Sequence[Slot], host: Host, stack: ExitStack) -> list[Trial]:
     """Draw a trial for each small platform, each on a machine of its own."""
-    made = stack.enter_context(machines(str(urlsplit(host["server"]).hostname), len(SLOTS)))
+    made = stack.enter_context(machines(str(urlsplit(host["server"]).hostname), len(slots)))
     write_files(OUT / "lost", host)
     trials = []
-    for at, (slot, machine) in enumerate(zip(SLOTS, made, strict=True), number):
+    for at, (slot, machine) in enumerate(zip(slots, made, strict=True), number):
         trial = draw(Random(at), slot, OUT / "lost", at)  # noqa: S311 - repeatable on purpose
         trial.how, trial.ending, trial.within = LOST, machine.lose, machine.within
         trials.append(trial)
@@ -77,17 +79,18 @@ def lost_round(number: int, host: Host, stack: ExitStack) -> list[Trial]:
 
 
 def from_a_node(host: Host, platform: Platform) -> Host:
-    """Return ``host`` with the inference endpoint as the nodes' network has it: a lost machine does not see this host's load balancer."""
+    """Return ``host`` with the inference endpoint as the nodes' network has it: a lost machine does not see this host's load balancer.
+
+    It is the gateway's port on a node that runs a gateway and that no fault of the campaign is aimed at.
+    """
     role = host["roles"]["gateway"]
-    service: Any = platform.core.read_namespaced_service(role["service"], role["namespace"])
-    standing = {pod.spec.node_name for one in host["instruments"] for pod in _pods(platform, one)}  # on nodes that no fault touches
-    node = next(node for node in platform.nodes() if node.metadata.name in standing)
+    core: Any = platform.core
+    service = core.read_namespaced_service(role["service"], role["namespace"])
+    gateways = core.list_namespaced_pod(role["namespace"], label_selector=role["selector"]).items
+    running = {pod.spec.node_name for pod in gateways if platform.ready(pod)}
+    node = next(one for one in platform.nodes() if one.metadata.name in running and one.metadata.labels[ZONE] == SLOTS[0].zone)
     address = next(one.address for one in node.status.addresses if one.type == "InternalIP")
     return host | {"endpoints": host["endpoints"] | {"inference": f"http://{address}:{service.spec.ports[0].node_port}"}}
-
-
-def _pods(platform: Platform, chosen: dict[str, str]) -> list[Any]:
-    return platform.core.list_namespaced_pod(chosen["namespace"], label_selector=chosen["selector"]).items
 
 
 def facts(trial: Trial, platform: Platform) -> Row:
@@ -96,9 +99,10 @@ def facts(trial: Trial, platform: Platform) -> Row:
     logs = [trial.run_dir.with_suffix(".log"), *([folder / "child.log", folder / "scene" / "traceback.txt"] if folder else [])]
     said = "".join(path.read_text(errors="replace") for path in logs if path.exists())
     about = {"lasted_s": round((time.time_ns() - trial.asked_ns) / 1e9, 1), "traceback": "Traceback" in said}
-    if folder is None or trial.how != CUT:
+    judged = folder / "verdict.json" if folder else None
+    if folder is None or judged is None or not judged.exists() or trial.how != CUT:
         return about
-    verdict, run_id = RunVerdict.model_validate_json((folder / "verdict.json").read_text()), run_id_of(trial)
+    verdict, run_id = RunVerdict.model_validate_json(judged.read_text()), run_id_of(trial)
     kinds = read_table(folder, "events")["kind"]
     left = [entry.object for journal in list_journals(platform) if journal.header.run_id == run_id for entry in journal.remaining]
     proven = EventKind.FAULT_CONFIRMED.value in kinds  # the campaign's experiments have one evidence probe each
@@ -109,17 +113,21 @@ def campaign(options: argparse.Namespace) -> None:
     """Carry out rounds until the table is full or time is up."""
     until_s, version = time.monotonic() + options.for_s, commit()
     host = yaml.safe_load(options.target.read_text())
-    with small_platforms(OUT, host) as platforms:
+    with small_platforms(OUT, host, chosen(options.at_once)) as platforms:
         while time.monotonic() < until_s and (how := _missing(options, rows_of(TABLE))):
             carry_out(how, host, platforms, version)
 
 
 def carry_out(how: str, host: Host, platforms: Platforms, version: str) -> None:
     """Carry out one round."""
+    slots = [slot for slot in SLOTS if slot.name in platforms]
     number = 1 + max((row["number"] for row in rows_of(TABLE)), default=0)
     with ExitStack() as stack:
-        any_of_them = platforms[SLOTS[0].name]
-        trials = cut_round(number, host, stack) if how == CUT else lost_round(number, from_a_node(host, any_of_them), stack)
+        trials = (
+            cut_round(number, slots, host, stack)
+            if how == CUT
+            else lost_round(number, slots, from_a_node(host, next(iter(platforms.values()))), stack)
+        )
         add(TABLE, platforms, trials, {"commit": version, "cluster": host["context"]}, facts)
 
 
@@ -133,11 +141,13 @@ def main() -> int:
     """Run, show, publish; exit 1 if a bound was missed."""
     parser = argparse.ArgumentParser(prog="python -m bench.out_of_reach", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE", help="whose cluster")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="small platforms, a session on each (default: %(default)s)")
     parser.add_argument("--cuts", type=int, default=24, help="trials with the API server away (default: %(default)s)")
     parser.add_argument("--losses", type=int, default=10, help="trials with the machine lost (default: %(default)s)")
     parser.add_argument("--for", dest="for_s", type=parse_duration, default=3600.0, metavar="TIME", help="begin no round after this")
     parser.add_argument("--write", type=Path, metavar="FILE", help="publish the table, without further trials")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that machines and platforms are removed
     if options.write is None:
         campaign(options)
     text = page(rows_of(TABLE))

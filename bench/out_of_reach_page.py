@@ -6,6 +6,7 @@ from collections import Counter
 from statistics import median
 
 from bench.kill_page import Row, table
+from bench.kill_page import counts as was_struck
 
 CUT, LOST = "API server cut off", "machine lost"
 HEAD = """# The suite loses its API server, or its machine for good
@@ -28,9 +29,8 @@ timeouts, watchdogs, the machines' controller, the reaper Job.
 
 
 def counts(row: Row) -> bool:
-    """Tell whether a trial counts: it was struck, and its run came to a plan before that if the API server was cut off."""
-    refused = row["refused"].startswith(("target", "leftovers", "lease"))
-    return bool(row["struck"]) and not refused and (row["signal"] == LOST or "verdict" in row)
+    """Tell whether a trial counts: as in the kill campaign, and a session whose API server was cut off lived to judge its run."""
+    return was_struck(row) and (row["signal"] == LOST or "verdict" in row)
 
 
 def missed(rows: list[Row]) -> bool:

@@ -79,14 +79,14 @@ class Proxy:
 
 
 def through(proxy: Proxy, target: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a target file's content that reaches the same cluster through ``proxy``; its kubeconfig is written to ``folder``."""
+    """Return what a target file needs changed to reach its cluster through ``proxy``; the kubeconfig is written to ``folder``."""
     kubeconfig = yaml.safe_load(Path(target["kubeconfig"]).read_text())
     server = f"https://127.0.0.1:{proxy.port}"
     for cluster in kubeconfig["clusters"]:
         cluster["cluster"] |= {"server": server, "tls-server-name": urlsplit(target["server"]).hostname}
     file = folder / "kubeconfig"
     file.write_text(yaml.safe_dump(kubeconfig))
-    return target | {"server": server, "kubeconfig": str(file)}
+    return {"server": server, "kubeconfig": str(file)}
 
 
 def proxy_to(target: dict[str, Any]) -> Proxy:
