@@ -9,6 +9,7 @@ from history.clock import now_ns
 from history.schema import EventKind
 from runner.activities import execute, shown, tolerated
 from runner.context import Context, Unconfirmed
+from runner.messages import Kind
 
 PERIOD_S = 0.25
 AGAIN_S = 3.0
@@ -51,6 +52,7 @@ def confirm(context: Context) -> None:
             if tolerated(outcome, probe, context.configuration):
                 context.t_confirmed_ns = context.log.event(EventKind.FAULT_CONFIRMED, name, observed=shown(outcome.value))
                 context.record.run.append(outcome.record)
+                context.tell(Kind.NOTE, text=f"{name}: seen, the fault acts")
                 del waiting[name]
         if waiting and time.monotonic() >= until_s:
             _refuse(context, {name: seen[name] for name in waiting})

@@ -7,6 +7,7 @@ from history.schema import EventKind
 from runner.activities import Outcome, execute
 from runner.confirm import look_before
 from runner.context import Context
+from runner.messages import Kind
 
 
 def inject(context: Context) -> None:
@@ -27,6 +28,7 @@ def inject(context: Context) -> None:
         if wrong:
             context.log.event(EventKind.FAULT_FAILED, outcome.name, error=wrong)
             raise FaultFailed(wrong)
+        context.tell(Kind.NOTE, text=f"{outcome.name}: {', '.join(map(str, outcome.value['targets']))}")
         context.stop.wait(pauses.get("after", 0))
 
 

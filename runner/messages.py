@@ -17,7 +17,7 @@ class Kind(StrEnum):
     NOTE = "note"  # a sentence worth showing at once: text
     RESOLVED = "resolved"  # preflight passed: targets, permissions, forecast (shown by a dry run)
     REFUSED = "refused"  # preflight refused; nothing was injected: text
-    VERDICT = "verdict"  # the run was judged: verdict, sentence, checks that are not PASS
+    VERDICT = "verdict"  # the run was judged: verdict, sentence
 
 
 @dataclass(frozen=True, slots=True)

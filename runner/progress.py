@@ -63,6 +63,8 @@ class Progress:
             self.line(f"  {message.text('name'):<12} {float(message.fields.get('seconds', 0)):6.1f} s  {message.text()}".rstrip())
         elif message.kind is Kind.NOTE:
             self.line(f"  {message.text()}")
+        elif message.kind is Kind.VERDICT:
+            self.line(f"  {message.text('verdict')}: {message.text('sentence')}")
         elif message.kind is Kind.RESOLVED:
             for text in message.fields.get("lines", []):
                 self.line(f"  {text}")

@@ -224,12 +224,14 @@ def test_progress_is_one_line_a_phase(project: Project) -> None:
         ["say", {"kind": "seen", "seconds": 31.0, "text": "1% bad"}],
         ["say", {"kind": "done", "name": "baseline", "seconds": 17.5, "text": "0% bad, p95 181 ms"}],
         ["say", {"kind": "note", "text": "a sentence worth showing"}],
+        ["say", {"kind": "verdict", "verdict": "PASS", "sentence": "Users were served again at once."}],
     ]
     project.script(pod_killed=[RESOLVED, *phases, *PASS[1:]])
     lines = [line.strip() for line in project.chaos().text.splitlines()]
     assert "baseline       17.5 s  0% bad, p95 181 ms" in lines
     assert "baseline       31.0 s  1% bad" in lines
     assert "a sentence worth showing" in lines
+    assert "PASS: Users were served again at once." in lines
     assert not any("0% bad" in line and " 1.0 s" in line for line in lines)
 
 

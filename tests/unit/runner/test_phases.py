@@ -143,12 +143,13 @@ def test_a_load_that_ends_by_itself_ends_the_baseline(context: Context) -> None:
 # inject
 
 
-def test_an_action_succeeds_and_names_its_targets(context: Context) -> None:
+def test_an_action_succeeds_and_names_its_targets(context: Context, told: Told) -> None:
     inject(context)
     [(name, detail)] = events(context, EventKind.FAULT_START)
     assert (name, detail["targets"]) == ("kill", ["inference-a"])
     assert context.log.t_fault_ns is not None
     assert context.record.run[0]["status"] == "succeeded"
+    assert told.texts(Kind.NOTE) == ["kill: inference-a"]
 
 
 @pytest.mark.parametrize(
@@ -188,13 +189,14 @@ def test_evidence_that_is_not_true_before_the_fault_lets_it_go_on(context: Conte
 # confirm
 
 
-def test_evidence_that_becomes_true_confirms(context: Context) -> None:
+def test_evidence_that_becomes_true_confirms(context: Context, told: Told) -> None:
     scripted["gone"] = [False, NoData("cannot see it yet"), True]
     context.log.event(EventKind.FAULT_START, "kill")
     confirm(context)
     [(name, detail)] = events(context, EventKind.FAULT_CONFIRMED)
     assert (name, detail["observed"]) == ("gone", "True")
     assert context.t_confirmed_ns is not None
+    assert told.texts(Kind.NOTE) == ["gone: seen, the fault acts"]
 
 
 @pytest.mark.parametrize(("answer", "said"), [(False, "gone: False"), (NoData("no answer"), "gone: no answer"), (None, "gone: None")])
