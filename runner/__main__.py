@@ -41,9 +41,7 @@ def parser() -> argparse.ArgumentParser:
         )
     }
     for command in add.values():
-        command.add_argument(
-            "--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE", help="target file (default: %(default)s)"
-        )
+        command.add_argument("--target", type=Path, default=LOCAL, metavar="FILE", help="target file (default: %(default)s)")
     add["rbac"].add_argument("experiments", nargs="+", type=Path, metavar="EXPERIMENT", help="experiment files")
     add["calibrate"].add_argument("--runs", type=int, default=5, help="null runs (default: %(default)s)")
     add["calibrate"].add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
