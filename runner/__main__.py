@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add["calibrate"].add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
     add["calibrate"].add_argument("--experiment", type=Path, default=NULL, metavar="FILE", help="the null control (default: %(default)s)")
     add["calibrate"].add_argument("--profile", choices=("smoke", "full"), default="smoke", help="length of baseline and hold")
+    add["calibrate"].add_argument("--write", type=Path, metavar="FILE", help="publish what they say, and each run, as Markdown there")
     add["calibrate"].add_argument("--out", type=Path, default=ROOT / "reports" / "out" / "calibrate", metavar="DIR", help="runs go here")
     return made
 
@@ -81,6 +82,10 @@ def _calibrate(options: argparse.Namespace) -> int:
     template = calibrate.template(path, path.parent.parent, options.target.resolve(), options.out.resolve(), options.profile)
     runs = calibrate.carry_out(template, options.runs, lambda line: print(line, flush=True))
     print("\n".join(calibrate.findings(runs, options.budget)))
+    if options.write:
+        target = "" if options.target == LOCAL else f"--target {options.target} "
+        command = f"python -m runner calibrate {target}--runs {options.runs} --write {options.write}"
+        options.write.write_text(calibrate.page(runs, options.runs, options.budget, command))
     return int(len(runs) < options.runs or any(run.verdict.verdict is not Verdict.PASS for run in runs))
 
 

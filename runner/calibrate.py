@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,25 @@ def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
     ]
     bound_s = budget_s if budget_s is not None else plan.budgets.rto_s
     return lines + ([] if bound_s is None else [rate_sentence(plan, resolution_s, bound_s)])
+
+
+def page(runs: Sequence[NullRun], wanted: int, budget_s: float | None, command: str) -> str:
+    """Return what null runs say as a page of docs/: the findings, then every run that was judged, of ``wanted``."""
+    busy = ", ".join(f"{load:.0f}" for load in os.getloadavg())
+    lines = ["# Calibration", "", f"Made by `{command}`: null runs, no fault; {len(runs)} of {wanted} were judged, none is left out.", ""]
+    lines += [f"The machine that offered the load has {os.cpu_count()} cores; its load average (1, 5, 15 min) at the end: {busy}.", ""]
+    lines += [*(f"- {line}" for line in findings(runs, budget_s)), ""]
+    lines += ["| run | verdict | false outages | watched s | p95 before, ms | resolution s | send lag p99 ms | its sentence |"]
+    lines += ["|---|---|--:|--:|--:|--:|--:|---|"]
+    return "\n".join([*lines, *(_row(number, run) for number, run in enumerate(runs, 1)), ""])
+
+
+def _row(number: int, run: NullRun) -> str:
+    p95, load = run.verdict.measurement(P95[0]), run.verdict.load
+    figures = (p95.value if p95 else None, run.resolution_s, load.send_lag_p99_ms if load else None)
+    known = " | ".join("–" if one is None else f"{one:.3g}" for one in figures)
+    sentence = " ".join(run.verdict.sentence.split()).replace("|", "/")
+    return f"| {number} | {run.verdict.verdict} | {run.false_outages} | {run.watched_s:.0f} | {known} | {sentence} |"
 
 
 def noise_sentences(runs: Sequence[NullRun]) -> list[str]:

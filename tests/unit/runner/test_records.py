@@ -15,7 +15,7 @@ from history.reader import read_run
 from history.result import Check, LoadSummary, Measurement, RunVerdict, Verdict, write_verdict
 from kube.fault import Permission
 from runner import rbac
-from runner.calibrate import NullRun, findings, rate_needed_rps, read_null_run, smallest_outage_s
+from runner.calibrate import NullRun, findings, page, rate_needed_rps, read_null_run, smallest_outage_s
 from runner.context import Context
 from runner.experiment import Experiment, read_experiment
 from runner.hypothesis import evaluate
@@ -244,6 +244,12 @@ def test_an_outage_before_observation_is_a_false_one_too(tmp_path: Path) -> None
     assert read_null_run(clean).false_outages == 0
     assert read_null_run(early).false_outages == 1
     assert read_null_run(early).watched_s == pytest.approx(read_run(early).requests.height / NULL.rate_rps, rel=0.2)
+
+
+def test_the_page_shows_every_judged_run_and_how_many_were_wanted(experiment: Experiment) -> None:
+    text = page([null_run(experiment), null_run(experiment, outages=2, verdict=Verdict.FAIL)], 3, 10, "the command")
+    assert "Made by `the command`: null runs, no fault; 2 of 3 were judged" in text
+    assert [line.split(" | ")[1:3] for line in text.splitlines() if line[:3] in {"| 1", "| 2"}] == [["PASS", "0"], ["FAIL", "2"]]
 
 
 def test_a_run_without_a_verdict_or_a_record_is_no_null_run(tmp_path: Path) -> None:
