@@ -101,5 +101,5 @@ def clear(platforms: Platforms) -> tuple[list[str], list[str]]:
     done = mend(platform).done
     mend(platform)
     found = find_leftovers(platform)
-    left = [journal.name for journal in found.journals] + [*found.orphaned_cordons, *found.residues, *found.fault_pods]
+    left = [journal.name for journal in found.journals] + [*found.orphaned_cordons, *found.residues, *found.own_pods]
     return left + sorted(reapers(platform)), done
