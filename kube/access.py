@@ -8,11 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from kubernetes import client
 
 from history.errors import TargetRefused
-from kube.clients import Platform, told
+from kube.clients import PARALLEL, Platform, told
 from kube.fault import Permission
 from kube.target import Target
-
-PARALLEL = 8  # reviews in flight; each takes a few ms of the API server
 
 
 def require(platform: Platform, permissions: Iterable[Permission]) -> None:

@@ -65,7 +65,7 @@ def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surrounding
             nodes={name: platform.core.read_node(name) for name in sorted(node_names)},
             pods=pods,
             pods_on=pods_on,
-            roles={role: platform.pods(role) for role in platform.target.roles},
+            roles=platform.pods_of_roles(),
             instruments=instrument_pods(platform),
         )
 

@@ -19,18 +19,21 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def machines(target: Target) -> CommandDriver:
-    """Return the target's machine driver. Raises TargetRefused: it has none, so experiments that power nodes off are skipped."""
+    """Return the target's machine driver. Raises TargetRefused: it has none; faults that lose nodes then use fault pods."""
     if target.machines is None:
         raise TargetRefused(
-            f"target {target.name}: it has no machine driver, so no node can be powered off; add machines to the target file"
+            f"target {target.name}: it has no machine driver, so no node's power can be switched; add machines to the target file, or use "
+            "faults.nodes.silence, which freezes a node by a fault pod"
         )
     return target.machines
 
 
 def gpus(target: Target) -> CommandDriver:
-    """Return the target's GPU driver. Raises TargetRefused: it has none, so experiments that fail a GPU are skipped."""
+    """Return the target's GPU driver. Raises TargetRefused: it has none."""
     if target.gpus is None:
-        raise TargetRefused(f"target {target.name}: it has no GPU driver, so no device can be failed; add gpus to the target file")
+        raise TargetRefused(
+            f"target {target.name}: it has no GPU driver, so no device can be failed; add gpus to the target file, or leave such faults out"
+        )
     return target.gpus
 
 

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.clients import Platform, ready, told
+from kube.clients import PARALLEL, Platform, ready, told
 from kube.journal import Undo
 from kube.objects import Node, Pod
 from kube.settled import unsettled
 from runner.cluster_watch import NodeState, node_state
 
 Deployment = Any  # V1Deployment
-PARALLEL = 8
 OK, REDIRECTED = 200, 400  # what a kubelet takes for success
 
 
@@ -42,7 +41,9 @@ class Before:
 def look(platform: Platform) -> Before:
     """Return the platform's state now. Raises TargetRefused: it cannot be read."""
     with told(f"target {platform.target.name}: look at the platform", TargetRefused):
-        replicas = {name: _desired(platform, name) for name, role in platform.target.roles.items() if not role.of_run}
+        roles = [name for name, role in platform.target.roles.items() if not role.of_run]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            replicas = dict(zip(roles, pool.map(lambda name: _desired(platform, name), roles), strict=True))
         nodes = {node.metadata.name: node_state(node, platform.target.gpu_resource) for node in platform.nodes()}
     return Before(replicas, nodes)
 
@@ -51,11 +52,11 @@ def complaints(platform: Platform, before: Before) -> list[str]:
     """Return why the platform is not healthy now, as sentences: replicas missing, a rollout in flight, a node under a role not ready."""
     found: list[str] = []
     with told(f"target {platform.target.name}: look at the platform", TargetRefused):
-        pods = _pods(platform)
-        for role, want in before.replicas.items():
-            found += _lacking(role, pods[role], want)
-            found += _surplus(role, pods[role], want)
-            found += _rollout(platform, role)
+        pods = platform.pods_of_roles()
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            rollouts = list(pool.map(lambda role: _rollout(platform, role), before.replicas))
+        for (role, want), rollout in zip(before.replicas.items(), rollouts, strict=True):
+            found += [*_lacking(role, pods[role], want), *_surplus(role, pods[role], want), *rollout]
         found += _silent(platform, pods)
         hosts = {pod.spec.node_name for those in pods.values() for pod in those}
     found += [
@@ -84,15 +85,10 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         for name in sorted(names & set(before.nodes)):
             found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
         found += unsettled(platform, entries)
-        pods = _pods(platform)
+        pods = platform.pods_of_roles()
         for role, want in before.replicas.items():
             found += _lacking(role, pods[role], want)
         return found or _silent(platform, pods)
-
-
-def _pods(platform: Platform) -> dict[str, list[Pod]]:
-    """Return the pods of every role: one look for all questions, since each costs the API server as much as a run's own."""
-    return {role: platform.pods(role) for role in platform.target.roles}
 
 
 def _desired(platform: Platform, role: str) -> int:

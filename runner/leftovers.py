@@ -51,7 +51,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
     """Look for everything that a run can leave. Raises TargetRefused: it cannot be read."""
     with told("look for what earlier runs left", TargetRefused):
         notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in platform.nodes()}
-        pods = [pod for role in platform.target.roles for pod in platform.pods(role)]
+        pods = [pod for found in platform.pods_of_roles().values() for pod in found]
         ours = [pod for labels in (faultpod.MANAGED, load_pod.MANAGED) for pod in _labelled(platform, labels)]
     residues = {
         f"{pod.metadata.namespace}/{pod.metadata.name}"

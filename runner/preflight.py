@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -205,20 +207,29 @@ def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
         ) from error
 
 
-def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before) -> Resolved:
+def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before, commit: str) -> Resolved:
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with told("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    return Resolved(targets, dict(before.replicas), timers, server_version=server.git_version, commit=commit())
+    return Resolved(targets, dict(before.replicas), timers, server_version=server.git_version, commit=commit)
 
 
-def commit() -> str:
-    """Return the suite's commit, marked if the tree differs from it; empty outside a repository, or where git is not installed."""
+def ask_commit(stack: ExitStack) -> Callable[[], str]:
+    """Ask git for the suite's commit (marked if the tree differs from it) and go on; return how to hear the answer.
+
+    It is empty outside a repository, or where git is not installed. On a busy machine git takes as long as all questions to the cluster.
+    """
     if shutil.which("git") is None:
-        return ""
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+        return lambda: ""
+    asked = subprocess.Popen(
+        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    stack.enter_context(asked)
+
+    def answer() -> str:
+        return asked.communicate()[0].strip()
+
+    return answer
 
 
 def describe(targets: Targets, permissions: list[Permission]) -> list[str]:

@@ -70,6 +70,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     """
     began_ns = now_ns()
     tell(Kind.PHASE, name=Phase.PREFLIGHT.value)
+    commit = preflight.ask_commit(stack)
     target = load_target(request.target)
     experiment = read_experiment(request.experiment, request.experiments_root)
     check_target(experiment, target)
@@ -97,7 +98,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
         tell(Kind.NOTE, text=text)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
-    plan = make_plan(request, experiment, target, preflight.gather(targets, platform, timers, before), drive.job())
+    plan = make_plan(request, experiment, target, preflight.gather(targets, platform, timers, before, commit()), drive.job())
     blackout.refuse_blackout(target, blackout.now(), blackout.longest_s(plan))
     return Checked(experiment, platform, permissions, targets, before, plan, drive, began_ns)
 

@@ -59,5 +59,9 @@ def test_the_workflow_is_never_cancelled_and_always_heals_and_reports() -> None:
     for name in ("Heal", "Summary", "Report"):
         assert "always()" in steps[name]["if"]
     assert "runner heal" in steps["Heal"]["run"]
+    assert "summary.md" in steps["Summary"]["run"]
+    assert "GITHUB_STEP_SUMMARY" in steps["Summary"]["run"]
+    assert steps["Report"]["uses"].startswith("actions/upload-artifact@")
+    assert steps["Report"]["with"]["path"] == "reports/out"
     names = list(steps)
-    assert names.index("Experiments") < names.index("Heal")
+    assert names.index("Experiments") < names.index("Heal") < names.index("Embedded cluster down")
