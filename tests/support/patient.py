@@ -1,0 +1,20 @@
+"""Sessions about the suite itself, not about how fast users are served: they must come out alike on a machine that is busy."""
+
+from __future__ import annotations
+
+import yaml
+
+from tests.integration.runner.conftest import Suite
+from tests.support.fake_cluster import ROOT
+
+ASKED = "no-replica-is-missing"
+
+
+def patient(suite: Suite, name: str, hold: str = "30s") -> None:
+    """Write the shipped experiment ``name`` for ``suite``, with a hypothesis that asks only whether every replica is ready.
+
+    ``hold``: for how long the run goes on after it has recovered, so that there is time to do something to it.
+    """
+    raw = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())["steady-state-hypothesis"]
+    probes = [probe for probe in raw["probes"] if probe["name"] == ASKED]
+    suite.experiment(name, **{"steady-state-hypothesis": {"title": "every replica is ready", "probes": probes}}, extension={"hold": hold})
