@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from reports import render
-from tests.support.sample_runs import BASELINE_S, write_run
+from tests.support.sample_plan import BASELINE_S
+from tests.support.sample_runs import write_run
 from tests.support.sample_scenarios import NINE, NODE_OFF
 
 REQUESTS = 1_000_000

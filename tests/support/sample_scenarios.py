@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from history.plan import Expect, Forecast
 from history.schema import EventKind
-from tests.support.sample_runs import NODES, REPLICAS, Impact, Scenario, Step
+from tests.support.sample_plan import NODES, REPLICAS, Impact, Scenario, Step
 
 
 def pod_lost(pod: str, gone_s: float, new: str, ready_s: float) -> tuple[Step, ...]:

@@ -1,0 +1,144 @@
+"""What a run of the report's tests went through, in seconds after the fault, and its plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from history.plan import Budgets, Expect, ExperimentInfo, Forecast, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.schema import EventKind
+
+BASE_NS = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC; the fault acts BASELINE_S later
+BASELINE_S = 20.0
+REPLICAS = ("inference-7c9d-4k2xp", "inference-7c9d-8wzqm", "inference-7c9d-tq5rn")
+NODES = ("zone-a-gpu", "zone-b-gpu", "zone-c-gpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Users were hit in [start_s, end_s) after the fault; ``end_s`` None: until the record ends."""
+
+    start_s: float
+    end_s: float | None
+    bad_share: float = 1.0
+    kind: str = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of the platform, in seconds after the fault."""
+
+    t_s: float
+    kind: EventKind
+    object: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What one run went through."""
+
+    id: str
+    title: str
+    hypothesis: str = "users are served within the SLO: 99 % of answers within 500 ms"
+    tags: tuple[str, ...] = ("serving", "I1")
+    fault: str = "fault"
+    action: str = "kill-replica"
+    target: str = "Pod/inference-7c9d-4k2xp"
+    effect: str = "deleted with grace period 0"
+    impacts: tuple[Impact, ...] = ()
+    steps: tuple[Step, ...] = ()
+    green_s: float = 0.0  # health said green although users were not served
+    confirmed_s: float | None = 0.4
+    ended_s: float = 1.0
+    rto_budget_s: float = 30.0
+    observed_s: float = 35.0
+    rate_rps: float = 40.0
+    forecast: Forecast | None = None
+    expect: Expect | None = None
+    send_lag_ms: float = 0.4
+    description: str = ""
+
+
+def ns(t_s: float) -> int:
+    """Return ns UTC of ``t_s`` seconds after the fault."""
+    return BASE_NS + int((t_s + BASELINE_S) * 1e9)
+
+
+def plan_of(s: Scenario, trial: int = 1, trials: int = 1) -> Plan:
+    """Return the plan of ``s``."""
+    return Plan(
+        run_id=f"20260921-141320-{s.id.replace('/', '-')}-{trial}",
+        trial=trial,
+        trials=trials,
+        created_ns=BASE_NS - 4_000_000_000,
+        seed=7,
+        profile="smoke",
+        experiment=_experiment(s),
+        target=_target(),
+        workload="realtime-inference",
+        slo=Slo(ratio=0.99, latency_ms=500, ttft_ms=250, max_gap_ms=400),
+        budgets=Budgets(
+            rto_s=s.rto_budget_s,
+            rpo_requests=0,
+            availability=0.65,
+            p95_ratio=1.25,
+            capacity_rto_s=120,
+            source={"rto_s": "experiment", "rpo_requests": "class"},
+        ),
+        load=_load(s),
+        timers=Timers(
+            baseline_s=BASELINE_S, hold_s=10, confirm_s=10, deadline_s=s.observed_s, heal_s=60, deadline_parts={"node monitor grace": 40.0}
+        ),
+        expect=s.expect or Expect(),
+        targets=() if s.fault == "none" else (_hit(s),),
+        replicas_desired={"inference": 3},
+        evidence=() if s.fault == "none" else ("replica-gone",),
+        hypothesis_probes=("error-ratio", "latency-p95", "ready-replicas"),
+        forecast=s.forecast,
+        versions={"aftershock": "0.1.0", "commit": "932b705c1f0a", "kubernetes": "v1.36.0", "torch": "2.13.0"},
+        command=f"pytest -m chaos -k {s.id} --chaos-seed 7",
+    )
+
+
+def _experiment(s: Scenario) -> ExperimentInfo:
+    return ExperimentInfo(
+        id=s.id,
+        title=s.title,
+        description=s.description or f"{s.title} while users ask for completions.",
+        tags=s.tags,
+        hypothesis=s.hypothesis,
+        fault=s.fault,
+        digest="9f2c4e1ab0",
+    )
+
+
+def _target() -> TargetInfo:
+    return TargetInfo(
+        name="local",
+        context="aftershock",
+        server="https://10.77.0.2:6443",
+        namespaces=("ml-serving", "aftershock"),
+        fidelity={"gpu": "substitute device, same symptom as a CUDA error"},
+    )
+
+
+def _hit(s: Scenario) -> ResolvedTarget:
+    kind, _, name = s.target.partition("/")
+    return ResolvedTarget(kind=kind, name=name, namespace="ml-serving", node=NODES[0], effect=s.effect, ends="reaper Job, 120 s")
+
+
+def _load(s: Scenario) -> Load:
+    mix = (Mix(weight=0.7, max_tokens=(4, 16)), Mix(weight=0.3, stream=True, max_tokens=(4, 32)))
+    horizon_s = BASELINE_S + s.observed_s
+    return Load(
+        url="http://127.0.0.1:8080",
+        model="tiny",
+        rate_rps=s.rate_rps,
+        mix=mix,
+        prompts="prompts.jsonl",
+        in_flight_cap=400,
+        timeout_s=4,
+        horizon_s=horizon_s,
+        seed=7,
+    )
