@@ -16,7 +16,7 @@ from history.plan import ResolvedTarget
 from history.wire import Messages, line, pieces
 from kube.fault import Permission
 from kube.target import load_target
-from runner import drive, load_pod
+from runner import drive, load_pod, policy, rbac
 from runner.load_relay import Relay
 from runner.load_stream import Lost
 from tests.support.load_runs import ROOT, write_load_plan
@@ -111,9 +111,12 @@ def test_the_pod_has_no_rights_ends_by_itself_and_stands_off_the_fault(tmp_path:
     assert (rule["operator"], rule["values"]) == ("NotIn", ["gpu-a"])
 
 
-def test_rights_for_pods_are_asked_for_only_where_the_target_wants_pods() -> None:
+def test_rights_for_pods_are_asked_for_and_allowed_only_where_the_target_wants_pods() -> None:
     target = load_target(ROOT / "targets" / "local.yaml")
     workload = target.workloads["realtime-inference"]
     assert drive.requests_need(target, workload) == []
+    assert "workloads.load.pod" not in rbac.text(policy.manifests(target))
     pods = workload.model_copy(update={"written_load": workload.load.model_copy(update={"workers_as": "pods"})})
     assert Permission("create", "pods/attach", namespace="aftershock") in drive.requests_need(target, pods)
+    wanting = target.model_copy(update={"workloads": target.workloads | {"realtime-inference": pods}})
+    assert "workloads.load.pod" in rbac.text(policy.manifests(wanting))
