@@ -1,10 +1,17 @@
-"""Rules for all tests: where skipping is forbidden (CI), a skipped test fails the session."""
+"""Rules for all tests: where skipping is forbidden (CI), a skipped test fails the session; two processes of tests take turns."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.support.turns import turn
+
+TURNS = os.environ.pop("AFTERSHOCK_TURNS", None)
+"""The file through which two processes of tests know of each other; what a test starts takes no turn of its own."""
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -20,3 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "integration" in item.path.parts:
             item.add_marker(pytest.mark.integration)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Take turns with another process of tests, from the first fixture to the last."""
+    if TURNS is None:
+        return (yield)
+    with turn(Path(TURNS), alone=item.get_closest_marker("quiet") is not None):
+        return (yield)

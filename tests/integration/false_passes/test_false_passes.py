@@ -11,6 +11,7 @@ from bench.false_passes.cases import CASES, TWINS, Case
 from bench.false_passes.platform import ROOT
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("case", [*TWINS, *CASES], ids=lambda case: case.name)
 def test_a_case_comes_out_as_it_must(case: Case, tmp_path: Path) -> None:
     told = suite.run(case, tmp_path)

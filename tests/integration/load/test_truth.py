@@ -8,6 +8,8 @@ import pytest
 from history.plan import Slo
 from tests.support.outage_runs import KINDS, Played, play
 
+pytestmark = pytest.mark.quiet
+
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:

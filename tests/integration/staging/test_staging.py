@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from runner.leftovers import find_leftovers
 from runner.mend import mend
 from tests.integration.runner.conftest import Suite, wait_for
 from tests.integration.staging.conftest import ACCOUNT, SUITE_NAMESPACE, Staging
 
 
+@pytest.mark.quiet
 def test_the_smoke_experiments_pass_there_unchanged(staging: Staging, suite: Suite) -> None:
     code, session = suite.run("-k", "replica-killed or sham-control", target=staging.target_file)
     assert code == 0, session.said
