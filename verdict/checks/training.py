@@ -107,10 +107,10 @@ def rto(case: Case) -> Check | None:
         return inconclusive("rto", NOTHING_INJECTED, budget=budget_s, unit="s")
     measured_s, budget = recovery.rto_s, f"the budget is {plain(budget_s)}"
     if measured_s is None:
-        return _not_beyond(recovery, budget_s, budget)
+        return _not_beyond(recovery, case.resolution_s, budget_s)
     figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=case.resolution_s)
     said = f"{_beyond(case, recovery)}; {budget}."
-    if measured_s > budget_s:
+    if measured_s - case.resolution_s > budget_s:
         return failed("rto", said, **figures)
     if not measured_s + case.resolution_s <= budget_s:
         return inconclusive("rto", f"{said} That is too close to the budget to call.", **figures)
@@ -125,11 +125,12 @@ def _beyond(case: Case, recovery: Recovery) -> str:
     return f"Training was beyond its high-water mark {seconds(recovery.rto_s or 0.0)} after the fault ({how})"
 
 
-def _not_beyond(recovery: Recovery, budget_s: float, budget: str) -> Check:
+def _not_beyond(recovery: Recovery, fine_s: float, budget_s: float) -> Check:
     least_s = recovery.at_least_s
-    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), censored=True)
-    said = f"Training was not seen to go on for a whole hold beyond its high-water mark {seconds(least_s)} after the fault; {budget}."
-    return failed("rto", said, **figures) if least_s > budget_s else inconclusive("rto", said, **figures)
+    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), resolution=fine_s, censored=True)
+    said = f"Training was not seen to go on for a whole hold beyond its high-water mark {seconds(least_s)} after the fault"
+    said += f"; the budget is {plain(budget_s)}."
+    return failed("rto", said, **figures) if least_s - fine_s > budget_s else inconclusive("rto", said, **figures)
 
 
 def rpo_steps(case: Case) -> Check | None:
