@@ -31,7 +31,7 @@ class EventKind(StrEnum):
     LOAD_AUDIT = "load.audit"
     """The generator's own account at its end. detail: {cap_hit, sent, cpu_share_max, ...}. object: worker."""
     CLOCK = "clock"
-    """A process's anchor, or a measured offset. detail: {wall_ns, monotonic_ns} or {offset_ms, against}. object: process."""
+    """A process's anchor, or a measured offset. detail: {wall_ns, monotonic_ns} or {offset_ms, error_ms, against}. object: process."""
     PHASE = "phase"
     """A phase of the run begins. object: its name (history.plan.Phase)."""
     FAULT_START = "fault.start"

@@ -128,7 +128,8 @@ def files_of(run_dir: Path, plan: Plan) -> Iterator[tuple[str, bytes]]:
 
 def carry_out(platform: Platform, run_dir: Path, worker: int, parent_pid: int) -> int:
     """Run one worker in a pod of its own and return its exit code. Raises LoadFailed: there is no pod, or it was lost."""
-    plan, name = read_plan(run_dir), load_pod.name_of(read_plan(run_dir).run_id, worker)
+    plan = read_plan(run_dir)
+    name = load_pod.name_of(plan.run_id, worker)
     load_pod.create(platform, plan, worker)
     try:
         node = load_pod.wait_running(platform, name).spec.node_name
