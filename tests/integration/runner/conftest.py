@@ -99,16 +99,22 @@ class Suite:
         return file
 
     def target(self, **changes: Any) -> Path:
-        """Write the local target with ``changes``; it is another target to the lock of this host only if its context changes."""
+        """Write the local target with ``changes``, and with an SLO that a brief baseline supports.
+
+        It is another target to the lock of this host only if its context changes.
+        """
         file = self.folder / "target.yaml"
-        file.write_text(yaml.safe_dump(yaml.safe_load(LOCAL.read_text()) | changes))
+        local = yaml.safe_load(LOCAL.read_text())
+        local["workloads"]["realtime-inference"]["slo"]["ratio"] = "95%"
+        file.write_text(yaml.safe_dump(local | changes))
         return file
 
-    def start(self, *arguments: str, own: bool = False, target: Path = LOCAL) -> Session:
-        """Start a session; ``own``: with the experiments that the test wrote."""
+    def start(self, *arguments: str, own: bool = False, target: Path | None = None) -> Session:
+        """Start a session; ``own``: with the experiments that the test wrote. Without a ``target`` it is brief: :meth:`target`."""
         number = len(self.sessions)
         out, log = self.folder / f"out{number}", self.folder / f"log{number}.txt"
-        command = [sys.executable, "-m", "pytest", "-m", "chaos", f"--chaos-target={target}", f"--chaos-out={out}", *arguments]
+        options = ["--chaos-profile=brief", f"--chaos-target={target or self.target()}", f"--chaos-out={out}"]
+        command = [sys.executable, "-m", "pytest", "-m", "chaos", *options, *arguments]
         if own:
             command.append(f"--chaos-experiments={self.folder / 'experiments'}")
         with log.open("w") as output:
@@ -116,7 +122,7 @@ class Suite:
         self.sessions.append(Session(process, out, log))
         return self.sessions[-1]
 
-    def run(self, *arguments: str, own: bool = False, target: Path = LOCAL) -> tuple[int, Session]:
+    def run(self, *arguments: str, own: bool = False, target: Path | None = None) -> tuple[int, Session]:
         session = self.start(*arguments, own=own, target=target)
         return session.end(), session
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import yaml
 from chaoslib.experiment import ensure_experiment_is_valid
 
@@ -23,8 +24,9 @@ from tests.support.fake_cluster import ROOT
 REFUSED, INCONCLUSIVE = 11, 10
 
 
+@pytest.mark.quiet
 def test_a_null_control_passes_and_a_second_session_is_refused_meanwhile(suite: Suite, platform: Platform) -> None:
-    first = suite.start("-k", "null-control").until(EventKind.LOAD_START)
+    first = suite.start("-k", "null-control", "--chaos-profile=smoke", target=LOCAL).until(EventKind.LOAD_START)
     code, second = suite.run("-k", "null-control")
     assert code == REFUSED
     assert f"another session here (process {first.process.pid})" in second.said
@@ -65,8 +67,9 @@ def test_a_fault_without_effect_is_inconclusive(suite: Suite) -> None:
     assert not session.events(EventKind.FAULT_CONFIRMED)
 
 
+@pytest.mark.quiet
 def test_the_platform_is_watched_while_a_replica_dies(suite: Suite) -> None:
-    code, session = suite.run("-k", "replica-killed", "--chaos-seed=1")
+    code, session = suite.run("-k", "replica-killed", "--chaos-seed=1", "--chaos-profile=smoke", target=LOCAL)
     assert code == 0, session.said
     run = read_run(session.run_dir)
     kinds = set(run.events["kind"])
