@@ -43,6 +43,15 @@ OUT = ROOT / "reports" / "out" / "out-of-reach"
 TABLE = OUT / "trials.jsonl"
 CUT_S, ZONE = 30.0, "topology.kubernetes.io/zone"
 PHASES = ("inject", "observe", "heal")  # in which the API server goes away, in turn
+ACTIVE = (
+    "baseline",
+    "inject",
+    "confirm",
+    "observe",
+    "observe",
+    "observe",
+    "scene",
+)  # in which machines are lost: mostly with a fault in force
 Host = dict[str, Any]
 
 
@@ -60,7 +69,7 @@ def cut_round(number: int, slots: Sequence[Slot], host: Host, stack: ExitStack) 
         stack.callback(proxy.close)
         folder.mkdir(parents=True, exist_ok=True)
         write_files(folder, host | through(proxy, host, folder))
-        trial = draw(Random(at), slot, folder, at, (PHASES[at % len(PHASES)],))  # noqa: S311 - repeatable on purpose
+        trial = draw(Random(at), slot, folder, at, (PHASES[(at + at // len(slots)) % len(PHASES)],))  # noqa: S311 - repeatable on purpose
         trial.how, trial.ending, trial.heals = CUT, partial(cut, proxy), True
         trials.append(trial)
     return trials
@@ -72,7 +81,7 @@ def lost_round(number: int, slots: Sequence[Slot], host: Host, stack: ExitStack)
     write_files(OUT / "lost", host)
     trials = []
     for at, (slot, machine) in enumerate(zip(slots, made, strict=True), number):
-        trial = draw(Random(at), slot, OUT / "lost", at)  # noqa: S311 - repeatable on purpose
+        trial = draw(Random(at), slot, OUT / "lost", at, ACTIVE)  # noqa: S311 - repeatable on purpose
         trial.how, trial.ending, trial.within = LOST, machine.lose, machine.within
         trials.append(trial)
     return trials

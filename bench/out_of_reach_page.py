@@ -75,6 +75,7 @@ def _figures(cuts: list[Row], losses: list[Row]) -> str:
     lines = ["| figure | measured | bound |", "|---|---|---|"]
     for name, rows in ((CUT, cuts), (LOST, losses)):
         lines += [
+            f"| {name}: a fault was in force | {sum(row['in_force'] for row in rows)} of {len(rows)} | none set |",
             f"| {name}: faults alive after their deadline | {sum(bool(row['alive']) for row in rows)} of {len(rows)} | 0 |",
             f"| {name}: left after heal | {sum(bool(row['left_after_heal']) for row in rows)} of {len(rows)} | 0 |",
         ]
