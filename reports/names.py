@@ -24,8 +24,14 @@ PHASES = {
     "phase_start": "start",
     "phase_load": "load",
     "phase_warm": "warm",
+    "phase_went_on": "went on",
+    "phase_replace": "replace",
+    "phase_gang": "gang",
+    "phase_restore": "restore",
+    "phase_first_step": "first step",
+    "phase_replay": "replay",
 }
-"""The phases of recovery and the forecast's part that predicts each."""
+"""The phases of recovery, of a service and of a training job, and the forecast's part that predicts each."""
 DOMINANT = "dominant_phase"
 FORECAST_OF = {"rto": "rto_s", "full_capacity": "capacity_rto_s"}
 """Which field of the forecast predicts a measurement."""
@@ -56,6 +62,10 @@ LABELS = {
     "lost_steps": "Steps lost",
     "rpo_seconds": "Age of what was resumed",
     "ettr": "ETTR: effective share of time",
+    "verified_state": "On a verified state again",
+    "pods_doubled": "Two pods of one rank listed",
+    "batches_set_aside": "Batches set aside",
+    "divergence_found": "Steps until ranks were found to differ",
     "verified_age": "Oldest that the newest verified checkpoint got",
     "availability": "Availability in the fault window",
     "latency": "Latency after recovery",

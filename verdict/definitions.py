@@ -9,12 +9,12 @@ from verdict.case import Case
 from verdict.checks import after, before, budgets, offered, record, training
 from verdict.clocks import clocks_of
 from verdict.goodness import good_request
-from verdict.measures import latency, ledgers, phases, platform, queue, requests, users
+from verdict.measures import latency, ledgers, phases, platform, queue, requests, training_phases, training_pods, training_restore, users
 from verdict.measures import training as of_training
 from verdict.measures.registry import MEASURES, Measure
 from verdict.outages import find_outages
 
-MODULES = (users, requests, ledgers, latency, platform, phases, queue, of_training)
+MODULES = (users, requests, ledgers, latency, platform, phases, queue, of_training, training_restore, training_phases, training_pods)
 """The modules whose functions measure; importing them fills the registry, in this order."""
 
 CHECKS = (
@@ -53,7 +53,8 @@ def all_measures() -> tuple[Measure, ...]:
 
 def measures_of(case: Case) -> tuple[Measure, ...]:
     """Return the measurements that fit what the run was driven by: requests, or a training job."""
-    of_job = {measure.name for measure in all_measures() if measure.function.__module__ == of_training.__name__}
+    modules = {module.__name__ for module in (of_training, training_restore, training_phases, training_pods)}
+    of_job = {measure.name for measure in all_measures() if measure.function.__module__ in modules}
     shared = {function.__name__ for function in SHARED}
     if case.training is not None:
         return tuple(measure for measure in all_measures() if measure.name in of_job | shared)

@@ -21,7 +21,8 @@ class Seen(NamedTuple):
 class States(NamedTuple):
     """Digests of the whole state against the reference's at the same step. ``last`` is the last step that was compared (0: none).
 
-    ``aside`` is the first step at which a batch was set aside (0: none): from there on the state rightly differs, and is not compared.
+    ``aside`` is the first step at which a batch was set aside for good (0: none): from there on the state rightly differs, and is not
+    compared.
     """
 
     compared: int
@@ -58,11 +59,25 @@ def states_of(ledger: Ledger) -> States:
     """Compare every digest of the whole state (weights, optimizer, generators, data position) with the reference's at that step."""
     told = pl.col("kind").is_in(["state", "checkpoint"]) & pl.col("digest").is_not_null() & (pl.col("digest") != "")
     expected = dict(ledger.reference.filter(told).select("step", "digest").iter_rows())
-    aside = ledger.rows.filter((pl.col("kind") == "step") & (pl.col("outcome") == "quarantined"))["step"].min()
-    comparable = told if aside is None else told & (pl.col("step") < aside)
-    found = [(step, digest) for step, digest in ledger.rows.filter(comparable).select("step", "digest").iter_rows() if step in expected]
+    aside, of_attempt = _set_aside(ledger)
+    found = [
+        (step, digest)
+        for attempt, step, digest in ledger.rows.filter(told).select("attempt", "step", "digest").iter_rows()
+        if step in expected and step < min(aside or step + 1, of_attempt.get(attempt, step + 1))
+    ]
     differing = sorted({step for step, digest in found if digest != expected[step]})
-    return States(len(found), max((step for step, _ in found), default=0), tuple(differing), int(aside or 0))  # type: ignore[arg-type]  # int64
+    return States(len(found), max((step for step, _ in found), default=0), tuple(differing), aside)
+
+
+def _set_aside(ledger: Ledger) -> tuple[int, dict[int, int]]:
+    """Return the first step at which a batch was set aside in what the job has in the end (0: none), and the first one of each attempt.
+
+    What an attempt set aside and a later one did again as usual is not in the end state.
+    """
+    rows = ledger.rows.filter((pl.col("kind") == "step") & (pl.col("outcome") == "quarantined")).select("attempt", "step").unique()
+    newest = {one.step: one.attempt for one in sorted(ledger.done, key=lambda one: one.attempt)}
+    of_attempt = dict(rows.group_by("attempt").agg(pl.col("step").min()).iter_rows())
+    return min((step for attempt, step in rows.iter_rows() if newest.get(step) == attempt), default=0), of_attempt
 
 
 def two_writers(ledger: Ledger) -> tuple[str, ...]:

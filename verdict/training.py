@@ -129,6 +129,10 @@ class Ledger:
         """The longest pause between two steps of progress that is no outage."""
         return max(STALL_S, STALL_STEPS * self.usual_step_s)
 
+    def finished_by(self, t_ns: int) -> bool:
+        """Tell whether the job's last step was done by ``t_ns``: that nothing moves afterwards is no outage."""
+        return any(one.step >= self.job.steps for one in self.progress[-1:] if one.t_ns <= t_ns)
+
     def breaks(self, since_ns: int, until_ns: int) -> tuple[Break, ...]:
         """Return when training was out in [since_ns, until_ns], in order of time."""
         stall_ns, found = int(self.stall_s * 1e9), []
@@ -136,7 +140,7 @@ class Ledger:
         for before, after in pairwise(steps):
             if after.t_ns > since_ns and (after.attempt != before.attempt or after.t_ns - before.t_ns > stall_ns):
                 found.append(Break(max(before.t_ns, since_ns), after.t_ns, before.step))
-        if steps and until_ns - steps[-1].t_ns > stall_ns:
+        if steps and until_ns - steps[-1].t_ns > stall_ns and not self.finished_by(until_ns):
             found.append(Break(max(steps[-1].t_ns, since_ns), None, steps[-1].step))
         return tuple(found)
 
@@ -176,7 +180,8 @@ def recovered(ledger: Ledger, t_fault_ns: int, not_before_ns: int, hold_s: float
     if not ledger.progress or any(one.end_ns is None for one in breaks):
         return False
     since_ns = max([t_fault_ns, not_before_ns, *(one.end_ns for one in breaks if one.end_ns is not None)])
-    return ledger.progress[-1].t_ns - since_ns >= hold_s * 1e9
+    until_ns = now_ns if ledger.finished_by(now_ns) else ledger.progress[-1].t_ns
+    return until_ns - since_ns >= hold_s * 1e9
 
 
 def verified_ns(ledger: Ledger) -> Sequence[tuple[int, int]]:

@@ -22,6 +22,7 @@ def training_recovery(plan: Plan, timeline: Timeline, ledger: Ledger) -> Recover
     end_ns = max([start_ns, *(one.t_ns for one in ledger.done[-1:])])
     watched_ns = end_ns if heal_ns is None else heal_ns
     last_ns = max((one.t_ns for one in ledger.progress if one.t_ns <= watched_ns), default=start_ns)
+    last_ns = watched_ns if ledger.finished_by(watched_ns) else last_ns
     spans = tuple(_span(one, last_ns - hold_ns, watched_ns) for one in ledger.breaks(start_ns, watched_ns))
     later = tuple(_span(one, end_ns, end_ns) for one in ledger.breaks(watched_ns, end_ns) if one.start_ns > watched_ns)
     unhurt = last_ns - max(start_ns, timeline.last_ns(EventKind.FAULT_CONFIRMED) or start_ns) >= hold_ns

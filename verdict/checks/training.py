@@ -15,6 +15,7 @@ from verdict.evaluations import Said, evaluations_of
 from verdict.exactly_once import seen_of, states_of, two_writers
 from verdict.measures import training as measures
 from verdict.measures.registry import Value
+from verdict.measures.training_pods import pods_doubled
 from verdict.recovery import Recovery
 from verdict.training import Ledger, verified_ns
 from verdict.words import count, listed, plain, seconds
@@ -211,7 +212,10 @@ def writers(case: Case) -> Check:
     figures = Figures(measured=float(len(found)), budget=0.0, unit="writers")
     if found:
         return failed("writers", f"Two wrote for one run: {listed(found)}.", **figures)
-    return passed("writers", f"One attempt wrote at a time, with one process a rank ({count(len(book.starts), 'attempt')}).", **figures)
+    doubled = pods_doubled(case)
+    although = f", although {doubled.sentence}" if doubled.value else ""
+    said = f"One attempt wrote at a time, with one process a rank ({count(len(book.starts), 'attempt')}){although}."
+    return passed("writers", said, **figures)
 
 
 def checkpoints(case: Case) -> Check:

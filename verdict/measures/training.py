@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import polars as pl
+
 from verdict.case import Case
 from verdict.exactly_once import seen_of, states_of
 from verdict.exactly_once import two_writers as writers
@@ -15,7 +17,8 @@ from verdict.training import Ledger, Start, detail_of, newest_verified, verified
 NO_JOB = Value(None, "the run followed no training job")
 
 
-def _since_fault(case: Case, of: Callable[[Ledger, tuple[Start, ...], int], Value]) -> Value:
+def since_fault(case: Case, of: Callable[[Ledger, tuple[Start, ...], int], Value]) -> Value:
+    """Return ``of`` the ledger, the new attempts from the fault to healing, and t_fault (ns); no value without a job or a fault."""
     if case.training is None:
         return NO_JOB
     if case.recovery is None:
@@ -48,7 +51,7 @@ def rto_train_first(case: Case) -> Value:
         done = [one.t_ns for one in ledger.done if one.attempt == starts[-1].attempt]
         return Value((min(done) - fault_ns) / 1e9) if done else Value(None, "no step was done after the last start")
 
-    return _since_fault(case, first)
+    return since_fault(case, first)
 
 
 @measure("steps")
@@ -57,7 +60,7 @@ def lost_steps(case: Case) -> Value:
 
     0 if no new attempt began after the fault. The RPO of training. Source: training ledger.
     """
-    return _since_fault(case, lambda ledger, starts, _: Value(max(map(ledger.lost_steps, starts), default=0)))
+    return since_fault(case, lambda ledger, starts, _: Value(max(map(ledger.lost_steps, starts), default=0)))
 
 
 @measure("samples")
@@ -84,34 +87,13 @@ def rpo_seconds(case: Case) -> Value:
             ages.append(before[-1].t_ns - restored[-1] if before else 0)
         return Value(max(ages) / 1e9)
 
-    return _since_fault(case, age)
-
-
-@measure("steps")
-def fallback_depth(case: Case) -> Value:
-    """How many finished checkpoints a new attempt passed over as not verified; of several, the most. Source: training ledger."""
-    return _since_fault(case, lambda _ledger, starts, _: Value(max((start.depth for start in starts), default=0)))
+    return since_fault(case, age)
 
 
 @measure("starts")
 def restarts(case: Case) -> Value:
     """How many new attempts began after the fault and before healing. Source: training ledger."""
-    return _since_fault(case, lambda _ledger, starts, _: Value(len(starts)))
-
-
-@measure("ratio")
-def checkpoint_validity(case: Case) -> Value:
-    """Share of the checkpoints that new attempts tried to load that loaded with the digests they were saved with.
-
-    One that was never finished is none. Source: start rows of the training ledger.
-    """
-
-    def share(_ledger: Ledger, starts: tuple[Start, ...], _: int) -> Value:
-        good = sum(start.detail.get("checkpoint") is not None for start in starts)
-        tried = good + sum(": step-" in text and "no manifest: its save did not finish" not in text for s in starts for text in s.rejected)
-        return Value(good / tried) if tried else Value(None, "no checkpoint was loaded")
-
-    return _since_fault(case, share)
+    return since_fault(case, lambda _ledger, starts, _: Value(len(starts)))
 
 
 @measure("ratio")
@@ -123,7 +105,7 @@ def save_success(case: Case) -> Value:
         stores = [store for text in rows["detail"] for store in detail_of(text).get("stores") or ()]
         return Value(sum(not store.get("problem") for store in stores) / len(stores)) if stores else Value(None, "nothing was saved")
 
-    return _since_fault(case, share)
+    return since_fault(case, share)
 
 
 @measure("s")
@@ -155,7 +137,7 @@ def verified_checkpoints(case: Case) -> Value:
         rows = ledger.rows.filter((ledger.rows["kind"] == "checkpoint") & (ledger.rows["t_ns"] > fault_ns))
         return Value(sum(newest_verified(detail_of(text)) is not None for text in rows["detail"]))
 
-    return _since_fault(case, held)
+    return since_fault(case, held)
 
 
 @measure("ratio")
@@ -217,6 +199,35 @@ def states_differing(case: Case) -> Value:
     """At how many steps the digest of the whole state was not that of an undisturbed run. Source: training ledger, reference."""
     found = states_of(case.training) if case.training is not None else None
     return Value(len(found.differing), f"of {found.compared} compared") if found and found.compared else Value(None, "none was compared")
+
+
+@measure("batches")
+def batches_set_aside(case: Case) -> Value:
+    """How many batches were set aside after the fault, since loss or gradient were such that nothing may learn from them.
+
+    Source: training ledger.
+    """
+
+    def aside(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = ledger.rows.filter((pl.col("outcome") == "quarantined") & (pl.col("t_ns") >= fault_ns))
+        steps = rows["step"].unique().sort().to_list()
+        return Value(len(steps), f"at step {', '.join(map(str, steps))}" if steps else "")
+
+    return since_fault(case, aside)
+
+
+@measure("steps")
+def divergence_found(case: Case) -> Value:
+    """How many steps all ranks did from t_fault until a comparison found that they hold different weights. Source: training ledger."""
+
+    def found(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = ledger.rows.filter((pl.col("kind") == "divergence") & (pl.col("t_ns") >= fault_ns)).sort("t_ns")
+        if rows.is_empty():
+            return Value(None, "no ranks were found to differ")
+        step = int(rows["step"][0])
+        return Value(max(0, step - ledger.high_water(fault_ns)), str(detail_of(rows["detail"][0]).get("sentence", "")))
+
+    return since_fault(case, found)
 
 
 @measure("writers")

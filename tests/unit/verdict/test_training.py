@@ -182,6 +182,71 @@ def test_goodput_and_badput_sum_up_to_the_wall_time() -> None:
     assert value(judged(), "ettr") == pytest.approx(spent.productive_s / spent.wall_s)
 
 
+PHASES = ("phase_went_on", "phase_replace", "phase_gang", "phase_restore", "phase_first_step", "phase_replay")
+
+
+def test_phases_sum_up_to_the_time_to_be_beyond() -> None:
+    verdict = judged()
+    found = {name: value(verdict, name) for name in PHASES if name != "phase_replace"}
+    # restored by 24 s after 0.5 s; step 91 is done at 24.2 s, step 101 at 26.2 s
+    assert found == pytest.approx(dict(zip(found, (0.0, 23.5 - 20.05, 0.5, 0.2, 2.0), strict=True)))
+    assert sum(found.values()) == pytest.approx(value(verdict, "rto_train"))
+    assert value(verdict, "verified_state") == pytest.approx(24.0 - 20.05)
+
+
+def with_events(story: Story, *events: tuple[float, EventKind, str]) -> Run:
+    run = run_of(story)
+    more = [{"t_ns": ns(t_s), "kind": kind.value, "object": name, "detail": "{}"} for t_s, kind, name in events]
+    return replace(run, events=pl.concat([run.events, pl.DataFrame(more, schema=EVENTS)]).sort("t_ns"))
+
+
+def test_a_new_pod_of_a_rank_is_a_phase_of_its_own() -> None:
+    verdict = judge(with_events(Story(), (22.0, EventKind.POD_CREATED, "b-x"), (23.0, EventKind.POD_CREATED, "z-x")))
+    assert value(verdict, "phase_replace") == pytest.approx(22.0 - 20.05)  # z holds no rank
+    assert value(verdict, "phase_gang") == pytest.approx(1.5)
+
+
+def test_a_lost_pod_that_stays_listed_beside_its_successor_is_told_and_is_no_second_writer() -> None:
+    began = ((1.0, EventKind.POD_READY, "j-1-old"), (1.0, EventKind.POD_READY, "j-2-only"), (1.0, EventKind.POD_READY, "other-1-x"))
+    new = ((22.0, EventKind.POD_CREATED, "j-1-new"), (23.0, EventKind.POD_STARTED, "j-1-new"))
+    verdict = judge(with_events(Story(), *began, *new, (40.0, EventKind.POD_GONE, "j-1-old")))
+    assert value(verdict, "pods_doubled") == pytest.approx(40.0 - 23.0)
+    found = check(verdict, "writers")
+    assert (found.verdict, "although j-1-old stayed listed for 17" in found.sentence) == (Verdict.PASS, True)
+    assert value(judge(with_events(Story(), *began, *new, (21.5, EventKind.POD_GONE, "j-1-old"))), "pods_doubled") == 0
+
+
+def test_a_job_that_was_never_out_has_no_phases_and_lost_no_state() -> None:
+    verdict = judged(Story(lives=(Life(0.0, 0, 250),)))
+    assert all(verdict.measurement(name).value is None for name in PHASES)  # type: ignore[union-attr]  # of every run
+    assert value(verdict, "verified_state") == 0
+    found = judged(NEVER).measurement("verified_state")
+    assert found is not None
+    assert found.value is None  # it never came back, so nobody knows on what
+
+
+def test_a_job_that_did_its_last_step_is_not_out_however_long_it_is_watched() -> None:
+    verdict = judged(Story(lives=(Life(0.0, 0, 100), Life(24.0, 90, 400, step_s=0.05)), heal_s=70.0))  # all is done at 39.5 s
+    assert value(verdict, "rto_train") == pytest.approx(24.55 - 20.05)
+    assert check(verdict, "rto").verdict is Verdict.PASS
+
+
+def test_which_store_it_went_on_from_and_which_did_not_answer_is_told() -> None:
+    notes = ("s3://x at c: no answer", "s3://x at b: step-00000100.a0001: shard 1 reads differently")
+    found = judged(Story(lives=(Life(0.0, 0, 100), Life(24.0, 90, 250, rejected=notes)))).measurement("stores_silent")
+    assert found is not None
+    assert (found.value, "step-90 from" in found.sentence) == (1, True)
+    assert judged(NEVER).measurement("stores_silent").value is None  # type: ignore[union-attr]  # of every run
+
+
+def test_ranks_that_differ_are_found_after_so_many_steps() -> None:
+    sentence = "step 110: rank 2 deviates"
+    rows = [*rows_of(Story()), row("divergence", 2, 0, 110, 28.01, sentence=sentence)]
+    found = judge(run_of(Story(), rows)).measurement("divergence_found")
+    assert found is not None
+    assert (found.value, found.sentence) == (10, sentence)
+
+
 def test_without_a_new_attempt_a_long_pause_is_a_stall_and_a_short_one_is_none() -> None:
     stalled = (Life(0.0, 0, 100), Life(26.0, 100, 250))
     rows = [one | {"attempt": 1} for one in rows_of(Story(lives=stalled)) if not (one["kind"] == "start" and one["attempt"] == 2)]
@@ -261,8 +326,19 @@ def test_where_a_batch_was_set_aside_the_comparison_of_states_ends() -> None:
         one | {"outcome": "quarantined"} if (one["kind"], one["step"]) == ("step", 105) else one
         for one in rows_of(Story(lives=(Life(0.0, 0, 100), Life(24.0, 90, 250, wrong_from=106))))
     ]
-    found = check(judge(run_of(Story(), rows)), "state")
+    verdict = judge(run_of(Story(), rows))
+    found = check(verdict, "state")
+    assert value(verdict, "batches_set_aside") == 1
     assert (found.verdict, "at step 105 a batch was set aside" in found.sentence) == (Verdict.PASS, True)
+
+
+def test_a_batch_that_was_set_aside_and_then_done_as_usual_excuses_nothing() -> None:
+    wrong = Story(lives=(Life(0.0, 0, 100, wrong_from=95), Life(24.0, 90, 250, wrong_from=120)))
+    rows = [
+        one | {"outcome": "quarantined"} if (one["attempt"], one["step"], one["kind"]) == (1, 95, "step") else one for one in rows_of(wrong)
+    ]
+    found = check(judge(run_of(wrong, rows)), "state")  # attempt 2 did step 95 again; that it differs from step 120 on has no reason
+    assert (found.verdict, "From step 120 on" in found.sentence) == (Verdict.FAIL, True)
 
 
 def test_a_baseline_with_a_break_supports_nothing() -> None:
