@@ -18,6 +18,7 @@ from pathlib import Path
 
 from workloads.storage.errors import StorageError
 from workloads.training.errors import TrainingError
+from workloads.training.meeting import HOST_INDEX, STORE_TIMEOUT_S, meeting_point
 from workloads.training.settings import Settings, from_environment
 from workloads.training.stores import finished, preflight
 
@@ -26,14 +27,19 @@ EXIT_REFUSED, EXIT_TOLD_TO_LEAVE = 2, 128 + signal.SIGTERM
 _PAUSE_S = 1.0
 
 
-def torchrun(settings: Settings, environment: Mapping[str, str]) -> list[str]:
-    """Return torchrun's command line; JOB_COMPLETION_INDEX and POD_IP are used where Kubernetes sets them."""
+def torchrun(settings: Settings, environment: Mapping[str, str], meet_at: str) -> list[str]:
+    """Return torchrun's command line; JOB_COMPLETION_INDEX and POD_IP are used where Kubernetes sets them.
+
+    ``meet_at``: host:port of the rendezvous as it is now; not used where this pod is alone.
+    """
     argv = [sys.executable, "-m", "torch.distributed.run", "--nnodes", settings.nodes, "--nproc-per-node", str(settings.ranks_per_pod)]
     argv += ["--max-restarts", str(settings.max_restarts), "--shutdown-timeout", str(settings.grace_s)]
     if settings.rendezvous:
-        argv += ["--rdzv-backend", "c10d", "--rdzv-endpoint", settings.rendezvous, "--rdzv-id", settings.run_id]
+        argv += ["--rdzv-backend", "c10d", "--rdzv-endpoint", meet_at, "--rdzv-id", settings.run_id]
+        conf = f"read_timeout={STORE_TIMEOUT_S}"
         if index := environment.get("JOB_COMPLETION_INDEX"):
-            argv += ["--rdzv-conf", f"is_host={int(index == '0')}"]
+            conf += f",is_host={int(index == HOST_INDEX)}"
+        argv += ["--rdzv-conf", conf]
         if address := environment.get("POD_IP"):
             argv += ["--local-addr", address]
     else:
@@ -66,7 +72,9 @@ class Launcher:
         # torchrun's default shares the rendezvous store with the ranks: a restarted rank may then meet a dead one's address
         share = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "0" if self._settings.share_store else "1"}
         environment = {"OMP_NUM_THREADS": "1", **os.environ, **share, FINAL: str(self._final)}
-        self._child = subprocess.Popen(torchrun(self._settings, os.environ), env=environment)
+        rendezvous = self._settings.rendezvous
+        meet_at = meeting_point(rendezvous, os.environ, lambda: self._leaving) if rendezvous else ""
+        self._child = subprocess.Popen(torchrun(self._settings, os.environ, meet_at), env=environment)
         if self._leaving:  # the signal came between two starts
             self._child.terminate()
         return self._child.wait()

@@ -74,9 +74,10 @@ def test_the_command_line_in_a_pod() -> None:
             "TRAIN_RENDEZVOUS": "trainer-0.trainer:29400",
         }
     )
-    argv = torchrun(settings, {"JOB_COMPLETION_INDEX": "0", "POD_IP": "10.0.0.7"})
+    argv = torchrun(settings, {"JOB_COMPLETION_INDEX": "0", "POD_IP": "10.0.0.7"}, "10.0.0.7:29400")
     assert argv[argv.index("--nnodes") + 1] == "2:3"
-    assert argv[argv.index("--rdzv-conf") + 1] == "is_host=1"
+    assert argv[argv.index("--rdzv-endpoint") + 1] == "10.0.0.7:29400"
+    assert argv[argv.index("--rdzv-conf") + 1] == "read_timeout=20,is_host=1"
     assert argv[argv.index("--local-addr") + 1] == "10.0.0.7"
     assert argv[-2:] == ["-m", "workloads.training"]
-    assert torchrun(settings, {"JOB_COMPLETION_INDEX": "2"})[-3] == "is_host=0"
+    assert torchrun(settings, {"JOB_COMPLETION_INDEX": "2"}, "10.0.0.7:29400")[-3] == "read_timeout=20,is_host=0"
