@@ -8,14 +8,23 @@ from collections.abc import Sequence
 from workloads.storage.errors import ObjectDamaged, ObjectMissing, StorageError, StoreUnavailable
 from workloads.storage.store import Store
 from workloads.training.errors import Fenced, RunRefused
-from workloads.training.manifest import attempt_key, parse_attempt
+from workloads.training.manifest import attempt_key, parse_attempt, parse_key
 
 _TRIES = 20  # starts at the same moment
 
 
 def newest_attempt(store: Store) -> int:
-    """Return the highest number that was taken in this store; 0 if there is none."""
-    return max((n for key in store.listing("attempts/") if (n := parse_attempt(key)) is not None), default=0)
+    """Return the highest number that was taken in this store, by its record or by a checkpoint of that attempt; 0 if there is none.
+
+    A store that does not sync may lose the record in a power cut, and keep what was written after it; taken again, the number would stand
+    for two attempts.
+    """
+    return max((n for key in store.listing() if (n := _attempt_of(key)) is not None), default=0)
+
+
+def _attempt_of(key: str) -> int | None:
+    found = parse_key(key)
+    return found[0].attempt if found else parse_attempt(key)
 
 
 def claim(stores: Sequence[Store], run_id: str, owner: str) -> int:
@@ -46,8 +55,9 @@ def check(store: Store, attempt: int, run_id: str, owner: str) -> None:
 def _highest(store: Store, run_id: str, owner: str) -> int:
     try:
         newest = newest_attempt(store)
-        if newest:
-            _check_owner(store, newest, run_id, owner)
+        recorded = [n for key in store.listing("attempts/") if (n := parse_attempt(key)) is not None]
+        if recorded:
+            _check_owner(store, max(recorded), run_id, owner)
     except StoreUnavailable:
         return 0
     return newest
