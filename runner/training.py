@@ -28,7 +28,7 @@ from runner.load import LoadFailed
 from runner.stop import Stop
 from runner.timers import PlatformTimers, template_timers
 
-PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 90.0, 90.0, 300.0, 20.0
+PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
 POLL_S = 0.5
 DIGEST_EVERY = 5
 """Steps between the reference's digests: jobs whose interval and digests are multiples of it can be compared at each."""
@@ -147,7 +147,7 @@ class TrainingDrive:
         self._wait(self._running, PODS_S, f"job {self.name}: not all of its {self.template.pods} pods run")
 
     def start(self, context: Context) -> None:
-        """Follow the job's ledger and wait for its first step. Raises LoadFailed: there is none within 90 s."""
+        """Follow the job's ledger and wait for its first step. Raises LoadFailed: there is none within 180 s."""
         run_dir, job = context.live.run_dir, self.job()
         _write_reference(LedgerWriter(run_dir, "reference", "runner"), self._ask(f"runs/{self.reference}") or b"")
         followed = Followed(self._from, LedgerWriter(run_dir, "training", "runner"), job, context.log)
