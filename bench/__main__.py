@@ -1,4 +1,4 @@
-"""``python -m bench``: every measurement, one process each, so that none disturbs another's memory or event loop."""
+"""``python -m bench``: every measurement, one process each, so that none disturbs another's memory or loop; long ones as published."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = tuple(f"bench.{name}" for name in ("verdict", "report", "load", "truth", "checkpoints", "recovery"))
+PARTS = tuple(f"bench.{name}" for name in ("verdict", "report", "load", "truth", "checkpoints", "recovery", "published"))
 
 
 def main() -> int:

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.published import DOCS, FIGURES, main, read
+
+GOOD = {
+    "mutations.md": "**0 of 40 mutants pass; 40 of 40 are named by the check that must name them; 12 of 12 twins pass.**",
+    "null-runs.md": "**30 judged runs: 29 PASS, 1 INCONCLUSIVE, 0 FAIL, 0 REFUSED, 0 BROKEN.**",
+    "forecast.md": "- RTO: 3 of 3 within 20%, 0 wrong\n- capacity RTO: 2 of 2 within 20%, 0 wrong",
+}
+
+
+def publish(docs: Path, **changed: str) -> int:
+    for page, text in (GOOD | {name.replace("_", "-") + ".md": text for name, text in changed.items()}).items():
+        (docs / page).write_text(text)
+    return main(docs)
+
+
+def test_every_figure_that_we_publish_is_found_on_its_page() -> None:
+    assert {figure.page for figure in FIGURES if read(figure, DOCS)[0] == "not published"} == set()
+
+
+def test_figures_that_reach_their_bounds_pass(tmp_path: Path) -> None:
+    assert publish(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("page", "was", "is_now"),
+    [
+        ("mutations", "**0 of 40 mutants", "**1 of 40 mutants"),
+        ("mutations", "40 of 40 are named", "39 of 40 are named"),
+        ("mutations", "12 of 12 twins", "11 of 12 twins"),
+        ("null_runs", "0 FAIL", "1 FAIL"),
+        ("null_runs", "30 judged", "29 judged"),
+        ("forecast", "- RTO: 3 of 3", "- RTO: 2 of 3"),
+        ("forecast", "- capacity RTO: 2 of 2", "- capacity RTO: 1 of 2"),
+        ("forecast", "within 20%", "somewhere near"),
+    ],
+)
+def test_a_figure_that_misses_its_bound_is_told(tmp_path: Path, page: str, was: str, is_now: str) -> None:
+    text = GOOD[page.replace("_", "-") + ".md"]
+    assert was in text
+    assert publish(tmp_path, **{page: text.replace(was, is_now)}) == 1
