@@ -4,7 +4,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+ifndef PARALLEL
 .NOTPARALLEL:
+endif
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -14,7 +16,7 @@ TARGET ?= targets/local.yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser help setup build up deploy down chaos test lint unit processes integration bench power soak mutations heal status lock clean
+.PHONY: browser help setup build up deploy down chaos test lint unit processes integration local beside bench power soak mutations heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +24,13 @@ help: ## what can be done here
 chaos: deploy ## set up, start the embedded Kubernetes, run every experiment, end with the report
 	$(RUN) -m pytest -m chaos --chaos-target $(TARGET) $(CHAOS_ARGS)
 
-test: lint unit processes integration ## set up, run all checks and all tests (pure, with processes, then on the embedded Kubernetes)
+# What runs at once prints its output whole when it ends; make fails if any of it fails, and waits for all.
+AT_ONCE = $(MAKE) --no-print-directory --jobs=3 --output-sync=target PARALLEL=1
+
+test: setup ## set up, run all checks and all tests (pure, with processes, on the embedded Kubernetes)
+	@echo "test: the checks, the pure tests and the embedded Kubernetes at once, some two minutes; each speaks when it ends"
+	+@$(AT_ONCE) lint unit deploy
+	@$(MAKE) --no-print-directory integration
 
 setup: $(VENV)/.stamp ## the Python environment from requirements.lock
 
@@ -63,8 +71,20 @@ browser: # a real browser looks at the report
 	@command -v chromium > /dev/null || { echo "test: installing Debian's chromium, in which the report is looked at"; \
 	  apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core > /dev/null; }
 
-integration: deploy browser ## tests on the embedded Kubernetes
-	$(RUN) -m pytest -m integration tests/integration
+# Nearly all of these tests' time is waiting, so two halves run at once: `local` on the cluster of that name, `beside` without a cluster or on
+# clusters of its own. The second is niced, so that it takes no CPU from what serves users in the first; a test that judges how users are served
+# is marked `quiet`, and the other half stands still meanwhile (tests/support/turns.py).
+ON_LOCAL := tests/integration/runner tests/integration/faults tests/integration/test_platform.py
+
+integration: deploy browser ## tests on the embedded Kubernetes and, at the same time, those with processes
+	@echo "integration: two halves at once, some twelve minutes; each speaks when it ends"
+	+@AFTERSHOCK_TURNS=$(abspath $(VENV)/turns) $(AT_ONCE) local beside
+
+local:
+	$(RUN) -m pytest -m integration --timeout=600 $(ON_LOCAL)
+
+beside:
+	nice -n 10 $(RUN) -m pytest -m "not chaos" --timeout=600 tests/processes tests/integration $(ON_LOCAL:%=--ignore=%)
 
 bench: setup ## measure: load, verdict, report; each figure beside its bound
 	$(RUN) -m bench
