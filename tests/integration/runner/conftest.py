@@ -110,7 +110,10 @@ class Suite:
         return file
 
     def start(self, *arguments: str, own: bool = False, target: Path | None = None) -> Session:
-        """Start a session; ``own``: with the experiments that the test wrote. Without a ``target`` it is brief: :meth:`target`."""
+        """Start a session, brief if ``arguments`` say nothing else; ``own``: with the experiments that the test wrote.
+
+        Without a ``target`` it is on the local one, with the SLO of :meth:`target`.
+        """
         number = len(self.sessions)
         out, log = self.folder / f"out{number}", self.folder / f"log{number}.txt"
         options = ["--chaos-profile=brief", f"--chaos-target={target or self.target()}", f"--chaos-out={out}"]
