@@ -96,18 +96,30 @@ def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
     watched_h = sum(run.watched_s for run in runs) / 3600
     false = sum(run.false_outages for run in runs)
     inconclusive = sum(run.verdict.verdict is Verdict.INCONCLUSIVE for run in runs)
-    bound = f"{false / watched_h:.2g} an hour" if false else f"at most {NO_EVENT_95 / watched_h:.2g} an hour (95 %)"
-    resolution_s = max((run.resolution_s or 0.0 for run in runs), default=0.0)
     lines = [
         f"{len(runs)} null runs, {watched_h * 60:.1f} minutes watched at {plan.load.rate_rps:g} requests/s",
-        f"false outages: {false}, that is {bound}",
+        *([f"false outages: {false}, that is {_an_hour(false, watched_h)}"] if watched_h else []),
         f"inconclusive: {inconclusive} of {len(runs)}",
         *noise_sentences(runs),
-        f"smallest outage that can be told: {smallest_outage_s(plan):.3g} s; an RTO is read to {resolution_s:.3g} s",
-        f"tightest budget that can be judged: {resolution_s / LARGEST_RESOLUTION:.3g} s",
     ]
     bound_s = budget_s if budget_s is not None else plan.budgets.rto_s
-    return lines + ([] if bound_s is None else [rate_sentence(plan, resolution_s, bound_s)])
+    return lines + precision_sentences(plan, [run.resolution_s for run in runs if run.resolution_s], bound_s)
+
+
+def _an_hour(events: int, watched_h: float) -> str:
+    return f"{events / watched_h:.2g} an hour" if events else f"at most {NO_EVENT_95 / watched_h:.2g} an hour (95 %)"
+
+
+def precision_sentences(plan: Plan, resolutions_s: Sequence[float], budget_s: float | None) -> list[str]:
+    """Return how finely recovery can be read, and what a budget needs for that; ``resolutions_s`` of the runs that came to a reading."""
+    if not resolutions_s:
+        return ["no null run came to a reading, so no budget can be judged here: repair the platform or quiet the machine first"]
+    coarsest_s = max(resolutions_s)
+    lines = [
+        f"smallest outage that can be told: {smallest_outage_s(plan):.3g} s; an RTO is read to {coarsest_s:.3g} s",
+        f"tightest budget that can be judged: {coarsest_s / LARGEST_RESOLUTION:.3g} s",
+    ]
+    return lines + ([] if budget_s is None else [rate_sentence(plan, coarsest_s, budget_s)])
 
 
 def page(runs: Sequence[NullRun], wanted: int, budget_s: float | None, command: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,15 @@ def test_false_outages_are_counted(experiment: Experiment) -> None:
     assert "false outages: 2, that is 40 an hour" in text
     assert "inconclusive: 1 of 3" in text
     assert "failed without any fault: 1 of 3" in text
+
+
+def test_runs_that_never_began_support_no_figure(experiment: Experiment) -> None:
+    begun = null_run(experiment, verdict=Verdict.INCONCLUSIVE, resolution_s=0.0)
+    text = "\n".join(findings([replace(begun, watched_s=0.0)], budget_s=60))
+    assert "1 null runs, 0.0 minutes watched" in text
+    assert "no null run came to a reading, so no budget can be judged here" in text
+    assert "an hour" not in text
+    assert "needs" not in text
 
 
 def test_what_a_budget_needs(experiment: Experiment) -> None:
