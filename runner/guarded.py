@@ -29,7 +29,7 @@ Condition = Callable[[], tuple[str, str] | None]
 ASK_S = 1.0
 FEWEST = 5  # asks before a ratio means anything
 BY = "stop condition"
-FOLLOWS = "kube-controller-manager"
+REVERTS = "a controller reverts the fault; pause it for the run"
 ACTIVE = {Phase.CONFIRM, Phase.OBSERVE}  # the fault acts, and this run does not end it
 EARLY = "the fault may have ended before its time, not by this run; find out who removes or evicts pods of the suite's namespace"
 
@@ -151,8 +151,7 @@ def _gone(run: LiveRun, undo: Undo) -> str:
     ours = node is not None and (node.metadata.annotations or {}).get(CORDONED_BY) == undo.detail
     if node is None or not ours or node.spec.unschedulable:
         return ""
-    what = f"node {undo.object} was uncordoned while the run needs it cordoned, last written by {_last_writer(node)}"
-    return f"{what}: a controller reverts the fault; pause it for the run"
+    return f"node {undo.object} was uncordoned while the run needs it cordoned, not by this run: {REVERTS}"  # who removes leaves no trace
 
 
 def _ended_early(run: LiveRun, phase: Callable[[], Phase]) -> list[str]:
@@ -185,7 +184,7 @@ def taken_over(run: LiveRun) -> dict[str, str]:
     with told("look who else changes the targets", TargetRefused):
         nodes = {name: _node(run.platform, name) for name in sorted(undone)}
     return {
-        name: f"node {name} was made schedulable by this run's undo and is cordoned again, last written by {_last_writer(node)}: "
+        name: f"node {name} was made schedulable by this run's undo and is cordoned again by {_cordoned_by(node)}: "
         "a controller reverts the undo; it is left as it is; pause the controller, then look at the node"
         for name, node in nodes.items()
         if node is not None and node.spec.unschedulable and CORDONED_BY not in (node.metadata.annotations or {})
@@ -201,9 +200,8 @@ def _node(platform: Platform, name: str) -> Node | None:
         raise
 
 
-def _last_writer(node: Node) -> str:
-    """Return the field manager that (un)cordoned a node last; the controller manager only follows with a taint, the kubelet with status."""
-    entries: list[Any] = [one for one in node.metadata.managed_fields or [] if one.subresource != "status" and one.time]
-    owners = [one for one in entries if "f:unschedulable" in (one.fields_v1 or {}).get("f:spec", {})]
-    others = [one for one in entries if one.manager != FOLLOWS]
-    return str(max(owners or others, key=lambda one: one.time).manager) if owners or others else "somebody unknown"
+def _cordoned_by(node: Node) -> str:
+    """Return the field manager that cordoned a node."""
+    entries: list[Any] = node.metadata.managed_fields or []
+    owners = [one for one in entries if one.time and "f:unschedulable" in (one.fields_v1 or {}).get("f:spec", {})]
+    return str(max(owners, key=lambda one: one.time).manager) if owners else "somebody unknown"

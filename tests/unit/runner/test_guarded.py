@@ -282,7 +282,7 @@ def test_a_controller_that_reverts_the_undo_is_named_and_left_alone(tmp_path: Pa
         written_by("kubelet", 3, {"f:status": {}}, "status"),
     ]
     [said] = guarded.taken_over(run).values()
-    assert "cordoned again, last written by argocd: a controller reverts the undo; it is left as it is" in said
+    assert "cordoned again by argocd: a controller reverts the undo; it is left as it is" in said
 
 
 def test_a_node_of_which_somebody_else_was_the_first_to_cordon_it_is_not_taken_over(tmp_path: Path) -> None:
