@@ -95,12 +95,20 @@ class S3Store:
 
     def versions(self, key: str) -> list[Version]:
         """List all versions of one key and its delete markers, newest first, as the server lists them."""
-        with self._explained(f"list the versions of {key} in"):
-            pages = list(self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self._prefix + key))
-        kept = [self._version(v, deleted=False) for page in pages for v in page.get("Versions", ())]
-        marks = [self._version(v, deleted=True) for page in pages for v in page.get("DeleteMarkers", ())]
         # a listing is newest first for each key, versions and marks apart; the sort is stable
-        return sorted((v for v in kept + marks if v.key == key), key=lambda v: (v.newest, v.stored), reverse=True)
+        return sorted((v for v in self.every_version(key) if v.key == key), key=lambda v: (v.newest, v.stored), reverse=True)
+
+    def every_version(self, prefix: str = "") -> list[Version]:
+        """List all versions of all keys that start with ``prefix``, then all delete markers."""
+        with self._explained(f"list the versions of {prefix or 'everything'} in"):
+            pages = list(self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self._prefix + prefix))
+        kept = [self._version(v, deleted=False) for page in pages for v in page.get("Versions", ())]
+        return kept + [self._version(v, deleted=True) for page in pages for v in page.get("DeleteMarkers", ())]
+
+    def erase(self, version: Version) -> None:
+        """Remove one version for good; its place is free."""
+        with self._explained(f"erase {version.key} from"):
+            self._client.delete_object(Bucket=self.bucket, Key=self._prefix + version.key, VersionId=version.version_id)
 
     def get_version(self, key: str, version_id: str | None) -> bytes:
         """Return the content of one version (None: the newest); raises ObjectMissing or ObjectDamaged."""

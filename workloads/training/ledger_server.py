@@ -1,7 +1,8 @@
 """Keeps ledgers on a machine of its own: ``python -m workloads.training.ledger_server FOLDER [--port N]``.
 
 POST /runs/RUN with lines appends them to FOLDER/RUN.jsonl and answers 204 once they are synced to disk; GET /runs/RUN returns the file,
-GET /runs/RUN?offset=N what stands in it from byte N on; GET /health answers 200. It knows nothing of what the lines mean.
+GET /runs/RUN?offset=N what stands in it from byte N on; GET /health answers 200. It knows nothing of what the lines mean. When there are
+more runs than it keeps, the one that nobody has written or asked for in the longest time goes.
 """
 
 import argparse
@@ -17,16 +18,23 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from workloads.training.ledger import FileSink
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+KEEP = 1000
 _LARGEST = 64 << 20  # bytes of one request
 
 
 class LedgerServer(ThreadingHTTPServer):
     """The server; ``folder`` must exist."""
 
-    def __init__(self, address: tuple[str, int], folder: Path, handler: "type[Handler] | None" = None) -> None:
+    def __init__(self, address: tuple[str, int], folder: Path, handler: "type[Handler] | None" = None, keep: int = KEEP) -> None:
         super().__init__(address, handler or Handler)
-        self.folder = folder
+        self.folder, self.keep = folder, keep
         self.lock = threading.Lock()
+
+    def make_room(self) -> None:
+        """Remove the runs that nobody has written or asked for in the longest time, so that there is room for one more."""
+        runs = sorted(self.folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+        for path in runs[: max(0, len(runs) - self.keep + 1)]:
+            path.unlink()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -52,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(HTTPStatus.NOT_FOUND)
         if not offset.isdecimal():
             return self._answer(HTTPStatus.BAD_REQUEST)
+        path.touch()  # it is used
         with path.open("rb") as file:
             file.seek(int(offset))
             return self._answer(HTTPStatus.OK, file.read())
@@ -75,6 +84,8 @@ class Handler(BaseHTTPRequestHandler):
         """Append lines durably; return what went wrong, empty if nothing did."""
         try:
             with self.server.lock:
+                if not path.exists():
+                    self.server.make_room()
                 FileSink(path).write(lines)
         except OSError as error:
             return str(error)
@@ -94,11 +105,14 @@ def serve(argv: list[str] | None, name: str, about: str, port: int, handler: typ
     parser.add_argument("folder", type=Path)
     parser.add_argument("--address", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104  it serves other pods
     parser.add_argument("--port", type=int, default=port, help="0: a free one; it is printed (default: %(default)s)")
+    parser.add_argument(
+        "--keep", type=int, default=KEEP, help="runs; beyond, the one not used for longest is removed (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
     if not options.folder.is_dir() or not os.access(options.folder, os.W_OK):
         print(f"{name}: {options.folder} is not a folder that user {os.getuid()} can write to; mount or create it", file=sys.stderr)
         return 2
-    with LedgerServer((options.address, options.port), options.folder, handler) as server:
+    with LedgerServer((options.address, options.port), options.folder, handler, options.keep) as server:
         print(server.server_port, flush=True)
         server.serve_forever()
     return 0

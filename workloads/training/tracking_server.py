@@ -47,6 +47,7 @@ class Handler(ledger_server.Handler):
             return self._refuse(HTTPStatus.BAD_REQUEST, "INVALID_PARAMETER_VALUE", "expected metrics/get-history?run_id=…&metric_key=…")
         if not path.exists():
             return self._refuse(HTTPStatus.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", f"run {query['run_id']}: it has no metrics")
+        path.touch()  # it is used
         found = [one for one in _kept(path) if one["key"] == query["metric_key"]]
         return self._answer(HTTPStatus.OK, json.dumps({"metrics": found}).encode())
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from workloads.training.audit import audit
 from workloads.training.data import Order
@@ -25,6 +28,28 @@ def server(tmp_path: Path) -> Iterator[LedgerServer]:
         yield server
         server.shutdown()
         thread.join()
+
+
+def _written(address: str, run: str) -> None:
+    sink = open_sink(address, run)
+    sink.write(b"{}\n")
+    sink.close()
+
+
+def test_runs_that_nobody_uses_any_more_make_room(tmp_path: Path) -> None:
+    with LedgerServer(("127.0.0.1", 0), tmp_path, keep=3) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        at = f"http://127.0.0.1:{server.server_port}"
+        for age_s, run in ((50, "reference"), (40, "old"), (30, "newer")):
+            _written(at, run)
+            os.utime(tmp_path / f"{run}.jsonl", (time.time() - age_s,) * 2)
+        assert requests.get(f"{at}/runs/reference", timeout=5).content == b"{}\n"
+        _written(at, "newest")
+        _written(at, "newest")  # it is there already: nobody has to go
+        server.shutdown()
+        thread.join()
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["newer", "newest", "reference"]
 
 
 class Hand(Clock):
