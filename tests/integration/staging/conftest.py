@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ HERE = Path(__file__).parent
 SUITE_NAMESPACE, ACCOUNT = "acme-chaos", "aftershock"
 NAMES = ("serving/replica-killed", "control/null-control", "control/sham-control")
 EXPERIMENTS = tuple(ROOT / "experiments" / f"{name}.yaml" for name in NAMES)
-START_S = 120.0
+START_S = 300.0  # a machine that does other things at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class Staging:
         """Connect as the suite's own account."""
         return connect(self.target)
 
+    @property
+    def all_rights(self) -> dict[str, str]:
+        """Return the keys of a target file that lead there as the cluster's administrator."""
+        name = self.cluster.name
+        return {"kubeconfig": str(State(name).kubeconfig), "context": f"aftershock-{name}"}
+
     def apply(self, manifests: str) -> None:
         self.cluster.kubectl("apply", "-f", "-", stdin=manifests)
 
@@ -55,7 +62,7 @@ class Staging:
 
     def kubeconfig(self, token: str) -> dict[str, Any]:
         """Return a kubeconfig with a bearer token, as a user would write it."""
-        admin = yaml.safe_load(State(NAME).kubeconfig.read_text())
+        admin = yaml.safe_load(State(self.cluster.name).kubeconfig.read_text())
         return {
             "apiVersion": "v1",
             "kind": "Config",
@@ -75,27 +82,34 @@ class Staging:
         return lacking + [one["metadata"]["name"] for one in found if "deletionTimestamp" in one["metadata"]]
 
 
-@pytest.fixture(scope="session")
-def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
-    """Up once for all tests here, and down at the end, also after a failure; what an earlier session left is cleared before."""
-    cluster = Cluster(NAME)
+@contextmanager
+def standing(name: str, folder: Path) -> Iterator[Staging]:
+    """Bring the cluster up, and down at the end, also after a failure; what an earlier session left is cleared before."""
+    cluster = Cluster(name)
     cluster.run("down")
     try:
         cluster.run("up", "--config", str(HERE / "cluster.yaml"))
-        made = Staging(cluster, tmp_path_factory.mktemp("staging"), tmp_path_factory.mktemp("target") / "acme.yaml")
+        made = Staging(cluster, folder, folder / "acme.yaml")
         made.apply((HERE / "platform.yaml").read_text())
         write_target(made)
         made.apply(yaml.safe_dump_all(made.printed_rbac()))
-        (made.folder / "kubeconfig").write_text(yaml.safe_dump(made.kubeconfig(made.token("--duration=1h"))))
+        (folder / "kubeconfig").write_text(yaml.safe_dump(made.kubeconfig(made.token("--duration=1h"))))
         wait_for(lambda: not made.unavailable(), "the platform of the staging cluster is up", START_S)
         yield made
     finally:
         cluster.run("down")
 
 
+@pytest.fixture(scope="session")
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
+    """Up once for all tests here."""
+    with standing(NAME, tmp_path_factory.mktemp("staging")) as made:
+        yield made
+
+
 def write_target(staging: Staging) -> None:
     """Fill in what only the running cluster knows."""
-    cluster = State(NAME).load_config()
+    cluster = State(staging.cluster.name).load_config()
     ports = {frontend.name: str(frontend.port) for frontend in cluster.frontends}
     values = {
         "SERVER": cluster.server,
@@ -113,7 +127,7 @@ def write_target(staging: Staging) -> None:
 @pytest.fixture
 def admin(staging: Staging) -> Platform:
     """Return the platform with all rights: for tests in which it is not the rights that are missing."""
-    return connect(staging.target.model_copy(update={"kubeconfig": str(State(NAME).kubeconfig), "context": f"aftershock-{NAME}"}))
+    return connect(staging.target.model_copy(update=staging.all_rights))
 
 
 def nothing_left(platform: Platform) -> bool:

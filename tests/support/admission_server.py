@@ -1,0 +1,75 @@
+"""A validating webhook that denies whatever it is asked about, served over TLS from this machine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+REASON = "privileged pods need a ticket"
+ADDRESS = "127.0.0.1"
+
+
+class Denial(BaseHTTPRequestHandler):
+    """Answers every AdmissionReview with no."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = {"uid": asked["request"]["uid"], "allowed": False, "status": {"message": REASON}}
+        body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def denying(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Serve for the length of the block, with a certificate of its own in ``folder``; return URL and CA (PEM)."""
+    key, certificate = folder / "webhook-key.pem", folder / "webhook.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    named = ["-subj", "/CN=webhook", "-addext", f"subjectAltName=IP:{ADDRESS}"]
+    subprocess.run([*command, *named, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = ThreadingHTTPServer((ADDRESS, 0), Denial)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"https://{ADDRESS}:{server.server_port}/", certificate.read_bytes()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def configuration(name: str, namespace: str, client: dict[str, Any]) -> dict[str, Any]:
+    """Return a ValidatingWebhookConfiguration that asks ``client`` about every pod that is made in ``namespace``."""
+    webhook = {
+        "name": "guard.acme.example",
+        "clientConfig": client,
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 2,
+    }
+    meta = {"name": name}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": meta, "webhooks": [webhook],
+    }  # fmt: skip
+
+
+def asked_at(url: str, ca: bytes) -> dict[str, Any]:
+    """Return the client part of a webhook that is served at ``url``."""
+    return {"url": url, "caBundle": base64.b64encode(ca).decode()}
