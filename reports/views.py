@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from history.result import RANK, Check, Measurement, Verdict
 from reports import names
 from reports.axis import Lane, Progress, TimeAxis
-from reports.model import Experiment, Report, Timeline, Trial
+from reports.model import Experiment, LoadQuality, Report, Timeline, Trial
 from reports.text import at_seconds, count, number, percent, quantity, seconds
 
 SCALE = 1.35
@@ -233,16 +233,20 @@ def green_sentences(trial: Trial) -> list[str]:
 def measured_how(report: Report) -> str:
     """Say how good the ruler was over all runs: the least load achieved, the largest send lag, the coarsest resolution."""
     trials = [trial for experiment in report.experiments for trial in experiment.trials]
-    loads = [trial.load for trial in trials if trial.load]
-    if not loads:
-        return "no run has an account of its load"
-    share = min((load.achieved_rps / load.offered_rps for load in loads if load.offered_rps), default=None)
-    coarsest = max((trial.rto_resolution_s for trial in trials if trial.rto_resolution_s is not None), default=None)
-    doubts = sum(load.verdict is not Verdict.PASS for load in loads) + len(trials) - len(loads)
+    coarsest_s = max((trial.rto_resolution_s for trial in trials if trial.rto_resolution_s is not None), default=None)
+    doubts = sum(any(check.name in names.RULER and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials)
     parts = [
-        f"at least {percent(share)} of the load offered",
-        f"send lag p99 at most {number(max(load.send_lag_p99_ms for load in loads))} ms",
-        f"RTO to ± {seconds(coarsest)} or better",
+        *_offered_how([trial.load for trial in trials if trial.load]),
+        *([f"RTO to ± {seconds(coarsest_s)} or better"] if coarsest_s is not None else []),
         *([f"{count(doubts, 'run')} with doubtful instruments"] if doubts else []),
     ]
-    return ", ".join(parts)
+    return ", ".join(parts) or "nothing was measured"
+
+
+def _offered_how(loads: list[LoadQuality]) -> list[str]:
+    """Say how well requests were offered; nothing where no run offers any (training)."""
+    if not loads:
+        return []
+    share = min((load.achieved_rps / load.offered_rps for load in loads if load.offered_rps), default=None)
+    lag_ms = max(load.send_lag_p99_ms for load in loads)
+    return [f"at least {percent(share)} of the load offered", f"send lag p99 at most {number(lag_ms)} ms"]

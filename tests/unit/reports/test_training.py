@@ -13,6 +13,9 @@ from reports.html import html
 from reports.model import Trial
 from reports.plot import describe, plot
 from reports.plot.training import stakes
+from reports.views import measured_how
+from tests.support.sample_runs import write_run
+from tests.support.sample_scenarios import NULL
 from tests.support.training_runs import BACK_S, KILLED, LAST, RESUMED, STEP_S, write_training_run
 
 
@@ -72,3 +75,20 @@ def test_the_page_has_the_numbers(tmp_path: Path) -> None:
     page = html(build([write_training_run(tmp_path)]))
     for words in ("Steps lost", "Done again until", "RPO in steps", "passed over", "training, 2 ranks, a checkpoint every 10 steps"):
         assert words in page
+
+
+def test_a_run_without_requests_is_no_doubt_about_the_load_of_others(tmp_path: Path) -> None:
+    training, served = write_training_run(tmp_path), write_run(tmp_path, NULL)
+    alone, both = measured_how(build([training])), measured_how(build([training, served]))
+    assert alone.startswith("RTO to ± ")
+    assert both.startswith("at least 100 % of the load offered, send lag p99 at most ")
+    assert "doubtful" not in alone + both
+
+
+def test_a_run_whose_ledger_is_not_whole_is_doubtful(tmp_path: Path) -> None:
+    report = build([write_training_run(tmp_path)])
+    [experiment] = report.experiments
+    [trial] = experiment.trials
+    checks = tuple(one.model_copy(update={"verdict": Verdict.INCONCLUSIVE}) if one.name == "ledger" else one for one in trial.checks)
+    changed = experiment.model_copy(update={"trials": (trial.model_copy(update={"checks": checks}),)})
+    assert measured_how(report.model_copy(update={"experiments": (changed,)})).endswith("1 run with doubtful instruments")
