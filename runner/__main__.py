@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add["calibrate"].add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
     add["calibrate"].add_argument("--experiment", type=Path, default=NULL, metavar="FILE", help="the null control (default: %(default)s)")
     add["calibrate"].add_argument("--profile", choices=("smoke", "full"), default="smoke", help="length of baseline and hold")
+    add["calibrate"].add_argument("--stored", type=Path, metavar="DIR", help="judge by the null runs below DIR instead of new ones")
     add["calibrate"].add_argument("--write", type=Path, metavar="FILE", help="publish what they say, and each run, as Markdown there")
     add["calibrate"].add_argument("--out", type=Path, default=ROOT / "reports" / "out" / "calibrate", metavar="DIR", help="runs go here")
     return made
@@ -78,15 +79,21 @@ def carry_out(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    path = options.experiment.resolve()
-    template = calibrate.template(path, path.parent.parent, options.target.resolve(), options.out.resolve(), options.profile)
-    runs = calibrate.carry_out(template, options.runs, lambda line: print(line, flush=True))
+    runs = calibrate.stored(options.stored, print) if options.stored else _null_runs(options)
+    wanted = len(runs) if options.stored else options.runs
     print("\n".join(calibrate.findings(runs, options.budget)))
     if options.write:
         target = "" if options.target == LOCAL else f"--target {options.target} "
-        command = f"python -m runner calibrate {target}--runs {options.runs} --write {options.write}"
-        options.write.write_text(calibrate.page(runs, options.runs, options.budget, command))
-    return int(len(runs) < options.runs or any(run.verdict.verdict is not Verdict.PASS for run in runs))
+        which = f"--stored {options.stored}" if options.stored else f"--runs {options.runs}"
+        command = f"python -m runner calibrate {target}{which} --write {options.write}"
+        options.write.write_text(calibrate.page(runs, wanted, options.budget, command))
+    return int(len(runs) < wanted or any(run.verdict.verdict is not Verdict.PASS for run in runs))
+
+
+def _null_runs(options: argparse.Namespace) -> list[calibrate.NullRun]:
+    path = options.experiment.resolve()
+    template = calibrate.template(path, path.parent.parent, options.target.resolve(), options.out.resolve(), options.profile)
+    return calibrate.carry_out(template, options.runs, lambda line: print(line, flush=True))
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.reader import read_run
+from history.reader import read_plan, read_run
 from history.result import RunVerdict, Verdict
 from runner.messages import Kind
 from runner.parent import Child
@@ -88,6 +87,19 @@ def carry_out(template: Request, runs: int, say: Callable[[str], None]) -> list[
     return found
 
 
+def stored(folder: Path, say: Callable[[str], None]) -> list[NullRun]:
+    """Return the null runs that were judged and lie anywhere below ``folder``, oldest first; one that cannot be read is said."""
+    found = []
+    for file in folder.glob("**/verdict.json"):
+        try:
+            run = read_null_run(file.parent) if read_plan(file.parent).experiment.fault == "none" else None
+        except HistoryError as error:
+            say(f"left out: {error}")
+            continue
+        found += [run] if run else []
+    return sorted(found, key=lambda run: run.plan.created_ns)
+
+
 def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
     """Return what null runs say: false outages, smallest RTO that can be told, the rate that a budget needs."""
     if not runs:
@@ -124,9 +136,7 @@ def precision_sentences(plan: Plan, resolutions_s: Sequence[float], budget_s: fl
 
 def page(runs: Sequence[NullRun], wanted: int, budget_s: float | None, command: str) -> str:
     """Return what null runs say as a page of docs/: the findings, then every run that was judged, of ``wanted``."""
-    busy = ", ".join(f"{load:.0f}" for load in os.getloadavg())
     lines = ["# Calibration", "", f"Made by `{command}`: null runs, no fault; {len(runs)} of {wanted} were judged, none is left out.", ""]
-    lines += [f"The machine that offered the load has {os.cpu_count()} cores; its load average (1, 5, 15 min) at the end: {busy}.", ""]
     lines += [*(f"- {line}" for line in findings(runs, budget_s)), ""]
     lines += ["| run | verdict | false outages | watched s | p95 before, ms | resolution s | send lag p99 ms | its sentence |"]
     lines += ["|---|---|--:|--:|--:|--:|--:|---|"]
@@ -136,7 +146,7 @@ def page(runs: Sequence[NullRun], wanted: int, budget_s: float | None, command: 
 def _row(number: int, run: NullRun) -> str:
     p95, load = run.verdict.measurement(P95[0]), run.verdict.load
     figures = (p95.value if p95 else None, run.resolution_s, load.send_lag_p99_ms if load else None)
-    known = " | ".join("–" if one is None else f"{one:.3g}" for one in figures)
+    known = " | ".join("–" if one is None else f"{one:.4g}" for one in figures)
     sentence = " ".join(run.verdict.sentence.split()).replace("|", "/")
     return f"| {number} | {run.verdict.verdict} | {run.false_outages} | {run.watched_s:.0f} | {known} | {sentence} |"
 

@@ -16,7 +16,7 @@ from history.reader import read_run
 from history.result import Check, LoadSummary, Measurement, RunVerdict, Verdict, write_verdict
 from kube.fault import Permission
 from runner import rbac
-from runner.calibrate import NullRun, findings, page, rate_needed_rps, read_null_run, smallest_outage_s
+from runner.calibrate import NullRun, findings, page, rate_needed_rps, read_null_run, smallest_outage_s, stored
 from runner.context import Context
 from runner.experiment import Experiment, read_experiment
 from runner.hypothesis import evaluate
@@ -254,6 +254,10 @@ def test_an_outage_before_observation_is_a_false_one_too(tmp_path: Path) -> None
     assert read_null_run(clean).false_outages == 0
     assert read_null_run(early).false_outages == 1
     assert read_null_run(early).watched_s == pytest.approx(read_run(early).requests.height / NULL.rate_rps, rel=0.2)
+    (early / "requests.parquet").write_bytes(b"damaged")
+    said: list[str] = []
+    assert [one.false_outages for one in stored(tmp_path, said.append)] == [0]
+    assert said[0].startswith("left out: ")
 
 
 def test_the_page_shows_every_judged_run_and_how_many_were_wanted(experiment: Experiment) -> None:
