@@ -26,8 +26,9 @@ shared with the ranks, which is the default. "{hardened}": the platform's job, w
 |---|---|---|---|---|---|---|
 """
 WHY = """
-Why: with the shared store every restarted rank reads the others' addresses from keys that the attempt before may have left, and connects
-to a rank that is dead; each try that fails so costs one of the restarts, and after the last torchrun ends.
+Why recoveries are lost (inferred from torch's source, not measured here): with the shared store a restarted rank may read the address of a
+rank that is dead from keys that the attempt before left; each try that fails so costs one of the restarts, and after the last one
+torchrun ends.
 """
 
 
