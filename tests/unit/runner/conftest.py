@@ -11,6 +11,7 @@ import pytest
 
 from history.plan import Plan
 from kube import live
+from runner import baseline
 from runner.context import Context
 from runner.experiment import Experiment, read_experiment
 from runner.log import RunLog
@@ -71,3 +72,13 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
     )
     live.activate(run)
     return Context(live=run, experiment=experiment, configuration={}, stop=Stop(), tell=told, record=Record(experiment.raw), log=log)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phases look far more often than in a run."""
+    monkeypatch.setattr(baseline, "PERIOD_S", 0.02)
+    monkeypatch.setattr(baseline, "WARM_S", 0.2)
+    monkeypatch.setattr("runner.observe.PERIOD_S", 0.02)
+    monkeypatch.setattr("runner.confirm.PERIOD_S", 0.02)
+    monkeypatch.setattr("runner.heal.PERIOD_S", 0.02)

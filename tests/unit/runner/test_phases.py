@@ -1,82 +1,27 @@
-"""The phases one by one, with fakes for the load, for what users feel, and for what probes and faults say."""
+"""The phases before healing, one by one, with fakes for the load, for what users feel, and for what probes and faults say."""
 
 from __future__ import annotations
 
-import json
-import threading
-from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from history.clock import now_ns
-from history.errors import FaultFailed, NoData, UndoFailed
+from history.errors import FaultFailed, NoData
 from history.plan import Budgets, Phase
-from history.reader import read_table
 from history.schema import EventKind
-from kube.journal import Undo, UndoKind
-from runner import baseline as baseline_module
-from runner.activities import execute, tolerated
 from runner.baseline import arrivals_for, baseline
 from runner.conditions import overdue
 from runner.confirm import confirm, look_again
 from runner.context import Context, NotSteady, Unconfirmed
-from runner.heal import heal
-from runner.health import Before
-from runner.hypothesis import evaluate
 from runner.inject import inject
 from runner.load import LoadFailed
 from runner.messages import Kind
 from runner.observe import observe
-from runner.settle import settle
-from runner.ticker import Ticker
-from tests.support.fake_cluster import FakeCluster
+from tests.support.phases import events, with_load
 from tests.support.runner_parts import StillLoad, Told, plan_of, scripted
 
-
-class Users:
-    """What users feel, as the test wants it."""
-
-    def __init__(self, lacks: str = "", recovers_after: int = 0) -> None:
-        self.missing, self.left = lacks, recovers_after
-        self.asked: list[tuple[int, int]] = []
-
-    def update(self) -> None:
-        pass
-
-    def lacks(self, _since_ns: int) -> str:
-        return self.missing
-
-    def recovered(self, t_fault_ns: int, not_before_ns: int, _hold_s: float) -> bool:
-        self.asked.append((t_fault_ns, not_before_ns))
-        self.left -= 1
-        return self.left < 0
-
-    def text(self, _window_s: float) -> str:
-        return "0% bad"
-
-
-def with_load(context: Context, **users: Any) -> Users:
-    made = Users(**users)
-    felt: Any = made
-    context.load, context.felt = StillLoad(), felt
-    return made
-
-
-def events(context: Context, kind: EventKind) -> list[tuple[str, dict[str, Any]]]:
-    rows = read_table(context.live.run_dir, "events").filter(pl.col("kind") == kind.value)
-    return [(name, json.loads(detail)) for name, detail in rows.select("object", "detail").iter_rows()]
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baseline_module, "PERIOD_S", 0.02)
-    monkeypatch.setattr(baseline_module, "WARM_S", 0.2)
-    monkeypatch.setattr("runner.observe.PERIOD_S", 0.02)
-    monkeypatch.setattr("runner.confirm.PERIOD_S", 0.02)
-    monkeypatch.setattr("runner.heal.PERIOD_S", 0.02)
-
+pytestmark = pytest.mark.usefixtures("impatient")
 
 # baseline
 
@@ -278,118 +223,3 @@ def test_capacity_is_waited_for_only_if_it_is_budgeted(context: Context) -> None
     began_ns = now_ns()
     observe(context)
     assert without_s < 0.6 <= (now_ns() - began_ns) / 1e9
-
-
-# the hypothesis
-
-
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "1.0", True, [], NoData("stale"), RuntimeError("boom")])
-def test_nothing_but_a_number_within_its_range_meets_a_hypothesis(context: Context, value: Any) -> None:
-    scripted["served"] = [value]
-    steady = evaluate(context, "test")
-    assert not steady.met
-    [(_, detail)] = events(context, EventKind.HYPOTHESIS)
-    assert detail["met"] is False
-
-
-@pytest.mark.parametrize(
-    ("tolerance", "value", "met"),
-    [
-        (True, True, True),
-        (0, 0, True),
-        (0, 1, False),
-        ("ok", "ok", True),
-        ([0, 10], 10, True),
-        ([0, 10], 10.5, False),
-        ([0, 10], None, False),
-        ([0, 10], "5", False),
-        ({"type": "range", "range": [0, 1]}, "abc", False),
-        ({"type": "range", "range": [0, 1], "target": "x"}, {"x": 0.5}, True),
-        ({"type": "regex", "pattern": "^a"}, 3, False),
-    ],
-)
-def test_tolerances(context: Context, tolerance: Any, value: Any, met: bool) -> None:
-    scripted["served"] = [value]
-    probe = context.experiment.raw["steady-state-hypothesis"]["probes"][0] | {"tolerance": tolerance}
-    assert tolerated(execute(probe, {}), probe, {}) is met
-
-
-# heal and settle
-
-
-class AsBefore:
-    """What the platform differs in, one answer a look."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        monkeypatch.setattr("runner.heal.differences", self)
-
-    def __call__(self, *_: object) -> list[str]:
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-
-BEFORE = Before({"inference": 3}, {})
-
-
-def test_healing_runs_rollbacks_undoes_the_journal_and_proves_the_platform(
-    context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    AsBefore(monkeypatch, ["node gpu-a is not ready"], [])
-    node = cluster.nodes["gpu-a"]
-    node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": "run-1"}
-    context.live.journal.will_undo(Undo(kind=UndoKind.UNCORDON, activity="kill", object="gpu-a", detail="run-1", ends_by_ns=0))
-    assert heal(context, BEFORE) == []
-    assert not node.spec.unschedulable
-    assert [entry["status"] for entry in context.record.rollbacks] == ["succeeded"]
-    [(_, detail)] = events(context, EventKind.HEAL_END)
-    assert detail == {"clean": True, "remains": []}
-
-
-def test_a_rollback_that_fails_is_tried_again(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    AsBefore(monkeypatch, [])
-    scripted["put_back"] = [UndoFailed("no answer"), UndoFailed("no answer"), {"undone": []}]
-    assert heal(context, BEFORE) == []
-    assert [entry["status"] for entry in context.record.rollbacks] == ["failed", "failed", "succeeded"]
-
-
-@pytest.mark.parametrize(
-    ("script", "differs", "left"),
-    [([UndoFailed("no answer")], [], "put-back: no answer"), ([{"undone": []}], ["node gpu-a is cordoned"], "node gpu-a is cordoned")],
-)
-def test_what_cannot_be_healed_is_said(
-    context: Context, monkeypatch: pytest.MonkeyPatch, script: list[Any], differs: list[str], left: str
-) -> None:
-    AsBefore(monkeypatch, differs)
-    scripted["put_back"] = script
-    assert heal(context, BEFORE) == [left]
-    [(_, detail)] = events(context, EventKind.HEAL_END)
-    assert detail == {"clean": False, "remains": [left]}
-
-
-def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context) -> None:
-    settle(context)
-    context.load = load = StillLoad(broken="load: it did not drain in time and was killed")
-    settle(context)
-    assert load.ended == 1
-    [(name, detail)] = events(context, EventKind.INSTRUMENT_DOWN)
-    assert (name, detail["error"]) == ("load", load.broken)
-
-
-def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
-    with_load(context)
-    context.sight.ready, context.sight.queue = {"inference": 2}, 4.0
-    assert context.text() == "0% bad, inference 2/3, queue 4"
-    context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(12.4e9))
-    assert context.text().startswith("+12.4 s 0% bad")
-
-
-def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.ticker.PERIOD_S", 0.01)
-    ticker = Ticker(context)
-    ticker.start()
-    acted = threading.Event()
-    told.listen(acted.set)
-    assert acted.wait(10)
-    ticker.halt()
-    assert not ticker.is_alive()
-    assert told.texts(Kind.SEEN)
