@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -54,7 +55,7 @@ def play(name: str, platform: Platform, target_file: Path) -> Row:
         stage = Stage(Suite(Path(folder)), platform, target_file, Path(folder))
         try:
             said = heard(CASES[name](stage))
-        except AssertionError as error:  # it did not come as far as what was to be done
+        except (AssertionError, subprocess.TimeoutExpired) as error:  # it did not come so far, or to its end
             said = {"outcome": "not played", "said": str(error)[-2000:]}
         finally:
             stage.suite.close()
