@@ -74,7 +74,7 @@ browser: # a real browser looks at the report
 # Nearly all of these tests' time is waiting, so two halves run at once: `local` on the cluster of that name, `beside` without a cluster or on
 # clusters of its own. The second is niced, so that it takes no CPU from what serves users in the first; a test that judges how users are served
 # is marked `quiet`, and the other half stands still meanwhile (tests/support/turns.py).
-ON_LOCAL := tests/integration/runner tests/integration/faults tests/integration/test_platform.py
+ON_LOCAL := tests/integration/runner tests/integration/faults tests/integration/load/test_pods.py tests/integration/test_platform.py
 
 integration: deploy browser ## tests on the embedded Kubernetes and, at the same time, those with processes
 	@echo "integration: two halves at once, some twelve minutes; each speaks when it ends"
