@@ -1,0 +1,77 @@
+"""What the kill campaign and its kin count, and when they say that a bound was missed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from bench import kill_page, out_of_reach_page
+from bench.kill_page import Row
+from bench.kill_trial import in_force
+from bench.out_of_reach_page import CUT, LOST
+from history.schema import EventKind
+
+TRIAL: Row = {
+    "number": 1, "commit": "a1", "family": "pod killed", "signal": "SIGTERM", "phase": "observe", "session": "run", "in_force": True,
+    "struck": True, "refused": "", "alive": [], "alive_for_s": 0.0, "left_after_heal": [], "acknowledged_s": 0.1, "undone_s": 0.4,
+}  # fmt: skip
+SESSION: Row = TRIAL | {
+    "signal": CUT,
+    "verdict": "INCONCLUSIVE",
+    "sentence": "",
+    "proven": True,
+    "open": [],
+    "traceback": False,
+    "lasted_s": 31.0,
+}
+
+
+@pytest.mark.parametrize("change", [{"struck": False}, {"phase": "start"}, {"refused": "lease x: held by another"}])
+def test_what_was_not_struck_in_its_run_does_not_count(change: Row) -> None:
+    assert kill_page.counts(TRIAL)
+    assert not kill_page.counts(TRIAL | change)
+
+
+@pytest.mark.parametrize(
+    "change", [{"alive": ["still cordoned"]}, {"left_after_heal": ["journal"]}, {"acknowledged_s": 5.1}, {"acknowledged_s": None}]
+)
+def test_a_bound_of_the_kill_campaign_is_missed(change: Row) -> None:
+    row = {key: value for key, value in (TRIAL | change).items() if value is not None}
+    assert not kill_page.missed([TRIAL])
+    assert kill_page.missed([TRIAL, row])
+
+
+def test_healing_that_is_under_way_needs_no_acknowledgement() -> None:
+    row = {key: value for key, value in (TRIAL | {"phase": "heal"}).items() if key != "acknowledged_s"}
+    assert not kill_page.missed([row])
+
+
+def test_the_page_says_how_many_undos_were_acknowledged_in_time() -> None:
+    page = kill_page.page([TRIAL, TRIAL | {"acknowledged_s": 6.0}, TRIAL | {"in_force": False, "acknowledged_s": 9.0}])
+    assert "| healing begins | 2 | 3.05 | 6.00 | 1 of 2 within 5 s |" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"verdict": "FAIL"}, "false verdict FAIL"),
+        ({"verdict": "PASS", "proven": False}, "false verdict PASS"),
+        ({"traceback": True}, "a traceback"),
+        ({"open": ["node cpu-b"]}, "not undone by the run itself: node cpu-b"),
+        ({"alive": ["still silent"]}, "alive after its deadline: still silent"),
+        ({"left_after_heal": ["journal"]}, "left after heal: journal"),
+    ],
+)
+def test_a_bound_of_a_session_out_of_reach_is_missed(change: Row, said: str) -> None:
+    fine = [SESSION, SESSION | {"verdict": "PASS"}, TRIAL | {"signal": LOST, "traceback": False}]
+    assert not out_of_reach_page.missed(fine)
+    assert out_of_reach_page.missed([*fine, SESSION | change])
+    assert said in out_of_reach_page.page([*fine, SESSION | change])
+
+
+@pytest.mark.parametrize(("t_ns", "expected"), [(1, False), (2, True), (3, True), (4, False)])
+def test_a_fault_is_in_force_from_its_start_to_its_end(t_ns: int, expected: bool) -> None:
+    rows: list[dict[str, Any]] = [{"t_ns": 2, "kind": EventKind.FAULT_START.value}, {"t_ns": 4, "kind": EventKind.FAULT_END.value}]
+    assert in_force(pl.DataFrame(rows), t_ns) is expected
