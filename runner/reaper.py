@@ -22,6 +22,7 @@ from kube.clients import BoundedClient, Platform, clock_offset_s, platform_over,
 from kube.handed_on import target_of
 from kube.journal import REAPER, RunJournal, Undo, UndoKind, journal_name
 from kube.leases import list_leases
+from kube.target import Target
 from kube.undo import carry_out
 
 POLL_S = 2.0
@@ -93,15 +94,24 @@ def watch(reaper: Reaper) -> str:
         time.sleep(POLL_S)
 
 
+def reach(target: Target, api: client.ApiClient) -> Platform:
+    """Return the platform once its API server answers; a container that ended instead would be started again later and later."""
+    while True:
+        try:
+            with told("reaper: reach the API server", UndoFailed):
+                return platform_over(target, api, clock_offset_s(api))
+        except UndoFailed as error:
+            print(error, file=sys.stderr, flush=True)
+        time.sleep(POLL_S)
+
+
 def main() -> int:
     """Be the reaper that the Job's environment describes."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as process 1 it would ignore the signal
     made = client.Configuration()
     config.load_incluster_config(client_configuration=made)  # type: ignore[no-untyped-call]  # the library ships no types
     target = target_of(os.environ)
-    api = BoundedClient(made)
-    with told("reaper: reach the API server", UndoFailed):
-        platform = platform_over(target, api, clock_offset_s(api))
+    platform = reach(target, BoundedClient(made))
     run_id = os.environ["AFTERSHOCK_RUN_ID"]
     journal = RunJournal(platform.core, target.suite_namespace, journal_name(run_id))
     reaper = Reaper(platform, journal, run_id, int(os.environ["AFTERSHOCK_DEADLINE_NS"]))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import urllib3
 import yaml
+from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
@@ -19,7 +21,7 @@ from kube.leases import Leases
 from runner import load_pod, reaper_job
 from runner.experiment import Experiment
 from runner.mend import mend, status
-from runner.reaper import CLOSED, HEALED, Reaper, watch
+from runner.reaper import CLOSED, HEALED, Reaper, reach, watch
 from tests.support.fake_cluster import NOW, pod
 from tests.support.runner_cluster import RunnerCluster, serve
 from tests.support.runner_parts import plan_of
@@ -114,6 +116,19 @@ def test_it_asks_again_until_it_is_done(cluster: RunnerCluster, platform: Platfo
 
     monkeypatch.setattr(Reaper, "look", sometimes)
     assert watch(reaper(platform)) == HEALED
+
+
+def test_it_waits_for_an_api_server_that_does_not_answer_yet(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.reaper.POLL_S", 0.0)
+    failures = [ApiException(503), urllib3.exceptions.ConnectTimeoutError()]
+
+    def offset(_api: object) -> float:
+        if failures:
+            raise failures.pop()
+        return 1.5
+
+    monkeypatch.setattr("runner.reaper.clock_offset_s", offset)
+    assert reach(platform.target, platform.api).clock_offset_s == 1.5
 
 
 # its Job
