@@ -47,12 +47,6 @@ def power_on(target: Target, node: str) -> str:
     return run(machines(target).repair, {"node": node}, f"power on {node}", UndoFailed)
 
 
-def power_status(target: Target, node: str) -> str | None:
-    """Return what the driver says of a node's power, or None if it cannot tell. Raises FaultFailed, TargetRefused (no driver)."""
-    status = machines(target).status
-    return None if status is None else run(status, {"node": node}, f"ask for the power of {node}", FaultFailed)
-
-
 def fail_gpu(target: Target, node: str, index: str, for_s: float) -> str:
     """Fail device ``index`` of ``node`` for ``for_s`` seconds. Raises FaultFailed, TargetRefused (no driver)."""
     values = {"node": node, "index": index, "seconds": f"{for_s:g}"}

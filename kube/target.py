@@ -83,7 +83,6 @@ class CommandDriver(Written):
     driver: Literal["command"] = "command"
     fail: tuple[str, ...]
     repair: tuple[str, ...]
-    status: tuple[str, ...] | None = None
     fidelity: str = ""  # what a reviewer must know, e.g. "substitute device"
 
 

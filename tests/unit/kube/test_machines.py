@@ -54,7 +54,3 @@ def test_no_driver_is_a_reason_to_skip() -> None:
         machines.power_off(target, "gpu-a", 1)
     with pytest.raises(TargetRefused, match="no GPU driver"):
         machines.fail_gpu(target, "gpu-a", "0", 1)
-
-
-def test_without_a_status_command_nobody_can_tell() -> None:
-    assert machines.power_status(local_target(), "gpu-a") is None
