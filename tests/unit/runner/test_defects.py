@@ -74,4 +74,6 @@ def test_pods_that_are_over_are_no_replicas(phase: str) -> None:
     assert "inference-0-rejected" not in {one.metadata.name for one in platform.pods("inference")}
     assert "inference-0-rejected" in {one.metadata.name for one in platform.pods("inference", finished=True)}
     assert complaints(platform, look(platform)) == []
-    assert read_timers(platform, "inference").replicas == 3
+    demand = read_timers(platform, "inference").demand
+    assert demand is not None
+    assert demand.replicas == 3
