@@ -61,7 +61,7 @@ def _requests(s: Scenario, offset_s: Column, stream: Column, latency_s: Column, 
 
 def _lasting_s(s: Scenario, kinds: Column, latency_s: Column) -> Column:
     """Return how long each request takes, from when the user asked."""
-    lasting_s = {"refused": 0.012 + s.send_lag_ms / 1e3, "hang": 4.0, "503": 0.014, "slow": latency_s + 1.4}
+    lasting_s: dict[str, Any] = {"refused": 0.012 + s.send_lag_ms / 1e3, "hang": 4.0, "503": 0.014, "slow": latency_s + 1.4}
     return np.select([kinds == kind for kind in lasting_s], list(lasting_s.values()), latency_s)
 
 
