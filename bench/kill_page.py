@@ -24,7 +24,8 @@ Written by `python -m bench.kill --write docs/kill-campaign.md` from its own tab
 Each trial starts a run of the suite on a small platform of its own (profile brief), waits for a randomly drawn phase, and after a
 random delay ends it: SIGKILL to the whole process tree at once, or SIGTERM or SIGINT to its head. A fault counts as alive if its effect
 can be seen on its target once its own deadline, or the reaper's time (a lease of 15 s, a look every 2 s, slack; 25 s more for a machine
-to boot), has passed. Left over is what a second look finds after one `heal`.
+to boot), has passed. Left over is what a second look finds after one `heal`. The same without an API server for a while, and with
+the whole machine lost: [out-of-reach.md](out-of-reach.md).
 """
 
 
