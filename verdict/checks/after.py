@@ -58,6 +58,8 @@ def hypothesis(case: Case) -> Check:
     unmet = [
         f"{probe} (last value {_shown(last.value)})" for probe in probes if (last := _last(case, asked[probe])) and last.said is Said.UNMET
     ]
+    if unmet and _cut_short(case):
+        return inconclusive("hypothesis", f"The hypothesis “{title}” had not held again when the run was stopped: {listed(unmet)}.")
     if unmet:
         return failed("hypothesis", f"The hypothesis “{title}” did not hold again by the end: {listed(unmet)}.")
     last_unmet = max((e.t_ns for e in chain(*asked.values()) if e.said is Said.UNMET and e.t_ns >= case.recovery.fault_ns), default=None)
@@ -72,6 +74,15 @@ def hypothesis(case: Case) -> Check:
         f"Whether the hypothesis “{title}” held again is not known",
         f"The hypothesis “{title}” {again}.",
     )
+
+
+def _cut_short(case: Case) -> bool:
+    """Tell whether the run was stopped while it waited for recovery, before its deadline."""
+    recovery = case.recovery
+    if recovery is None or recovery.recovered_ns is not None:
+        return False
+    waited_s = (recovery.watched_ns - recovery.fault_ns) / 1e9
+    return bool(case.timeline.all(EventKind.STOPPED)) and waited_s < case.run.plan.timers.deadline_s
 
 
 def _unsaid(case: Case, asked: dict[str, list[Evaluation]]) -> Iterator[str]:

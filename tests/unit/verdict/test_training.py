@@ -355,6 +355,20 @@ def test_a_recovery_that_does_not_hold_is_no_recovery() -> None:
     assert check(verdict, "rto").verdict is Verdict.FAIL
 
 
+def test_a_run_that_was_stopped_before_its_deadline_says_nothing_of_what_would_have_held_again() -> None:
+    story = Story(lives=(Life(0.0, 0, 100),), heal_s=60.0)
+
+    def ended(*events: tuple[float, EventKind, str]) -> Check:
+        run = with_events(story, *events)
+        unmet = json.dumps({"met": False, "value": 0.0, "no_data": False})
+        last = {"t_ns": ns(story.heal_s - 0.2), "kind": EventKind.HYPOTHESIS.value, "object": "advances", "detail": unmet}
+        return check(judge(replace(run, events=pl.concat([run.events, pl.DataFrame([last], schema=EVENTS)]).sort("t_ns"))), "hypothesis")
+
+    assert ended().verdict is Verdict.FAIL
+    found = ended((story.heal_s - 0.1, EventKind.STOPPED, "SIGTERM"))
+    assert (found.verdict, "had not held again when the run was stopped" in found.sentence) == (Verdict.INCONCLUSIVE, True)
+
+
 def test_a_second_restart_moves_recovery_to_its_end() -> None:
     verdict = judged(Story(lives=(Life(0.0, 0, 100), Life(24.0, 90, 95), Life(30.0, 90, 250)), heal_s=50.0))
     assert value(verdict, "rto_train") == pytest.approx(32.2 - 20.05)
