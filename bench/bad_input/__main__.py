@@ -100,7 +100,10 @@ def page(rows: list[Row]) -> str:
         for row in rows
     ]
     bad = [row["case"] for row in rows if not is_well(row)]
-    return HEAD + "\n".join(lines) + f"\n\n{len(rows)} of {len(CASES)} cases: {len(rows) - len(bad)} as they must be, {len(bad)} not.\n"
+    missing = [name for name in CASES if name not in {row["case"] for row in rows}]
+    count = f"{len(rows)} of {len(CASES)} cases: {len(rows) - len(bad)} as they must be, {len(bad)} not."
+    missing_said = f" Not played yet: {', '.join(missing)}." if missing else ""
+    return HEAD + "\n".join(lines) + f"\n\n{count}{missing_said}\n"
 
 
 def cell(text: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from kubernetes import client
@@ -17,7 +18,7 @@ from kube.clients import Platform, connect
 from kube.target import load_target
 from tests.integration.runner.conftest import Session, Suite, wait_for
 from tests.support.account import Account
-from tests.support.admission_server import asked_at, configuration, denying
+from tests.support.admission_server import address_towards, asked_at, configuration, denying
 from tests.support.patient import patient
 
 GUARD, NOTHING, SHORT = "bench-guard", "bench-nothing", "bench-short"
@@ -106,7 +107,9 @@ def no_pods_by_quota(stage: Stage) -> Iterator[None]:
 def no_pods_by_webhook(stage: Stage) -> Iterator[None]:
     """Let a webhook deny every pod in the suite's namespace."""
     api = client.AdmissionregistrationV1Api(stage.platform.api)
-    with denying(stage.folder) as (url, ca):
+    server = urlsplit(stage.platform.target.server)
+    address = address_towards(str(server.hostname), server.port or 443)
+    with denying(stage.folder, address) as (url, ca):
         body: Any = configuration(GUARD, stage.namespace, asked_at(url, ca))
         api.create_validating_webhook_configuration(body)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import ssl
 import subprocess
 import threading
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 REASON = "privileged pods need a ticket"
-ADDRESS = "127.0.0.1"
 
 
 class Denial(BaseHTTPRequestHandler):
@@ -35,22 +35,28 @@ class Denial(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def denying(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Serve for the length of the block, with a certificate of its own in ``folder``; return URL and CA (PEM)."""
+def denying(folder: Path, address: str) -> Iterator[tuple[str, bytes]]:
+    """Serve at ``address`` for the length of the block, with a certificate of its own in ``folder``; return URL and CA (PEM)."""
     key, certificate = folder / "webhook-key.pem", folder / "webhook.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    named = ["-subj", "/CN=webhook", "-addext", f"subjectAltName=IP:{ADDRESS}"]
+    named = ["-subj", "/CN=webhook", "-addext", f"subjectAltName=IP:{address}"]
     subprocess.run([*command, *named, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = ThreadingHTTPServer((ADDRESS, 0), Denial)
+    server = ThreadingHTTPServer((address, 0), Denial)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"https://{ADDRESS}:{server.server_port}/", certificate.read_bytes()
+        yield f"https://{address}:{server.server_port}/", certificate.read_bytes()
     finally:
         server.shutdown()
         server.server_close()
+
+
+def address_towards(host: str, port: int) -> str:
+    """Return the address at which ``host`` sees this machine."""
+    with socket.create_connection((host, port), timeout=5) as connection:
+        return str(connection.getsockname()[0])
 
 
 def configuration(name: str, namespace: str, client: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 from tests.integration.runner.conftest import Suite
@@ -11,10 +13,13 @@ ASKED = "no-replica-is-missing"
 
 
 def patient(suite: Suite, name: str, hold: str = "30s") -> None:
-    """Write the shipped experiment ``name`` for ``suite``, with a hypothesis that asks only whether every replica is ready.
+    """Write the shipped experiment ``name`` for ``suite``; its hypothesis asks only for replicas, no machine exceeds its budget.
 
     ``hold``: for how long the run goes on after it has recovered, so that there is time to do something to it.
     """
     raw = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())["steady-state-hypothesis"]
     probes = [probe for probe in raw["probes"] if probe["name"] == ASKED]
-    suite.experiment(name, **{"steady-state-hypothesis": {"title": "every replica is ready", "probes": probes}}, extension={"hold": hold})
+    extension: dict[str, Any] = {"hold": hold}
+    if not name.startswith("control/"):
+        extension["budgets"] = {"rto": "10m"}
+    suite.experiment(name, **{"steady-state-hypothesis": {"title": "every replica is ready", "probes": probes}}, extension=extension)

@@ -1,0 +1,154 @@
+"""``python -m bench.stops``: how long it takes from a stop condition to the healed fault, for each kind of condition.
+
+A session on the embedded cluster each: once the fault acts, a bystander fails, somebody annotates the namespace, or the fault itself
+lifts a PromQL expression; the history says when healing began and when the fault had been undone. Needs ``make deploy``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from history.schema import EventKind
+from kube.clients import Platform, connect
+from kube.target import load_target
+from probes.queue import query
+from runner.conditions import ANNOTATION
+from runner.health import complaints, look
+from tests.integration.runner.conftest import LOCAL, Session, Suite, wait_for
+from tests.support.bystander import bystander
+from tests.support.fake_cluster import ROOT
+from tests.support.patient import patient
+
+TABLE = ROOT / "reports" / "out" / "stops.jsonl"
+WITHIN_S = 5.0
+DOWN = 'count(up{namespace="ml-serving"} == 0) or vector(0)'
+POLL_S = 0.05
+Play = Callable[[Suite, Platform], tuple[Session, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One session; seconds since the condition came about."""
+
+    kind: str
+    verdict: str
+    said: str
+    healing_s: float
+    undone_s: float
+
+
+def start(suite: Suite, experiment: str, **target: Any) -> Session:  # noqa: ANN401 - keys of a target file
+    """Start a brief session."""
+    patient(suite, f"serving/{experiment}")
+    return suite.start("--chaos-profile=brief", own=True, target=suite.target(**target))
+
+
+def by_bystander(suite: Suite, _platform: Platform) -> tuple[Session, float]:
+    """Let a bystander fail while a node is drained."""
+    with bystander() as service:
+        condition = {"bystander": service.url, "above": 0.3, "window_s": 4}
+        session = start(suite, "node-drained", stop_when=[condition]).until(EventKind.FAULT_CONFIRMED)
+        service.status, asked_s = 503, time.time()
+        session.end()
+    return session, asked_s
+
+
+@contextmanager
+def annotated(platform: Platform, namespace: str) -> Iterator[float]:
+    """Ask to stop by an annotation; return when it stood there."""
+
+    def annotate(value: str | None) -> None:
+        platform.core.patch_namespace(namespace, {"metadata": {"annotations": {ANNOTATION: value}}})
+
+    annotate("true")
+    try:
+        yield time.time()
+    finally:
+        annotate(None)
+
+
+def by_annotation(suite: Suite, platform: Platform) -> tuple[Session, float]:
+    """Let somebody annotate the namespace while a node is drained."""
+    session = start(suite, "node-drained").until(EventKind.FAULT_CONFIRMED)
+    with annotated(platform, platform.target.role("inference").namespace) as asked_s:
+        session.end()
+    return session, asked_s
+
+
+def by_expression(suite: Suite, platform: Platform) -> tuple[Session, float]:
+    """Let a replica that is cut off lift a PromQL expression: it is not scraped any more."""
+    session = start(suite, "replica-partitioned", stop_when=[{"promql": DOWN, "above": 0}])
+    while not query(platform.target, DOWN) and session.process.poll() is None:
+        time.sleep(POLL_S)
+    asked_s = time.time()
+    session.end()
+    return session, asked_s
+
+
+KINDS: dict[str, Play] = {"bystander": by_bystander, "annotation": by_annotation, "PromQL": by_expression}
+
+
+def play(kind: str, platform: Platform) -> Row:
+    """Carry out one session; return its row."""
+    wait_for(lambda: not complaints(platform, look(platform)), "the platform is healthy")
+    with tempfile.TemporaryDirectory() as folder:
+        suite = Suite(Path(folder))
+        try:
+            session, asked_s = KINDS[kind](suite, platform)
+        finally:
+            suite.close()
+        [healing_ns], [undone_ns] = session.events(EventKind.HEAL_START), session.events(EventKind.FAULT_END)
+        verdict = session.verdict
+        return Row(kind, verdict.verdict.value, verdict.sentence, healing_ns / 1e9 - asked_s, undone_ns / 1e9 - asked_s)
+
+
+def stored() -> list[Row]:
+    """Return every row so far."""
+    return [Row(**json.loads(line)) for line in TABLE.read_text().splitlines()] if TABLE.exists() else []
+
+
+def main() -> int:
+    """Play until each kind has its sessions, print; exit 1 if one was not INCONCLUSIVE, or undone too late."""
+    parser = argparse.ArgumentParser(prog="python -m bench.stops", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5, help="of each kind")
+    parser.add_argument("--for", dest="for_s", type=float, default=float("inf"), metavar="S", help="begin no session after so many seconds")
+    options = parser.parse_args()
+    platform, until_s = connect(load_target(LOCAL)), time.monotonic() + options.for_s
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    for number in range(options.runs):
+        for kind in KINDS:
+            if sum(row.kind == kind for row in stored()) <= number and time.monotonic() < until_s:
+                with TABLE.open("a") as file:
+                    file.write(json.dumps(asdict(play(kind, platform))) + "\n")
+    rows = stored()
+    show(rows)
+    return int(not rows or any(row.verdict != "INCONCLUSIVE" or row.undone_s > WITHIN_S for row in rows))
+
+
+def show(rows: list[Row]) -> None:
+    """Print the figures of each kind."""
+    table = Table("stop condition", "sessions", "INCONCLUSIVE", "healing began, median (worst)", "undone, median (worst)", "bound")
+    for kind in KINDS:
+        found = [row for row in rows if row.kind == kind]
+        if found:
+            times = [f"{median(one):.1f} s ({max(one):.1f} s)" for one in ([r.healing_s for r in found], [r.undone_s for r in found])]
+            inconclusive = sum(row.verdict == "INCONCLUSIVE" for row in found)
+            table.add_row(kind, str(len(found)), str(inconclusive), *times, f"{WITHIN_S:g} s")
+    Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
