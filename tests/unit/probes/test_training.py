@@ -87,7 +87,7 @@ def test_evidence_is_what_the_job_says_after_the_fault_began(job: Job, name: str
         probe("act")  # nothing was injected yet
     job.run.fault_starts([])
     assert probe("act") is False
-    harmless = {"outcome": "applied", "loss": 0.5, "stores": [{"url": "a", "problem": ""}], "why": "all steps are done"}
+    harmless: dict[str, Any] = {"outcome": "applied", "loss": 0.5, "stores": [{"url": "a", "problem": ""}], "why": "all steps are done"}
     if kind in {"step", "checkpoint", "end"}:
         job.says(kind, 4, rank=1, **harmless)
         assert probe("act") is False

@@ -44,7 +44,7 @@ def test_it_is_waited_for_until_it_answers(monkeypatch: pytest.MonkeyPatch, list
     port = listener.getsockname()[1]
     seen = iter([[], [GONE], [GONE, "127.0.0.1"]])  # its name, the lost pod, its successor
     monkeypatch.setattr(meeting, "addresses", lambda _name, _port: next(seen))
-    monkeypatch.setattr(meeting.time, "sleep", lambda _s: None)
+    monkeypatch.setattr(meeting, "_PAUSE_S", 0.0)
     assert meeting.meeting_point(f"run-0.trainer:{port}", {"JOB_COMPLETION_INDEX": "2"}, lambda: False) == f"127.0.0.1:{port}"
 
 
