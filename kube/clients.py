@@ -178,6 +178,17 @@ def clock_offset_s(api: client.ApiClient) -> float:
     return parsedate_to_datetime(date).timestamp() + 0.5 - ours if date else 0.0  # the header is cut to whole seconds
 
 
+def answers(platform: Platform) -> bool:
+    """Tell whether the API server answers now; a refusal is an answer."""
+    try:
+        platform.nodes()
+    except ApiException as error:
+        return 0 < (error.status or 0) < 500
+    except urllib3.exceptions.HTTPError:
+        return False
+    return True
+
+
 @contextmanager
 def told(what: str, raises: type[AftershockError]) -> Iterator[None]:
     """Turn an error of the API server, or of the way to it, into one sentence that starts with ``what``."""

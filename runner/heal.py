@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from history.errors import AftershockError
 from history.schema import EventKind
+from kube.clients import answers
 from kube.undo import undo_all
 from runner.activities import execute
 from runner.context import Context
 from runner.guarded import taken_over
 from runner.health import Before, differences
+from runner.patience import Patience
 
 PERIOD_S = 1.0
 Attempt = Callable[[], list[str]]
@@ -21,20 +22,20 @@ Attempt = Callable[[], list[str]]
 def heal(context: Context, before: Before) -> list[str]:
     """Undo the fault and wait until the platform is as it was; return what remains (nothing: proven clean)."""
     context.log.event(EventKind.HEAL_START)
-    until_s = time.monotonic() + context.live.plan.timers.heal_s
-    remains = _repeat(lambda: _undo(context), until_s, context)
+    patience = Patience(context.live.plan.timers.heal_s, lambda: answers(context.live.platform))
+    remains = _repeat(lambda: _undo(context), patience, context)
     if not remains:
-        remains = _repeat(lambda: _differs(context, before), until_s, context) or _left_to_others(context)
+        remains = _repeat(lambda: _differs(context, before), patience, context) or _left_to_others(context)
     context.log.event(EventKind.HEAL_END, clean=not remains, remains=remains)
     if remains:
         context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
     return remains
 
 
-def _repeat(attempt: Attempt, until_s: float, context: Context) -> list[str]:
+def _repeat(attempt: Attempt, patience: Patience, context: Context) -> list[str]:
     """Try again until nothing remains or time is up: the API server may be away for a while."""
     while remains := attempt():
-        if time.monotonic() >= until_s:
+        if patience.over():
             return remains
         context.stop.wait(PERIOD_S)
     return []
