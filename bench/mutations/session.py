@@ -40,13 +40,13 @@ class Told:
         return asdict(self)
 
 
-def run(case: Case, folder: Path) -> Told:
-    """Carry out ``case`` on the embedded platform; its files and its runs go to ``folder``."""
+def run(case: Case, folder: Path, *more: str) -> Told:
+    """Carry out ``case`` on the embedded platform; its files and its runs go to ``folder``. ``more``: options of the session."""
     experiments, file = write_files(case, folder, ROOT)
     out, began_s = folder / "out", time.monotonic()
     options = [f"--chaos-target={file}", f"--chaos-out={out}", f"--chaos-experiments={experiments}", "--chaos-seed=1"]
     environment = os.environ | ({BROKEN_LOAD: case.load} if case.load else {})
-    command = [sys.executable, "-m", "pytest", "-m", "chaos", "-q", *options]
+    command = [sys.executable, "-m", "pytest", "-m", "chaos", "-q", *options, *more]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=MOST_S, check=False)
     verdicts = list((out / "runs").glob("*/verdict.json")) if out.exists() else []
     verdict = RunVerdict.model_validate_json(verdicts[0].read_text()) if verdicts else None
