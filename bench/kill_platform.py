@@ -43,7 +43,8 @@ class Slot:
         return f"aftershock-kill-{self.name}"
 
 
-ON_PODS = ("pod killed", "engine killed", "engine frozen", "replica cut off")
+CUT_OFF = "replica cut off"
+ON_PODS = ("pod killed", "engine killed", "engine frozen", CUT_OFF)
 ON_NODES = ("node cordoned", "node drained", "node without power", "node silent", "zone lost")
 SLOTS = (
     *(Slot(f"a{number}", "zone-a", ON_PODS) for number in range(1, 7)),
@@ -75,9 +76,7 @@ FAMILIES = {
     "engine frozen": Family(
         ("faults.engine", "freeze_engine", {"for_s": FOR_S}), ("faults.engine", "replace"), ("probes.engine", "frozen")
     ),
-    "replica cut off": Family(
-        ("faults.network", "isolate", {"for_s": FOR_S}), ("faults.network", "restore"), ("probes.network", "out_of_reach")
-    ),
+    CUT_OFF: Family(("faults.network", "isolate", {"for_s": FOR_S}), ("faults.network", "restore"), ("probes.network", "out_of_reach")),
     "node cordoned": Family(("faults.nodes", "cordon", {}), ("faults.nodes", "uncordon"), ("probes.nodes", "cordoned")),
     "node drained": Family(("faults.nodes", "drain", {}), ("faults.nodes", "uncordon"), ("probes.nodes", "cordoned")),
     "node without power": Family(
