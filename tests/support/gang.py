@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
@@ -74,7 +75,9 @@ class Gang:
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(self.world)}
         place |= {"TORCHELASTIC_RESTART_COUNT": str(self.restart), "TORCHELASTIC_MAX_RESTARTS": "9", "GLOO_SOCKET_IFNAME": "lo"}
         self.restart += 1
-        environment = self.environment(**settings) | place
+        # the server that ranks are forked from may be older than this test's credentials
+        credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        environment = self.environment(**settings) | place | credentials
         ranks: list[BaseProcess] = [
             _CONTEXT.Process(target=_rank, args=({**environment, "RANK": str(r), "LOCAL_RANK": str(r)}, str(self.log)))
             for r in range(self.world)
@@ -104,10 +107,15 @@ class Gang:
         assert time.monotonic() < limit, f"no rank ended within {LIMIT_S} s: {self.log.read_text()}"
         return [rank.exitcode for rank in ranks]
 
+    def until(self, condition: Callable[[], object], ranks: list[BaseProcess]) -> None:
+        """Wait until the condition holds, while every rank lives: of a dead gang nothing more can come."""
+        while not condition():
+            assert all(rank.exitcode is None for rank in ranks), self.log.read_text()
+            ranks[0].join(0.005)
+
     def pause_after_a_checkpoint(self, ranks: list[BaseProcess]) -> None:
         """Stop all ranks, as a partition or a frozen node would, once a checkpoint is there."""
-        while not self.loadable():
-            ranks[0].join(0.005)
+        self.until(self.loadable, ranks)
         self.signal(ranks, signal.SIGSTOP)
 
     def signal(self, ranks: list[BaseProcess], number: signal.Signals) -> None:

@@ -48,11 +48,9 @@ def test_a_damaged_newest_checkpoint_costs_one_checkpoint(gang: Gang, bucket: Bu
 
 def test_an_outage_of_the_store_stops_no_step(gang: Gang, bucket: Bucket, reference: str) -> None:
     ranks = gang.launch(step_pause_s=0.05)
-    while not gang.rows("checkpoint"):
-        ranks[0].join(0.01)
+    gang.until(lambda: gang.rows("checkpoint"), ranks)
     bucket.server.stop()
-    while all(store["problem"] == "" for row in gang.rows("checkpoint") for store in row["stores"]):  # type: ignore[attr-defined]
-        ranks[0].join(0.05)
+    gang.until(lambda: any(store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]), ranks)  # type: ignore[attr-defined]
     bucket.server.start()
     assert gang.wait(ranks) == [0, 0], gang.log.read_text()
     audit = gang.audit()

@@ -46,8 +46,7 @@ def test_poison_without_end_stops_the_run(gang: Gang) -> None:
 
 def test_sigterm_to_one_rank_saves_at_once(gang: Gang, reference: str) -> None:
     ranks = gang.launch(step_pause_s=0.02, interval=1000)
-    while len(gang.rows("step")) < 10:
-        ranks[0].join(0.01)
+    gang.until(lambda: len(gang.rows("step")) >= 10, ranks)
     os.kill(ranks[1].pid or 0, signal.SIGTERM)
     assert gang.wait(ranks) == [75, 75]
     (saved,) = gang.loadable()

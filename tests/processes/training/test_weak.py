@@ -101,8 +101,7 @@ def test_without_comparison_a_corrupted_rank_is_saved(gang: Gang, reference: str
 
 def test_without_an_emergency_save_the_interval_is_lost(gang: Gang) -> None:
     ranks = gang.launch(emergency=False, step_pause_s=0.02, interval=1000)
-    while len(gang.rows("step")) < 10:
-        ranks[0].join(0.01)
+    gang.until(lambda: len(gang.rows("step")) >= 10, ranks)
     ranks[1].terminate()
     assert gang.wait(ranks)[1] == -15
     assert gang.loadable() == []
