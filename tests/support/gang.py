@@ -21,7 +21,7 @@ from workloads.training.manifest import Manifest
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["workloads.training.__main__", "torch._dynamo"])  # the optimizer imports the latter
-LIMIT_S = 60
+LIMIT_S = 180  # only reached when a test fails
 NOTICE_S = 2
 RUN = "test-run"
 

@@ -93,7 +93,7 @@ def start_load(run_dir: Path, *options: str, env: dict[str, str] | None = None) 
 
 def finish(load: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for a load to end; return its exit code and what it said on stdout and stderr."""
-    said, errors = load.communicate(timeout=120)
+    said, errors = load.communicate(timeout=300)
     return load.returncode, said, errors
 
 

@@ -72,7 +72,7 @@ def test_a_service_without_endpoints_does_not_make_the_balancer_spin(probe: Clus
     node = probe.node("cpu-a")["address"]
     probe.kubectl("apply", "-f", "-", stdin=json.dumps(NOBODY))
     # before kube-proxy knows the Service, the kernel refuses at once; after that, an error that never ends kept HAProxy busy
-    eventually(lambda: waits(node, NOBODY_PORT), 30, "a connection that waits quietly")
+    eventually(lambda: waits(node, NOBODY_PORT), 90, "a connection that waits quietly")
     probe.kubectl("delete", "service", "nobody")
 
 
@@ -90,22 +90,22 @@ def test_requests_reach_every_node_and_no_longer_one_without_power(probe: Cluste
     url = probe.status()["balancer"]["inference"] + "/"
     assert fetch(url) is None, "nothing listens behind the balancer yet"
     probe.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": MANIFESTS}))
-    probe.kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/web", "--timeout=90s")
+    probe.kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/web", "--timeout=240s")
     seen: set[str | None] = set()
 
     def both() -> bool:
         seen.add(fetch(url))
         return len(seen - {None}) == 2
 
-    eventually(both, 30, "answers of both nodes' pods")
+    eventually(both, 90, "answers of both nodes' pods")
     probe.run("power-off", "gpu-a", "--for", "600s")
     # the balancer's checks take the node out: then every answer is the other node's
-    remaining = eventually(lambda: out_of_service(url), 30, "answers of one node only")
+    remaining = eventually(lambda: out_of_service(url), 90, "answers of one node only")
     assert {fetch(url) for _ in range(20)} == {remaining}
     probe.run("power-on", "gpu-a")
     probe.await_node("gpu-a", ready=True)
     seen.clear()
-    eventually(both, 60, "answers of both nodes' pods again")
+    eventually(both, 120, "answers of both nodes' pods again")
     probe.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 

@@ -28,7 +28,7 @@ SEE = "cat /dev/aftershock/$NVIDIA_VISIBLE_DEVICES/status"
 def test_a_lost_gpu_fails_in_the_container_and_leaves_the_nodes_count(probe: Cluster) -> None:
     probe.await_node("gpu-a", ready=True, gpus_allocatable=2)
     probe.kubectl("apply", "-f", "-", stdin=json.dumps(POD))
-    probe.kubectl("wait", "--for=condition=Ready", "pod/on-gpu", "--timeout=60s")
+    probe.kubectl("wait", "--for=condition=Ready", "pod/on-gpu", "--timeout=180s")
     device = probe.kubectl("exec", "on-gpu", "--", "sh", "-c", "echo $NVIDIA_VISIBLE_DEVICES").strip()
     assert probe.kubectl("exec", "on-gpu", "--", "sh", "-c", SEE) == "ok\n"
 
@@ -51,5 +51,5 @@ def test_a_gpu_comes_back_by_itself(probe: Cluster) -> None:
     probe.run("gpu-fail", "gpu-a", "0", "--for", "8s")
     status = probe.file_of("gpu-a", "/var/lib/aftershock-gpu/GPU-0/status")
     assert not status.exists()
-    eventually(status.exists, 20, "the device's status file")
+    eventually(status.exists, 60, "the device's status file")
     assert probe.node("gpu-a")["gpus"][0]["lost_until"] is None

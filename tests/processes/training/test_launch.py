@@ -22,7 +22,7 @@ ARGV = [sys.executable, "-m", "workloads.training.launch"]
 def _launch(gang: Gang, **settings: object) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRAIN_")}
     return subprocess.run(
-        ARGV, cwd=ROOT, env=environment | gang.environment(**settings), capture_output=True, text=True, timeout=120, check=False
+        ARGV, cwd=ROOT, env=environment | gang.environment(**settings), capture_output=True, text=True, timeout=300, check=False
     )
 
 

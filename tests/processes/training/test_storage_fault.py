@@ -29,7 +29,7 @@ ARGUMENTS: dict[str, Any] = {"role": "storage", "for_s": 5, "count": 2}
 def _locally(_platform: object, name: str, _namespace: str, _container: str, command: list[str]) -> str:
     if name == "s3-gone":
         raise NoData("pod ml-training/s3-gone: it is not there")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     if done.returncode:
         raise NoData(done.stderr)
     return done.stdout
