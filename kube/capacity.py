@@ -126,15 +126,16 @@ def _selected(selector: Any, pod: Pod) -> bool:  # noqa: ANN401  # V1LabelSelect
     labels = pod.metadata.labels or {}
     if selector is None or not (selector.match_labels or {}).items() <= labels.items():
         return False
-    return all(HOLDS[one.operator](labels.get(one.key), one.values or []) for one in selector.match_expressions or [])
+    return _all_hold(selector.match_expressions, labels)
 
 
 def _term_holds(term: Any, node: Node) -> bool:  # noqa: ANN401  # V1NodeSelectorTerm
-    labels, asked = node.metadata.labels or {}, term.match_expressions or []
     fields = [one for one in term.match_fields or [] if one.key == NAME]
-    return all(HOLDS[one.operator](labels.get(one.key), one.values or []) for one in asked) and all(
-        HOLDS[one.operator](node.metadata.name, one.values or []) for one in fields
-    )
+    return _all_hold(term.match_expressions, node.metadata.labels or {}) and _all_hold(fields, {NAME: node.metadata.name})
+
+
+def _all_hold(expressions: Iterable[Any] | None, values: Mapping[str, str]) -> bool:
+    return all(HOLDS[one.operator](values.get(one.key), one.values or []) for one in expressions or [])
 
 
 def _tolerated(taint: Any, pod: Pod) -> bool:  # noqa: ANN401  # V1Taint
