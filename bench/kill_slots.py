@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from kubernetes import client
-from kubernetes.client.exceptions import ApiException
 
 from bench.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, target
 from history.errors import AftershockError
-from kube.clients import Platform, connect
+from kube.clients import Platform, connect, unless
 from kube.target import load_target
 from runner.health import complaints, look
 from runner.leftovers import find_leftovers
@@ -57,30 +55,21 @@ def set_up(platform: Platform, slots: Sequence[Slot]) -> None:
     """Make the namespaces and small platforms, as far as they are not there."""
     for namespace, labels in [(SUITE, {}), *((slot.namespace, CONSENT) for slot in slots)]:
         meta = client.V1ObjectMeta(name=namespace, labels=labels)
-        _unless_there(partial(platform.core.create_namespace, client.V1Namespace(metadata=meta)))
+        with unless(409):
+            platform.core.create_namespace(client.V1Namespace(metadata=meta))
     for slot in slots:
         for body in deployments(slot, platform.target.suite_image):
             made: Any = body
-            _unless_there(partial(platform.apps.create_namespaced_deployment, slot.namespace, made))
-
-
-def _unless_there(create: Callable[[], object]) -> None:
-    try:
-        create()
-    except ApiException as error:
-        if error.status != 409:
-            raise
+            with unless(409):
+                platform.apps.create_namespaced_deployment(slot.namespace, made)
 
 
 def remove(platform: Platform) -> None:
     """Remove what :func:`set_up` made, and wait until it is gone: other runs refuse to break nodes on which strangers' pods run."""
     names = {SUITE, *(slot.namespace for slot in SLOTS)}
     for name in sorted(names):
-        try:
+        with unless(404, 409):
             platform.core.delete_namespace(name)
-        except ApiException as error:
-            if error.status not in {404, 409}:
-                raise
     until_s = time.monotonic() + HEALTHY_S
     while time.monotonic() < until_s and names & {one.metadata.name for one in platform.core.list_namespace().items if one.metadata}:
         time.sleep(PAUSE_S)

@@ -202,6 +202,19 @@ def told(what: str, raises: type[AftershockError]) -> Iterator[None]:
         raise raises(f"{what}: no answer from the API server ({first_line(error)}); {step}") from error
 
 
+@contextmanager
+def unless(*statuses: int) -> Iterator[None]:
+    """Take these answers of the API server for success: what is to be removed is gone (404), what is to be made is there (409).
+
+    Raises ApiException: any other.
+    """
+    try:
+        yield
+    except ApiException as error:
+        if error.status not in statuses:
+            raise
+
+
 def unless_forbidden(read: Callable[[], Read], otherwise: Read) -> Read:
     """Return what ``read`` returns, or ``otherwise`` where the account may not read it: what is merely useful asks for no permission.
 

@@ -10,17 +10,15 @@ import hashlib
 import time
 from typing import Any
 
-from kubernetes.client.exceptions import ApiException
-
 from history.errors import TargetRefused
 from history.plan import Plan
-from kube.clients import Platform, told
+from kube.clients import Platform, told, unless
 from kube.fault import Permission
 from kube.faultpod import PROJECT, RUN_LABEL, label_of, why
 from kube.objects import Pod
 from kube.target import Target, WorkloadClass
 from runner.load import POD_S, LoadFailed
-from runner.reaper_job import USER, placement
+from runner.reaper_job import AS_NOBODY, CONFINED, placement
 
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "load"}
 CONTAINER, FOLDER = "load", "/tmp/run"  # noqa: S108 - in the pod, on a volume of its own
@@ -65,7 +63,7 @@ def shape(target: Target, run_id: str, worker: int, *, lasts_s: float, grace_s: 
         "activeDeadlineSeconds": int(lasts_s),
         "terminationGracePeriodSeconds": int(grace_s),
         "topologySpreadConstraints": [spread | {"labelSelector": {"matchLabels": labels}}],
-        "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": AS_NOBODY,
         "containers": [container(target)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "2Gi"}}],
     }
@@ -86,7 +84,7 @@ def container(target: Target) -> dict[str, Any]:
         "stdinOnce": True,
         # no limit on CPU: a throttled generator sends late, and one process uses a core at most
         "resources": {"requests": {"cpu": "100m", "memory": "192Mi"}, "limits": {"memory": "1Gi"}},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True},
+        "securityContext": CONFINED,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the pod
     }
 
@@ -131,9 +129,5 @@ def read(platform: Platform, name: str) -> Pod:
 
 def remove(platform: Platform, name: str) -> None:
     """Delete the pod, which drains if its worker still runs; do not wait for it. Raises LoadFailed."""
-    with told(f"remove load pod {name}", LoadFailed):
-        try:
-            platform.core.delete_namespaced_pod(name, platform.target.suite_namespace)
-        except ApiException as error:
-            if error.status != 404:
-                raise
+    with told(f"remove load pod {name}", LoadFailed), unless(404):
+        platform.core.delete_namespaced_pod(name, platform.target.suite_namespace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from kubernetes import client
@@ -13,8 +12,9 @@ from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.acting import until
-from kube.clients import Platform, told, unless_forbidden
+from kube.clients import Platform, told, unless, unless_forbidden
 from kube.fault import Permission
+from kube.faultpod import PROJECT
 from kube.handed_on import environment_of
 from kube.journal import journal_name
 from kube.select import instrument_pods
@@ -22,10 +22,11 @@ from kube.target import Target
 from runner.reaper import WATCHING
 
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "reaper"}
-PROJECT = "/opt/aftershock"
 START_S = 45.0
 MARGIN_S = 120.0
 USER = 65532
+AS_NOBODY = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}  # a pod's
+CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}  # a container's
 Rules = list[dict[str, Any]]
 
 
@@ -122,7 +123,7 @@ def job(target: Target, plan: Plan, total_s: float, beside: list[str]) -> Any:  
         "terminationGracePeriodSeconds": 2,
         "enableServiceLinks": False,
         "affinity": {"nodeAffinity": placement(plan.targets, beside)},
-        "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": AS_NOBODY,
         "containers": [container(target, plan.run_id, now_ns() + int(total_s * 1e9))],
     }
     return {
@@ -164,7 +165,7 @@ def container(target: Target, run_id: str, deadline_ns: int) -> dict[str, Any]:
         "command": [f"{PROJECT}/.venv/bin/python", "-m", "runner.reaper"],
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "resources": {"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True},
+        "securityContext": CONFINED,
     }
 
 
@@ -194,7 +195,8 @@ def _remove(platform: Platform, selector: str) -> list[str]:
     with told("remove the reaper", UndoFailed):
         for kind, names, delete in _kinds(platform, selector):
             for name in names():
-                _ignoring_gone(partial(delete, name))
+                with unless(404):
+                    delete(name)
                 removed.append(f"{kind} {name}")
     return removed
 
@@ -241,11 +243,3 @@ def _watches(platform: Platform, run_id: str) -> bool:
             if error.status not in {400, 404}:  # its container has not started yet, or its node's kubelet has not heard of it yet
                 raise
     return False
-
-
-def _ignoring_gone(delete: Callable[[], object]) -> None:
-    try:
-        delete()
-    except ApiException as error:
-        if error.status != 404:
-            raise

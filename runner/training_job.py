@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any, cast
 
 from kubernetes import client
-from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
-from kube.clients import Platform, told, unless_forbidden
+from kube.clients import Platform, told, unless, unless_forbidden
 from kube.fault import Permission
 from kube.objects import Pod
 
@@ -96,12 +95,8 @@ def _with(container: Plain, settings: Mapping[str, str]) -> Plain:
 def create(platform: Platform, namespace: str, job: Plain) -> None:
     """Create a Job; one of that name that is there already is left as it is. Raises TargetRefused."""
     name, body = job["metadata"]["name"], cast("client.V1Job", job)  # the API takes it as it is
-    with told(f"create job {namespace}/{name}", TargetRefused):
-        try:
-            platform.batch.create_namespaced_job(namespace, body)
-        except ApiException as error:
-            if error.status != 409:
-                raise
+    with told(f"create job {namespace}/{name}", TargetRefused), unless(409):
+        platform.batch.create_namespaced_job(namespace, body)
 
 
 def pods_of(platform: Platform, namespace: str, name: str) -> list[Pod]:
@@ -112,22 +107,16 @@ def pods_of(platform: Platform, namespace: str, name: str) -> list[Pod]:
 
 def delete(platform: Platform, namespace: str, name: str) -> None:
     """Delete a Job and its pods; none of that name is success. Raises ApiException."""
-    try:
+    with unless(404):
         platform.batch.delete_namespaced_job(name, namespace, propagation_policy="Background")
-    except ApiException as error:
-        if error.status != 404:
-            raise
 
 
 def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
     """Delete pods without grace: their job is gone and its ledger was read. Raises ApiException."""
     for pod in pods:
         options: Any = client.V1DeleteOptions(grace_period_seconds=0, preconditions=client.V1Preconditions(uid=pod.metadata.uid))
-        try:
+        with unless(404, 409):
             platform.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace, body=options)
-        except ApiException as error:
-            if error.status not in {404, 409}:
-                raise
 
 
 def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
-from kube.clients import CONNECT_S, READ_S, BoundedClient, connect, told
+from kube.clients import CONNECT_S, READ_S, BoundedClient, connect, told, unless
 from kube.target import Target
 from tests.support.fake_cluster import FakeCluster, local_target, pod
 
@@ -94,3 +94,10 @@ def test_health_of_a_pod_is_a_number(answer: Exception | None, status: int) -> N
 
     cluster.connect_get_namespaced_pod_proxy_with_path = get  # type: ignore[attr-defined]
     assert cluster.platform().proxy_get(pod("inference-a"), 8000, "/health") == status
+
+
+def test_answers_that_are_as_good_as_success_are_passed_over_and_no_others() -> None:
+    with unless(404, 409):
+        raise ApiException(status=404)
+    with pytest.raises(ApiException, match="403"), unless(404, 409):
+        raise ApiException(status=403)
