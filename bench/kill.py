@@ -14,19 +14,18 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from random import Random
 from signal import Signals
 
 import yaml
 
+from bench.kill_cli import conclude, parser_of
 from bench.kill_page import counts, missed, page
-from bench.kill_platform import AT_ONCE, ROOT, Slot, chosen
-from bench.kill_round import Row, add, rows_of
+from bench.kill_platform import ROOT, Slot, chosen
+from bench.kill_round import add, next_number
 from bench.kill_slots import small_platforms
 from bench.kill_trial import Trial, ask, draw
-from bench.soak import commit
-from kube.target import parse_duration
+from bench.tables import Row, commit, rows_of
 
 OUT = ROOT / "reports" / "out" / "kill"
 TABLE = OUT / "trials.jsonl"
@@ -65,8 +64,7 @@ def campaign(options: argparse.Namespace) -> None:
     with small_platforms(OUT, host, slots) as platforms:
         while time.monotonic() + longest_s < until_s and (missing := _missing(options, counted(rows_of(TABLE)))):
             began_s = time.monotonic()
-            number = 1 + max((row["number"] for row in rows_of(TABLE)), default=0)
-            trials = draw_round(number, slots, kill=missing == "SIGKILL")
+            trials = draw_round(next_number(TABLE), slots, kill=missing == "SIGKILL")
             add(TABLE, platforms, trials, {"commit": version, "cluster": host["context"]})
             longest_s = max(longest_s, time.monotonic() - began_s)
 
@@ -80,21 +78,10 @@ def _missing(options: argparse.Namespace, have: dict[str, int]) -> str:
 
 def main() -> int:
     """Run, show, publish; exit 1 if a bound was missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.kill", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE", help="whose cluster")
-    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="small platforms, a session on each (default: %(default)s)")
+    parser = parser_of("kill", __doc__)
     parser.add_argument("--kills", type=int, default=100, help="trials by SIGKILL (default: %(default)s)")
     parser.add_argument("--asks", type=int, default=50, help="trials by SIGTERM or SIGINT (default: %(default)s)")
-    parser.add_argument("--for", dest="for_s", type=parse_duration, default=3600.0, metavar="TIME", help="no longer than this")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="publish the table, without further trials")
-    options = parser.parse_args()
-    if options.write is None:
-        campaign(options)
-    text = page(rows_of(TABLE))
-    if options.write is not None:
-        options.write.write_text(text)
-    print(text)
-    return int(missed(rows_of(TABLE)))
+    return conclude(parser.parse_args(), TABLE, campaign, page, missed)
 
 
 if __name__ == "__main__":

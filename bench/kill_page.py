@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from math import inf
 from statistics import median
-from typing import Any
 
+from bench.tables import Row
 from history.plan import Phase
 
-Row = dict[str, Any]
 PHASES = [phase.value for phase in Phase]
 HEALING = PHASES[PHASES.index(Phase.HEAL) :]  # a signal that comes then finds the undo under way
 BOUND_S = 5.0

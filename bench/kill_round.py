@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bench.kill_slots import HEALTHY_S, PAUSE_S, Platforms, clear, demand_healthy
 from bench.kill_trial import Trial, alive, due_ns, times
+from bench.tables import Row, add_rows, rows_of
 from kube.clients import Platform
 from kube.journal import list_journals
 
-Row = dict[str, Any]
 Facts = Callable[[Trial, Platform], Row]
 
 
@@ -23,9 +21,9 @@ def _none(_trial: Trial, _platform: Platform) -> Row:
     return {}
 
 
-def rows_of(table: Path) -> list[Row]:
-    """Return the rows of a table so far; it may not exist yet."""
-    return [json.loads(line) for line in table.read_text().splitlines()] if table.exists() else []
+def next_number(table: Path) -> int:
+    """Return the number of the next round's first trial."""
+    return 1 + max((row["number"] for row in rows_of(table)), default=0)
 
 
 def add(table: Path, platforms: Platforms, trials: list[Trial], about: Row, facts: Facts = _none) -> None:
@@ -39,8 +37,7 @@ def add(table: Path, platforms: Platforms, trials: list[Trial], about: Row, fact
         rows = list(pool.map(partial(_carry_out, platforms, facts), trials))
     left, healed = clear(platforms)
     rows = [about | row | {"left_after_heal": left, "healed": healed} for row in rows]
-    with table.open("a") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
+    add_rows(table, rows)
     for row in rows:
         print(line_of(row), flush=True)
     print(f"round of {time.monotonic() - began_s:.0f} s", flush=True)

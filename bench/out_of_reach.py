@@ -10,33 +10,31 @@ are killed, the namespace is removed; what the cluster holds must heal. The tabl
 from __future__ import annotations
 
 import argparse
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
-from bench.kill_platform import AT_ONCE, ROOT, SLOTS, Slot, chosen
-from bench.kill_round import Row, add, rows_of
+from bench.kill_cli import conclude, parser_of
+from bench.kill_platform import ROOT, SLOTS, Slot, chosen
+from bench.kill_round import add, next_number
 from bench.kill_slots import Platforms, small_platforms, write_files
 from bench.kill_trial import Trial, draw, run_dir_of, run_id_of
 from bench.lost_machine import machines
 from bench.out_of_reach_page import CUT, LOST, counts, missed, page
-from bench.soak import commit
+from bench.tables import Row, commit, rows_of
 from history.reader import read_table
 from history.result import RunVerdict
 from history.schema import EventKind
 from kube.clients import Platform
 from kube.journal import list_journals
-from kube.target import parse_duration
 from tests.support.tcp_proxy import Proxy, proxy_to, through
 
 OUT = ROOT / "reports" / "out" / "out-of-reach"
@@ -130,7 +128,7 @@ def campaign(options: argparse.Namespace) -> None:
 def carry_out(how: str, host: Host, platforms: Platforms, version: str) -> None:
     """Carry out one round."""
     slots = [slot for slot in SLOTS if slot.name in platforms]
-    number = 1 + max((row["number"] for row in rows_of(TABLE)), default=0)
+    number = next_number(TABLE)
     with ExitStack() as stack:
         trials = (
             cut_round(number, slots, host, stack)
@@ -148,22 +146,10 @@ def _missing(options: argparse.Namespace, rows: list[Row]) -> str:
 
 def main() -> int:
     """Run, show, publish; exit 1 if a bound was missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.out_of_reach", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE", help="whose cluster")
-    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="small platforms, a session on each (default: %(default)s)")
+    parser = parser_of("out_of_reach", __doc__)
     parser.add_argument("--cuts", type=int, default=24, help="trials with the API server away (default: %(default)s)")
     parser.add_argument("--losses", type=int, default=10, help="trials with the machine lost (default: %(default)s)")
-    parser.add_argument("--for", dest="for_s", type=parse_duration, default=3600.0, metavar="TIME", help="begin no round after this")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="publish the table, without further trials")
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that machines and platforms are removed
-    if options.write is None:
-        campaign(options)
-    text = page(rows_of(TABLE))
-    if options.write is not None:
-        options.write.write_text(text)
-    print(text)
-    return int(missed(rows_of(TABLE)))
+    return conclude(parser.parse_args(), TABLE, campaign, page, missed)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from statistics import median
 
-from bench.kill_page import Row, table
 from bench.kill_page import counts as was_struck
+from bench.kill_page import table
+from bench.tables import Row
 
 CUT, LOST = "API server cut off", "machine lost"
 HEAD = """# The suite loses its API server, or its machine for good

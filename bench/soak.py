@@ -16,33 +16,25 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.tables import ROOT, Row, add_rows, commit, rows_of
 from history.errors import HistoryError
 from kube.target import parse_duration
 from runner.calibrate import NullRun, findings, read_null_run
 
-ROOT = Path(__file__).parent.parent
 OUT = ROOT / "reports" / "out" / "soak"
 JUDGED = ("PASS", "INCONCLUSIVE", "FAIL")
 REFUSED = 11
 MOST_VAIN = 3
 """So many runs in a row without a verdict end the session: the platform needs a look."""
-Row = dict[str, Any]
-
-
-def commit() -> str:
-    """Return the commit under test, marked if the tree differs from it."""
-    return subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def read_rows(table: Path, version: str = "") -> list[Row]:
     """Return the rows (of commit ``version``, if one is named); the table may not exist yet."""
-    lines = table.read_text().splitlines() if table.exists() else []
-    return [row for row in map(json.loads, lines) if version in {"", row["commit"]}]
+    return [row for row in rows_of(table) if version in {"", row["commit"]}]
 
 
 def judged(rows: list[Row]) -> list[Row]:
@@ -144,13 +136,11 @@ def main() -> int:
     options = arguments()
     table, version, began_s = OUT / f"{options.experiment.replace('/', '.')}.jsonl", commit(), time.monotonic()
     wanted, vain = version if options.commit else "", 0
-    table.parent.mkdir(parents=True, exist_ok=True)
     while len(judged(rows := read_rows(table, wanted))) < options.runs and time.monotonic() - began_s < options.for_s and vain < MOST_VAIN:
         number = len(read_rows(table)) + 1
         row = {"commit": version} | run_once(options.experiment, options.target, OUT / "runs" / f"{number}", seed=number)
         vain = 0 if judged([row]) else vain + 1
-        with table.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        add_rows(table, [row])
         print(f"{len(judged(rows)) + 1}/{options.runs} {row['verdict']}: {row['sentence']}", flush=True)
     show(rows, options.experiment)
     if options.write:

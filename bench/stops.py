@@ -7,7 +7,6 @@ lifts a PromQL expression; the history says when healing began and when the faul
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.tables import add_rows, rows_of
 from history.schema import EventKind
 from kube.clients import Platform, connect
 from kube.target import load_target
@@ -117,7 +117,7 @@ def play(kind: str, platform: Platform) -> Row:
 
 def stored() -> list[Row]:
     """Return every row so far."""
-    return [Row(**json.loads(line)) for line in TABLE.read_text().splitlines()] if TABLE.exists() else []
+    return [Row(**row) for row in rows_of(TABLE)]
 
 
 def main() -> int:
@@ -127,12 +127,10 @@ def main() -> int:
     parser.add_argument("--for", dest="for_s", type=float, default=float("inf"), metavar="S", help="begin no session after so many seconds")
     options = parser.parse_args()
     platform, until_s = connect(load_target(LOCAL)), time.monotonic() + options.for_s
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
     for number in range(options.runs):
         for kind in KINDS:
             if sum(row.kind == kind for row in stored()) <= number and time.monotonic() < until_s:
-                with TABLE.open("a") as file:
-                    file.write(json.dumps(asdict(play(kind, platform))) + "\n")
+                add_rows(TABLE, [asdict(play(kind, platform))])
     rows = stored()
     show(rows)
     return int(not rows or any(row.verdict != "INCONCLUSIVE" or row.undone_s > WITHIN_S for row in rows))

@@ -12,21 +12,20 @@ call goes on. The jobs are the bench's own, and are deleted; what a killed bench
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bench.power.__main__ import commit
+from bench.tables import Row, add_rows, commit, rows_of
 from bench.torchrun_page import PLAIN, RECOVERY_S, VARIANTS, markdown
 from history.clock import now_ns
 from history.errors import AftershockError, NoData
 from kube import proxied
+from kube.acting import until
 from kube.clients import Platform, connect
 from kube.inside import output_of, processes
 from kube.objects import Pod
@@ -40,7 +39,6 @@ CLASS, RUN, PREFIX = "batch-training", "bench-torchrun", "torchrun-"
 INDEX, VICTIM, RANKS = "batch.kubernetes.io/job-completion-index", "1", 2
 START_S, POLL_S = 240.0, 0.5
 COMMON = {"TRAIN_NODES": str(RANKS), "TRAIN_STEP_PAUSE_S": "0.2", "TRAIN_BATCH": "24"}
-Row = dict[str, Any]
 
 
 class Unusable(AftershockError):
@@ -76,10 +74,10 @@ class Trial:
             jobs.delete_pods_now(self.platform, self._pods(name))
 
     def _watched(self, name: str) -> Row:
-        if not until(lambda: trained(self._rows(name)), START_S):
+        if not until(lambda: trained(self._rows(name)), START_S, POLL_S):
             raise Unusable(f"job {name}: no verified checkpoint within {START_S:g} s")
         killed_ns = self._kill(name)
-        until(lambda: beyond_ns(self._rows(name)) is not None or self._given_up(name), RECOVERY_S)
+        until(lambda: beyond_ns(self._rows(name)) is not None or self._given_up(name), RECOVERY_S, POLL_S)
         rows, given_up = self._rows(name), self._given_up(name)
         beyond = None if given_up else beyond_ns(rows)
         return {
@@ -122,16 +120,6 @@ def ended(pod: Pod) -> bool:
     return any(one.restart_count or (one.state and one.state.terminated) for one in pod.status.container_statuses or [])
 
 
-def until(condition: Callable[[], bool], limit_s: float) -> bool:
-    """Wait until ``condition`` holds; return False if it did not within ``limit_s``."""
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end_s:
-            return False
-        time.sleep(POLL_S)
-    return True
-
-
 def trained(rows: Iterable[Row]) -> bool:
     """Tell whether some store holds a verified checkpoint of the job."""
     return any(store["verified"] for row in rows if row["kind"] == "checkpoint" for store in row["stores"])
@@ -146,11 +134,6 @@ def beyond_ns(rows: Iterable[Row]) -> int | None:
     done = {key: max(found) for key, found in times.items() if len(found) == RANKS}
     high = max((step for attempt, step in done if attempt == 1), default=0)
     return min((t_ns for (attempt, step), t_ns in done.items() if attempt > 1 and step > high), default=None)
-
-
-def kept() -> list[Row]:
-    """Return the rows of the table."""
-    return [json.loads(line) for line in TABLE.read_text().splitlines()] if TABLE.exists() else []
 
 
 def missing(rows: list[Row], trials: int) -> list[tuple[str, int]]:
@@ -171,11 +154,10 @@ def campaign(target: Path, wanted: list[tuple[str, int]], at_once: int, until_s:
     for left in jobs.orphans(platform, role.namespace, frozenset()):  # of a bench that was killed
         if left.startswith(PREFIX):
             jobs.delete(platform, role.namespace, left)
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(at_once) as pool, TABLE.open("a") as table:
+    with ThreadPoolExecutor(at_once) as pool:
         for done in as_completed([pool.submit(attempt, until_s, trial) for trial in trials]):
             if row := done.result():
-                print(json.dumps(row), file=table, flush=True)
+                add_rows(TABLE, [row])
 
 
 def attempt(until_s: float, trial: Trial) -> Row | None:
@@ -200,9 +182,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--for", type=float, default=3600, dest="for_s", metavar="S", help="begin no trial after S seconds")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
     options = parser.parse_args(argv)
-    if wanted := missing(kept(), options.trials):
+    if wanted := missing(rows_of(TABLE), options.trials):
         campaign(options.target, wanted, options.at_once, time.monotonic() + options.for_s)
-    rows = kept()
+    rows = rows_of(TABLE)
     text = markdown(rows)
     print(text)
     if options.write:

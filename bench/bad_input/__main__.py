@@ -8,7 +8,6 @@ table is ``reports/out/bad-input.jsonl``, a line a case; a case that is in it is
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import yaml
 
 from bench.bad_input.cases import CASES
 from bench.bad_input.stage import Stage
+from bench.tables import Row, add_rows, rows_of
 from history.reader import read_table
 from history.schema import EventKind
 from kube.clients import Platform, connect
@@ -46,7 +46,6 @@ What a run could not undo (its credentials were withdrawn) the reaper in the clu
 | case | what was done | outcome | what was said | left |
 |---|---|---|---|---|
 """
-Row = dict[str, Any]
 
 
 def play(name: str, platform: Platform, target_file: Path) -> Row:
@@ -113,8 +112,7 @@ def cell(text: str) -> str:
 
 def stored() -> list[Row]:
     """Return the latest row of each case, in the order of the cases."""
-    lines = TABLE.read_text().splitlines() if TABLE.exists() else []
-    latest = {row["case"]: row for row in map(json.loads, lines)}
+    latest = {row["case"]: row for row in rows_of(TABLE)}
     return [latest[name] for name in CASES if name in latest]
 
 
@@ -122,15 +120,13 @@ def campaign(names: list[str]) -> None:
     """Play cases, each into the table as it ends."""
     if not names:
         return
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, standing(CLUSTER, Path(folder)) as cluster:
         target_file = Path(folder) / "administrator.yaml"
         target_file.write_text(yaml.safe_dump(yaml.safe_load(cluster.target_file.read_text()) | cluster.all_rights))
         platform = connect(load_target(target_file))
         for name in names:
             row = play(name, platform, target_file)
-            with TABLE.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            add_rows(TABLE, [row])
             print(f"{name}: {row['outcome']}: {row['said']}; left: {row['left']}", flush=True)
 
 

@@ -8,12 +8,10 @@ again each time. ``--write FILE`` publishes the joint table.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from bench.mutations import memory, session
 from bench.mutations.cases import CASES, Case
@@ -21,16 +19,15 @@ from bench.mutations.memory import MEMORY
 from bench.mutations.page import page, wrong
 from bench.mutations.recorded import judge_all
 from bench.mutations.session import PLATFORM, ROOT, Told
+from bench.tables import Row, add_rows, rows_of
 from kube.target import parse_duration
 
 TABLE = ROOT / "reports" / "out" / "mutations.jsonl"
-Row = dict[str, Any]
 
 
-def rows_of(table: Path) -> dict[tuple[str, str], Row]:
+def latest_of(table: Path) -> dict[tuple[str, str], Row]:
     """Return the latest row of each case in each place."""
-    lines = table.read_text().splitlines() if table.exists() else []
-    return {(row["name"], row["where"]): row for row in map(json.loads, lines)}
+    return {(row["name"], row["where"]): row for row in rows_of(table)}
 
 
 def arguments() -> argparse.Namespace:
@@ -47,7 +44,7 @@ def arguments() -> argparse.Namespace:
 def to_do(options: argparse.Namespace) -> list[tuple[Case, str]]:
     """Return the cases that are left, and where."""
     places = [MEMORY, PLATFORM] if options.platform else [MEMORY]
-    known = rows_of(TABLE)
+    known = latest_of(TABLE)
     chosen = [(case, where) for where in places for case in cases_of(where) if options.only in case.name]
     if options.only:
         return chosen
@@ -70,16 +67,14 @@ def carry_out(case: Case, where: str) -> Told:
 def main() -> int:
     """Do what is left, judge the recorded runs; exit 1 if a row is not right, or one in memory is missing."""
     options, began_s = arguments(), time.monotonic()
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
     for case, where in to_do(options):
         if time.monotonic() - began_s > options.for_s:
             break
         told = carry_out(case, where)
-        with TABLE.open("a") as file:
-            file.write(json.dumps(told.row()) + "\n")
+        add_rows(TABLE, [told.row()])
         said = f"{case.name} ({where}): {told.verdict}: {told.check}: {told.sentence}"
         print(f"{'right' if told.right else 'WRONG'}: {said} ({told.seconds:.0f} s)", flush=True)
-    known = rows_of(TABLE)
+    known = latest_of(TABLE)
     rows = [row for where in (MEMORY, PLATFORM) for case in cases_of(where) if (row := known.get((case.name, where)))]
     rows += [told.row() for told in judge_all()] if options.write else []
     if options.write:

@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from bench.power.page import Result, markdown
 from bench.power.scenarios import SCENARIOS
 from bench.power.scene import Scene, Spec
 from bench.power.weaknesses import WEAKNESSES, Weakness
+from bench.tables import commit
 from history.reader import read_run
 from verdict.judge import judge
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
@@ -53,11 +53,6 @@ def subject() -> str:
     for path in sorted(path for folder in SUBJECT for path in (ROOT / folder).rglob("*.py")):
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return found.hexdigest()[:12]
-
-
-def commit() -> str:
-    """Return the commit, marked if the tree differs from it."""
-    return subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def trials(runs: int, only: str) -> Iterator[Trial]:

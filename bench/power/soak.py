@@ -17,12 +17,13 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from bench.power.__main__ import OUT, Trial, carry_out, commit, reference, result, subject
+from bench.power.__main__ import OUT, Trial, carry_out, reference, result, subject
 from bench.power.disk import disk
 from bench.power.job import BASE, RANKS
 from bench.power.page import Result, flat
 from bench.power.scenarios import cut, kill
 from bench.power.scene import Scene, Spec
+from bench.tables import commit
 from cluster.shell import run
 from history.result import Verdict
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from bench import kill_page, out_of_reach_page
-from bench.kill_page import Row
 from bench.kill_trial import in_force
 from bench.out_of_reach_page import CUT, LOST
+from bench.tables import Row
 from history.schema import EventKind
 
 TRIAL: Row = {
