@@ -23,7 +23,7 @@ def missing_metrics(server: str, metric: str, every: int, lag_s: float = 10.0) -
     """Return how many steps of the job the tracking server lacks (0: none): those that rank 0 logs, done at least ``lag_s`` s ago.
 
     Args:
-        server: ``service:port`` in the job's namespace; it speaks MLflow's REST API.
+        server: ``service:port`` of an MLflow server in the job's namespace.
         metric: the metric whose history is asked for.
         every: which steps are logged: the multiples of it (the job's TRAIN_TRACK_EVERY).
         lag_s: for a step to arrive, in seconds.
@@ -38,8 +38,11 @@ def missing_metrics(server: str, metric: str, every: int, lag_s: float = 10.0) -
     due = {step for step in done["step"] if step % every == 0}
     if not due:
         raise NoData(f"tracking: no step that is logged was done {lag_s:g} s ago or earlier; is the job running?")
-    text = proxied.get(run.platform, job.namespace, server, HISTORY, run_id=job.job, metric_key=metric)
-    return len(due - {one["step"] for one in json.loads(text)["metrics"]}) if text else len(due)
+    known = rows.filter(pl.col("kind") == "tracked")["detail"].to_list()  # rank 0 says by which id the server knows the job
+    if not known:
+        return len(due)
+    text = proxied.get(run.platform, job.namespace, server, HISTORY, run_id=json.loads(known[0])["run_id"], metric_key=metric)
+    return len(due - {one["step"] for one in json.loads(text).get("metrics", [])}) if text else len(due)
 
 
 def silent(activity: str, server: str) -> bool:

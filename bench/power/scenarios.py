@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import cast
 
 from bench.power.disk import Disk, disk
-from bench.power.job import RANKS, ROOT, Forked, pid_of, rows, state_of, step, wait
+from bench.power.job import RANKS, Forked, pid_of, rows, state_of, step, wait
 from bench.power.scene import READY_CHECKPOINT, Scene, Spec, wait_for
 from cluster.shell import run
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.errors import StoreUnavailable
 from workloads.storage.folder import FolderStore
-from workloads.storage.server import S3Server
+from workloads.storage.server import S3Server, free_port
 from workloads.training import data
 from workloads.training.manifest import parse_key
+from workloads.training.mlflow_server import MlflowServer
 
 GONE = ("", "Z", "X")
 STOPPED = ("T", "t")
@@ -95,30 +96,16 @@ def rank_hung(scene: Scene) -> None:
 
 
 def tracking_frozen(scene: Scene) -> None:
-    """Stop the tracking server: it accepts calls and does not answer (SIGSTOP)."""
+    """Stop MLflow: it accepts calls and does not answer (SIGSTOP)."""
     folder = scene.folder / "tracking"
     folder.mkdir()
-    command = [sys.executable, "-m", "workloads.training.tracking_server", str(folder), "--address", "127.0.0.1", "--port", "0"]
-    server = scene.enter(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
-    scene.enter(_Ended(server))
-    port = int((server.stdout or sys.stdin).readline())
-    scene.begin(settings={"tracking": f"http://127.0.0.1:{port}/run"})
+    server = MlflowServer(folder, free_port())
+    scene.enter(server)
+    scene.begin(settings={"tracking": f"{server.endpoint}/run"})
+    pid = server.pid
     scene.fault("freeze-tracking", "tracking-server")
-    server.send_signal(signal.SIGSTOP)
-    scene.proven("server-stopped", lambda: state_of(server.pid) in STOPPED)
-
-
-class _Ended:
-    """Kills a process at the end."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
+    os.kill(pid, signal.SIGSTOP)
+    scene.proven("server-stopped", lambda: state_of(pid) in STOPPED)
 
 
 def zone_lost(scene: Scene) -> None:

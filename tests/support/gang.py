@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from workloads.storage.folder import FolderStore
+from workloads.storage.server import free_port
 from workloads.training import ledger, shard
 from workloads.training.audit import Audit, audit
 from workloads.training.catalog import survey
@@ -37,12 +37,6 @@ def _rank(environment: dict[str, str], log: str) -> None:
     code = main()
     sys.stderr.flush()
     os._exit(code)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

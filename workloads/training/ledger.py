@@ -1,8 +1,9 @@
 """The step ledger: what every rank did, step by step, kept outside the trainer's fate.
 
 One JSON object a line. ``kind`` is ``start`` (an attempt began: where it resumed, what it rejected), ``step`` (one rank's step: sample
-ids, loss and its digest), ``state`` (the digest of the whole state), ``checkpoint`` (a save, per store), ``divergence`` or ``end``. Every
-row has run, attempt, rank, step, t_ns (UTC), host and pid; rows of the same (attempt, rank, kind, step) are the same row, sent twice.
+ids, loss and its digest), ``state`` (the digest of the whole state), ``checkpoint`` (a save, per store), ``divergence``, ``tracked`` (the
+tracking server's name for the run) or ``end``. Every row has run, attempt, rank, step, t_ns (UTC), host and pid; rows of the same (attempt,
+rank, kind, step) are the same row, sent twice.
 
 A row is durable when append() returns, or it is in the backlog: a ledger that is down delays a step by at most the timeout, once a second.
 """

@@ -25,8 +25,8 @@ _LARGEST = 64 << 20  # bytes of one request
 class LedgerServer(ThreadingHTTPServer):
     """The server; ``folder`` must exist."""
 
-    def __init__(self, address: tuple[str, int], folder: Path, handler: "type[Handler] | None" = None, keep: int = KEEP) -> None:
-        super().__init__(address, handler or Handler)
+    def __init__(self, address: tuple[str, int], folder: Path, keep: int = KEEP) -> None:
+        super().__init__(address, Handler)
         self.folder, self.keep = folder, keep
         self.lock = threading.Lock()
 
@@ -45,11 +45,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Append the lines of the body durably."""
-        body, path = self._body(_LARGEST), self._ledger()
+        body, path = self._body(), self._ledger()
         if path is None or not body.endswith(b"\n"):
             return self._answer(HTTPStatus.BAD_REQUEST)
-        problem = self._append(path, body)
-        return self._answer(HTTPStatus.INSUFFICIENT_STORAGE, problem.encode()) if problem else self._answer(HTTPStatus.NO_CONTENT)
+        try:
+            self._append(path, body)
+        except OSError as error:
+            return self._answer(HTTPStatus.INSUFFICIENT_STORAGE, str(error).encode())
+        return self._answer(HTTPStatus.NO_CONTENT)
 
     def do_GET(self) -> None:
         """Return a run's ledger."""
@@ -69,27 +72,21 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing about single requests."""
 
     def _ledger(self) -> Path | None:
-        return self._file(unquote(urlsplit(self.path).path.removeprefix("/runs/"))) if self.path.startswith("/runs/") else None
-
-    def _file(self, run: str) -> Path | None:
-        """Return where a run's lines are kept; None for a name that can be none."""
+        """Return where the lines of the run in the path are kept; None for a name that can be none."""
+        run = unquote(urlsplit(self.path).path.removeprefix("/runs/")) if self.path.startswith("/runs/") else ""
         return self.server.folder / f"{run}.jsonl" if _NAME.fullmatch(run) else None
 
-    def _body(self, largest: int) -> bytes:
-        """Return the request's body; empty if it is larger."""
+    def _body(self) -> bytes:
+        """Return the request's body; empty if it is too large."""
         size = int(self.headers.get("Content-Length", 0))
-        return self.rfile.read(size) if size <= largest else b""
+        return self.rfile.read(size) if size <= _LARGEST else b""
 
-    def _append(self, path: Path, lines: bytes) -> str:
-        """Append lines durably; return what went wrong, empty if nothing did."""
-        try:
-            with self.server.lock:
-                if not path.exists():
-                    self.server.make_room()
-                FileSink(path).write(lines)
-        except OSError as error:
-            return str(error)
-        return ""
+    def _append(self, path: Path, lines: bytes) -> None:
+        """Append lines durably. Raises OSError."""
+        with self.server.lock:
+            if not path.exists():
+                self.server.make_room()
+            FileSink(path).write(lines)
 
     def _answer(self, status: HTTPStatus, body: bytes = b"") -> None:
         self.send_response(status)
@@ -99,24 +96,24 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def serve(argv: list[str] | None, name: str, about: str, port: int, handler: type[Handler] = Handler) -> int:
-    """Serve until ended; exit code 2 if the folder is missing or not writable. ``name``: of the module."""
-    parser = argparse.ArgumentParser(prog=f"python -m workloads.training.{name}", description=about)
+def main() -> int:
+    """Serve until ended; exit code 2 if the folder is missing or not writable."""
+    parser = argparse.ArgumentParser(prog="python -m workloads.training.ledger_server", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--address", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104  it serves other pods
-    parser.add_argument("--port", type=int, default=port, help="0: a free one; it is printed (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8100, help="0: a free one; it is printed (default: %(default)s)")
     parser.add_argument(
         "--keep", type=int, default=KEEP, help="runs; beyond, the one not used for longest is removed (default: %(default)s)"
     )
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
     if not options.folder.is_dir() or not os.access(options.folder, os.W_OK):
-        print(f"{name}: {options.folder} is not a folder that user {os.getuid()} can write to; mount or create it", file=sys.stderr)
+        print(f"ledger_server: {options.folder} is not a folder that user {os.getuid()} can write to; mount or create it", file=sys.stderr)
         return 2
-    with LedgerServer((options.address, options.port), options.folder, handler, options.keep) as server:
+    with LedgerServer((options.address, options.port), options.folder, options.keep) as server:
         print(server.server_port, flush=True)
         server.serve_forever()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(serve(None, "ledger_server", (__doc__ or "").splitlines()[0], 8100))
+    sys.exit(main())

@@ -36,6 +36,7 @@ class Telemetry:
     def __init__(self, settings: Settings, place: Place, ledger: Ledger, metrics: Metrics, tracker: Tracker) -> None:
         self._settings, self._place = settings, place
         self._ledger, self._metrics, self._tracker = ledger, metrics, tracker
+        self._tracked = ""
 
     def started(self, attempt: int, resumed: Resumed, step: int, data_samples: int) -> None:
         """Tell where this attempt goes on."""
@@ -71,6 +72,13 @@ class Telemetry:
         if self._place.rank == 0 and state.step % self._settings.track_every == 0:
             self._tracker.log(state.step, {"loss": step.loss, "gradient_norm": step.norm, "samples": float(state.samples)})
             self._metrics.dropped.set(self._tracker.dropped)
+            self._name_tracked(state.step)
+
+    def _name_tracked(self, step: int) -> None:
+        """Tell the ledger, once, by which id the tracking server knows the run: who looks there later has no other way."""
+        if self._tracker.run_id and not self._tracked:
+            self._tracked = self._tracker.run_id
+            self._ledger.append("tracked", step, run_id=self._tracked)
 
     def agreed(self, step: int, digest: str) -> None:
         """Tell the digest of the whole state that all ranks agree on."""

@@ -1,13 +1,17 @@
 """Metrics for a tracking server, off the training path: training never waits for it, and what it does not take is counted, not raised.
 
-The server is MLflow, spoken to by its REST call ``runs/log-batch``; its own client would bring a web framework and a retry of minutes.
+The server is MLflow, spoken to by its REST API (https://mlflow.org/docs/latest/rest-api.html); its own client would bring a web framework
+into every rank, and a retry of minutes.
 """
 
+import math
 import queue
+import re
 import threading
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from http import HTTPStatus
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -17,6 +21,9 @@ from workloads.training.errors import SettingsRefused
 _QUEUE = 1000  # entries that wait for a server that is down
 _TIMEOUT_S = 2.0
 _LONGEST_PAUSE_S = 5.0  # so that a server that is back has everything soon
+_EXPERIMENT = "0"  # the one that every MLflow server has
+_LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _INLINE_TIMEOUT_S, _INLINE_TRIES = 120.0, 5  # what MLflow's client does by default
 
 
@@ -26,6 +33,10 @@ class Tracker(Protocol):
     @property
     def dropped(self) -> int:
         """Entries that were given up."""
+
+    @property
+    def run_id(self) -> str:
+        """The server's own name for the run; empty until it has taken something."""
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Take the metrics of a step."""
@@ -37,7 +48,7 @@ class Tracker(Protocol):
 class NoTracker:
     """Tracking is not wanted."""
 
-    dropped = 0
+    dropped, run_id = 0, ""
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Take nothing."""
@@ -47,21 +58,49 @@ class NoTracker:
 
 
 class Mlflow:
-    """One run on an MLflow server; raises requests.RequestException when it does not take the metrics."""
+    """One run on an MLflow server, found by its name or created; raises requests.RequestException when the server does not do it."""
 
-    def __init__(self, server: str, run_id: str) -> None:
-        self._url, self._run_id = f"{server}/api/2.0/mlflow/runs/log-batch", run_id
+    def __init__(self, server: str, name: str) -> None:
+        self._api, self._name = f"{server}/api/2.0/mlflow", name
+        self.run_id = ""
 
     def send(self, step: int, metrics: Mapping[str, float], timeout_s: float) -> None:
         """Log the metrics of a step."""
         now_ms = time.time_ns() // 1_000_000
-        rows = [{"key": key, "value": value, "timestamp": now_ms, "step": step} for key, value in metrics.items()]
-        answer = requests.post(self._url, json={"run_id": self._run_id, "metrics": rows}, timeout=timeout_s)
+        self.run_id = self.run_id or self._found(timeout_s) or self._created(now_ms, timeout_s)
+        rows = [{"key": key, "value": _json_number(value), "timestamp": now_ms, "step": step} for key, value in metrics.items()]
+        self._ask("runs/log-batch", timeout_s, run_id=self.run_id, metrics=rows)
+
+    def _found(self, timeout_s: float) -> str:
+        """Return the id of the run if an earlier attempt of the job made it."""
+        named = f"attributes.run_name = '{self._name}'"
+        runs = self._ask("runs/search", timeout_s, experiment_ids=[_EXPERIMENT], filter=named, max_results=1).get("runs", [])
+        return str(runs[0]["info"]["run_id"]) if runs else ""
+
+    def _created(self, now_ms: int, timeout_s: float) -> str:
+        made = self._ask("runs/create", timeout_s, experiment_id=_EXPERIMENT, run_name=self._name, start_time=now_ms)
+        return str(made["run"]["info"]["run_id"])
+
+    def _ask(self, call: str, timeout_s: float, **body: object) -> dict[str, Any]:
+        answer = requests.post(f"{self._api}/{call}", json=body, timeout=timeout_s)
         answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def _json_number(value: float) -> float | str:
+    """Return a number as protobuf's JSON writes it, which has names for what JSON itself cannot hold."""
+    return value if math.isfinite(value) else {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+
+
+def _refused(error: requests.RequestException) -> bool:
+    """Tell whether the server said that it will never take this, so that trying again is no use."""
+    status = error.response.status_code if error.response is not None else 0
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _LATER
 
 
 class QueueTracker:
-    """Metrics go through a queue to a thread; a full queue drops the newest."""
+    """Metrics go through a queue to a thread; a full queue drops the newest, and what the server refuses is dropped."""
 
     def __init__(self, server: Mlflow) -> None:
         self.dropped = 0
@@ -70,6 +109,11 @@ class QueueTracker:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._send_all, name="tracking", daemon=True)
         self._thread.start()
+
+    @property
+    def run_id(self) -> str:
+        """The server's own name for the run."""
+        return self._server.run_id
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Queue the metrics, or count them as dropped."""
@@ -92,15 +136,16 @@ class QueueTracker:
                 continue
             if not self._send(*entry):
                 self.dropped += 1
-                return
+                if self._closing.is_set():
+                    return
 
     def _send(self, step: int, metrics: Mapping[str, float]) -> bool:
         pause_s = 1.0
         while True:
             try:
                 self._server.send(step, metrics, _TIMEOUT_S)
-            except requests.RequestException:
-                if self._closing.wait(pause_s):
+            except requests.RequestException as error:
+                if _refused(error) or self._closing.wait(pause_s):
                     return False
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
@@ -114,6 +159,11 @@ class InlineTracker:
 
     def __init__(self, server: Mlflow) -> None:
         self._server = server
+
+    @property
+    def run_id(self) -> str:
+        """The server's own name for the run."""
+        return self._server.run_id
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Send now; raises requests.RequestException after the last try."""
@@ -131,12 +181,12 @@ class InlineTracker:
 
 
 def open_tracker(address: str, *, inline: bool) -> Tracker:
-    """Return the tracker for ``http://host:port/RUN_ID`` (empty: none); raises SettingsRefused for another address."""
+    """Return the tracker for ``http://host:port/RUN`` (empty: none); raises SettingsRefused for another address."""
     if not address:
         return NoTracker()
     parts = urlsplit(address)
-    run_id = parts.path.strip("/")
-    if parts.scheme not in ("http", "https") or not parts.netloc or not run_id or "/" in run_id:
-        raise SettingsRefused(f"TRAIN_TRACKING={address!r}: expected http://host:port/RUN_ID")
-    server = Mlflow(f"{parts.scheme}://{parts.netloc}", run_id)
+    name = parts.path.removeprefix("/")
+    if parts.scheme not in ("http", "https") or not parts.netloc or not _NAME.fullmatch(name):
+        raise SettingsRefused(f"TRAIN_TRACKING={address!r}: expected http://host:port/RUN")
+    server = Mlflow(f"{parts.scheme}://{parts.netloc}", name)
     return InlineTracker(server) if inline else QueueTracker(server)

@@ -21,8 +21,8 @@ JOB = Training(
 )  # fmt: skip
 
 
-def said(run_dir: Path, step: int, rank: int, ago_s: float) -> None:
-    row = {"kind": "step", "step": step, "rank": rank, "attempt": 1, "t_ns": now_ns() - int(ago_s * 1e9), "host": "h", "pid": 1}
+def said(run_dir: Path, step: int, rank: int, ago_s: float, **more: object) -> None:
+    row = {"kind": "step", **more, "step": step, "rank": rank, "attempt": 1, "t_ns": now_ns() - int(ago_s * 1e9), "host": "h", "pid": 1}
     LedgerWriter(run_dir, "training", f"test-{step}-{rank}").write(json.dumps(row).encode() + b"\n")
 
 
@@ -43,14 +43,18 @@ def test_steps_that_are_due_and_not_there_are_counted(tmp_path: Path, monkeypatc
         tracking.missing_metrics("tracking:8200", "loss", 10)
     for step, rank, ago_s in ((10, 0, 60), (15, 0, 58), (20, 0, 50), (30, 1, 45), (40, 0, 2)):
         said(tmp_path, step, rank, ago_s)
+    assert tracking.missing_metrics("tracking:8200", "loss", 10, 10) == 2  # nobody said by which id the server knows the job
+    assert not asked
+    said(tmp_path, 20, 0, 49, kind="tracked", run_id="f00d")
     assert tracking.missing_metrics("tracking:8200", "loss", 10, 10) == 1  # step 20: 15 is not logged, 30 is rank 1's, 40 is too young
-    assert asked == [{"run_id": "j", "metric_key": "loss"}]
+    assert asked == [{"run_id": "f00d", "metric_key": "loss"}]
 
 
 @pytest.mark.usefixtures("cluster")
 def test_a_run_that_the_server_never_heard_of_lacks_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.tracking.proxied.get", lambda *_, **__: None)
+    monkeypatch.setattr("probes.tracking.proxied.get", lambda *_, **__: b"{}")  # so MLflow answers
     said(tmp_path, 10, 0, 60)
+    said(tmp_path, 10, 0, 59, kind="tracked", run_id="gone")
     assert tracking.missing_metrics("tracking:8200", "loss", 10) == 1
 
 
