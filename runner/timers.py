@@ -96,8 +96,8 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             readiness=probe_checks(container.readiness_probe),
             liveness=probe_checks(container.liveness_probe),
             balancer=_balancer(platform),
-            start_s=median_s(pods, scheduled_at, running_at, START_S),
-            load_s=median_s(pods, running_at, ready_at, LOAD_S),
+            start_s=start_s(pods),
+            load_s=load_s(pods),
             restarts=pods[0].spec.restart_policy != "Never",
             stall_s=stall_s(container),
             entry=entry_checks(platform.target),
@@ -181,20 +181,45 @@ def haproxy_checks(config: str) -> Checks | None:
     )
 
 
-Moment = Callable[[Pod], datetime | None]
-
-
-def median_s(pods: Iterable[Pod], begin: Moment, end: Moment, otherwise_s: float) -> float:
-    """Return how long the running replicas took from ``begin`` to ``end`` (s, median; Kubernetes keeps whole seconds).
+def start_s(pods: Iterable[Pod]) -> float:
+    """Return how long the replicas took from their node to a running container (s, median; Kubernetes keeps whole seconds).
 
     A pod whose container was restarted says nothing: its times are those of the last start.
     """
-    taken = []
-    for pod in pods:
-        began, ended = begin(pod), end(pod)
-        if began is not None and ended is not None and not any(one.restart_count for one in pod.status.container_statuses or []):
-            taken.append(max(0.0, (ended - began).total_seconds()))
-    return float(median(taken)) if taken else otherwise_s
+    first = [pod for pod in pods if not any(one.restart_count for one in pod.status.container_statuses or [])]
+    taken = [_seconds(one) for one in _spans(first, scheduled_at, running_at)]
+    return float(median(taken)) if taken else START_S
+
+
+def load_s(pods: Iterable[Pod]) -> float:
+    """Return how long the replicas' containers took from running to ready (s, median; Kubernetes keeps whole seconds).
+
+    Those that loaded while no other did go before: it is a single replica's load that a recovery waits for. More than twice the quickest
+    load is a later return to readiness.
+    """
+    spans = _spans(pods, running_at, ready_at)
+    alone = [one for one in spans if not any(one is not other and _overlap(one, other) for other in spans)]
+    longest_s = 2 * min(map(_seconds, spans), default=0.0)
+    loads = [_seconds(one) for one in alone if _seconds(one) <= longest_s] or [_seconds(one) for one in spans]
+    return float(median(loads)) if loads else LOAD_S
+
+
+Moment = Callable[[Pod], datetime | None]
+Span = tuple[datetime, datetime]
+
+
+def _spans(pods: Iterable[Pod], begin: Moment, end: Moment) -> list[Span]:
+    """Return from when to when each pod took, for those that show both."""
+    found = [(begin(pod), end(pod)) for pod in pods]
+    return [(began, ended) for began, ended in found if began is not None and ended is not None and began <= ended]
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _seconds(span: Span) -> float:
+    return (span[1] - span[0]).total_seconds()
 
 
 def scheduled_at(pod: Pod) -> datetime | None:

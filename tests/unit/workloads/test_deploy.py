@@ -22,12 +22,14 @@ def kubectl(tmp_path: Path) -> Path:
     """A kubectl that writes its arguments down, knows one Deployment and no pods or nodes, and fails for a rollout when told to."""
     rendered = yaml.safe_dump({"kind": "Deployment", "metadata": {"namespace": "ml-serving", "name": "inference"}})
     answers = {"kustomize": rendered, "deployment": json.dumps(DEPLOYMENT), "nodes": json.dumps({"items": []})}
-    answers |= {"pods": json.dumps({"items": []})}
+    answers |= {"app=inference": json.dumps({"items": []})}
     program = tmp_path / "kubectl"
     program.write_text(
         f"#!{sys.executable}\n"
         "import sys, pathlib\n"
         f"here, answers = pathlib.Path({str(tmp_path)!r}), {answers!r}\n"
+        "pods = here / 'pods.json'\n"
+        "if pods.exists(): answers['app=inference'] = pods.read_text()\n"
         "with (here / 'calls').open('a') as calls: print(*sys.argv[1:], file=calls)\n"
         "print(next((answers[a] for a in sys.argv if a in answers), ''))\n"
         "sys.exit('rollout' in sys.argv and (here / 'broken').exists())\n"
@@ -55,12 +57,28 @@ def test_deploy_applies_and_watches_every_deployment(kubectl: Path, capsys: pyte
     assert "waiting for deployment ml-serving/inference, up to 7 s" in capsys.readouterr().out
 
 
+@pytest.fixture
+def _compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "LARGEST", ())
+
+
+@pytest.mark.usefixtures("_compiled")
 def test_on_the_embedded_cluster_the_training_platform_is_deployed_too(kubectl: Path) -> None:
     deploy.deploy(deploy.Kubectl((str(kubectl),), embedded=True), "hardened", 7, lambda _said: None)
     said = calls(kubectl)
     assert said.index(f"apply -k {deploy.MANIFESTS}/training") == 2
-    assert said[-1] == "-n ml-training wait --for=condition=complete job/buckets --timeout=7s"
+    assert "-n ml-training wait --for=condition=complete job/buckets --timeout=7s" in said
     assert "-n ml-training rollout status deployment/inference --timeout=7s" in said  # what this kubectl renders is one Deployment
+
+
+@pytest.mark.usefixtures("_compiled")
+@pytest.mark.parametrize(("made_s", "replaced"), [((1, 1, 2), True), ((1, 1, 40), False), ((1,), False)])
+def test_of_replicas_that_started_at_once_one_starts_again_alone(kubectl: Path, made_s: tuple[int, ...], *, replaced: bool) -> None:
+    state = {"spec": {}, "status": {"phase": "Running"}}
+    pods = [{"metadata": {"name": f"pod-{i}", "creationTimestamp": f"2026-01-01T00:00:{at:02}Z"}, **state} for i, at in enumerate(made_s)]
+    kubectl.with_name("pods.json").write_text(json.dumps({"items": pods}))
+    deploy.deploy(deploy.Kubectl((str(kubectl),), embedded=True), "hardened", 7, lambda _said: None)
+    assert ("-n ml-serving delete pod pod-0" in calls(kubectl)) is replaced
 
 
 def test_a_rollout_that_fails_is_named_with_what_to_do(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
