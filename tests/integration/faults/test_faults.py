@@ -143,9 +143,9 @@ def test_a_lost_zone_is_recovered(running: Running) -> None:
 
 def test_a_lost_gpu_is_repaired(running: Running) -> None:
     with running(faults.gpu.lose_device, role="inference", for_s=120):
-        denied(gpu.allocatable_dropped, gpu.device_unhealthy)
+        denied(gpu.allocatable_dropped)
         faults.gpu.lose_device("inference", 120)
-        confirmed(gpu.device_unhealthy, gpu.allocatable_dropped)
+        confirmed(gpu.allocatable_dropped)
         faults.gpu.repair()
         wait_for(lambda: not gpu.allocatable_dropped("act"), "the device is offered again", 60)
 
@@ -158,7 +158,6 @@ NOTHING = CommandDriver(fail=("true",), repair=("true",))
     [
         (faults.nodes.power_off, nodes.powered_off),
         (faults.gpu.lose_device, gpu.allocatable_dropped),
-        (faults.gpu.lose_device, gpu.device_unhealthy),
     ],
 )
 def test_a_driver_that_does_nothing_is_noticed(running: Running, target: Target, function: Callable[..., Any], evidence: Evidence) -> None:

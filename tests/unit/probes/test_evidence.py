@@ -30,7 +30,6 @@ EVIDENCE: list[Callable[[str], bool]] = [
     nodes.drained,
     nodes.powered_off,
     gpu.allocatable_dropped,
-    gpu.device_unhealthy,
 ]
 
 
@@ -170,15 +169,6 @@ def test_a_node_is_off_when_its_lease_is_overdue_and_its_kubelet_silent(cluster:
 def test_a_lost_device_is_seen_by_kubernetes(cluster: FakeCluster, run: LiveRun) -> None:
     cluster.nodes["gpu-b"].status.allocatable["nvidia.com/gpu"] = "1"
     assert gpu.allocatable_dropped("act")
-    status = cluster.pods[("ml-serving", "inference-b")].status.container_statuses[0]
-    status.allocated_resources_status[0].resources[0].health = "Unhealthy"
-    assert gpu.device_unhealthy("act")
-
-
-def test_a_kubernetes_that_does_not_report_device_health_is_no_data(cluster: FakeCluster, run: LiveRun) -> None:
-    cluster.pods[("ml-serving", "inference-b")].status.container_statuses[0].allocated_resources_status = None
-    with pytest.raises(NoData, match="says nothing of the health"):
-        gpu.device_unhealthy("act")
 
 
 def test_replicas(cluster: FakeCluster, run: LiveRun) -> None:
