@@ -49,7 +49,7 @@ class EventKind(StrEnum):
     HEAL_START = "heal.start"
     """Rollbacks begin."""
     HEAL_END = "heal.end"
-    """The platform was proven as before. detail: {clean: bool, remains: [...]}."""
+    """The platform was proven as before. detail: {clean: bool (null: nobody could look), remains: [...]}."""
     HYPOTHESIS = "hypothesis"
     """One evaluation of one hypothesis probe. object: probe name. detail: {phase, met, value, no_data, sentence}."""
     POD_READY = "pod.ready"

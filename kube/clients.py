@@ -37,6 +37,15 @@ NEXT_STEP = {
     409: "somebody else changed it at the same time: look at it, then try again",
     429: "the API server asks for patience: try again",
 }
+ADMISSION = {
+    "exceeded quota": "raise that quota, or remove what uses it up",
+    "failed quota": "let a LimitRange give what the quota asks for, or relax the quota",
+    "violates PodSecurity": "see the namespace's label pod-security.kubernetes.io/enforce",
+    "ValidatingAdmissionPolicy": "ask whoever wrote that policy",
+    "admission webhook": "ask whoever runs that webhook",
+    "failed calling webhook": "ask whoever runs that webhook",
+}
+"""What admission says, in words of the API server, and who can help: no permission does, although it may answer 403."""
 OTHER_CA = "its certificate is not from the CA in the kubeconfig: correct certificate-authority, or see who stands in between"
 
 
@@ -178,6 +187,15 @@ def clock_offset_s(api: client.ApiClient) -> float:
     return parsedate_to_datetime(date).timestamp() + 0.5 - ours if date else 0.0  # the header is cut to whole seconds
 
 
+def can_look(platform: Platform) -> bool:
+    """Tell whether the API server shows the platform to this account now; a refusal shows nothing."""
+    try:
+        platform.nodes()
+    except (ApiException, urllib3.exceptions.HTTPError):
+        return False
+    return True
+
+
 def answers(platform: Platform) -> bool:
     """Tell whether the API server answers now; a refusal is an answer."""
     try:
@@ -194,12 +212,19 @@ def told(what: str, raises: type[AftershockError]) -> Iterator[None]:
     """Turn an error of the API server, or of the way to it, into one sentence that starts with ``what``."""
     try:
         yield
-    except ApiException as error:
-        step = NEXT_STEP.get(error.status, "see the API server's log")
-        raise raises(f"{what}: the API server answered {error.status} {message_of(error)}; {step}") from error
-    except urllib3.exceptions.HTTPError as error:
-        step = OTHER_CA if "CERTIFICATE_VERIFY_FAILED" in str(error) else "check that it is up and reachable"
-        raise raises(f"{what}: no answer from the API server ({first_line(error)}); {step}") from error
+    except (ApiException, urllib3.exceptions.HTTPError) as error:
+        raise raises(f"{what}: {explained(error)}") from error
+
+
+def explained(error: ApiException | urllib3.exceptions.HTTPError) -> str:
+    """Return what the API server answered, or that it did not, and what to do next."""
+    if isinstance(error, ApiException):
+        said = message_of(error)
+        by_status = NEXT_STEP.get(error.status, "see the API server's log")
+        step = next((step for words, step in ADMISSION.items() if words in said), by_status)
+        return f"the API server answered {error.status} {said}; {step}"
+    step = OTHER_CA if "CERTIFICATE_VERIFY_FAILED" in str(error) else "check that it is up and reachable"
+    return f"no answer from the API server ({first_line(error)}); {step}"
 
 
 @contextmanager

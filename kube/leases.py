@@ -20,7 +20,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.clients import Platform, told
+from kube.clients import Platform, explained, told
 from kube.objects import Lease, Meta, Options
 
 DURATION_S, RENEW_S = 15, 5.0
@@ -161,7 +161,7 @@ class Leases:
             lease.spec.renew_time = before
             raise
 
-    def _failed(self, name: str, error: Exception) -> None:
+    def _failed(self, name: str, error: ApiException | urllib3.exceptions.HTTPError) -> None:
         """Find out what a failed renewal means: taken, deleted, changed by a labeller, or just no answer for now."""
         try:
             found = self._look(name) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
@@ -171,7 +171,7 @@ class Leases:
             holder = found.spec.holder_identity if found else "nobody: it was deleted"
             self._tell(name, f"lease {name} is no longer ours; it is held by {holder}")
         elif (self._now() - self._mine[name].spec.renew_time).total_seconds() > DURATION_S:
-            self._tell(name, f"lease {name} could not be renewed for {DURATION_S} s ({type(error).__name__})")
+            self._tell(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
         else:
             self._mine[name] = found  # somebody changed its labels, or no answer for now: the next renewal uses this version
 

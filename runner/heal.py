@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from history.errors import AftershockError
 from history.schema import EventKind
-from kube.clients import answers
+from kube.clients import answers, can_look
 from kube.undo import undo_all
 from runner.activities import execute
 from runner.context import Context
@@ -26,7 +26,8 @@ def heal(context: Context, before: Before) -> list[str]:
     remains = _repeat(lambda: _undo(context), patience, context)
     if not remains:
         remains = _repeat(lambda: _differs(context, before), patience, context) or _left_to_others(context)
-    context.log.event(EventKind.HEAL_END, clean=not remains, remains=remains)
+    unknown = bool(remains) and not can_look(context.live.platform)  # what could not be looked at may well be mended by others
+    context.log.event(EventKind.HEAL_END, clean=None if unknown else not remains, remains=remains)
     if remains:
         context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
     return remains

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
-from kube.clients import CONNECT_S, READ_S, BoundedClient, connect, told, unless
+from kube.clients import CONNECT_S, READ_S, BoundedClient, connect, explained, told, unless
 from kube.target import Target
 from tests.support.fake_cluster import FakeCluster, local_target, pod
 
@@ -77,6 +78,26 @@ def test_the_api_server_s_own_words_are_kept() -> None:
     error.body = '{"message": "pods is forbidden: User me cannot list"}'
     with pytest.raises(FaultFailed, match="pods is forbidden: User me cannot list"), told("list", FaultFailed):
         raise error
+
+
+QUOTA = 'pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0'
+LEVEL = 'pods "a" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)'
+
+
+@pytest.mark.parametrize(
+    ("message", "step"),
+    [
+        (QUOTA, "raise that quota, or remove what uses it up"),
+        (LEVEL, "see the namespace's label pod-security.kubernetes.io/enforce"),
+        ('admission webhook "guard.example" denied the request: no ticket', "ask whoever runs that webhook"),
+        ("ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no", "ask whoever wrote that policy"),
+        ('pods is forbidden: User "me" cannot create resource "pods"', "grant the permission to the account of the target's context"),
+    ],
+)
+def test_whoever_denies_it_is_the_next_step_and_a_permission_only_if_that_is_missing(message: str, step: str) -> None:
+    error = ApiException(status=403, reason="Forbidden")
+    error.body = json.dumps({"message": message})
+    assert explained(error) == f"the API server answered 403 {message}; {step}"
 
 
 @pytest.mark.parametrize(

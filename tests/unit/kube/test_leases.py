@@ -120,7 +120,7 @@ def test_an_api_server_that_is_away_too_long_loses_it() -> None:
     assert not lost
     clock.move(2)
     first.renew()
-    assert lost == [f"lease a could not be renewed for {DURATION_S} s (ApiException)"]
+    assert lost == [f"lease a could not be renewed for {DURATION_S} s: the API server answered 503 None; see the API server's log"]
 
 
 def test_release_leaves_nothing() -> None:

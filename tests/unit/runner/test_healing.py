@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import UndoFailed
@@ -72,6 +73,19 @@ def test_what_cannot_be_healed_is_said(
     assert heal(context, BEFORE) == [left]
     [(_, detail)] = events(context, EventKind.HEAL_END)
     assert detail == {"clean": False, "remains": [left]}
+
+
+def test_what_nobody_may_look_at_any_more_is_not_called_broken(
+    context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turned_away() -> None:
+        raise ApiException(status=401, reason="Unauthorized")
+
+    monkeypatch.setattr(cluster, "list_node", turned_away)
+    scripted["put_back"] = [UndoFailed("401 Unauthorized")]
+    assert heal(context, BEFORE) == ["put-back: 401 Unauthorized"]
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail == {"clean": None, "remains": ["put-back: 401 Unauthorized"]}
 
 
 def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context) -> None:
