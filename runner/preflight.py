@@ -16,14 +16,14 @@ from kubernetes import client
 
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
-from kube import access, capacity, faultpod, guard
+from kube import access, capacity, guard
 from kube.clients import Platform, told
 from kube.fault import FaultSpec, Permission
 from kube.guard import Allow
 from kube.select import instrument_pods
 from kube.target import Target
 from probes.queue import query
-from runner import reaper_job
+from runner import admission, reaper_job
 from runner.document import Action
 from runner.experiment import Experiment
 from runner.health import Before, complaints, look
@@ -93,25 +93,8 @@ def check_access(faults: list[Fault], platform: Platform, of_drive: list[Permiss
     of_faults = permissions_of(faults, platform)
     asked = list(dict.fromkeys([*of_faults, *(of_drive or [])]))
     access.require(platform, asked)
-    check_fault_pod(of_faults, platform)
+    admission.check_fault_pod(of_faults, platform)
     return asked
-
-
-def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
-    """Where the run may need a fault pod, ask the API server by a dry run of its own whether it would admit one.
-
-    Raises:
-        TargetRefused: Pod Security, a quota, a policy or a webhook stands against it; nothing was made.
-
-    """
-    namespace = platform.target.suite_namespace
-    if Permission("create", "pods", namespace=namespace) not in asked:
-        return
-    nobody = ResolvedTarget(kind="Node", name="preflight", uid="preflight", effect="none", ends="at once")
-    job = faultpod.Job(nobody, "preflight", ("preflight",), 1.0)
-    body: Any = faultpod.manifest(platform.target.suite_image, "preflight", "preflight", job, 0.0)
-    with told(f"fault pods in the suite's namespace {namespace} (asked by a server-side dry run)", TargetRefused):
-        platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
 
 def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
@@ -121,6 +104,13 @@ def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
         with told(f"{fault.action.name}: resolve its targets", TargetRefused):
             chosen[fault.action.name] = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
     return chosen
+
+
+def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> None:
+    """Ask whether each pod that a fault is to signal a process in would admit the container that does so. Raises TargetRefused."""
+    for fault in faults:
+        if fault.spec.tier == "ephemeral" and fault.action.name in targets:  # a dry run may know no pods yet
+            admission.check_ephemeral_container(platform, fault.arguments["role"], targets[fault.action.name])
 
 
 def check_guard(targets: Targets, platform: Platform, experiment: Experiment) -> None:

@@ -93,6 +93,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
         drive.provide(stack)
     targets = preflight.resolve([] if request.dry_run and drive.provides else faults, platform, request.seed)
     preflight.check_guard(targets, platform, experiment)
+    preflight.check_signals(faults, targets, platform)
     timers = drive.timers()
     for text in preflight.check_capacity(faults, targets, platform, timers, experiment.settings.allow):
         tell(Kind.NOTE, text=text)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from faults import network
+from faults import engine, network
 from history.errors import AftershockError, FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube import clients, faultpod
@@ -21,14 +21,15 @@ from kube.clients import Platform, connect
 from kube.fault import spec_of
 from kube.journal import open_journal
 from kube.select import node_target, still_there
-from kube.target import Target
+from kube.target import Role, Target
 from runner.conditions import asked_by_annotation
 from runner.health import look
-from runner.preflight import Fault, check_access
+from runner.preflight import Fault, check_access, check_signals
 from runner.queueing import Queue, namespace_of
 from runner.stop import Stop
 from tests.integration.runner.conftest import wait_for
 from tests.integration.staging.conftest import SUITE_NAMESPACE, Staging, nothing_left
+from tests.support.fake_cluster import seeded
 
 QUOTA = "exceeded quota: none"
 RUN = "20261121-120000-bad-1-ab12"
@@ -201,6 +202,50 @@ def test_what_stands_against_fault_pods_is_known_before_the_run(staging: Staging
     )
     assert 'violates PodSecurity "baseline:latest"' in text
     assert nothing_left(admin)
+
+
+ROOTED = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: acme-rooted}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: rooted, namespace: acme-rooted, labels: {app: rooted}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: model
+    image: aftershock/platform:dev
+    imagePullPolicy: IfNotPresent
+    command: [sleep, infinity]
+    securityContext: {runAsUser: 0}
+"""
+
+
+def test_a_pod_to_which_its_namespace_lets_nothing_be_added_is_known_before_the_run(staging: Staging, admin: Platform) -> None:
+    staging.apply(ROOTED)
+    try:
+        role = Role(namespace="acme-rooted", selector="app=rooted", container="model", engine="sleep infinity")
+        platform = clients.platform_over(staging.target.model_copy(update={"roles": {"model": role}}), admin.api)
+        wait_for(lambda: any(map(platform.ready, platform.pods("model"))), "the pod runs", 60)
+        spec = spec_of(engine.freeze_engine)
+        assert spec is not None
+        action: Any = SimpleNamespace(name="freeze")
+        freeze = Fault(action, spec, {"role": "model", "for_s": 5})
+        targets = {"freeze": spec.resolve(platform, freeze.arguments, seeded(1))}
+        check_signals([freeze], targets, platform)
+        staging.cluster.kubectl("label", "namespace", "acme-rooted", "pod-security.kubernetes.io/enforce=restricted")
+        wait_for(lambda: "PodSecurity" in said(lambda: check_signals([freeze], targets, platform)), "Pod Security is in force", 30)
+        text = refused(lambda: check_signals([freeze], targets, platform))
+        assert text.startswith(
+            "an ephemeral container in pod acme-rooted/rooted (asked by a server-side dry run): the API server answered 403"
+        )
+        assert text.endswith("see the namespace's label pod-security.kubernetes.io/enforce")
+        [pod] = platform.pods("model")
+        assert not pod.spec.ephemeral_containers
+    finally:
+        staging.cluster.kubectl("delete", "namespace", "acme-rooted", "--wait=false")
 
 
 def test_a_webhook_that_denies_fails_the_fault_before_it_acts(staging: Staging, admin: Platform) -> None:

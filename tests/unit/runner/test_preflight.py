@@ -259,6 +259,31 @@ def test_a_node_that_is_back_before_kubernetes_gives_it_up_displaces_nothing(
         assert run(request_of(), told, Stop()) == code
 
 
+# what the run would add to the platform's pods
+
+FREEZE = "module: faults.engine, func: freeze_engine, arguments: {role: inference, for_s: 5}"
+
+
+def test_a_pod_that_would_not_admit_the_ephemeral_container_is_refused(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    asked: list[str] = []
+
+    def refuse(_name: str, _namespace: str, body: Any, dry_run: str) -> None:
+        [container] = body["spec"]["ephemeralContainers"]
+        asked.append(f"{container['targetContainerName']} {dry_run}")
+        error = client.exceptions.ApiException(status=403)
+        error.body = '{"message": "violates PodSecurity \\"restricted:latest\\": runAsNonRoot != true"}'
+        raise error
+
+    cluster.patch_namespaced_pod_ephemeralcontainers = refuse  # type: ignore[attr-defined]
+    experiment_file.write_text(EXPERIMENT.replace(KILL, FREEZE))
+    text = refusal(request_of(), told)
+    assert text.startswith("an ephemeral container in pod ml-serving/inference-")
+    assert text.endswith("see the namespace's label pod-security.kubernetes.io/enforce")
+    assert asked == ["server All"]
+
+
 # two runs at once
 
 
