@@ -1,7 +1,7 @@
 """``python -m bench.stops``: how long it takes from a stop condition to the healed fault, for each kind of condition.
 
-A session on the embedded cluster each: once the fault acts, a bystander fails, somebody annotates the namespace, or the fault itself
-lifts a PromQL expression; the history says when healing began and when the fault had been undone. Needs ``make deploy``.
+A session each on a cluster with the reference platform (``make deploy``): once the fault acts, a bystander fails, somebody annotates the
+namespace, or the fault itself lifts a PromQL expression; the history says when healing began and when the fault had been undone.
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ def by_expression(suite: Suite, platform: Platform) -> tuple[Session, float]:
 KINDS: dict[str, Play] = {"bystander": by_bystander, "annotation": by_annotation, "PromQL": by_expression}
 
 
-def play(kind: str, platform: Platform) -> Row:
+def play(kind: str, platform: Platform, target_file: Path) -> Row:
     """Carry out one session; return its row."""
     wait_for(lambda: not complaints(platform, look(platform)), "the platform is healthy")
     with tempfile.TemporaryDirectory() as folder:
-        suite = Suite(Path(folder))
+        suite = Suite(Path(folder), target_file)
         try:
             session, asked_s = KINDS[kind](suite, platform)
         finally:
@@ -123,14 +123,15 @@ def stored() -> list[Row]:
 def main() -> int:
     """Play until each kind has its sessions, print; exit 1 if one was not INCONCLUSIVE, or undone too late."""
     parser = argparse.ArgumentParser(prog="python -m bench.stops", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--target", type=Path, default=LOCAL, metavar="FILE", help="whose cluster (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="of each kind")
     parser.add_argument("--for", dest="for_s", type=float, default=float("inf"), metavar="S", help="begin no session after so many seconds")
     options = parser.parse_args()
-    platform, until_s = connect(load_target(LOCAL)), time.monotonic() + options.for_s
+    platform, until_s = connect(load_target(options.target)), time.monotonic() + options.for_s
     for number in range(options.runs):
         for kind in KINDS:
             if sum(row.kind == kind for row in stored()) <= number and time.monotonic() < until_s:
-                add_rows(TABLE, [asdict(play(kind, platform))])
+                add_rows(TABLE, [asdict(play(kind, platform, options.target))])
     rows = stored()
     show(rows)
     return int(not rows or any(row.verdict != "INCONCLUSIVE" or row.undone_s > WITHIN_S for row in rows))

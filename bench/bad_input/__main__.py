@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from kube.clients import Platform, connect
 from kube.target import load_target
 from runner.health import complaints, look
 from runner.leftovers import find_leftovers
-from tests.integration.runner.conftest import Session, Suite, wait_for
+from tests.integration.runner.conftest import PATIENCE_S, Session, Suite
 from tests.integration.staging.conftest import standing
 from tests.support.fake_cluster import ROOT
 
@@ -58,12 +58,16 @@ def play(name: str, platform: Platform, target_file: Path) -> Row:
             said = {"outcome": "not played", "said": str(error)[-2000:]}
         finally:
             stage.suite.close()
-        row = {"case": name, "done": (CASES[name].__doc__ or "").strip(), **said}
-        began_s = time.monotonic()
-        while (left := remains(platform)) and time.monotonic() - began_s < LEFT_S:
-            time.sleep(1.0)
-        wait_for(lambda: not complaints(platform, look(platform)), "the platform is healthy again")
-    return row | {"left": left}
+        left = still(lambda: remains(platform), LEFT_S) + still(lambda: complaints(platform, look(platform)), PATIENCE_S)
+    return {"case": name, "done": (CASES[name].__doc__ or "").strip(), **said, "left": left}
+
+
+def still(seen: Callable[[], list[str]], patience_s: float) -> list[str]:
+    """Look until nothing is seen any more, or patience is over; return what is seen then."""
+    until_s = time.monotonic() + patience_s
+    while (found := seen()) and time.monotonic() < until_s:
+        time.sleep(1.0)
+    return found
 
 
 def heard(session: Session) -> Row:

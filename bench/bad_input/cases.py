@@ -22,11 +22,12 @@ from tests.support.tcp_proxy import Proxy
 Case = Callable[[Stage], Session]
 DRAIN, CUT = "serving/node-drained", "serving/replica-partitioned"
 LATE_S = READ_S + 1  # an answer that comes later than a request waits for it
+SESSION_S = 600.0  # healing that cannot succeed gives up after the plan's time, minutes where a node is hit
 
 
 def ended(session: Session) -> Session:
     """Wait until a session is over."""
-    session.end()
+    session.end(SESSION_S)
     return session
 
 

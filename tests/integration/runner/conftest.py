@@ -26,7 +26,7 @@ from runner.leftovers import find_leftovers
 from runner.mend import mend
 from tests.support.fake_cluster import ROOT
 
-LOCAL = ROOT / "targets" / "local.yaml"
+LOCAL = ROOT / os.environ.get("AFTERSHOCK_TARGET", "targets/local.yaml")  # or another cluster with the reference platform
 PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
 
 
@@ -87,6 +87,7 @@ class Suite:
     """Starts sessions, with experiments and target files of the test's own."""
 
     folder: Path
+    base: Path = LOCAL
     sessions: list[Session] = field(default_factory=list)
 
     def experiment(self, name: str, **changes: Any) -> Path:
@@ -99,20 +100,20 @@ class Suite:
         return file
 
     def target(self, **changes: Any) -> Path:
-        """Write the local target with ``changes``, and with an SLO that a brief baseline supports.
+        """Write the target file ``base`` with ``changes``, and with an SLO that a brief baseline supports.
 
         It is another target to the lock of this host only if its context changes.
         """
         file = self.folder / "target.yaml"
-        local = yaml.safe_load(LOCAL.read_text())
-        local["workloads"]["realtime-inference"]["slo"]["ratio"] = "95%"
-        file.write_text(yaml.safe_dump(local | changes))
+        written = yaml.safe_load(self.base.read_text())
+        written["workloads"]["realtime-inference"]["slo"]["ratio"] = "95%"
+        file.write_text(yaml.safe_dump(written | changes))
         return file
 
     def start(self, *arguments: str, own: bool = False, target: Path | None = None) -> Session:
         """Start a session, brief if ``arguments`` say nothing else; ``own``: with the experiments that the test wrote.
 
-        Without a ``target`` it is on the local one, with the SLO of :meth:`target`.
+        Without a ``target`` it is on ``base``, with the SLO of :meth:`target`.
         """
         number = len(self.sessions)
         out, log = self.folder / f"out{number}", self.folder / f"log{number}.txt"
