@@ -2,6 +2,9 @@
 
     isolate --pod UID --for S --not-after T     cut one pod of this node off from everything but the node (its kubelet's probes)
     silence --for S --not-after T               freeze the kubelet and cut the node's network, as if the machine had hung
+    refuse --pod UID --port N --percent P …     answer so many percent of a pod's requests 503 SlowDown
+    delay --pod UID --port N --latency-ms MS …  let every request to a pod wait
+    hide --pod UID --port N …                   answer S3's ListObjectsV2 with an empty list
 
 Whatever it sets is ended by three, each of which is enough: this program (its time is over, or SIGTERM), a watchdog process outside the
 pod's control groups (it outlives the pod, a frozen kubelet and this program), and, for the network, the kernel (elements of an nftables
@@ -16,36 +19,21 @@ import argparse
 import ctypes
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from faults.node import NO_TABLE, TABLE, UID, Effect, Refused, kubelets, network_of, nft, own_addresses, read
+from faults.proxy import Server, delay, hiding, refusal
 
 LEAD_S = 1.5  # between saying "armed" and acting, so that it can still be heard from a node that is about to be silent
 WATCH_S = 1.0  # the watchdog waits so much longer than this program
 LONGEST_S = 600.0
-TABLE = "inet aftershock"
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-UID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
-POD_GROUP = "pod{uid}"
 NODE_INIT = 1  # with hostPID: the node's own first process
-
-
-class Refused(Exception):
-    """Nothing was set; the sentence says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A fault: ``begin`` sets it, ``end`` takes it away (idempotent; it works from the watchdog too)."""
-
-    name: str
-    begin: Callable[[], None]
-    end: Callable[[], None]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if time.time() > options.not_after:
             raise Refused(f"started {time.time() - options.not_after:.1f} s after the latest moment; nobody waits for it any more")
-        effect = isolation(options.pod, options.for_s) if options.command == "isolate" else silence(options.for_s)
+        effect = effect_of(options)
         watchdog = watched(effect, LEAD_S + options.for_s + WATCH_S)
     except (Refused, OSError, subprocess.SubprocessError) as error:
         say(refused=str(error))
@@ -67,13 +55,28 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's parser; every argument is bounded."""
     made = argparse.ArgumentParser(prog="python -m faults.inside", description=(__doc__ or "").splitlines()[0])
     commands = made.add_subparsers(dest="command", required=True)
-    for name in ("isolate", "silence"):
+    for name, words in COMMANDS.items():
         command = commands.add_parser(name)
         command.add_argument("--for", dest="for_s", type=bounded_s, required=True, metavar="S")
         command.add_argument("--not-after", type=float, required=True, metavar="UNIX_S", help="refuse to act after this moment")
-        if name == "isolate":
-            command.add_argument("--pod", type=pod_uid, required=True, metavar="UID")
+        for word in words:
+            command.add_argument(f"--{word}", type=ARGUMENTS[word], required=True)
     return made
+
+
+def effect_of(options: argparse.Namespace) -> Effect:
+    """Prepare what the command line asks for. Raises Refused, OSError, SubprocessError."""
+    match options.command:
+        case "isolate":
+            return isolation(options.pod, options.for_s)
+        case "refuse":
+            return refusal(Server(options.pod, options.port), options.percent, options.for_s)
+        case "delay":
+            return delay(Server(options.pod, options.port), options.latency_ms, options.for_s)
+        case "hide":
+            return hiding(Server(options.pod, options.port), options.for_s)
+        case _:
+            return silence(options.for_s)
 
 
 def bounded_s(text: str) -> float:
@@ -84,11 +87,38 @@ def bounded_s(text: str) -> float:
     return value
 
 
+def whole(most: int) -> Callable[[str], int]:
+    """Return what reads a whole number from 1 to ``most``, and raises ValueError for any other."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if not 1 <= value <= most:
+            raise ValueError(f"{text} is not from 1 to {most}")
+        return value
+
+    return number
+
+
 def pod_uid(text: str) -> str:
     """Return a pod's uid. Raises ValueError: it is none."""
     if not UID.fullmatch(text):
         raise ValueError(f"{text!r} is not a uid")
     return text
+
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "isolate": ("pod",),
+    "silence": (),
+    "refuse": ("pod", "port", "percent"),
+    "delay": ("pod", "port", "latency-ms"),
+    "hide": ("pod", "port"),
+}
+ARGUMENTS: dict[str, Callable[[str], object]] = {
+    "pod": pod_uid,
+    "port": whole(65535),
+    "percent": whole(100),
+    "latency-ms": whole(60_000),
+}
 
 
 def carry_out(effect: Effect, for_s: float, watchdog: int) -> int:
@@ -120,10 +150,7 @@ def say(**what: object) -> None:
 
 def isolation(uid: str, for_s: float) -> Effect:
     """Return the cut of one pod. Raises Refused: it does not run here, or it shares the node's network."""
-    pid = process_of(uid)
-    space = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-    if os.fstat(space).st_ino == Path("/proc/self/ns/net").stat().st_ino:
-        raise Refused(f"pod {uid} shares the network of its node; cutting it would cut the node")
+    space = network_of(uid)
     rules = cut_rules(for_s, own_addresses())
     return Effect("isolate", lambda: nft(rules, space), lambda: nft(NO_TABLE, space))
 
@@ -151,9 +178,6 @@ def silence(for_s: float) -> Effect:
     return Effect("silence", begin, end)
 
 
-NO_TABLE = f"add table {TABLE}\ndelete table {TABLE}\n"
-
-
 def cut_rules(for_s: float, allowed: list[str]) -> str:
     """Return an nftables script: drop everything but loopback and ``allowed`` addresses, until the kernel forgets the set's elements."""
     lines = [NO_TABLE, f"add table {TABLE}"]
@@ -173,50 +197,6 @@ def cut_rules(for_s: float, allowed: list[str]) -> str:
 def allows(hook: str, way: str) -> bool:
     """Tell whether a hook knows the interface of that direction."""
     return (hook, way) in {("input", "iifname"), ("output", "oifname")}
-
-
-def nft(script: str, space: int | None = None) -> None:
-    """Apply a script in this network namespace or in that of the descriptor ``space``. Raises OSError, SubprocessError."""
-    command = ["nft", "-f", "-"] if space is None else ["nsenter", f"--net=/proc/self/fd/{space}", "nft", "-f", "-"]
-    kept = () if space is None else (space,)
-    done = subprocess.run(command, input=script, pass_fds=kept, capture_output=True, text=True, timeout=10, check=False)
-    if done.returncode:
-        raise OSError(f"nft ended with status {done.returncode}: {done.stderr.strip()[:500]}")
-
-
-def own_addresses() -> list[str]:
-    """Return the addresses of this node, from which its kubelet probes pods. Raises OSError, SubprocessError."""
-    done = subprocess.run(["ip", "-j", "addr"], capture_output=True, text=True, timeout=10, check=True)
-    found = [one["local"] for link in json.loads(done.stdout) for one in link.get("addr_info", []) if "local" in one]
-    return sorted(address for address in found if not address.startswith(("127.", "::1", "fe80")))
-
-
-def process_of(uid: str) -> int:
-    """Return a process of a pod, by its control group. Raises Refused: there is none on this node."""
-    names = {POD_GROUP.format(uid=uid), POD_GROUP.format(uid=uid.replace("-", "_"))}  # the second as systemd writes it
-    for pid in pids():
-        text = read(f"/proc/{pid}/cgroup")
-        if any(name in text for name in names):
-            return pid
-    raise Refused(f"pod {uid}: no process of it runs on this node")
-
-
-def kubelets() -> list[int]:
-    """Return the processes whose executable is called kubelet."""
-    return [pid for pid in pids() if Path(read(f"/proc/{pid}/cmdline").split("\0")[0]).name == "kubelet"]
-
-
-def pids() -> list[int]:
-    """Return all processes of the node."""
-    return sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-
-
-def read(path: str) -> str:
-    """Return a file of the kernel; empty if its process is gone."""
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 # the watchdog

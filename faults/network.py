@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -17,7 +18,8 @@ from kube.select import choose, pod_target, ready_pods
 from kube.undo import undo_all
 
 
-def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    """Return what a fault in a pod's network needs, its evidence included: pods and their zones seen, pods asked, fault pods made."""
     namespace = platform.target.role(arguments["role"]).namespace
     seen = [
         Permission(verb, resource, namespace=namespace) for verb, resource in (("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
@@ -27,25 +29,25 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role, for_s = arguments["role"], duration_s("isolate", arguments["for_s"])
-    return _targets(choose(_own_network(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}"), for_s)
+    return _targets(choose(own_network(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}"), for_s)
 
 
 def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role, for_s = arguments["role"], duration_s("isolate_zone", arguments["for_s"])
     with told("list nodes", TargetRefused):
         zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.target.zone_label) for node in platform.nodes()}
-    pods = _own_network(platform, role)
+    pods = own_network(platform, role)
     zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name))})
     zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.target.zone_label}")[0]
     return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name) == zone], for_s)
 
 
-def _own_network(platform: Platform, role: str) -> list[Pod]:
+def own_network(platform: Platform, role: str) -> list[Pod]:
     """Return the ready pods of ``role`` that have a network of their own. Raises TargetRefused: one shares its node's."""
     pods = ready_pods(platform, role)
     shared = [pod.metadata.name for pod in pods if pod.spec.host_network]
     if shared:
-        raise TargetRefused(f"role {role}: {', '.join(shared)} share the network of their nodes; cutting them would cut the nodes")
+        raise TargetRefused(f"role {role}: {', '.join(shared)} share the network of their nodes; a fault there would meet the nodes")
     return pods
 
 
@@ -54,7 +56,7 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
     return [pod_target(pod, effect, ENDS.format(for_s=for_s)) for pod in pods]
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
 def isolate(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
@@ -70,19 +72,28 @@ def isolate(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
     return _cut(role, for_s, count)
 
 
-@fault(resolve=_resolve_zone, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
 def isolate_zone(role: str, for_s: float) -> dict[str, Any]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)
 
 
 def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, Any]:
+    return enter(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
+
+
+def enter(role: str, for_s: float, words: Callable[[Pod], tuple[str, ...]], count: int | None = None) -> dict[str, Any]:
+    """Start a fault pod beside every target of this activity, whose program gets ``words`` of the target's pod; return what was done.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: other than ``count`` targets were resolved; a fault pod was not admitted, did not start, or refused.
+
+    """
     run, targets, pods = acting.begin()
     if count not in {None, len(targets)}:
-        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be cut off; resolve again")
-    jobs = [
-        Job(target, pod.spec.node_name, ("isolate", "--pod", pod.metadata.uid), for_s) for target, pod in zip(targets, pods, strict=True)
-    ]
+        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
+    jobs = [Job(target, pod.spec.node_name, words(pod), for_s) for target, pod in zip(targets, pods, strict=True)]
     accounts = faultpod.carry_out(run, targets, jobs)
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from history.errors import NoData
+from history.plan import ResolvedTarget
 from kube import live
 from kube.clients import told
 from kube.objects import Pod
+from kube.proxied import first_port
 from kube.select import read_target
 from probes.pods import pods_of
 
@@ -24,19 +26,25 @@ def out_of_reach(activity: str) -> bool:
 
 def _answers(name: str, namespace: str, activity: str) -> bool:
     run = live.require()
-    target = next(one for one in run.targets_of(activity) if one.name == name)
-    with told(f"look at pod {namespace}/{name}", NoData):
-        pod: Pod = read_target(run.platform, target)
-    if pod is None:
-        raise NoData(f"pod {namespace}/{name}: it is gone, so nobody can say whether it can be reached; who deleted it?")
-    status = run.platform.proxy_get(pod, _port(pod), "/", ASK_S)
+    pod = pod_of(next(one for one in run.targets_of(activity) if one.name == name))
+    status = run.platform.proxy_get(pod, port_of(pod), "/", ASK_S)
     with told("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's
         run.platform.core.read_namespaced_pod(name, namespace)
     return status not in NOT_THE_POD
 
 
-def _port(pod: Pod) -> int:
-    ports = [port.container_port for container in pod.spec.containers for port in container.ports or []]
-    if not ports:
+def pod_of(target: ResolvedTarget) -> Pod:
+    """Return a target's pod. Raises NoData: it is gone, or the API server does not answer."""
+    with told(f"look at pod {target.namespace}/{target.name}", NoData):
+        pod: Pod = read_target(live.require().platform, target)
+    if pod is None:
+        raise NoData(f"pod {target.namespace}/{target.name}: it is gone, so nobody can say whether it can be reached; who deleted it?")
+    return pod
+
+
+def port_of(pod: Pod) -> int:
+    """Return the port at which a pod can be asked. Raises NoData: its containers name none."""
+    port = first_port(pod)
+    if port is None:
         raise NoData(f"pod {pod.metadata.name}: its containers name no port, so nobody can be asked; name one in its manifest")
-    return int(ports[0])
+    return port

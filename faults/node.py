@@ -1,0 +1,80 @@
+"""What a program in a fault pod finds on its node, and how it sets rules there. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+TABLE = "inet aftershock"
+NO_TABLE = f"add table {TABLE}\ndelete table {TABLE}\n"
+UID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+POD_GROUP = "pod{uid}"
+
+
+class Refused(Exception):
+    """Nothing was set; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A fault: ``begin`` sets it, ``end`` takes it away (idempotent; it works from the watchdog too)."""
+
+    name: str
+    begin: Callable[[], None]
+    end: Callable[[], None]
+
+
+def nft(script: str, space: int | None = None) -> None:
+    """Apply a script in this network namespace or in that of the descriptor ``space``. Raises OSError, SubprocessError."""
+    command = ["nft", "-f", "-"] if space is None else ["nsenter", f"--net=/proc/self/fd/{space}", "nft", "-f", "-"]
+    kept = () if space is None else (space,)
+    done = subprocess.run(command, input=script, pass_fds=kept, capture_output=True, text=True, timeout=10, check=False)
+    if done.returncode:
+        raise OSError(f"nft ended with status {done.returncode}: {done.stderr.strip()[:500]}")
+
+
+def own_addresses() -> list[str]:
+    """Return the addresses of this node, from which its kubelet probes pods. Raises OSError, SubprocessError."""
+    done = subprocess.run(["ip", "-j", "addr"], capture_output=True, text=True, timeout=10, check=True)
+    found = [one["local"] for link in json.loads(done.stdout) for one in link.get("addr_info", []) if "local" in one]
+    return sorted(address for address in found if not address.startswith(("127.", "::1", "fe80")))
+
+
+def network_of(uid: str) -> int:
+    """Return a descriptor of a pod's network namespace. Raises Refused: the pod does not run here, or it shares the node's network."""
+    space = os.open(f"/proc/{processes_of(uid)[0]}/ns/net", os.O_RDONLY)
+    if os.fstat(space).st_ino == Path("/proc/self/ns/net").stat().st_ino:
+        raise Refused(f"pod {uid} shares the network of its node; what is set there would meet the node")
+    return space
+
+
+def processes_of(uid: str) -> list[int]:
+    """Return the processes of a pod, by their control groups. Raises Refused: there is none on this node."""
+    names = {POD_GROUP.format(uid=uid), POD_GROUP.format(uid=uid.replace("-", "_"))}  # the second as systemd writes it
+    found = [pid for pid in pids() if any(name in read(f"/proc/{pid}/cgroup") for name in names)]
+    if not found:
+        raise Refused(f"pod {uid}: no process of it runs on this node")
+    return found
+
+
+def kubelets() -> list[int]:
+    """Return the processes whose executable is called kubelet."""
+    return [pid for pid in pids() if Path(read(f"/proc/{pid}/cmdline").split("\0")[0]).name == "kubelet"]
+
+
+def pids() -> list[int]:
+    """Return all processes of the node."""
+    return sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def read(path: str) -> str:
+    """Return a file of the kernel; empty if its process is gone."""
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
