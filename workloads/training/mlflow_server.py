@@ -17,7 +17,7 @@ import requests
 from workloads.training.errors import TrainingError
 
 START_S = 120.0  # it makes its database first
-PROGRAM = Path(sys.executable).parent / "mlflow"
+
 ANSWERING = "mlflow.server.fastapi_app:app"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
@@ -29,7 +29,7 @@ class MlflowServer:
         self.endpoint = f"http://127.0.0.1:{port}"
         self._log = folder / "mlflow.log"
         at = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--no-serve-artifacts", "--workers", "1", "--port", str(port)]
-        self._argv = [str(PROGRAM), "server", *at]
+        self._argv = [sys.executable, "-m", "mlflow", "server", *at]
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:
