@@ -95,6 +95,12 @@ def provider(module: str, func: str, **arguments: Any) -> dict[str, Any]:  # noq
     return {"type": "python", "module": module, "func": func, "arguments": arguments}
 
 
+def experiment_file(folder: Path, name: str) -> Path:
+    """Return where a campaign keeps the experiment of one family: a folder each, since a session refuses what its target cannot do."""
+    word = name.replace(" ", "-")
+    return folder / "experiments" / word / f"{word}.yaml"
+
+
 def experiment(name: str) -> dict[str, Any]:
     """Return the experiment of one family: short, with a hypothesis that holds whatever users feel: not they are tested here."""
     family = FAMILIES[name]

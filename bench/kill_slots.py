@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from kubernetes import client
 
-from bench.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, target
+from bench.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
 from history.errors import AftershockError
 from kube.clients import Platform, connect, unless
 from kube.target import load_target
@@ -28,7 +28,7 @@ Platforms = dict[str, Platform]
 def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = SLOTS) -> Iterator[Platforms]:
     """Make the small platforms ``slots`` in the cluster of the target file ``host``, and remove them at the end.
 
-    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (``experiments/``).
+    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.kill_platform.experiment_file`).
     """
     write_files(folder, host)
     platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in slots}
@@ -43,10 +43,10 @@ def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = 
 
 def write_files(folder: Path, host: dict[str, Any]) -> None:
     """Write the experiments and target files."""
-    experiments = folder / "experiments"
-    experiments.mkdir(parents=True, exist_ok=True)
     for name in FAMILIES:
-        (experiments / f"{name.replace(' ', '-')}.yaml").write_text(yaml.safe_dump(experiment(name), sort_keys=False))
+        file = experiment_file(folder, name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(experiment(name), sort_keys=False))
     for slot in SLOTS:
         (folder / f"{slot.name}.yaml").write_text(yaml.safe_dump(target(slot, host), sort_keys=False))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from bench.kill_platform import CUT_OFF, ENGINE, ROOT, Slot
+from bench.kill_platform import CUT_OFF, ENGINE, ROOT, Slot, experiment_file
 from history.errors import AftershockError
 from history.plan import Plan, ResolvedTarget
 from history.reader import read_plan, read_table
@@ -158,16 +158,15 @@ def draw(rng: Random, slot: Slot, folder: Path, number: int, phases: Sequence[st
 
 def command(trial: Trial) -> list[str]:
     """Return the session's command: the child process of one run, or a whole pytest session."""
-    experiments, target = trial.folder / "experiments", trial.folder / f"{trial.slot.name}.yaml"
-    name = trial.family.replace(" ", "-")
+    file, target = experiment_file(trial.folder, trial.family), trial.folder / f"{trial.slot.name}.yaml"
     if trial.whole:
         options = [f"--chaos-target={target}", f"--chaos-out={trial.run_dir}", f"--chaos-seed={trial.number}", "--chaos-profile=brief"]
-        return [sys.executable, "-m", "pytest", "-m", "chaos", "-q", *options, f"--chaos-experiments={experiments}", "-k", name]
+        return [sys.executable, "-m", "pytest", "-m", "chaos", "-q", *options, f"--chaos-experiments={file.parent}"]
     request = Request(
         run_id=trial.run_dir.name + f"-{trial.number}",
         run_dir=trial.run_dir,
-        experiment=experiments / f"{name}.yaml",
-        experiments_root=experiments,
+        experiment=file,
+        experiments_root=file.parent,
         target=target,
         seed=trial.number,
         profile="brief",
