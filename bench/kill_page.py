@@ -26,6 +26,9 @@ can be seen on its target once its own deadline, or the reaper's time (a lease o
 to boot), has passed. Left over is what a second look finds after one `heal`. The same without an API server for a while, and with
 the whole machine lost: [out-of-reach.md](out-of-reach.md).
 """
+LATE = """An undo is acknowledged once the cluster says so: a fault pod once its kubelet has ended it. A node that was silenced hears nobody
+before its time (15 s) is over. Later than 5 s:
+"""
 
 
 def counts(row: Row) -> bool:
@@ -79,6 +82,10 @@ def _acknowledged(rows: list[Row]) -> str:
             bound = f"{sum(value <= bound_s for value in values)} of {len(values)} within {bound_s:g} s" if bound_s else "none set"
             lines.append(f"| {what} | {len(values)} | {median(values):.2f} | {values[-1]:.2f} | {bound} |")
     head = f"A fault was in force in {len(struck)} of them. Seconds after the signal:\n"
+    late = [row for row in struck if row.get("undone_s", 0.0) > BOUND_S]
+    lines += (
+        ["", LATE, *(f"- trial {row['number']} ({row['family']}, {row['phase']}): {row['undone_s']:.1f} s" for row in late)] if late else []
+    )
     return "\n".join([head, "| | trials | median | worst | bound |", "|---|---|---|---|---|", *lines]) + "\n"
 
 

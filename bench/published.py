@@ -13,6 +13,7 @@ from rich.table import Table
 
 DOCS = Path(__file__).parent.parent / "docs"
 Counts = tuple[int, ...]
+OUTLIVED = r" [^:]*: (\d+) with a fault alive after its deadline, (\d+) in whose round something was left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,27 @@ FIGURES = (
     ),
     Figure("forecast.md", re.compile(r"- RTO: (\d+) of (\d+) within 20%[^;(\n]*"), "all within 20 %", lambda n: n[0] == n[1] > 0),
     Figure("forecast.md", re.compile(r"- capacity RTO: (\d+) of (\d+) within 20%[^;(\n]*"), "all within 20 %", lambda n: n[0] == n[1] > 0),
+    Figure(
+        "kill-campaign.md",
+        re.compile(r"\*\*SIGKILL\*\*: (\d+) trials" + OUTLIVED),
+        "≥ 100 trials, 0 alive, 0 left",
+        lambda n: n[0] >= 100 and n[1] == n[2] == 0,
+    ),
+    Figure(
+        "kill-campaign.md",
+        re.compile(r"\*\*SIGTERM, SIGINT\*\*: (\d+) trials" + OUTLIVED),
+        "≥ 50 trials, 0 alive, 0 left",
+        lambda n: n[0] >= 50 and n[1] == n[2] == 0,
+    ),
+    Figure(
+        "out-of-reach.md", re.compile(r"API server cut off: false verdicts \| (\d+) of (\d+)"), "0 false", lambda n: n[0] == 0 and n[1] > 0
+    ),
+    Figure(
+        "bad-input.md",
+        re.compile(r"(\d+) of (\d+) cases: (\d+) as they must be, (\d+) not"),
+        "all as they must be",
+        lambda n: n[0] == n[1] == n[2] > 0,
+    ),
 )
 
 
@@ -49,7 +71,7 @@ def read(figure: Figure, docs: Path) -> tuple[str, bool]:
     found = figure.sentence.search(file.read_text()) if file.exists() else None
     if found is None:
         return "not published", False
-    return found.group().removeprefix("- "), figure.reached(tuple(int(number) for number in found.groups()))
+    return found.group().removeprefix("- ").replace("**", ""), figure.reached(tuple(int(number) for number in found.groups()))
 
 
 def main(docs: Path = DOCS) -> int:

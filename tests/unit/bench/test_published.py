@@ -9,6 +9,12 @@ from bench.published import DOCS, FIGURES, main, read
 GOOD = {
     "mutations.md": "**0 of 40 mutants pass; 40 of 40 are named by the check that must name them; 12 of 12 twins pass.**",
     "null-runs.md": "**30 judged runs: 29 PASS, 1 INCONCLUSIVE, 0 FAIL, 0 REFUSED, 0 BROKEN.**",
+    "kill-campaign.md": "**SIGKILL**: 100 trials (8 of them whole pytest sessions): 0 with a fault alive after its deadline, "
+    "0 in whose round something was left after heal.\n\n"
+    "**SIGTERM, SIGINT**: 50 trials (5 of them whole pytest sessions): 0 with a fault alive after its deadline, "
+    "0 in whose round something was left after heal.",
+    "out-of-reach.md": "| API server cut off: false verdicts | 0 of 24 | 0 |",
+    "bad-input.md": "13 of 13 cases: 13 as they must be, 0 not.",
     "forecast.md": "- RTO: 3 of 3 within 20%, 0 wrong\n- capacity RTO: 2 of 2 within 20%, 0 wrong",
 }
 
@@ -35,6 +41,13 @@ def test_figures_that_reach_their_bounds_pass(tmp_path: Path) -> None:
         ("mutations", "12 of 12 twins", "11 of 12 twins"),
         ("null_runs", "0 FAIL", "1 FAIL"),
         ("null_runs", "30 judged", "29 judged"),
+        ("kill_campaign", "100 trials", "99 trials"),
+        ("kill_campaign", "): 0 with", "): 1 with"),
+        ("kill_campaign", "50 trials", "49 trials"),
+        ("kill_campaign", "0 in whose", "1 in whose"),
+        ("out_of_reach", "0 of 24", "1 of 24"),
+        ("bad_input", "13 of 13", "12 of 13"),
+        ("bad_input", "13 as they must be", "12 as they must be"),
         ("forecast", "- RTO: 3 of 3", "- RTO: 2 of 3"),
         ("forecast", "- capacity RTO: 2 of 2", "- capacity RTO: 1 of 2"),
         ("forecast", "within 20%", "somewhere near"),
