@@ -5,6 +5,7 @@
     refuse --pod UID --port N --percent P …     answer so many percent of a pod's requests 503 SlowDown
     delay --pod UID --port N --latency-ms MS …  let every request to a pod wait
     hide --pod UID --port N …                   answer S3's ListObjectsV2 with an empty list
+    read-only --pod UID --path P …              let a pod write nothing to one of its volumes
 
 Whatever it sets is ended by three, each of which is enough: this program (its time is over, or SIGTERM), a watchdog process outside the
 pod's control groups (it outlives the pod, a frozen kubelet and this program), and, for the network, the kernel (elements of an nftables
@@ -26,6 +27,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from faults.mounts import read_only
 from faults.node import NO_TABLE, TABLE, UID, Effect, Refused, kubelets, network_of, nft, own_addresses, read
 from faults.proxy import Server, delay, hiding, refusal
 
@@ -75,6 +77,8 @@ def effect_of(options: argparse.Namespace) -> Effect:
             return delay(Server(options.pod, options.port), options.latency_ms, options.for_s)
         case "hide":
             return hiding(Server(options.pod, options.port), options.for_s)
+        case "read-only":
+            return read_only(options.pod, options.path)
         case _:
             return silence(options.for_s)
 
@@ -112,12 +116,14 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "refuse": ("pod", "port", "percent"),
     "delay": ("pod", "port", "latency-ms"),
     "hide": ("pod", "port"),
+    "read-only": ("pod", "path"),
 }
 ARGUMENTS: dict[str, Callable[[str], object]] = {
     "pod": pod_uid,
     "port": whole(65535),
     "percent": whole(100),
     "latency-ms": whole(60_000),
+    "path": str,
 }
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from history.errors import FaultFailed, TargetRefused
+from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube import acting, faultpod, live
+from kube import faultpod, live
 from kube.clients import Platform, told
 from kube.fault import Arguments, Permission, duration_s, fault
-from kube.faultpod import ENDS, Job
+from kube.faultpod import ENDS
 from kube.journal import UndoKind
 from kube.objects import Pod
 from kube.select import choose, pod_target, ready_pods
@@ -79,23 +78,7 @@ def isolate_zone(role: str, for_s: float) -> dict[str, Any]:
 
 
 def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, Any]:
-    return enter(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
-
-
-def enter(role: str, for_s: float, words: Callable[[Pod], tuple[str, ...]], count: int | None = None) -> dict[str, Any]:
-    """Start a fault pod beside every target of this activity, whose program gets ``words`` of the target's pod; return what was done.
-
-    Raises:
-        TargetRefused: no live run.
-        FaultFailed: other than ``count`` targets were resolved; a fault pod was not admitted, did not start, or refused.
-
-    """
-    run, targets, pods = acting.begin()
-    if count not in {None, len(targets)}:
-        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
-    jobs = [Job(target, pod.spec.node_name, words(pod), for_s) for target, pod in zip(targets, pods, strict=True)]
-    accounts = faultpod.carry_out(run, targets, jobs)
-    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
+    return faultpod.beside(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
 
 
 def restore() -> dict[str, Any]:

@@ -14,12 +14,12 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from faults.network import enter, own_network, permissions
+from faults.network import own_network, permissions
 from history.errors import ConfigError, TargetRefused
 from history.plan import ResolvedTarget
 from kube.clients import Platform
 from kube.fault import Arguments, duration_s, fault
-from kube.faultpod import ENDS
+from kube.faultpod import ENDS, beside
 from kube.objects import Pod
 from kube.proxied import first_port
 from kube.select import choose, pod_target
@@ -63,27 +63,27 @@ def _lasts_s(arguments: Arguments) -> float:
 def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer ``percent`` of their requests 503 SlowDown, by chance, for ``for_s`` seconds: a storm.
 
-    The body is S3's error, so clients know that they are throttled and when to try again. Raises as :func:`faults.network.enter`.
+    The body is S3's error, so clients know that they are throttled and when to try again. Raises as :func:`kube.faultpod.beside`.
     """
-    return enter(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
+    return beside(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
 
 
 @fault(resolve=_resolve_delay, permissions=permissions, tier="node", lasts_s=_lasts_s)
 def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer every request ``latency_ms`` later for ``for_s`` seconds: slow or throttled.
 
-    Raises as :func:`faults.network.enter`.
+    Raises as :func:`kube.faultpod.beside`.
     """
-    return enter(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
+    return beside(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
 
 
 @fault(resolve=_resolve_hiding, permissions=permissions, tier="node", lasts_s=_lasts_s)
 def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer ListObjectsV2 with an empty list for ``for_s`` seconds: a stale listing.
 
-    Objects that are asked for by name are there. Raises as :func:`faults.network.enter`.
+    Objects that are asked for by name are there. Raises as :func:`kube.faultpod.beside`.
     """
-    return enter(role, for_s, lambda pod: _words("hide", pod), count)
+    return beside(role, for_s, lambda pod: _words("hide", pod), count)
 
 
 def _words(command: str, pod: Pod, *more: object) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +67,22 @@ def name_of(run_id: str, target: ResolvedTarget) -> str:
 def label_of(run_id: str) -> str:
     """Return a run's id as a label's value."""
     return run_id[:63].rstrip("-_.")
+
+
+def beside(role: str, for_s: float, words: Callable[[Pod], tuple[str, ...]], count: int | None = None) -> dict[str, Any]:
+    """Start a fault pod beside every target of the activity being executed, whose program gets ``words`` of the target's pod.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: other than ``count`` targets were resolved; a fault pod was not admitted, did not start, or refused.
+
+    """
+    run, targets, pods = acting.begin()
+    if count not in {None, len(targets)}:
+        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
+    jobs = [Job(target, pod.spec.node_name, words(pod), for_s) for target, pod in zip(targets, pods, strict=True)]
+    accounts = carry_out(run, targets, jobs)
+    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
 
 
 def carry_out(run: LiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) -> list[dict[str, Any]]:
