@@ -3,12 +3,8 @@
 Mechanism: a program in the storage pod's own container (exec), which is its own timer: it damages for its time and ends. What it damaged
 stays damaged (as on a real disk): the job must pass it over, and its own retention removes it.
 
-Not offered here, and why:
-- a full or slow disk, I/O errors: the embedded nodes' volumes are folders of the node's one disk, without quota; filling or slowing it
-  would hit every pod of the node, the kubelet first. It needs a volume of its own: this kernel has no device mapper and no fault injection;
-  it has FUSE, for which the platform has no program yet. Full and read-only volumes are met for real in tests (test_volume.py).
-- a storm of 503s from S3: versitygw has no such mode, and a proxy between would be a part that the platform does not have.
-An object store that is down or hangs is :func:`faults.pods.kill` or :func:`faults.engine.freeze_engine` on the storage role.
+Other faults of storage: a server that answers badly (:mod:`faults.object_store`), one that is down (:func:`faults.pods.kill`) or hangs
+(:func:`faults.engine.freeze_engine`), a volume that takes nothing any more (:mod:`faults.disks`, which also says what is not offered).
 """
 
 from __future__ import annotations

@@ -17,24 +17,24 @@ SLOW_DOWN, NOTHING_FOUND = b"<Code>SlowDown</Code>", b"<KeyCount>0</KeyCount>"
 
 def refusing(activity: str) -> bool:
     """Tell whether every server of ``activity`` answers at least one of 20 questions 503 SlowDown. Raises NoData: it cannot be asked."""
-    return all(any(map(_refuses, answers)) for answers in _answers(activity, ASKS))
+    return all(any(map(_refuses, asked)) for asked in answers(activity, ASKS))
 
 
 def late(activity: str, latency_ms: float) -> bool:
     """Tell whether every server of ``activity`` needs so long for each of 3 answers (ms). Raises NoData: it cannot be asked."""
-    return all(one.status not in NOT_THE_POD and one.seconds * 1e3 >= latency_ms for answers in _answers(activity, 3) for one in answers)
+    return all(one.status not in NOT_THE_POD and one.seconds * 1e3 >= latency_ms for asked in answers(activity, 3) for one in asked)
 
 
 def hiding(activity: str, bucket: str) -> bool:
     """Tell whether every server of ``activity`` lists nothing for ``bucket``. Raises NoData: it cannot be asked."""
-    return all(one.status == HTTPStatus.OK and NOTHING_FOUND in one.body for [one] in _answers(activity, 1, bucket, {"list-type": "2"}))
+    return all(one.status == HTTPStatus.OK and NOTHING_FOUND in one.body for [one] in answers(activity, 1, bucket, {"list-type": "2"}))
 
 
 def _refuses(answer: Answer) -> bool:
     return answer.status == HTTPStatus.SERVICE_UNAVAILABLE and SLOW_DOWN in answer.body  # a 503 of the API server's own has no such body
 
 
-def _answers(activity: str, asks: int, path: str = "/", query: dict[str, str] | None = None) -> list[list[Answer]]:
+def answers(activity: str, asks: int, path: str = "/", query: dict[str, str] | None = None) -> list[list[Answer]]:
     """Return what each target of ``activity`` answers to so many questions."""
     run = live.require()
     pods = [pod_of(target) for target in run.targets_of(activity)]
