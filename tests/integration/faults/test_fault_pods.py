@@ -68,7 +68,7 @@ def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Run
     with running(faults.nodes.silence, role="decoy", for_s=20):
         denied(nodes.powered_off)
         faults.nodes.silence("decoy", 20)
-        program, watchdog = _program_and_watchdog()
+        program, watchdog = program_and_watchdog("silence")
         confirmed(nodes.powered_off)
         os.kill(program, signal.SIGKILL)
         assert watchdog in programs("silence")  # it stands outside the pod's control groups
@@ -87,9 +87,9 @@ def _restored() -> bool:
     return True
 
 
-def _program_and_watchdog() -> tuple[int, int]:
+def program_and_watchdog(word: str) -> tuple[int, int]:
     """Return both: the watchdog leads a session of its own."""
-    found = programs("silence")
+    found = programs(word)
     leaders = [pid for pid in found if os.getsid(pid) == pid]
     watchdogs = [pid for pid in leaders if _parent(pid) in found]
     (watchdog,) = watchdogs
