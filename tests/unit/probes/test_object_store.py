@@ -62,7 +62,7 @@ def test_a_503_of_the_api_server_is_no_storm(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_one_quick_answer_is_not_late_and_no_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     late = Answer(403, b"", 0.45)
-    answering(monkeypatch, inference_a=[late], inference_b=[late, late, FORBIDDEN])
+    answering(monkeypatch, inference_a=[late], inference_b=[*[late] * 9, FORBIDDEN])
     assert not object_store.late("act", 400)
     answering(monkeypatch, inference_a=[late], inference_b=[Answer(504, b"", 5.0)])
     assert not object_store.late("act", 400)
