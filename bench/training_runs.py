@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean
 
 import polars as pl
 
@@ -81,7 +82,8 @@ def idle(run: Run, verdict: RunVerdict) -> str:
     """Return the mean idle share of the machine from the fault on; a dash where nobody recorded it."""
     since_ns = verdict.fault.started_ns if verdict.fault and verdict.fault.started_ns else 0
     rows = run.samples.filter((pl.col("series") == Series.MACHINE_IDLE.value) & (pl.col("t_ns") >= since_ns))["value"]
-    return f"{rows.mean():.0%}" if len(rows.drop_nulls()) else "–"
+    shares = rows.drop_nulls().to_list()
+    return f"{fmean(shares):.0%}" if shares else "–"
 
 
 def rows(paths: Iterable[Path]) -> list[str]:
