@@ -1,8 +1,9 @@
 """Start the ranks of this pod by torchrun: ``python -m workloads.training.launch``, configured by TRAIN_* variables.
 
 Looks at stores and settings first, before anything is loaded or written. torchrun restarts the ranks (TRAIN_MAX_RESTARTS); when torchrun
-itself ends, because the pod that holds the rendezvous is gone, it is started again here (TRAIN_RELAUNCHES), so that no container and no pod
-back-off is between a failure and the next try. A rank that was refused or fenced ends it all: trying again would not help.
+itself ends, because the pod that holds the rendezvous is gone, or does not, because that pod's machine is, it is started again here
+(TRAIN_RELAUNCHES), so that no container and no pod back-off is between a failure and the next try. A rank that was refused or fenced ends
+it all: trying again would not help.
 
 Exit codes: 0 done · 1 failed · 2 refused (nothing was changed) · 4 another owner took over · 143 told to leave.
 """
@@ -14,17 +15,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from workloads.storage.errors import StorageError
 from workloads.training.errors import TrainingError
-from workloads.training.meeting import HOST_INDEX, STORE_TIMEOUT_S, meeting_point
+from workloads.training.meeting import HOST_INDEX, SILENT_S, STORE_TIMEOUT_S, Vigil, meeting_point
 from workloads.training.settings import Settings, from_environment
 from workloads.training.stores import finished, preflight
 
 FINAL = "AFTERSHOCK_TRAINING_FINAL"  # names the file in which a rank leaves an exit code that no restart would change
 EXIT_REFUSED, EXIT_TOLD_TO_LEAVE = 2, 128 + signal.SIGTERM
-_PAUSE_S = 1.0
+_PAUSE_S, _LOOK_S = 1.0, 5.0
 
 
 def torchrun(settings: Settings, environment: Mapping[str, str], meet_at: str) -> list[str]:
@@ -77,12 +81,32 @@ class Launcher:
         self._child = subprocess.Popen(torchrun(self._settings, os.environ, meet_at), env=environment)
         if self._leaving:  # the signal came between two starts
             self._child.terminate()
-        return self._child.wait()
+        return ended(self._child, meet_at)
 
     def _leave(self, *_: object) -> None:
         self._leaving = True
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
+
+
+def ended(child: "subprocess.Popen[bytes]", meet_at: str) -> int:
+    """Return torchrun's exit code when it has ended; end it, and its ranks, if it waits for a meeting point that is gone."""
+    vigil = Vigil(meet_at) if meet_at else None
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(_LOOK_S)
+        if vigil is not None and vigil.silent():
+            print(f"launch: nobody has answered at {meet_at} for {SILENT_S:g} s; ending torchrun", file=sys.stderr, flush=True)
+            _kill_family(child.pid)
+
+
+def _kill_family(pid: int) -> None:
+    """Send SIGKILL to a process and all that it started: ranks have sessions of their own, and would be left."""
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for one in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 def main() -> int:

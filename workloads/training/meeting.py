@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 HOST_INDEX = "0"
 STORE_TIMEOUT_S = 20
 """How long torchrun waits for an answer of the store at the meeting point (its default: 60 s): as long as ranks wait for each other."""
+SILENT_S = 30.0
+"""After so long without an answer from the meeting point its machine is taken for lost: longer than torchrun's own time-out."""
 _CONNECT_S, _PAUSE_S, _PATIENCE_S = 2.0, 0.5, 60.0
 
 
@@ -35,6 +37,26 @@ def meeting_point(rendezvous: str, environment: Mapping[str, str], leaving: Call
             break
         time.sleep(_PAUSE_S)
     return rendezvous
+
+
+class Vigil:
+    """Watches whether somebody still accepts connections where this pod met the others.
+
+    torchrun itself does not notice a machine that lost its power: when its store client has waited for its time-out, it cancels the wait
+    there and expects an answer to that without end (torch 2.13, TCPStore::doWait), so its ranks are never started again.
+    """
+
+    def __init__(self, meeting: str, patience_s: float = SILENT_S) -> None:
+        self._host, _, self._port = meeting.rpartition(":")
+        self._patience_s = patience_s
+        self._heard_s: float | None = None
+
+    def silent(self) -> bool:
+        """Look once; tell whether nobody has answered for the time of patience, although somebody had before."""
+        now_s = time.monotonic()
+        if answers(self._host.strip("[]"), self._port):
+            self._heard_s = now_s
+        return self._heard_s is not None and now_s - self._heard_s > self._patience_s
 
 
 def addresses(name: str, port: str) -> list[str]:

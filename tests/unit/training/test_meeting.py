@@ -57,6 +57,21 @@ def test_when_nobody_answers_in_time_or_it_must_leave_the_name_is_returned(
     assert found == "run-0.trainer:29400"
 
 
+def test_a_meeting_point_that_answered_and_does_no_more_is_silent(listener: socket.socket) -> None:
+    vigil = meeting.Vigil(f"127.0.0.1:{listener.getsockname()[1]}", patience_s=0.0)
+    assert not vigil.silent()
+    listener.close()
+    assert vigil.silent()
+
+
+def test_a_meeting_point_is_not_given_up_at_once_nor_before_it_first_answered(listener: socket.socket) -> None:
+    patient = meeting.Vigil(f"127.0.0.1:{listener.getsockname()[1]}", patience_s=3600.0)
+    assert not patient.silent()
+    listener.close()
+    assert not patient.silent()
+    assert not meeting.Vigil(f"{GONE}:9", patience_s=0.0).silent()  # torchrun still comes up there: its own time-outs hold
+
+
 def test_a_name_that_nobody_knows_has_no_address() -> None:
     assert meeting.addresses("nobody.invalid", "29400") == []
     assert meeting.addresses("127.0.0.1", "29400") == ["127.0.0.1"]
