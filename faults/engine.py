@@ -1,4 +1,4 @@
-"""The engine: the worker process inside a serving pod, killed or frozen while its API process lives on.
+"""The engine: the worker process inside a pod, killed, frozen or slowed while the other processes there live on.
 
 Mechanism: an ephemeral container in the pod (:mod:`kube.ephemeral`), which is itself the timer.
 """
@@ -22,6 +22,7 @@ from kube.target import Role
 from kube.undo import undo_all
 
 RESTARTED = "its server restarts it"
+MOST_SHARE = 0.95
 CONTINUED = "the ephemeral container sends CONT when its time is over, or when it is told to end"
 
 
@@ -43,11 +44,22 @@ def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     name = arguments["role"]
     for_s = duration_s("freeze_engine", arguments["for_s"]) if "for_s" in arguments else 0.0
+    share = bounded_share(arguments["share"]) if "share" in arguments else 1.0
     _, container, engine = engine_role(platform, name)
     pod = choose(ready_pods(platform, name), 1, rng, f"ready pods of role {name}")[0]
     user_of(pod, container)  # refuses here what could not work later
-    effect = f"process {engine} " + (f"stopped for {for_s:g} s" if for_s else "killed")
+    much = f"{share:.0%} of each second for " if share < 1 else "for "
+    effect = f"process {engine} " + (f"stopped {much}{for_s:g} s" if for_s else "killed")
     return [pod_target(pod, effect, CONTINUED if for_s else RESTARTED)]
+
+
+def bounded_share(value: object) -> float:
+    """Return the share of the time for which a process is stopped. Raises ConfigError: not above 0 and at most 0.95."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_SHARE:
+        raise ConfigError(
+            f"slow_engine: share is {value!r}; write how much of the time it is stopped, above 0 and at most {MOST_SHARE}: 0.8"
+        )
+    return float(value)
 
 
 def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
@@ -80,7 +92,16 @@ def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
     return _signal(role, duration_s("freeze_engine", for_s))
 
 
-def _signal(name: str, for_s: float) -> dict[str, Any]:
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lambda arguments: float(arguments["for_s"]))
+def slow_engine(role: str, for_s: float, share: float) -> dict[str, Any]:
+    """Slow the engine process of one ready pod of ``role`` for ``for_s`` seconds: stopped for ``share`` of each, as one starved of its CPU.
+
+    It ends by itself as :func:`freeze_engine` does. Raises as :func:`kill_engine`.
+    """
+    return _signal(role, duration_s("slow_engine", for_s), bounded_share(share))
+
+
+def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, Any]:
     run, targets, pods = acting.begin()
     _, container, engine = engine_role(run.platform, name)
     if len(targets) != 1:
@@ -98,7 +119,7 @@ def _signal(name: str, for_s: float) -> dict[str, Any]:
         )
     )
     run.fault_starts(targets)
-    account = signal_process(run.platform, pod, container, engine, for_s)
+    account = signal_process(run.platform, pod, container, engine, for_s, share=share)
     if not for_s:
         run.log.event(EventKind.FAULT_END, run.activity, how=ends)
     return {"targets": [pod.metadata.name], "process": engine, "injector": account}

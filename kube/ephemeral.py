@@ -49,16 +49,17 @@ def user_of(pod: Pod, container: str) -> int:
     raise TargetRefused(f"pod {pod.metadata.name}: nobody says as which user container {container} runs; set runAsUser in its manifest")
 
 
-def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_s: float) -> dict[str, Any]:
+def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, Any]:
     """Return the ephemeral container that signals the process in ``container`` whose command line contains ``process``."""
     user = user_of(pod, container)
+    told = {"AFTERSHOCK_PROCESS": process, "AFTERSHOCK_FOR_S": f"{for_s:g}", "AFTERSHOCK_SHARE": f"{share:g}"}
     return {
         "name": f"{PREFIX}{len(pod.spec.ephemeral_containers or []) + 1}",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "targetContainerName": container,
         "command": ["python3", "-c", SCRIPT.read_text()],
-        "env": [{"name": "AFTERSHOCK_PROCESS", "value": process}, {"name": "AFTERSHOCK_FOR_S", "value": f"{for_s:g}"}],
+        "env": [{"name": name, "value": value} for name, value in told.items()],
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "runAsUser": user,
@@ -70,15 +71,17 @@ def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_
     }
 
 
-def signal_process(platform: Platform, pod: Pod, container: str, process: str, for_s: float) -> dict[str, Any]:
-    """Add the ephemeral container to ``pod`` and wait until it has sent its signal; return its own account of it.
+def signal_process(platform: Platform, pod: Pod, container: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, Any]:
+    """Add the ephemeral container to ``pod`` and wait until it has sent its first signal; return its own account of it.
+
+    It kills the process (``for_s`` 0), or stops it for ``share`` of the time for ``for_s`` seconds.
 
     Raises:
         FaultFailed: it was not admitted, did not start within 20 s, or found no such process.
 
     """
     name, namespace = pod.metadata.name, pod.metadata.namespace
-    added = ephemeral_container(pod, container, platform.target.suite_image, process, for_s)
+    added = ephemeral_container(pod, container, platform.target.suite_image, process, for_s, share=share)
     body = {"metadata": {"uid": pod.metadata.uid}, "spec": {"ephemeralContainers": [added]}}
     with told(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
         platform.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body)

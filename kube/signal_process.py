@@ -1,4 +1,4 @@
-"""Runs inside the target pod, in an ephemeral container: kill one process, or stop it for a while and let it go on.
+"""Runs inside the target pod, in an ephemeral container: kill one process, or stop or slow it for a while and let it go on.
 
 It is its own timer: it sends CONT at its end, and also when it is told to end (TERM, INT, HUP), so nobody else is needed. Standard library
 only, since its text is all that reaches the container. What it did goes to its log, one JSON object a line; that is the
@@ -6,6 +6,7 @@ injector's word, never evidence.
 
 AFTERSHOCK_PROCESS: part of the command line that names the process. It stands in the environment, so that no process of ours matches.
 AFTERSHOCK_FOR_S: seconds to keep it stopped; 0 kills it.
+AFTERSHOCK_SHARE: share of each second for which it is stopped meanwhile; 1: all the time.
 Exit status: 0 done, 3 no such process or more than one, 4 not permitted.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 MARK = "AFTERSHOCK_PROCESS"  # in this text, hence in the command line of every process that runs it
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+PERIOD_S = 1.0
 
 
 def say(**what: object) -> None:
@@ -40,13 +42,20 @@ def matching(part: str) -> list[int]:
     return [pid for pid, command in commands.items() if part in command and MARK not in command]
 
 
-def stop(process: int, for_s: float) -> None:
-    """Stop the process (a pidfd) for ``for_s`` seconds, or until one of ENDINGS arrives; then let it go on, whatever happens."""
+def stop(process: int, for_s: float, share: float) -> None:
+    """Stop the process (a pidfd) for ``share`` of the time, ``for_s`` seconds long or until one of ENDINGS arrives; then let it go on."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    period_s, until, told = (PERIOD_S if share < 1 else for_s), time.monotonic() + for_s, None
     try:
         signal.pidfd_send_signal(process, signal.SIGSTOP)
-        say(did="stopped", for_s=for_s)
-        told = signal.sigtimedwait(ENDINGS, for_s)
+        say(did="stopped", for_s=for_s, share=share)
+        told = signal.sigtimedwait(ENDINGS, share * period_s)
+        while told is None and time.monotonic() < until:
+            signal.pidfd_send_signal(process, signal.SIGCONT)
+            told = signal.sigtimedwait(ENDINGS, (1 - share) * period_s)
+            if told is None:
+                signal.pidfd_send_signal(process, signal.SIGSTOP)
+                told = signal.sigtimedwait(ENDINGS, max(0.0, min(share * period_s, until - time.monotonic())))
     finally:
         signal.pidfd_send_signal(process, signal.SIGCONT)
     say(did="continued", because="time is over" if told is None else signal.Signals(told.si_signo).name)
@@ -54,7 +63,7 @@ def stop(process: int, for_s: float) -> None:
 
 def main() -> int:
     """Do what the environment asks for; return the exit status."""
-    part, for_s = os.environ[MARK], float(os.environ["AFTERSHOCK_FOR_S"])
+    part, for_s, share = os.environ[MARK], float(os.environ["AFTERSHOCK_FOR_S"]), float(os.environ.get("AFTERSHOCK_SHARE", "1"))
     pids = matching(part)
     if len(pids) != 1:
         say(refused=f"{len(pids)} processes have {part!r} in their command line, expected exactly 1", pids=pids)
@@ -62,7 +71,7 @@ def main() -> int:
     process = os.pidfd_open(pids[0])  # unlike a number, it can't come to mean another process
     try:
         if for_s > 0:
-            stop(process, for_s)
+            stop(process, for_s, share)
         else:
             signal.pidfd_send_signal(process, signal.SIGKILL)
             say(did="killed", pid=pids[0])

@@ -127,7 +127,7 @@ def ephemeral_container(target: Target) -> list[Rule]:
         added = f"object.spec.ephemeralContainers.filter(one, !{before}.exists(old, old.name == one.name))"
         return f"{added}.all(one, {what})"
 
-    names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S"))
+    names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S", "AFTERSHOCK_SHARE"))
     return [
         (f"request.namespace in {cel(target.namespaces)}", f"ephemeral containers only in {', '.join(target.namespaces)}"),
         (every(f"one.name.startsWith({quoted(ephemeral.PREFIX)})"), f"an ephemeral container is named {ephemeral.PREFIX}N"),

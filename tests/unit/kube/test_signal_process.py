@@ -34,9 +34,9 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-def run_text(start: Callable[..., subprocess.Popen[str]], process: str, for_s: float) -> subprocess.Popen[str]:
+def run_text(start: Callable[..., subprocess.Popen[str]], process: str, for_s: float, share: float = 1.0) -> subprocess.Popen[str]:
     """Start the text as the ephemeral container does."""
-    environment = os.environ | {"AFTERSHOCK_PROCESS": process, "AFTERSHOCK_FOR_S": f"{for_s:g}"}
+    environment = os.environ | {"AFTERSHOCK_PROCESS": process, "AFTERSHOCK_FOR_S": f"{for_s:g}", "AFTERSHOCK_SHARE": f"{share:g}"}
     return start(sys.executable, "-c", SCRIPT.read_text(), env=environment)
 
 
@@ -66,6 +66,19 @@ def test_it_stops_the_process_and_lets_it_go_on_by_itself(started: Callable[...,
     assert [line["did"] for line in said] == ["stopped", "continued"]
     assert said[1]["because"] == "time is over"
     assert said[1]["t_ns"] - said[0]["t_ns"] >= 1e9
+
+
+def test_a_process_that_is_slowed_is_stopped_again_and_again_and_goes_on(started: Callable[..., subprocess.Popen[str]]) -> None:
+    name = f"engine-{uuid4()}"
+    engine = started(sys.executable, "-c", LONG, name)
+    text = run_text(started, name, 3.0, 0.5)
+    for _ in range(2):
+        wait_for_state(engine, "T")
+        wait_for_state(engine, "S")
+    said = account(text)
+    assert state_of(engine) == "S"
+    assert [line["did"] for line in said] == ["stopped", "continued"]
+    assert said[0]["share"] == 0.5
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
