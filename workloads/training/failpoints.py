@@ -6,7 +6,8 @@ Each entry is ``point[@rank=R][@step=S][@restart=N]=action``; without a conditio
 of restarts: with ``@restart=0`` the replay of the same step is left alone. While a run goes on, a file in TRAIN_FAILPOINT_FOLDER named like
 the point (a suffix after ``+`` is allowed) does the same: its content is ``[@…]=action``; the rank it fits removes the file and acts, once.
 
-Actions: ``kill`` (SIGKILL), ``stop`` (SIGSTOP), ``segfault`` (SIGSEGV), ``sleep:SECONDS``; and, only at the point ``step``:
+Actions: ``kill`` (SIGKILL), ``stop`` (SIGSTOP), ``segfault`` (SIGSEGV), ``sleep:SECONDS``, ``eat:MEBIBYTES`` (take so much memory for a
+moment: with less to be had, the kernel kills the rank); and, only at the point ``step``:
 ``flip`` (one bit of this rank's weights), ``nan`` (this rank's batch holds a NaN).
 """
 
@@ -88,11 +89,21 @@ def _parse(text: str) -> _Entry:
 def _known(point: str, action: str) -> bool:
     if action.startswith("sleep:"):
         return float(action.removeprefix("sleep:")) >= 0
+    if action.startswith("eat:"):
+        return int(action.removeprefix("eat:")) > 0
     return action in _SIGNALS or (point == "step" and action in _OF_STEP)
 
 
 def _act(action: str) -> None:
     if action in _SIGNALS:
         os.kill(os.getpid(), _SIGNALS[action])
+    elif action.startswith("eat:"):
+        _eat(int(action.removeprefix("eat:")))
     else:
         time.sleep(float(action.removeprefix("sleep:")))
+
+
+def _eat(mebibytes: int) -> None:
+    """Take memory, a mebibyte after the other, every page of it written to; what is survived is given back."""
+    held = [b"\1" * (1 << 20) for _ in range(mebibytes)]  # not zeros: those the kernel would not have to provide
+    held.clear()

@@ -85,5 +85,7 @@ def test_its_targets_pass_the_guard_on_a_healthy_platform(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_a_fault_that_leaves_something_behind_has_a_rollback(path: Path) -> None:
     experiment = read_experiment(path, ROOT / "experiments")
-    leaves = [action for action in experiment.document.method if action.provider.module not in {"faults.pods", "faults.training"}]
+    leaves = [
+        action for action in experiment.document.method if action.provider.module not in {"faults.pods", "faults.training", "faults.ranks"}
+    ]
     assert bool(experiment.document.rollbacks) == bool(leaves)

@@ -1,0 +1,62 @@
+"""Ranks of a training job that end or falter in other ways than by SIGKILL: a segmentation fault, memory that runs out.
+
+Both happen inside the rank, at its next step, by a file in its pod's failpoint folder (:func:`faults.training.fail_at`).
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from faults.training import SPENT, fail_at, of_index
+from history.errors import ConfigError
+from history.plan import ResolvedTarget
+from kube.clients import Platform
+from kube.fault import Arguments, Permission, fault
+from kube.inside import permissions as look_inside
+from kube.objects import Pod
+from kube.select import choose, pod_target, ready_pods
+
+MOST_MIB = 8192
+STEP = "step"
+
+
+def _pod(platform: Platform, arguments: Arguments, rng: Random) -> Pod:
+    role, index = arguments["role"], arguments.get("index")
+    return choose(ready_pods(platform, role), 1, rng, f"ready pods of role {role}")[0] if index is None else of_index(platform, role, index)
+
+
+def _resolve_segfault(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    return [pod_target(_pod(platform, arguments, rng), "its rank gets SIGSEGV at its next step", SPENT)]
+
+
+def _resolve_memory(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    mebibytes = arguments["mebibytes"]
+    if isinstance(mebibytes, bool) or not isinstance(mebibytes, int) or not 0 < mebibytes <= MOST_MIB:
+        raise ConfigError(f"exhaust_memory: mebibytes is {mebibytes!r}; write a whole number above 0 and at most {MOST_MIB}")
+    return [pod_target(_pod(platform, arguments, rng), f"its rank takes {mebibytes} MiB more at its next step", SPENT)]
+
+
+def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [*look_inside(namespace), Permission("list", "pods", namespace=namespace), Permission("get", "pods/log", namespace=namespace)]
+
+
+@fault(resolve=_resolve_segfault, permissions=_permissions, tier="namespace")
+def segfault(role: str, index: int | None = None) -> dict[str, Any]:
+    """Let a rank of ``role`` end by SIGSEGV in its next step, as a broken native library does.
+
+    It ends at once; torchrun restarts the ranks. ``index``: which of the Job's pods; default: by the run's seed. Raises as
+    :func:`faults.training.fail_at`.
+    """
+    return fail_at(role, STEP, "segfault", index)
+
+
+@fault(resolve=_resolve_memory, permissions=_permissions, tier="namespace")
+def exhaust_memory(role: str, mebibytes: int, index: int | None = None) -> dict[str, Any]:
+    """Let a rank of ``role`` take so much more memory, page by page, that its container's limit is passed and the kernel kills it.
+
+    It is bounded twice: by the container's memory limit, and by ``mebibytes``. With less than the limit leaves nothing happens: the rank
+    gives all of it back and goes on, and the evidence is missing. Raises as :func:`faults.training.fail_at`.
+    """
+    return fail_at(role, STEP, f"eat:{mebibytes}", index)
