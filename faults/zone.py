@@ -18,14 +18,26 @@ from kube.undo import undo_all
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    role, for_s = arguments["role"], duration_s("lose", arguments["for_s"])
+    return _targets(platform, arguments, rng, " and cordoned")
+
+
+def _resolve_power(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    return _targets(platform, arguments, rng, "")
+
+
+def _targets(platform: Platform, arguments: Arguments, rng: Random, also: str) -> list[ResolvedTarget]:
+    role, for_s = arguments["role"], duration_s("a zone", arguments["for_s"])
     zones = zones_hosting(platform, role)
     zone = choose(sorted(zones), 1, rng, f"zones of role {role}")[0]
-    return [lost_target(platform, node, for_s, f" and cordoned (all of {zone})") for node in zones[zone]]
+    return [lost_target(platform, node, for_s, f"{also} (all of {zone})") for node in zones[zone]]
 
 
 def _permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
     return [*cordon_permissions(platform), *lost_permissions(platform)]
+
+
+def _power_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
+    return lost_permissions(platform)
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]), displaces=True)
@@ -40,23 +52,38 @@ def lose(role: str, for_s: float) -> dict[str, Any]:
         FaultFailed: the driver, or the fault pod, failed for a node.
 
     """
+    return _lose(role, for_s, cordoned=True)
+
+
+@fault(
+    resolve=_resolve_power, permissions=_power_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]), displaces=True
+)
+def power_off(role: str, for_s: float) -> dict[str, Any]:
+    """Cut the power of one zone that hosts ``role``, as :func:`lose` does, without a cordon: it is used again as soon as it is back.
+
+    Raises as :func:`lose`.
+    """
+    return _lose(role, for_s, cordoned=False)
+
+
+def _lose(role: str, for_s: float, *, cordoned: bool) -> dict[str, Any]:
     run, targets, found = acting.begin()
+    ours = cordoning.write_ahead(run, found) if cordoned else []
+    done: dict[str, Any] = {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
     if run.platform.target.machines is None:
-        ours = cordoning.write_ahead(run, found)
         nodes.lose(run, targets, for_s)  # it stamps t_fault as it acts
         cordoning.cordon(run, ours)
-        return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "mechanism": "fault pods"}
+        return done | {"mechanism": "fault pods"}
     for target in targets:
         run.journal.will_undo(power_entry(run, target, for_s))
-    ours = cordoning.write_ahead(run, found)
     run.fault_starts(targets)
     cordoning.cordon(run, ours)
     with ThreadPoolExecutor(len(targets)) as pool:
         list(pool.map(lambda target: machines.power_off(run.platform.target, target.name, for_s), targets))
-    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
+    return done
 
 
 def recover() -> dict[str, Any]:
-    """Rollback: power on and uncordon what :func:`lose` took. Nothing left to undo is success. Raises UndoFailed."""
+    """Rollback: power on and uncordon what :func:`lose` or :func:`power_off` took. Nothing left to undo is success. Raises UndoFailed."""
     run = live.require()
     return {"undone": undo_all(run, LOST) + undo_all(run, {UndoKind.UNCORDON})}

@@ -55,6 +55,7 @@ EFFECTS = {
     "faults.nodes.power_off": Effect.NODE_LOST,
     "faults.nodes.silence": Effect.NODE_LOST,
     "faults.zone.lose": Effect.ZONE_LOST,
+    "faults.zone.power_off": Effect.ZONE_LOST,
     "faults.network.isolate": Effect.POD_CUT,
     "faults.network.isolate_zone": Effect.ZONE_LOST,
 }

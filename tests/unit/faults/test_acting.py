@@ -144,6 +144,18 @@ def test_a_zone_is_cordoned_and_powered_off_and_comes_back(tmp_path: Path) -> No
     assert all(entry.done for entry in run.journal.entries())
 
 
+def test_a_zone_without_power_is_not_cordoned(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    run = started(cluster, tmp_path, faults.zone.power_off, role="inference", for_s=90)
+    names = [target.name for target in run.targets_of()]
+    faults.zone.power_off("inference", 90)
+    assert driver_log(tmp_path) == [f"off {name} 90" for name in names]
+    assert not any(node.spec.unschedulable for node in cluster.nodes.values())
+    faults.zone.recover()
+    assert driver_log(tmp_path)[2:] == [f"on {name}" for name in names]
+    assert all(entry.done for entry in run.journal.entries())
+
+
 def test_a_device_is_lost_and_repaired(tmp_path: Path) -> None:
     cluster = FakeCluster()
     run = started(cluster, tmp_path, faults.gpu.lose_device, role="inference", for_s=45)

@@ -28,6 +28,7 @@ FAULTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "drain": (faults.nodes.drain, {"role": "inference"}),
     "power_off": (faults.nodes.power_off, {"role": "inference", "for_s": 75}),
     "lose_zone": (faults.zone.lose, {"role": "inference", "for_s": 90}),
+    "power_off_zone": (faults.zone.power_off, {"role": "inference", "for_s": 90}),
     "lose_device": (faults.gpu.lose_device, {"role": "inference", "for_s": 45}),
 }
 
@@ -97,14 +98,14 @@ def test_without_a_driver_a_gpu_fault_is_refused_with_a_reason() -> None:
         resolve("lose_device", 7, FakeCluster().platform(without(machines=None, gpus=None)))
 
 
-@pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "lose_device"])
+@pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "power_off_zone", "lose_device"])
 @pytest.mark.parametrize("for_s", [0, -1, "90s", None, True, float("inf")])
 def test_a_fault_without_an_end_is_refused(name: str, for_s: object) -> None:
     with pytest.raises(ConfigError, match="for_s"):
         spec(name).resolve(FakeCluster().platform(), {"role": "inference", "for_s": for_s}, seeded(7))
 
 
-@pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "lose_device"])
+@pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "power_off_zone", "lose_device"])
 def test_how_long_it_lasts_is_known_before(name: str) -> None:
     assert spec(name).lasts_s(FAULTS[name][1]) == FAULTS[name][1]["for_s"]
 
@@ -122,8 +123,9 @@ def test_a_drain_that_would_lose_a_pod_for_good_is_refused() -> None:
         resolve("drain", 7, cluster.platform())
 
 
-def test_a_zone_is_lost_whole() -> None:
-    names = [[one.name for one in resolve("lose_zone", seed)] for seed in range(12)]
+@pytest.mark.parametrize("name", ["lose_zone", "power_off_zone"])
+def test_a_zone_is_lost_whole(name: str) -> None:
+    names = [[one.name for one in resolve(name, seed)] for seed in range(12)]
     assert {tuple(one) for one in names} == {("cpu-b", "gpu-b"), ("cpu-c", "gpu-c")}
 
 
