@@ -16,12 +16,14 @@ import select
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from faults.node import NO_TABLE, TABLE, Effect, Refused, network_of, nft, own_addresses, read
 
 PROXY_PORT = 15790  # below the ports that the kernel gives to outgoing connections
 START_S = 5.0
+LINGER_S = 1.0
 LISTENS = f"00000000:{PROXY_PORT:04X} 00000000:0000 0A"  # in /proc/PID/net/tcp
 SET = f"add set {TABLE} proxied {{ typeof meta nfproto; flags timeout; }}\n"
 FORGET = f"add table {TABLE}\n{SET}flush set {TABLE} proxied\n"
@@ -92,7 +94,8 @@ def proxied(name: str, server: Server, for_s: float, rule: str, lua: str = "") -
         try:
             nft(FORGET, space)  # first, so that nobody new is sent to a proxy that ends
         finally:
-            stop(proxy)  # before the table goes, or its goodbyes would come from another port than was asked
+            if stop(proxy):
+                time.sleep(LINGER_S)  # what clients still send must meet a reset from the port that they asked: the table's work
             nft(NO_TABLE, space)
 
     return Effect(name, lambda: nft(rules, space), end)
@@ -127,13 +130,14 @@ def started(space: int, script: int, configuration: int) -> int:
     return os.pidfd_open(made.pid)
 
 
-def stop(process: int) -> None:
-    """End a process by its descriptor, whoever its parent is, and wait until the kernel has closed what it had open."""
-    try:
+def stop(process: int) -> bool:
+    """End a process by its descriptor, whoever its parent is, and wait until what it had open is closed; False: it had ended before."""
+    if select.select([process], [], [], 0)[0]:
+        return False
+    with suppress(ProcessLookupError):
         signal.pidfd_send_signal(process, signal.SIGKILL)
-    except ProcessLookupError:
-        return
     select.select([process], [], [], START_S)
+    return True
 
 
 def redirect_rules(port: int, for_s: float, spared: list[str]) -> str:

@@ -95,9 +95,9 @@ def test_what_the_kernel_refuses_does_not_keep_the_proxy_alive(done: list[str], 
 def test_a_process_is_ended_whoever_its_parent_is_and_twice_is_as_good_as_once() -> None:
     with subprocess.Popen(["sleep", "60"]) as made:
         process = os.pidfd_open(made.pid)
-        proxy.stop(process)
+        assert proxy.stop(process)
         assert made.wait() == -signal.SIGKILL
-        proxy.stop(process)
+        assert not proxy.stop(process)
 
 
 def test_a_pod_that_is_not_here_is_refused() -> None:
