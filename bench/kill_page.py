@@ -60,7 +60,7 @@ def page(rows: list[Row]) -> str:
 
 def _bad(row: Row) -> str:
     what = f"{row['alive']} for {row['alive_for_s']} s; left {row['left_after_heal']}"
-    return f"- trial {row['number']} ({row['family']}, {row['phase']}): {what}"
+    return f"- trial {row['number']} ({row['family']}, {row['phase']}, at {row['commit']}): {what}"
 
 
 def _sums(name: str, rows: list[Row]) -> str:

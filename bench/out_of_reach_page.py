@@ -64,7 +64,11 @@ def page(rows: list[Row]) -> str:
     parts = [HEAD, _figures(cuts, losses), ABOUT_CUT, _by_phase(cuts), table(cuts), ABOUT_LOST, table(losses)]
     parts.append(f"{len(rows) - len(cuts) - len(losses)} more sessions ended before their moment, or were refused: not counted.\n")
     parts.append("Commits: " + ", ".join(sorted({row["commit"] for row in cuts + losses})) + "\n")
-    parts += [f"- trial {row['number']} ({row['signal']}, {row['family']}, {row['phase']}): {one}" for row in rows for one in _wrong(row)]
+    parts += [
+        f"- trial {row['number']} ({row['signal']}, {row['family']}, {row['phase']}, at {row['commit']}): {one}"
+        for row in rows
+        for one in _wrong(row)
+    ]
     return "\n".join(parts)
 
 
