@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
+
 import faults.disks
 import faults.network
 import faults.object_store
@@ -58,16 +60,21 @@ def _forbids(activity: str) -> bool:
     return all(answer.status == 403 for answers in object_store.answers(activity, 3) for answer in answers)
 
 
-def test_a_store_that_is_slow_and_one_that_lists_nothing(running: Running) -> None:
-    for function, words, evidence, command in (
+@pytest.mark.parametrize(
+    ("function", "words", "evidence", "command"),
+    [
         (faults.object_store.delay_requests, {"latency_ms": 900}, late, "delay"),
         (faults.object_store.hide_objects, {}, hiding, "hide"),
-    ):
-        with running(function, role="storage", for_s=FOR_S, **words):
-            assert not evidence("act")
-            function("storage", FOR_S, **words)
-            met(evidence)
-            over(evidence, command)  # its time is over
+    ],
+)
+def test_a_store_that_is_slow_or_lists_nothing(
+    running: Running, function: Callable[..., Any], words: dict[str, Any], evidence: Callable[[str], bool], command: str
+) -> None:
+    with running(function, role="storage", for_s=FOR_S, **words):
+        assert not evidence("act")
+        function("storage", FOR_S, **words)
+        met(evidence)
+        over(evidence, command)  # its time is over
 
 
 def test_a_read_only_volume_is_written_again_although_the_fault_pod_was_killed(running: Running) -> None:
