@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.tables import add_rows, rows_of
+from history.errors import NoData
 from history.schema import EventKind
 from kube.clients import Platform, connect
 from kube.target import load_target
@@ -88,10 +89,18 @@ def by_annotation(suite: Suite, platform: Platform) -> tuple[Session, float]:
     return session, asked_s
 
 
+def lifted(platform: Platform) -> bool:
+    """Tell whether the expression is above its value; a Prometheus that is slow to answer is asked again."""
+    try:
+        return bool(query(platform.target, DOWN))
+    except NoData:
+        return False
+
+
 def by_expression(suite: Suite, platform: Platform) -> tuple[Session, float]:
     """Let a replica that is cut off lift a PromQL expression: it is not scraped any more."""
     session = start(suite, "replica-partitioned", stop_when=[{"promql": DOWN, "above": 0}])
-    while not query(platform.target, DOWN) and session.process.poll() is None:
+    while not lifted(platform) and session.process.poll() is None:
         time.sleep(POLL_S)
     asked_s = time.time()
     session.end()
