@@ -9,6 +9,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,29 @@ class Controller:
         return {"until": outage.until if outage else None}
 
     def end_due(self) -> None:
-        """Bring back whatever's time is over; what fails is tried again a second later."""
-        for outage in self.ledger.due(power.now_s()):
+        """Bring back whatever's time is over, machines at the same time, as machines do; what fails is tried again a second later."""
+        due = self.ledger.due(power.now_s())
+        if not due:
+            return
+        for outage in due:
             log.info("the outage of %s%s is over", outage.node, "" if outage.gpu is None else f" GPU {outage.gpu}")
-            try:
-                self._end(outage.node, outage.gpu)
-            except ClusterError as error:
-                log.error("%s; trying again", error)  # noqa: TRY400 - the sentence says it all
-                self.ledger.begin(outage.node, outage.gpu, _RETRY_S, power.now_s())
-                power.save(self.state, self.ledger)
+        with ThreadPoolExecutor(len(due)) as pool:
+            problems = list(pool.map(self._boot, due))
+        for outage, problem in zip(due, problems, strict=True):
+            if problem:
+                log.error("%s; trying again", problem)
+                self._begin(outage.node, outage.gpu, _RETRY_S)
+            else:
+                self._ended(outage.node, outage.gpu)
+
+    def _boot(self, outage: power.Outage) -> str:
+        """Boot the node, if it is one that is out; return why it could not be done."""
+        try:
+            if outage.gpu is None:
+                power_on(self.config, self.state, outage.node, self.ledger.failed_gpus(outage.node))
+        except ClusterError as error:
+            return str(error)
+        return ""
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do unless a caller comes."""
@@ -84,6 +99,9 @@ class Controller:
     def _end(self, node: str, gpu: int | None) -> None:
         if gpu is None:
             power_on(self.config, self.state, node, self.ledger.failed_gpus(node))
+        self._ended(node, gpu)
+
+    def _ended(self, node: str, gpu: int | None) -> None:
         self.ledger.end(node, gpu)
         power.save(self.state, self.ledger)
         if gpu is not None:

@@ -111,6 +111,17 @@ def test_what_is_due_comes_back_and_is_forgotten(here: State, switch: Switch) ->
     assert power.load(here).nodes_off() == set()
 
 
+def test_the_machines_of_a_zone_boot_together(here: State, monkeypatch: pytest.MonkeyPatch, switch: Switch) -> None:
+    subject, both = Controller(default_config(), here), threading.Barrier(2, timeout=30)
+    for node in ("cpu-a", "gpu-a"):
+        subject.answer({"do": "power-off", "node": node, "for_s": 0.001})
+    while len(subject.ledger.due(power.now_s())) < 2:
+        pass
+    monkeypatch.setattr(controller, "power_on", lambda *_: both.wait())  # one after the other it would break
+    subject.end_due()
+    assert power.load(here).nodes_off() == set()
+
+
 def test_a_node_that_does_not_come_back_is_tried_again(here: State, switch: Switch) -> None:
     subject = Controller(default_config(), here)
     subject.answer({"do": "power-off", "node": "gpu-a", "for_s": 0.001})
