@@ -107,8 +107,8 @@ def carry_out(run: LiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) 
 def entry(run: LiveRun, job: Job) -> Undo:
     """Return the journal's entry of a fault pod: by its end at the latest, nothing of it is left."""
     name, namespace = name_of(run.plan.run_id, job.target), run.platform.target.suite_namespace
-    lasts_s, ends = START_S + job.for_s + ACT_S, ENDS.format(for_s=job.for_s)
-    return acting.entry(run, UndoKind.DELETE_POD, name, namespace=namespace, detail=job.node, lasts_s=lasts_s, self_ends=ends)
+    lasts_s = START_S + job.for_s + ACT_S
+    return acting.entry(run, UndoKind.DELETE_POD, name, namespace=namespace, detail=job.node, lasts_s=lasts_s, self_ends=job.target.ends)
 
 
 def create(run: LiveRun, job: Job) -> None:
