@@ -78,8 +78,9 @@ def _deadline(value: object) -> object:
 
 
 class JobSettings(Written):
-    """What an experiment sets in the training job that it follows."""
+    """What an experiment sets in the training job that it follows. ``template``: another suspended CronJob than the class's."""
 
+    template: str | None = None
     settings: dict[str, str] = Field(default_factory=dict)
 
 

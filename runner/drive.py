@@ -96,6 +96,8 @@ def drive_of(platform: Platform, experiment: Experiment, request: Request, stop:
     workload = platform.target.workloads[experiment.settings.workload]
     if workload.training is None:
         return RequestsDrive(platform, workload)
-    settings = {**workload.training.settings, **experiment.settings.training.settings}
+    own = experiment.settings.training
+    settings = {**workload.training.settings, **own.settings}
+    written = workload.training.model_copy(update={"template": own.template or workload.training.template})
     with told(f"prepare a training job of class {experiment.settings.workload}", TargetRefused):
-        return TrainingDrive.of(platform, workload.role, workload.training, settings=settings, run_id=request.run_id, stop=stop)
+        return TrainingDrive.of(platform, workload.role, written, settings=settings, run_id=request.run_id, stop=stop)

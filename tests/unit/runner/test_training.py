@@ -16,11 +16,15 @@ from history.ledgers import LedgerWriter
 from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
+from kube.target import load_target
 from runner import training_job as jobs
+from runner.drive import drive_of
+from runner.experiment import read_experiment
 from runner.followed import Followed
 from runner.log import RunLog
+from runner.stop import Stop
 from runner.training import TrainingDrive
-from tests.support.fake_cluster import local_target
+from tests.support.fake_cluster import ROOT, FakeCluster, local_target
 
 JOB = Training(
     template="trainer", namespace="n", job="j", ranks=2, pods=2, steps=100, batch=4, max_restarts=3, interval_steps=5,
@@ -179,6 +183,16 @@ def test_a_template_that_does_not_say_what_is_needed_is_refused() -> None:
     for name in ("TRAIN_BATCH", "TRAIN_INTERVAL"):
         with pytest.raises(TargetRefused, match=name):
             TEMPLATE.number(name)
+
+
+@pytest.mark.parametrize(("name", "template"), [("rank-killed", "trainer"), ("zone-lost-no-room", "trainer-zonal")])
+def test_an_experiment_may_have_another_template_than_its_class(name: str, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = read_experiment(ROOT / "experiments" / "training" / f"{name}.yaml", ROOT / "experiments")
+    asked: list[str] = []
+    monkeypatch.setattr(TrainingDrive, "of", lambda _platform, _role, written, **_: asked.append(written.template))
+    request: Any = SimpleNamespace(run_id="r")
+    drive_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
+    assert asked == [template]
 
 
 def test_the_jobs_name_is_short_and_tells_runs_apart() -> None:
