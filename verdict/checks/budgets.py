@@ -110,7 +110,7 @@ def availability(case: Case) -> Check | None:
 
 def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
     needed = arrivals_needed(budget)
-    if good.mean() < budget:
+    if good.mean() < budget and recovery.recovered_ns is None:
         return "But the window was cut short of a hold, and what it lacks could have made up for that."
     if recovery.recovered_ns is None:
         return "But users were not seen to be served again, so the window has no end."
@@ -118,10 +118,15 @@ def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
 
 
 def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float) -> bool:
-    """Tell whether a window that was cut short of the hold would meet ``budget`` if the rest of the hold had been good throughout."""
-    lasted_s = (recovery.end_ns - recovery.fault_ns) / 1e9
-    whole = len(good) * max(1.0, case.run.plan.timers.hold_s / max(lasted_s, 1e-9))
-    return recovery.recovered_ns is None and len(good) - int(good.sum()) <= (1 - budget) * whole
+    """Tell whether a window that is too short would meet ``budget`` if what it lacks had been good throughout.
+
+    It is too short if it was cut short of the hold, or has fewer requests than a pass needs: then one of them weighs more than it should.
+    """
+    whole = float(max(len(good), arrivals_needed(budget)))
+    if recovery.recovered_ns is None:
+        lasted_s = (recovery.end_ns - recovery.fault_ns) / 1e9
+        whole = max(whole, len(good) * case.run.plan.timers.hold_s / max(lasted_s, 1e-9))
+    return len(good) - int(good.sum()) <= (1 - budget) * whole
 
 
 def rpo_requests(case: Case) -> Check | None:

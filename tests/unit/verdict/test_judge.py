@@ -74,6 +74,16 @@ def test_lost_answers_are_a_failure_however_bad_the_load() -> None:
     assert check_of(judge(run), "rpo_requests").verdict is Verdict.FAIL
 
 
+def test_a_bad_request_or_two_of_few_are_no_failure_of_a_budget_that_many_are_needed_for() -> None:
+    few, more = (run_of(replace(HIT, hits=(Hit(0.2, lasts_s),))) for lasts_s in (0.02, 0.2))
+    one, many = (check_of(judge(with_plan(run, budgets={"availability": 0.999})), "availability") for run in (few, more))
+    assert one.measured is not None
+    assert one.measured < 0.999
+    assert one.verdict is Verdict.INCONCLUSIVE
+    assert "needs 2,995 requests to say" in one.sentence
+    assert many.verdict is Verdict.FAIL
+
+
 def test_a_window_cut_short_fails_only_if_its_rest_could_not_make_up_for_what_it_saw() -> None:
     run = run_of(replace(HIT, watched_s=5.0))  # 3 of 5 s were bad, the hold is 10 s
     kept, lost = (check_of(judge(with_plan(run, budgets={"availability": share})), "availability") for share in (0.6, 0.8))
