@@ -60,7 +60,8 @@ def page(rows: list[Row]) -> str:
 
 def _bad(row: Row) -> str:
     what = f"{row['alive']} for {row['alive_for_s']} s; left {row['left_after_heal']}"
-    return f"- trial {row['number']} ({row['family']}, {row['phase']}, at {row['commit']}): {what}"
+    why = f". {row['note']}" if "note" in row else ""  # written into the table by who looked into it
+    return f"- trial {row['number']} ({row['family']}, {row['phase']}, at {row['commit']}): {what}{why}"
 
 
 def _sums(name: str, rows: list[Row]) -> str:
