@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -169,7 +170,8 @@ def gang_returns(scene: Scene) -> None:
     job.start()
     wait_for(lambda: any(row["attempt"] > 1 for row in rows(job, "step")), 60)
     for pid in old:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # the first that goes on and is fenced may take the other with it
+            os.kill(pid, signal.SIGCONT)
 
 
 def preempted(scene: Scene) -> None:
