@@ -17,6 +17,7 @@ _MISSING = ("NoSuchKey", "NoSuchVersion", "404")
 _CREDENTIALS = ("AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "XAdminUserNotFound", "403")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID, _ULID_SINCE = re.compile(f"[{_CROCKFORD}]{{26}}"), datetime(2016, 1, 1, tzinfo=UTC)  # earlier times are no ULIDs
+_ULID_AFTER = timedelta(hours=1)  # an id is made after the bytes were written (whose time is LastModified, in whole seconds)
 _TIMEOUTS = {"connect_timeout": 2, "read_timeout": 10}  # seconds: an outage must be an error soon, not a hang
 
 
@@ -136,7 +137,7 @@ class S3Store:
 
     def _version(self, entry: dict[str, Any], *, deleted: bool) -> Version:
         key = entry["Key"][len(self._prefix) :]
-        stored = _stored(entry["VersionId"], entry["LastModified"])
+        stored = stored_at(entry["VersionId"], entry["LastModified"])
         return Version(key, entry["VersionId"], stored, entry.get("Size", 0), bool(entry["IsLatest"]), deleted)
 
     @contextmanager
@@ -166,7 +167,7 @@ class S3Store:
         return StoreUnavailable(sentence)
 
 
-def _stored(version_id: str, modified: datetime) -> datetime:
+def stored_at(version_id: str, modified: datetime) -> datetime:
     """Return when a version was stored.
 
     That is LastModified by S3's definition. On versitygw's folders it is the moment when the version was superseded (measured with 1.8.0),
@@ -175,8 +176,8 @@ def _stored(version_id: str, modified: datetime) -> datetime:
     if not _ULID.fullmatch(version_id):
         return modified
     ms = sum(_CROCKFORD.index(character) << 5 * place for place, character in enumerate(reversed(version_id[:10])))
-    made = datetime.fromtimestamp(ms / 1000, UTC)
-    return made if _ULID_SINCE < made <= modified + timedelta(seconds=1) else modified
+    in_question = _ULID_SINCE.timestamp() < ms / 1000 <= (modified + _ULID_AFTER).timestamp()
+    return datetime.fromtimestamp(ms / 1000, UTC) if in_question else modified
 
 
 def _code(error: ClientError) -> str:

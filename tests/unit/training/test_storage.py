@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from workloads.storage import damage
 from workloads.storage.errors import ObjectMissing, SealBroken, StoreRefused
 from workloads.storage.folder import FolderStore
+from workloads.storage.s3 import stored_at
 from workloads.storage.sealed import seal, unseal
 from workloads.storage.store import open_store
 
@@ -117,3 +119,18 @@ def test_damage_is_repeatable_and_always_damage(seed: int) -> None:
         assert once == again
         assert once != data
     assert len(damage.tear(data, older, random.Random(seed))) == len(data)  # noqa: S311
+
+
+@pytest.mark.parametrize(
+    ("version_id", "since_modified_s"),
+    [
+        pytest.param("01KAMH6G0R", 2.456, id="the id was made while a slow disk made the folders"),
+        pytest.param("01KAMH686R", -5.544, id="the version was superseded later"),
+        pytest.param("7ZZZZZZZZZ", 0.0, id="not a time of this era"),
+        pytest.param("null", 0.0, id="no ULID"),
+    ],
+)
+def test_a_version_was_stored_when_its_ulid_was_made(version_id: str, since_modified_s: float) -> None:
+    modified = datetime(2025, 11, 22, 1, 0, 0, tzinfo=UTC)
+    name = version_id + "0" * 16 if version_id != "null" else version_id
+    assert stored_at(name, modified) - modified == timedelta(seconds=since_modified_s)
