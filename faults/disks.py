@@ -19,7 +19,7 @@ from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import faultpod, inside, live
 from kube.clients import Platform
-from kube.fault import Arguments, Permission, duration_s, fault
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.mounted import path_of
 from kube.objects import Pod
 from kube.select import choose, pod_target, ready_pods
@@ -49,7 +49,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*inside.permissions(namespace), Permission("list", "pods", namespace=namespace), *faultpod.permissions(platform)]
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s)
 def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Let ``count`` ready pods of ``role`` write nothing to their ``volume`` (its name in the pod) for ``for_s`` seconds.
 

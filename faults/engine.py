@@ -14,7 +14,7 @@ from history.schema import EventKind
 from kube import acting, live
 from kube.clients import Platform
 from kube.ephemeral import permissions, signal_process, user_of
-from kube.fault import Arguments, Permission, duration_s, fault
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.inside import permissions as look_inside
 from kube.journal import UndoKind
 from kube.select import choose, pod_target, ready_pods
@@ -82,7 +82,7 @@ def kill_engine(role: str) -> dict[str, Any]:
     return _signal(role, 0.0)
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
 def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
     """Stop the engine process of one ready pod of ``role`` (SIGSTOP) for ``for_s`` seconds: hung, not dead; its API process still answers.
 
@@ -92,7 +92,7 @@ def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
     return _signal(role, duration_s("freeze_engine", for_s))
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
 def slow_engine(role: str, for_s: float, share: float) -> dict[str, Any]:
     """Slow the engine process of one ready pod of ``role`` for ``for_s`` seconds: stopped for ``share`` of each, as one starved of its CPU.
 

@@ -11,7 +11,7 @@ from history.plan import ResolvedTarget
 from kube import acting, live, machines
 from kube.clients import Platform
 from kube.devices import device_of, healthy, index_of
-from kube.fault import Arguments, Permission, duration_s, fault
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.inside import permissions as exec_permissions
 from kube.journal import UndoKind
 from kube.select import choose, nodes_hosting, pod_target, ready_pods
@@ -45,7 +45,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*node_permissions(platform), *exec_permissions(namespace)]
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s)
 def lose_device(role: str, for_s: float) -> dict[str, Any]:
     """Lose the GPU of one ready pod of ``role`` for ``for_s`` seconds, as if it fell off the bus: calls fail, Kubernetes sees it sick.
 

@@ -9,7 +9,7 @@ from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import faultpod, live
 from kube.clients import Platform, told
-from kube.fault import Arguments, Permission, duration_s, fault
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.faultpod import ENDS
 from kube.journal import UndoKind
 from kube.objects import Pod
@@ -55,7 +55,7 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
     return [pod_target(pod, effect, ENDS.format(for_s=for_s)) for pod in pods]
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lasts_for_s)
 def isolate(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
@@ -71,7 +71,7 @@ def isolate(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
     return _cut(role, for_s, count)
 
 
-@fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lasts_for_s)
 def isolate_zone(role: str, for_s: float) -> dict[str, Any]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)

@@ -15,7 +15,7 @@ from kube import acting, cordoning, faultpod, live, machines
 from kube.clients import Platform, told
 from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
-from kube.fault import Arguments, Permission, duration_s, fault
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.faultpod import ENDS, Job
 from kube.journal import Undo, UndoKind
 from kube.live import LiveRun
@@ -131,9 +131,7 @@ def lose(run: LiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict
     return faultpod.carry_out(run, targets, jobs)
 
 
-@fault(
-    resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]), displaces=True
-)
+@fault(resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
 def power_off(role: str, for_s: float) -> dict[str, Any]:
     """Cut the power of one node that hosts ``role``: nothing is flushed, nothing says goodbye; it comes back by itself after ``for_s``.
 
@@ -170,7 +168,7 @@ def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Perm
     resolve=_resolve_silence,
     permissions=_silence_permissions,
     tier="node",
-    lasts_s=lambda arguments: float(arguments["for_s"]),
+    lasts_s=lasts_for_s,
     displaces=True,
 )
 def silence(role: str, for_s: float) -> dict[str, Any]:

@@ -15,23 +15,16 @@ from random import Random
 from typing import Any
 
 from faults.network import own_network, permissions
-from history.errors import ConfigError, TargetRefused
+from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.clients import Platform
-from kube.fault import Arguments, duration_s, fault
+from kube.fault import Arguments, duration_s, fault, lasts_for_s, whole_number
 from kube.faultpod import ENDS, beside
 from kube.objects import Pod
 from kube.proxied import first_port
 from kube.select import choose, pod_target
 
 LONGEST_MS = 60_000
-
-
-def _whole(name: str, arguments: Arguments, most: int) -> int:
-    value = arguments[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ConfigError(f"object store: {name} is {value!r}; write a whole number from 1 to {most}")
-    return value
 
 
 def _targets(platform: Platform, arguments: Arguments, rng: Random, effect: str) -> list[ResolvedTarget]:
@@ -44,22 +37,20 @@ def _targets(platform: Platform, arguments: Arguments, rng: Random, effect: str)
 
 
 def _resolve_refusal(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    return _targets(platform, arguments, rng, f"answers {_whole('percent', arguments, 100)} % of requests 503 SlowDown")
+    percent = whole_number("refuse_requests", "percent", arguments["percent"], 100)
+    return _targets(platform, arguments, rng, f"answers {percent} % of requests 503 SlowDown")
 
 
 def _resolve_delay(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    return _targets(platform, arguments, rng, f"answers every request {_whole('latency_ms', arguments, LONGEST_MS)} ms late")
+    latency_ms = whole_number("delay_requests", "latency_ms", arguments["latency_ms"], LONGEST_MS)
+    return _targets(platform, arguments, rng, f"answers every request {latency_ms} ms late")
 
 
 def _resolve_hiding(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     return _targets(platform, arguments, rng, "lists no objects")
 
 
-def _lasts_s(arguments: Arguments) -> float:
-    return float(arguments["for_s"])
-
-
-@fault(resolve=_resolve_refusal, permissions=permissions, tier="node", lasts_s=_lasts_s)
+@fault(resolve=_resolve_refusal, permissions=permissions, tier="node", lasts_s=lasts_for_s)
 def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer ``percent`` of their requests 503 SlowDown, by chance, for ``for_s`` seconds: a storm.
 
@@ -68,7 +59,7 @@ def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> di
     return beside(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
 
 
-@fault(resolve=_resolve_delay, permissions=permissions, tier="node", lasts_s=_lasts_s)
+@fault(resolve=_resolve_delay, permissions=permissions, tier="node", lasts_s=lasts_for_s)
 def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer every request ``latency_ms`` later for ``for_s`` seconds: slow or throttled.
 
@@ -77,7 +68,7 @@ def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> 
     return beside(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
 
 
-@fault(resolve=_resolve_hiding, permissions=permissions, tier="node", lasts_s=_lasts_s)
+@fault(resolve=_resolve_hiding, permissions=permissions, tier="node", lasts_s=lasts_for_s)
 def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer ListObjectsV2 with an empty list for ``for_s`` seconds: a stale listing.
 

@@ -9,10 +9,9 @@ from random import Random
 from typing import Any
 
 from faults.training import SPENT, fail_at, of_index
-from history.errors import ConfigError
 from history.plan import ResolvedTarget
 from kube.clients import Platform
-from kube.fault import Arguments, Permission, fault
+from kube.fault import Arguments, Permission, fault, whole_number
 from kube.inside import permissions as look_inside
 from kube.objects import Pod
 from kube.select import choose, pod_target, ready_pods
@@ -31,9 +30,7 @@ def _resolve_segfault(platform: Platform, arguments: Arguments, rng: Random) -> 
 
 
 def _resolve_memory(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    mebibytes = arguments["mebibytes"]
-    if isinstance(mebibytes, bool) or not isinstance(mebibytes, int) or not 0 < mebibytes <= MOST_MIB:
-        raise ConfigError(f"exhaust_memory: mebibytes is {mebibytes!r}; write a whole number above 0 and at most {MOST_MIB}")
+    mebibytes = whole_number("exhaust_memory", "mebibytes", arguments["mebibytes"], MOST_MIB)
     return [pod_target(_pod(platform, arguments, rng), f"its rank takes {mebibytes} MiB more at its next step", SPENT)]
 
 

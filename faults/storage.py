@@ -17,7 +17,7 @@ from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from history.plan import ResolvedTarget
 from kube import acting, live
 from kube.clients import Platform
-from kube.fault import Arguments, Permission, duration_s, fault
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.inside import output_of
 from kube.inside import permissions as look_inside
 from kube.journal import UndoKind
@@ -71,7 +71,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return look_inside(platform.target.role(arguments["role"]).namespace)
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="namespace", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_resolve, permissions=_permissions, tier="namespace", lasts_s=lasts_for_s)
 def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, Any]:
     """Damage one shard of each newest finished checkpoint of the run, on the disks of ``count`` storage servers, for ``for_s`` seconds.
 

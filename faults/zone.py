@@ -11,7 +11,7 @@ from faults.nodes import LOST, cordon_permissions, lost_permissions, lost_target
 from history.plan import ResolvedTarget
 from kube import acting, cordoning, live, machines
 from kube.clients import Platform
-from kube.fault import Arguments, Permission, duration_s, fault
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.journal import UndoKind
 from kube.select import choose, zones_hosting
 from kube.undo import undo_all
@@ -40,7 +40,7 @@ def _power_permissions(platform: Platform, _arguments: Arguments) -> list[Permis
     return lost_permissions(platform)
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]), displaces=True)
+@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
 def lose(role: str, for_s: float) -> dict[str, Any]:
     """Lose one zone that hosts ``role``: cordon every node of it (nothing new may land there), then cut the power of all at once.
 
@@ -55,9 +55,7 @@ def lose(role: str, for_s: float) -> dict[str, Any]:
     return _lose(role, for_s, cordoned=True)
 
 
-@fault(
-    resolve=_resolve_power, permissions=_power_permissions, tier="node", lasts_s=lambda arguments: float(arguments["for_s"]), displaces=True
-)
+@fault(resolve=_resolve_power, permissions=_power_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
 def power_off(role: str, for_s: float) -> dict[str, Any]:
     """Cut the power of one zone that hosts ``role``, as :func:`lose` does, without a cordon: it is used again as soon as it is back.
 

@@ -75,6 +75,18 @@ def spec_of(action: Callable[..., Any]) -> FaultSpec | None:
     return spec if isinstance(spec, FaultSpec) else None
 
 
+def whole_number(what: str, name: str, value: object, most: int) -> int:
+    """Return the argument ``name`` of the fault ``what``. Raises ConfigError: ``value`` is not a whole number from 1 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ConfigError(f"{what}: {name} is {value!r}; write a whole number from 1 to {most}")
+    return value
+
+
+def lasts_for_s(arguments: Arguments) -> float:
+    """Return how long a fault lasts whose argument ``for_s`` says it (s)."""
+    return float(arguments["for_s"])
+
+
 def duration_s(what: str, value: object) -> float:
     """Return how long the fault ``what`` lasts (s). Raises ConfigError: ``value`` is not a number above 0 and within a day."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LONGEST_S:

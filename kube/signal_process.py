@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 
 MARK = "AFTERSHOCK_PROCESS"  # in this text, hence in the command line of every process that runs it
@@ -45,17 +46,17 @@ def matching(part: str) -> list[int]:
 def stop(process: int, for_s: float, share: float) -> None:
     """Stop the process (a pidfd) for ``share`` of the time, ``for_s`` seconds long or until one of ENDINGS arrives; then let it go on."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
-    period_s, until, told = (PERIOD_S if share < 1 else for_s), time.monotonic() + for_s, None
+    period_s, told = (PERIOD_S if share < 1 else for_s), None
     try:
         signal.pidfd_send_signal(process, signal.SIGSTOP)
         say(did="stopped", for_s=for_s, share=share)
-        told = signal.sigtimedwait(ENDINGS, share * period_s)
-        while told is None and time.monotonic() < until:
-            signal.pidfd_send_signal(process, signal.SIGCONT)
-            told = signal.sigtimedwait(ENDINGS, (1 - share) * period_s)
-            if told is None:
-                signal.pidfd_send_signal(process, signal.SIGSTOP)
-                told = signal.sigtimedwait(ENDINGS, max(0.0, min(share * period_s, until - time.monotonic())))
+        until = time.monotonic() + for_s
+        for order, lasts_s in cycle(((signal.SIGSTOP, share * period_s), (signal.SIGCONT, (1 - share) * period_s))):
+            left_s = until - time.monotonic()
+            if told is not None or left_s <= 0:
+                break
+            signal.pidfd_send_signal(process, order)
+            told = signal.sigtimedwait(ENDINGS, min(lasts_s, left_s))
     finally:
         signal.pidfd_send_signal(process, signal.SIGCONT)
     say(did="continued", because="time is over" if told is None else signal.Signals(told.si_signo).name)

@@ -7,7 +7,7 @@ from history.plan import ResolvedTarget
 from kube import live
 from kube.inside import output_of
 from kube.mounted import options_at, path_of
-from probes.network import pod_of
+from probes.pods import pod_of
 
 
 def read_only(activity: str, role: str, volume: str) -> bool:

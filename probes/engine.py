@@ -9,12 +9,10 @@ from history.errors import NoData
 from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube import live
-from kube.clients import told
 from kube.inside import Process, processes
 from kube.objects import Pod
-from kube.select import read_target
 from kube.target import Role
-from probes.pods import pods_of
+from probes.pods import pod_of, pods_of
 from probes.record import first_ns
 
 STOPPED = {"T", "t"}  # proc_pid_stat(5): stopped by a signal, or by a tracer
@@ -46,11 +44,7 @@ def _engine_ended(target: ResolvedTarget, since_ns: int) -> bool:
 
 
 def _container_ended(target: ResolvedTarget, since_ns: int) -> bool:
-    run = live.require()
-    with told(f"read pod {target.name}", NoData):
-        pod: Pod = read_target(run.platform, target)
-    if pod is None:
-        raise NoData(f"pod {target.namespace}/{target.name}: it is gone as a whole, so nothing can be said of its engine; who deleted it?")
+    run, pod = live.require(), pod_of(target)
     name = _role(target, pod).container
     status = next((one for one in pod.status.container_statuses or [] if one.name == name), None)
     ends = [state.terminated.finished_at for state in (status.state, status.last_state) if state and state.terminated] if status else []
@@ -62,11 +56,7 @@ def _container_ended(target: ResolvedTarget, since_ns: int) -> bool:
 
 
 def _engines(target: ResolvedTarget) -> list[Process]:
-    run = live.require()
-    with told(f"read pod {target.name}", NoData):
-        pod = read_target(run.platform, target)
-    if pod is None:
-        raise NoData(f"pod {target.namespace}/{target.name}: it is gone, so its processes cannot be seen")
+    run, pod = live.require(), pod_of(target)
     role = _role(target, pod)
     if not role.container or not role.engine:
         raise NoData(f"target {run.plan.target.name}: the role of pod {target.name} names no container or no engine; add both")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from history.errors import NoData
-from history.plan import ResolvedTarget
 from kube import live
 from kube.clients import told
 from kube.objects import Pod
 from kube.proxied import first_port
-from kube.select import read_target
-from probes.pods import pods_of
+from probes.pods import pod_of, pods_of
 
 ASK_S = 2.0
 NOT_THE_POD = {0, 502, 503, 504}  # no answer in time, or the API server's own
@@ -31,15 +29,6 @@ def _answers(name: str, namespace: str, activity: str) -> bool:
     with told("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's
         run.platform.core.read_namespaced_pod(name, namespace)
     return status not in NOT_THE_POD
-
-
-def pod_of(target: ResolvedTarget) -> Pod:
-    """Return a target's pod. Raises NoData: it is gone, or the API server does not answer."""
-    with told(f"look at pod {target.namespace}/{target.name}", NoData):
-        pod: Pod = read_target(live.require().platform, target)
-    if pod is None:
-        raise NoData(f"pod {target.namespace}/{target.name}: it is gone, so nobody can say whether it can be reached; who deleted it?")
-    return pod
 
 
 def port_of(pod: Pod) -> int:

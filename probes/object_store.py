@@ -9,7 +9,8 @@ from http import HTTPStatus
 
 from kube import live
 from kube.proxied import Answer, ask_pod
-from probes.network import NOT_THE_POD, pod_of, port_of
+from probes.network import NOT_THE_POD, port_of
+from probes.pods import pod_of
 
 ASKS = 20  # a share of 20 % is missed once in a hundred times
 LATE = 10  # a busy machine is late now and then, not ten times in a row

@@ -1,4 +1,4 @@
-"""Evidence that pods were killed."""
+"""Evidence that pods were killed, and where all evidence about a target's pod begins: the pod itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube import live
 from kube.clients import told
+from kube.objects import Pod
 from kube.select import read_target
 
 
@@ -14,6 +15,15 @@ def gone(activity: str) -> bool:
     run = live.require()
     with told(f"look for the targets of {activity}", NoData):
         return all(read_target(run.platform, target) is None for target in pods_of(activity))
+
+
+def pod_of(target: ResolvedTarget) -> Pod:
+    """Return a target's pod. Raises NoData: it is gone, or the API server does not answer."""
+    with told(f"look at pod {target.namespace}/{target.name}", NoData):
+        pod: Pod = read_target(live.require().platform, target)
+    if pod is None:
+        raise NoData(f"pod {target.namespace}/{target.name}: it is gone, so nobody can say anything of it; who deleted it?")
+    return pod
 
 
 def pods_of(activity: str) -> list[ResolvedTarget]:

@@ -16,9 +16,8 @@ from history.schema import TRAINING, EventKind
 from kube import live
 from kube.clients import told
 from kube.inside import output_of
-from kube.objects import Pod
-from kube.select import read_target
 from probes.engine import frozen
+from probes.pods import pod_of
 from probes.record import first_ns
 
 KILLS = "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null; true"
@@ -74,13 +73,8 @@ def _counted(target: ResolvedTarget, role: str) -> bool:
 
 
 def _oom_killed(target: ResolvedTarget, role: str) -> bool:
-    platform = live.require().platform
-    with told(f"read pod {target.namespace}/{target.name}", NoData):
-        pod: Pod = read_target(platform, target)
-    if pod is None:
-        raise NoData(f"pod {target.namespace}/{target.name}: it is gone, so nobody can say how its rank ended")
-    container = platform.target.role(role).container
-    status = next((one for one in pod.status.container_statuses or [] if one.name == container), None)
+    container = live.require().platform.target.role(role).container
+    status = next((one for one in pod_of(target).status.container_statuses or [] if one.name == container), None)
     states = (status.state, status.last_state) if status else ()
     return any(state and state.terminated and state.terminated.reason == OOM_KILLED for state in states)
 

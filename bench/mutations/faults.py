@@ -21,7 +21,7 @@ from history.plan import ResolvedTarget
 from kube import acting, live
 from kube.clients import Platform
 from kube.ephemeral import signal_process
-from kube.fault import Arguments, Permission, fault, spec_of
+from kube.fault import Arguments, Permission, fault, lasts_for_s, spec_of
 from kube.select import pod_target, ready_pods
 
 Returned = dict[str, Any]
@@ -170,7 +170,7 @@ def _freeze_permissions(platform: Platform, arguments: Arguments) -> list[Permis
     return real.permissions(platform, arguments)
 
 
-@fault(resolve=_freeze_spec_resolve, permissions=_freeze_permissions, tier="ephemeral", lasts_s=lambda arguments: float(arguments["for_s"]))
+@fault(resolve=_freeze_spec_resolve, permissions=_freeze_permissions, tier="ephemeral", lasts_s=lasts_for_s)
 def freeze(role: str, for_s: float, how: str = "honest") -> Returned:
     """Freeze an engine for ``for_s`` seconds, or end it early as mutation ``how`` does."""
     if how == "honest":

@@ -110,9 +110,9 @@ def availability(case: Case) -> Check | None:
 
 def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
     needed = arrivals_needed(budget)
-    if good.mean() < budget and recovery.recovered_ns is None:
-        return "But the window was cut short of a hold, and what it lacks could have made up for that."
     if recovery.recovered_ns is None:
+        if good.mean() < budget:
+            return "But the window was cut short of a hold, and what it lacks could have made up for that."
         return "But users were not seen to be served again, so the window has no end."
     return f"That needs {needed:,} requests to say: raise the rate, or hold longer." if len(good) < needed else ""
 

@@ -130,29 +130,18 @@ def test_a_node_is_powered_off_for_a_time_and_on_again(tmp_path: Path) -> None:
     assert driver_log(tmp_path) == [f"off {node} 75", f"on {node}"]
 
 
-def test_a_zone_is_cordoned_and_powered_off_and_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("lose", "cordoned", "written_ahead"), [(faults.zone.lose, True, 4), (faults.zone.power_off, False, 2)])
+def test_a_zone_loses_its_power_and_comes_back(tmp_path: Path, lose: Callable[..., Any], *, cordoned: bool, written_ahead: int) -> None:
     cluster = FakeCluster()
-    run = started(cluster, tmp_path, faults.zone.lose, role="inference", for_s=90)
+    run = started(cluster, tmp_path, lose, role="inference", for_s=90)
     names = [target.name for target in run.targets_of()]
-    faults.zone.lose("inference", 90)
+    lose("inference", 90)
     assert driver_log(tmp_path) == [f"off {name} 90" for name in names]
-    assert all(cluster.nodes[name].spec.unschedulable for name in names)
-    assert [call for call in cluster.calls if call.startswith("write")] == cluster.calls[:4]
+    assert all(bool(cluster.nodes[name].spec.unschedulable) is cordoned for name in names)
+    assert [call for call in cluster.calls if call.startswith("write")] == cluster.calls[:written_ahead]
     faults.zone.recover()
     assert driver_log(tmp_path)[2:] == [f"on {name}" for name in names]
     assert not any(node.spec.unschedulable for node in cluster.nodes.values())
-    assert all(entry.done for entry in run.journal.entries())
-
-
-def test_a_zone_without_power_is_not_cordoned(tmp_path: Path) -> None:
-    cluster = FakeCluster()
-    run = started(cluster, tmp_path, faults.zone.power_off, role="inference", for_s=90)
-    names = [target.name for target in run.targets_of()]
-    faults.zone.power_off("inference", 90)
-    assert driver_log(tmp_path) == [f"off {name} 90" for name in names]
-    assert not any(node.spec.unschedulable for node in cluster.nodes.values())
-    faults.zone.recover()
-    assert driver_log(tmp_path)[2:] == [f"on {name}" for name in names]
     assert all(entry.done for entry in run.journal.entries())
 
 

@@ -56,5 +56,5 @@ def test_the_rank_is_told_by_a_file_in_its_pod(
 def test_memory_without_a_bound_is_refused(cluster: FakeCluster, mebibytes: object) -> None:
     spec = spec_of(faults.ranks.exhaust_memory)
     assert spec is not None
-    with pytest.raises(ConfigError, match="at most 8192"):
+    with pytest.raises(ConfigError, match="from 1 to 8192"):
         spec.resolve(cluster.platform(), {"role": "trainer", "mebibytes": mebibytes}, seeded(7))
