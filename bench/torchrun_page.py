@@ -8,33 +8,39 @@ from typing import Any
 
 from verdict.sampling import share_interval
 
-PLAIN, HARDENED = "torchrun's way", "hardened"
+PLAIN, HARDENED, PLAIN_ONE_POD, HARDENED_ONE_POD = "torchrun's way", "hardened", "torchrun's way, one pod", "hardened, one pod"
+_TWO_PODS, _ONE_POD = {"TRAIN_NODES": "2"}, {"TRAIN_NODES": "1", "TRAIN_RANKS_PER_POD": "2"}
+_PLAIN = {"TRAIN_SHARE_STORE": "on", "TRAIN_MAX_RESTARTS": "3", "TRAIN_RELAUNCHES": "0"}
 VARIANTS: dict[str, dict[str, str]] = {
-    PLAIN: {"TRAIN_SHARE_STORE": "on", "TRAIN_MAX_RESTARTS": "3", "TRAIN_RELAUNCHES": "0"},
-    HARDENED: {},
+    PLAIN: _PLAIN | _TWO_PODS,
+    HARDENED: _TWO_PODS,
+    PLAIN_ONE_POD: _PLAIN | _ONE_POD,
+    HARDENED_ONE_POD: _ONE_POD,
 }
-"""What each variant sets in the job; nothing: as the platform's template has it."""
+"""What each variant sets in the job of two ranks; all else is as the platform's template has it."""
+HARD = (HARDENED, HARDENED_ONE_POD)
 RECOVERY_S = 300.0
 HEAD = """# A rank is killed: does torchrun bring the job back?
 
-Made by `python -m bench.torchrun --write docs/torchrun.md` (resumable) at {commits}, {cores} cores: jobs of two ranks in pods on two nodes
-(gloo, c10d rendezvous), SIGKILL to rank 1 when a checkpoint is verified. A recovery is lost if torchrun gives up, or if the ranks have not
-done a step beyond all earlier ones within {limit:g} s. "{plain}": `--max-restarts=3` as its documentation shows, and its rendezvous store
-shared with the ranks, which is the default. "{hardened}": the platform's job, with `TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`.
+Made by `python -m bench.torchrun --write docs/torchrun.md` (resumable) at {commits}, {cores} cores: jobs of two ranks (gloo, c10d
+rendezvous), SIGKILL to rank 1 when a checkpoint is verified. Each rank has a pod and a node of its own, or both share one pod and one
+torchrun. A recovery is lost if torchrun gives up, or if the ranks have not done a step beyond all earlier ones within {limit:g} s.
+"{plain}": `--max-restarts=3` as its documentation shows, and its rendezvous store shared with the ranks, which is the default.
+"{hardened}": the platform's job, with `TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1` and a launcher that starts torchrun again.
 
 | variant | trials | lost | share lost (95 % interval, Wilson) | gave up | attempts, most | RTO median (longest) |
 |---|---|---|---|---|---|---|
 """
 WHY = """
-Why recoveries are lost (inferred from torch's source, not measured here): with the shared store a restarted rank may read the address of a
-rank that is dead from keys that the attempt before left; each try that fails so costs one of the restarts, and after the last one
-torchrun ends.
+Why recoveries can be lost (inferred from torch's source, not measured here): with the shared store a restarted rank may read the address of
+a rank that is dead from keys that the attempt before left; each try that fails so costs one of the restarts, and after the last one
+torchrun ends. "Attempts, most" counts the starts of ranks in the trial that needed most; two is one clean restart.
 """
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """Return the page."""
-    commits = ", ".join(sorted({row["commit"] for row in rows}))
+    commits = ", ".join(sorted({row["commit"].removesuffix("-dirty") for row in rows}))
     head = HEAD.format(commits=commits, cores=os.cpu_count(), plain=PLAIN, hardened=HARDENED, limit=RECOVERY_S)
     found = {variant: [row for row in rows if row["variant"] == variant] for variant in VARIANTS}
     return head + "".join(_line(variant, of) for variant, of in found.items() if of) + WHY

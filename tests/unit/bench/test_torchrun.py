@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.torchrun import beyond_ns, missing, trained
-from bench.torchrun_page import HARDENED, PLAIN, markdown
+from bench.torchrun_page import HARDENED, HARDENED_ONE_POD, PLAIN, PLAIN_ONE_POD, VARIANTS, markdown
 from verdict.sampling import share_interval
 
 
@@ -34,7 +34,8 @@ def test_only_a_checkpoint_that_a_store_holds_counts() -> None:
 
 
 def test_variants_alternate_and_what_is_there_is_not_done_again() -> None:
-    assert missing([{"variant": PLAIN, "trial": 1}], 2) == [(HARDENED, 1), (PLAIN, 2), (HARDENED, 2)]
+    there = [{"variant": variant, "trial": 1} for variant in (PLAIN, PLAIN_ONE_POD)]
+    assert missing(there, 2) == [(HARDENED, 1), (HARDENED_ONE_POD, 1), *((variant, 2) for variant in VARIANTS)]
 
 
 def test_wilson_s_interval_as_published() -> None:
