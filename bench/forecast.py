@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -150,7 +150,34 @@ def summary(rows: list[Row]) -> list[str]:
         text += f", {hits[Hit.WRONG]} wrong" + (f"; median error {median(errors):.0%}, largest {max(errors):.0%}" if errors else "")
         bounded = len(pairs) - len(known)
         lines.append(text + (f" ({bounded} more {'was' if bounded == 1 else 'were'} watched too briefly to know)" if bounded else ""))
-    return lines
+    return [*lines, _hindsight(rows)]
+
+
+def _hindsight(rows: list[Row]) -> str:
+    """Say how often a forecast could have been right that knew all of these runs: so much is the platform's own chance."""
+    runs: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        runs[row.experiment].append(row)
+    rto, capacity = (sum(best(figures(found)) for found in runs.values()) for figures in (_rtos, _capacities))
+    known = sum(row.rto.comparable for row in rows), sum(row.capacity.comparable for row in rows)
+    return (
+        f"- chance: one figure an experiment, chosen after all these runs, would have been within {WITHIN:.0%} of {rto} of {known[0]} "
+        f"(RTO) and {capacity} of {known[1]} (capacity RTO); {len(runs)} experiments, so as many are right by being chosen"
+    )
+
+
+def _rtos(rows: Iterable[Row]) -> list[float]:
+    return [row.rto.measured_s for row in rows if row.rto.comparable and row.rto.measured_s is not None]
+
+
+def _capacities(rows: Iterable[Row]) -> list[float]:
+    return [row.capacity.measured_s for row in rows if row.capacity.comparable and row.capacity.measured_s is not None]
+
+
+def best(measured_s: Sequence[float]) -> int:
+    """Return of how many figures (s) one forecast can be within the tolerance: the best one has some figure at its upper end."""
+    forecasts = [figure / (1 + WITHIN) for figure in measured_s]
+    return max((sum(abs(figure - one) <= WITHIN * one + 1e-9 for figure in measured_s) for one in forecasts), default=0)
 
 
 def page(rows: list[Row], hindcasts: list[Row], command: str, note: str = "") -> str:
@@ -160,8 +187,8 @@ def page(rows: list[Row], hindcasts: list[Row], command: str, note: str = "") ->
         "Before each run the suite says, from manifests and live timers alone, how long users will notice the fault and when all replicas "
         'will be back. A forecast is right within 20 %; "none" (retries cover it) is right if users noticed nothing. Counted apart is what '
         "lies further off, but closer than the figure can be read, and what lies within the range that was forecast. A range is said "
-        "where chance decides: a replica that falls silent behind gateways that choose the least busy one meets one request of each, and "
-        "whether those make an outage depends on where in their rotation the gateways were. In brackets: where 9 of 10 such faults lie.",
+        "where chance decides: a replica that falls silent behind gateways that choose the least busy one meets few requests, and whether "
+        "those make an outage depends on how busy each gateway was when it happened. In brackets: where 9 of 10 such faults lie.",
     ]
     for title, found in (
         ("Today's model on runs that were recorded before it", hindcasts),

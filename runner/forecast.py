@@ -64,13 +64,13 @@ EFFECTS = {
 
 BEGINS = {
     Effect.ENGINE_HUNG: Between(0.15, 0.55),
-    Effect.DEVICE_LOST: Between(0.05, 0.15),
-    Effect.NODE_LOST: Between(0.2, 0.45),
+    Effect.DEVICE_LOST: Between(0.05, 0.3),
+    Effect.NODE_LOST: Between(0.25, 0.55),
     Effect.ZONE_LOST: Between(0.3, 0.8),
     Effect.POD_CUT: Between(0.5, 1.5),
 }
 """When a fault that silences something begins to act, after t_fault (s): a container or a machine driver's command has to start first
-(measured: injectors return after 0.25 to 0.7 s, 0.15 s, 0.3 to 0.5 s, 0.5 to 1.0 s; a fault pod takes longer)."""
+(measured: injectors return after 0.6 to 0.8 s, 0.25 to 0.5 s, 0.5 to 1.4 s, 0.6 to 1.05 s; a fault pod takes longer)."""
 
 
 def predict(effect: Effect, timers: PlatformTimers, lasts_s: float) -> Forecast:

@@ -1,9 +1,9 @@
 """A replica that falls silent behind balancers that choose the least busy one: who meets it, and for how long users notice.
 
-Each gateway sends it one request, which waits there until the gateway takes the replica out; while that request is open the gateway
-sends the next ones elsewhere. So only a few requests are lost, and whether they make an outage, and how long it is, depends on where in
-their rotation the gateways were when the replica fell silent: that no manifest says. The forecast is therefore a distribution: the
-gateways are played often, from every place of their rotation, and each play is judged by the verdict's own rule.
+What a gateway sends it waits there until the gateway takes the replica out, and counts as open meanwhile: the gateway sends the next ones
+elsewhere, until the others are as busy. So only a few requests are lost, and whether they make an outage, and how long it is, depends on
+how busy each gateway was when: that no manifest says. The forecast is therefore a distribution: the gateways are played often, request by
+request, and each play is judged by the verdict's own rule.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from history.plan import Slo
-from verdict.attempts import Bools, Floats, Ints
+from verdict.attempts import Bools, Floats
 from verdict.outages import Rule, find_outages
 from verdict.sampling import arrivals_needed
 
 PLAYS = 200
+MOST_ARRIVALS = 40_000
+"""Of all plays: a forecast is part of a preflight of seconds. With more arrivals in a play there are fewer plays, at least FEWEST."""
+FEWEST = 20
 SEED = 1
-ANSWER_S = 0.15
-"""What a usual answer takes (measured at 20 requests/s: 0.1 s, the first token of a stream 0.15 s)."""
+ANSWER_S, ANSWER_SPREAD = 0.12, 0.45
+"""Median of what an answer takes, and the standard deviation of its logarithm (measured at 20 requests/s: quartiles 79, 119, 160 ms)."""
+WARM_S = 1.0
+"""The gateways are played this much longer before the silence: as long as nearly every answer takes."""
 LIKELY = (0.05, 0.95)
 """The quantiles between which nine of ten plays lie."""
 
@@ -89,43 +94,51 @@ class Felt(NamedTuple):
 
 @lru_cache(maxsize=64)
 def felt(silence: Silence, demand: Demand) -> Felt:
-    """Return how long users notice ``silence``.
-
-    Gateways behind a balancer that goes round get every n-th request each, and go round the replicas in turn: they may be in step (then
-    one replica gets as many requests in a row as there are gateways) or not. The expected value is of those in step, which is how
-    gateways stand that saw the replicas come together; the range is of both.
-    """
+    """Return how long users notice ``silence``: the median and the range of many plays with a fixed seed."""
     rng = np.random.default_rng(SEED)
-    in_step, out_of_step = (np.array([_play(rng, silence, demand, step=step) for _ in range(PLAYS)]) for step in (True, False))
-    noticed = in_step[in_step > 0]
-    expected_s = float(np.median(noticed)) if 2 * len(noticed) >= PLAYS else 0.0
-    low_s, high_s = np.quantile(np.concatenate((in_step, out_of_step)), LIKELY)
+    arrivals = demand.rate_rps * (WARM_S + silence.out_after.high_s)
+    plays = int(np.clip(MOST_ARRIVALS / arrivals, FEWEST, PLAYS))
+    rtos_s = np.array([_play(rng, silence, demand) for _ in range(plays)])
+    noticed = rtos_s[rtos_s > 0]
+    expected_s = float(np.median(noticed)) if 2 * len(noticed) >= plays else 0.0
+    low_s, high_s = np.quantile(rtos_s, LIKELY)
     return Felt(expected_s, min(float(low_s), expected_s), max(float(high_s), expected_s))
 
 
-def _play(rng: np.random.Generator, silence: Silence, demand: Demand, *, step: bool) -> float:
-    """Return the RTO of one play (s): arrivals by Poisson, from one answer's time before the silence to a hold after it."""
+def _play(rng: np.random.Generator, silence: Silence, demand: Demand) -> float:
+    """Return the RTO of one play (s): arrivals by Poisson, from a while before the silence to a hold after it."""
     begins_s = rng.uniform(*silence.begins)
     outs_s = begins_s + rng.uniform(*silence.out_after, size=demand.gateways if silence.each else 1)
     out_s: Floats = np.broadcast_to(outs_s, demand.gateways)
     until_s = float(out_s.max()) + max(demand.hold_s, 2 * arrivals_needed(demand.slo.ratio) / demand.rate_rps)
-    first_s = begins_s - ANSWER_S
+    first_s = begins_s - WARM_S
     count = int(rng.poisson(demand.rate_rps * (until_s - first_s)))
     asked_s = np.sort(rng.uniform(first_s, until_s, count))
+    takes_s = ANSWER_S * np.exp(ANSWER_SPREAD * rng.standard_normal(count))
     limit_s = np.where(rng.random(count) < demand.streamed, demand.slo.ttft_ms or demand.slo.latency_ms, demand.slo.latency_ms) / 1e3
-    met, gateway = _meets(rng, asked_s, out_s, demand, step=step)
-    good: Bools = np.ones(count, dtype=np.bool_)
-    good[met] = out_s[gateway] - asked_s[met] + ANSWER_S <= limit_s[met]
+    waits_s = _waits(asked_s, takes_s, begins_s, out_s, demand.replicas)
+    good: Bools = waits_s + ANSWER_S <= limit_s
     after, rule = asked_s >= 0, Rule(demand.slo.ratio, int(demand.hold_s * 1e9))
     found = find_outages(np.asarray(asked_s[after] * 1e9, dtype=np.int64), good[after], rule, int(until_s * 1e9))
     return (found.outages[-1].end_ns or 0) / 1e9 if found.outages else 0.0
 
 
-def _meets(rng: np.random.Generator, asked_s: Floats, out_s: Floats, demand: Demand, *, step: bool) -> tuple[Ints, Ints]:
-    """Return which requests meet the silent replica (the first of each gateway that its rotation sends there), and whose they are."""
-    turn = np.arange(len(asked_s)) + rng.integers(demand.gateways * demand.replicas)
-    gateway, turns = turn % demand.gateways, turn // demand.gateways
-    own = np.zeros(demand.gateways, dtype=np.int64) if step else rng.integers(demand.replicas, size=demand.gateways)
-    there = np.flatnonzero(((turns + own[gateway]) % demand.replicas == 0) & (asked_s < out_s[gateway]))
-    whose, first = np.unique(gateway[there], return_index=True)
-    return there[first], whose
+def _waits(asked_s: Floats, takes_s: Floats, begins_s: float, out_s: Floats, replicas: int) -> Floats:
+    """Return how long each request waits at the silent replica (s; 0: it never met it).
+
+    A balancer goes round the gateways (request i reaches gateway i mod n). Each sends a request to the replica with the fewest open ones
+    of its own, of those to the one that it asked longest ago. Replica 0 falls silent with all that is open there.
+    """
+    waits_s: Floats = np.zeros(len(asked_s))
+    for gateway, gone_s in enumerate(out_s.tolist()):
+        ends: list[list[float]] = [[] for _ in range(replicas)]
+        asked_last = [0.0] * replicas
+        for one in range(gateway, int(np.searchsorted(asked_s, gone_s)), len(out_s)):
+            now_s, takes = float(asked_s[one]), float(takes_s[one])
+            ends = [[end for end in open_ if end > now_s] for open_ in ends]
+            chosen = min(range(replicas), key=lambda replica: (len(ends[replica]), asked_last[replica]))
+            asked_last[chosen] = now_s
+            met = chosen == 0 and now_s + takes > begins_s
+            waits_s[one] = gone_s - now_s if met else 0.0
+            ends[chosen].append(gone_s if met else now_s + takes)
+    return waits_s

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.forecast import Hit, Pair, Row, page, summary
+from bench.forecast import Hit, Pair, Row, best, page, summary
 from bench.hindcast import hindcast
 from history.plan import Forecast
 from tests.support.mutations import HIT
@@ -34,13 +34,22 @@ def test_a_forecast_is_right_within_a_fifth_and_what_is_nearer_than_it_can_be_re
 def test_the_page_shows_every_run_and_says_what_was_not_measured() -> None:
     rto, capacity = Pair(0.0, 0.5, censored=False, read_s=0.05), Pair(70.0, 40.0, censored=True, read_s=0.5)
     rows = [Row("r1", "serving/zone-lost", "a1", rto, capacity, "evict", "")]
-    assert summary(rows) == [
+    assert summary(rows)[:2] == [
         "- RTO: 0 of 1 within 20%, 1 wrong",
         "- capacity RTO: 0 of 0 within 20%, 0 wrong (1 more was watched too briefly to know)",
     ]
+    assert "within 20% of 1 of 1 (RTO) and 0 of 0 (capacity RTO)" in summary(rows)[2]
     assert "| serving/zone-lost | r1 | none | 0.50 s | **wrong** | 70.00 s | > 40.0 s | – | evict, – |" in page(
         rows, [], "python -m bench.forecast"
     )
+
+
+@pytest.mark.parametrize(
+    ("measured_s", "right"),
+    [([], 0), ([5.0], 1), ([1.0, 1.5], 2), ([1.0, 1.51], 1), ([0.0, 0.0, 1.0], 2), ([4.0, 5.0, 6.0, 25.0], 3)],
+)
+def test_how_often_one_figure_could_have_been_right_in_hindsight(measured_s: list[float], right: int) -> None:
+    assert best(measured_s) == right
 
 
 def test_a_stored_run_is_forecast_again_from_what_it_kept_and_the_shipped_manifests() -> None:

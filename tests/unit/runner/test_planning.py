@@ -130,8 +130,8 @@ def test_more_arrivals_take_longer_and_luck_is_allowed_for() -> None:
         (Effect.DEVICE_LOST, 0, 0, 17.2, "load"),  # the first start finds its device
         (Effect.DEVICE_LOST, 45, 0, 59.8, "start"),  # starts at 5.2, 21.5, 47.8: it uses its device 4.8 s later
         (Effect.NODE_DRAINED, 0, 0, 15, "load"),
-        (Effect.NODE_LOST, 75, 2.775, 82.5, "evict"),
-        (Effect.NODE_LOST, 30, 2.775, 54, "start"),
+        (Effect.NODE_LOST, 75, 2.85, 82.5, "evict"),
+        (Effect.NODE_LOST, 30, 2.85, 54, "start"),
         (Effect.ZONE_LOST, 75, 3.0, 82.5, "evict"),
         (Effect.POD_CUT, 30, 3.45, 35, "start"),
         (Effect.POD_CUT, 1, 2, 1, "detect"),
@@ -185,7 +185,7 @@ def test_a_dry_run_says_the_forecast_with_the_timers_that_dominate(experiment_fi
 
 def test_without_a_balancer_kubernetes_alone_takes_the_node_out() -> None:
     bare = PlatformTimers(50, 300, None, None, None, start_s=2, load_s=12)
-    assert predict(Effect.NODE_LOST, bare, 600).rto_s == pytest.approx(0.325 + 47.5)
+    assert predict(Effect.NODE_LOST, bare, 600).rto_s == pytest.approx(0.4 + 47.5)
     assert predict(Effect.NODE_LOST, bare, 600).capacity_rto_s == 362.5
 
 
