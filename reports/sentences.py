@@ -27,7 +27,8 @@ def headline(experiments: Sequence[Experiment], not_tested: Sequence[NotTested])
     if missing:
         return f"{total} held, but {missing[0].id} {VERB[missing[0].kind]}: {one_line(missing[0].reason, LONGEST)}"
     if not experiments:
-        return "No run was given, so nothing is known."
+        first = f"{not_tested[0].id}: {one_line(not_tested[0].reason, LONGEST)}" if not_tested else ""
+        return f"Nothing was tested: {first}" if first else "No run was given, so nothing is known."
     held = f"All {total} held" if len(experiments) > 1 else "The experiment held"
     return f"{held}{_caught(experiments)}."
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from runner.mistakes import parse
 from runner.providers import check_chaoslib, check_fault, check_provider
 
 EXTENSION = "aftershock"
-CLASSES = {"realtime-inference", "model-deployment", "feature-store", "batch-training", "data-labelling", "object-storage"}
 REFERENCE = re.compile(r"\$\{(\w+)\}")
+MISSPELT = 0.8  # likeness (difflib) from which a name is taken for a misspelling of one that the target has
 Placed = tuple[tuple[Key, ...], Probe | Action]
 
 
@@ -86,12 +87,35 @@ def read_experiment(path: Path, root: Path) -> Experiment:
     return experiment
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A name of the experiment that the target does not have, where it stands, and what the target has instead."""
+
+    keys: tuple[Key, ...]
+    what: str
+    name: str
+    known: tuple[str, ...]
+    section: str  # of the target file
+
+    @property
+    def misspelt(self) -> bool:
+        """Whether the name is nearly one that the target has."""
+        return bool(get_close_matches(self.name, self.known, n=1, cutoff=MISSPELT))
+
+    def sentence(self, target: Target) -> str:
+        """Return what is missing and what is there."""
+        return f"target {target.name} has no {self.what} {self.name!r}; it has {', '.join(self.known)}"
+
+
 def absent(experiment: Experiment, target: Target) -> str:
-    """Return why an experiment is none for ``target``: it has nothing of that class of workload (a misspelt one is another matter)."""
-    workload = experiment.settings.workload
-    if workload in target.workloads or workload not in CLASSES:
+    """Return why an experiment is none for ``target``: its class of workload or a role is not there; empty if all are.
+
+    A misspelt name is another matter: the file is wrong, and :func:`check_target` says so.
+    """
+    lacks = list(_lacks(experiment, target))
+    if not lacks or any(lack.misspelt for lack in lacks):
         return ""
-    return f"target {target.name} has no workload class {workload!r}; it has {', '.join(sorted(target.workloads))}; add it under workloads"
+    return f"{lacks[0].sentence(target)}; to test this here, add it to the target file under {lacks[0].section}"
 
 
 def check_target(experiment: Experiment, target: Target) -> None:
@@ -101,28 +125,29 @@ def check_target(experiment: Experiment, target: Target) -> None:
         ConfigError: with file and line.
 
     """
-    located, settings, at = experiment.located, experiment.settings, experiment.extension_at()
-    if settings.workload not in target.workloads:
-        known = ", ".join(sorted(target.workloads))
-        sentence = f"target {target.name} has no workload class {settings.workload!r}; it has {known}"
-        raise located.error(("extensions", at, "workload"), sentence)
-    load = target.workloads[settings.workload].written_load
-    endpoint = load.endpoint if load is not None else None
-    if endpoint is not None and endpoint not in target.endpoints:
-        sentence = (
-            f"target {target.name}: its class {settings.workload} loads endpoint {endpoint!r}; endpoints has {sorted(target.endpoints)}"
-        )
-        raise located.error(("extensions", at, "workload"), sentence)
-    known_values = set(target.configuration()) | set(experiment.document.configuration)
+    for lack in _lacks(experiment, target):
+        raise experiment.located.error(lack.keys, lack.sentence(target))
+    _check_values(experiment, target)
+
+
+def _lacks(experiment: Experiment, target: Target) -> Iterator[Lack]:
+    workload = experiment.settings.workload
+    if workload not in target.workloads:
+        place = ("extensions", experiment.extension_at(), "workload")
+        yield Lack(place, "workload class", workload, tuple(sorted(target.workloads)), "workloads")
     for keys, activity in experiment.activities():
-        arguments = activity.provider.arguments
-        place = (*keys, "provider", "arguments")
-        role = arguments.get("role")
+        role = activity.provider.arguments.get("role")
         if isinstance(role, str) and "${" not in role and role not in target.roles:
-            raise located.error((*place, "role"), f"target {target.name} has no role {role!r}; it has {', '.join(sorted(target.roles))}")
-        for name in REFERENCE.findall(str(arguments)):
-            if name not in known_values:
-                raise located.error(place, f"${{{name}}} is neither in configuration nor in target {target.name}")
+            yield Lack((*keys, "provider", "arguments", "role"), "role", role, tuple(sorted(target.roles)), "roles")
+
+
+def _check_values(experiment: Experiment, target: Target) -> None:
+    known = set(target.configuration()) | set(experiment.document.configuration)
+    for keys, activity in experiment.activities():
+        for name in REFERENCE.findall(str(activity.provider.arguments)):
+            if name not in known:
+                sentence = f"${{{name}}} is neither in configuration nor in target {target.name}"
+                raise experiment.located.error((*keys, "provider", "arguments"), sentence)
 
 
 def _placed(keys: tuple[Key, ...], activities: tuple[Probe | Action, ...]) -> Iterator[Placed]:

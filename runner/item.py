@@ -16,7 +16,7 @@ from history.errors import ConfigError
 from history.plan import Expect
 from history.result import RunVerdict, Verdict
 from kube.target import Target
-from runner.experiment import Experiment, absent, check_target, read_experiment
+from runner.experiment import Experiment, read_experiment
 from runner.messages import Kind
 from runner.options import Options, request_for
 from runner.parent import Child
@@ -62,7 +62,7 @@ class Session:
     run_dirs: list[Path] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)  # passed, failed, inconclusive, refused, broken
     refused: list[tuple[str, str, str]] = field(default_factory=list)  # experiment, its title, why
-    absent: list[tuple[str, str, str]] = field(default_factory=list)  # likewise: the target has nothing of that class
+    absent: list[tuple[str, str, str]] = field(default_factory=list)  # likewise: the target has nothing of what it needs
     report: Path | None = None
 
 
@@ -75,39 +75,53 @@ class ExperimentFile(pytest.File):
     root: Path
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield one item a trial; a wrong file is a collection error that says file and line."""
-        session = self.config.stash[KEY]
+        """Yield one item a trial, or one that stands for a wrong file: whether it matters is known when experiments are selected."""
+        trials = self.config.stash[KEY].options.trials
         try:
             experiment = read_experiment(self.path, self.root)
-            why_not = absent(experiment, session.target) if session.target is not None else ""
-            if session.target is not None and not why_not:
-                check_target(experiment, session.target)
         except ConfigError as error:
-            session.malformed += 1
-            raise self.CollectError(str(error)) from None
-        for trial in range(1, session.options.trials + 1):
-            name = self.path.stem if session.options.trials == 1 else f"{self.path.stem}[trial{trial}]"
-            item = ExperimentItem.from_parent(self, name=name, experiment=experiment, trial=trial, absent=why_not)
-            if why_not:
-                item.add_marker(pytest.mark.skip(reason=why_not))
-            for marker in ("chaos", *experiment.id.split("/")[:-1]):
-                self.config.addinivalue_line("markers", f"{marker}: experiments in folder {marker}")
-                item.add_marker(marker)
-            yield item
+            yield self._marked(WrongFile.from_parent(self, name=self.path.stem, mistake=str(error)))
+            return
+        for trial in range(1, trials + 1):
+            name = self.path.stem if trials == 1 else f"{self.path.stem}[trial{trial}]"
+            yield self._marked(ExperimentItem.from_parent(self, name=name, experiment=experiment, trial=trial))
+
+    def _marked(self, item: pytest.Item) -> pytest.Item:
+        for marker in ("chaos", *self.path.relative_to(self.root).parent.parts):
+            self.config.addinivalue_line("markers", f"{marker}: experiments in folder {marker}")
+            item.add_marker(marker)
+        return item
+
+
+class WrongFile(pytest.Item):
+    """A file that is no experiment. Where it is selected it becomes a collection error, so it never runs (:mod:`runner.selection`)."""
+
+    def __init__(self, *, mistake: str, **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
+        super().__init__(**keywords)
+        self.mistake = mistake
+
+    def runtest(self) -> None:
+        """Refuse to be run."""
+        raise Refused(self.mistake)
 
 
 class ExperimentItem(pytest.Item):
     """One run: preflight is its setup, so that a refusal is an error and not a failed test."""
 
-    def __init__(self, *, experiment: Experiment, trial: int, absent: str = "", **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
+    def __init__(self, *, experiment: Experiment, trial: int, **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
         super().__init__(**keywords)
-        self.experiment, self.absent = experiment, absent
+        self.experiment, self.absent = experiment, ""
         options = self.config.stash[KEY].options
         parent: Any = self.parent
         self.request = request_for(options, _run_id(self.path.stem, trial), self.path, parent.root, trial)
         self.chaos = self.config.stash[KEY]
         self.child = Child(self.request, self.chaos.progress.line)
         self.refusal = ""
+
+    def skip(self, reason: str) -> None:
+        """Let it be skipped: the target has nothing of what it needs."""
+        self.absent = reason
+        self.add_marker(pytest.mark.skip(reason=reason))
 
     def setup(self) -> None:
         """Start the child and wait for the end of preflight."""

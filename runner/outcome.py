@@ -29,7 +29,7 @@ def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
 
 def write_report(chaos: Session) -> bool:
     """Render the report of this session's runs; say so if that is not possible. Returns whether it was."""
-    if not chaos.run_dirs and not chaos.refused:  # absent ones alone are no report
+    if chaos.options.dry_run or not (chaos.run_dirs or chaos.refused or chaos.absent):
         return True
     from reports import Context, NotTested, render  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
 

@@ -18,7 +18,7 @@ from runner.item import KEY, ExperimentFile, ExperimentItem, Session
 from runner.options import add_options, read_options, selects_chaos
 from runner.outcome import exit_status, write_report
 from runner.progress import Progress
-from runner.selection import leave_out
+from runner.selection import fit_target, leave_out, refuse_wrong
 from runner.turn import Turn
 
 TURN: pytest.StashKey[Turn] = pytest.StashKey()
@@ -88,10 +88,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Experiment
     return None
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes long where nobody asked for it."""
+    """Leave out what takes long where nobody asked for it, and compare with the target what is selected then, and nothing else."""
     if selects_chaos(config):
         leave_out(config, items)
+        refuse_wrong(config, items, fit_target(config, items))
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Note what is skipped because of the target: the report says so."""
+    if isinstance(item, ExperimentItem) and item.absent:
+        entry = (item.experiment.id, item.experiment.document.title, item.absent)
+        item.chaos.absent += [entry] if entry not in item.chaos.absent else []  # one of several trials
 
 
 @pytest.hookimpl(wrapper=True)
@@ -135,8 +144,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     chaos = session.config.stash[KEY]
     if TURN in session.config.stash:
         session.config.stash[TURN].give_back()
-    found = [] if session.config.option.collectonly else experiments_of(session)
-    chaos.absent = [(one.experiment.id, one.experiment.document.title, one.absent) for one in found if one.absent]
     rendered = write_report(chaos)
     session.exitstatus = exit_status(chaos, exitstatus, rendered)
 

@@ -1,94 +1,18 @@
-"""``pytest -m chaos`` in a process of its own: what is collected, what is shown, how it exits, what a signal does."""
+"""``pytest -m chaos`` in a process of its own: what is collected, what is shown, how it exits."""
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from tests.support.fake_cluster import ROOT
 from tests.support.runner_parts import EXPERIMENT
+from tests.support.sessions import PASS, RESOLVED, Project
 
-CHILD = (sys.executable, "-S", str(ROOT / "tests/support/runner_child.py"))
-CONFTEST = f"""
-import runner.parent, runner.plugin
-runner.parent.CHILD = {CHILD!r}
-runner.plugin.write_report = lambda _chaos: True  # its own tests: tests/unit/reports
-"""
-INI = "[pytest]\naddopts = -m 'not chaos' -p no:locust --strict-markers\ntestpaths = tests\n"
-RESOLVED = ["say", {"kind": "resolved", "lines": []}]
-PASS = [RESOLVED, ["verdict", {"verdict": "PASS"}]]
 RTO = {"name": "rto", "verdict": "FAIL", "sentence": "Users were served again 40 s after the fault; the budget is 30 s."}
 FAIL = [RESOLVED, ["verdict", {"verdict": "FAIL", "sentence": "too slow", "checks": [RTO]}]]
 UNSURE = [RESOLVED, ["verdict", {"verdict": "INCONCLUSIVE", "sentence": "the fault was not proven"}]]
 REFUSED = [["say", {"kind": "refused", "text": "target local is not healthy: role inference has 2 of 3 replicas ready"}], ["exit", 11]]
-
-
-class Done(NamedTuple):
-    """How a session ended, and what it said."""
-
-    code: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A checkout with experiments of its own. Sessions run in this process, except where a signal is sent to them."""
-
-    root: Path
-
-    def experiment(self, name: str, text: str = EXPERIMENT) -> None:
-        file = self.root / "experiments" / f"{name}.yaml"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def script(self, **steps: Any) -> None:
-        (self.root / "script.json").write_text(json.dumps({name.replace("_", "-"): one for name, one in steps.items()}))
-
-    def run(self, *arguments: str) -> Done:
-        said = io.StringIO()
-        with redirect_stdout(said), redirect_stderr(said):
-            code = pytest.main(["-p", "runner.plugin", "-p", "no:cacheprovider", "-p", "no:anyio", *arguments])
-        return Done(int(code), said.getvalue())
-
-    def chaos(self, *arguments: str) -> Done:
-        return self.run("-m", "chaos", "--chaos-target=target.yaml", "--chaos-out=out", *arguments)
-
-    def start(self, log: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pytest", "-p", "runner.plugin", "-p", "no:cacheprovider"]
-        command += ["-m", "chaos", "--chaos-target=target.yaml", "--chaos-out=out"]
-        with log.open("w") as output:
-            return subprocess.Popen(command, cwd=self.root, stdout=output, stderr=subprocess.STDOUT, text=True)
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    (tmp_path / "pytest.ini").write_text(INI)
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_own.py").write_text("def test_own():\n    pass\n")
-    local = (ROOT / "targets/local.yaml").read_text()
-    (tmp_path / "target.yaml").write_text(local.replace("aftershock-local", f"test-{os.getpid()}-{tmp_path.name}"))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("FAKE_CHILD", str(tmp_path / "script.json"))
-    monkeypatch.setattr("runner.parent.CHILD", CHILD)
-    monkeypatch.setattr("runner.plugin.write_report", lambda _chaos: True)
-    made = Project(tmp_path)
-    made.experiment("serving/pod-killed")
-    made.script(pod_killed=PASS)
-    return made
 
 
 def test_plain_pytest_never_injects(project: Project) -> None:
@@ -172,15 +96,6 @@ def test_an_experiment_passes_on_exactly_what_it_expects(project: Project, expec
     assert project.chaos().code == code
 
 
-def test_a_malformed_experiment_is_refused_with_file_and_line_and_nothing_runs(project: Project) -> None:
-    project.experiment("serving/wrong", EXPERIMENT.replace("tags:", "tgas:"))
-    done = project.chaos()
-    assert done.code == 11
-    assert "experiments/serving/wrong.yaml:3: tgas: unknown key" in done.text
-    assert "passed" not in done.text
-    assert not (project.root / "out").exists()
-
-
 def test_a_wrong_target_file_is_refused(project: Project) -> None:
     (project.root / "target.yaml").write_text("schema: 1\n")
     done = project.chaos()
@@ -248,92 +163,3 @@ def test_the_verdict_is_a_property_of_the_test_case(project: Project) -> None:
     text = (project.root / "junit.xml").read_text()
     assert '<property name="verdict" value="PASS"' in text
     assert '<property name="rto_s" value="1.5"' in text
-
-
-# signals
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 180  # only reached when a test fails
-    while not condition():
-        assert time.monotonic() < until
-        assert process.poll() is None
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_handed_on_once_and_the_child_heals(project: Project, number: signal.Signals) -> None:
-    healed = ["say", {"kind": "done", "name": "heal", "seconds": 1.0, "text": "healed by the child"}]
-    after = [["wait", 1], healed, ["verdict", {"verdict": "INCONCLUSIVE", "sentence": "The run is incomplete."}]]
-    project.experiment("serving/second")
-    project.script(pod_killed=[["on-term", after], RESOLVED, ["say", {"kind": "note", "text": "under way"}], ["wait", 60]], second=PASS)
-    log = project.root / "log.txt"
-    process = project.start(log)
-    wait_for(lambda: "under way" in log.read_text(), process)
-    process.send_signal(number)
-    wait_for(lambda: f"{number.name}: the fault is being healed" in log.read_text(), process)
-    process.send_signal(number)
-    assert process.wait(30) == pytest.ExitCode.INTERRUPTED
-    text = log.read_text()
-    assert f"{number.name} again: the run is still in phase" in text
-    assert "healed by the child" in text
-    assert "The run is incomplete." in text
-    assert not any((project.root / "out/runs").glob("*second*"))
-
-
-def test_a_second_session_on_the_same_target_is_refused(project: Project) -> None:
-    project.script(pod_killed=[RESOLVED, ["say", {"kind": "note", "text": "under way"}], ["wait", 60]])
-    log = project.root / "log.txt"
-    first = project.start(log)
-    wait_for(lambda: "under way" in log.read_text(), first)
-    second = project.chaos()
-    first.send_signal(signal.SIGTERM)
-    first.wait(30)
-    assert second.code == 11
-    assert f"another session here (process {first.pid}) is running experiments on it" in second.text
-    assert "stopped by SIGTERM" in log.read_text()
-
-
-def test_a_signal_before_preflight_is_done_injects_nothing(project: Project) -> None:
-    project.script(pod_killed=[["say", {"kind": "note", "text": "under way"}], ["wait", 60]])
-    log = project.root / "log.txt"
-    process = project.start(log)
-    wait_for(lambda: "under way" in log.read_text(), process)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == pytest.ExitCode.INTERRUPTED
-    assert "stopped by SIGINT before preflight was done; nothing was injected" in log.read_text()
-
-
-# a target that has nothing of a class
-
-
-LABELS = EXPERIMENT.replace("workload: realtime-inference", "workload: data-labelling")
-
-
-def test_an_experiment_of_a_class_that_the_target_lacks_is_skipped_with_the_reason(project: Project) -> None:
-    project.experiment("labels/queue-lost", LABELS)
-    done = project.chaos("-ra")
-    assert done.code == 0, done.text
-    assert "1 passed, 1 skipped" in done.text
-    assert "has no workload class 'data-labelling'" in done.text
-
-
-def test_a_session_in_which_nothing_ran_for_that_reason_is_no_success(project: Project) -> None:
-    project.experiment("labels/queue-lost", LABELS)
-    done = project.chaos("-k", "queue-lost")
-    assert done.code == 11, done.text
-    assert project.chaos("-k", "queue-lost", "--collect-only").code == 0
-
-
-def test_what_takes_long_runs_where_it_is_asked_for(project: Project) -> None:
-    project.experiment("training/long", EXPERIMENT.replace("smoke, ", ""))
-    project.script(pod_killed=PASS, long=PASS)
-
-    def ran(*arguments: str) -> set[str]:
-        said = project.chaos("--collect-only", "-q", *arguments).text
-        return {name for name in ("pod-killed", "long") if f"::{name}" in said}
-
-    assert ran() == {"pod-killed"}
-    assert ran("-k", "long") == {"long"}
-    assert ran("--chaos-profile=full") == ran("--chaos-experiments=experiments") == {"pod-killed", "long"}
-    assert ran("-m", "chaos and training") == {"long"}

@@ -1,0 +1,96 @@
+"""Which experiments run: only those that are selected are judged by their files and by the target."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from runner import outcome
+from tests.support.runner_parts import EXPERIMENT
+from tests.support.sessions import PASS, Project
+
+
+def test_a_malformed_experiment_is_refused_with_file_and_line_and_nothing_runs(project: Project) -> None:
+    project.experiment("serving/wrong", EXPERIMENT.replace("tags:", "tgas:"))
+    done = project.chaos()
+    assert done.code == 11
+    assert "experiments/serving/wrong.yaml:3: tgas: unknown key" in done.text
+    assert "passed" not in done.text
+    assert not (project.root / "out").exists()
+
+
+def test_a_wrong_file_that_is_not_selected_keeps_nothing_from_running(project: Project) -> None:
+    project.experiment("training/wrong", EXPERIMENT.replace("tags:", "tgas:"))
+    assert project.chaos("-k", "pod-killed").code == 0
+    assert project.run("-m", "chaos and serving", "--chaos-target=target.yaml", "--chaos-out=out").code == 0
+    refused = project.run("-m", "chaos and training", "--chaos-target=target.yaml")
+    assert refused.code == 11
+    assert "experiments/training/wrong.yaml:3: tgas: unknown key" in refused.text
+
+
+def only_serving(project: Project) -> None:
+    """Take everything of training out of the target file, as a team does that trains nothing."""
+    file = project.root / "target.yaml"
+    target = yaml.safe_load(file.read_text())
+    target["roles"] = {name: target["roles"][name] for name in ("inference", "gateway", "decoy")}
+    target["workloads"] = {"realtime-inference": target["workloads"]["realtime-inference"]}
+    file.write_text(yaml.safe_dump(target))
+
+
+TRAINS = EXPERIMENT.replace("workload: realtime-inference", "workload: batch-training")
+WITHOUT_ROLE = EXPERIMENT.replace("{role: inference}", "{role: storage}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TRAINS, "target local has no workload class 'batch-training'; it has realtime-inference; to test this here, add it"),
+        (WITHOUT_ROLE, "target local has no role 'storage'; it has decoy, gateway, inference; to test this here, add it"),
+    ],
+)
+def test_what_the_target_lacks_is_skipped_with_the_reason_where_it_is_selected(project: Project, text: str, said: str) -> None:
+    only_serving(project)
+    project.experiment("storage/bucket-lost", text)
+    both = project.chaos("-ra")
+    assert both.code == 0, both.text
+    assert "1 passed, 1 skipped" in both.text
+    assert said in both.text
+    assert "1 passed, 1 deselected" in project.chaos("-k", "pod-killed").text
+
+
+def test_a_misspelt_class_is_a_mistake_and_not_a_skip(project: Project) -> None:
+    project.experiment("training/wrong", TRAINS.replace("batch-training", "batch-trainning"))
+    done = project.chaos()
+    assert done.code == 11
+    assert "target local has no workload class 'batch-trainning'; it has batch-training" in done.text
+    assert "passed" not in done.text
+
+
+def test_what_was_skipped_is_in_the_report_once_and_alone_it_is_no_success(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project.root / "conftest.py").unlink()
+    monkeypatch.setattr("runner.plugin.write_report", outcome.write_report)
+    only_serving(project)
+    project.experiment("training/rank-killed", TRAINS)
+    done = project.chaos("-k", "rank-killed", "--chaos-trials=2")
+    assert done.code == 11, done.text
+    report = json.loads((project.root / "out/latest/report.json").read_text())
+    assert report["verdict"] == "INCONCLUSIVE"
+    assert "Nothing was tested: training/rank-killed: target local has no workload class 'batch-training'" in report["sentence"]
+    assert [(item["id"], item["kind"]) for item in report["not_tested"]] == [("training/rank-killed", "skipped")]
+    assert project.chaos("-k", "rank-killed", "--collect-only").code == 0
+
+
+def test_what_takes_long_runs_where_it_is_asked_for(project: Project) -> None:
+    project.experiment("training/long", EXPERIMENT.replace("smoke, ", ""))
+    project.script(pod_killed=PASS, long=PASS)
+
+    def ran(*arguments: str) -> set[str]:
+        said = project.chaos("--collect-only", "-q", *arguments).text
+        return {name for name in ("pod-killed", "long") if f"::{name}" in said}
+
+    assert ran() == {"pod-killed"}
+    assert ran("-k", "long") == {"long"}
+    assert ran("--chaos-profile=full") == ran("--chaos-experiments=experiments") == {"pod-killed", "long"}
+    assert ran("-m", "chaos and training") == {"long"}
