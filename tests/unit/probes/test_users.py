@@ -19,13 +19,20 @@ from tests.support.fake_cluster import FakeCluster, live_run
 
 SLO = Slo(ratio=0.99, latency_ms=1000, ttft_ms=400, max_gap_ms=300)
 NONE: dict[str, Any] = dict.fromkeys(REQUESTS)
+NOW_NS = now_ns()
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine: what the load has not yet written is not overdue."""
+    monkeypatch.setattr(users, "now_ns", lambda: NOW_NS)
 
 
 class Load:
     """Writes what a load of one request each 100 ms would have written so far, from 20 s ago on."""
 
     def __init__(self, run_dir: Path, *, stream: bool = False) -> None:
-        self.origin_ns = now_ns() - 20_000_000_000
+        self.origin_ns = NOW_NS - 20_000_000_000
         self.run_dir, self.stream = run_dir, stream
         self.rows = RowWriter(run_dir, "requests", "load-0")
         schedule = RowWriter(run_dir, "schedule", "load")
