@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 from typing import NamedTuple
 
 import polars as pl
 
+from verdict.resized import comparable_until
 from verdict.training import Ledger
 
 
@@ -22,7 +24,7 @@ class States(NamedTuple):
     """Digests of the whole state against the reference's at the same step. ``last`` is the last step that was compared (0: none).
 
     ``aside`` is the first step at which a batch was set aside for good (0: none): from there on the state rightly differs, and is not
-    compared.
+    compared. Nor is it where another number of ranks than the reference's has had a part in it (:mod:`verdict.resized`).
     """
 
     compared: int
@@ -60,10 +62,11 @@ def states_of(ledger: Ledger) -> States:
     told = pl.col("kind").is_in(["state", "checkpoint"]) & pl.col("digest").is_not_null() & (pl.col("digest") != "")
     expected = dict(ledger.reference.filter(told).select("step", "digest").iter_rows())
     aside, of_attempt = _set_aside(ledger)
+    until = comparable_until(ledger)
     found = [
         (step, digest)
         for attempt, step, digest in ledger.rows.filter(told).select("attempt", "step", "digest").iter_rows()
-        if step in expected and step < min(aside or step + 1, of_attempt.get(attempt, step + 1))
+        if step in expected and step < min(aside or inf, of_attempt.get(attempt, inf)) and step <= until.get(attempt, inf)
     ]
     differing = sorted({step for step, digest in found if digest != expected[step]})
     return States(len(found), max((step for step, _ in found), default=0), tuple(differing), aside)

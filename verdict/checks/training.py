@@ -12,11 +12,12 @@ from history.schema import EventKind
 from verdict.case import Case
 from verdict.checks.results import Figures, failed, inconclusive, passed, unless
 from verdict.evaluations import Said, evaluations_of
-from verdict.exactly_once import seen_of, states_of, two_writers
+from verdict.exactly_once import States, seen_of, states_of, two_writers
 from verdict.measures import training as measures
 from verdict.measures.registry import Value
 from verdict.measures.training_pods import pods_doubled
 from verdict.recovery import Recovery
+from verdict.resized import FEWEST_STEPS, LOSS_SHARE, Losses, losses_of
 from verdict.training import Ledger, verified_ns
 from verdict.words import count, listed, plain, seconds
 
@@ -162,7 +163,8 @@ def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> C
 def state(case: Case) -> Check:
     """Check that the whole state is bit by bit that of an undisturbed run at every step compared, up to after recovery.
 
-    Where a batch was set aside the two rightly part, and the comparison ends. Source: training ledger, reference.
+    Where a batch was set aside the two rightly part, and the comparison ends. Where another number of ranks took part, bits are compared up
+    to there, and the mean loss from there on. Source: training ledger, reference.
     """
     book = of_run(case)
     found = states_of(book)
@@ -179,11 +181,25 @@ def state(case: Case) -> Check:
             f"The state equals an undisturbed run's up to step {found.last}; at step {found.aside} a batch was set aside, which changes it."
         )
         return passed("state", said, **figures)
+    if (losses := losses_of(book)) is not None:
+        return _resized(found, losses, figures)
     since = book.high_water(case.recovery.fault_ns) if case.recovery else 0
     if found.last <= since:
         return inconclusive("state", f"The last state compared is that of step {found.last}, before recovery.", **figures)
     said = f"The state equals an undisturbed run's to the bit in all {count(found.compared, 'comparison')}, up to step {found.last}."
     return passed("state", said, **figures)
+
+
+def _resized(found: States, losses: Losses, figures: Figures) -> Check:
+    """Judge what went on with another number of ranks: by its losses, since its bits rightly differ."""
+    said = (
+        f"The state equals an undisturbed run's up to step {found.last}; from step {losses.since} on another number of ranks took part. "
+        f"Over {count(losses.steps, 'step')} from there the mean loss is {losses.ours:.4g}, an undisturbed run's {losses.reference:.4g}"
+    )
+    if losses.steps < FEWEST_STEPS:
+        return inconclusive("state", f"{said}; at least {FEWEST_STEPS} steps are needed to compare them.", **figures)
+    apart = f"{100 * losses.apart:.1f} % apart; at most {100 * LOSS_SHARE:.0f} % are what dropout and rounding explain"
+    return (passed if losses.apart <= LOSS_SHARE else failed)("state", f"{said}: {apart}.", **figures)
 
 
 def samples(case: Case) -> Check:

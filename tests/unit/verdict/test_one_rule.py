@@ -8,8 +8,8 @@ import pytest
 
 from history.plan import Budgets
 from history.result import RunVerdict, Verdict
+from tests.support.training_stories import Story, check, judged, value
 from tests.unit.verdict.conftest import HIT, run_of
-from tests.unit.verdict.test_training import Story, check, judged, value
 from verdict import judge
 
 
