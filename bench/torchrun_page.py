@@ -22,9 +22,9 @@ HARD = (HARDENED, HARDENED_ONE_POD)
 RECOVERY_S = 300.0
 HEAD = """# A rank is killed: does torchrun bring the job back?
 
-Made by `python -m bench.torchrun --write docs/torchrun.md` (resumable) at {commits}, {cores} cores: jobs of two ranks (gloo, c10d
-rendezvous), SIGKILL to rank 1 when a checkpoint is verified. Each rank has a pod and a node of its own, or both share one pod and one
-torchrun. A recovery is lost if torchrun gives up, or if the ranks have not done a step beyond all earlier ones within {limit:g} s.
+Made by `python -m bench.torchrun --write docs/torchrun.md` (resumable), {cores} cores: jobs of two ranks (gloo, c10d rendezvous), SIGKILL
+to rank 1 when a checkpoint is verified. Each rank has a pod and a node of its own, or both share one pod and one torchrun. A recovery is
+lost if torchrun gives up, or if the ranks have not done a step beyond all earlier ones within {limit:g} s.
 "{plain}": `--max-restarts=3` as its documentation shows, and its rendezvous store shared with the ranks, which is the default.
 "{hardened}": the platform's job, with `TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1` and a launcher that starts torchrun again.
 
@@ -34,16 +34,19 @@ torchrun. A recovery is lost if torchrun gives up, or if the ranks have not done
 WHY = """
 Why recoveries can be lost (inferred from torch's source, not measured here): with the shared store a restarted rank may read the address of
 a rank that is dead from keys that the attempt before left; each try that fails so costs one of the restarts, and after the last one
-torchrun ends. "Attempts, most" counts the starts of ranks in the trial that needed most; two is one clean restart.
+torchrun ends. "Attempts, most" counts the attempts that began to train in the trial that needed most: two is one restart, and in what was
+lost there was none.
+
+Commits: {commits}.
 """
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """Return the page."""
     commits = ", ".join(sorted({row["commit"].removesuffix("-dirty") for row in rows}))
-    head = HEAD.format(commits=commits, cores=os.cpu_count(), plain=PLAIN, hardened=HARDENED, limit=RECOVERY_S)
+    head = HEAD.format(cores=os.cpu_count(), plain=PLAIN, hardened=HARDENED, limit=RECOVERY_S)
     found = {variant: [row for row in rows if row["variant"] == variant] for variant in VARIANTS}
-    return head + "".join(_line(variant, of) for variant, of in found.items() if of) + WHY
+    return head + "".join(_line(variant, of) for variant, of in found.items() if of) + WHY.format(commits=commits)
 
 
 def _line(variant: str, rows: list[dict[str, Any]]) -> str:
