@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,45 +56,49 @@ def _row(table: Table, what: str, figure: str, bound: str, reached: bool) -> boo
 Row = tuple[str, str, str, bool]
 
 
-def accuracy() -> list[Row]:
-    """Measure the RTO error over outages of 0.1 to 120 s, 10 to 2,000 requests/s, 5 to 100 % failing, slow or hanging."""
-    full: list[float] = []
-    partial: list[float] = []
-    faint: list[float] = []
-    physical: list[float] = []
-    small = 0
-    for world in set_of(RATES_RPS, LENGTHS_S, SHARES):
+@dataclass(slots=True)
+class Errors:
+    """RTO errors as shares of the bound, by how much of the requests failed; ``physical``: against the end of the cause, in 1/λ."""
+
+    full: list[float] = field(default_factory=list)
+    partial: list[float] = field(default_factory=list)  # at least 20 %
+    faint: list[float] = field(default_factory=list)
+    physical: list[float] = field(default_factory=list)
+    too_small: int = 0
+
+    def add(self, world: World) -> None:
+        """Judge one world, and keep how far its RTO lies from the truth."""
         built = build(world)
         rto = judge(built.run).measurement("rto")
         if not built.truth.clear or built.truth.floor:
-            small += 1
-            continue
+            self.too_small += 1
+            return
         assert rto is not None, "every run has an RTO"  # noqa: S101
         assert built.truth.rto_s is not None, "every world of the set recovers"  # noqa: S101
         error_s = np.inf if rto.censored or rto.value is None else abs(rto.value - built.truth.rto_s)
-        allowed_s, share = 2 / world.rate_rps + 0.02, world.hits[0].share
-        if share == 1:
-            full.append(error_s / allowed_s)
-            if world.hits[0].kind != "hang":  # a hang's end is when waiting requests are answered, not when users are served
-                physical.append(abs((rto.value or 0.0) - built.truth.end_s) * world.rate_rps)
-        else:
-            (partial if share >= 0.2 else faint).append(error_s / max(allowed_s, 0.01 * built.truth.rto_s))
+        allowed_s, hit = 2 / world.rate_rps + 0.02, world.hits[0]
+        if hit.share < 1:
+            (self.partial if hit.share >= 0.2 else self.faint).append(error_s / max(allowed_s, 0.01 * built.truth.rto_s))
+            return
+        self.full.append(error_s / allowed_s)
+        if hit.kind != "hang":  # a hang's end is when waiting requests are answered, not when users are served
+            self.physical.append(abs((rto.value or 0.0) - built.truth.end_s) * world.rate_rps)
+
+
+def accuracy() -> list[Row]:
+    """Measure the RTO error over outages of 0.1 to 120 s, 10 to 2,000 requests/s, 5 to 100 % failing, slow or hanging."""
+    errors = Errors()
+    for world in set_of(RATES_RPS, LENGTHS_S, SHARES):
+        errors.add(world)
+    full, partial, faint = max(errors.full), max(errors.partial), max(errors.faint)
+    causes = f"median {np.median(errors.physical):.2f}/λ, worst {max(errors.physical):.2f}/λ"
+    some = f"RTO error, {len(errors.partial)} partial ones (≥ 20 %)"
     return [
-        (f"RTO error, {len(full)} full outages", f"{max(full):.3f} of the bound", "2/λ + 20 ms", max(full) <= 1),
-        (
-            f"RTO error, {len(partial)} partial ones (≥ 20 %)",
-            f"{max(partial):.3f} of the bound",
-            "max(2/λ + 20 ms, 1 %)",
-            max(partial) <= 1,
-        ),
-        (f"RTO error, {len(faint)} partial ones (5 %)", f"{max(faint):.3f} of the bound", "none set", True),
-        (
-            "RTO against the end of the cause, full outages",
-            f"median {np.median(physical):.2f}/λ, worst {max(physical):.2f}/λ",
-            "none set",
-            True,
-        ),
-        ("outages too small to tell from chance", f"{small} of the set", "none set", True),
+        (f"RTO error, {len(errors.full)} full outages", f"{full:.3f} of the bound", "2/λ + 20 ms", full <= 1),
+        (some, f"{partial:.3f} of the bound", "max(2/λ + 20 ms, 1 %)", partial <= 1),
+        (f"RTO error, {len(errors.faint)} partial ones (5 %)", f"{faint:.3f} of the bound", "none set", True),
+        ("RTO against the end of the cause, full outages", causes, "none set", True),
+        ("outages too small to tell from chance", f"{errors.too_small} of the set", "none set", True),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from pydantic import ValidationError
@@ -68,9 +69,7 @@ def read_judged(path: Path) -> Judged:
 def trial_of(judged: Judged) -> Trial:
     """Return what the report shows of one run."""
     run, verdict, plan = judged.case.run, judged.verdict, judged.plan
-    rto = verdict.measurement("rto")
-    resolution = verdict.measurement("rto_resolution")
-    last_ns = max((t for t in (run.events["t_ns"].max(), run.requests["done_ns"].max()) if t is not None), default=plan.created_ns)
+    rto = _rto(verdict)
     return Trial(
         run_id=plan.run_id,
         path=str(run.path),
@@ -80,12 +79,12 @@ def trial_of(judged: Judged) -> Trial:
         complete=verdict.complete,
         counts_as=counts_as(judged),
         started=iso(plan.created_ns),
-        duration_s=round((int(last_ns) - plan.created_ns) / 1e9, 1),  # type: ignore[arg-type]
+        duration_s=_duration_s(judged),
         seed=plan.seed,
         command=plan.command,
-        rto_s=rto.value if rto else None,
-        rto_censored=rto.censored if rto else False,
-        rto_resolution_s=resolution.value if resolution else None,
+        rto_s=rto.value_s,
+        rto_censored=rto.censored,
+        rto_resolution_s=rto.resolution_s,
         margin=tightest(verdict.checks)[0],
         budgets=plan.budgets,
         slo=plan.requests_slo,
@@ -101,6 +100,23 @@ def trial_of(judged: Judged) -> Trial:
         timeline=None if judged.case.training else timeline_of(judged.case, verdict, judged.zero_ns),
         training=progress_of(judged.case, verdict, judged.zero_ns),
     )
+
+
+class _Rto(NamedTuple):
+    value_s: float | None
+    censored: bool
+    resolution_s: float | None
+
+
+def _rto(verdict: RunVerdict) -> _Rto:
+    rto, resolution = verdict.measurement("rto"), verdict.measurement("rto_resolution")
+    return _Rto(rto.value if rto else None, rto.censored if rto else False, resolution.value if resolution else None)
+
+
+def _duration_s(judged: Judged) -> float:
+    run, created_ns = judged.case.run, judged.plan.created_ns
+    last_ns = max((t for t in (run.events["t_ns"].max(), run.requests["done_ns"].max()) if t is not None), default=created_ns)
+    return round((int(last_ns) - created_ns) / 1e9, 1)  # type: ignore[arg-type]  # int64 columns
 
 
 def counts_as(judged: Judged) -> Verdict:

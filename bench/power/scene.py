@@ -168,33 +168,41 @@ def plan_of(spec: Spec, variant: str, seed: int) -> Plan:
         created_ns=time.time_ns(),
         seed=seed,
         profile="power",
-        experiment=ExperimentInfo(
-            id=f"power/{spec.id}",
-            title=spec.title,
-            description=spec.title,
-            tags=("power",),
-            hypothesis="training goes on",
-            fault="fault",
-            digest="",
-        ),
+        experiment=_experiment(spec),
         target=TargetInfo(name="processes", context="none", server="none", namespaces=()),
         workload="batch-training",
         budgets=Budgets(rto_s=spec.rto_s, rpo_steps=spec.rpo_steps, source={"rto_s": "experiment", "rpo_steps": "experiment"}),
-        training=Training(
-            template="none",
-            namespace="none",
-            job="test-run",
-            ranks=RANKS,
-            steps=int(str(BASE["steps"])),
-            batch=int(str(BASE["batch"])),
-            interval_steps=int(str(BASE["interval"])),
-            ledger="file",
-            reference="reference",
-            pods=1,
-            max_restarts=RESTARTS,
-        ),
+        training=_job(),
         timers=Timers(baseline_s=0.3, hold_s=0.3, confirm_s=20, deadline_s=spec.rto_s + BEYOND_S, heal_s=10),
         targets=tuple(ResolvedTarget(kind="Process", name=name) for name in spec.targets),
         evidence=spec.evidence,
         hypothesis_probes=(PROBE,),
+    )
+
+
+def _experiment(spec: Spec) -> ExperimentInfo:
+    return ExperimentInfo(
+        id=f"power/{spec.id}",
+        title=spec.title,
+        description=spec.title,
+        tags=("power",),
+        hypothesis="training goes on",
+        fault="fault",
+        digest="",
+    )
+
+
+def _job() -> Training:
+    return Training(
+        template="none",
+        namespace="none",
+        job="test-run",
+        ranks=RANKS,
+        steps=int(str(BASE["steps"])),
+        batch=int(str(BASE["batch"])),
+        interval_steps=int(str(BASE["interval"])),
+        ledger="file",
+        reference="reference",
+        pods=1,
+        max_restarts=RESTARTS,
     )

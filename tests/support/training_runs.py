@@ -18,6 +18,28 @@ BASE_NS = 1_790_000_000_000_000_000
 RANKS, INTERVAL, BATCH, STEP_S = 2, 10, 8, 0.1
 KILLED, RESUMED, LAST = 35, 20, 60  # the checkpoint of step 30 is passed over
 BACK_S = 2.0  # from the kill to the first step again
+EXPERIMENT = ExperimentInfo(
+    id="storage/checkpoint-corrupted",
+    title="The newest checkpoint is damaged, and a rank is killed",
+    description="",
+    tags=("training", "C1"),
+    hypothesis="training goes on",
+    fault="fault",
+    digest="9f2c",
+)
+JOB = Training(
+    template="trainer",
+    namespace="ml-training",
+    job="r",
+    ranks=RANKS,
+    pods=RANKS,
+    steps=LAST,
+    batch=BATCH,
+    max_restarts=9,
+    interval_steps=INTERVAL,
+    ledger="ledger:8100",
+    reference="reference",
+)
 Row = dict[str, Any]
 
 
@@ -99,31 +121,11 @@ def plan() -> Plan:
         created_ns=BASE_NS - 4_000_000_000,
         seed=7,
         profile="smoke",
-        experiment=ExperimentInfo(
-            id="storage/checkpoint-corrupted",
-            title="The newest checkpoint is damaged, and a rank is killed",
-            description="",
-            tags=("training", "C1"),
-            hypothesis="training goes on",
-            fault="fault",
-            digest="9f2c",
-        ),
+        experiment=EXPERIMENT,
         target=TargetInfo(name="local", context="aftershock", server="https://10.77.0.2:6443", namespaces=("ml-training",)),
         workload="batch-training",
         budgets=Budgets(rto_s=30, rpo_steps=40, source={"rto_s": "experiment"}),
-        training=Training(
-            template="trainer",
-            namespace="ml-training",
-            job="r",
-            ranks=RANKS,
-            pods=RANKS,
-            steps=LAST,
-            batch=BATCH,
-            max_restarts=9,
-            interval_steps=INTERVAL,
-            ledger="ledger:8100",
-            reference="reference",
-        ),
+        training=JOB,
         timers=Timers(baseline_s=2, hold_s=1, confirm_s=10, deadline_s=30, heal_s=10),
         targets=(ResolvedTarget(kind="Pod", name="trainer-1", namespace="ml-training"),),
         evidence=("rank-gone",),
