@@ -18,7 +18,7 @@ from kube.fault import Permission
 from kube.guarding import StopWhen
 from kube.journal import RunJournal, open_journal
 from kube.leases import holder_of
-from kube.target import load_target
+from kube.target import Target, load_target
 from runner import blackout, guarded, preflight, reaper_job
 from runner.baseline import baseline
 from runner.conditions import Conditions, asked_by_annotation, overdue, parent_gone
@@ -71,10 +71,7 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     began_ns = now_ns()
     tell(Kind.PHASE, name=Phase.PREFLIGHT.value)
     commit = preflight.ask_commit(stack)
-    target = load_target(request.target)
-    experiment = read_experiment(request.experiment, request.experiments_root)
-    check_target(experiment, target)
-    remember(of_kubeconfig(target.kubeconfig))
+    experiment, target = _read(request)
     platform = connect(target)
     preflight.check_clock(platform)
     faults = preflight.faults_of(experiment, platform)
@@ -82,18 +79,12 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     permissions = preflight.check_access(faults, platform, drive.permissions())
     queue = Queue(platform, request.run_id, request.wait_s, stop, tell)
     stack.callback(queue.release)
-    role = target.role(target.workloads[experiment.settings.workload].role)
     if not request.dry_run:
-        queue.take([namespace_of(role.namespace)])
-    before = preflight.check_platform(platform)
-    preflight.check_instruments(platform, experiment)
-    guarded.refuse_met(target, stop_when(experiment, platform))
-    drive.check()
+        queue.take([namespace_of(target.role(target.workloads[experiment.settings.workload].role).namespace)])
+    before = _look(experiment, platform, drive)
     if not request.dry_run:
         drive.provide(stack)
-    targets = preflight.resolve([] if request.dry_run and drive.provides else faults, platform, request.seed)
-    preflight.check_guard(targets, platform, experiment)
-    preflight.check_signals(faults, targets, platform)
+    targets = _choose([] if request.dry_run and drive.provides else faults, experiment, platform, request.seed)
     timers = drive.timers()
     for text in preflight.check_capacity(faults, targets, platform, timers, experiment.settings.allow):
         tell(Kind.NOTE, text=text)
@@ -102,6 +93,32 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
     plan = make_plan(request, experiment, target, preflight.gather(targets, platform, timers, before, commit()), drive.job())
     blackout.refuse_blackout(target, blackout.now(), blackout.longest_s(plan))
     return Checked(experiment, platform, permissions, targets, before, plan, drive, began_ns)
+
+
+def _read(request: Request) -> tuple[Experiment, Target]:
+    """Read both files; from here on nothing that is shown holds a credential of the kubeconfig."""
+    target = load_target(request.target)
+    experiment = read_experiment(request.experiment, request.experiments_root)
+    check_target(experiment, target)
+    remember(of_kubeconfig(target.kubeconfig))
+    return experiment, target
+
+
+def _look(experiment: Experiment, platform: Platform, drive: Drive) -> Before:
+    """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and what drives the run can."""
+    before = preflight.check_platform(platform)
+    preflight.check_instruments(platform, experiment)
+    guarded.refuse_met(platform.target, stop_when(experiment, platform))
+    drive.check()
+    return before
+
+
+def _choose(faults: list[preflight.Fault], experiment: Experiment, platform: Platform, seed: int) -> preflight.Targets:
+    """Choose the targets, and refuse those that may not be touched, or on which the fault would not work."""
+    targets = preflight.resolve(faults, platform, seed)
+    preflight.check_guard(targets, platform, experiment)
+    preflight.check_signals(faults, targets, platform)
+    return targets
 
 
 def stop_when(experiment: Experiment, platform: Platform) -> tuple[StopWhen, ...]:
@@ -133,22 +150,33 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
         record=Record(checked.experiment.raw),
         log=log,
     )
+    _open(checked, context, journal, stack)
+    return context, _steps(checked, *_watch(checked, context))
+
+
+def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitStack) -> None:
+    """See to it that the journal is closed; start the reaper before the load: a starting container takes CPU from what is measured."""
     reaper = reaper_job.needed(checked.permissions)
     stack.callback(_close_journal, context, journal, reaper=reaper)
-    if reaper:  # before the load: a starting container takes processor time from what is measured
-        reaper_job.start(platform, plan)
-    observer = Observer(platform, log, context.sight, platform.target.workloads[plan.workload].role, queue=plan.training is None)
+    if reaper:
+        reaper_job.start(checked.platform, checked.plan)
+
+
+def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ticker]:
+    """Begin to watch the platform, what would stop the run, and its clock."""
+    plan, platform = checked.plan, checked.platform
+    observer = Observer(platform, context.log, context.sight, platform.target.workloads[plan.workload].role, queue=plan.training is None)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     guards = [
         *guarded.stop_conditions(platform.target, stop_when(checked.experiment, platform)),
-        guarded.opposed(run, lambda: context.phase),
+        guarded.opposed(context.live, lambda: context.phase),
     ]
-    conditions = Conditions(stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
+    conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
     conditions.start()
     ticker = Ticker(context)
     ticker.start()
-    return context, _steps(checked, observer, conditions, ticker)
+    return observer, conditions, ticker
 
 
 def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker: Ticker) -> Steps:
