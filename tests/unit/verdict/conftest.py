@@ -3,8 +3,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from history.reader import Run
+from history.result import Measurement
 from tests.support.mutations import HIT, NULL, SHAM
 from tests.support.truth import Built, World, build
+from verdict import judge
 
 __all__ = ["HIT", "NULL", "SHAM"]
 
@@ -17,3 +19,9 @@ def built(world: World) -> Built:
 
 def run_of(world: World) -> Run:
     return built(world).run
+
+
+def measured(run: Run, name: str) -> Measurement:
+    found = judge(run).measurement(name)
+    assert found is not None, name
+    return found

@@ -1,0 +1,45 @@
+"""A cluster on which an experiment can be prepared, and requests for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kube.clients import Platform
+from runner.request import Request
+from runner.timers import PlatformTimers
+from tests.support.fake_cluster import ROOT
+from tests.support.runner_cluster import RunnerCluster, serve
+
+
+@pytest.fixture
+def cluster() -> RunnerCluster:
+    return RunnerCluster()
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
+    made = serve(monkeypatch, cluster)
+    monkeypatch.setattr("runner.prepare.connect", lambda _target: made)
+    monkeypatch.setattr("runner.preflight.query", lambda *_: 1.0)
+    monkeypatch.setattr("runner.preflight.requests.get", lambda *_, **__: None)
+    monkeypatch.setattr("runner.drive.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, start_s=2, load_s=12))
+    return made
+
+
+@pytest.fixture
+def request_of(experiment_file: Path, tmp_path: Path) -> Callable[..., Request]:
+    def make(**changes: Any) -> Request:
+        run_dir = tmp_path / "run"
+        run_dir.mkdir(exist_ok=True)
+        fields: dict[str, Any] = {
+            "run_id": "20261121-120000-pod-killed-1-ab12", "run_dir": run_dir, "experiment": experiment_file,
+            "experiments_root": experiment_file.parents[1], "target": ROOT / "targets/local.yaml", "seed": 7, "profile": "smoke",
+            "dry_run": True,
+        }  # fmt: skip
+        return Request(**(fields | changes))
+
+    return make

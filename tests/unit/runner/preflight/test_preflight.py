@@ -1,0 +1,160 @@
+"""Preflight, in the child's own process: what it refuses, in sentences; what a dry run shows; nothing is touched by either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+from kubernetes import client
+
+from history.errors import NoData, TargetRefused
+from kube.clients import Platform
+from kube.journal import Undo, UndoKind, open_journal
+from runner.child import run
+from runner.messages import Kind
+from runner.stop import Stop
+from tests.support.fake_cluster import pod
+from tests.support.preflight import KILL, Make, refusal, unready
+from tests.support.runner_cluster import REPLICAS, RunnerCluster
+from tests.support.runner_parts import EXPERIMENT, Told
+
+
+def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_nothing(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told
+) -> None:
+    assert run(request_of(), told, Stop()) == 0
+    [lines] = [fields["lines"] for kind, fields in told.messages if kind == Kind.RESOLVED]
+    text = "\n".join(lines)
+    assert "kill: Pod ml-serving/inference-" in text
+    assert "delete pods in ml-serving" in text
+    assert "budgets: rto_s 30, rpo_requests 0, availability 0.97" in text
+    assert not cluster.calls
+    assert not cluster.leases
+    assert not cluster.config_maps
+
+
+def test_the_seed_decides_the_targets(platform: Platform, request_of: Make) -> None:
+    def chosen(seed: int) -> str:
+        told = Told()
+        run(request_of(seed=seed), told, Stop())
+        return next(str(fields["lines"][0]) for kind, fields in told.messages if kind == Kind.RESOLVED)
+
+    assert chosen(7) == chosen(7)
+    assert len({chosen(seed) for seed in range(8)}) > 1
+
+
+def surplus(cluster: RunnerCluster) -> None:
+    cluster.pods["ml-serving", "inference-d"] = pod("inference-d", "gpu-b")
+
+
+def without_consent(cluster: RunnerCluster) -> None:
+    cluster.namespaces["ml-serving"] = {}
+
+
+def sick_instrument(cluster: RunnerCluster) -> None:
+    cluster.pods["monitoring", "prometheus-0"] = pod("prometheus-0", "cpu-a", namespace="monitoring", app="prometheus", ready=False)
+
+
+def nothing_matches(cluster: RunnerCluster) -> None:
+    cluster.pods = {key: one for key, one in cluster.pods.items() if one.metadata.labels["app"] != "inference"}
+
+
+def stale(cluster: RunnerCluster) -> None:
+    probe = client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port="http"))
+    container = cluster.pods["ml-serving", "inference-b"].spec.containers[0]
+    container.readiness_probe, container.ports = probe, [client.V1ContainerPort(name="http", container_port=8000)]
+    cluster.silent.add("inference-b:8000")
+
+
+def rollout(cluster: RunnerCluster) -> None:
+    cluster.updated["inference"] = 1
+
+
+def denied(cluster: RunnerCluster) -> None:
+    cluster.denied = {("delete", "pods"), ("create", "leases")}
+
+
+def left_journal(cluster: RunnerCluster) -> None:
+    left = Undo(kind=UndoKind.UNCORDON, activity="drain", object="gpu-b", detail="old", ends_by_ns=0)
+    open_journal(cluster.platform(), "old", "me", "serving/node-drained").will_undo(left)
+
+
+def left_cordon(cluster: RunnerCluster) -> None:
+    cluster.nodes["gpu-b"].metadata.annotations = {"aftershock.dev/cordoned-by": "old"}
+
+
+def silent_node(cluster: RunnerCluster) -> None:
+    cluster.nodes["gpu-b"].status.conditions[0].status = "Unknown"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (unready, "role inference has 2 of 3 replicas ready"),
+        (surplus, "something is being replaced"),
+        (rollout, "a rollout of deployment inference is in flight (1 of 3 replicas updated)"),
+        (stale, "pod inference-b of role inference is ready by the API server, but its /health answers nothing"),
+        (silent_node, "node gpu-b hosts the platform and is not ready"),
+        (nothing_matches, "role inference has 0 of 3 replicas ready"),
+        (without_consent, "has not consented"),
+        (sick_instrument, "instruments are not ready: prometheus-0"),
+        (denied, "may not create leases.coordination.k8s.io in aftershock; delete pods in ml-serving"),
+        (left_journal, "run old left uncordon gpu-b; nothing was injected; end them first: make heal"),
+        (left_cordon, "node gpu-b is still cordoned by run old"),
+    ],
+)
+@pytest.mark.usefixtures("platform")
+def test_what_forbids_a_run_is_refused_in_a_sentence(
+    cluster: RunnerCluster, request_of: Make, told: Told, spoil: Callable[[RunnerCluster], None], said: str
+) -> None:
+    spoil(cluster)
+    assert said in refusal(request_of(), told)
+    assert not any(call.startswith(("delete", "evict", "patch")) for call in cluster.calls)
+
+
+@pytest.mark.usefixtures("platform")
+def test_a_selector_that_matches_nothing_is_refused(
+    cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(REPLICAS, "decoy", 0)
+    cluster.pods = {key: one for key, one in cluster.pods.items() if one.metadata.labels["app"] != "decoy"}
+    experiment_file.write_text(EXPERIMENT.replace(KILL, "module: faults.pods, func: kill, arguments: {role: decoy}"))
+    assert "selector app=decoy in namespace ml-serving matches 0 pods" in refusal(request_of(), told)
+
+
+def test_prometheus_that_is_down_is_refused(platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object) -> float:
+        raise NoData("Prometheus at http://127.0.0.1:19090 does not answer")
+
+    monkeypatch.setattr("runner.preflight.query", down)
+    assert "it is an instrument of the run" in refusal(request_of(), told)
+
+
+def test_a_load_endpoint_that_is_down_is_refused(platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise requests.ConnectionError("refused")
+
+    monkeypatch.setattr("runner.preflight.requests.get", down)
+    assert "endpoint inference (http://127.0.0.1:18080) does not answer (ConnectionError)" in refusal(request_of(), told)
+
+
+def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(_target: object) -> None:
+        raise TargetRefused("context 'prod' leads to https://prod:6443, the target file allows https://10.89.0.1:6443 only")
+
+    monkeypatch.setattr("runner.prepare.connect", elsewhere)
+    assert "leads to https://prod:6443" in refusal(request_of(), told)
+
+
+@pytest.mark.parametrize("offset_s", [-6.0, 3600.0])
+def test_clocks_that_are_too_far_apart_are_refused(
+    platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch, offset_s: float
+) -> None:
+    monkeypatch.setattr("runner.prepare.connect", lambda _target: replace(platform, clock_offset_s=offset_s))
+    text = refusal(request_of(), told)
+    assert f"the clock of the API server is {offset_s:+.0f} s from this machine's, at most 5 s are allowed" in text
+    monkeypatch.setattr("runner.prepare.connect", lambda _target: replace(platform, clock_offset_s=4.0))
+    assert run(request_of(), told, Stop()) == 0

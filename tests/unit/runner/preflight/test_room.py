@@ -1,0 +1,85 @@
+"""Preflight asks the platform whether it has room for what is displaced, and admits what the run would add to its pods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client
+
+from kube.clients import Platform
+from runner.child import run
+from runner.exits import REFUSED
+from runner.messages import Kind
+from runner.stop import Stop
+from tests.support.preflight import KILL, Make, refusal
+from tests.support.runner_cluster import RunnerCluster
+from tests.support.runner_parts import EXPERIMENT, Told
+
+DRAIN = "module: faults.nodes, func: drain, arguments: {role: inference}"
+
+
+def crowded(cluster: RunnerCluster) -> None:
+    """Let every replica ask for one accelerator, of which each node has only that one."""
+    for zone in "abc":
+        cluster.nodes[f"gpu-{zone}"].status.allocatable = {"nvidia.com/gpu": "1", "pods": "10"}
+        asked = client.V1ResourceRequirements(requests={"nvidia.com/gpu": "1"})
+        cluster.pods["ml-serving", f"inference-{zone}"].spec.containers[0].resources = asked
+        cluster.nodes[f"cpu-{zone}"].status.allocatable = {"pods": "10"}
+
+
+def drained(file: Path, allow: str = "") -> None:
+    file.write_text(EXPERIMENT.replace(KILL, DRAIN).replace("    evidence:", f"{allow}    evidence:"))
+
+
+def test_a_drain_of_pods_for_which_there_is_no_room_is_refused(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    crowded(cluster)
+    drained(experiment_file)
+    text = refusal(request_of(), told)
+    assert text.startswith("no capacity for what gpu-")
+    assert "(nvidia.com/gpu 1) finds no room on cpu-a, cpu-b, cpu-c, gpu-" in text
+    assert "allow: {without_capacity: true}" in text
+
+
+def test_an_experiment_may_be_about_missing_capacity_and_the_sentence_is_shown(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    crowded(cluster)
+    drained(experiment_file, "    allow: {without_capacity: true}\n")
+    assert run(request_of(), told, Stop()) == 0
+    assert any("finds no room on" in text for text in told.texts(Kind.NOTE))
+
+
+def test_a_node_that_is_back_before_kubernetes_gives_it_up_displaces_nothing(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    crowded(cluster)
+    for for_s, code in ((69, 0), (71, REFUSED)):  # 50 s until the node is not ready, 20 s until its pods may leave
+        lost = f"module: faults.nodes, func: power_off, arguments: {{role: inference, for_s: {for_s}}}"
+        experiment_file.write_text(EXPERIMENT.replace(KILL, lost))
+        assert run(request_of(), told, Stop()) == code
+
+
+FREEZE = "module: faults.engine, func: freeze_engine, arguments: {role: inference, for_s: 5}"
+
+
+def test_a_pod_that_would_not_admit_the_ephemeral_container_is_refused(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+) -> None:
+    asked: list[str] = []
+
+    def refuse(_name: str, _namespace: str, body: Any, dry_run: str) -> None:
+        [container] = body["spec"]["ephemeralContainers"]
+        asked.append(f"{container['targetContainerName']} {dry_run}")
+        error = client.exceptions.ApiException(status=403)
+        error.body = '{"message": "violates PodSecurity \\"restricted:latest\\": runAsNonRoot != true"}'
+        raise error
+
+    cluster.patch_namespaced_pod_ephemeralcontainers = refuse  # type: ignore[attr-defined]
+    experiment_file.write_text(EXPERIMENT.replace(KILL, FREEZE))
+    text = refusal(request_of(), told)
+    assert text.startswith("an ephemeral container in pod ml-serving/inference-")
+    assert text.endswith("see the namespace's label pod-security.kubernetes.io/enforce")
+    assert asked == ["server All"]

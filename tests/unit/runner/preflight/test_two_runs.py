@@ -1,0 +1,65 @@
+"""Preflight of two runs at once: the second is refused, or waits for its turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kube.clients import Platform
+from kube.leases import Leases
+from runner.child import run
+from runner.exits import REFUSED
+from runner.messages import Kind
+from runner.queueing import Queue, namespace_of
+from runner.stop import Interrupted, Stop
+from tests.support.preflight import Make, refusal, unready
+from tests.support.runner_cluster import RunnerCluster
+from tests.support.runner_parts import Told
+
+
+def another_run(cluster: RunnerCluster, platform: Platform) -> Leases:
+    other = Leases(cluster, "aftershock", "other-run@host:1", platform.server_time)
+    other.acquire(["aftershock-namespace-ml-serving"])
+    return other
+
+
+def test_a_second_run_on_the_same_namespace_is_refused(platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told) -> None:
+    another_run(cluster, platform)
+    assert "held by the run other-run@host:1" in refusal(request_of(dry_run=False), told)
+    assert list(cluster.leases) == ["aftershock-namespace-ml-serving"]
+
+
+def test_a_refused_run_gives_its_leases_back(platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told) -> None:
+    unready(cluster)
+    refusal(request_of(dry_run=False), told)
+    assert not cluster.leases
+
+
+def test_a_run_may_queue_behind_another(platform: Platform, cluster: RunnerCluster, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.queueing.POLL_S", 0.01)
+    other = another_run(cluster, platform)
+
+    class Patient(Stop):
+        def wait(self, seconds: float) -> None:
+            super().wait(seconds)
+            other.release()
+
+    queue = Queue(platform, "mine", 30, Patient(), told)
+    queue.take([namespace_of("ml-serving")])
+    assert "held by the run other-run" in told.texts(Kind.NOTE)[0]
+    queue.take([namespace_of("ml-serving")])
+    queue.release()
+    assert not cluster.leases
+
+
+def test_a_stop_in_preflight_says_that_nothing_was_injected(platform: Platform, request_of: Make, told: Told) -> None:
+    class Asked(Stop):
+        def wait(self, _seconds: float) -> None:
+            raise Interrupted("SIGTERM", "asked to end (SIGTERM)")
+
+    stop = Asked()
+    cluster: Any = platform.core
+    another_run(cluster, platform)
+    assert run(request_of(dry_run=False, wait_s=60), told, stop) == REFUSED
+    assert told.texts(Kind.REFUSED) == ["stopped in preflight, nothing was injected: asked to end (SIGTERM)"]

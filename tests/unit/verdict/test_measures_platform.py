@@ -1,0 +1,129 @@
+"""Measurements of the platform beside its users: health, capacity, detection, phases and forecasts; a replica is replaced by 7 s."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from history.plan import Forecast
+from history.schema import EventKind, Series
+from tests.support.edits import add_event, at, change_details, change_samples, drop_events, drop_samples, with_plan
+from tests.support.truth import FAULT_NS, Hit
+from tests.unit.verdict.conftest import HIT, measured, run_of
+from verdict import judge
+
+CONSTANT = replace(HIT, arrivals="constant", streams=0.0, hits=(Hit(0.195, 3.0),))  # arrivals at 0.19, 0.20, 0.21 …
+
+
+def test_health_that_stays_green_is_wrong_for_the_whole_outage() -> None:
+    world = replace(HIT, hits=(Hit(0.2, 12.0, kind="hang"),), replaced=False)
+    verdict = judge(run_of(world))
+    outage = verdict.measurement("outage")
+    assert outage is not None
+    assert measured(run_of(world), "wrong_green").value == pytest.approx(outage.value, abs=0.01)
+    green = measured(run_of(world), "target_green")
+    assert green.censored
+    assert green.value == pytest.approx(world.heal_s, abs=1.0)
+    assert measured(run_of(world), "readiness_rto").value == 0.0
+    assert measured(run_of(world), "readiness_gap").value == pytest.approx(verdict.measurement("rto").value)  # type: ignore[union-attr]  # asserted above
+
+
+def test_health_samples_that_stop_do_not_stay_green() -> None:
+    world = replace(HIT, hits=(Hit(0.2, 12.0),), replaced=False)
+    silent = drop_samples(run_of(world), Series.HEALTH.value, pl.col("t_ns") > at(1.5))
+    assert measured(silent, "wrong_green").value == pytest.approx(
+        1.0 + 1.0 - 0.2, abs=0.05
+    )  # the last answers, at 1 s, hold for one usual period
+
+
+def test_without_health_samples_readiness_is_asked() -> None:
+    world = replace(CONSTANT, hits=(Hit(0.195, 12.0),))
+    found = measured(drop_samples(run_of(world), Series.HEALTH.value), "wrong_green")
+    assert found.sentence == "readiness"
+    assert found.value == pytest.approx((0.41 - 0.2) + (12.2 - 0.6), abs=0.02)  # unready from 0.41 s until gone at 0.60 s
+
+
+def test_detection_by_a_lost_accelerator() -> None:
+    run = drop_events(run_of(HIT), EventKind.ENDPOINT_OUT, EventKind.POD_UNREADY)
+    run = add_event(
+        add_event(run, -5, EventKind.GPU_ALLOCATABLE, "zone-a-gpu", allocatable=2, capacity=2),
+        0.3,
+        EventKind.GPU_ALLOCATABLE,
+        "zone-a-gpu",
+        allocatable=1,
+        capacity=2,
+    )
+    found = measured(run, "time_to_detection")
+    assert found.value == pytest.approx(0.3)
+    assert found.sentence == "zone-a-gpu has fewer allocatable accelerators"
+
+
+def test_a_container_that_restarts_in_place_is_neither_evicted_nor_scheduled() -> None:
+    run = drop_events(run_of(HIT), EventKind.POD_CREATED, EventKind.POD_SCHEDULED)
+    assert [measured(run, f"phase_{name}").value for name in ("evict", "schedule")] == [None, None]
+    assert measured(run, "phase_start").value == pytest.approx(1.4)
+
+
+def test_capacity_from_samples_where_events_do_not_tell() -> None:
+    run = drop_events(run_of(HIT), EventKind.POD_READY, where=pl.col("t_ns") < FAULT_NS)
+    assert measured(run, "full_capacity").value == pytest.approx(7.0, abs=1.0)
+
+
+def test_capacity_that_is_not_back_is_a_lower_bound() -> None:
+    run = change_samples(
+        drop_events(run_of(HIT), EventKind.POD_READY), Series.READY_REPLICAS.value, pl.when(pl.col("t_ns") > at(0)).then(2.0).otherwise(3.0)
+    )
+    found = measured(run, "full_capacity")
+    assert found.censored
+    assert found.value == pytest.approx(HIT.heal_s)
+
+
+def test_a_replica_that_is_asked_less_often_while_it_does_not_answer_stays_red_in_between() -> None:
+    world = replace(HIT, hits=(Hit(0.2, 12.0),))
+    dense = measured(run_of(world), "wrong_green").value
+    sparse = drop_samples(run_of(world), Series.HEALTH.value, (pl.col("value") == 0) & ((pl.col("t_ns") - at(0)) // 1_000_000_000 % 5 != 1))
+    assert sparse.samples.height < run_of(world).samples.height
+    assert measured(sparse, "wrong_green").value == pytest.approx(dense, abs=0.01)
+
+
+def test_a_replica_that_is_ready_but_answers_no_health_question_is_no_capacity() -> None:
+    """A node without power: its pod stays Ready until Kubernetes notices."""
+    still_ready = drop_events(run_of(HIT), EventKind.POD_UNREADY, EventKind.POD_GONE, where=pl.col("t_ns") > FAULT_NS)
+    ill = change_samples(still_ready, Series.HEALTH.value, pl.when(pl.col("t_ns") > at(0)).then(0.0).otherwise(1.0))
+    assert measured(ill, "full_capacity").censored
+    assert (measured(ill, "readiness_rto").value, measured(ill, "readiness_rto").sentence) == (0.0, "no replica lost Ready")
+    well = change_samples(still_ready, Series.HEALTH.value, pl.lit(1.0))
+    assert measured(well, "full_capacity").value == 0.0
+
+
+def test_forecasts_are_optional() -> None:
+    run = with_plan(run_of(HIT), forecast=None)
+    assert measured(run, "forecast_error").sentence == "there was no forecast"
+    assert judge(run).verdict == "PASS"
+
+
+def test_a_forecast_that_retries_cover_the_fault_is_right_if_users_noticed_nothing() -> None:
+    none = Forecast(rto_s=0.0, capacity_rto_s=8.0, dominant="load", parts={"load": 8.0})
+    unhurt = measured(with_plan(run_of(replace(HIT, hits=())), forecast=none), "forecast_error")
+    assert (unhurt.value, unhurt.sentence) == (0.0, "no outage was forecast, and users noticed none")
+    hurt = measured(with_plan(run_of(HIT), forecast=none), "forecast_error")
+    assert hurt.value is None
+    assert hurt.sentence.startswith("no outage was forecast, users felt one of 3.2")
+
+
+def test_the_dominant_phase_is_named_beside_the_forecast() -> None:
+    assert measured(run_of(HIT), "dominant_phase").sentence == "load; the forecast expected load (5.00 s)"
+
+
+def test_the_timers_behind_the_dominant_phase_are_named() -> None:
+    read = Forecast(rto_s=5.0, capacity_rto_s=8.0, dominant="load", parts={"load": 5.0}, timers={"load": "as the replicas took"})
+    said = measured(with_plan(run_of(HIT), forecast=read), "dominant_phase").sentence
+    assert said == "load (as the replicas took); the forecast expected load (5.00 s)"
+
+
+def test_the_effect_is_seen_by_the_last_of_two_faults() -> None:
+    run = run_of(replace(HIT, hits=(Hit(0.2, 2.0), Hit(6.0, 2.0)), second_fault_s=5.9))
+    assert measured(run, "time_to_confirm").value == pytest.approx(6.4)
+    assert measured(change_details(run, EventKind.FAULT_CONFIRMED, lambda _, d: d), "rto").value == pytest.approx(8.0, abs=0.05)
