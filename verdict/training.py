@@ -168,10 +168,13 @@ def detail_of(text: str | None) -> Mapping[str, Any]:
 
 
 def ledger_of(job: Job, rows: pl.DataFrame, reference: pl.DataFrame | None = None) -> Ledger:
-    """Return the ledger of a job; a row that was sent twice (same process, kind and step) counts once."""
+    """Return the ledger of a job; a row that was sent twice (same process, kind and step) counts once, of the reference, too."""
+    return Ledger(job, _once(rows).sort("t_ns", maintain_order=True), rows.clear() if reference is None else _once(reference))
+
+
+def _once(rows: pl.DataFrame) -> pl.DataFrame:
     same = ["attempt", "rank", "kind", "step", "host", "pid"]
-    once = rows.unique(subset=same, keep="first", maintain_order=True).sort("t_ns", maintain_order=True)
-    return Ledger(job, once, rows.clear() if reference is None else reference)
+    return rows.unique(subset=same, keep="first", maintain_order=True)
 
 
 def recovered(ledger: Ledger, t_fault_ns: int, not_before_ns: int, hold_s: float, now_ns: int) -> bool:

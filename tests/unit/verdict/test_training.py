@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import polars as pl
 import pytest
 
 from history.result import Verdict
@@ -142,3 +145,11 @@ def test_every_measurement_and_check_of_training_is_defined() -> None:
     assert {one.name for one in verdict.measurements} <= names
     assert {f"check {one.name}" for one in verdict.checks} <= names
     assert "availability" not in {one.name for one in verdict.measurements}
+
+
+def test_a_row_that_was_sent_twice_counts_once_of_the_job_and_of_its_reference() -> None:
+    run = run_of(Story())
+    twice = {name: pl.concat([rows, rows.filter(pl.col("kind") == "step").head(1)]) for name, rows in run.training.items()}
+    verdict = judge(replace(run, training=twice))
+    assert verdict.verdict is Verdict.PASS
+    assert (value(verdict, "samples_skipped"), value(verdict, "samples_repeated")) == (0, 0)
