@@ -37,6 +37,7 @@ class Module:
 MODULES = (
     Module("node", "aftershock-node", "the nodes' init, seconds"),
     Module("gpu", "gpu-plugin", "the GPU device plugin, half a minute"),
+    Module("disk", "aftershock-disk", "the disks that are full, fail or are slow, half a minute"),
     Module("etcd", "etcd", "etcd, half a minute"),
     Module("runtime", None, "containerd and the CNI plugins, a minute and a half"),
     Module("dns", "coredns", "CoreDNS, a minute"),
@@ -91,6 +92,13 @@ def binaries(say: Say) -> Path:
         return folder
     built = {module: _module(go, module, digest, say) for module, digest in digests.items()}
     return _assemble(folder, built)
+
+
+def program(name: str, say: Say) -> Path:
+    """Return one program, building its module alone if the cache lacks it; raise ClusterError where that fails."""
+    go, version = go_version()
+    module = next(one for one in MODULES if one.program == name)
+    return _module(go, module, module_digest(module, version), say) / name
 
 
 def _module(go: str, module: Module, digest: str, say: Say) -> Path:

@@ -1,37 +1,64 @@
-"""Disks under a pod: a volume that takes nothing any more.
+"""Disks under a pod: a volume that takes nothing any more, is full, fails, or is slow.
 
-Mechanism: a fault pod makes the pod's own mount of the volume read-only (:mod:`faults.mounts`). Reads go on; every write fails with EROFS,
-as after an error of the file system. Others that use the same disk, the node first of all, notice nothing.
+Mechanism: a fault pod changes the pod's own mount of the volume, and only that: others that use the same disk, the node first of all,
+notice nothing.
 
-Not offered, and why:
-- a full disk: the volumes of the embedded nodes are folders of the node's one disk, and this kernel's XFS has no quota
-  (``CONFIG_XFS_QUOTA``), so filling one would fill the kubelet's too. Full volumes are met for real in tests (test_volume.py).
-- slow disks and I/O errors: this kernel has no device mapper and no fault injection, and its control groups do not hold back what is
-  written through the page cache. It has FUSE, for which the platform has no program yet.
+- read-only: the mount is made so (:mod:`faults.mounts`). Reads go on; every write fails with EROFS, as after an error of the file system.
+- full, failing, slow: a FUSE file system is mounted over the volume, or over a folder of it, and does the harm (:mod:`faults.fuse`).
+  Files that are open when it begins stay on the disk below, and so would a process that works in the folder: it is refused, name a folder
+  below (``folder``) then. What is opened meanwhile reaches the disk, also when the fault has ended. A container that starts meanwhile is
+  well.
+
+Full means: what needs a new block or a new inode fails with ENOSPC, the disk reports no free space, and what is deleted does not free any
+(somebody else takes it at once). Files can be read, deleted, renamed and written over. Failing means: a share of reads, writes and syncs
+fails with EIO, by chance, and what fails has not reached the disk. Reads from the kernel's page cache meet neither, as on a real disk.
+
+Not offered, and why: one disk for all its users at once (a device under the file system): the nodes of the embedded cluster share a kernel
+without device mapper, fault injection, or quotas for XFS. Full volumes are met for real in tests (test_volume.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import PurePosixPath
 from random import Random
 from typing import Any
 
-from history.errors import TargetRefused
+from history.errors import ConfigError, TargetRefused
 from history.plan import ResolvedTarget
 from kube import faultpod, inside, live
 from kube.clients import Platform
-from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
+from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s, whole_number
 from kube.mounted import path_of
 from kube.objects import Pod
 from kube.select import choose, pod_target, ready_pods
 
 ENDS = "a watchdog on its node ends it after {for_s:g} s, whoever is left; it cannot outlive the pod"
+LONGEST_MS = 2000  # a write and its sync must be seen to end within the time limit of a look into a pod
+
+Resolve = Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
 
 
-def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    role, volume, for_s = arguments["role"], arguments["volume"], duration_s("make_read_only", arguments["for_s"])
-    pods = choose(ready_pods(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}")
-    container = platform.target.role(role).container
-    return [pod_target(pod, f"{_path(pod, container, volume)} is read-only for {for_s:g} s", ENDS.format(for_s=for_s)) for pod in pods]
+def _resolving(name: str, effect: Callable[[Arguments], str]) -> Resolve:
+    """Return the resolution of the fault ``name``, which describes what it does to a path by its arguments."""
+
+    def resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+        role, for_s, does = arguments["role"], duration_s(name, arguments["for_s"]), effect(arguments)
+        folder = _folder(name, arguments.get("folder", ""))
+        pods = choose(ready_pods(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}")
+        container = platform.target.role(role).container
+        ends = ENDS.format(for_s=for_s)
+        paths = [PurePosixPath(_path(pod, container, arguments["volume"]), folder) for pod in pods]
+        return [pod_target(pod, f"{path} {does} for {for_s:g} s", ends) for pod, path in zip(pods, paths, strict=True)]
+
+    return resolve
+
+
+def _folder(name: str, folder: object) -> str:
+    """Return a folder of a volume. Raises ConfigError: it leads out of it."""
+    if not isinstance(folder, str) or folder.startswith("/") or ".." in folder.split("/"):
+        raise ConfigError(f"{name}: folder is {folder!r}; write a path within the volume, as in objects/training")
+    return folder
 
 
 def _path(pod: Pod, container: str | None, volume: str) -> str:
@@ -49,13 +76,54 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*inside.permissions(namespace), Permission("list", "pods", namespace=namespace), *faultpod.permissions(platform)]
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s)
+def _fails(arguments: Arguments) -> str:
+    return f"fails {whole_number('fail_disk', 'percent', arguments['percent'], 100)} % of reads, writes and syncs"
+
+
+def _slow(arguments: Arguments) -> str:
+    return f"needs {whole_number('slow_disk', 'latency_ms', arguments['latency_ms'], LONGEST_MS)} ms more for each read, write and sync"
+
+
+@fault(resolve=_resolving("make_read_only", lambda _: "is read-only"), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
 def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Let ``count`` ready pods of ``role`` write nothing to their ``volume`` (its name in the pod) for ``for_s`` seconds.
 
     A file that is being written is finished first. Raises as :func:`kube.faultpod.beside`.
     """
+    return faultpod.beside(role, for_s, lambda pod: ("read-only", *_where(pod, role, volume)), count)
+
+
+@fault(resolve=_resolving("fill_disk", lambda _: "is full"), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
+def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, Any]:
+    """Let nothing new fit into ``folder`` (empty: all) of the ``volume`` of ``count`` ready pods of ``role`` for ``for_s`` seconds.
+
+    Raises as :func:`kube.faultpod.beside`.
+    """
+    return _served("disk-full", (role, volume, folder), for_s, count)
+
+
+@fault(resolve=_resolving("fail_disk", _fails), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
+def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, Any]:
+    """Fail ``percent`` of the reads, writes and syncs below ``folder`` of a volume with EIO, else as :func:`fill_disk`."""
+    return _served("disk-fail", (role, volume, folder), for_s, count, "--percent", percent, "--seed", live.require().plan.seed)
+
+
+@fault(resolve=_resolving("slow_disk", _slow), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
+def slow_disk(role: str, volume: str, for_s: float, latency_ms: int, *, folder: str = "", count: int = 1) -> dict[str, Any]:
+    """Let each read, write and sync below ``folder`` of a volume wait ``latency_ms`` first, else as :func:`fill_disk`."""
+    return _served("disk-slow", (role, volume, folder), for_s, count, "--latency-ms", latency_ms)
+
+
+def _served(command: str, where: tuple[str, str, str], for_s: float, count: int, *more: object) -> dict[str, Any]:
+    """Start the fault pods that serve a folder of a volume themselves: of which role, volume and folder is said by ``where``."""
+    role, volume, folder = where
+
+    def words(pod: Pod) -> tuple[str, ...]:
+        return (command, *_where(pod, role, volume), "--folder", folder, *map(str, more))
+
+    return faultpod.beside(role, for_s, words, count, (*faultpod.CAPABILITIES, *faultpod.FILES))
+
+
+def _where(pod: Pod, role: str, volume: str) -> tuple[str, ...]:
     container = live.require().platform.target.role(role).container
-    return faultpod.beside(
-        role, for_s, lambda pod: ("read-only", "--pod", pod.metadata.uid, "--path", _path(pod, container, volume)), count
-    )
+    return ("--pod", pod.metadata.uid, "--path", _path(pod, container, volume))

@@ -6,6 +6,9 @@
     delay --pod UID --port N --latency-ms MS …  let every request to a pod wait
     hide --pod UID --port N …                   answer S3's ListObjectsV2 with an empty list
     read-only --pod UID --path P …              let a pod write nothing to one of its volumes
+    disk-full --pod UID --path P --folder F …   let nothing new fit into a folder of a volume
+    disk-fail … --percent P --seed N            fail so many percent of reads, writes and syncs with EIO
+    disk-slow … --latency-ms MS                 let each read, write and sync wait
 
 Whatever it sets is ended by three, each of which is enough: this program (its time is over, or SIGTERM), a watchdog process outside the
 pod's control groups (it outlives the pod, a frozen kubelet and this program), and, for the network, the kernel (elements of an nftables
@@ -17,7 +20,6 @@ Its log is one JSON object a line, the injector's word, never evidence. Exit sta
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import signal
@@ -25,17 +27,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+from faults import groups
+from faults.fuse import sick
 from faults.mounts import read_only
-from faults.node import NO_TABLE, TABLE, UID, Effect, Refused, kubelets, network_of, nft, own_addresses, read
+from faults.node import NO_TABLE, TABLE, UID, Effect, Refused, kubelets, network_of, nft, own_addresses
 from faults.proxy import Server, delay, hiding, refusal
 
 LEAD_S = 1.5  # between saying "armed" and acting, so that it can still be heard from a node that is about to be silent
 WATCH_S = 1.0  # the watchdog waits so much longer than this program
+LOOK_S = 0.1  # between looks at what makes the effect
 LONGEST_S = 600.0
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-NODE_INIT = 1  # with hostPID: the node's own first process
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,19 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
 def effect_of(options: argparse.Namespace) -> Effect:
     """Prepare what the command line asks for. Raises Refused, OSError, SubprocessError."""
-    match options.command:
-        case "isolate":
-            return isolation(options.pod, options.for_s)
-        case "refuse":
-            return refusal(Server(options.pod, options.port), options.percent, options.for_s)
-        case "delay":
-            return delay(Server(options.pod, options.port), options.latency_ms, options.for_s)
-        case "hide":
-            return hiding(Server(options.pod, options.port), options.for_s)
-        case "read-only":
-            return read_only(options.pod, options.path)
-        case _:
-            return silence(options.for_s)
+    return MADE[options.command](options)
 
 
 def bounded_s(text: str) -> float:
@@ -117,6 +108,20 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "delay": ("pod", "port", "latency-ms"),
     "hide": ("pod", "port"),
     "read-only": ("pod", "path"),
+    "disk-full": ("pod", "path", "folder"),
+    "disk-fail": ("pod", "path", "folder", "percent", "seed"),
+    "disk-slow": ("pod", "path", "folder", "latency-ms"),
+}
+MADE: dict[str, Callable[[argparse.Namespace], Effect]] = {
+    "isolate": lambda it: isolation(it.pod, it.for_s),
+    "silence": lambda it: silence(it.for_s),
+    "refuse": lambda it: refusal(Server(it.pod, it.port), it.percent, it.for_s),
+    "delay": lambda it: delay(Server(it.pod, it.port), it.latency_ms, it.for_s),
+    "hide": lambda it: hiding(Server(it.pod, it.port), it.for_s),
+    "read-only": lambda it: read_only(it.pod, it.path),
+    "disk-full": lambda it: sick(it.pod, it.path, it.folder, ("full",)),
+    "disk-fail": lambda it: sick(it.pod, it.path, it.folder, ("fail", "-percent", str(it.percent), "-seed", str(it.seed))),
+    "disk-slow": lambda it: sick(it.pod, it.path, it.folder, ("slow", "-delay", f"{it.latency_ms}ms")),
 }
 ARGUMENTS: dict[str, Callable[[str], object]] = {
     "pod": pod_uid,
@@ -124,6 +129,8 @@ ARGUMENTS: dict[str, Callable[[str], object]] = {
     "percent": whole(100),
     "latency-ms": whole(60_000),
     "path": str,
+    "folder": str,
+    "seed": int,
 }
 
 
@@ -135,7 +142,7 @@ def carry_out(effect: Effect, for_s: float, watchdog: int) -> int:
         if told is None:
             effect.begin()
             say(did=effect.name)
-            told = signal.sigtimedwait(ENDINGS, for_s)
+            told = stands(effect, for_s)
     except (OSError, subprocess.SubprocessError) as error:
         say(failed=str(error))
         status = 4
@@ -144,6 +151,18 @@ def carry_out(effect: Effect, for_s: float, watchdog: int) -> int:
         dismiss(watchdog)
     say(did="ended", because="time is over" if told is None else signal.Signals(told.si_signo).name)
     return status
+
+
+def stands(effect: Effect, for_s: float) -> signal.struct_siginfo | None:
+    """Wait until the time is over (None) or this program is told to end (by what). Raises OSError: what makes the effect has died."""
+    until = time.monotonic() + for_s
+    while (left := until - time.monotonic()) > 0:
+        told = signal.sigtimedwait(ENDINGS, min(left, LOOK_S))
+        if told is not None:
+            return told
+        if not effect.lives():
+            raise OSError(f"{effect.name}: the program that makes it has died")
+    return None
 
 
 def say(**what: object) -> None:
@@ -214,14 +233,12 @@ def watched(effect: Effect, after_s: float) -> int:
     pid = os.fork()
     if not pid:
         _watch(effect, until)
-    mover = os.fork()
-    if not mover:
-        _leave_groups(pid)
-    os.waitpid(mover, 0)
-    if read(f"/proc/{pid}/cgroup") != read(f"/proc/{NODE_INIT}/cgroup"):
+    try:
+        groups.leave(pid)
+    except Refused:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        raise Refused("the watchdog could not leave the pod's control groups: it would die with the pod, so nothing is set")
+        raise
     return pid
 
 
@@ -242,41 +259,6 @@ def _watch(effect: Effect, until: float) -> None:
         effect.end()
     finally:
         os._exit(0)
-
-
-def _leave_groups(pid: int) -> None:
-    """Put process ``pid`` into the control groups of the node's first process: seen from there, all hierarchies are writable."""
-    status = 1
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        for kind in ("cgroup", "mnt"):
-            if libc.setns(os.open(f"/proc/{NODE_INIT}/ns/{kind}", os.O_RDONLY), 0):
-                os._exit(1)
-        for folder in group_folders(read(f"/proc/{NODE_INIT}/cgroup"), read(f"/proc/{NODE_INIT}/mountinfo")):
-            Path(folder, "cgroup.procs").write_text(str(pid))
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def group_folders(groups: str, mounts: str) -> list[str]:
-    """Return the folder of each control group in ``groups`` (as in /proc/PID/cgroup), by the mounts (as in /proc/PID/mountinfo)."""
-    mounted: dict[str, tuple[str, str]] = {}  # controllers, sorted (empty: version 2) -> mount point, root
-    for line in mounts.splitlines():
-        left, _, right = line.partition(" - ")
-        if right.startswith("cgroup2 "):
-            mounted[""] = left.split()[4], left.split()[3]
-        elif right.startswith("cgroup "):
-            for option in right.split()[-1].split(","):
-                mounted[option] = left.split()[4], left.split()[3]
-    found = []
-    for line in groups.splitlines():
-        _, controllers, path = line.split(":", 2)
-        point = mounted.get(controllers.split(",")[0])
-        if point:
-            inner = os.path.relpath(path, point[1]) if point[1] != "/" else path.lstrip("/")
-            found.append(str(Path(point[0], inner)))
-    return found
 
 
 if __name__ == "__main__":

@@ -22,11 +22,15 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A fault: ``begin`` sets it, ``end`` takes it away (idempotent; it works from the watchdog too)."""
+    """A fault: ``begin`` sets it, ``end`` takes it away (idempotent; it works from the watchdog too).
+
+    ``lives``, where a program of its own makes it: whether that still runs; asked of whoever began it.
+    """
 
     name: str
     begin: Callable[[], None]
     end: Callable[[], None]
+    lives: Callable[[], bool] = lambda: True
 
 
 def nft(script: str, space: int | None = None) -> None:

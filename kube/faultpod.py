@@ -33,6 +33,7 @@ PROGRAM = "faults.inside"
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "fault"}
 RUN_LABEL = "aftershock.dev/run"
 CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")  # nftables; other namespaces; other users' processes
+FILES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")  # besides, to serve a pod's files in the names of whoever asks for them
 START_S = 45.0  # for the kubelet to start it, an image to be pulled, and the program to be ready
 GRACE_S = 5
 POLL_S = 0.1
@@ -50,6 +51,7 @@ class Job:
     arguments: tuple[str, ...]
     for_s: float
     heard: bool = True  # its log can be read after it has acted
+    capabilities: tuple[str, ...] = CAPABILITIES
 
 
 def permissions(platform: Platform) -> list[Permission]:
@@ -69,7 +71,13 @@ def label_of(run_id: str) -> str:
     return run_id[:63].rstrip("-_.")
 
 
-def beside(role: str, for_s: float, words: Callable[[Pod], tuple[str, ...]], count: int | None = None) -> dict[str, Any]:
+def beside(
+    role: str,
+    for_s: float,
+    words: Callable[[Pod], tuple[str, ...]],
+    count: int | None = None,
+    capabilities: tuple[str, ...] = CAPABILITIES,
+) -> dict[str, Any]:
     """Start a fault pod beside every target of the activity being executed, whose program gets ``words`` of the target's pod.
 
     Raises:
@@ -80,7 +88,9 @@ def beside(role: str, for_s: float, words: Callable[[Pod], tuple[str, ...]], cou
     run, targets, pods = acting.begin()
     if count not in {None, len(targets)}:
         raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
-    jobs = [Job(target, pod.spec.node_name, words(pod), for_s) for target, pod in zip(targets, pods, strict=True)]
+    jobs = [
+        Job(target, pod.spec.node_name, words(pod), for_s, capabilities=capabilities) for target, pod in zip(targets, pods, strict=True)
+    ]
     accounts = carry_out(run, targets, jobs)
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
 
@@ -136,13 +146,13 @@ def manifest(image: str, run_id: str, activity: str, job: Job, not_after: float)
             "terminationGracePeriodSeconds": GRACE_S,
             "activeDeadlineSeconds": int(START_S + job.for_s + ACT_S),
             "tolerations": [{"operator": "Exists"}],
-            "containers": [container(image, (*job.arguments, *bounds))],
+            "containers": [container(image, (*job.arguments, *bounds), job.capabilities)],
         },
     }
 
 
-def container(image: str, arguments: tuple[str, ...]) -> dict[str, Any]:
-    """Return the container: root of its node's processes and network, with four capabilities."""
+def container(image: str, arguments: tuple[str, ...], capabilities: tuple[str, ...] = CAPABILITIES) -> dict[str, Any]:
+    """Return the container: root of its node's processes and network, with few capabilities."""
     return {
         "name": "fault",
         "image": image,
@@ -155,8 +165,9 @@ def container(image: str, arguments: tuple[str, ...]) -> dict[str, Any]:
             "runAsUser": 0,
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"], "add": list(CAPABILITIES)},
-            "seccompProfile": {"type": "Unconfined"},  # it enters other namespaces
+            "capabilities": {"drop": ["ALL"], "add": list(capabilities)},
+            "seccompProfile": {"type": "Unconfined"},  # it enters other namespaces,
+            "appArmorProfile": {"type": "Unconfined"},  # and mounts there
         },
     }
 

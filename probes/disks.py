@@ -1,28 +1,98 @@
-"""Evidence about the volumes of pods: what their kernel says of them."""
+"""Evidence about the volumes of pods: what their kernel says of them, and what becomes of a byte that is written there, from inside."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube import live
 from kube.inside import output_of
-from kube.mounted import options_at, path_of
+from kube.mounted import FUSE, Mount, mount_at, path_of
 from probes.pods import pod_of
+
+ENOSPC, EIO = "No space left on device", "Input/output error"  # as dd says them in the C locale
+TRIES = 20  # a write and a sync each: a share of 10 % is missed once in sixty times
+SLOW_OPERATIONS = 2  # of a try: the write and the sync
+TRY = """
+i=0
+while [ $i -lt "$2" ]; do
+  i=$((i + 1)); f="$1/.aftershock-probe-$$"
+  read -r before _ </proc/uptime
+  said=$(LC_ALL=C dd if=/dev/zero of="$f" bs=1 count=1 conv=fsync 2>&1) && said=written
+  read -r after _ </proc/uptime
+  rm -f "$f"
+  echo "$before $after $said" | tr '\\n' ' '; echo
+done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One byte written to a new file and synced: how long it took (s, to 10 ms), and what dd said (``written``: it was)."""
+
+    seconds: float
+    said: str
 
 
 def read_only(activity: str, role: str, volume: str) -> bool:
     """Tell whether every target of ``activity`` has its ``volume`` mounted read-only. Raises NoData: its kernel cannot be asked."""
-    return all("ro" in _options(target, role, volume) for target in live.require().targets_of(activity))
+    return all("ro" in _mount(target, role, volume).options for target in live.require().targets_of(activity))
 
 
-def _options(target: ResolvedTarget, role: str, volume: str) -> list[str]:
-    platform = live.require().platform
-    container = platform.target.role(role).container or ""
+def full(activity: str, role: str, volume: str, folder: str = "") -> bool:
+    """Tell whether, in every target, a byte in a new file in ``folder`` of its ``volume`` finds no space. Raises NoData."""
+    return all(ENOSPC in one.said for tries in _tries(activity, role, volume, folder, 1) for one in tries)
+
+
+def failing(activity: str, role: str, volume: str, folder: str = "") -> bool:
+    """Tell whether, in every target, one of 20 attempts to write and sync a byte there meets an I/O error. Raises NoData."""
+    return all(any(EIO in one.said for one in tries) for tries in _tries(activity, role, volume, folder, TRIES))
+
+
+def slow(activity: str, role: str, volume: str, latency_ms: float, folder: str = "") -> bool:
+    """Tell whether, in every target, the suite's file system stands there, and a byte's write and sync each take so long (ms).
+
+    Raises NoData.
+    """
+    served = all(_mount(target, role, volume, folder).kind == FUSE for target in live.require().targets_of(activity))
+    least_s = SLOW_OPERATIONS * latency_ms / 1e3
+    return served and all(
+        one.said == "written" and one.seconds >= least_s for tries in _tries(activity, role, volume, folder, 1) for one in tries
+    )
+
+
+def _tries(activity: str, role: str, volume: str, folder: str, count: int) -> list[list[Try]]:
+    """Return what became of so many attempts in each target of ``activity``. Raises NoData: nobody can look, or dd is not there."""
+    return [_tried(target, role, volume, folder, count) for target in live.require().targets_of(activity)]
+
+
+def _tried(target: ResolvedTarget, role: str, volume: str, folder: str, count: int) -> list[Try]:
+    command = ["sh", "-c", TRY, "sh", _path(target, role, volume, folder), str(count)]
+    lines = [line.split(maxsplit=2) for line in _output(target, role, command).splitlines() if line.strip()]
+    if len(lines) != count or any(len(words) != 3 for words in lines):
+        raise NoData(f"pod {target.namespace}/{target.name}: {len(lines)} attempts to write were made, expected {count}")
+    return [Try(round(float(after) - float(before), 2), said.strip()) for before, after, said in lines]
+
+
+def _mount(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> Mount:
+    """Return the mount at a folder of a volume, or else that of the volume. Raises NoData: its kernel cannot be asked."""
+    table = _output(target, role, ["cat", "/proc/self/mountinfo"])
+    mount = mount_at(table, _path(target, role, volume, folder)) or mount_at(table, _path(target, role, volume))
+    if mount is None:
+        raise NoData(f"pod {target.namespace}/{target.name}: nothing is mounted where it has volume {volume!r}; correct volume or role")
+    return mount
+
+
+def _path(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> str:
+    container = live.require().platform.target.role(role).container
     path = path_of(pod_of(target), container, volume)
-    mounts = output_of(platform, target.name, target.namespace or "", container, ["cat", "/proc/self/mountinfo"])
-    options = options_at(mounts, path) if path else []
-    if not options:
-        raise NoData(
-            f"pod {target.namespace}/{target.name}: container {container} has no volume {volume!r} mounted; correct volume or role"
-        )
-    return options
+    if path is None:
+        raise NoData(f"pod {target.namespace}/{target.name}: container {container} has no volume {volume!r}; correct volume or role")
+    return str(PurePosixPath(path, folder))
+
+
+def _output(target: ResolvedTarget, role: str, command: list[str]) -> str:
+    platform = live.require().platform
+    return output_of(platform, target.name, target.namespace or "", platform.target.role(role).container or "", command)

@@ -85,11 +85,12 @@ def load_pod_or(target: Target, rules: Iterable[Rule]) -> list[Rule]:
 def fault_pod(target: Target) -> list[Rule]:
     """Return what a pod must be: :func:`kube.faultpod.manifest` and nothing else."""
     context = "object.spec.containers[0].securityContext"
+    capabilities = cel((*faultpod.CAPABILITIES, *faultpod.FILES))
     return [
         *placed(target.suite_namespace, "pods"),
         (labelled(faultpod.MANAGED), "a pod must be labelled as a fault pod"),
         *single("object.spec", faultpod.container(target.suite_image, ()), exactly=False),
-        (f"{context}.capabilities.?add.orValue([]).all(one, one in {cel(faultpod.CAPABILITIES)})", "capabilities beyond a fault pod's"),
+        (f"{context}.capabilities.?add.orValue([]).all(one, one in {capabilities})", "capabilities beyond a fault pod's"),
         (f"!object.spec.?automountServiceAccountToken.orValue(true) && {BOUNDED}", "a fault pod has no token and a deadline"),
         ('object.spec.restartPolicy == "Never" && has(object.spec.nodeName)', "a fault pod is bound to its node and never restarted"),
     ]

@@ -84,7 +84,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
         targets = preflight(used, function, arguments)
         with leases.take(used, run_id, targets):
             journal = open_journal(used, run_id, "tests/integration/faults", function.__name__)
-            plan: Any = SimpleNamespace(run_id=run_id, target=SimpleNamespace(name=used.target.name))
+            plan: Any = SimpleNamespace(run_id=run_id, seed=7, target=SimpleNamespace(name=used.target.name))
             log = EventLog(tmp_path, "test")
             made = LiveRun(plan=plan, run_dir=tmp_path, platform=used, journal=journal, log=log, targets={"act": targets}, activity="act")
             live.activate(made)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from faults import inside
+from faults import groups, inside
 from faults.inside import Effect, Refused
 
 UID = "00000000-0000-4000-8000-000000000000"
@@ -65,14 +66,14 @@ V1_MOUNTS = """\
 
 def test_control_groups_of_both_versions_are_found() -> None:
     root = "/sys/fs/cgroup"
-    assert inside.group_folders(V1, V1_MOUNTS) == [
+    assert groups.folders(V1, V1_MOUNTS) == [
         f"{root}/memory/kubepods/podx/c",
         f"{root}/cpu,cpuacct/kubepods/podx/c",
         f"{root}/systemd/init.scope",
         f"{root}/unified/init.scope",
     ]
     v2 = "25 30 0:23 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-    assert inside.group_folders("0::/init.scope\n", v2) == [f"{root}/init.scope"]
+    assert groups.folders("0::/init.scope\n", v2) == [f"{root}/init.scope"]
 
 
 def test_no_kubelet_or_no_such_pod_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +93,8 @@ def counted(folder: Path) -> Effect:
 
 
 def test_it_acts_ends_and_dismisses_its_watchdog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "_leave_groups", lambda _pid: inside.os._exit(0))
-    monkeypatch.setattr(inside, "read", lambda _path: "the same groups")
+    monkeypatch.setattr(groups, "_move", lambda _pid: os._exit(0))
+    monkeypatch.setattr(groups, "read", lambda _path: "the same groups")
     monkeypatch.setattr(inside, "LEAD_S", 0.0)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, inside.ENDINGS)
     try:
@@ -105,9 +106,9 @@ def test_it_acts_ends_and_dismisses_its_watchdog(tmp_path: Path, monkeypatch: py
 
 
 def test_without_a_watchdog_outside_the_pod_nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(inside, "_leave_groups", lambda _pid: inside.os._exit(1))
+    monkeypatch.setattr(groups, "_move", lambda _pid: os._exit(1))
     answers = iter(["/kubepods/podx", "/init.scope"])
-    monkeypatch.setattr(inside, "read", lambda _path: next(answers))
+    monkeypatch.setattr(groups, "read", lambda _path: next(answers))
     with pytest.raises(Refused, match="would die with the pod"):
         inside.watched(counted(tmp_path), 60)
     assert not (tmp_path / "log").exists()

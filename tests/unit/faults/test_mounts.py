@@ -9,21 +9,22 @@ import pytest
 
 from faults import inside, mounts
 from faults.node import Refused
-from kube.mounted import options_at
+from kube.mounted import FUSE, Mount, mount_at
 
 UID = "00000000-0000-4000-8000-000000000000"
 TABLE = """\
 30 25 7:8 /volumes/pvc-1 /data rw,nosuid,relatime - xfs /dev/loop8 rw,attr2
-31 25 7:8 /volumes/a\\040b /with\\040blank ro,relatime - xfs /dev/loop8 rw,attr2
+31 25 7:8 /volumes/a\\040b /with\\040blank ro,relatime shared:4 - xfs /dev/loop8 rw,attr2
 32 30 0:9 / /data/inner rw - tmpfs tmpfs rw
 """
 
 
-def test_the_options_of_a_mount_are_its_own_not_the_file_systems() -> None:
-    assert options_at(TABLE, "/data") == ["rw", "nosuid", "relatime"]
-    assert options_at(TABLE, "/with blank") == ["ro", "relatime"]
-    assert options_at(TABLE, "/dat") == []
-    assert options_at(TABLE + "33 30 0:9 / /data ro - tmpfs tmpfs rw\n", "/data") == ["ro"]  # mounted over it
+def test_a_mount_is_the_uppermost_with_its_own_options_not_the_file_systems() -> None:
+    assert mount_at(TABLE, "/data") == Mount(("rw", "nosuid", "relatime"), "xfs", shared=False)
+    assert mount_at(TABLE, "/with blank") == Mount(("ro", "relatime"), "xfs", shared=True)
+    assert mount_at(TABLE, "/dat") is None
+    over = mount_at(TABLE + "33 30 0:9 / /data ro - fuse.aftershock aftershock rw\n", "/data")
+    assert over == Mount(("ro",), FUSE, shared=False)
 
 
 @pytest.fixture
