@@ -7,7 +7,7 @@ notice nothing.
 - full, failing, slow: a FUSE file system is mounted over the volume, or over a folder of it, and does the harm (:mod:`faults.fuse`).
   Files that are open when it begins stay on the disk below, and so would a process that works in the folder: it is refused, name a folder
   below (``folder``) then. What is opened meanwhile reaches the disk, also when the fault has ended. A container that starts meanwhile is
-  well.
+  well. Files without a name (O_TMPFILE) are not offered there, as on NFS: who uses them takes the other way.
 
 Full means: what needs a new block or a new inode fails with ENOSPC, the disk reports no free space, and what is deleted does not free any
 (somebody else takes it at once). Files can be read, deleted, renamed and written over. Failing means: a share of reads, writes and syncs

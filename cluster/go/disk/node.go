@@ -30,6 +30,11 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	return inode, opened(below, flags, n.ill), fuseFlags, errno
 }
 
+// Tmpfile: FUSE cannot link a file without a name into place, so there is no O_TMPFILE, as on NFS; who uses it has another way.
+func (n *node) Tmpfile(context.Context, uint32, uint32, *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	return nil, nil, 0, syscall.ENOSYS
+}
+
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	below, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags)
 	return opened(below, flags, n.ill), fuseFlags, errno

@@ -16,6 +16,8 @@ import pytest
 from cluster import build
 from faults import fuse
 from tests.support.sick_disk import SickDisk, sick
+from workloads.storage.s3 import S3Store
+from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/fuse").exists(), reason="only root may mount, and FUSE is needed")
 USER = 65532
@@ -250,3 +252,25 @@ def test_words_that_it_does_not_know_are_said(words: list[str]) -> None:
     done = subprocess.run([build.program(fuse.PROGRAM, print), *words], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "aftershock-disk: " in done.stderr
+
+
+def test_a_file_without_a_name_is_not_offered_so_that_programs_take_their_other_way(well: SickDisk) -> None:
+    fails_with(errno.EOPNOTSUPP, lambda: os.open(well.folder, os.O_RDWR | os.O_TMPFILE))
+
+
+def test_a_real_object_store_works_through_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    with S3Server(tmp_path / "s3") as server:
+        store = S3Store("training", "run", server.endpoint)
+        store.make_bucket()
+        with sick(server.objects / "training", "slow", "-delay", "1ms"):
+            for data in (b"first", b"second" * 100_000):
+                store.put("a/b", data)
+                assert store.get("a/b") == data
+            assert store.create("only", b"1")
+            assert not store.create("only", b"2")
+            assert store.listing() == ["a/b", "only"]
+            store.delete("a/b")
+            assert store.listing() == ["only"]
+        assert store.get("only") == b"1"
