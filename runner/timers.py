@@ -61,6 +61,10 @@ class Checks:
         return self.silent_s - self.interval_s / 2
 
 
+UNCHECKED = Checks(interval_s=0, again_s=0, fall=1, timeout_s=float("inf"))
+"""Of a Service: what does not answer is asked until Kubernetes calls its node NotReady."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformTimers:
     """The timers that matter to one role (s)."""
@@ -128,7 +132,9 @@ def stall_s(container: Any) -> float:  # noqa: ANN401 - V1Container of the untyp
 
 
 def entry_checks(target: Target) -> Checks | None:
-    """Return the checks of the balancer in front of the cluster, as the target file says."""
+    """Return the checks of what sends users to a gateway: the balancer in front, as the target file says, or a Service, which has none."""
+    if any(one.written_load is not None and one.load.workers_as == "pods" for one in target.workloads.values()):
+        return UNCHECKED
     one = target.balancer
     return None if one is None else Checks(one.interval, one.interval, one.fall, one.timeout)
 

@@ -16,6 +16,7 @@ from runner.planning import Resolved, deadline_parts, make_plan, merged_budgets,
 from runner.preflight import foretell
 from runner.request import Request
 from runner.timers import (
+    UNCHECKED,
     Checks,
     PlatformTimers,
 )
@@ -153,6 +154,7 @@ def test_balancers_that_choose_the_least_busy_replica_learn_by_one_request_each(
     assert node.rto_range_s[0] <= node.rto_s <= node.rto_range_s[1] < 1.45  # long before the checks take it out
     assert predict(Effect.ZONE_LOST, learns, 75).rto_range_s is None  # who learns is gone too
     assert predict(Effect.ZONE_LOST, replace(learns, entry=Checks(0.5, 0.5, 2, 0.5)), 75).rto_s == pytest.approx(0.55 + 1.75)
+    assert predict(Effect.ZONE_LOST, replace(learns, entry=UNCHECKED), 75).rto_s == pytest.approx(0.55 + 47.5)
     assert predict(Effect.POD_DELETED, learns, 0).rto_range_s is None  # retries cover it, whoever meets it
 
 

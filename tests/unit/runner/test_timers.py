@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 from kubernetes import client
 
 from history.errors import TargetRefused
+from kube.target import load_target
 from runner.timers import (
     LOAD_S,
     START_S,
+    UNCHECKED,
     Checks,
+    entry_checks,
     haproxy_checks,
     load_s,
     probe_checks,
@@ -31,6 +35,15 @@ def test_the_gateways_checks_are_read_from_its_configuration() -> None:
     assert checks == Checks(interval_s=0.5, again_s=0.2, fall=2, timeout_s=1.0, retries=True, least_open=True, connect_s=0.5)
     assert checks.refused_s == pytest.approx(0.7)
     assert checks.silent_s == pytest.approx(1.7)
+
+
+def test_users_inside_the_cluster_have_no_balancer_in_front_that_asks_the_gateways(tmp_path: Path) -> None:
+    outside = (ROOT / "targets/local.yaml").read_text()
+    inside = tmp_path / "inside.yaml"
+    inside.write_text(outside.replace("      arrivals: poisson", "      arrivals: poisson\n      workers_as: pods"))
+    assert entry_checks(load_target(ROOT / "targets/local.yaml")) == Checks(0.5, 0.5, 2, 0.5)
+    assert entry_checks(load_target(inside)) is UNCHECKED
+    assert UNCHECKED.silent_mean_s == float("inf")
 
 
 @pytest.mark.parametrize(
