@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +50,8 @@ class Disk:
             self._become(says)
         os.close(says)
         with os.fdopen(hears) as voice:
-            said = voice.readline().strip()
+            spoken = select.select([voice], [], [], START_S)[0]
+            said = voice.readline().strip() if spoken else f"no word within {START_S:g} s"
         if said != "serving":
             raise OSError(f"{PROGRAM} does not serve {self.path}: {said or 'it ended without a word'}")
 
@@ -105,8 +108,9 @@ def sick(uid: str, path: str, folder: str, words: tuple[str, ...]) -> Effect:
             disk.begin()
 
     def end() -> None:
-        for disk in disks:
-            disk.end()
+        with ExitStack() as each:  # whatever becomes of the others
+            for disk in disks:
+                each.callback(disk.end)
 
     return Effect(f"disk {words[0]}", begin, end, lambda: all(disk.serves() for disk in disks))
 

@@ -62,7 +62,7 @@ def test_it_is_met_ends_by_itself_and_leaves_nothing(
     assert not servers()
 
 
-def test_it_ends_when_its_program_is_killed_and_what_is_open_then_is_answered(running: Running) -> None:
+def test_it_ends_when_its_program_is_killed_and_the_folder_answers_again(running: Running) -> None:
     full = partial(disks.full, **PART)
     with running(faults.disks.fill_disk, **PART, for_s=120):
         faults.disks.fill_disk(**PART, for_s=120)
