@@ -21,6 +21,7 @@ from runner.leftovers import find_leftovers
 from runner.reaper_job import runs
 from tests.integration.runner.conftest import Suite, wait_for
 from tests.support.fake_cluster import ROOT
+from tests.support.patient import patient
 
 ACKNOWLEDGED_S = 5.0
 
@@ -40,7 +41,8 @@ def heal() -> subprocess.CompletedProcess[str]:
     ids=["baseline", "inject", "observe"],
 )
 def test_sigterm_heals_keeps_the_history_and_exits_with_an_error(suite: Suite, platform: Platform, kind: EventKind, name: str) -> None:
-    session = suite.start("-k", "node-drained").until(kind, name)
+    patient(suite, "serving/node-drained")
+    session = suite.start(own=True).until(kind, name)
     asked_s = time.time()
     session.process.send_signal(signal.SIGTERM)
     assert session.end() == pytest.ExitCode.INTERRUPTED, session.said
