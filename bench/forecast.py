@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
@@ -158,7 +159,9 @@ def _hindsight(rows: list[Row]) -> str:
     runs: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         runs[row.experiment].append(row)
-    rto, capacity = (sum(best(figures(found)) for found in runs.values()) for figures in (_rtos, _capacities))
+    rto, capacity = (
+        sum(best(_known(map(figure, found))) for found in runs.values()) for figure in (attrgetter("rto"), attrgetter("capacity"))
+    )
     known = sum(row.rto.comparable for row in rows), sum(row.capacity.comparable for row in rows)
     return (
         f"- chance: one figure an experiment, chosen after all these runs, would have been within {WITHIN:.0%} of {rto} of {known[0]} "
@@ -166,12 +169,8 @@ def _hindsight(rows: list[Row]) -> str:
     )
 
 
-def _rtos(rows: Iterable[Row]) -> list[float]:
-    return [row.rto.measured_s for row in rows if row.rto.comparable and row.rto.measured_s is not None]
-
-
-def _capacities(rows: Iterable[Row]) -> list[float]:
-    return [row.capacity.measured_s for row in rows if row.capacity.comparable and row.capacity.measured_s is not None]
+def _known(pairs: Iterable[Pair]) -> list[float]:
+    return [pair.measured_s for pair in pairs if pair.comparable and pair.measured_s is not None]
 
 
 def best(measured_s: Sequence[float]) -> int:

@@ -53,7 +53,7 @@ def timers_of(plan: Plan, start_s: float, load_s: float) -> PlatformTimers:
         start_s=start_s,
         load_s=load_s,
         stall_s=next(float(one["value"]) for one in container["env"] if one["name"] == STALL_SETTING),
-        entry=entry_checks(load_target(TARGET)),
+        entry=entry_checks(load_target(TARGET), "inference"),
         demand=demand_of(plan.load.rate_rps, plan.load.mix, plan.slo, replicas.get("gateway", 3), replicas.get("inference", 3)),
     )
 

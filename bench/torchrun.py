@@ -22,6 +22,7 @@ from pathlib import Path
 
 from bench.tables import Row, add_rows, commit, rows_of
 from bench.torchrun_page import HARD, RECOVERY_S, VARIANTS, markdown
+from faults.training import INDEX
 from history.clock import now_ns
 from history.errors import AftershockError, NoData
 from kube import proxied
@@ -36,7 +37,7 @@ from workloads.training.ledger import read
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "reports" / "out" / "torchrun" / "trials.jsonl"
 CLASS, RUN, PREFIX = "batch-training", "bench-torchrun", "torchrun-"
-INDEX, VICTIM, RANKS = "batch.kubernetes.io/job-completion-index", 1, 2
+VICTIM, RANKS = 1, 2
 START_S, POLL_S = 240.0, 0.5
 COMMON = {"TRAIN_STEP_PAUSE_S": "0.2", "TRAIN_BATCH": "24"}
 KILL = """for pid in {pids}; do

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faults import groups
-from faults.mounts import Place, checked, inside, places
-from faults.node import Effect, Refused, processes_of
+from faults.mounts import Place, inside, places
+from faults.node import Effect, Refused, checked, processes_of
 from kube.mounted import FUSE, mount_at
 
 PROGRAM = "aftershock-disk"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
 
-from faults.node import Refused, read
+from faults.node import Refused, enter, read
 
 NODE_INIT = 1  # with hostPID: the node's own first process
 
@@ -23,9 +22,7 @@ def leave(pid: int) -> None:
 
 def enter_node(kind: str) -> None:
     """Let this process see the node's own namespace of that ``kind``. Raises OSError."""
-    space = os.open(f"/proc/{NODE_INIT}/ns/{kind}", os.O_RDONLY)
-    if ctypes.CDLL(None, use_errno=True).setns(space, 0):
-        raise OSError(ctypes.get_errno(), f"{os.strerror(ctypes.get_errno())}: enter the node's {kind} namespace")
+    enter(os.open(f"/proc/{NODE_INIT}/ns/{kind}", os.O_RDONLY), f"enter the node's {kind} namespace")
 
 
 def _move(pid: int) -> None:

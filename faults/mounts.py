@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from faults.node import Effect, Refused, processes_of, read
+from faults.node import Effect, Refused, checked, enter, processes_of, read
 from kube.mounted import Mount, mount_at
 
 MOUNT_SETATTR = 442  # mount_setattr(2), Linux 5.12; the same number on all architectures
@@ -72,17 +72,11 @@ def _entered(space: int, act: Callable[[int], None]) -> int:
     """Be the child: return 0, or the error's number."""
     try:
         own = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY)
-        checked(ctypes.CDLL(None, use_errno=True).setns(space, 0))
+        enter(space)
         act(own)
     except OSError as error:
         return error.errno or errno.EIO
     return 0
-
-
-def checked(status: int) -> None:
-    """Raise OSError if a call of the C library returned other than 0."""
-    if status:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def read_only(uid: str, path: str) -> Effect:
@@ -113,7 +107,7 @@ def _set(path: str, attributes: Attributes) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     until = time.monotonic() + PATIENCE_S
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    while libc.syscall(MOUNT_SETATTR, AT_FDCWD, path.encode(), 0, ctypes.byref(attributes), size):
+    while status := libc.syscall(MOUNT_SETATTR, AT_FDCWD, path.encode(), 0, ctypes.byref(attributes), size):
         if ctypes.get_errno() != errno.EBUSY or time.monotonic() > until:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            checked(status)
         time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -55,6 +56,18 @@ def network_of(uid: str) -> int:
     if os.fstat(space).st_ino == Path("/proc/self/ns/net").stat().st_ino:
         raise Refused(f"pod {uid} shares the network of its node; what is set there would meet the node")
     return space
+
+
+def enter(space: int, what: str = "enter a namespace") -> None:
+    """Let this process see the namespace of a descriptor. Raises OSError, which says ``what`` failed."""
+    checked(ctypes.CDLL(None, use_errno=True).setns(space, 0), what)
+
+
+def checked(status: int, what: str = "") -> None:
+    """Raise OSError, with ``what`` failed if it is said, where a call of the C library returned other than 0."""
+    if status:
+        said = os.strerror(ctypes.get_errno())
+        raise OSError(ctypes.get_errno(), f"{said}: {what}" if what else said)
 
 
 def processes_of(uid: str) -> list[int]:

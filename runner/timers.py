@@ -13,7 +13,7 @@ from typing import Any
 from history.errors import TargetRefused
 from kube.clients import Platform, told, unless_forbidden
 from kube.objects import Pod
-from kube.target import Target, parse_duration
+from kube.target import Target, WorkloadClass, parse_duration
 from runner.forecast_silent import Demand, demand_of
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
@@ -104,7 +104,7 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             load_s=load_s(pods),
             restarts=pods[0].spec.restart_policy != "Never",
             stall_s=stall_s(container),
-            entry=entry_checks(platform.target),
+            entry=entry_checks(platform.target, role),
             demand=_demand(platform, role, len(pods)),
         )
 
@@ -131,9 +131,16 @@ def stall_s(container: Any) -> float:  # noqa: ANN401 - V1Container of the untyp
     return float(found[0]) if found else STALL_S
 
 
-def entry_checks(target: Target) -> Checks | None:
-    """Return the checks of what sends users to a gateway: the balancer in front, as the target file says, or a Service, which has none."""
-    if any(one.written_load is not None and one.load.workers_as == "pods" for one in target.workloads.values()):
+def _busiest(target: Target, role: str) -> WorkloadClass | None:
+    """Return the class of workload that asks most of ``role``; None if no request does."""
+    asking = [one for one in target.workloads.values() if one.role == role and one.written_load is not None]
+    return max(asking, key=lambda one: one.load.rate_rps, default=None)
+
+
+def entry_checks(target: Target, role: str) -> Checks | None:
+    """Return the checks of what sends users of ``role`` to a gateway: the balancer that the target file says, or a Service, without any."""
+    asking = _busiest(target, role)
+    if asking is not None and asking.load.workers_as == "pods":
         return UNCHECKED
     one = target.balancer
     return None if one is None else Checks(one.interval, one.interval, one.fall, one.timeout)
@@ -141,12 +148,11 @@ def entry_checks(target: Target) -> Checks | None:
 
 def _demand(platform: Platform, role: str, replicas: int) -> Demand | None:
     """Return what users ask of ``role``; None if no request does, or no gateway of the platform's own stands in front."""
-    target = platform.target
-    asking = [one for one in target.workloads.values() if one.role == role and one.written_load is not None]
-    if not asking or "gateway" not in target.roles:
+    asking = _busiest(platform.target, role)
+    if asking is None or "gateway" not in platform.target.roles:
         return None
-    gateways, busiest = len(platform.pods("gateway")), max(asking, key=lambda one: one.load.rate_rps)
-    return demand_of(busiest.load.rate_rps, busiest.load.mix, busiest.slo.slo(), gateways, replicas) if gateways else None
+    gateways = len(platform.pods("gateway"))
+    return demand_of(asking.load.rate_rps, asking.load.mix, asking.slo.slo(), gateways, replicas) if gateways else None
 
 
 def toleration_s(pod: Pod) -> float:

@@ -59,8 +59,10 @@ def losses_of(ledger: Ledger) -> Losses | None:
     """Compare the losses of the steps beyond what bits can tell, each as its newest attempt did it; None if there are none in common."""
     until = comparable_until(ledger)
     newest = {one.step: one.attempt for one in sorted(ledger.done, key=lambda one: one.attempt)}
-    ours, reference = _losses(ledger.rows), {step: loss for (_, step), loss in _losses(ledger.reference).items()}
     beyond = {step: attempt for step, attempt in newest.items() if step > until.get(attempt, inf)}
+    if not beyond:
+        return None
+    ours, reference = _losses(ledger.rows), {step: loss for (_, step), loss in _losses(ledger.reference).items()}
     common = {step: ours[attempt, step] for step, attempt in beyond.items() if (attempt, step) in ours and step in reference}
     if not common:
         return None

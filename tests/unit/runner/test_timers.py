@@ -41,8 +41,8 @@ def test_users_inside_the_cluster_have_no_balancer_in_front_that_asks_the_gatewa
     outside = (ROOT / "targets/local.yaml").read_text()
     inside = tmp_path / "inside.yaml"
     inside.write_text(outside.replace("      arrivals: poisson", "      arrivals: poisson\n      workers_as: pods"))
-    assert entry_checks(load_target(ROOT / "targets/local.yaml")) == Checks(0.5, 0.5, 2, 0.5)
-    assert entry_checks(load_target(inside)) is UNCHECKED
+    assert entry_checks(load_target(ROOT / "targets/local.yaml"), "inference") == Checks(0.5, 0.5, 2, 0.5)
+    assert entry_checks(load_target(inside), "inference") is UNCHECKED
     assert UNCHECKED.silent_mean_s == float("inf")
 
 
