@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 from kubernetes import client
 from kubernetes.stream import stream
-from kubernetes.stream.ws_client import ERROR_CHANNEL
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL
 from websocket import WebSocketException
 
 from history.errors import NoData
@@ -52,7 +52,7 @@ def processes(platform: Platform, pod: str, namespace: str, container: str) -> l
 
 
 def output_of(platform: Platform, pod: str, namespace: str, container: str, command: list[str]) -> str:
-    """Run ``command`` in a container and return what it wrote (same errors as :func:`processes`)."""
+    """Run ``command`` in a container and return its standard output; its complaints only reach an error (those of :func:`processes`)."""
     what = f"pod {namespace}/{pod}: run {command[0]} in container {container}"
     api = client.CoreV1Api(client.ApiClient(platform.api.configuration))  # its own: stream() changes the client it uses
     with told(what, NoData):
@@ -67,12 +67,12 @@ def output_of(platform: Platform, pod: str, namespace: str, container: str, comm
         try:
             session.run_forever(timeout=TIMEOUT_S)
             verdict = orjson.loads(session.read_channel(ERROR_CHANNEL) or "{}")
-            output = str(session.read_all())
+            output, complaint = (str(session.read_channel(channel)) for channel in (STDOUT_CHANNEL, STDERR_CHANNEL))
         finally:
             session.sock.shutdown()  # close() would leave the socket open once the other side has said goodbye
     if verdict.get("status") != "Success":
         said = verdict.get("message") or f"no end within {TIMEOUT_S:g} s"
-        raise NoData(f"{what}: {said} {output[-200:].strip()}; the container must have {command[0]}")
+        raise NoData(f"{what}: {said} {(complaint or output)[-200:].strip()}; the container must have {command[0]}")
     return output
 
 

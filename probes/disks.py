@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -26,6 +27,7 @@ while [ $i -lt "$2" ]; do
   echo "$before $after $said" | tr '\\n' ' '; echo
 done
 """
+ATTEMPT = re.compile(r"(\d+\.\d+) (\d+\.\d+) (.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,16 @@ def _tries(activity: str, role: str, volume: str, folder: str, count: int) -> li
 
 def _tried(target: ResolvedTarget, role: str, volume: str, folder: str, count: int) -> list[Try]:
     command = ["sh", "-c", TRY, "sh", _path(target, role, volume, folder), str(count)]
-    lines = [line.split(maxsplit=2) for line in _output(target, role, command).splitlines() if line.strip()]
-    if len(lines) != count or any(len(words) != 3 for words in lines):
-        raise NoData(f"pod {target.namespace}/{target.name}: {len(lines)} attempts to write were made, expected {count}")
-    return [Try(round(float(after) - float(before), 2), said.strip()) for before, after, said in lines]
+    made = parse(_output(target, role, command))
+    if len(made) != count:
+        raise NoData(f"pod {target.namespace}/{target.name}: {len(made)} attempts to write were made, expected {count}")
+    return made
+
+
+def parse(text: str) -> list[Try]:
+    """Parse what TRY writes, a line an attempt: the machine's uptime (s) before and after it; what dd said; other lines are no attempts."""
+    found = [match.groups() for line in text.splitlines() if (match := ATTEMPT.fullmatch(line.strip()))]
+    return [Try(round(float(after) - float(before), 2), said) for before, after, said in found]
 
 
 def _mount(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> Mount:

@@ -17,7 +17,7 @@ from kube.journal import UndoKind
 from kube.live import LiveRun
 from probes import network, nodes
 from tests.integration.faults.conftest import wait_for
-from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied
+from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied, unseen
 
 Running = Callable[..., Any]
 
@@ -48,7 +48,7 @@ def test_a_replica_that_is_cut_off(running: Running) -> None:
         (target,) = run.targets_of()
         assert run.platform.ready(run.platform.core.read_namespaced_pod(target.name, target.namespace or ""))  # its kubelet reaches it
         faults.network.restore()
-        wait_for(lambda: not network.out_of_reach("act"), "it answers again", CONFIRM_S)
+        wait_for(lambda: unseen(network.out_of_reach), "it answers again", CONFIRM_S)
         wait_for(lambda: not programs("isolate"), "its program and its watchdog have ended", 30)
 
 
@@ -59,7 +59,7 @@ def test_a_cut_ends_by_itself_although_its_pod_and_its_watchdog_were_killed(runn
         for pid in programs("isolate"):  # on the embedded cluster nodes are namespaces of this machine
             os.kill(pid, signal.SIGKILL)
         confirmed(network.out_of_reach)
-        wait_for(lambda: not network.out_of_reach("act"), "the kernel forgets the cut", 30)
+        wait_for(lambda: unseen(network.out_of_reach), "the kernel forgets the cut", 30)
         assert time.monotonic() - acted_s > 6  # not before its time: the kernel did it, nobody else was left
         assert not programs("isolate")  # killed above
 
@@ -72,7 +72,7 @@ def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Run
         confirmed(nodes.powered_off)
         os.kill(program, signal.SIGKILL)
         assert watchdog in programs("silence")  # it stands outside the pod's control groups
-        wait_for(lambda: not nodes.powered_off("act"), "its kubelet speaks again", 60)
+        wait_for(lambda: unseen(nodes.powered_off), "its kubelet speaks again", 60)
         wait_for(lambda: all(platform.ready(node) for node in platform.nodes()), "every node is Ready", 60)
         wait_for(lambda: not programs("silence"), "its watchdog has ended", 30)
         wait_for(_restored, "its kubelet has ended the fault pod", 90)

@@ -23,7 +23,7 @@ from kube.undo import evict, undo_all
 from probes import network
 from runner.guarded import opposed, taken_over
 from tests.integration.faults.conftest import wait_for
-from tests.integration.faults.test_faults import CONFIRM_S, confirmed
+from tests.integration.faults.test_faults import CONFIRM_S, confirmed, unseen
 
 Running = Callable[..., Any]
 MANAGER = "gitops-controller"
@@ -96,7 +96,7 @@ def test_a_fault_pod_that_is_evicted_is_noticed_and_what_it_set_ends(running: Ru
         pod = platform.core.read_namespaced_pod(entry.object, entry.namespace or "")
         assert evict(platform, entry.object, entry.namespace or "", pod.metadata.uid, time.monotonic())
         text = said(run)
-        wait_for(lambda: not network.out_of_reach("act"), "it answers again", CONFIRM_S)
+        wait_for(lambda: unseen(network.out_of_reach), "it answers again", CONFIRM_S)
     assert text.startswith(f"fault pod {entry.object} on {entry.detail} ")
     assert "the fault may have ended before its time, not by this run" in text
 

@@ -17,7 +17,7 @@ from kube import live
 from probes import disks, object_store
 from tests.integration.faults.conftest import wait_for
 from tests.integration.faults.test_fault_pods import program_and_watchdog, programs
-from tests.integration.faults.test_faults import CONFIRM_S, seen
+from tests.integration.faults.test_faults import CONFIRM_S, seen, unseen
 
 Running = Callable[..., Any]
 FOR_S = 15
@@ -33,7 +33,7 @@ def met(evidence: Callable[[str], bool]) -> None:
 
 
 def over(evidence: Callable[[str], bool], word: str) -> None:
-    wait_for(lambda: not evidence("act"), "it is over", CONFIRM_S)
+    wait_for(lambda: unseen(evidence), "it is over", CONFIRM_S)
     wait_for(lambda: not programs(word), "its program and its watchdog have ended", 30)
 
 

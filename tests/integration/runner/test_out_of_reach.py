@@ -15,6 +15,7 @@ from history.schema import EventKind
 from kube.clients import Platform
 from runner.leftovers import find_leftovers
 from tests.integration.runner.conftest import LOCAL, Suite, wait_for
+from tests.support.patient import patient
 from tests.support.tcp_proxy import Proxy
 
 OUT_OF_REACH_S = 30.0
@@ -44,7 +45,8 @@ def through(proxy: Proxy, suite: Suite) -> Path:
 
 
 def test_an_api_server_out_of_reach(suite: Suite, platform: Platform, proxy: Proxy) -> None:
-    session = suite.start("-k", "node-drained", target=through(proxy, suite)).until(EventKind.PHASE, "observe")
+    patient(suite, "serving/node-drained")
+    session = suite.start(own=True, target=through(proxy, suite)).until(EventKind.PHASE, "observe")
     with proxy.cut():
         until_s = time.monotonic() + OUT_OF_REACH_S
         wait_for(lambda: time.monotonic() > until_s, "the cut lasts as long as it shall")

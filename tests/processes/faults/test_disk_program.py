@@ -15,6 +15,7 @@ import pytest
 
 from cluster import build
 from faults import fuse
+from probes import disks
 from tests.support.sick_disk import SickDisk, sick
 from workloads.storage.s3 import S3Store
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
@@ -245,6 +246,18 @@ def test_what_waits_goes_on_at_once_when_it_is_healed(folder: Path) -> None:
             os._exit(0)
         disk.heal()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_folder_whose_program_is_gone_is_no_full_disk_to_the_probe(folder: Path) -> None:
+    with sick(folder, "full") as disk:
+        disk.server.kill()
+        disk.server.wait(30)
+        disk.leave_open = True
+        tried = subprocess.run(
+            ["sh", "-c", disks.TRY, "sh", str(folder), "2"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+        )
+    assert "Transport endpoint is not connected" in tried.stdout
+    assert [one.seconds < 5 and disks.ENOSPC not in one.said for one in disks.parse(tried.stdout)] == [True, True]
 
 
 @pytest.mark.parametrize("words", [[], ["broken"], ["fail", "-percent", "many"]])
