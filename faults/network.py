@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from faults.training import of_index
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import faultpod, live
@@ -28,7 +29,10 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role, for_s = arguments["role"], duration_s("isolate", arguments["for_s"])
-    return _targets(choose(own_network(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}"), for_s)
+    pods = own_network(platform, role)
+    if (index := arguments.get("index")) is not None:
+        pods = [of_index(platform, role, int(index))]
+    return _targets(choose(pods, arguments.get("count", 1), rng, f"ready pods of role {role}"), for_s)
 
 
 def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
@@ -56,19 +60,19 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
 
 
 @fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def isolate(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
+def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, Any]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
     The kubelet still reaches them, so Kubernetes calls them Ready all the time and keeps sending them users: only who checks end to end
     notices. Mechanism: a fault pod on the node sets nftables rules in the pod's own network namespace (whatever the CNI), on a set whose
-    elements the kernel forgets after ``for_s``.
+    elements the kernel forgets after ``for_s``. ``index``: which of an Indexed Job's pods; default: by the run's seed.
 
     Raises:
         TargetRefused: no live run.
         FaultFailed: a fault pod was not admitted, did not start, or refused.
 
     """
-    return _cut(role, for_s, count)
+    return _cut(role, for_s, count) | {"index": index}
 
 
 @fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lasts_for_s)

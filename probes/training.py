@@ -23,18 +23,20 @@ FAILPOINTS = 'find "$TRAIN_FAILPOINT_FOLDER" -type f'
 
 
 def steps_per_s(window_s: float = 10.0) -> float:
-    """Return how many steps a second all ranks did in the latest ``window_s`` seconds, steps done again included.
+    """Return how many steps a second all ranks of their attempt did in the latest ``window_s`` seconds, steps done again included.
 
     Raises:
         NoData: the ledger holds no step yet, or nobody follows it.
 
     """
-    steps = _rows().filter(pl.col("kind") == "step")
+    rows = _rows()
+    steps = rows.filter(pl.col("kind") == "step")
     if steps.is_empty():
         raise NoData("training: the ledger holds no step yet; is the job running, and its ledger?")
     recent = steps.filter(pl.col("t_ns") >= now_ns() - int(window_s * 1e9))
-    whole = recent.group_by("attempt", "step").agg(pl.col("rank").n_unique().alias("ranks")).filter(pl.col("ranks") >= _job().ranks)
-    return whole.height / window_s
+    done = recent.group_by("attempt", "step").agg(pl.col("rank").n_unique()).select("attempt", "rank")
+    worlds, usual = _worlds(rows), _job().ranks
+    return sum(ranks >= worlds.get(attempt, usual) for attempt, ranks in done.iter_rows()) / window_s
 
 
 def checkpoint_age_s() -> float:
@@ -104,6 +106,13 @@ def left(activity: str) -> bool:
 def _since(activity: str, kind: str) -> pl.DataFrame:
     """Return the ledger's rows of ``kind`` that were written after ``activity`` began."""
     return _rows().filter((pl.col("kind") == kind) & (pl.col("t_ns") >= first_ns(EventKind.FAULT_START, activity)))
+
+
+def _worlds(rows: pl.DataFrame) -> dict[int, int]:
+    """Return how many ranks each attempt has that said so as it began: a job may go on with fewer."""
+    starts = rows.filter(pl.col("kind") == "start").select("attempt", "detail")
+    worlds = {attempt: json.loads(detail or "{}").get("world") for attempt, detail in starts.iter_rows()}
+    return {attempt: world for attempt, world in worlds.items() if world}
 
 
 def _rows() -> pl.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+import faults.network
 import faults.training
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from kube.fault import Permission, spec_of
@@ -64,6 +65,15 @@ def test_the_coordinator_is_the_pod_with_index_0_whatever_the_seed(cluster: Fake
     del cluster.pods["ml-training", "train-0"]
     with pytest.raises(TargetRefused, match="completion-index=0"):
         spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(1))
+
+
+def test_a_rank_is_cut_off_by_its_index(cluster: FakeCluster) -> None:
+    spec = spec_of(faults.network.isolate)
+    assert spec is not None
+    chosen = {spec.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 2}, seeded(seed))[0].name for seed in range(5)}
+    assert chosen == {"train-2"}
+    with pytest.raises(TargetRefused, match="completion-index=3"):
+        spec.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 3}, seeded(1))
 
 
 def test_a_point_of_failure_is_a_file_that_the_rank_finds(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,16 @@ def test_steps_count_when_every_rank_did_them(job: Job) -> None:
 
 
 @pytest.mark.usefixtures("_time_stands_still")
+def test_steps_count_when_every_rank_of_their_attempt_did_them(job: Job) -> None:
+    job.says("start", 0, attempt=1, ago_s=9.0, world=2)
+    job.says("start", 5, attempt=2, ago_s=3.0, world=1)
+    job.says("step", 5, 0, attempt=1, ago_s=4.0)
+    for step in range(6, 16):
+        job.says("step", step, 0, attempt=2, ago_s=1.0)
+    assert training.steps_per_s(5) == 2.0
+
+
+@pytest.mark.usefixtures("_time_stands_still")
 def test_a_checkpoint_counts_once_a_store_holds_it_verified(job: Job) -> None:
     job.says("checkpoint", 5, stores=[{"url": "s3", "problem": "no answer", "verified": None}])
     with pytest.raises(NoData, match="no checkpoint was verified"):
