@@ -36,7 +36,7 @@ def steps_per_s(window_s: float = 10.0) -> float:
     recent = steps.filter(pl.col("t_ns") >= now_ns() - int(window_s * 1e9))
     done = recent.group_by("attempt", "step").agg(pl.col("rank").n_unique()).select("attempt", "rank")
     worlds, usual = _worlds(rows), _job().ranks
-    return sum(ranks >= worlds.get(attempt, usual) for attempt, ranks in done.iter_rows()) / window_s
+    return sum(1 for attempt, ranks in done.iter_rows() if ranks >= worlds.get(attempt, usual)) / window_s
 
 
 def checkpoint_age_s() -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from faults import storage
+from faults import beside, storage
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from history.ledgers import LedgerWriter
 from history.schema import EventKind
@@ -38,10 +38,11 @@ def _locally(_platform: object, name: str, _namespace: str, _container: str, com
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the run's job below a server: one finished checkpoint."""
-    monkeypatch.setattr(storage, "output_of", _locally)
+    monkeypatch.setattr(beside, "output_of", _locally)
     monkeypatch.setattr(checkpoints, "output_of", _locally)
-    for module in (storage, checkpoints):
+    for module in (beside, checkpoints):
         monkeypatch.setattr(module, "PROJECT", str(ROOT))
+    for module in (storage, checkpoints):
         monkeypatch.setattr(module, "BUCKET", str(tmp_path / "runs"))
     folder = tmp_path / "runs" / "job" / "step-00000010.a0001"
     folder.mkdir(parents=True)
@@ -93,9 +94,9 @@ def test_it_damages_what_is_there_and_the_evidence_tells(run: LiveRun, bucket: P
 
 
 def test_a_server_that_cannot_be_reached_is_no_fault_done(run: LiveRun, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "PROJECT", "/no/such/folder")
+    monkeypatch.setattr(beside, "PROJECT", "/no/such/folder")
     monkeypatch.setattr(storage, "command", lambda *_: "exit 1; (")
-    with pytest.raises(FaultFailed, match="checkpoints could not be damaged"):
+    with pytest.raises(FaultFailed, match="what it stores could not be damaged"):
         storage.damage_checkpoints(**ARGUMENTS)
 
 

@@ -1,0 +1,127 @@
+"""Training data that a client overwrites with damaged ones, and their point-in-time restore, timed.
+
+Mechanism: a program beside the S3 server (:mod:`workloads.storage.overwrite`) uploads them again, damaged; when its time is over, or when
+it is told to end, it does what an operator would (:mod:`workloads.storage.restore`): it detects the damage by the record's digest, chooses
+the newest good version, puts it back and verifies it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from random import Random
+from typing import Any
+
+from faults.beside import command, kind_of, permissions, run_beside, servers
+from history.clock import now_ns
+from history.errors import NoData, UndoFailed
+from history.plan import ResolvedTarget
+from history.schema import EventKind
+from kube import live
+from kube.clients import Platform
+from kube.fault import Arguments, fault, lasts_for_s
+from kube.inside import output_of
+from kube.journal import Undo, UndoKind
+from kube.live import LiveRun
+from kube.undo import undo_all
+
+PROGRAM, PROCEDURE = "workloads.storage.overwrite", "workloads.storage.restore"
+DATA, RECORD = "s3://training/data?endpoint=http://127.0.0.1:7070", "dataset.json"
+KEYS = 'export AWS_ACCESS_KEY_ID="$ROOT_ACCESS_KEY_ID" AWS_SECRET_ACCESS_KEY="$ROOT_SECRET_ACCESS_KEY"'  # the server's names for them
+KINDS = ("bit-flip", "zeroed-page", "truncation")
+ENDS = "its program restores the newest good version when its time is over"
+STEPS = ("detect", "choose", "restore", "verify")
+RESTORED_S, POLL_S = 60.0, 0.5
+
+
+def outcome_file(run_id: str) -> str:
+    """Return where a storage server's container keeps what restoring the data came to; beside it, ``.pid`` names the program."""
+    return f"/tmp/aftershock-restored-{run_id}.json"  # noqa: S108  the container's own
+
+
+def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    kind = kind_of("overwrite", arguments, KINDS)
+    return servers(platform, arguments, rng, "overwrite", effect=f"training data uploaded with {kind}", ends=ENDS)
+
+
+@fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
+def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, Any]:
+    """Upload the training data again, damaged, to ``count`` storage servers; after ``for_s`` seconds restore the newest good version.
+
+    A job that begins, or begins again, meanwhile must not train on them.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: the program could not be started in a server's container.
+
+    """
+    outcome = outcome_file(live.require().plan.run_id)
+
+    def line(seed: int) -> str:
+        words = ("--record", RECORD, "--kind", kind, "--for", str(for_s), "--seed", str(seed), "--outcome", outcome)
+        return f"{KEYS}; {command(PROGRAM, DATA, *words)}"
+
+    return run_beside(role, for_s, line, ENDS) | {"kind": kind, "count": count}
+
+
+def restore(role: str, project_gb: float = 0.0) -> dict[str, Any]:
+    """Rollback: see that what :func:`overwrite` damaged is restored, now if its time is not over yet, and record how long each part took.
+
+    ``project_gb``: a size (10⁹ bytes) for which it is said how long the restore would take at the measured rate. Nothing that was
+    overwritten is success.
+
+    Raises:
+        UndoFailed: nothing is known to be restored after 60 s.
+
+    """
+    run = live.require()
+    said = [_restored(run, undo, role, project_gb) for undo in run.journal.entries() if undo.self_ends == ENDS]
+    return {"undone": [*said, *undo_all(run, {UndoKind.NOTHING})]}
+
+
+def _restored(run: LiveRun, undo: Undo, role: str, project_gb: float) -> str:
+    """Tell the program to end, or do its work if it is gone; return what was done, and record it as the end of the fault."""
+    file = outcome_file(run.plan.run_id)
+    procedure = command(PROCEDURE, "--store", DATA, "--record", RECORD, "--json")
+    again = f"({KEYS}; {procedure} >{file}.part && mv {file}.part {file}) >/dev/null 2>&1 </dev/null &"
+    told = f"p=$(cat {file}.pid) && grep -q '^State:.[^Z]' /proc/$p/status && kill -TERM $p"  # nobody may have reaped a killed one
+    _inside(run, undo, role, f"test -e {file} || {{ {told}; }} 2>/dev/null || {again}")
+    outcome = _outcome(run, undo, role, file)
+    took_s, said = _told(undo, outcome, project_gb)
+    run.log.event(EventKind.FAULT_END, undo.activity, t_ns=min(now_ns(), undo.ends_by_ns + int(took_s * 1e9)), how=said)
+    return said
+
+
+def _outcome(run: LiveRun, undo: Undo, role: str, file: str) -> dict[str, Any]:
+    """Wait for what restoring came to. Raises UndoFailed."""
+    until_s, text = time.monotonic() + RESTORED_S, ""
+    while time.monotonic() < until_s:
+        text = _inside(run, undo, role, f"cat {file} 2>/dev/null || true")
+        if text.strip():
+            return dict(json.loads(text))
+        time.sleep(POLL_S)
+    raise UndoFailed(
+        f"pod {undo.namespace}/{undo.object}: not known to be restored after {RESTORED_S:g} s; run beside the server: "
+        f"python -m {PROCEDURE} --store '{DATA}' --record {RECORD}"
+    )
+
+
+def _inside(run: LiveRun, undo: Undo, role: str, line: str) -> str:
+    container = run.platform.target.role(role).container or ""
+    try:
+        return output_of(run.platform, undo.object, undo.namespace or "", container, ["sh", "-c", line])
+    except NoData as error:
+        raise UndoFailed(f"training data are not known to be restored: {error}") from error
+
+
+def _told(undo: Undo, outcome: dict[str, Any], project_gb: float) -> tuple[float, str]:
+    """Return how long the procedure took (s), and a sentence with each of its steps and the rate (10⁶ bytes a second)."""
+    done = [one for one in outcome["objects"] if one["problem"]]
+    if not done:
+        return 0.0, f"{undo.object}: the data were good already"
+    steps = {step: sum(one[f"{step}_s"] for one in done) for step in STEPS}
+    times = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in steps.items())
+    versions = ", ".join(f"{one['key']} from version {one['version_id']}" for one in done)
+    rate = outcome["mb_per_s"]
+    projected = f"; {project_gb:g} GB would take {project_gb * 1e3 / rate / 3600:.2g} h" if project_gb and rate else ""
+    return sum(steps.values()), f"{undo.object}: restored {versions}: {times}; {rate:.2g} MB/s{projected}"

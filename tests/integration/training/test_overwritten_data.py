@@ -1,0 +1,110 @@
+"""Training data overwritten and restored as a fault: the shell lines that go into a server's container are run for real, here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from faults import beside, training_data
+from history.errors import NoData, UndoFailed
+from history.schema import EventKind
+from kube import live
+from kube.fault import Arguments, spec_of
+from kube.live import LiveRun
+from probes import training_data as probe
+from tests.integration.training.conftest import Bucket
+from tests.support.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
+from workloads.storage.server import ACCESS_KEY, SECRET_KEY
+from workloads.training import data
+from workloads.training.errors import RunRefused
+
+ARGUMENTS: Arguments = {"role": "storage", "for_s": 100}
+
+
+def _locally(_platform: object, _name: str, _namespace: str, _container: str, command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise NoData(done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """The data on a server of this machine, which stands for the one in the pod."""
+    for module in (beside, training_data, probe):
+        monkeypatch.setattr(module, "output_of", _locally)
+    monkeypatch.setattr(beside, "PROJECT", str(ROOT))
+    monkeypatch.setattr(training_data, "DATA", bucket.url)
+    monkeypatch.setattr(training_data, "outcome_file", lambda _run_id: str(tmp_path / "outcome.json"))
+    monkeypatch.setattr(probe, "FOLDER", str(bucket.path("")))
+    monkeypatch.setenv("ROOT_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("ROOT_SECRET_ACCESS_KEY", SECRET_KEY)
+    data.create(bucket.store, 64, 0)
+    return bucket
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[LiveRun]:
+    cluster = FakeCluster()
+    cluster.pods["ml-training", "s3-zone-b-0"] = pod("s3-zone-b-0", "cpu-b", namespace="ml-training", app="s3", owner="StatefulSet")
+    spec = spec_of(training_data.overwrite)
+    assert spec is not None
+    targets = spec.resolve(cluster.platform(), ARGUMENTS, seeded(1))
+    yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
+    live.activate(None)
+
+
+@pytest.fixture
+def overwritten(run: LiveRun, stored: Bucket) -> Bucket:
+    assert not probe.damaged("act", "storage")
+    assert training_data.overwrite("storage", 100)["targets"] == ["s3-zone-b-0"]
+    until_s = time.monotonic() + 120
+    while not probe.damaged("act", "storage"):
+        assert time.monotonic() < until_s, "the data were never damaged"
+    with pytest.raises(RunRefused, match="SHA-256"):
+        data.open_data(stored.url, 0)
+    return stored
+
+
+def _ended(run: LiveRun) -> list[str]:
+    rows = [orjson.loads(line) for line in (run.run_dir / "events.test.jsonl").read_text().splitlines()]
+    return [str(row["detail"]) for row in rows if row["kind"] == EventKind.FAULT_END.value]
+
+
+def test_the_rollback_ends_it_at_once_and_says_how_long_each_step_of_the_restore_took(run: LiveRun, overwritten: Bucket) -> None:
+    said = training_data.restore("storage", project_gb=500)["undone"]
+    assert len(data.open_data(overwritten.url, 0)) == 64
+    assert not probe.damaged("act", "storage")
+    assert said[0].startswith("s3-zone-b-0: restored dataset.safetensors from version ")
+    assert all(step in said[0] for step in ("detect ", "choose ", "restore ", "verify ", "MB/s; 500 GB would take "))
+    assert [said[0] in how for how in _ended(run)] == [True]
+    assert all(entry.done for entry in run.journal.entries())
+
+
+def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: LiveRun, overwritten: Bucket, tmp_path: Path) -> None:
+    os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
+    assert "restored dataset.safetensors" in training_data.restore("storage")["undone"][0]
+    assert len(data.open_data(overwritten.url, 0)) == 64
+
+
+def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
+    run: LiveRun, overwritten: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
+    monkeypatch.setattr(beside, "PROJECT", "/no/such/folder")
+    monkeypatch.setattr(training_data, "RESTORED_S", 0.2)
+    with pytest.raises(UndoFailed, match=r"s3-zone-b-0: not known to be restored .* python -m workloads.storage.restore --store"):
+        training_data.restore("storage")
+    assert not any(entry.done for entry in run.journal.entries())
+
+
+def test_nothing_overwritten_is_nothing_to_restore(run: LiveRun) -> None:
+    assert training_data.restore("storage") == {"undone": []}

@@ -1,0 +1,90 @@
+"""Overwrite what a record lists with damaged content, as a client does that uploads rubbish, and restore it when the time is over.
+
+    python -m workloads.storage.overwrite STORE --record KEY --kind KIND --seed N --for SECONDS --outcome FILE
+
+The good content stays as an older version of its object (without versioning the bucket is refused), and the procedure of
+workloads/storage/restore.py finds it, also when this program is told to leave early. What that did is left in FILE, as JSON:
+``{"objects": […], "mb_per_s": …}``; FILE.pid names the process that is to be told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+
+from workloads.storage import damage
+from workloads.storage.bucket import s3_store
+from workloads.storage.errors import StorageError
+from workloads.storage.restore import Outcome, megabytes_per_s, restore_record, wanted_by_record
+from workloads.storage.s3 import S3Store
+
+LONGEST_S = 120.0
+KINDS: dict[str, Callable[[bytes, Random], bytes]] = {
+    "bit-flip": damage.flip_bit,
+    "zeroed-page": damage.zero_page,
+    "truncation": damage.truncate,
+}
+
+
+def overwrite(store: S3Store, record: str, kind: str, seed: int) -> list[str]:
+    """Upload each object that the record lists again, damaged, and return their keys. Raises StorageError."""
+    rng, keys = Random(seed), [one.key for one in wanted_by_record(store, record)]  # noqa: S311  places in files, not secrets
+    for key in keys:
+        store.put(key, KINDS[kind](store.get(key), rng))
+    return keys
+
+
+def put_back(store: S3Store, record: str, outcome: Path) -> list[Outcome]:
+    """Restore all that the record lists, and leave in ``outcome`` what was done. Raises StorageError."""
+    done = restore_record(store, record)
+    part = outcome.with_suffix(".part")
+    part.write_text(json.dumps({"objects": [asdict(one) for one in done], "mb_per_s": megabytes_per_s(done)}))
+    part.replace(outcome)
+    return done
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0 when all is good again; 1 if it could not be damaged or restored; 2 if it was refused before anything was touched."""
+    parser = argparse.ArgumentParser(prog="python -m workloads.storage.overwrite", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("store", help="s3://bucket/prefix?endpoint=http://host:port")
+    parser.add_argument("--record", required=True)
+    parser.add_argument("--kind", choices=sorted(KINDS), default="bit-flip")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--for", dest="for_s", type=float, default=5.0, metavar="SECONDS")
+    parser.add_argument("--outcome", type=Path, required=True, metavar="FILE")
+    options = parser.parse_args(argv)
+    if not 0 < options.for_s <= LONGEST_S:
+        print(f"--for {options.for_s} is not above 0 and at most {LONGEST_S:g}", file=sys.stderr)
+        return 2
+    return _carry_out(options)
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    options.outcome.with_name(f"{options.outcome.name}.pid").write_text(str(os.getpid()))
+    touched = False
+    try:
+        store = s3_store(options.store)
+        store.preflight()
+        touched = True
+        try:
+            overwrite(store, options.record, options.kind, options.seed)
+            time.sleep(options.for_s)
+        finally:
+            put_back(store, options.record, options.outcome)
+    except StorageError as error:
+        print(error, file=sys.stderr)
+        return 1 if touched else 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
