@@ -5,6 +5,7 @@ import functools
 import sys
 
 from workloads import deploy
+from workloads.compiled import CompileFailed
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
                 deploy.delete(kubectl, options.variant, options.timeout, say)
             case "status":
                 return 0 if deploy.status(kubectl, options.variant, say) else 1
-    except deploy.DeployFailed as failure:
+    except (deploy.DeployFailed, CompileFailed) as failure:
         print(f"{options.verb}: {failure}", file=sys.stderr)
         return 1
     return 0

@@ -1,8 +1,6 @@
 """Put the reference platform on a cluster, take it away, look at it: kubectl and kustomize do the work."""
 
-import importlib.util
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -16,22 +14,13 @@ from typing import Any
 import yaml
 
 from workloads import spread
+from workloads.compiled import compile_modules
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SUITE, TRAINING = "suite", "training"
 NOT_VARIANTS = {"base", SUITE, TRAINING}
 TRAINING_NAMESPACE, MODEL = "ml-training", "inference"
-# what the platform's processes import; see `compile_modules`
-MODULES = (
-    "workloads.inference.serving",
-    "workloads.inference.decoder",
-    "workloads.monitoring.discovery",
-    "workloads.training.start",
-    "mlflow.cli",
-    "mlflow.server.fastapi_app",
-)
 AT_ONCE = timedelta(seconds=5)
-LARGEST = ("torch", "mlflow")  # of what they import; by far
 
 
 class DeployFailed(RuntimeError):
@@ -225,20 +214,3 @@ def replicas(deployment: dict[str, Any] | None) -> tuple[int | None, int]:
     if not deployment:
         return None, 0
     return int(deployment["spec"].get("replicas", 1)), int(deployment.get("status", {}).get("availableReplicas", 0))
-
-
-def compile_modules(say: Callable[[str], None]) -> None:
-    """Import once what the pods will import: they see this machine's Python environment read-only and can't keep compiled modules.
-
-    Without it every start of a replica compiles thousands of modules anew.
-    """
-    if all(map(_compiled, LARGEST)):
-        return
-    say("compiling the platform's Python modules")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([sys.executable, "-c", f"import {', '.join(MODULES)}"], env=environment, check=True)
-
-
-def _compiled(module: str) -> bool:
-    found = importlib.util.find_spec(module)
-    return bool(found and found.origin and Path(importlib.util.cache_from_source(found.origin)).exists())
