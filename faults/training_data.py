@@ -2,7 +2,8 @@
 
 Mechanism: a program beside the S3 server (:mod:`workloads.storage.overwrite`) uploads them again, damaged; when its time is over, or when
 it is told to end, it does what an operator would (:mod:`workloads.storage.restore`): it detects the damage by the record's digest, chooses
-the newest good version, puts it back and verifies it.
+the newest good version, puts it back and verifies it. Where that program is lost with its pod, the rollback does the same; where the suite
+is lost, too, the data stay as they are: ranks refuse them with the command that restores them.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def restore(role: str, project_gb: float = 0.0) -> dict[str, Any]:
 
     """
     run = live.require()
-    said = [_restored(run, undo, role, project_gb) for undo in run.journal.entries() if undo.self_ends == ENDS]
+    said = [_restored(run, undo, role, project_gb) for undo in run.journal.entries() if undo.self_ends == ENDS and not undo.done]
     return {"undone": [*said, *undo_all(run, {UndoKind.NOTHING})]}
 
 
