@@ -31,6 +31,8 @@ DATA, RECORD = "s3://training/data?endpoint=http://127.0.0.1:7070", "dataset.jso
 KEYS = 'export AWS_ACCESS_KEY_ID="$ROOT_ACCESS_KEY_ID" AWS_SECRET_ACCESS_KEY="$ROOT_SECRET_ACCESS_KEY"'  # the server's names for them
 KINDS = ("bit-flip", "zeroed-page", "truncation")
 ENDS = "its program restores the newest good version when its time is over"
+# nobody may reap a program that was killed: it is gone all the same
+END = "p=$(cat {file}.pid); kill -TERM $p; while ! test -e {file} && grep -q '^State:.[^Z]' /proc/$p/status; do sleep 0.2; done"
 STEPS = ("detect", "choose", "restore", "verify")
 RESTORED_S, POLL_S = 60.0, 0.5
 
@@ -84,9 +86,8 @@ def _restored(run: LiveRun, undo: Undo, role: str, project_gb: float) -> str:
     """Tell the program to end, or do its work if it is gone; return what was done, and record it as the end of the fault."""
     file = outcome_file(run.plan.run_id)
     procedure = command(PROCEDURE, "--store", DATA, "--record", RECORD, "--json")
-    again = f"({KEYS}; {procedure} >{file}.part && mv {file}.part {file}) >/dev/null 2>&1 </dev/null &"
-    told = f"p=$(cat {file}.pid) && grep -q '^State:.[^Z]' /proc/$p/status && kill -TERM $p"  # nobody may have reaped a killed one
-    _inside(run, undo, role, f"test -e {file} || {{ {told}; }} 2>/dev/null || {again}")
+    again = f"test -e {file} || {{ {procedure} >{file}.part && mv {file}.part {file}; }}"
+    _inside(run, undo, role, f"({KEYS}; {END.format(file=file)}; {again}) >/dev/null 2>&1 </dev/null &")
     outcome = _outcome(run, undo, role, file)
     took_s, said = _told(undo, outcome, project_gb)
     run.log.event(EventKind.FAULT_END, undo.activity, t_ns=min(now_ns(), undo.ends_by_ns + int(took_s * 1e9)), how=said)

@@ -95,6 +95,16 @@ def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: LiveRun, o
     assert len(data.open_data(overwritten.url, 0)) == 64
 
 
+def test_a_rollback_after_its_time_only_says_what_was_done(run: LiveRun, stored: Bucket, tmp_path: Path) -> None:
+    training_data.overwrite("storage", 0.1)
+    until_s = time.monotonic() + 120
+    while not (tmp_path / "outcome.json").exists():
+        assert time.monotonic() < until_s, "the data were never restored"
+    versions = stored.store.versions(data.FILE)
+    assert "restored dataset.safetensors" in training_data.restore("storage")["undone"][0]
+    assert stored.store.versions(data.FILE) == versions
+
+
 def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
     run: LiveRun, overwritten: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
