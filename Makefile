@@ -81,10 +81,10 @@ integration: deploy browser ## tests on the embedded Kubernetes and, at the same
 	+@AFTERSHOCK_TURNS=$(abspath $(VENV)/turns) $(AT_ONCE) local beside
 
 local:
-	$(RUN) -m pytest -m integration --timeout=600 $(ON_LOCAL)
+	$(RUN) -m pytest -m integration --timeout=600 --durations=20 $(ON_LOCAL)
 
 beside:
-	nice -n 10 $(RUN) -m pytest -m "not chaos" --timeout=600 tests/processes tests/integration $(ON_LOCAL:%=--ignore=%)
+	nice -n 10 $(RUN) -m pytest -m "not chaos" --timeout=600 --durations=20 tests/processes tests/integration $(ON_LOCAL:%=--ignore=%)
 
 bench: setup ## measure: load, verdict, report; each figure beside its bound
 	$(RUN) -m bench
