@@ -125,5 +125,5 @@ def _told(undo: Undo, outcome: dict[str, Any], project_gb: float) -> tuple[float
     times = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in steps.items())
     versions = ", ".join(f"{one['key']} from version {one['version_id']}" for one in done)
     rate = outcome["mb_per_s"]
-    projected = f"; {project_gb:g} GB would take {project_gb * 1e3 / rate / 3600:.2g} h" if project_gb and rate else ""
+    projected = f"; {project_gb:g} GB would take {project_gb * 1e3 / rate / 3600:,.1f} h" if project_gb and rate else ""
     return sum(steps.values()), f"{undo.object}: restored {versions}: {times}; {rate:.2g} MB/s{projected}"
