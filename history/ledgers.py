@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from history.schema import TRAINING
 from history.writer import RowWriter
@@ -29,6 +31,28 @@ def training_rows(text: bytes) -> Iterator[dict[str, Any]]:
         if isinstance(row, dict) and all(row.get(name) is not None for name in NEEDED):
             rest = {name: value for name, value in row.items() if name not in PLAIN and name != "run"}
             yield {name: row.get(name) for name in PLAIN} | {"detail": json.dumps(rest)}
+
+
+def done_steps(rows: pl.DataFrame, ranks: int) -> pl.DataFrame:
+    """Return each step that all ranks of its attempt did, and when the last of them had (columns ``t_ns``, ``attempt``, ``step``, by time).
+
+    ``rows``: of :data:`history.schema.TRAINING`. How many ranks an attempt has is what its start says; ``ranks``: those of one whose
+    start is not among them.
+    """
+    starts = rows.filter(pl.col("kind") == "start").sort("t_ns").select("attempt", "detail")
+    worlds = {attempt: int(detail_of(detail).get("world") or 0) or ranks for attempt, detail in starts.iter_rows()}
+    each = rows.filter(pl.col("kind") == "step").group_by("attempt", "step").agg(pl.col("rank").n_unique(), pl.col("t_ns").max())
+    world = pl.col("attempt").replace_strict(worlds, default=ranks, return_dtype=pl.Int64)
+    return each.filter(pl.col("rank") >= world).sort("t_ns", "step").select("t_ns", "attempt", "step")
+
+
+def detail_of(text: str | None) -> Mapping[str, Any]:
+    """Return a row's detail; empty if it is no JSON object."""
+    try:
+        parsed = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 class LedgerWriter:

@@ -9,7 +9,7 @@ import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.ledgers import FOLDER
+from history.ledgers import FOLDER, done_steps
 from history.plan import ResolvedTarget, Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
@@ -30,13 +30,10 @@ def steps_per_s(window_s: float = 10.0) -> float:
 
     """
     rows = _rows()
-    steps = rows.filter(pl.col("kind") == "step")
-    if steps.is_empty():
+    if rows.filter(pl.col("kind") == "step").is_empty():
         raise NoData("training: the ledger holds no step yet; is the job running, and its ledger?")
-    recent = steps.filter(pl.col("t_ns") >= now_ns() - int(window_s * 1e9))
-    done = recent.group_by("attempt", "step").agg(pl.col("rank").n_unique()).select("attempt", "rank")
-    worlds, usual = _worlds(rows), _job().ranks
-    return sum(1 for attempt, ranks in done.iter_rows() if ranks >= worlds.get(attempt, usual)) / window_s
+    recent = rows.filter((pl.col("kind") == "start") | (pl.col("t_ns") >= now_ns() - int(window_s * 1e9)))
+    return done_steps(recent, _job().ranks).height / window_s
 
 
 def checkpoint_age_s() -> float:
@@ -106,13 +103,6 @@ def left(activity: str) -> bool:
 def _since(activity: str, kind: str) -> pl.DataFrame:
     """Return the ledger's rows of ``kind`` that were written after ``activity`` began."""
     return _rows().filter((pl.col("kind") == kind) & (pl.col("t_ns") >= first_ns(EventKind.FAULT_START, activity)))
-
-
-def _worlds(rows: pl.DataFrame) -> dict[int, int]:
-    """Return how many ranks each attempt has that said so as it began: a job may go on with fewer."""
-    starts = rows.filter(pl.col("kind") == "start").select("attempt", "detail")
-    worlds = {attempt: json.loads(detail or "{}").get("world") for attempt, detail in starts.iter_rows()}
-    return {attempt: world for attempt, world in worlds.items() if world}
 
 
 def _rows() -> pl.DataFrame:

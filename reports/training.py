@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import polars as pl
 
+from history.ledgers import detail_of
 from history.result import RunVerdict
 from reports.axis import Attempt, Progress, Saved
 from reports.lanes import Clock, lanes_of
 from reports.text import one_line
 from reports.timeline import extent, marks_of, zero_of
 from verdict.case import Case
-from verdict.training import Ledger, Start, detail_of
+from verdict.training import Ledger, Start
 
 POINTS = 400
 """Steps of one attempt that are drawn: the first and the last, and evenly between them."""

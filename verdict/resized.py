@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from verdict.training import Ledger, Start, detail_of
+from history.ledgers import detail_of
+from verdict.training import Ledger, Start
 
 FEWEST_STEPS = 25
 """Losses of fewer steps say little: dropout alone moves their mean."""

@@ -7,7 +7,6 @@ new attempt began between them, or if they lie further apart than a stall.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from history.ledgers import detail_of, done_steps
 from history.plan import Training as Job
 from verdict.attempts import Ints
 
@@ -89,19 +89,7 @@ class Ledger:
     @cached_property
     def done(self) -> tuple[Step, ...]:
         """Every step that all ranks of its attempt did, in order of time; attempts whose start is not recorded have the job's ranks."""
-        worlds = {start.attempt: start.ranks for start in self.starts}
-        whole = (
-            self.rows.filter(pl.col("kind") == "step")
-            .group_by("attempt", "step")
-            .agg(pl.col("rank").n_unique().alias("ranks"), pl.col("t_ns").max())
-            .sort("t_ns", "step")
-            .select("t_ns", "attempt", "step", "ranks")
-        )
-        return tuple(
-            Step(t_ns, attempt, step)
-            for t_ns, attempt, step, ranks in whole.iter_rows()
-            if ranks >= (worlds.get(attempt) or self.job.ranks)
-        )
+        return tuple(Step(*row) for row in done_steps(self.rows, self.job.ranks).iter_rows())
 
     @cached_property
     def progress(self) -> tuple[Step, ...]:
@@ -156,15 +144,6 @@ class Ledger:
         """Return how many steps that any rank had done before ``start`` are not in the state that it went on from."""
         done = self.rows.filter((pl.col("kind") == "step") & (pl.col("t_ns") < start.t_ns) & (pl.col("attempt") < start.attempt))["step"]
         return max(0, int(done.max() or 0) - start.step)  # type: ignore[arg-type]  # int64 column
-
-
-def detail_of(text: str | None) -> Mapping[str, Any]:
-    """Return a row's detail; empty if it is no JSON object."""
-    try:
-        parsed = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def ledger_of(job: Job, rows: pl.DataFrame, reference: pl.DataFrame | None = None) -> Ledger:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import polars as pl
 
+from history.ledgers import detail_of
 from verdict.case import Case
 from verdict.exactly_once import seen_of, states_of
 from verdict.exactly_once import two_writers as writers
 from verdict.goodput import Goodput, goodput_of
 from verdict.measures.registry import NO_FAULT, Value, measure
 from verdict.measures.users import rto
-from verdict.training import Ledger, Start, detail_of, newest_verified, verified_ns
+from verdict.training import Ledger, Start, newest_verified, verified_ns
 
 NO_JOB = Value(None, "the run followed no training job")
 
