@@ -22,7 +22,6 @@ from pathlib import Path
 
 from bench.tables import Row, add_rows, commit, rows_of
 from bench.torchrun_page import HARD, RECOVERY_S, VARIANTS, markdown
-from faults.training import INDEX
 from history.clock import now_ns
 from history.errors import AftershockError, NoData
 from kube import proxied
@@ -30,6 +29,7 @@ from kube.acting import until
 from kube.clients import Platform, connect
 from kube.inside import output_of, processes
 from kube.objects import Pod
+from kube.select import INDEX
 from kube.target import load_target
 from runner import training_job as jobs
 from workloads.training.ledger import read

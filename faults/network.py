@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from faults.training import of_index
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import faultpod, live
@@ -14,7 +13,7 @@ from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
 from kube.faultpod import ENDS
 from kube.journal import UndoKind
 from kube.objects import Pod
-from kube.select import choose, pod_target, ready_pods
+from kube.select import choose, of_index, pod_target, ready_pods
 from kube.undo import undo_all
 
 

@@ -8,30 +8,25 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from faults.training import SPENT, fail_at, of_index
+from faults.training import SPENT, fail_at
 from history.plan import ResolvedTarget
 from kube.clients import Platform
 from kube.fault import Arguments, Permission, fault, whole_number
 from kube.inside import permissions as look_inside
-from kube.objects import Pod
-from kube.select import choose, pod_target, ready_pods
+from kube.select import one_of, pod_target
 
 MOST_MIB = 8192
 STEP = "step"
 
 
-def _pod(platform: Platform, arguments: Arguments, rng: Random) -> Pod:
-    role, index = arguments["role"], arguments.get("index")
-    return choose(ready_pods(platform, role), 1, rng, f"ready pods of role {role}")[0] if index is None else of_index(platform, role, index)
-
-
 def _resolve_segfault(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    return [pod_target(_pod(platform, arguments, rng), "its rank gets SIGSEGV at its next step", SPENT)]
+    return [pod_target(one_of(platform, arguments["role"], rng, arguments.get("index")), "its rank gets SIGSEGV at its next step", SPENT)]
 
 
 def _resolve_memory(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     mebibytes = whole_number("exhaust_memory", "mebibytes", arguments["mebibytes"], MOST_MIB)
-    return [pod_target(_pod(platform, arguments, rng), f"its rank takes {mebibytes} MiB more at its next step", SPENT)]
+    pod = one_of(platform, arguments["role"], rng, arguments.get("index"))
+    return [pod_target(pod, f"its rank takes {mebibytes} MiB more at its next step", SPENT)]
 
 
 def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from faults import pods
-from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
+from history.errors import ConfigError, FaultFailed, NoData
 from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube import acting
@@ -20,11 +20,9 @@ from kube.fault import Arguments, Permission, fault
 from kube.inside import output_of
 from kube.inside import permissions as look_inside
 from kube.journal import UndoKind
-from kube.objects import Pod
-from kube.select import choose, pod_target, ready_pods
+from kube.select import choose, of_index, one_of, pod_target, ready_pods
 from kube.undo import evict
 
-INDEX = "batch.kubernetes.io/job-completion-index"
 EVICT_S = 10.0
 REPLACED = "its Job makes a new one"
 SPENT = "the rank takes it away when it acts, and it is gone with the pod"
@@ -68,14 +66,6 @@ def preempt(role: str) -> dict[str, Any]:
     return {"targets": [target.name for target in targets], "role": role}
 
 
-def of_index(platform: Platform, role: str, index: int) -> Pod:
-    """Return the ready pod of ``role`` with a Job's completion index. Raises TargetRefused: there is none."""
-    found = [pod for pod in ready_pods(platform, role) if (pod.metadata.labels or {}).get(INDEX) == str(index)]
-    if not found:
-        raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
-    return found[0]
-
-
 def _resolve_coordinator(platform: Platform, arguments: Arguments, _rng: Random) -> list[ResolvedTarget]:
     return [pod_target(of_index(platform, arguments["role"], 0), "killed without grace; the ranks met in it", REPLACED)]
 
@@ -98,10 +88,7 @@ def _resolve_point(platform: Platform, arguments: Arguments, rng: Random) -> lis
     role, point, action = arguments["role"], str(arguments["point"]), str(arguments["action"])
     if not POINT.fullmatch(point) or not ACTION.fullmatch(action):
         raise ConfigError(f"fail_at: point {point!r}, action {action!r}; expected e.g. point: save.before_manifest, action: kill")
-    index = arguments.get("index")
-    ready = ready_pods(platform, role)
-    pod = choose(ready, 1, rng, f"ready pods of role {role}")[0] if index is None else of_index(platform, role, int(index))
-    return [pod_target(pod, f"{action} at {point}", SPENT)]
+    return [pod_target(one_of(platform, role, rng, arguments.get("index")), f"{action} at {point}", SPENT)]
 
 
 def _exec_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:

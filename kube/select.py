@@ -18,6 +18,7 @@ from kube.objects import Node, Pod
 T = TypeVar("T")
 POSITIVE = re.compile(r"[^!=\s]+\s*(=|==|\s+in\s+\()")
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+INDEX = "batch.kubernetes.io/job-completion-index"
 
 
 def demand_selector(selector: str | None, where: str) -> str:
@@ -68,6 +69,21 @@ def ready_pods(platform: Platform, role: str) -> list[Pod]:
             "correct the selector in the target file or deploy the platform"
         )
     return up
+
+
+def of_index(platform: Platform, role: str, index: int) -> Pod:
+    """Return the ready pod of ``role`` with a Job's completion index. Raises TargetRefused: there is none."""
+    found = [pod for pod in ready_pods(platform, role) if (pod.metadata.labels or {}).get(INDEX) == str(index)]
+    if not found:
+        raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
+    return found[0]
+
+
+def one_of(platform: Platform, role: str, rng: Random, index: int | None) -> Pod:
+    """Return the ready pod of ``role`` with that completion index, or one of them by ``rng``. Raises TargetRefused."""
+    if index is not None:
+        return of_index(platform, role, int(index))
+    return choose(ready_pods(platform, role), 1, rng, f"ready pods of role {role}")[0]
 
 
 def instrument_pods(platform: Platform) -> list[Pod]:

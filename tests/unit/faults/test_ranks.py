@@ -12,6 +12,7 @@ import faults.ranks
 import faults.training
 from history.errors import ConfigError
 from kube.fault import spec_of
+from kube.select import INDEX
 from tests.support.fake_cluster import FakeCluster, live_run, pod, seeded
 
 Fault = Callable[..., dict[str, Any]]
@@ -22,7 +23,7 @@ def cluster() -> FakeCluster:
     made = FakeCluster()
     for index, node in enumerate(("gpu-a", "gpu-b", "gpu-c")):
         one = pod(f"train-{index}", node, namespace="ml-training", app="trainer", owner="Job")
-        one.metadata.labels[faults.training.INDEX] = str(index)
+        one.metadata.labels[INDEX] = str(index)
         made.pods["ml-training", one.metadata.name] = one
     return made
 

@@ -14,6 +14,7 @@ import faults.training
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from kube.fault import Permission, spec_of
 from kube.live import LiveRun
+from kube.select import INDEX
 from tests.support.fake_cluster import FakeCluster, live_run, pod, seeded
 
 
@@ -22,7 +23,7 @@ def cluster() -> FakeCluster:
     made = FakeCluster()
     for index, node in enumerate(("gpu-a", "gpu-b", "gpu-c")):
         one = pod(f"train-{index}", node, namespace="ml-training", app="trainer", owner="Job", termination_grace_period_seconds=60)
-        one.metadata.labels[faults.training.INDEX] = str(index)
+        one.metadata.labels[INDEX] = str(index)
         made.pods["ml-training", one.metadata.name] = one
     return made
 
