@@ -23,7 +23,7 @@ from random import Random
 from workloads.storage import damage
 from workloads.storage.bucket import s3_store
 from workloads.storage.errors import StorageError
-from workloads.storage.restore import Outcome, megabytes_per_s, restore_record, wanted_by_record
+from workloads.storage.restore import megabytes_per_s, restore_record, wanted_by_record
 from workloads.storage.s3 import S3Store
 
 LONGEST_S = 120.0
@@ -34,21 +34,19 @@ KINDS: dict[str, Callable[[bytes, Random], bytes]] = {
 }
 
 
-def overwrite(store: S3Store, record: str, kind: str, seed: int) -> list[str]:
-    """Upload each object that the record lists again, damaged, and return their keys. Raises StorageError."""
-    rng, keys = Random(seed), [one.key for one in wanted_by_record(store, record)]  # noqa: S311  places in files, not secrets
-    for key in keys:
-        store.put(key, KINDS[kind](store.get(key), rng))
-    return keys
+def overwrite(store: S3Store, record: str, kind: str, seed: int) -> None:
+    """Upload each object that the record lists again, damaged. Raises StorageError."""
+    rng = Random(seed)  # noqa: S311  places in files, not secrets
+    for one in wanted_by_record(store, record):
+        store.put(one.key, KINDS[kind](store.get(one.key), rng))
 
 
-def put_back(store: S3Store, record: str, outcome: Path) -> list[Outcome]:
+def put_back(store: S3Store, record: str, outcome: Path) -> None:
     """Restore all that the record lists, and leave in ``outcome`` what was done. Raises StorageError."""
     done = restore_record(store, record)
     part = outcome.with_suffix(".part")
     part.write_text(json.dumps({"objects": [asdict(one) for one in done], "mb_per_s": megabytes_per_s(done)}))
     part.replace(outcome)
-    return done
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,12 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.integration.training.conftest import Bucket
+from tests.support.load_runs import wait_until
 from workloads.training import data
 from workloads.training.errors import RunRefused
 
@@ -27,12 +27,6 @@ def refused(bucket: Bucket) -> bool:
     except RunRefused:
         return True
     return False
-
-
-def wait_until_refused(bucket: Bucket) -> None:
-    until_s = time.monotonic() + 120
-    while not refused(bucket):
-        assert time.monotonic() < until_s, "the data were never refused"
 
 
 @pytest.mark.parametrize("kind", ["bit-flip", "zeroed-page", "truncation"])
@@ -51,7 +45,7 @@ def test_what_was_overwritten_is_restored_when_the_time_is_over(bucket: Bucket, 
 def test_what_was_overwritten_is_refused_and_restored_early_if_it_is_told_to_end(bucket: Bucket, tmp_path: Path) -> None:
     data.create(bucket.store, 64, 0)
     program = start(bucket, tmp_path / "outcome.json", 100)
-    wait_until_refused(bucket)
+    wait_until(lambda: refused(bucket), "the data are refused")
     program.send_signal(signal.SIGTERM)
     assert program.wait(120) == 128 + signal.SIGTERM
     assert len(data.open_data(bucket.url, 0)) == 64

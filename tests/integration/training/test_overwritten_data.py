@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from kube.live import LiveRun
 from probes import training_data as probe
 from tests.integration.training.conftest import Bucket
 from tests.support.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
+from tests.support.load_runs import wait_until
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 from workloads.training import data
 from workloads.training.errors import RunRefused
@@ -66,9 +66,7 @@ def run(tmp_path: Path) -> Iterator[LiveRun]:
 def overwritten(run: LiveRun, stored: Bucket) -> Bucket:
     assert not probe.damaged("act", "storage")
     assert training_data.overwrite("storage", 100)["targets"] == ["s3-zone-b-0"]
-    until_s = time.monotonic() + 120
-    while not probe.damaged("act", "storage"):
-        assert time.monotonic() < until_s, "the data were never damaged"
+    wait_until(lambda: probe.damaged("act", "storage"), "the data are damaged")
     with pytest.raises(RunRefused, match="SHA-256"):
         data.open_data(stored.url, 0)
     return stored
@@ -97,9 +95,7 @@ def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: LiveRun, o
 
 def test_a_rollback_after_its_time_only_says_what_was_done(run: LiveRun, stored: Bucket, tmp_path: Path) -> None:
     training_data.overwrite("storage", 0.1)
-    until_s = time.monotonic() + 120
-    while not (tmp_path / "outcome.json").exists():
-        assert time.monotonic() < until_s, "the data were never restored"
+    wait_until((tmp_path / "outcome.json").exists, "the data are restored")
     versions = stored.store.versions(data.FILE)
     assert "restored dataset.safetensors" in training_data.restore("storage")["undone"][0]
     assert stored.store.versions(data.FILE) == versions
