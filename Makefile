@@ -73,7 +73,7 @@ browser: # a real browser looks at the report
 
 # Nearly all of these tests' time is waiting, so two halves run at once: `local` on the cluster of that name, `beside` without a cluster or on
 # clusters of its own. The second is niced, so that it takes no CPU from what serves users in the first; a test that judges how users are served
-# is marked `quiet`, and the other half stands still meanwhile (tests/support/turns.py).
+# is marked `quiet`, and the other half stands still meanwhile (testing/runs/turns.py).
 ON_LOCAL := tests/integration/runner tests/integration/faults tests/integration/load/test_pods.py tests/integration/test_platform.py
 
 integration: deploy browser ## tests on the embedded Kubernetes and, at the same time, those with processes
@@ -90,10 +90,10 @@ bench: setup ## measure: load, verdict, report; each figure beside its bound
 	$(RUN) -m bench
 
 power: setup ## every seeded weakness of training must be found, the hardened variant must pass; can be stopped and resumed
-	$(RUN) -m bench.power
+	$(RUN) -m bench.training.power
 
 soak: deploy ## null runs into a table that can be resumed: make soak RUNS=10
-	$(RUN) -m bench.soak --runs $(or $(RUNS),10) --target $(TARGET)
+	$(RUN) -m bench.accuracy.soak --runs $(or $(RUNS),10) --target $(TARGET)
 
 mutations: deploy ## break faults, probes, loads and histories on purpose: none may pass (resumable)
 	$(RUN) -m bench.mutations --platform --write docs/mutations.md

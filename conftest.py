@@ -1,3 +1,3 @@
-"""Hands over to :mod:`runner.plugin`, which makes ``pytest -m chaos`` run experiments."""
+"""Hands over to :mod:`runner.plugin.plugin`, which makes ``pytest -m chaos`` run experiments."""
 
-pytest_plugins = ["runner.plugin"]
+pytest_plugins = ["runner.plugin.plugin"]

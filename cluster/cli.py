@@ -6,10 +6,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cluster import lifecycle, machine, nodes, power_client, requirements, status
+from cluster import lifecycle, status
 from cluster.config import DEFAULT_NAME, ClusterConfig, default_config, load_file
 from cluster.durations import seconds
 from cluster.errors import ClusterError
+from cluster.host import requirements
+from cluster.machines import machine, power_switch
+from cluster.power import client
 from cluster.state import State, cluster_names
 
 REFUSED = 2
@@ -121,7 +124,7 @@ def _free_index(name: str) -> int:
 
 def _kubectl(state: State, arguments: list[str]) -> None:
     state.load_config()
-    program = nodes.programs(state) / "kubectl"
+    program = power_switch.programs(state) / "kubectl"
     os.environ["KUBECONFIG"] = str(state.kubeconfig)
     os.environ["KUBECACHEDIR"] = str(state.folder / "kubectl-cache")
     sys.stdout.flush()
@@ -149,6 +152,6 @@ def _power(state: State, options: argparse.Namespace) -> None:
         request["gpu"] = options.gpu
     if "duration" in options:
         request["for_s"] = seconds(options.duration)
-    until = power_client.ask(state, request)
+    until = client.ask(state, request)
     subject = options.node + (f" GPU {options.gpu}" if "gpu" in options else "")
     say(f"{options.command} {subject}: done" + (f", ends by itself at {until}" if until else ""))

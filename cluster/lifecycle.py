@@ -9,25 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cluster import (
-    balancer,
-    build,
-    cgroups,
-    control_plane,
-    host,
-    image,
-    leftovers,
-    machine,
-    network,
-    nodes,
-    packages,
-    pki,
-    power,
-    requirements,
-)
+from cluster import balancer, build, pki
 from cluster.api import Api, allocatable_gpus, apply, is_ready
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
+from cluster.host import cgroups, leftovers, packages, requirements, settings
+from cluster.machines import control_plane, image, machine, network, power_switch
+from cluster.power import bookkeeping
 from cluster.state import State, write_atomic
 
 Say = Callable[[str], None]
@@ -48,7 +36,7 @@ def prepare(say: Say) -> Path:
 def up(config: ClusterConfig, say: Say, *, exactly: bool) -> None:
     """Start the cluster, or what of it is missing; with `exactly`, refuse if it is up with other parameters."""
     requirements.check_machine()
-    with host.lock(say):
+    with settings.lock(say):
         state = State(config.name)
         if machine.process_of(state, machine.CONTROL):
             running = state.load_config()
@@ -72,7 +60,7 @@ def _start(config: ClusterConfig, state: State, programs: Path, say: Say) -> Non
     def done(step: str) -> None:
         steps.append(f"{step} {time.monotonic() - start:.1f} s")
 
-    host.prepare()
+    settings.prepare()
     _lay_out(config, state, programs)
     done("keys, image, disks")
     _boot_control(config, state, programs)
@@ -120,10 +108,10 @@ def _boot_control(config: ClusterConfig, state: State, programs: Path) -> None:
 
 
 def _boot_nodes(config: ClusterConfig, state: State) -> None:
-    ledger = power.load(state)
+    ledger = bookkeeping.load(state)
     wanted = [n.name for n in config.nodes if n.name not in ledger.nodes_off()]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda name: nodes.power_on(config, state, name, ledger.failed_gpus(name)), wanted))
+        list(pool.map(lambda name: power_switch.power_on(config, state, name, ledger.failed_gpus(name)), wanted))
 
 
 def _manifests(config: ClusterConfig) -> str:
@@ -142,7 +130,7 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
     write_atomic(haproxy, balancer.render(config, str(state.folder / "balancer.sock")))
     services = {
         "balancer": ["haproxy", "-db", "-f", str(haproxy)],
-        "power": [sys.executable, "-m", "cluster.controller", config.name],
+        "power": [sys.executable, "-m", "cluster.power.controller", config.name],
     }
     spec = {
         "cgroup_procs": cgroups.create(machine.group_of(config.name, machine.HOST)),
@@ -151,7 +139,7 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
     write_atomic(folder / "spec.json", json.dumps(spec, indent=1))
     with (logs / "init.log").open("ab") as log:
         supervisor = subprocess.Popen(
-            [str(nodes.programs(state) / "aftershock-node"), "run", str(folder / "spec.json")],
+            [str(power_switch.programs(state) / "aftershock-node"), "run", str(folder / "spec.json")],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -163,13 +151,13 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
 
 
 def _await_nodes(config: ClusterConfig, state: State) -> None:
-    expected = {n.name for n in config.nodes} - power.load(state).nodes_off()
+    expected = {n.name for n in config.nodes} - bookkeeping.load(state).nodes_off()
     api = Api(config, state)
     _await(lambda: expected - {n["metadata"]["name"] for n in api.nodes() if is_ready(n)}, "nodes that are not Ready", state)
 
 
 def _await_addons(config: ClusterConfig, state: State) -> None:
-    api, ledger = Api(config, state), power.load(state)
+    api, ledger = Api(config, state), bookkeeping.load(state)
     expected = {n.name: n.gpus - len(ledger.failed_gpus(n.name)) for n in config.nodes if n.name not in ledger.nodes_off()}
 
     def lacking() -> set[str]:
@@ -197,10 +185,10 @@ def _mend(config: ClusterConfig, state: State, say: Say) -> None:
     start = time.monotonic()
     _boot_nodes(config, state)
     start_host_services(config, state)
-    apply(nodes.programs(state), state, _manifests(config))
+    apply(power_switch.programs(state), state, _manifests(config))
     _await_nodes(config, state)
     _await_addons(config, state)
-    off = power.load(state).nodes_off()
+    off = bookkeeping.load(state).nodes_off()
     say(
         f"cluster {config.name} is up already ({time.monotonic() - start:.1f} s){'; off for now: ' + ', '.join(sorted(off)) if off else ''}"
     )
@@ -209,7 +197,7 @@ def _mend(config: ClusterConfig, state: State, say: Say) -> None:
 def down(name: str, say: Say) -> None:
     """Remove the cluster and everything that it left anywhere."""
     requirements.check_machine()
-    with host.lock(say):
+    with settings.lock(say):
         start = time.monotonic()
         found = leftovers.clear(name, say)
         if not found:

@@ -3,16 +3,18 @@
 import json
 from typing import Any
 
-from cluster import cgroups, machine, power
 from cluster.api import Api, allocatable_gpus, is_ready
 from cluster.config import ClusterConfig, NodeConfig
+from cluster.host import cgroups
+from cluster.machines import machine
+from cluster.power import bookkeeping
 from cluster.state import State
 
 
 def collect(state: State) -> dict[str, Any]:
     """Return the cluster's state; times are UTC. A node's power is on, off (by the controller) or crashed (its init died otherwise)."""
     config = state.load_config()
-    ledger = power.load(state)
+    ledger = bookkeeping.load(state)
     control = machine.process_of(state, machine.CONTROL)
     api = Api(config, state) if control else None
     objects = {n["metadata"]["name"]: n for n in api.nodes()} if api else {}
@@ -29,7 +31,7 @@ def collect(state: State) -> dict[str, Any]:
     }
 
 
-def _node(config: ClusterConfig, state: State, node: NodeConfig, ledger: power.Ledger, seen: dict[str, Any] | None) -> dict[str, Any]:
+def _node(config: ClusterConfig, state: State, node: NodeConfig, ledger: bookkeeping.Ledger, seen: dict[str, Any] | None) -> dict[str, Any]:
     process = machine.process_of(state, node.name)
     outage = ledger.outages.get((node.name, None))
     return {
@@ -46,7 +48,7 @@ def _node(config: ClusterConfig, state: State, node: NodeConfig, ledger: power.L
     }
 
 
-def _gpu(node: str, index: int, ledger: power.Ledger) -> dict[str, Any]:
+def _gpu(node: str, index: int, ledger: bookkeeping.Ledger) -> dict[str, Any]:
     outage = ledger.outages.get((node, index))
     return {"index": index, "health": "lost" if outage else "ok", "lost_until": outage.until if outage else None}
 

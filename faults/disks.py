@@ -3,8 +3,8 @@
 Mechanism: a fault pod changes the pod's own mount of the volume, and only that: others that use the same disk, the node first of all,
 notice nothing.
 
-- read-only: the mount is made so (:mod:`faults.mounts`). Reads go on; every write fails with EROFS, as after an error of the file system.
-- full, failing, slow: a FUSE file system is mounted over the volume, or over a folder of it, and does the harm (:mod:`faults.fuse`).
+- read-only: the mount is made so (:mod:`faults.node_agent.mounts`). Reads go on; every write fails with EROFS.
+- full, failing, slow: a FUSE file system is mounted over the volume or a folder of it, and does the harm (:mod:`faults.node_agent.fuse`).
   Files that are open when it begins stay on the disk below, and so would a process that works in the folder: it is refused, name a folder
   below (``folder``) then. What is opened meanwhile reaches the disk, also when the fault has ended. A container that starts meanwhile is
   well. Files without a name (O_TMPFILE) are not offered there, as on NFS: who uses them takes the other way.
@@ -24,14 +24,17 @@ from pathlib import PurePosixPath
 from random import Random
 from typing import Any
 
+from faults.mechanisms import fault_pod
 from history.errors import ConfigError, TargetRefused
 from history.plan import ResolvedTarget
-from kube import faultpod, inside, live
-from kube.clients import Platform
-from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s, whole_number
-from kube.mounted import path_of
+from kube import container_exec
+from kube.client import Platform
 from kube.objects import Pod
-from kube.select import choose, pod_target, ready_pods
+from kube.permissions import Permission
+from kube.selection import choose, pod_target, ready_pods
+from kube.volumes import path_of
+from safety import active_run
+from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_number
 
 ENDS = "a watchdog on its node ends it after {for_s:g} s, whoever is left; it cannot outlive the pod"
 LONGEST_MS = 2000  # a write and its sync must be seen to end within the time limit of a look into a pod
@@ -73,7 +76,7 @@ def _path(pod: Pod, container: str | None, volume: str) -> str:
 
 def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     namespace = platform.target.role(arguments["role"]).namespace
-    return [*inside.permissions(namespace), Permission("list", "pods", namespace=namespace), *faultpod.permissions(platform)]
+    return [*container_exec.permissions(namespace), Permission("list", "pods", namespace=namespace), *fault_pod.permissions(platform)]
 
 
 def _fails(arguments: Arguments) -> str:
@@ -88,16 +91,16 @@ def _slow(arguments: Arguments) -> str:
 def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Let ``count`` ready pods of ``role`` write nothing to their ``volume`` (its name in the pod) for ``for_s`` seconds.
 
-    A file that is being written is finished first. Raises as :func:`kube.faultpod.beside`.
+    A file that is being written is finished first. Raises as :func:`faults.mechanisms.fault_pod.beside`.
     """
-    return faultpod.beside(role, for_s, lambda pod: ("read-only", *_where(pod, role, volume)), count)
+    return fault_pod.beside(role, for_s, lambda pod: ("read-only", *_where(pod, role, volume)), count)
 
 
 @fault(resolve=_resolving("fill_disk", lambda _: "is full"), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
 def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, Any]:
     """Let nothing new fit into ``folder`` (empty: all) of the ``volume`` of ``count`` ready pods of ``role`` for ``for_s`` seconds.
 
-    Raises as :func:`kube.faultpod.beside`.
+    Raises as :func:`faults.mechanisms.fault_pod.beside`.
     """
     return _served("disk-full", (role, volume, folder), for_s, count)
 
@@ -105,7 +108,7 @@ def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: 
 @fault(resolve=_resolving("fail_disk", _fails), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
 def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, Any]:
     """Fail ``percent`` of the reads, writes and syncs below ``folder`` of a volume with EIO, else as :func:`fill_disk`."""
-    return _served("disk-fail", (role, volume, folder), for_s, count, "--percent", percent, "--seed", live.require().plan.seed)
+    return _served("disk-fail", (role, volume, folder), for_s, count, "--percent", percent, "--seed", active_run.require().plan.seed)
 
 
 @fault(resolve=_resolving("slow_disk", _slow), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
@@ -121,9 +124,9 @@ def _served(command: str, where: tuple[str, str, str], for_s: float, count: int,
     def words(pod: Pod) -> tuple[str, ...]:
         return (command, *_where(pod, role, volume), "--folder", folder, *map(str, more))
 
-    return faultpod.beside(role, for_s, words, count, (*faultpod.CAPABILITIES, *faultpod.FILES))
+    return fault_pod.beside(role, for_s, words, count, (*fault_pod.CAPABILITIES, *fault_pod.FILES))
 
 
 def _where(pod: Pod, role: str, volume: str) -> tuple[str, ...]:
-    container = live.require().platform.target.role(role).container
+    container = active_run.require().platform.target.role(role).container
     return ("--pod", pod.metadata.uid, "--path", _path(pod, container, volume))

@@ -5,16 +5,18 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from faults.mechanisms import fault_pod
+from faults.mechanisms.fault_pod import ENDS
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube import faultpod, live
-from kube.clients import Platform, told
-from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
-from kube.faultpod import ENDS
-from kube.journal import UndoKind
+from kube.client import Platform, told
 from kube.objects import Pod
-from kube.select import choose, of_index, pod_target, ready_pods
-from kube.undo import undo_all
+from kube.permissions import Permission
+from kube.selection import choose, of_index, pod_target, ready_pods
+from safety import active_run
+from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.undo import undo_all
+from safety.undo_journal import UndoKind
 
 
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
@@ -23,7 +25,7 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     seen = [
         Permission(verb, resource, namespace=namespace) for verb, resource in (("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
     ]
-    return [*seen, Permission("list", "nodes"), *faultpod.permissions(platform)]
+    return [*seen, Permission("list", "nodes"), *fault_pod.permissions(platform)]
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
@@ -81,9 +83,9 @@ def isolate_zone(role: str, for_s: float) -> dict[str, Any]:
 
 
 def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, Any]:
-    return faultpod.beside(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
+    return fault_pod.beside(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
 
 
 def restore() -> dict[str, Any]:
     """Rollback: remove the fault pods of this run, which ends what they set. Nothing left is success. Raises UndoFailed."""
-    return {"undone": undo_all(live.require(), {UndoKind.DELETE_POD})}
+    return {"undone": undo_all(active_run.require(), {UndoKind.DELETE_POD})}

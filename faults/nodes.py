@@ -9,20 +9,23 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from faults.mechanisms import fault_pod
+from faults.mechanisms.fault_pod import ENDS, Job
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube import acting, cordoning, faultpod, live, machines
-from kube.clients import Platform, told
+from kube import machine_drivers
+from kube.client import Platform, told
 from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
-from kube.fault import Arguments, Permission, duration_s, fault, lasts_for_s
-from kube.faultpod import ENDS, Job
-from kube.journal import Undo, UndoKind
-from kube.live import LiveRun
 from kube.objects import Node
-from kube.select import choose, node_target, nodes_hosting
-from kube.settled import power_cut_detail
-from kube.undo import undo_all
+from kube.permissions import Permission
+from kube.selection import choose, node_target, nodes_hosting
+from safety import active_run, cordoning, fault_steps
+from safety.active_run import LiveRun
+from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.undo import undo_all
+from safety.undo_confirmed import power_cut_detail
+from safety.undo_journal import Undo, UndoKind
 
 UNDONE = "the rollback; if the suite dies, the reaper in the cluster"
 TIMED = "the machine driver powers it on after {for_s:g} s by itself"
@@ -62,7 +65,7 @@ def cordon(role: str) -> dict[str, Any]:
         FaultFailed: the node could not be cordoned.
 
     """
-    run, targets, nodes = acting.begin()
+    run, targets, nodes = fault_steps.begin()
     ours = cordoning.write_ahead(run, nodes)
     run.fault_starts(targets)
     cordoning.cordon(run, ours)
@@ -94,7 +97,7 @@ def drain(role: str, timeout_s: float = 120.0) -> dict[str, Any]:
         FaultFailed: a disruption budget held an eviction back, or a pod did not end, within ``timeout_s``.
 
     """
-    run, targets, nodes = acting.begin()
+    run, targets, nodes = fault_steps.begin()
     ours = cordoning.write_ahead(run, nodes)
     run.fault_starts(targets)
     cordoning.cordon(run, ours)
@@ -115,7 +118,7 @@ def _lost_permissions(platform: Platform, _arguments: Arguments) -> list[Permiss
 def lost_permissions(platform: Platform) -> list[Permission]:
     """Return what losing nodes needs: seeing them, and fault pods where no machine driver does it."""
     found = [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
-    return found if platform.target.machines else [*found, *faultpod.permissions(platform)]
+    return found if platform.target.machines else [*found, *fault_pod.permissions(platform)]
 
 
 def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> ResolvedTarget:
@@ -128,7 +131,7 @@ def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> 
 def lose(run: LiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict[str, Any]]:
     """Lose all nodes at once, by fault pods; return their accounts. Raises FaultFailed."""
     jobs = [Job(target, target.name, ("silence",), for_s, heard=False) for target in targets]
-    return faultpod.carry_out(run, targets, jobs)
+    return fault_pod.carry_out(run, targets, jobs)
 
 
 @fault(resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
@@ -142,14 +145,14 @@ def power_off(role: str, for_s: float) -> dict[str, Any]:
         FaultFailed: the driver failed, or the fault pod was not admitted, did not start, or refused.
 
     """
-    if live.require().platform.target.machines is None:
+    if active_run.require().platform.target.machines is None:
         return _silence(role, for_s)
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     for target in targets:
         run.journal.will_undo(power_entry(run, target, for_s))
     run.fault_starts(targets)
     for target in targets:
-        machines.power_off(run.platform.target, target.name, for_s)
+        machine_drivers.power_off(run.platform.target, target.name, for_s)
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "mechanism": "machine driver"}
 
 
@@ -161,7 +164,7 @@ def _resolve_silence(platform: Platform, arguments: Arguments, rng: Random) -> l
 
 def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
     seen = [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
-    return [*seen, *faultpod.permissions(platform)]
+    return [*seen, *fault_pod.permissions(platform)]
 
 
 @fault(
@@ -186,7 +189,7 @@ def silence(role: str, for_s: float) -> dict[str, Any]:
 
 
 def _silence(role: str, for_s: float) -> dict[str, Any]:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     lose(run, targets, for_s)
     return {
         "targets": [target.name for target in targets],
@@ -199,14 +202,14 @@ def _silence(role: str, for_s: float) -> dict[str, Any]:
 def power_entry(run: LiveRun, target: ResolvedTarget, for_s: float) -> Undo:
     """Return the journal's entry for a node whose power is about to be cut."""
     cut, ends = power_cut_detail(run.platform), TIMED.format(for_s=for_s)
-    return acting.entry(run, UndoKind.POWER_ON, target.name, detail=cut, lasts_s=for_s, self_ends=ends)
+    return fault_steps.entry(run, UndoKind.POWER_ON, target.name, detail=cut, lasts_s=for_s, self_ends=ends)
 
 
 def uncordon() -> dict[str, Any]:
     """Rollback: uncordon the nodes that this run cordoned. Nothing left to undo is success. Raises UndoFailed."""
-    return {"undone": undo_all(live.require(), {UndoKind.UNCORDON})}
+    return {"undone": undo_all(active_run.require(), {UndoKind.UNCORDON})}
 
 
 def power_on() -> dict[str, Any]:
     """Rollback: power on the nodes that this run powered off, remove its fault pods. Nothing left is success. Raises UndoFailed."""
-    return {"undone": undo_all(live.require(), LOST)}
+    return {"undone": undo_all(active_run.require(), LOST)}

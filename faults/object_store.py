@@ -1,9 +1,10 @@
 """An object store that answers badly: refuses by 503, answers late, lists nothing. Its server does not know.
 
-Mechanism: a fault pod sets a proxy before the server's port in the server's own network (:mod:`faults.proxy`), where everybody but the
+Mechanism: a fault pod sets a proxy before the server's port in the server's own network (:mod:`faults.node_agent.proxy`), where everybody
+but the
 node's kubelet meets it, so Kubernetes calls the server Ready all the time. It speaks plain HTTP over IPv4 (TLS that ends in the server
 itself cannot be answered by somebody else). A store that is down is :func:`faults.pods.kill`, one that hangs
-:func:`faults.engine.freeze_engine`.
+:func:`faults.processes.freeze_engine`.
 
 Not offered, and why: a bandwidth limit (the proxy's own came with HAProxy 2.7, the platform has 2.6; a latency is what small requests
 feel of it), and listings that lack only some keys (the listing's text would have to be written anew, page by page).
@@ -14,15 +15,15 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from faults.mechanisms.fault_pod import ENDS, beside
 from faults.network import own_network, permissions
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.clients import Platform
-from kube.fault import Arguments, duration_s, fault, lasts_for_s, whole_number
-from kube.faultpod import ENDS, beside
+from kube.client import Platform
 from kube.objects import Pod
-from kube.proxied import first_port
-from kube.select import choose, pod_target
+from kube.proxy import first_port
+from kube.selection import choose, pod_target
+from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_number
 
 LONGEST_MS = 60_000
 
@@ -54,7 +55,8 @@ def _resolve_hiding(platform: Platform, arguments: Arguments, rng: Random) -> li
 def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer ``percent`` of their requests 503 SlowDown, by chance, for ``for_s`` seconds: a storm.
 
-    The body is S3's error, so clients know that they are throttled and when to try again. Raises as :func:`kube.faultpod.beside`.
+    The body is S3's error, so clients know that they are throttled and when to try again.
+    Raises as :func:`faults.mechanisms.fault_pod.beside`.
     """
     return beside(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
 
@@ -63,7 +65,7 @@ def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> di
 def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer every request ``latency_ms`` later for ``for_s`` seconds: slow or throttled.
 
-    Raises as :func:`kube.faultpod.beside`.
+    Raises as :func:`faults.mechanisms.fault_pod.beside`.
     """
     return beside(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
 
@@ -72,7 +74,7 @@ def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> 
 def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
     """Let ``count`` servers of ``role`` answer ListObjectsV2 with an empty list for ``for_s`` seconds: a stale listing.
 
-    Objects that are asked for by name are there. Raises as :func:`kube.faultpod.beside`.
+    Objects that are asked for by name are there. Raises as :func:`faults.mechanisms.fault_pod.beside`.
     """
     return beside(role, for_s, lambda pod: _words("hide", pod), count)
 

@@ -13,13 +13,15 @@ from chaoslib.exceptions import ActivityFailed
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from history.schema import EventKind
-from kube import acting
-from kube.clients import Platform, told
-from kube.fault import Arguments, Permission, fault
-from kube.journal import UndoKind
-from kube.select import choose, pod_target, read_target, ready_pods
+from kube.client import Platform, told
+from kube.permissions import Permission
+from kube.selection import choose, pod_target, read_target, ready_pods
+from kube.wait import until
+from safety import fault_steps
+from safety.fault_spec import Arguments, fault
+from safety.undo_journal import UndoKind
 
-acting.lend_client(chaosk8s_pods)
+fault_steps.lend_client(chaosk8s_pods)
 GONE_S = 10.0  # a pod deleted with grace 0 is gone, or says so, within a second
 REPLACED = "its controller replaces it"
 
@@ -47,14 +49,14 @@ def kill(role: str, count: int = 1) -> dict[str, Any]:
         FaultFailed: a target is gone since preflight, or was not deleted.
 
     """
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     for target in targets:
-        run.journal.will_undo(acting.entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, self_ends=REPLACED))
+        run.journal.will_undo(fault_steps.entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, self_ends=REPLACED))
     run.fault_starts(targets)
     for target in targets:
         _terminate(target)
     for target in targets:
-        if not acting.until(partial(_is_gone, run.platform, target), GONE_S):
+        if not until(partial(_is_gone, run.platform, target), GONE_S):
             raise FaultFailed(
                 f"pod {target.namespace}/{target.name} (role {role}): still there {GONE_S:g} s after its deletion; see its finalizers"
             )

@@ -13,18 +13,18 @@ import time
 from random import Random
 from typing import Any
 
-from faults.beside import command, kind_of, permissions, run_beside, servers
+from faults.mechanisms.exec_program import command, kind_of, permissions, run_beside, servers
 from history.clock import now_ns
 from history.errors import NoData, UndoFailed
 from history.plan import ResolvedTarget
 from history.schema import EventKind
-from kube import live
-from kube.clients import Platform
-from kube.fault import Arguments, fault, lasts_for_s
-from kube.inside import output_of
-from kube.journal import Undo, UndoKind
-from kube.live import LiveRun
-from kube.undo import undo_all
+from kube.client import Platform
+from kube.container_exec import output_of
+from safety import active_run
+from safety.active_run import LiveRun
+from safety.fault_spec import Arguments, fault, lasts_for_s
+from safety.undo import undo_all
+from safety.undo_journal import Undo, UndoKind
 
 PROGRAM, PROCEDURE = "workloads.storage.overwrite", "workloads.storage.restore"
 DATA, RECORD = "s3://training/data?endpoint=http://127.0.0.1:7070", "dataset.json"
@@ -58,7 +58,7 @@ def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -
         FaultFailed: the program could not be started in a server's container.
 
     """
-    outcome = outcome_file(live.require().plan.run_id)
+    outcome = outcome_file(active_run.require().plan.run_id)
 
     def line(seed: int) -> str:
         words = ("--record", RECORD, "--kind", kind, "--for", str(for_s), "--seed", str(seed), "--outcome", outcome)
@@ -77,7 +77,7 @@ def restore(role: str, project_gb: float = 0.0) -> dict[str, Any]:
         UndoFailed: nothing is known to be restored after 60 s.
 
     """
-    run = live.require()
+    run = active_run.require()
     said = [_restored(run, undo, role, project_gb) for undo in run.journal.entries() if undo.self_ends == ENDS and not undo.done]
     return {"undone": [*said, *undo_all(run, {UndoKind.NOTHING})]}
 

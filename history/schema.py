@@ -147,7 +147,7 @@ LEDGER: dict[str, pl.DataType] = {  # ledgers/<name>: what was offered to a stor
 }
 TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
     "t_ns": pl.Int64(),
-    "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, end; see workloads/training/ledger.py
+    "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, end; see workloads/training/telemetry/ledger.py
     "attempt": pl.Int32(),  # counts the starts of the job
     "rank": pl.Int32(),
     "step": pl.Int64(),

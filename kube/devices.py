@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from history.errors import NoData, TargetRefused
-from kube.clients import Platform
-from kube.inside import output_of
+from kube.client import Platform
+from kube.container_exec import output_of
 from kube.objects import Node, Pod
 
 INDEX = re.compile(r"(?:GPU-)?(\d{1,3})")

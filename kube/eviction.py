@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
 from history.errors import FaultFailed, UndoFailed
-from kube.acting import until
-from kube.clients import Platform, told
+from kube.client import Platform, told
 from kube.objects import Pod
-from kube.undo import evict
+from kube.wait import until
 
 MIRROR = "kubernetes.io/config.mirror"
+PAUSE_S = 0.5  # between two tries of an eviction that a disruption budget forbids
 
 
 def evictable(platform: Platform, node: str) -> list[Pod]:
@@ -63,3 +66,30 @@ def _evict(platform: Platform, pod: Pod, until_s: float) -> None:
         evict(platform, meta.name, meta.namespace, meta.uid, until_s)
     except UndoFailed as error:
         raise FaultFailed(f"drain: {error}") from error
+
+
+def evict(platform: Platform, name: str, namespace: str, uid: str, until: float) -> bool:
+    """Evict exactly the pod with ``uid``; wait while a disruption budget forbids it (429). Returns False if it was gone already.
+
+    Raises:
+        UndoFailed: still forbidden at ``until`` (of :func:`time.monotonic`).
+        ApiException: anything else.
+
+    """
+    options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid))
+    body = client.V1Eviction(metadata=client.V1ObjectMeta(name=name, namespace=namespace), delete_options=options)
+    while True:
+        try:
+            platform.core.create_namespaced_pod_eviction(name, namespace, body)
+        except ApiException as error:
+            if error.status in {404, 409}:  # gone, or another pod of the same name
+                return False
+            if error.status != 429:
+                raise
+            if time.monotonic() >= until:
+                raise UndoFailed(
+                    f"pod {namespace}/{name}: a disruption budget still forbids its eviction; look at kubectl get pdb"
+                ) from error
+            time.sleep(PAUSE_S)
+        else:
+            return True

@@ -12,10 +12,10 @@ from history.ledgers import FOLDER
 from history.plan import ResolvedTarget
 from history.reader import read_table
 from history.schema import TRAINING
-from kube import live
-from kube.inside import output_of
+from kube.container_exec import output_of
+from safety import active_run
+from target.suite_image import PROJECT
 
-PROJECT = "/opt/aftershock"
 PROGRAM = "workloads.storage.damage_at_rest"
 BUCKET = "/data/objects/training/runs"
 
@@ -30,11 +30,11 @@ def damaged(activity: str, role: str) -> bool:
 
     """
     newest = _newest()
-    return all(newest in {one["checkpoint"] for one in _differences(target, role)} for target in live.require().targets_of(activity))
+    return all(newest in {one["checkpoint"] for one in _differences(target, role)} for target in active_run.require().targets_of(activity))
 
 
 def _newest() -> str:
-    rows = read_table(live.require().run_dir / FOLDER, "training", schema=TRAINING)
+    rows = read_table(active_run.require().run_dir / FOLDER, "training", schema=TRAINING)
     saved = rows.filter(pl.col("kind") == "checkpoint").sort("step")["detail"]
     if saved.is_empty():
         raise NoData("checkpoints: the ledger names none that was finished; is the job running?")
@@ -42,7 +42,7 @@ def _newest() -> str:
 
 
 def _differences(target: ResolvedTarget, role: str) -> list[dict[str, str]]:
-    run = live.require()
+    run = active_run.require()
     job, container = run.plan.training, run.platform.target.role(role).container
     if job is None or container is None:
         raise NoData(f"checkpoints on {target.name}: the run follows no training job, or role {role} names no container")

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from faults.node_agent.mount_table import FUSE, Mount, mount_at
 from history.errors import NoData
 from history.plan import ResolvedTarget
-from kube import live
-from kube.inside import output_of
-from kube.mounted import FUSE, Mount, mount_at, path_of
+from kube.container_exec import output_of
+from kube.volumes import path_of
 from probes.pods import pod_of
+from safety import active_run
 
 ENOSPC, EIO = "No space left on device", "Input/output error"  # as dd says them in the C locale
 TRIES = 20  # a write and a sync each: a share of 10 % is missed once in sixty times
@@ -40,7 +41,7 @@ class Try:
 
 def read_only(activity: str, role: str, volume: str) -> bool:
     """Tell whether every target of ``activity`` has its ``volume`` mounted read-only. Raises NoData: its kernel cannot be asked."""
-    return all("ro" in _mount(target, role, volume).options for target in live.require().targets_of(activity))
+    return all("ro" in _mount(target, role, volume).options for target in active_run.require().targets_of(activity))
 
 
 def full(activity: str, role: str, volume: str, folder: str = "") -> bool:
@@ -58,7 +59,7 @@ def slow(activity: str, role: str, volume: str, latency_ms: float, folder: str =
 
     Raises NoData.
     """
-    served = all(_mount(target, role, volume, folder).kind == FUSE for target in live.require().targets_of(activity))
+    served = all(_mount(target, role, volume, folder).kind == FUSE for target in active_run.require().targets_of(activity))
     least_s = SLOW_OPERATIONS * latency_ms / 1e3
     return served and all(
         one.said == "written" and one.seconds >= least_s for tries in _tries(activity, role, volume, folder, 1) for one in tries
@@ -67,7 +68,7 @@ def slow(activity: str, role: str, volume: str, latency_ms: float, folder: str =
 
 def _tries(activity: str, role: str, volume: str, folder: str, count: int) -> list[list[Try]]:
     """Return what became of so many attempts in each target of ``activity``. Raises NoData: nobody can look, or dd is not there."""
-    return [_tried(target, role, volume, folder, count) for target in live.require().targets_of(activity)]
+    return [_tried(target, role, volume, folder, count) for target in active_run.require().targets_of(activity)]
 
 
 def _tried(target: ResolvedTarget, role: str, volume: str, folder: str, count: int) -> list[Try]:
@@ -94,7 +95,7 @@ def _mount(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> 
 
 
 def _path(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> str:
-    container = live.require().platform.target.role(role).container
+    container = active_run.require().platform.target.role(role).container
     path = path_of(pod_of(target), container, volume)
     if path is None:
         raise NoData(f"pod {target.namespace}/{target.name}: container {container} has no volume {volume!r}; correct volume or role")
@@ -102,5 +103,5 @@ def _path(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> s
 
 
 def _output(target: ResolvedTarget, role: str, command: list[str]) -> str:
-    platform = live.require().platform
+    platform = active_run.require().platform
     return output_of(platform, target.name, target.namespace or "", platform.target.role(role).container or "", command)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from history.errors import NoData
-from kube import live
-from kube.clients import told
+from kube.client import told
 from kube.objects import Pod
-from kube.proxied import first_port
+from kube.proxy import first_port
 from probes.pods import pod_of, pods_of
+from safety import active_run
 
 ASK_S = 2.0
 NOT_THE_POD = {0, 502, 503, 504}  # no answer in time, or the API server's own
@@ -23,7 +23,7 @@ def out_of_reach(activity: str) -> bool:
 
 
 def _answers(name: str, namespace: str, activity: str) -> bool:
-    run = live.require()
+    run = active_run.require()
     pod = pod_of(next(one for one in run.targets_of(activity) if one.name == name))
     status = run.platform.proxy_get(pod, port_of(pod), "/", ASK_S)
     with told("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's

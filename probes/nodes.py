@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 
 from history.errors import NoData
-from kube import live
-from kube.clients import Platform, told
+from kube.client import Platform, told
 from kube.eviction import evictable
 from kube.objects import Lease, Node
+from safety import active_run
 
 KUBELET_PORT, CONNECT_S = 10250, 1.0
 STALE_SHARE = 0.3  # the kubelet renews after a quarter of the lease's duration (10 s of 40), with a few % of jitter
@@ -16,14 +16,14 @@ STALE_SHARE = 0.3  # the kubelet renews after a quarter of the lease's duration 
 
 def cordoned(activity: str) -> bool:
     """Tell whether every node of ``activity`` is unschedulable. Raises NoData: no answer from the API server."""
-    platform = live.require().platform
+    platform = active_run.require().platform
     with told(f"read the nodes of {activity}", NoData):
         return all(_unschedulable(platform, name) for name in nodes_of(activity))
 
 
 def drained(activity: str) -> bool:
     """Tell whether every node of ``activity`` is unschedulable and runs nothing that a drain evicts. Raises NoData: no answer."""
-    platform = live.require().platform
+    platform = active_run.require().platform
     with told(f"read the nodes of {activity} and their pods", NoData):
         return all(_unschedulable(platform, name) and not evictable(platform, name) for name in nodes_of(activity))
 
@@ -34,14 +34,14 @@ def powered_off(activity: str) -> bool:
     Seen about 12 s after a power cut, long before Kubernetes calls the node NotReady (50 s). Where this machine cannot reach nodes, the
     lease alone decides. Raises NoData: no answer from the API server.
     """
-    platform = live.require().platform
+    platform = active_run.require().platform
     with told(f"read the nodes of {activity} and their leases", NoData):
         return all(_lease_overdue(platform, name) and not _kubelet_answers(platform, name) for name in nodes_of(activity))
 
 
 def nodes_of(activity: str) -> list[str]:
     """Return the nodes among the targets of ``activity``. Raises NoData: there is none, so there is nothing to see."""
-    names = [target.name for target in live.require().targets_of(activity) if target.kind == "Node"]
+    names = [target.name for target in active_run.require().targets_of(activity) if target.kind == "Node"]
     if not names:
         raise NoData(f"{activity}: none of its targets is a node; use a probe that fits its fault")
     return names

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from kube import live
-from kube.proxied import Answer, ask_pod
+from kube.proxy import Answer, ask_pod
 from probes.network import NOT_THE_POD, port_of
 from probes.pods import pod_of
+from safety import active_run
 
 ASKS = 20  # a share of 20 % is missed once in a hundred times
 LATE = 10  # a busy machine is late now and then, not ten times in a row
@@ -38,6 +38,6 @@ def _refuses(answer: Answer) -> bool:
 
 def answers(activity: str, asks: int, path: str = "/", query: dict[str, str] | None = None) -> list[list[Answer]]:
     """Return what each target of ``activity`` answers to so many questions."""
-    run = live.require()
+    run = active_run.require()
     pods = [pod_of(target) for target in run.targets_of(activity)]
     return [[ask_pod(run.platform, pod, port_of(pod), path, **query or {}) for _ in range(asks)] for pod in pods]

@@ -11,8 +11,8 @@ from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
 from history.errors import NoData
-from kube import live
-from kube.target import Target
+from safety import active_run
+from target.target import Target
 
 FRESH_S, TIMEOUT_S = 5.0, 3
 WAITING = "vllm:num_requests_waiting"
@@ -30,7 +30,7 @@ def depth(metric: str = WAITING, labels: str = "") -> float:
 
     """
     series = f"{metric}{{{labels}}}"
-    value = query(live.require().platform.target, f"sum({series} and (time() - timestamp({series}) <= {FRESH_S:g}))")
+    value = query(active_run.require().platform.target, f"sum({series} and (time() - timestamp({series}) <= {FRESH_S:g}))")
     if value is None:
         raise NoData(f"Prometheus: {series} has no value of the last {FRESH_S:g} s; see the targets page of Prometheus")
     return value

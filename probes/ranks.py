@@ -13,12 +13,12 @@ from history.ledgers import FOLDER
 from history.plan import ResolvedTarget
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from kube import live
-from kube.clients import told
-from kube.inside import output_of
-from probes.engine import frozen
+from kube.client import told
+from kube.container_exec import output_of
+from probes.events import first_ns
 from probes.pods import pod_of
-from probes.record import first_ns
+from probes.processes import frozen
+from safety import active_run
 
 KILLS = "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null; true"
 OOM_KILL = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
@@ -35,11 +35,11 @@ def ended_by(activity: str, role: str, signal_name: str) -> bool:
     """
     since_s = (now_ns() - first_ns(EventKind.FAULT_START, activity)) / 1e9
     said = f"exitcode: -{signal.Signals[signal_name].value})"
-    return all(said in _log(target, role, since_s) for target in live.require().targets_of(activity))
+    return all(said in _log(target, role, since_s) for target in active_run.require().targets_of(activity))
 
 
 def _log(target: ResolvedTarget, role: str, since_s: float) -> str:
-    platform = live.require().platform
+    platform = active_run.require().platform
     container = platform.target.role(role).container or ""
     with told(f"read the log of pod {target.namespace}/{target.name}", NoData):
         text: str = platform.core.read_namespaced_pod_log(
@@ -59,11 +59,11 @@ def out_of_memory(activity: str, role: str) -> bool:
 
     """
     first_ns(EventKind.FAULT_START, activity)
-    return all(_oom_killed(target, role) or _counted(target, role) for target in live.require().targets_of(activity))
+    return all(_oom_killed(target, role) or _counted(target, role) for target in active_run.require().targets_of(activity))
 
 
 def _counted(target: ResolvedTarget, role: str) -> bool:
-    platform = live.require().platform
+    platform = active_run.require().platform
     container = platform.target.role(role).container or ""
     text = output_of(platform, target.name, target.namespace or "", container, ["sh", "-c", KILLS])
     counts = OOM_KILL.findall(text)
@@ -73,7 +73,7 @@ def _counted(target: ResolvedTarget, role: str) -> bool:
 
 
 def _oom_killed(target: ResolvedTarget, role: str) -> bool:
-    container = live.require().platform.target.role(role).container
+    container = active_run.require().platform.target.role(role).container
     status = next((one for one in pod_of(target).status.container_statuses or [] if one.name == container), None)
     states = (status.state, status.last_state) if status else ()
     return any(state and state.terminated and state.terminated.reason == OOM_KILLED for state in states)
@@ -105,7 +105,7 @@ def gang_slowed(activity: str, factor: float, before_s: float = 15.0) -> bool:
     since_ns, until_ns = first_ns(EventKind.FAULT_START, activity), now_ns()
     if until_ns - since_ns < LEAST_S * 1e9:
         raise NoData(f"training: {activity} began less than {LEAST_S:g} s ago, too short to compare")
-    steps = read_table(live.require().run_dir / FOLDER, "training", schema=TRAINING).filter(
+    steps = read_table(active_run.require().run_dir / FOLDER, "training", schema=TRAINING).filter(
         (pl.col("kind") == "step") & (pl.col("rank") == 0)
     )
     before = steps.filter(pl.col("t_ns").is_between(since_ns - int(before_s * 1e9), since_ns)).height / before_s

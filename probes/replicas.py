@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from history.errors import NoData
-from kube import live
-from kube.clients import Platform, told
+from kube.client import Platform, told
+from safety import active_run
 
 
 def ready(role: str) -> int:
     """Return how many pods of ``role`` are ready. Raises NoData: the API server does not answer."""
-    platform = live.require().platform
+    platform = active_run.require().platform
     with told(f"count the ready pods of role {role}", NoData):
         return sum(platform.ready(pod) for pod in platform.pods(role))
 
@@ -21,7 +21,7 @@ def missing(role: str) -> int:
         NoData: the API server does not answer, or the target names no Deployment for the role.
 
     """
-    return max(0, desired(live.require().platform, role) - ready(role))
+    return max(0, desired(active_run.require().platform, role) - ready(role))
 
 
 def desired(platform: Platform, role: str) -> int:

@@ -12,9 +12,10 @@ from history.ledgers import FOLDER
 from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING
-from kube import live, proxied
-from kube.clients import told
-from kube.select import read_target
+from kube import proxy
+from kube.client import told
+from kube.selection import read_target
+from safety import active_run
 
 HISTORY = "api/2.0/mlflow/metrics/get-history"
 
@@ -32,7 +33,7 @@ def missing_metrics(server: str, metric: str, every: int, lag_s: float = 10.0) -
         NoData: the server does not answer, or no step is due yet.
 
     """
-    run, job = live.require(), _job()
+    run, job = active_run.require(), _job()
     rows = read_table(run.run_dir / FOLDER, "training", schema=TRAINING)
     done = rows.filter((pl.col("kind") == "step") & (pl.col("rank") == 0) & (pl.col("t_ns") < now_ns() - int(lag_s * 1e9)))
     due = {step for step in done["step"] if step % every == 0}
@@ -41,7 +42,7 @@ def missing_metrics(server: str, metric: str, every: int, lag_s: float = 10.0) -
     known = rows.filter(pl.col("kind") == "tracked")["detail"].to_list()  # rank 0 says by which id the server knows the job
     if not known:
         return len(due)
-    text = proxied.get(run.platform, job.namespace, server, HISTORY, run_id=json.loads(known[0])["run_id"], metric_key=metric)
+    text = proxy.get(run.platform, job.namespace, server, HISTORY, run_id=json.loads(known[0])["run_id"], metric_key=metric)
     return len(due - {one["step"] for one in json.loads(text).get("metrics", [])}) if text else len(due)
 
 
@@ -52,10 +53,10 @@ def silent(activity: str, server: str) -> bool:
         NoData: the API server does not answer either, or the run follows no training job.
 
     """
-    run = live.require()
+    run = active_run.require()
     namespace = _job().namespace
     try:
-        proxied.get(run.platform, namespace, server, "health")
+        proxy.get(run.platform, namespace, server, "health")
     except NoData:
         [target] = run.targets_of(activity)
         with told(f"look at pod {namespace}/{target.name}", NoData):
@@ -64,7 +65,7 @@ def silent(activity: str, server: str) -> bool:
 
 
 def _job() -> Training:
-    job = live.require().plan.training
+    job = active_run.require().plan.training
     if job is None:
         raise NoData("tracking: this run follows no training job; use a class of workload that is one")
     return job

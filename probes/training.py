@@ -13,11 +13,11 @@ from history.ledgers import FOLDER, done_steps
 from history.plan import ResolvedTarget, Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from kube import live
-from kube.clients import told
-from kube.inside import output_of
-from probes.engine import frozen, killed
-from probes.record import first_ns
+from kube.client import told
+from kube.container_exec import output_of
+from probes.events import first_ns
+from probes.processes import frozen, killed
+from safety import active_run
 
 FAILPOINTS = 'find "$TRAIN_FAILPOINT_FOLDER" -type f'
 
@@ -51,7 +51,7 @@ def checkpoint_age_s() -> float:
 
 def missing_ranks(role: str) -> int:
     """Return how many pods of the job are not ready (0: none). Raises NoData: the API server does not answer."""
-    run = live.require()
+    run = active_run.require()
     with told(f"count the ready pods of role {role}", NoData):
         return max(0, _job().pods - sum(run.platform.ready(pod) for pod in run.platform.pods(role)))
 
@@ -75,12 +75,12 @@ def taken(activity: str, role: str) -> bool:
 
     """
     first_ns(EventKind.FAULT_START, activity)  # before it there is no file either
-    return all(not _failpoints(target, role) for target in live.require().targets_of(activity))
+    return all(not _failpoints(target, role) for target in active_run.require().targets_of(activity))
 
 
 def _failpoints(target: ResolvedTarget, role: str) -> str:
     """Return what lies in a pod's failpoint folder."""
-    platform = live.require().platform
+    platform = active_run.require().platform
     container = platform.target.role(role).container or ""
     return output_of(platform, target.name, target.namespace or "", container, ["sh", "-ec", FAILPOINTS]).strip()
 
@@ -106,11 +106,11 @@ def _since(activity: str, kind: str) -> pl.DataFrame:
 
 
 def _rows() -> pl.DataFrame:
-    return read_table(live.require().run_dir / FOLDER, "training", schema=TRAINING)
+    return read_table(active_run.require().run_dir / FOLDER, "training", schema=TRAINING)
 
 
 def _job() -> Training:
-    job = live.require().plan.training
+    job = active_run.require().plan.training
     if job is None:
         raise NoData("training: this run follows no training job; use a class of workload that is one")
     return job

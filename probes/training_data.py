@@ -6,8 +6,8 @@ import json
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
-from kube import live
-from kube.inside import output_of
+from kube.container_exec import output_of
+from safety import active_run
 
 FOLDER = "/data/objects/training/data"
 FILE, RECORD = "dataset.safetensors", "dataset.json"
@@ -15,7 +15,7 @@ FILE, RECORD = "dataset.safetensors", "dataset.json"
 
 def damaged(activity: str, role: str) -> bool:
     """Tell whether, on every target's disk, the data differ from the SHA-256 that their record says. Raises NoData: they cannot be read."""
-    return all(_differs(target, role) for target in live.require().targets_of(activity))
+    return all(_differs(target, role) for target in active_run.require().targets_of(activity))
 
 
 def _differs(target: ResolvedTarget, role: str) -> bool:
@@ -27,7 +27,7 @@ def _differs(target: ResolvedTarget, role: str) -> bool:
 
 
 def _inside(target: ResolvedTarget, role: str, line: str) -> str:
-    run = live.require()
+    run = active_run.require()
     container = run.platform.target.role(role).container
     if container is None:
         raise NoData(f"data on {target.name}: role {role} names no container")

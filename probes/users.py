@@ -13,9 +13,9 @@ from history.errors import NoData
 from history.plan import Slo
 from history.reader import read_table
 from history.schema import EventKind, Outcome
-from kube import live
-from kube.live import LiveRun
-from probes.record import first_ns
+from probes.events import first_ns
+from safety import active_run
+from safety.active_run import LiveRun
 
 WRITTEN_MS = 500.0  # the load hands its rows over several times a second
 
@@ -27,7 +27,7 @@ def good_ratio(window_s: float = 10.0) -> float:
         NoData: nobody asked in that window, or the load recorded nothing of it.
 
     """
-    known = _asked(live.require(), window_s).filter(pl.col("good").is_not_null())
+    known = _asked(active_run.require(), window_s).filter(pl.col("good").is_not_null())
     if known.is_empty():
         raise NoData(f"users: no request of the last {window_s:g} s has an end yet; expected some; is the load running?")
     return float(known["good"].cast(pl.Float64).mean())  # type: ignore[arg-type]  # not empty
@@ -40,7 +40,7 @@ def p95_latency_ms(window_s: float = 10.0) -> float:
         NoData: there is no right answer in that window.
 
     """
-    latency_ms = _asked(live.require(), window_s)["latency_ms"].drop_nulls()
+    latency_ms = _asked(active_run.require(), window_s)["latency_ms"].drop_nulls()
     if latency_ms.is_empty():
         raise NoData(f"users: no right answer to a request of the last {window_s:g} s; see the load's log")
     return float(latency_ms.quantile(0.95, "higher"))  # type: ignore[arg-type]  # not empty

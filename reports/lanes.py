@@ -12,8 +12,8 @@ from history.schema import EventKind
 from reports.axis import Bar, Lane
 from reports.text import one_line
 from verdict.case import Case
-from verdict.health import health_claims
-from verdict.timeline import Event
+from verdict.inputs.timeline import Event
+from verdict.shared.health import health_claims
 
 MOST_OBJECTS = 12
 """Rows of nodes and pods that are drawn; more are counted, never silently dropped."""
@@ -125,7 +125,7 @@ def _user_lane(case: Case, verdict: RunVerdict, clock: Clock) -> Iterator[Lane]:
 
 
 def _health_lane(case: Case, clock: Clock) -> Iterator[Lane]:
-    """Yield when every replica that says anything says green, by :mod:`verdict.health`'s rule of how long an answer holds."""
+    """Yield when every replica that says anything says green, by :mod:`verdict.shared.health`'s rule of how long an answer holds."""
     changes: list[tuple[int, int, int]] = []  # time, change of claims, change of claims that are not green
     for claim in (claim for found in health_claims(case).values() for claim in found):
         changes += [(claim.start_ns, 1, int(not claim.green)), (claim.end_ns, -1, -int(not claim.green))]

@@ -15,7 +15,7 @@ from reports.lanes import Clock, lanes_of
 from reports.text import one_line
 from reports.timeline import extent, marks_of, zero_of
 from verdict.case import Case
-from verdict.training import Ledger, Start
+from verdict.inputs.training_job import Ledger, Start
 
 POINTS = 400
 """Steps of one attempt that are drawn: the first and the last, and evenly between them."""

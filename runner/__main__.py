@@ -11,11 +11,12 @@ from pathlib import Path
 
 from history.errors import AftershockError
 from history.result import Verdict
-from kube.clients import connect
-from kube.target import load_target, parse_duration
-from runner import calibrate, mend, policy, rbac, tiers
+from kube.client import connect
+from runner.cleanup import cleanup
+from runner.commands import admission_policy, calibrate, permission_page, rbac
 from runner.exits import REFUSED
-from runner.experiment import check_target, read_experiment
+from runner.experiment.experiment import check_target, read_experiment
+from target.target import load_target, parse_duration
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"
@@ -57,17 +58,17 @@ def carry_out(options: argparse.Namespace) -> int:
     """Carry out one command and return its exit code. Raises AftershockError: refused."""
     target = load_target(options.target)
     if options.command == "heal":
-        mended = mend.mend(connect(target))
+        mended = cleanup.mend(connect(target))
         print("\n".join(mended.lines()))
         return int(bool(mended.failed))
     if options.command == "status":
-        print("\n".join(mend.status(connect(target))))
+        print("\n".join(cleanup.status(connect(target))))
         return 0
     if options.command == "tiers":
-        print(tiers.page(EXPERIMENTS.glob("*/*.yaml"), EXPERIMENTS, target), end="")
+        print(permission_page.page(EXPERIMENTS.glob("*/*.yaml"), EXPERIMENTS, target), end="")
         return 0
     if options.command == "policy":
-        print(rbac.text(policy.manifests(target)), end="")
+        print(rbac.text(admission_policy.manifests(target)), end="")
         return 0
     if options.command == "rbac":
         experiments = [read_experiment(path.resolve(), path.resolve().parent) for path in options.experiments]

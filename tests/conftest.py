@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.turns import turn
+from testing.runs.turns import turn
 
 TURNS = os.environ.pop("AFTERSHOCK_TURNS", None)
 """The file through which two processes of tests know of each other; what a test starts takes no turn of its own."""

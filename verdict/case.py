@@ -10,15 +10,15 @@ import polars as pl
 from history.plan import Phase
 from history.reader import Run
 from history.schema import TRAINING
-from verdict.arrivals import Arrivals, scheduled_arrivals
-from verdict.attempts import Attempts, attempts_of
-from verdict.clocks import Clocks, clocks_of
-from verdict.goodness import longest_limit_ms
-from verdict.loadaudit import LoadAudit, audit_of, resolution_s
-from verdict.recovery import Recovery, recovery_of
-from verdict.timeline import Timeline, timeline_of
-from verdict.training import Ledger, ledger_of
-from verdict.training_recovery import training_recovery
+from verdict.inputs.arrivals import Arrivals, scheduled_arrivals
+from verdict.inputs.attempts import Attempts, attempts_of
+from verdict.inputs.clocks import Clocks, clocks_of
+from verdict.inputs.goodness import longest_limit_ms
+from verdict.inputs.load_audit import LoadAudit, audit_of, resolution_s
+from verdict.inputs.recovery import Recovery, recovery_of
+from verdict.inputs.timeline import Timeline, timeline_of
+from verdict.inputs.training_job import Ledger, ledger_of
+from verdict.inputs.training_recovery import training_recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Case:
     clocks: Clocks
     recovery: Recovery | None
     training: Ledger | None = None  # of the training job that the run follows instead of offering requests
-    found: dict[tuple[object, ...], Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.once
+    found: dict[tuple[object, ...], Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
 
     @property
     def control(self) -> bool:

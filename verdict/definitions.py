@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import inspect
 
-from verdict.arrivals import scheduled_arrivals
 from verdict.case import Case
-from verdict.checks import after, before, budgets, offered, record, training
-from verdict.clocks import clocks_of
-from verdict.goodness import good_request
-from verdict.measures import latency, ledgers, phases, platform, queue, requests, training_phases, training_pods, training_restore, users
-from verdict.measures import training as of_training
-from verdict.measures.registry import MEASURES, Measure
-from verdict.outages import find_outages
+from verdict.inputs.arrivals import scheduled_arrivals
+from verdict.inputs.clocks import clocks_of
+from verdict.inputs.goodness import good_request
+from verdict.inputs.outages import find_outages
+from verdict.requests import acknowledged, answers, checks_budgets, checks_load, latency, queue
+from verdict.shared import checks_after, checks_before, checks_record, phases, platform, users
+from verdict.shared.registry import MEASURES, Measure
+from verdict.training import checks, pods, restore
+from verdict.training import measures as of_training
+from verdict.training import phases as training_phases
 
-MODULES = (users, requests, ledgers, latency, platform, phases, queue, of_training, training_restore, training_phases, training_pods)
+MODULES = (users, answers, acknowledged, latency, platform, phases, queue, of_training, restore, training_phases, pods)
 """The modules whose functions measure; importing them fills the registry, in this order."""
 
 CHECKS = (
-    record.history,
-    offered.load,
-    before.baseline,
-    before.fault,
-    before.evidence,
-    budgets.rto,
-    budgets.availability,
-    budgets.rpo_requests,
-    budgets.latency,
-    budgets.capacity_rto,
-    after.impact,
-    after.hypothesis,
-    after.heal,
-    after.instruments,
-    after.stopped,
-    training.ledger,
-    training.rpo_steps,
-    training.rpo_samples,
-    training.checkpoints,
-    training.state,
-    training.samples,
-    training.writers,
+    checks_record.history,
+    checks_load.load,
+    checks_before.baseline,
+    checks_before.fault,
+    checks_before.evidence,
+    checks_budgets.rto,
+    checks_budgets.availability,
+    checks_budgets.rpo_requests,
+    checks_budgets.latency,
+    checks_budgets.capacity_rto,
+    checks_after.impact,
+    checks_after.hypothesis,
+    checks_after.heal,
+    checks_after.instruments,
+    checks_after.stopped,
+    checks.ledger,
+    checks.rpo_steps,
+    checks.rpo_samples,
+    checks.checkpoints,
+    checks.state,
+    checks.samples,
+    checks.writers,
 )
 SHARED = (users.rto, users.rto_resolution, platform.time_to_confirm, platform.time_to_detection)
 """What is measured of requests and of training jobs alike."""
@@ -53,7 +55,7 @@ def all_measures() -> tuple[Measure, ...]:
 
 def measures_of(case: Case) -> tuple[Measure, ...]:
     """Return the measurements that fit what the run was driven by: requests, or a training job."""
-    modules = {module.__name__ for module in (of_training, training_restore, training_phases, training_pods)}
+    modules = {module.__name__ for module in (of_training, restore, training_phases, pods)}
     of_job = {measure.name for measure in all_measures() if measure.function.__module__ in modules}
     shared = {function.__name__ for function in SHARED}
     if case.training is not None:

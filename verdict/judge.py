@@ -8,33 +8,55 @@ from dataclasses import replace
 from history.reader import Run
 from history.result import Check, FaultSummary, Measurement, Outage, RunVerdict, Verdict, worst
 from history.schema import EventKind
-from verdict.attempts import Bools
 from verdict.case import Case, case_of
-from verdict.checks import after, before, budgets, offered, record, training
 from verdict.definitions import measures_of
-from verdict.recovery import recovery_of
-from verdict.starvation import LEAST_OTHERS, starved_arrivals
-from verdict.targets import touched
+from verdict.inputs.attempts import Bools
+from verdict.inputs.recovery import recovery_of
+from verdict.requests import checks_budgets, checks_load
+from verdict.shared import checks_after, checks_before, checks_record
+from verdict.shared.starvation import LEAST_OTHERS, starved_arrivals
+from verdict.shared.targets import touched
+from verdict.training import checks
 from verdict.words import count, listed, percent
 
 MOST_ERRORS = 50
-GATES: tuple[Callable[[Case], Check], ...] = (record.history, offered.load, before.baseline, before.fault, before.evidence)
+GATES: tuple[Callable[[Case], Check], ...] = (
+    checks_record.history,
+    checks_load.load,
+    checks_before.baseline,
+    checks_before.fault,
+    checks_before.evidence,
+)
 """If one of these does not pass, nothing that rests on them is judged."""
 RESTING: tuple[Callable[[Case], Check | None], ...] = (
-    budgets.rto,
-    budgets.availability,
-    budgets.latency,
-    budgets.capacity_rto,
-    after.impact,
+    checks_budgets.rto,
+    checks_budgets.availability,
+    checks_budgets.latency,
+    checks_budgets.capacity_rto,
+    checks_after.impact,
 )
-OWN: tuple[Callable[[Case], Check | None], ...] = (budgets.rpo_requests, after.hypothesis, after.heal, after.instruments, after.stopped)
-TRAINING_GATES = (training.ledger, training.baseline, before.fault, before.evidence)
-TRAINING_RESTING = (training.rto, training.rpo_steps, training.rpo_samples, training.checkpoints, training.impact)
-TRAINING_OWN = (training.state, training.samples, training.writers, after.hypothesis, after.heal, after.instruments, after.stopped)
+OWN: tuple[Callable[[Case], Check | None], ...] = (
+    checks_budgets.rpo_requests,
+    checks_after.hypothesis,
+    checks_after.heal,
+    checks_after.instruments,
+    checks_after.stopped,
+)
+TRAINING_GATES = (checks.ledger, checks.baseline, checks_before.fault, checks_before.evidence)
+TRAINING_RESTING = (checks.rto, checks.rpo_steps, checks.rpo_samples, checks.checkpoints, checks.impact)
+TRAINING_OWN = (
+    checks.state,
+    checks.samples,
+    checks.writers,
+    checks_after.hypothesis,
+    checks_after.heal,
+    checks_after.instruments,
+    checks_after.stopped,
+)
 JUDGED_AGAIN: dict[str, Callable[[Case], Check | None]] = {
-    "rto": budgets.rto,
-    "availability": budgets.availability,
-    "impact": after.impact,
+    "rto": checks_budgets.rto,
+    "availability": checks_budgets.availability,
+    "impact": checks_after.impact,
 }
 """Checks of what users felt, which follow from which arrivals were good."""
 CAUSES = ("stopped", "history", "ledger", "load", "baseline", "fault", "evidence", "instruments")
@@ -51,7 +73,7 @@ def judge(run: Run) -> RunVerdict:
         run_id=run.plan.run_id,
         verdict=verdict,
         sentence=sentence_of(verdict, checks),
-        complete=not list(after.cut_short(case)),
+        complete=not list(checks_after.cut_short(case)),
         checks=tuple(checks),
         measurements=tuple(measured(case)),
         outages=_outages(case),
@@ -104,7 +126,7 @@ def _sure_failures(case: Case, doubts: Sequence[Check]) -> frozenset[str]:
 
     Nothing is sure if the fault, its evidence or the baseline are in doubt, or if the record contradicts itself.
     """
-    if case.training is not None or {doubt.name for doubt in doubts} - {"history", "load"} or list(record.distrust(case)):
+    if case.training is not None or {doubt.name for doubt in doubts} - {"history", "load"} or list(checks_record.distrust(case)):
         return frozenset()
     answered = case.arrivals.latency_ms < float("inf")
     return _failing(case, case.arrivals.good | answered | ~case.arrivals.sent)

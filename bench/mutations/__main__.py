@@ -13,14 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.common.tables import Row, add_rows, rows_of
 from bench.mutations import memory, session
 from bench.mutations.cases import CASES, Case
 from bench.mutations.memory import MEMORY
 from bench.mutations.page import page, wrong
 from bench.mutations.recorded import judge_all
 from bench.mutations.session import PLATFORM, ROOT, Told
-from bench.tables import Row, add_rows, rows_of
-from kube.target import parse_duration
+from target.target import parse_duration
 
 TABLE = ROOT / "reports" / "out" / "mutations.jsonl"
 

@@ -41,7 +41,7 @@ def experiment(case: Case) -> Document:
         "description": f"Mutated: {case.part}.",
         "steady-state-hypothesis": {"title": "users are served fast", "probes": [latency, *queue]},
         "method": [{"type": "action", "name": "freeze" if case.freeze else "kill", "provider": action}],
-        "rollbacks": [{"type": "action", "name": "replace", "provider": _python("faults.engine", "replace")}] if case.freeze else [],
+        "rollbacks": [{"type": "action", "name": "replace", "provider": _python("faults.processes", "replace")}] if case.freeze else [],
         "runtime": {"rollbacks": {"strategy": "always"}},
         "extensions": [extension | case.extension],
     }
@@ -73,7 +73,7 @@ def _freeze(case: Case) -> Document:
 
 def _evidence(case: Case) -> Document:
     if case.freeze:
-        seen = _python("probes.engine", "frozen", activity="freeze")
+        seen = _python("probes.processes", "frozen", activity="freeze")
         return {"type": "probe", "name": "engine-frozen", "tolerance": True, "provider": seen}
     seen = _python(f"{PACKAGE}.probes", "gone", activity="kill", how=case.evidence)
     return {"type": "probe", "name": f"{case.role}-gone", "tolerance": True, "provider": seen}

@@ -14,15 +14,16 @@ from typing import Any
 from kubernetes.client.exceptions import ApiException
 
 import bench.mutations.quick  # noqa: F401 - shortens this process's clock
-from faults.engine import engine_role
-from faults.engine import freeze_engine as freeze_engine_for
+from faults.mechanisms.process_signal import signal_process
 from faults.pods import kill as kill_pods
+from faults.processes import engine_role
+from faults.processes import freeze_engine as freeze_engine_for
 from history.plan import ResolvedTarget
-from kube import acting, live
-from kube.clients import Platform
-from kube.ephemeral import signal_process
-from kube.fault import Arguments, Permission, fault, lasts_for_s, spec_of
-from kube.select import pod_target, ready_pods
+from kube.client import Platform
+from kube.permissions import Permission
+from kube.selection import pod_target, ready_pods
+from safety import active_run, fault_steps
+from safety.fault_spec import Arguments, fault, lasts_for_s, spec_of
 
 Returned = dict[str, Any]
 LATE_S, SOON_S, SILENT_S, EARLY_S = 1.5, 1.0, 2.0, 4.0
@@ -47,20 +48,20 @@ def kill(role: str, count: int = 1, how: str = "honest") -> Returned:
 
 
 def _no_op(_role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     run.fault_starts(targets)
     return _says(targets)
 
 
 def _wrong_target(role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     run.fault_starts(targets)
     _delete(_others(role, targets)[:1])
     return _says(targets)
 
 
 def _wrong_target_said(role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     others = _others(role, targets)[:1]
     run.fault_starts(others)
     _delete([*targets, *others])
@@ -68,34 +69,34 @@ def _wrong_target_said(role: str, _count: int) -> Returned:
 
 
 def _partial(_role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     run.fault_starts(targets)
     _delete(targets[:-1])
     return _says(targets)
 
 
 def _partial_said(_role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     run.fault_starts(targets[:-1])
     _delete(targets)
     return _says(targets[:-1])
 
 
 def _raises(_role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     run.fault_starts(targets)
     raise ApiException(status=403, reason="Forbidden")
 
 
 def _names_nothing(_role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     run.fault_starts(targets)
     _delete(targets)
     return {"targets": []}
 
 
 def _stamps_late(_role: str, _count: int) -> Returned:
-    run, targets, _ = acting.begin()
+    run, targets, _ = fault_steps.begin()
     _delete(targets)
     time.sleep(LATE_S)
     run.fault_starts(targets)
@@ -109,7 +110,7 @@ def _hangs(role: str, count: int) -> Returned:
 
 
 def _never_stamps(_role: str, _count: int) -> Returned:
-    _, targets, _ = acting.begin()
+    _, targets, _ = fault_steps.begin()
     _delete(targets)
     return _says(targets)
 
@@ -175,7 +176,7 @@ def freeze(role: str, for_s: float, how: str = "honest") -> Returned:
     """Freeze an engine for ``for_s`` seconds, or end it early as mutation ``how`` does."""
     if how == "honest":
         return freeze_engine_for(role, for_s)
-    run, targets, pods = acting.begin()
+    run, targets, pods = fault_steps.begin()
     _, container, engine = engine_role(run.platform, role)
     run.fault_starts(targets)
     signal_process(run.platform, pods[0], container, engine, 0.05 if how == "healed at once" else EARLY_S)
@@ -184,11 +185,11 @@ def freeze(role: str, for_s: float, how: str = "honest") -> Returned:
 
 def _others(role: str, targets: list[ResolvedTarget]) -> list[ResolvedTarget]:
     named = {target.name for target in targets}
-    return [pod_target(pod, "", "") for pod in ready_pods(live.require().platform, role) if pod.metadata.name not in named]
+    return [pod_target(pod, "", "") for pod in ready_pods(active_run.require().platform, role) if pod.metadata.name not in named]
 
 
 def _delete(targets: list[ResolvedTarget]) -> None:
-    core = live.require().platform.core
+    core = active_run.require().platform.core
     for target in targets:
         core.delete_namespaced_pod(target.name, target.namespace or "", grace_period_seconds=0)
 

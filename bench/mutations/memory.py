@@ -18,9 +18,9 @@ from unittest.mock import patch
 from chaosk8s.pod import actions as chaosk8s_pods
 from kubernetes import client
 
-import runner.load
-from bench.false_passes.memory import target_for
-from bench.in_memory import carried_out, prepared
+import runner.drivers.requests.load
+from bench.common.in_memory import carried_out, prepared
+from bench.comparison.false_passes.memory import target_for
 from bench.mutations import probes
 from bench.mutations.cases import Case
 from bench.mutations.document import limits, write_files
@@ -28,14 +28,16 @@ from bench.mutations.names import BROKEN_LOAD
 from bench.mutations.session import ROOT, Told, judged
 from history.errors import AftershockError
 from history.plan import Budgets, Load, Mix, Plan, Slo, Timers
-from kube.target import parse_duration
-from runner import baseline, conditions, confirm, felt, heal, observe
-from runner.conditions import overdue
-from runner.experiment import Experiment, read_experiment
-from tests.support.fake_cluster import FakeCluster, pod
-from tests.support.load_runs import scripted_server
-from tests.support.runner_parts import plan_of
-from tests.support.scripted_server import write_prompts
+from runner.drivers.requests import progress
+from runner.experiment.experiment import Experiment, read_experiment
+from runner.run.abort import conditions
+from runner.run.abort.conditions import overdue
+from runner.run.phases import baseline, confirm, heal, observe
+from target.target import parse_duration
+from testing.load.load_runs import scripted_server
+from testing.load.scripted_server import write_prompts
+from testing.platform.fake_cluster import FakeCluster, pod
+from testing.runs.runner_parts import plan_of
 
 MEMORY = "memory"
 SEED, RATE_RPS, REFUSED = 7, 60.0, 11
@@ -45,7 +47,7 @@ QUICK = (
     (observe, {"PERIOD_S": 0.1, "HYPOTHESIS_S": 0.5}),
     (confirm, {"PERIOD_S": 0.05}),
     (heal, {"PERIOD_S": 0.1}),
-    (felt, {"MARGIN_S": 0.3}),
+    (progress, {"MARGIN_S": 0.3}),
     (conditions, {"HANGS_S": 1.0}),
 )
 """How often phases look, and how long they wait for a first sight (s)."""
@@ -127,6 +129,6 @@ def _broken(case: Case) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(chaosk8s_pods.client, "CoreV1Api", lambda given: given))  # its calls end in memory too
         if case.load:
-            stack.enter_context(patch.object(runner.load, "COMMAND", ("-m", "bench.mutations.loads", "run")))
+            stack.enter_context(patch.object(runner.drivers.requests.load, "COMMAND", ("-m", "bench.mutations.loads", "run")))
             stack.enter_context(patch.dict(os.environ, {BROKEN_LOAD: case.load}))
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.tables import Row
+from bench.common.tables import Row
 
 PASS, TWIN, MEMORY, PLATFORM = "PASS", "twin", "memory", "platform"
 WHERE = {

@@ -10,7 +10,7 @@ import bench.mutations.quick  # noqa: F401 - shortens this process's clock
 from history.errors import NoData
 from history.schema import EventKind
 from probes import pods, users
-from probes.record import first_ns
+from probes.events import first_ns
 
 WINDOW_S = 5.0
 CONSTANT_MS = 83.25

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 
-import runner.conditions
-import runner.load
-import runner.planning
+import runner.drivers.requests.load
+import runner.preflight.planning
+import runner.run.abort.conditions
 from bench.mutations.names import BROKEN_LOAD
 from runner.request import PROFILES, Profile
 
 PROFILES["smoke"] = Profile(baseline_s=5, hold_s=5)
-runner.planning.CONFIRM_S = 6.0
-runner.planning.HEAL_S = 20.0
-runner.conditions.HANGS_S = 3.0
+runner.preflight.planning.CONFIRM_S = 6.0
+runner.preflight.planning.HEAL_S = 20.0
+runner.run.abort.conditions.HANGS_S = 3.0
 if os.environ.get(BROKEN_LOAD):
-    runner.load.COMMAND = ("-m", "bench.mutations.loads", "run")
+    runner.drivers.requests.load.COMMAND = ("-m", "bench.mutations.loads", "run")

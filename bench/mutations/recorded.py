@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from bench.mutations.session import Told
 from history.result import Verdict
-from tests.support.mutations import MUTATIONS, TWINS
-from tests.support.truth import build
+from testing.histories.mutations import MUTATIONS, TWINS
+from testing.histories.truth import build
 from verdict import judge
 
 RECORDED = "recorded"

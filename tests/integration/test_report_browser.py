@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from reports import Context, NotTested, render
-from tests.support.sample_runs import write_run
-from tests.support.sample_scenarios import ENGINE_FROZEN, NULL, SHAM, ZONE_LOST
+from testing.histories.sample_runs import write_run
+from testing.histories.sample_scenarios import ENGINE_FROZEN, NULL, SHAM, ZONE_LOST
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ("--disable-background-networking", "--disable-sync", "--no-first-run", "--disable-component-update")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_cluster import ROOT
+from testing.platform.fake_cluster import ROOT
 
 README = ROOT / "README.md"
 PAGES = sorted([README, *ROOT.glob("[!.]*/README.md"), *ROOT.glob("workloads/*/README.md"), *ROOT.glob("docs/*.md")])

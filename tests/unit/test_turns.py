@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.load_runs import wait_until
-from tests.support.turns import locked, turn
+from testing.load.load_runs import wait_until
+from testing.runs.turns import locked, turn
 
 LONGEST_S = 30.0  # only ends a test that would hang
 

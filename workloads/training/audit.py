@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from workloads.training import ledger
 from workloads.training.data import Order
+from workloads.training.telemetry import ledger
 
 Row = dict[str, Any]
 

@@ -6,10 +6,10 @@ from collections import Counter
 import torch
 from torch import Tensor
 
-from workloads.training import state as states
+from workloads.training.checkpoint import state as states
+from workloads.training.checkpoint.state import State
 from workloads.training.errors import RanksDiverged, StateNotFinite
 from workloads.training.group import Group
-from workloads.training.state import State
 
 WINDOW = 50
 _LEAST = 20  # losses before a jump can be told from noise

@@ -21,10 +21,10 @@ from pathlib import Path
 import psutil
 
 from workloads.storage.errors import StorageError
+from workloads.training.checkpoint.stores import finished, preflight
 from workloads.training.errors import TrainingError
-from workloads.training.meeting import HOST_INDEX, SILENT_S, STORE_TIMEOUT_S, Vigil, meeting_point
+from workloads.training.rendezvous import HOST_INDEX, SILENT_S, STORE_TIMEOUT_S, Vigil, meeting_point
 from workloads.training.settings import Settings, from_environment
-from workloads.training.stores import finished, preflight
 
 FINAL = "AFTERSHOCK_TRAINING_FINAL"  # names the file in which a rank leaves an exit code that no restart would change
 EXIT_REFUSED, EXIT_TOLD_TO_LEAVE = 2, 128 + signal.SIGTERM

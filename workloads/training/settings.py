@@ -33,7 +33,7 @@ class Settings:
         weak="one address: a single zone or disk holds all checkpoints",
     )
     ledger: str = _setting(
-        MISSING, "where the step ledger goes: file:///path.jsonl, or http://host:port of workloads.training.ledger_server"
+        MISSING, "where the step ledger goes: file:///path.jsonl, or http://host:port of workloads.training.telemetry.ledger_server"
     )
     data: str = _setting("synthetic:4096", "training data: synthetic:SAMPLES, or a store's address that holds dataset.json")
     steps: int = _setting(200, "optimizer steps of the whole run", least=1)

@@ -8,19 +8,21 @@ import torch
 
 from workloads.storage.errors import StorageError
 from workloads.storage.store import Store
-from workloads.training import fence, ledger, model, tracking
-from workloads.training import state as states
+from workloads.training import model
+from workloads.training.checkpoint import fence
+from workloads.training.checkpoint import state as states
+from workloads.training.checkpoint.resume import Resumed, resume
+from workloads.training.checkpoint.saver import Saver
+from workloads.training.checkpoint.state import State
+from workloads.training.checkpoint.stores import open_stores, wait_for_a_store
 from workloads.training.data import open_data
 from workloads.training.errors import Fenced, RanksDiverged, RunRefused, StateNotFinite, TooManyQuarantined
 from workloads.training.failpoints import Failpoints
 from workloads.training.group import Group, Place
-from workloads.training.metrics import Metrics
-from workloads.training.resume import Resumed, resume
-from workloads.training.saver import Saver
 from workloads.training.settings import Settings
-from workloads.training.state import State
-from workloads.training.stores import open_stores, wait_for_a_store
-from workloads.training.telemetry import Telemetry
+from workloads.training.telemetry import ledger, tracking
+from workloads.training.telemetry.metrics import Metrics
+from workloads.training.telemetry.telemetry import Telemetry
 from workloads.training.trainer import End, Trainer
 
 EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_DIVERGED, EXIT_FENCED, EXIT_PREEMPTED = 0, 1, 2, 3, 4, 75

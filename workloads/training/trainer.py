@@ -13,15 +13,15 @@ from torch.nn.utils import get_total_norm
 
 from workloads.storage.errors import StoreUnavailable
 from workloads.training import guard
+from workloads.training.checkpoint.saver import Saver
+from workloads.training.checkpoint.state import State
 from workloads.training.data import Dataset, Order
 from workloads.training.errors import Fenced, RanksDiverged, TooManyQuarantined
 from workloads.training.failpoints import Failpoints
 from workloads.training.group import Group, Pulse, sum_in_order
 from workloads.training.model import learning_rate
-from workloads.training.saver import Saver
 from workloads.training.settings import Settings
-from workloads.training.state import State
-from workloads.training.telemetry import Step, Telemetry
+from workloads.training.telemetry.telemetry import Step, Telemetry
 
 
 class End(Enum):

@@ -5,7 +5,7 @@
 //	aftershock-node pause       hold a pod's namespaces open (the sandbox container)
 //
 // A machine is a process tree in namespaces of its own: killing its init takes everything with it at once, as pulling
-// the plug does. SPEC is a JSON file, rendered by cluster/machine.py; spec.go has its fields.
+// the plug does. SPEC is a JSON file, rendered by cluster/machines/machine.py; spec.go has its fields.
 package main
 
 import (

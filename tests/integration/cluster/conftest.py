@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.cluster_driver import Cluster
+from testing.platform.cluster_driver import Cluster
 
 PROBE = "probe"
 

@@ -8,7 +8,7 @@ import socket
 
 import requests
 
-from tests.support.cluster_driver import Cluster, eventually
+from testing.platform.cluster_driver import Cluster, eventually
 
 NAMESPACE = "behind-balancer"
 SERVE = "mkdir /tmp/w && hostname > /tmp/w/index.html && touch /tmp/w/gateway-health && exec python -m http.server 8000 -d /tmp/w"

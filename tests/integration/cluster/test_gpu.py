@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from tests.support.cluster_driver import Cluster, eventually
+from testing.platform.cluster_driver import Cluster, eventually
 
 POD = {
     "apiVersion": "v1",

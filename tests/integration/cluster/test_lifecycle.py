@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster_driver import ROOT, Cluster, eventually
+from testing.platform.cluster_driver import ROOT, Cluster, eventually
 
 LOCAL = Cluster("local")
 

@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from tests.support.cluster_driver import Cluster, eventually
+from testing.platform.cluster_driver import Cluster, eventually
 
 
 def test_a_node_comes_back_after_its_caller_was_killed(probe: Cluster) -> None:
@@ -69,7 +69,7 @@ def test_a_killed_controller_goes_on_where_it_was(probe: Cluster) -> None:
 
 
 def controller_pid(cluster: str) -> int:
-    wanted = ["-m", "cluster.controller", cluster]
+    wanted = ["-m", "cluster.power.controller", cluster]
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (entry / "cmdline").read_bytes().decode().rstrip("\0").split("\0")[1:] == wanted:
             return int(entry.name)

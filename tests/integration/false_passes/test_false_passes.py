@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.false_passes import suite
-from bench.false_passes.cases import CASES, TWINS, Case
-from bench.false_passes.platform import ROOT
+from bench.comparison.false_passes import suite
+from bench.comparison.false_passes.cases import CASES, TWINS, Case
+from bench.comparison.false_passes.platform import ROOT
 
 
 @pytest.mark.quiet
@@ -29,4 +29,6 @@ def test_only_twins_are_expected_to_pass() -> None:
 def test_the_published_table_has_a_row_for_every_case() -> None:
     rows = (ROOT / "docs" / "false-passes.md").read_text().splitlines()
     names = [row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ")][1:]
-    assert names == [case.name for case in (*TWINS, *CASES)], "write it anew: python -m bench.false_passes --write docs/false-passes.md"
+    assert names == [case.name for case in (*TWINS, *CASES)], (
+        "write it anew: python -m bench.comparison.false_passes --write docs/false-passes.md"
+    )

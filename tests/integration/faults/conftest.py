@@ -14,16 +14,17 @@ import pytest
 
 from history.plan import ResolvedTarget
 from history.writer import EventLog
-from kube import access, guard, leases, live
-from kube.clients import Platform, connect, platform_over, ready
+from kube import permissions
+from kube.client import Platform, connect, platform_over, ready
 from kube.devices import healthy as healthy_devices
-from kube.fault import spec_of
-from kube.journal import list_journals, open_journal
-from kube.live import LiveRun
-from kube.settled import unsettled
-from kube.target import Target, load_target
-from kube.undo import undo_all
-from tests.support.fake_cluster import ROOT, seeded
+from safety import active_run, blast_radius, leases
+from safety.active_run import LiveRun
+from safety.fault_spec import spec_of
+from safety.undo import undo_all
+from safety.undo_confirmed import unsettled
+from safety.undo_journal import list_journals, open_journal
+from target.target import Target, load_target
+from testing.platform.fake_cluster import ROOT, seeded
 
 PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
 
@@ -87,12 +88,12 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
             plan: Any = SimpleNamespace(run_id=run_id, seed=7, target=SimpleNamespace(name=used.target.name))
             log = EventLog(tmp_path, "test")
             made = LiveRun(plan=plan, run_dir=tmp_path, platform=used, journal=journal, log=log, targets={"act": targets}, activity="act")
-            live.activate(made)
+            active_run.activate(made)
             try:
                 yield made
             finally:
                 undo_all(made)
-                live.activate(None)
+                active_run.activate(None)
                 wait_for(lambda: not unsettled(used, journal.entries()), "every machine that was switched on has spoken")
                 journal.close()
         assert run_id not in {journal.header.run_id for journal in list_journals(used)}
@@ -104,6 +105,6 @@ def preflight(platform: Platform, function: Callable[..., Any], arguments: dict[
     spec = spec_of(function)
     assert spec is not None
     targets = spec.resolve(platform, arguments, seeded(int(time.time())))
-    guard.check(platform, targets)
-    access.require(platform, [*access.suite_permissions(platform.target), *spec.permissions(platform, arguments)])
+    blast_radius.check(platform, targets)
+    permissions.require(platform, [*permissions.suite_permissions(platform.target), *spec.permissions(platform, arguments)])
     return targets

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import faults.disks
-from faults.fuse import PROGRAM
+from faults.node_agent.fuse import PROGRAM
 from history.errors import FaultFailed
-from kube import live
-from kube.inside import output_of
+from kube.container_exec import output_of
 from probes import disks
+from safety import active_run
 from tests.integration.faults.test_fault_pods import program_and_watchdog, programs
 from tests.integration.faults.test_stores import FOR_S, met, over
 
@@ -45,8 +45,8 @@ def _named(entry: Path) -> bool:
 
 
 def in_pod(line: str) -> str:
-    [target] = live.require().targets_of("act")
-    return output_of(live.require().platform, target.name, "ml-training", "s3", ["sh", "-c", line])
+    [target] = active_run.require().targets_of("act")
+    return output_of(active_run.require().platform, target.name, "ml-training", "s3", ["sh", "-c", line])
 
 
 @pytest.mark.parametrize(("word", "function", "more", "evidence"), HARMS)

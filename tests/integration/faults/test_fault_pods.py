@@ -12,10 +12,10 @@ from typing import Any
 import faults.network
 import faults.nodes
 from history.errors import UndoFailed
-from kube.clients import Platform
-from kube.journal import UndoKind
-from kube.live import LiveRun
+from kube.client import Platform
 from probes import network, nodes
+from safety.active_run import LiveRun
+from safety.undo_journal import UndoKind
 from tests.integration.faults.conftest import wait_for
 from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied, unseen
 
@@ -35,7 +35,7 @@ def programs(word: str) -> list[int]:
             words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
         except OSError:
             continue
-        if b"faults.inside" in words and word.encode() in words:
+        if b"faults.node_agent.main" in words and word.encode() in words:
             found.append(int(entry.name))
     return sorted(found)
 

@@ -7,21 +7,22 @@ from typing import Any
 
 import pytest
 
-import faults.engine
-import faults.gpu
+import faults.gpus
 import faults.nodes
 import faults.pods
-import faults.zone
+import faults.processes
+import faults.zones
 from history.errors import NoData
 from history.schema import EventKind
-from kube import inside, live
-from kube.clients import Platform
-from kube.journal import UndoKind, list_journals
-from kube.leases import list_leases
-from kube.select import read_target
-from kube.target import CommandDriver, Target
-from probes import engine, gpu, nodes, pods
-from probes.record import first_ns
+from kube import container_exec
+from kube.client import Platform
+from kube.selection import read_target
+from probes import gpus, nodes, pods, processes
+from probes.events import first_ns
+from safety import active_run
+from safety.leases import list_leases
+from safety.undo_journal import UndoKind, list_journals
+from target.target import CommandDriver, Target
 from tests.integration.faults.conftest import wait_for
 
 Running = Callable[..., Any]
@@ -56,8 +57,8 @@ def denied(*evidence: Evidence) -> None:
 
 
 def engine_state(pod: str) -> set[str]:
-    platform = live.require().platform
-    found = inside.processes(platform, pod, "ml-serving", "server")
+    platform = active_run.require().platform
+    found = container_exec.processes(platform, pod, "ml-serving", "server")
     return {process.state for process in found if "workloads.inference.engine" in process.command}
 
 
@@ -69,38 +70,38 @@ def test_a_killed_replica(running: Running) -> None:
 
 
 def test_a_killed_engine(running: Running) -> None:
-    with running(faults.engine.kill_engine, role="inference") as run:
+    with running(faults.processes.kill_engine, role="inference") as run:
         (target,) = run.targets_of()
-        before = {p.pid: p.age_s for p in inside.processes(run.platform, target.name, "ml-serving", "server")}
+        before = {p.pid: p.age_s for p in container_exec.processes(run.platform, target.name, "ml-serving", "server")}
         assert len(before) >= 2
-        faults.engine.kill_engine("inference")
-        confirmed(engine.killed)
-        faults.engine.replace()
+        faults.processes.kill_engine("inference")
+        confirmed(processes.killed)
+        faults.processes.replace()
         assert read_target(run.platform, target) is None or read_target(run.platform, target).metadata.deletion_timestamp  # type: ignore[union-attr]
-        assert faults.engine.replace() == {"undone": []}
+        assert faults.processes.replace() == {"undone": []}
 
 
 def test_an_engine_that_was_not_killed_is_not_taken_for_killed(running: Running) -> None:
-    with running(faults.engine.kill_engine, role="inference") as run:
+    with running(faults.processes.kill_engine, role="inference") as run:
         run.fault_starts(run.targets_of())
-        denied(engine.killed, engine.frozen)
+        denied(processes.killed, processes.frozen)
 
 
 def test_a_frozen_engine_goes_on_by_itself(running: Running) -> None:
-    with running(faults.engine.freeze_engine, role="inference", for_s=6) as run:
-        denied(engine.frozen)
+    with running(faults.processes.freeze_engine, role="inference", for_s=6) as run:
+        denied(processes.frozen)
         (target,) = run.targets_of()
-        faults.engine.freeze_engine("inference", 6)
-        confirmed(engine.frozen)
+        faults.processes.freeze_engine("inference", 6)
+        confirmed(processes.frozen)
         wait_for(lambda: engine_state(target.name).isdisjoint({"T"}), "the engine goes on with nobody's help", 30)
 
 
 def test_a_frozen_engine_is_thawed_by_the_rollback(running: Running) -> None:
-    with running(faults.engine.freeze_engine, role="inference", for_s=300) as run:
+    with running(faults.processes.freeze_engine, role="inference", for_s=300) as run:
         (target,) = run.targets_of()
-        faults.engine.freeze_engine("inference", 300)
-        confirmed(engine.frozen)
-        faults.engine.replace()
+        faults.processes.freeze_engine("inference", 300)
+        confirmed(processes.frozen)
+        faults.processes.replace()
         wait_for(lambda: read_target(run.platform, target) is None, "the pod with the frozen engine is replaced", 90)
 
 
@@ -139,23 +140,23 @@ def test_a_node_without_power_comes_back_by_itself(running: Running) -> None:
 
 
 def test_a_lost_zone_is_recovered(running: Running) -> None:
-    with running(faults.zone.lose, role="inference", for_s=120) as run:
+    with running(faults.zones.lose, role="inference", for_s=120) as run:
         names = [target.name for target in run.targets_of()]
         assert len(names) == 2
         denied(nodes.cordoned, nodes.powered_off)
-        faults.zone.lose("inference", 120)
+        faults.zones.lose("inference", 120)
         confirmed(nodes.cordoned, nodes.powered_off)
-        faults.zone.recover()
+        faults.zones.recover()
         wait_for(lambda: unseen(nodes.powered_off) and unseen(nodes.cordoned), "the zone is back", 60)
 
 
 def test_a_lost_gpu_is_repaired(running: Running) -> None:
-    with running(faults.gpu.lose_device, role="inference", for_s=120):
-        denied(gpu.allocatable_dropped)
-        faults.gpu.lose_device("inference", 120)
-        confirmed(gpu.allocatable_dropped)
-        faults.gpu.repair()
-        wait_for(lambda: unseen(gpu.allocatable_dropped), "the device is offered again", 60)
+    with running(faults.gpus.lose_device, role="inference", for_s=120):
+        denied(gpus.allocatable_dropped)
+        faults.gpus.lose_device("inference", 120)
+        confirmed(gpus.allocatable_dropped)
+        faults.gpus.repair()
+        wait_for(lambda: unseen(gpus.allocatable_dropped), "the device is offered again", 60)
 
 
 NOTHING = CommandDriver(fail=("true",), repair=("true",))
@@ -165,7 +166,7 @@ NOTHING = CommandDriver(fail=("true",), repair=("true",))
     ("function", "evidence"),
     [
         (faults.nodes.power_off, nodes.powered_off),
-        (faults.gpu.lose_device, gpu.allocatable_dropped),
+        (faults.gpus.lose_device, gpus.allocatable_dropped),
     ],
 )
 def test_a_driver_that_does_nothing_is_noticed(running: Running, target: Target, function: Callable[..., Any], evidence: Evidence) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from history.errors import TargetRefused
-from kube import access, guard
-from kube.clients import BoundedClient, Platform, connect, platform_over
-from kube.fault import Permission
-from kube.leases import Leases
-from kube.select import nodes_hosting, pod_target
-from kube.target import Target
-from tests.support.fake_cluster import ROOT
+from kube import permissions
+from kube.client import BoundedClient, Platform, connect, platform_over
+from kube.permissions import Permission
+from kube.selection import nodes_hosting, pod_target
+from safety import blast_radius
+from safety.leases import Leases
+from target.target import Target
+from testing.platform.fake_cluster import ROOT
 
 
 def test_the_server_must_be_the_target_s_own(target: Target) -> None:
@@ -32,7 +33,7 @@ def test_the_clock_of_the_api_server_is_known(platform: Platform) -> None:
 def test_system_pods_are_refused(platform: Platform) -> None:
     for pod in platform.core.list_namespaced_pod("kube-system").items:
         with pytest.raises(TargetRefused, match="system namespaces are protected"):
-            guard.check(platform, [pod_target(pod, "killed", "")])
+            blast_radius.check(platform, [pod_target(pod, "killed", "")])
 
 
 def test_the_node_of_an_instrument_is_never_offered(platform: Platform) -> None:
@@ -44,13 +45,13 @@ def test_the_node_of_an_instrument_is_never_offered(platform: Platform) -> None:
 def test_what_an_account_may_not_is_named(platform: Platform) -> None:
     """As the API server answers for an account without any role."""
     wanted = [Permission("delete", "pods", namespace="ml-serving"), Permission("create", "pods/eviction", namespace="ml-serving")]
-    access.require(platform, [*wanted, *access.suite_permissions(platform.target)])
+    permissions.require(platform, [*wanted, *permissions.suite_permissions(platform.target)])
     api = BoundedClient(platform.api.configuration)
     api.default_headers["Impersonate-User"] = "nobody-at-all"
     nobody = platform_over(platform.target, api)
-    assert access.missing(nobody, wanted) == wanted
+    assert permissions.missing(nobody, wanted) == wanted
     with pytest.raises(TargetRefused, match="may not delete pods in ml-serving; create pods/eviction in ml-serving; grant these"):
-        access.require(nobody, wanted)
+        permissions.require(nobody, wanted)
 
 
 def test_a_second_run_on_the_same_node_is_refused_by_name(platform: Platform) -> None:

@@ -12,16 +12,16 @@ import pytest
 
 import faults.network
 import faults.nodes
+from faults.mechanisms import fault_pod
 from history.errors import FaultFailed
 from history.plan import Phase
-from kube import faultpod
-from kube.clients import Platform
-from kube.journal import UndoKind
-from kube.live import LiveRun
-from kube.target import Target
-from kube.undo import evict, undo_all
+from kube.client import Platform
 from probes import network
-from runner.guarded import opposed, taken_over
+from runner.run.abort.stop_when import opposed, taken_over
+from safety.active_run import LiveRun
+from safety.undo import evict, undo_all
+from safety.undo_journal import UndoKind
+from target.target import Target
 from tests.integration.faults.conftest import wait_for
 from tests.integration.faults.test_faults import CONFIRM_S, confirmed, unseen
 
@@ -102,7 +102,7 @@ def test_a_fault_pod_that_is_evicted_is_noticed_and_what_it_set_ends(running: Ru
 
 
 def test_a_fault_pod_that_never_starts_says_why(running: Running, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faultpod, "START_S", 5.0)
+    monkeypatch.setattr(fault_pod, "START_S", 5.0)
     elsewhere = target.model_copy(update={"suite_image": "registry.invalid/aftershock/platform:none"})
     with running(faults.network.isolate, use=elsewhere, role="gateway", for_s=5), pytest.raises(FaultFailed) as failed:
         faults.network.isolate("gateway", 5)

@@ -13,8 +13,8 @@ import pytest
 import faults.disks
 import faults.network
 import faults.object_store
-from kube import live
 from probes import disks, object_store
+from safety import active_run
 from tests.integration.faults.conftest import wait_for
 from tests.integration.faults.test_fault_pods import program_and_watchdog, programs
 from tests.integration.faults.test_faults import CONFIRM_S, seen, unseen
@@ -28,7 +28,7 @@ read_only = partial(disks.read_only, role="storage", volume="data")
 
 def met(evidence: Callable[[str], bool]) -> None:
     wait_for(lambda: seen(evidence), "the fault is met", CONFIRM_S)
-    platform = live.require().platform
+    platform = active_run.require().platform
     assert all(platform.ready(pod) for pod in platform.pods("storage"))  # its kubelet is answered as ever
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from history.reader import Run, read_run
-from tests.support.load_runs import finish, scripted_server, start_load, write_load_plan
+from testing.load.load_runs import finish, scripted_server, start_load, write_load_plan
 
 KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
 HORIZON_S = 0.2 + 0.7 * len(KINDS)

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.support.load_runs import finish, start_load, write_load_plan
+from testing.load.load_runs import finish, start_load, write_load_plan
 
 WORKER = """
 import pathlib, signal, sys

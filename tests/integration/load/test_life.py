@@ -17,7 +17,7 @@ import pytest
 
 from history.reader import Run, read_run
 from history.schema import EventKind
-from tests.support.load_runs import ROOT, finish, rows_written, scripted_server, start_load, wait_until, write_load_plan
+from testing.load.load_runs import ROOT, finish, rows_written, scripted_server, start_load, wait_until, write_load_plan
 from workloads.load.offer import prepare
 
 LONG = {"horizon_s": 600.0, "timeout_s": 60.0}  # no answer is late, however busy the machine

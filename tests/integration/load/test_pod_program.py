@@ -17,12 +17,12 @@ from history.clock import now_ns
 from history.reader import read_run
 from history.schema import EventKind
 from history.wire import Message, Messages, line
-from runner import load_pod
-from runner.load_relay import Relay, record_clock
-from runner.load_stream import Lost
-from tests.support.load_runs import ROOT, rows_written, scripted_server, write_load_plan
+from runner.drivers.requests import load_pod
+from runner.drivers.requests.load_relay import Relay, record_clock
+from runner.drivers.requests.load_stream import Lost
+from testing.load.load_runs import ROOT, rows_written, scripted_server, write_load_plan
 from verdict.case import case_of
-from verdict.checks.record import gaps
+from verdict.shared.checks_record import gaps
 from workloads.load.offer import prepare
 
 

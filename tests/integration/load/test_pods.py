@@ -9,17 +9,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from faults.mechanisms.fault_pod import RUN_LABEL
 from history.reader import read_run
 from history.result import Verdict
-from kube.clients import Platform, connect
-from kube.faultpod import RUN_LABEL
-from kube.target import load_target
-from runner import load_pod
-from runner.load import LoadProcess
-from tests.support.load_runs import ROOT, rows_written, wait_until, write_load_plan
+from kube.client import Platform, connect
+from runner.drivers.requests import load_pod
+from runner.drivers.requests.load import LoadProcess
+from target.target import load_target
+from testing.load.load_runs import ROOT, rows_written, wait_until, write_load_plan
 from verdict.case import case_of
-from verdict.checks.record import history
-from verdict.loadaudit import LoadAudit
+from verdict.inputs.load_audit import LoadAudit
+from verdict.shared.checks_record import history
 
 pytestmark = pytest.mark.integration
 LOAD = {"model": "aftershock-ring", "rate_rps": 10.0, "horizon_s": 300.0, "timeout_s": 10.0, "workers": 2, "workers_as": "pods"}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from history.reader import read_run
-from tests.support.load_runs import finish, start_load, write_load_plan
+from testing.load.load_runs import finish, start_load, write_load_plan
 
 SECRET = "s3cret-of-the-load"  # noqa: S105 - made up
 PADDING = "x" * 177  # so that a line of 200 characters ends within the key

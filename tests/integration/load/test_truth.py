@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from history.plan import Slo
-from tests.support.outage_runs import KINDS, Played, play
+from testing.load.outage_runs import KINDS, Played, play
 
 pytestmark = pytest.mark.quiet
 

@@ -13,15 +13,15 @@ from history.errors import NoData
 from history.reader import read_plan
 from history.result import Verdict
 from history.schema import EventKind
-from kube.clients import Platform
-from kube.inside import processes
-from kube.leases import DURATION_S
-from kube.undo import CORDONED_BY
-from runner.leftovers import find_leftovers
-from runner.reaper_job import runs
-from tests.integration.runner.conftest import Suite, wait_for
-from tests.support.fake_cluster import ROOT
-from tests.support.patient import patient
+from kube.client import Platform
+from kube.container_exec import processes
+from runner.cleanup.leftovers import find_leftovers
+from safety.leases import DURATION_S
+from safety.reaper_job import runs
+from safety.undo import CORDONED_BY
+from testing.platform.fake_cluster import ROOT
+from testing.runs.patient import patient
+from testing.runs.real_sessions import Suite, wait_for
 
 ACKNOWLEDGED_S = 5.0
 
@@ -60,7 +60,7 @@ def test_sigterm_heals_keeps_the_history_and_exits_with_an_error(suite: Suite, p
 
 
 def test_after_sigkill_machines_come_back_the_reaper_uncordons_and_heal_finds_the_rest(suite: Suite, platform: Platform) -> None:
-    lose = {"type": "python", "module": "faults.zone", "func": "lose", "arguments": {"role": "inference", "for_s": 20}}
+    lose = {"type": "python", "module": "faults.zones", "func": "lose", "arguments": {"role": "inference", "for_s": 20}}
     suite.experiment("serving/zone-lost", method=[{"type": "action", "name": "lose-zone", "provider": lose}])
     session = suite.start(own=True).until(EventKind.FAULT_CONFIRMED, "zone-cordoned")
     lost = cordons(platform)

@@ -12,11 +12,11 @@ import yaml
 
 from history.result import Verdict
 from history.schema import EventKind
-from kube.clients import Platform
-from runner.leftovers import find_leftovers
-from tests.integration.runner.conftest import LOCAL, Suite, wait_for
-from tests.support.patient import patient
-from tests.support.tcp_proxy import Proxy
+from kube.client import Platform
+from runner.cleanup.leftovers import find_leftovers
+from testing.platform.tcp_proxy import Proxy
+from testing.runs.patient import patient
+from testing.runs.real_sessions import LOCAL, Suite, wait_for
 
 OUT_OF_REACH_S = 30.0
 INCONCLUSIVE = 10

@@ -16,10 +16,10 @@ import yaml
 from kubernetes import client
 
 from history.schema import EventKind
-from kube.clients import Platform
-from tests.integration.runner.conftest import LOCAL, Suite, wait_for
-from tests.support.account import Account
-from tests.support.patient import patient
+from kube.client import Platform
+from testing.platform.account import Account
+from testing.runs.patient import patient
+from testing.runs.real_sessions import LOCAL, Suite, wait_for
 
 NAME = "leaky"
 SCRIPT = "<script>alert('planted-markup')</script>"

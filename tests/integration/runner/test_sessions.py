@@ -15,11 +15,11 @@ from chaoslib.experiment import ensure_experiment_is_valid
 from history.reader import read_run
 from history.result import Verdict
 from history.schema import EventKind, Series
-from kube.clients import Platform
-from runner.health import complaints, look
-from runner.leftovers import find_leftovers
-from tests.integration.runner.conftest import LOCAL, Suite, wait_for
-from tests.support.fake_cluster import ROOT
+from kube.client import Platform
+from runner.cleanup.leftovers import find_leftovers
+from runner.preflight.platform_health import complaints, look
+from testing.platform.fake_cluster import ROOT
+from testing.runs.real_sessions import LOCAL, Suite, wait_for
 
 REFUSED, INCONCLUSIVE = 11, 10
 
@@ -34,7 +34,7 @@ def test_a_null_control_passes_and_a_second_session_is_refused_meanwhile(suite: 
     request = json.loads(next(iter(first_command(first.process.pid))))
     other = request | {"run_id": "elsewhere", "run_dir": str(suite.folder / "elsewhere")}
     elsewhere = subprocess.run(
-        [sys.executable, "-m", "runner.child", json.dumps(other)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "runner.run.child", json.dumps(other)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert elsewhere.returncode == REFUSED
     assert f"held by the run {request['run_id']}@" in elsewhere.stdout
@@ -51,13 +51,15 @@ def test_a_null_control_passes_and_a_second_session_is_refused_meanwhile(suite: 
 
 def first_command(pid: int) -> list[str]:
     """Return the request with which the session ``pid`` started its child."""
-    children = subprocess.run(["pgrep", "-P", str(pid), "-f", "runner.child"], capture_output=True, text=True, check=True).stdout.split()
+    children = subprocess.run(
+        ["pgrep", "-P", str(pid), "-f", "runner.run.child"], capture_output=True, text=True, check=True
+    ).stdout.split()
     with open(f"/proc/{children[0]}/cmdline") as file:  # noqa: PTH123 - a file of the kernel
         return file.read().split("\0")[3:4]
 
 
 def test_a_fault_without_effect_is_inconclusive(suite: Suite) -> None:
-    parts = "tests.support.runner_parts"
+    parts = "testing.runs.runner_parts"
     provider = {"type": "python", "module": parts, "func": "kill", "arguments": {"role": "inference"}}
     suite.experiment("serving/replica-killed", method=[{"type": "action", "name": "kill-replica", "provider": provider}])
     code, session = suite.run(own=True)

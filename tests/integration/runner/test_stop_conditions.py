@@ -1,15 +1,15 @@
-"""A bystander suffers: the run stops, heals, and says why. How fast, and the other conditions: ``python -m bench.stops``."""
+"""A bystander suffers: the run stops, heals, and says why. How fast, and the other conditions: ``python -m bench.campaigns.stops``."""
 
 from __future__ import annotations
 
 from history.result import Verdict
 from history.schema import EventKind
-from kube.clients import Platform
+from kube.client import Platform
+from runner.cleanup.leftovers import find_leftovers
 from runner.exits import INCONCLUSIVE
-from runner.leftovers import find_leftovers
-from tests.integration.runner.conftest import Suite
-from tests.support.bystander import bystander
-from tests.support.patient import patient
+from testing.platform.bystander import bystander
+from testing.runs.patient import patient
+from testing.runs.real_sessions import Suite
 
 
 def test_a_bystander_that_suffers_stops_the_run(suite: Suite, platform: Platform) -> None:

@@ -13,23 +13,24 @@ from typing import Any
 import pytest
 import yaml
 
-from faults import engine, network
+from faults import network, processes
+from faults.mechanisms import fault_pod
 from history.errors import AftershockError, FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
-from kube import clients, faultpod
-from kube.clients import Platform, connect
-from kube.fault import spec_of
-from kube.journal import open_journal
-from kube.select import node_target, still_there
-from kube.target import Role, Target
-from runner.conditions import asked_by_annotation
-from runner.health import look
-from runner.preflight import Fault, check_access, check_signals
-from runner.queueing import Queue, namespace_of
+from kube import client
+from kube.client import Platform, connect
+from kube.selection import node_target, still_there
+from runner.preflight.checks import Fault, check_access, check_signals
+from runner.preflight.lease_queue import Queue, namespace_of
+from runner.preflight.platform_health import look
+from runner.run.abort.conditions import asked_by_annotation
 from runner.stop import Stop
-from tests.integration.runner.conftest import wait_for
-from tests.integration.staging.conftest import SUITE_NAMESPACE, Staging, nothing_left
-from tests.support.fake_cluster import seeded
+from safety.fault_spec import spec_of
+from safety.undo_journal import open_journal
+from target.target import Role, Target
+from testing.platform.fake_cluster import seeded
+from testing.platform.staging import SUITE_NAMESPACE, Staging, nothing_left
+from testing.runs.real_sessions import wait_for
 
 QUOTA = "exceeded quota: none"
 RUN = "20261121-120000-bad-1-ab12"
@@ -92,8 +93,8 @@ def test_a_certificate_of_another_authority(target_with: Callable[..., Target], 
 
 
 def test_an_api_server_that_does_not_answer_in_time(target_with: Callable[..., Target], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "CONNECT_S", 0.5)
-    monkeypatch.setattr(clients, "READ_S", 0.5)
+    monkeypatch.setattr(client, "CONNECT_S", 0.5)
+    monkeypatch.setattr(client, "READ_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
         server = f"https://127.0.0.1:{silent.getsockname()[1]}"
         target = target_with(lambda config: config["clusters"][0]["cluster"].update(server=server), server=server)
@@ -124,7 +125,7 @@ def quota(what: str) -> Any:
 def said(act: Callable[[], object]) -> str:
     """Return what the API server objects to; nothing if it does not."""
     try:
-        with clients.told("try", FaultFailed):
+        with client.told("try", FaultFailed):
             act()
     except AftershockError as error:
         return str(error)
@@ -169,16 +170,16 @@ def test_a_quota_on_leases_refuses_the_run(staging: Staging, admin: Platform) ->
     assert nothing_left(admin)
 
 
-def fault_pod(platform: Platform) -> None:
+def make_fault_pod(platform: Platform) -> None:
     target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
     run: Any = SimpleNamespace(platform=platform, plan=SimpleNamespace(run_id=RUN), activity="cut")
-    faultpod.create(run, faultpod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 5.0))
+    fault_pod.create(run, fault_pod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 5.0))
 
 
 def test_a_quota_on_pods_fails_the_fault_before_it_acts(staging: Staging, admin: Platform) -> None:
     with applied(staging, quota("pods")):
         wait_for(lambda: QUOTA in try_a_pod(admin), QUOTA, 30)
-        text = refused(lambda: fault_pod(admin), FaultFailed)
+        text = refused(lambda: make_fault_pod(admin), FaultFailed)
     assert f"make a fault pod on node worker-1 in namespace {SUITE_NAMESPACE}: the API server answered 403" in text
     assert QUOTA in text
     assert nothing_left(admin)
@@ -227,9 +228,9 @@ def test_a_pod_to_which_its_namespace_lets_nothing_be_added_is_known_before_the_
     staging.apply(ROOTED)
     try:
         role = Role(namespace="acme-rooted", selector="app=rooted", container="model", engine="sleep infinity")
-        platform = clients.platform_over(staging.target.model_copy(update={"roles": {"model": role}}), admin.api)
+        platform = client.platform_over(staging.target.model_copy(update={"roles": {"model": role}}), admin.api)
         wait_for(lambda: any(map(platform.ready, platform.pods("model"))), "the pod runs", 60)
-        spec = spec_of(engine.freeze_engine)
+        spec = spec_of(processes.freeze_engine)
         assert spec is not None
         action: Any = SimpleNamespace(name="freeze")
         freeze = Fault(action, spec, {"role": "model", "for_s": 5})
@@ -251,7 +252,7 @@ def test_a_pod_to_which_its_namespace_lets_nothing_be_added_is_known_before_the_
 def test_a_webhook_that_denies_fails_the_fault_before_it_acts(staging: Staging, admin: Platform) -> None:
     with applied(staging, WEBHOOK):
         wait_for(lambda: "webhook" in try_a_pod(admin), "the webhook is asked", 30)
-        text = refused(lambda: fault_pod(admin), FaultFailed)
+        text = refused(lambda: make_fault_pod(admin), FaultFailed)
     assert 'failed calling webhook "guard.acme.example"' in text
     assert nothing_left(admin)
 
@@ -263,7 +264,7 @@ def try_a_pod(platform: Platform) -> str:
 
 def test_a_role_in_a_namespace_that_is_not_there(admin: Platform, staging: Staging) -> None:
     roles = {name: role.model_copy(update={"namespace": "acme-old"}) for name, role in staging.target.roles.items()}
-    platform = clients.platform_over(staging.target.model_copy(update={"roles": roles, "namespaces": ("acme-old",)}), admin.api)
+    platform = client.platform_over(staging.target.model_copy(update={"roles": roles, "namespaces": ("acme-old",)}), admin.api)
     text = refused(lambda: look(platform))
     assert 'deployments.apps "llm" not found; check the name' in text
 
@@ -284,7 +285,7 @@ def test_a_node_that_is_deleted_while_it_is_a_target(staging: Staging, admin: Pl
 def test_a_namespace_that_vanishes_asks_the_run_to_stop(staging: Staging, admin: Platform) -> None:
     staging.cluster.kubectl("create", "namespace", "acme-short")
     target = staging.target.model_copy(update={"namespaces": ("acme-short",)})
-    met = asked_by_annotation(clients.platform_over(target, admin.api))
+    met = asked_by_annotation(client.platform_over(target, admin.api))
     assert met() is None
     staging.cluster.kubectl("delete", "namespace", "acme-short", "--wait=false")
     wait_for(lambda: met() is not None, "the stop condition is met", 10)

@@ -17,19 +17,19 @@ import yaml
 
 from cluster.state import State
 from history.errors import TargetRefused
-from kube import access
-from kube.clients import BoundedClient, configuration_of, platform_over
-from kube.fault import Permission
-from kube.target import load_target
-from runner.experiment import read_experiment
-from runner.preflight import check_access, faults_of
-from runner.prepare import check
+from kube import permissions
+from kube.client import BoundedClient, configuration_of, platform_over
+from kube.permissions import Permission
+from runner.experiment.experiment import read_experiment
+from runner.preflight.checks import check_access, faults_of
 from runner.request import Request
+from runner.run.assemble import check
 from runner.stop import Stop
-from tests.integration.runner.conftest import wait_for
-from tests.integration.staging.conftest import NAME, SUITE_NAMESPACE, Staging
-from tests.support.cluster_driver import ROOT
-from tests.support.runner_parts import Told
+from target.target import load_target
+from testing.platform.cluster_driver import ROOT
+from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
+from testing.runs.real_sessions import wait_for
+from testing.runs.runner_parts import Told
 
 NAMES = ("serving/replica-killed", "serving/engine-frozen", "serving/node-drained", "control/null-control", "control/sham-control")
 FILES = tuple(ROOT / "experiments" / f"{name}.yaml" for name in NAMES)
@@ -97,7 +97,7 @@ def accounts(staging: Staging, tmp_path_factory: pytest.TempPathFactory) -> Acco
     (folder / "target.yaml").write_text(yaml.safe_dump(target))
     made = Accounts(staging, found, folder / "target.yaml")
     platform = platform_over(load_target(made.target_file), made.client(ALL))
-    wait_for(lambda: not access.missing(platform, found), "the API server knows the roles", 30)
+    wait_for(lambda: not permissions.missing(platform, found), "the API server knows the roles", 30)
     return made  # all of it goes with the cluster
 
 
@@ -129,6 +129,6 @@ def test_without_any_one_of_them_preflight_refuses_and_names_it(accounts: Accoun
         said = list(pool.map(refusal, range(len(accounts.grants))))
     for grant, text in zip(accounts.grants, said, strict=True):
         lacking = text.partition(" may not ")[2].removesuffix("; grant these by a Role or ClusterRole").split("; ")
-        assert access.sentence(grant) in lacking, text
-        whole = access.sentence(replace(grant, namespace=None)).removesuffix(" in the whole cluster")
+        assert permissions.sentence(grant) in lacking, text
+        whole = permissions.sentence(replace(grant, namespace=None)).removesuffix(" in the whole cluster")
         assert all(one.startswith(whole) for one in lacking), text  # what it covers, and nothing that another grant gives

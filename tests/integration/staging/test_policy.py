@@ -13,12 +13,13 @@ import pytest
 from kubernetes.client.exceptions import ApiException
 
 from cluster.state import State
+from faults.mechanisms import fault_pod, process_signal
 from history.plan import ResolvedTarget
-from kube import ephemeral, faultpod, undo
-from kube.clients import BoundedClient, Platform, configuration_of, message_of, platform_over
-from runner import policy, rbac, reaper_job
-from tests.integration.runner.conftest import wait_for
-from tests.integration.staging.conftest import NAME, SUITE_NAMESPACE, Staging
+from kube.client import BoundedClient, Platform, configuration_of, message_of, platform_over
+from runner.commands import admission_policy, rbac
+from safety import reaper_job, undo
+from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
+from testing.runs.real_sessions import wait_for
 
 ACCOUNT = "tempted"
 DRY = {"dry_run": "All"}
@@ -39,7 +40,7 @@ subjects: [{{kind: ServiceAccount, name: {ACCOUNT}, namespace: {SUITE_NAMESPACE}
 @pytest.fixture(scope="module")
 def tempted(staging: Staging) -> Platform:
     """Return the platform as an account of the suite's namespace that is an administrator; the policy is in force."""
-    staging.apply(rbac.text(policy.manifests(staging.target)))
+    staging.apply(rbac.text(admission_policy.manifests(staging.target)))
     staging.apply(ADMIN)
     admin = staging.target.model_copy(update={"kubeconfig": str(State(NAME).kubeconfig), "context": f"aftershock-{NAME}"})
     api = BoundedClient(configuration_of(admin))
@@ -47,7 +48,7 @@ def tempted(staging: Staging) -> Platform:
     made = platform_over(staging.target, api)
 
     def in_force() -> bool:
-        body = fault_pod(made)
+        body = a_fault_pod(made)
         body["metadata"]["labels"] = {}
         return "aftershock policy" in refusal(lambda: made.core.create_namespaced_pod(SUITE_NAMESPACE, body, **DRY))
 
@@ -63,10 +64,10 @@ def refusal(request: Callable[[], object]) -> str:
     return ""
 
 
-def fault_pod(platform: Platform) -> Any:
+def a_fault_pod(platform: Platform) -> Any:
     target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
-    job = faultpod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
-    return faultpod.manifest(platform.target.suite_image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
+    job = fault_pod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
+    return fault_pod.manifest(platform.target.suite_image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
 
 
 def setting(*path: Any, to: Any) -> Change:
@@ -84,8 +85,8 @@ SECOND = {"name": "more", "image": "aftershock/platform:dev", "command": ["sleep
 PODS: list[tuple[Change, str]] = [
     (setting("metadata", "labels", to={}), "must be labelled as a fault pod"),
     (setting(*CONTAINER, "image", to="busybox"), "the image is"),
-    (setting(*CONTAINER, "command", to=["sh", "-c", "true"]), "the program is -m faults.inside"),
-    (setting(*CONTAINER, "command", 2, to="http.server"), "the program is -m faults.inside"),
+    (setting(*CONTAINER, "command", to=["sh", "-c", "true"]), "the program is -m faults.node_agent.main"),
+    (setting(*CONTAINER, "command", 2, to="http.server"), "the program is -m faults.node_agent.main"),
     (setting(*CONTAINER, "args", to=["x"]), "no mounts, hooks or arguments"),
     (setting(*CONTAINER, "env", to=[{"name": "PYTHONPATH", "value": "/proc/1/cwd"}]), "no other environment"),
     (setting(*CONTAINER, "lifecycle", to={"postStart": {"exec": {"command": ["sh"]}}}), "no mounts, hooks or arguments"),
@@ -104,13 +105,13 @@ PODS: list[tuple[Change, str]] = [
 
 
 def test_the_suites_own_fault_pod_is_admitted(tempted: Platform) -> None:
-    assert not refusal(lambda: tempted.core.create_namespaced_pod(SUITE_NAMESPACE, fault_pod(tempted), **DRY))
+    assert not refusal(lambda: tempted.core.create_namespaced_pod(SUITE_NAMESPACE, a_fault_pod(tempted), **DRY))
 
 
 @pytest.mark.parametrize("number", range(len(PODS)))
 def test_any_other_pod_is_denied(tempted: Platform, number: int) -> None:
     change, said = PODS[number]
-    body = copy.deepcopy(fault_pod(tempted))
+    body = copy.deepcopy(a_fault_pod(tempted))
     change(body)
     text = refusal(lambda: tempted.core.create_namespaced_pod(SUITE_NAMESPACE, body, **DRY))
     assert "aftershock-pods.acme-chaos" in text
@@ -119,7 +120,7 @@ def test_any_other_pod_is_denied(tempted: Platform, number: int) -> None:
 
 @pytest.mark.parametrize("namespace", ["kube-system", "acme-models", "acme-metrics", "default"])
 def test_a_fault_pod_in_another_namespace_is_denied(tempted: Platform, namespace: str) -> None:
-    text = refusal(lambda: tempted.core.create_namespaced_pod(namespace, fault_pod(tempted), **DRY))
+    text = refusal(lambda: tempted.core.create_namespaced_pod(namespace, a_fault_pod(tempted), **DRY))
     assert "pods only in namespace acme-chaos" in text or 'violates PodSecurity "restricted' in text, text
 
 
@@ -139,8 +140,8 @@ POD = ("spec", "template", "spec")
 JOBS: list[tuple[Change, str]] = [
     (setting("metadata", "labels", to={"app": "x"}), "must be labelled as a reaper"),
     (setting(*POD, "containers", 0, "image", to="busybox"), "the image is"),
-    (setting(*POD, "containers", 0, "command", to=["sh"]), "the program is -m runner.reaper"),
-    (lambda body: body["spec"]["template"]["spec"]["containers"][0]["command"].append("x"), "the program is -m runner.reaper"),
+    (setting(*POD, "containers", 0, "command", to=["sh"]), "the program is -m safety.reaper"),
+    (lambda body: body["spec"]["template"]["spec"]["containers"][0]["command"].append("x"), "the program is -m safety.reaper"),
     (setting(*POD, "serviceAccountName", to=ACCOUNT), "a reaper runs as its own account"),
     (setting(*POD, "hostNetwork", to=True), "a reaper sees nothing of its node"),
     (setting(*POD, "hostPID", to=True), "a reaper sees nothing of its node"),
@@ -162,7 +163,7 @@ def test_the_suites_own_reaper_is_admitted_and_any_other_job_is_denied(tempted: 
 
 def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) -> None:
     pod = tempted.pods("inference")[0]
-    ours = ephemeral.ephemeral_container(pod, "model", tempted.target.suite_image, "engine", 3.0)
+    ours = process_signal.ephemeral_container(pod, "model", tempted.target.suite_image, "engine", 3.0)
     elsewhere = tempted.core.list_namespaced_pod("acme-metrics").items[0]
 
     def add(container: Any, to: Any = pod) -> str:

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from runner.leftovers import find_leftovers
-from runner.mend import mend
-from tests.integration.runner.conftest import Suite, wait_for
-from tests.integration.staging.conftest import ACCOUNT, SUITE_NAMESPACE, Staging
+from runner.cleanup.cleanup import mend
+from runner.cleanup.leftovers import find_leftovers
+from testing.platform.staging import ACCOUNT, SUITE_NAMESPACE, Staging
+from testing.runs.real_sessions import Suite, wait_for
 
 
 @pytest.mark.quiet

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gang import Gang
+from testing.training.gang import Gang
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.s3 import S3Store
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server

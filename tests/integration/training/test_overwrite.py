@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.load.load_runs import wait_until
 from tests.integration.training.conftest import Bucket
-from tests.support.load_runs import wait_until
 from workloads.training import data
 from workloads.training.errors import RunRefused
 

@@ -12,16 +12,17 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
-from faults import beside, training_data
+from faults import training_data
+from faults.mechanisms import exec_program
 from history.errors import NoData, UndoFailed
 from history.schema import EventKind
-from kube import live
-from kube.fault import Arguments, spec_of
-from kube.live import LiveRun
 from probes import training_data as probe
+from safety import active_run
+from safety.active_run import LiveRun
+from safety.fault_spec import Arguments, spec_of
+from testing.load.load_runs import wait_until
+from testing.platform.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
 from tests.integration.training.conftest import Bucket
-from tests.support.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
-from tests.support.load_runs import wait_until
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 from workloads.training import data
 from workloads.training.errors import RunRefused
@@ -39,9 +40,9 @@ def _locally(_platform: object, _name: str, _namespace: str, _container: str, co
 @pytest.fixture
 def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """The data on a server of this machine, which stands for the one in the pod."""
-    for module in (beside, training_data, probe):
+    for module in (exec_program, training_data, probe):
         monkeypatch.setattr(module, "output_of", _locally)
-    monkeypatch.setattr(beside, "PROJECT", str(ROOT))
+    monkeypatch.setattr(exec_program, "PROJECT", str(ROOT))
     monkeypatch.setattr(training_data, "DATA", bucket.url)
     monkeypatch.setattr(training_data, "outcome_file", lambda _run_id: str(tmp_path / "outcome.json"))
     monkeypatch.setattr(probe, "FOLDER", str(bucket.path("")))
@@ -59,7 +60,7 @@ def run(tmp_path: Path) -> Iterator[LiveRun]:
     assert spec is not None
     targets = spec.resolve(cluster.platform(), ARGUMENTS, seeded(1))
     yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
-    live.activate(None)
+    active_run.activate(None)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
     run: LiveRun, overwritten: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
-    monkeypatch.setattr(beside, "PROJECT", "/no/such/folder")
+    monkeypatch.setattr(exec_program, "PROJECT", "/no/such/folder")
     monkeypatch.setattr(training_data, "RESTORED_S", 0.2)
     with pytest.raises(UndoFailed, match=r"s3-zone-b-0: not known to be restored .* python -m workloads.storage.restore --store"):
         training_data.restore("storage")

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from testing.training.gang import Gang, loadable
 from tests.integration.training.conftest import Bucket
-from tests.support.gang import Gang, loadable
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.training.conftest import BUCKET
 from workloads.storage.bucket import s3_store
 from workloads.storage.server import S3Server
-from workloads.training.prune import main, prune
+from workloads.training.checkpoint.prune import main, prune
 
 LATER = timedelta(hours=1)
 

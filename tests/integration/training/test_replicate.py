@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.training.gang import Gang
 from tests.integration.training.conftest import BUCKET, Bucket
-from tests.support.gang import Gang
 from workloads.storage import replicate
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.errors import StoreUnavailable

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from testing.training.gang import Gang
 from tests.integration.training.conftest import Bucket
-from tests.support.gang import Gang
 from workloads.storage.restore import NoGoodVersion, Wanted, main, restore, restore_record
 from workloads.storage.sealed import digest
 from workloads.training import data

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.training.gang import Gang, loadable
 from tests.integration.training.conftest import BUCKET, Bucket
-from tests.support.gang import Gang, loadable
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.server import S3Server
 

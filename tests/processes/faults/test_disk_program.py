@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from cluster import build
-from faults import fuse
+from faults.node_agent import fuse
 from probes import disks
-from tests.support.sick_disk import SickDisk, sick
+from testing.training.sick_disk import SickDisk, sick
 from workloads.storage.s3 import S3Store
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_cluster import ROOT
-from tests.support.sessions import CHILD, Project, make_project
+from testing.platform.fake_cluster import ROOT
+from testing.runs.sessions import CHILD, Project, make_project
 
 
 @pytest.fixture
@@ -15,6 +15,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("FAKE_CHILD", str(tmp_path / "script.json"))
-    monkeypatch.setattr("runner.parent.CHILD", CHILD)
-    monkeypatch.setattr("runner.plugin.write_report", lambda _chaos: True)
+    monkeypatch.setattr("runner.run.parent.CHILD", CHILD)
+    monkeypatch.setattr("runner.plugin.plugin.write_report", lambda _chaos: True)
     return make_project(tmp_path)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.runner_parts import EXPERIMENT
-from tests.support.sessions import PASS, RESOLVED, Project
+from testing.runs.runner_parts import EXPERIMENT
+from testing.runs.sessions import PASS, RESOLVED, Project
 
 RTO = {"name": "rto", "verdict": "FAIL", "sentence": "Users were served again 40 s after the fault; the budget is 30 s."}
 FAIL = [RESOLVED, ["verdict", {"verdict": "FAIL", "sentence": "too slow", "checks": [RTO]}]]

@@ -7,9 +7,9 @@ import json
 import pytest
 import yaml
 
-from runner import outcome
-from tests.support.runner_parts import EXPERIMENT
-from tests.support.sessions import PASS, Project
+from runner.plugin import session_end
+from testing.runs.runner_parts import EXPERIMENT
+from testing.runs.sessions import PASS, Project
 
 
 def test_a_malformed_experiment_is_refused_with_file_and_line_and_nothing_runs(project: Project) -> None:
@@ -70,7 +70,7 @@ def test_a_misspelt_class_is_a_mistake_and_not_a_skip(project: Project) -> None:
 
 def test_what_was_skipped_is_in_the_report_once_and_alone_it_is_no_success(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     (project.root / "conftest.py").unlink()
-    monkeypatch.setattr("runner.plugin.write_report", outcome.write_report)
+    monkeypatch.setattr("runner.plugin.plugin.write_report", session_end.write_report)
     only_serving(project)
     project.experiment("training/rank-killed", TRAINS)
     done = project.chaos("-k", "rank-killed", "--chaos-trials=2")

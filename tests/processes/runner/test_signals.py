@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.sessions import PASS, RESOLVED, Project
+from testing.runs.sessions import PASS, RESOLVED, Project
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gang import Gang
+from testing.training.gang import Gang
 
 
 @pytest.fixture

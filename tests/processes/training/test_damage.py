@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gang import RUN, Gang, contents
+from testing.training.gang import RUN, Gang, contents
 from workloads.storage import damage
 from workloads.storage.sealed import seal, unseal
-from workloads.training.manifest import KIND
+from workloads.training.checkpoint.manifest import KIND
 
 STEP_18, STEP_24 = "step-00000018.a0001", "step-00000024.a0001"
 

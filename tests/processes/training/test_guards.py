@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gang import Gang
+from testing.training.gang import Gang
 from workloads.storage.folder import FolderStore
-from workloads.training.catalog import survey
+from workloads.training.checkpoint.catalog import survey
+from workloads.training.checkpoint.fence import check, claim, newest_attempt
 from workloads.training.errors import Fenced, RunRefused
-from workloads.training.fence import check, claim, newest_attempt
 from workloads.training.guard import deviation
 
 

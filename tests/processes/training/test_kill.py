@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.support.gang import Gang
+from testing.training.gang import Gang
 
 STAGES = {
     "while writing its shard": "save.before_shard@rank=1@step=12@restart=0=kill",

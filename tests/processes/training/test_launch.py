@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gang import Gang, contents
+from testing.training.gang import Gang, contents
 from workloads.training.launch import torchrun
 from workloads.training.settings import from_environment
 

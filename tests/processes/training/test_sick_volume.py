@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gang import Gang, loadable
-from tests.support.sick_disk import sick
+from testing.training.gang import Gang, loadable
+from testing.training.sick_disk import sick
 from workloads.storage.folder import FolderStore
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/fuse").exists(), reason="only root may mount, and FUSE is needed")

@@ -11,15 +11,16 @@ from typing import Any
 import orjson
 import pytest
 
-from faults import beside, storage
+from faults import checkpoints as damage
+from faults.mechanisms import exec_program
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from history.ledgers import LedgerWriter
 from history.schema import EventKind
-from kube import live
-from kube.fault import spec_of
-from kube.live import LiveRun
-from probes import checkpoints
-from tests.support.fake_cluster import FakeCluster, live_run, pod, seeded
+from probes import checkpoints as probe
+from safety import active_run
+from safety.active_run import LiveRun
+from safety.fault_spec import spec_of
+from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
 from workloads.storage.sealed import digest, seal
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,11 +39,11 @@ def _locally(_platform: object, name: str, _namespace: str, _container: str, com
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the run's job below a server: one finished checkpoint."""
-    monkeypatch.setattr(beside, "output_of", _locally)
-    monkeypatch.setattr(checkpoints, "output_of", _locally)
-    for module in (beside, checkpoints):
+    monkeypatch.setattr(exec_program, "output_of", _locally)
+    monkeypatch.setattr(probe, "output_of", _locally)
+    for module in (exec_program, probe):
         monkeypatch.setattr(module, "PROJECT", str(ROOT))
-    for module in (storage, checkpoints):
+    for module in (damage, probe):
         monkeypatch.setattr(module, "BUCKET", str(tmp_path / "runs"))
     folder = tmp_path / "runs" / "job" / "step-00000010.a0001"
     folder.mkdir(parents=True)
@@ -58,11 +59,11 @@ def run(tmp_path: Path) -> Any:
     cluster = FakeCluster()
     for name, node in (("s3-zone-b-0", "cpu-b"), ("s3-zone-c-0", "cpu-c")):
         cluster.pods["ml-training", name] = pod(name, node, namespace="ml-training", app="s3", owner="StatefulSet")
-    platform, spec = cluster.platform(), spec_of(storage.damage_checkpoints)
+    platform, spec = cluster.platform(), spec_of(damage.damage_checkpoints)
     assert spec is not None
     targets = spec.resolve(platform, ARGUMENTS, seeded(1))
     yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
-    live.activate(None)
+    active_run.activate(None)
 
 
 def _kinds(run: LiveRun) -> list[str]:
@@ -78,26 +79,26 @@ def _finished(run: LiveRun, step: int) -> None:
 
 def test_it_damages_what_is_there_and_the_evidence_tells(run: LiveRun, bucket: Path) -> None:
     with pytest.raises(NoData, match="names none"):
-        checkpoints.damaged("act", "storage")
+        probe.damaged("act", "storage")
     _finished(run, 10)
-    assert not checkpoints.damaged("act", "storage")
+    assert not probe.damaged("act", "storage")
     before = (bucket / "shard-0-of-1.safetensors").read_bytes()
-    said = storage.damage_checkpoints(**ARGUMENTS)
+    said = damage.damage_checkpoints(**ARGUMENTS)
     assert sorted(said["targets"]) == ["s3-zone-b-0", "s3-zone-c-0"]
-    while not checkpoints.damaged("act", "storage"):
+    while not probe.damaged("act", "storage"):
         pass  # bounded by pytest's time limit; each look is a process
     assert (bucket / "shard-0-of-1.safetensors").read_bytes() != before
     _finished(run, 20)
-    assert not checkpoints.damaged("act", "storage")  # what is newest now is whole
+    assert not probe.damaged("act", "storage")  # what is newest now is whole
     assert EventKind.FAULT_START in _kinds(run)
     assert [undo.done for undo in run.journal.entries()] == [False, False]
 
 
 def test_a_server_that_cannot_be_reached_is_no_fault_done(run: LiveRun, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "PROJECT", "/no/such/folder")
-    monkeypatch.setattr(storage, "command", lambda *_: "exit 1; (")
+    monkeypatch.setattr(exec_program, "PROJECT", "/no/such/folder")
+    monkeypatch.setattr(damage, "command", lambda *_: "exit 1; (")
     with pytest.raises(FaultFailed, match="what it stores could not be damaged"):
-        storage.damage_checkpoints(**ARGUMENTS)
+        damage.damage_checkpoints(**ARGUMENTS)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_a_server_that_cannot_be_reached_is_no_fault_done(run: LiveRun, bucket: 
     ],
 )
 def test_what_cannot_work_is_refused_before(run: LiveRun, change: dict[str, Any], error: type[Exception], said: str) -> None:
-    spec = spec_of(storage.damage_checkpoints)
+    spec = spec_of(damage.damage_checkpoints)
     assert spec is not None
     with pytest.raises(error, match=said):
         spec.resolve(run.platform, ARGUMENTS | change, seeded(1))
@@ -120,4 +121,4 @@ def test_what_cannot_work_is_refused_before(run: LiveRun, change: dict[str, Any]
 def test_a_run_without_a_training_job_is_refused(run: LiveRun) -> None:
     run.plan.training = None  # type: ignore[misc]  # a plain stand-in for a plan
     with pytest.raises(TargetRefused, match="follows no training job"):
-        storage.damage_checkpoints(**ARGUMENTS)
+        damage.damage_checkpoints(**ARGUMENTS)

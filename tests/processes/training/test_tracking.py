@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.load_runs import wait_until
+from testing.load.load_runs import wait_until
 from workloads.storage.server import free_port
-from workloads.training.mlflow_server import MlflowServer
-from workloads.training.tracking import Tracker, open_tracker
+from workloads.training.telemetry.mlflow_server import MlflowServer
+from workloads.training.telemetry.tracking import Tracker, open_tracker
 
 API = "api/2.0/mlflow"
 

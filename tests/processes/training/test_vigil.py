@@ -12,9 +12,9 @@ from functools import partial
 import psutil
 import pytest
 
-from tests.support.load_runs import wait_until
+from testing.load.load_runs import wait_until
 from workloads.training import launch
-from workloads.training.meeting import Vigil
+from workloads.training.rendezvous import Vigil
 
 DEAF = """
 import signal, subprocess, sys, time

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gang import RUN, Gang, contents, loadable
+from testing.training.gang import RUN, Gang, contents, loadable
 from workloads.storage.errors import StoreRefused
 from workloads.storage.folder import FolderStore
+from workloads.training.checkpoint.stores import preflight
 from workloads.training.errors import SettingsRefused
 from workloads.training.settings import from_environment
-from workloads.training.stores import preflight
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 LIMIT_S = 240

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import signal
 
-from tests.support.gang import Gang
+from testing.training.gang import Gang
 from workloads.storage.folder import FolderStore
-from workloads.training.catalog import survey
+from workloads.training.checkpoint.catalog import survey
 
 KILL = "step@rank=0@step=15@restart=0=kill"
 

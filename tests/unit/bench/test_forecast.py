@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from bench.forecast import Hit, Pair, Row, best, page, summary
-from bench.hindcast import hindcast
+from bench.accuracy.forecast import Hit, Pair, Row, best, page, summary
+from bench.accuracy.hindcast import hindcast
 from history.plan import Forecast
-from tests.support.mutations import HIT
-from tests.support.truth import build
+from testing.histories.mutations import HIT
+from testing.histories.truth import build
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_the_page_shows_every_run_and_says_what_was_not_measured() -> None:
     ]
     assert "within 20% of 1 of 1 (RTO) and 0 of 0 (capacity RTO)" in summary(rows)[2]
     assert "| serving/zone-lost | r1 | none | 0.50 s | **wrong** | 70.00 s | > 40.0 s | – | evict, – |" in page(
-        rows, [], "python -m bench.forecast"
+        rows, [], "python -m bench.accuracy.forecast"
     )
 
 
@@ -71,4 +71,4 @@ def test_the_summary_counts_apart_what_is_within_the_resolution_and_what_is_with
     assert summary(rows)[0] == (
         "- RTO: 1 of 3 within 20%, 1 more within the resolution, 1 more within its range, 0 wrong; median error 35%, largest 60%"
     )
-    assert "| 0.50 s (0.00–0.90) | 0.80 s | +60% within its range |" in page(rows, [], "python -m bench.forecast")
+    assert "| 0.50 s (0.00–0.90) | 0.80 s | +60% within its range |" in page(rows, [], "python -m bench.accuracy.forecast")

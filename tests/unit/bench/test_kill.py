@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from bench import kill_page, out_of_reach_page
-from bench.kill_trial import in_force
-from bench.out_of_reach_page import CUT, LOST
-from bench.tables import Row
+from bench.campaigns import kill_page, out_of_reach_page
+from bench.campaigns.kill_trial import in_force
+from bench.campaigns.out_of_reach_page import CUT, LOST
+from bench.common.tables import Row
 from history.schema import EventKind
 
 TRIAL: Row = {

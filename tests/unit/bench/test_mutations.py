@@ -15,9 +15,9 @@ from bench.mutations.page import page, wrong
 from bench.mutations.probes import GONE, LATENCIES
 from bench.mutations.session import ROOT, judged
 from history.result import Check, RunVerdict, Verdict
-from kube.target import load_target
-from runner.experiment import check_target, read_experiment
-from tests.support.mutations import MUTATIONS
+from runner.experiment.experiment import check_target, read_experiment
+from target.target import load_target
+from testing.histories.mutations import MUTATIONS
 
 NO_OP = FAULTS[0]
 

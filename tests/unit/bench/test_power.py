@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from bench.checkpoints_page import markdown as corruption_page
-from bench.power.page import Result, markdown
-from bench.power.scenarios import SCENARIOS
-from bench.power.soak import FIRST, LAST, moment_of, trial_of
-from bench.power.weaknesses import WEAKNESSES, Weakness
+from bench.training.checkpoints_page import markdown as corruption_page
+from bench.training.power.page import Result, markdown
+from bench.training.power.scenarios import SCENARIOS
+from bench.training.power.soak import FIRST, LAST, moment_of, trial_of
+from bench.training.power.weaknesses import WEAKNESSES, Weakness
 from history.result import Check, RunVerdict, Verdict, worst
 from verdict import judge
 from verdict.definitions import CHECKS

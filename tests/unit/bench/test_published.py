@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.published import DOCS, FIGURES, main, read
+from bench.common.published import DOCS, FIGURES, main, read
 
 GOOD = {
     "mutations.md": "**0 of 40 mutants pass; 40 of 40 are named by the check that must name them; 12 of 12 twins pass.**",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench import soak
+from bench.accuracy import soak
 
 FIGURES = {"rto_s": 0.0, "resolution_s": 0.051, "send_lag_p99_ms": 1.5, "load_average": 7.5}
 ROW = {"commit": "a1", "exit": 0, "verdict": "PASS", "sentence": "no | impact"} | FIGURES

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench.torchrun import beyond_ns, missing, trained
-from bench.torchrun_page import HARDENED, HARDENED_ONE_POD, PLAIN, PLAIN_ONE_POD, VARIANTS, markdown
-from verdict.sampling import share_interval
+from bench.comparison.torchrun import beyond_ns, missing, trained
+from bench.comparison.torchrun_page import HARDENED, HARDENED_ONE_POD, PLAIN, PLAIN_ONE_POD, VARIANTS, markdown
+from verdict.statistics import share_interval
 
 
 def steps(attempt: int, first: int, last: int, ranks: tuple[int, ...] = (0, 1)) -> list[dict[str, Any]]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.training_runs import number, rows, seconds
+from bench.training.runs import number, rows, seconds
 from history.result import Measurement
-from tests.support.sample_runs import write_run
-from tests.support.sample_scenarios import NULL
-from tests.support.training_runs import KILLED, RESUMED, write_training_run
+from testing.histories.sample_runs import write_run
+from testing.histories.sample_scenarios import NULL
+from testing.histories.training_runs import KILLED, RESUMED, write_training_run
 
 
 def test_a_run_that_followed_a_job_has_a_row_and_others_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster import build, packages
+from cluster import build
 from cluster.build import MODULES, Module, module_digest
 from cluster.errors import ClusterError
-from cluster.packages import Package
+from cluster.host import packages
+from cluster.host.packages import Package
 
 MODULE = Module("tool", "tool", "a tool")
 

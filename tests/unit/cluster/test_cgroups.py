@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import cgroups
+from cluster.host import cgroups
 
 GROUP = "aftershock-test/nodes/cpu-a"
 

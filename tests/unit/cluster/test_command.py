@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster import cli, network, requirements, state
+from cluster import cli, state
 from cluster.config import Frontend, default_config
 from cluster.errors import ClusterError
-from cluster.shell import run
+from cluster.host import requirements
+from cluster.host.shell import run
+from cluster.machines import network
 
 
 @pytest.fixture(autouse=True)

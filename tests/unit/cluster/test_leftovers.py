@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster import leftovers, machine, network, state
+from cluster import state
 from cluster.config import default_config
-from cluster.leftovers import Leftovers, mounts_below
-from cluster.machine import Process
+from cluster.host import leftovers
+from cluster.host.leftovers import Leftovers, mounts_below
+from cluster.machines import machine, network
+from cluster.machines.machine import Process
 from cluster.state import State
 
 TABLE = """/dev/vda / ext4 rw 0 0

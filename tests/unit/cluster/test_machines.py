@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from cluster import control_plane, image, node, pki, state
+from cluster import pki, state
 from cluster.config import ClusterConfig, default_config
-from cluster.image import Share
+from cluster.machines import control_plane, image, node
+from cluster.machines.image import Share
 from cluster.state import State
 
 SHARES = [Share("/usr", "/usr"), Share("/somewhere/bin", image.PROGRAMS)]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster import controller, power, power_client, state
+from cluster import state
 from cluster.config import default_config
-from cluster.controller import Controller
 from cluster.errors import ClusterError
-from cluster.power import Ledger
+from cluster.power import bookkeeping, client, controller
+from cluster.power.bookkeeping import Ledger
+from cluster.power.controller import Controller
 from cluster.state import State
 
 
@@ -37,7 +38,7 @@ class Switch:
             self.failures -= 1
             raise ClusterError("it sticks")
         self.calls.append((verb, node))
-        self.saved.append(power.load(self.here).nodes_off())
+        self.saved.append(bookkeeping.load(self.here).nodes_off())
 
 
 @pytest.fixture
@@ -81,18 +82,18 @@ def test_an_outage_without_a_near_end_is_refused(for_s: float) -> None:
 
 def test_what_was_saved_is_read_back(here: State) -> None:
     ledger = Ledger()
-    ledger.begin("gpu-a", 1, 60, now_s=power.now_s())
-    power.save(here, ledger)
-    assert power.load(here) == ledger
+    ledger.begin("gpu-a", 1, 60, now_s=bookkeeping.now_s())
+    bookkeeping.save(here, ledger)
+    assert bookkeeping.load(here) == ledger
 
 
 def test_records_of_an_earlier_boot_of_the_machine_are_void(here: State) -> None:
     ledger = Ledger()
-    ledger.begin("cpu-a", None, 60, now_s=power.now_s())
-    power.save(here, ledger)
+    ledger.begin("cpu-a", None, 60, now_s=bookkeeping.now_s())
+    bookkeeping.save(here, ledger)
     noted = json.loads(here.power_file.read_text())
     here.power_file.write_text(json.dumps(noted | {"boot_id": "another"}))
-    assert power.load(here) == Ledger()
+    assert bookkeeping.load(here) == Ledger()
 
 
 def test_the_end_is_on_disk_before_the_power_is_cut(here: State, switch: Switch) -> None:
@@ -108,18 +109,18 @@ def test_what_is_due_comes_back_and_is_forgotten(here: State, switch: Switch) ->
         pass
     subject.end_due()
     assert switch.calls == [("off", "gpu-a"), ("on", "gpu-a")]
-    assert power.load(here).nodes_off() == set()
+    assert bookkeeping.load(here).nodes_off() == set()
 
 
 def test_the_machines_of_a_zone_boot_together(here: State, monkeypatch: pytest.MonkeyPatch, switch: Switch) -> None:
     subject, both = Controller(default_config(), here), threading.Barrier(2, timeout=30)
     for node in ("cpu-a", "gpu-a"):
         subject.answer({"do": "power-off", "node": node, "for_s": 0.001})
-    while len(subject.ledger.due(power.now_s())) < 2:
+    while len(subject.ledger.due(bookkeeping.now_s())) < 2:
         pass
     monkeypatch.setattr(controller, "power_on", lambda *_: both.wait())  # one after the other it would break
     subject.end_due()
-    assert power.load(here).nodes_off() == set()
+    assert bookkeeping.load(here).nodes_off() == set()
 
 
 def test_a_node_that_does_not_come_back_is_tried_again(here: State, switch: Switch) -> None:
@@ -129,14 +130,14 @@ def test_a_node_that_does_not_come_back_is_tried_again(here: State, switch: Swit
         pass
     switch.failures = 1
     subject.end_due()
-    assert power.load(here).nodes_off() == {"gpu-a"}, "still to be brought back"
+    assert bookkeeping.load(here).nodes_off() == {"gpu-a"}, "still to be brought back"
     assert 0 < subject.wait_s() <= 1
 
 
 def test_a_successor_goes_on_where_the_controller_was_killed(here: State, switch: Switch) -> None:
     ledger = Ledger()
-    ledger.begin("cpu-b", None, 60, now_s=power.now_s())
-    power.save(here, ledger)
+    ledger.begin("cpu-b", None, 60, now_s=bookkeeping.now_s())
+    bookkeeping.save(here, ledger)
     successor = Controller(default_config(), here)
     successor.resume()
     assert switch.calls == [("off", "cpu-b")]
@@ -174,9 +175,9 @@ def test_callers_are_answered_and_one_that_dies_halfway_does_not_matter(here: St
     with socket.socket(socket.AF_UNIX) as talker:
         talker.connect(str(here.socket))
         talker.sendall(b"hello\n")
-    until = power_client.ask(here, {"do": "power-off", "node": "cpu-a", "for_s": 60})
+    until = client.ask(here, {"do": "power-off", "node": "cpu-a", "for_s": 60})
     assert until is not None
-    assert power_client.ask(here, {"do": "power-on", "node": "cpu-a"}) is None
+    assert client.ask(here, {"do": "power-on", "node": "cpu-a"}) is None
     with pytest.raises(ClusterError, match="no node 'x'"):
-        power_client.ask(here, {"do": "power-on", "node": "x"})
+        client.ask(here, {"do": "power-on", "node": "x"})
     assert switch.calls == [("off", "cpu-a"), ("on", "cpu-a")]

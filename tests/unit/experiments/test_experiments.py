@@ -10,12 +10,12 @@ import yaml
 from chaoslib.activity import execute_activity
 from chaoslib.experiment import ensure_experiment_is_valid
 
-from kube.fault import spec_of
-from kube.guard import objections, survey
-from kube.target import load_target
-from runner.experiment import check_target, read_experiment
-from runner.providers import function_of
-from tests.support.fake_cluster import FakeCluster, seeded
+from runner.experiment.catalogue import function_of
+from runner.experiment.experiment import check_target, read_experiment
+from safety.blast_radius import objections, survey
+from safety.fault_spec import spec_of
+from target.target import load_target
+from testing.platform.fake_cluster import FakeCluster, seeded
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "experiments").rglob("*.yaml"))
@@ -85,7 +85,5 @@ def test_its_targets_pass_the_guard_on_a_healthy_platform(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_a_fault_that_leaves_something_behind_has_a_rollback(path: Path) -> None:
     experiment = read_experiment(path, ROOT / "experiments")
-    leaves = [
-        action for action in experiment.document.method if action.provider.module not in {"faults.pods", "faults.training", "faults.ranks"}
-    ]
+    leaves = [action for action in experiment.document.method if action.provider.module not in {"faults.pods", "faults.ranks"}]
     assert bool(experiment.document.rollbacks) == bool(leaves)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from kube import live
+from safety import active_run
 
 
 @pytest.fixture(autouse=True)
 def no_live_run() -> Iterator[None]:
-    live.activate(None)
+    active_run.activate(None)
     yield
-    live.activate(None)
+    active_run.activate(None)

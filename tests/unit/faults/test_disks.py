@@ -10,8 +10,8 @@ from kubernetes import client
 
 from faults import disks
 from history.errors import ConfigError, TargetRefused
-from kube.fault import FaultSpec, spec_of
-from tests.support.fake_cluster import FakeCluster, seeded
+from safety.fault_spec import FaultSpec, spec_of
+from testing.platform.fake_cluster import FakeCluster, seeded
 
 ASKED = {"role": "inference", "volume": "data", "for_s": 30}
 CASES = [

@@ -9,8 +9,8 @@ from kubernetes import client
 
 from faults import object_store
 from history.errors import ConfigError, TargetRefused
-from kube.fault import FaultSpec, spec_of
-from tests.support.fake_cluster import FakeCluster, seeded
+from safety.fault_spec import FaultSpec, spec_of
+from testing.platform.fake_cluster import FakeCluster, seeded
 
 ASKED: dict[str, dict[str, Any]] = {
     "refuse_requests": {"role": "inference", "for_s": 25, "percent": 60},

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 import faults.ranks
-import faults.training
 from history.errors import ConfigError
-from kube.fault import spec_of
-from kube.select import INDEX
-from tests.support.fake_cluster import FakeCluster, live_run, pod, seeded
+from kube.selection import INDEX
+from safety.fault_spec import spec_of
+from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
 
 Fault = Callable[..., dict[str, Any]]
 
@@ -31,7 +30,7 @@ def cluster() -> FakeCluster:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     commands: list[list[str]] = []
-    monkeypatch.setattr("faults.training.output_of", lambda *given: commands.append(given[-1]) or "")
+    monkeypatch.setattr("faults.ranks.output_of", lambda *given: commands.append(given[-1]) or "")
     return commands
 
 

@@ -7,29 +7,29 @@ from typing import Any
 
 import pytest
 
-import faults.engine
-import faults.gpu
+import faults.gpus
 import faults.nodes
 import faults.pods
-import faults.zone
+import faults.processes
+import faults.zones
 from history.errors import AftershockError, ConfigError, TargetRefused
 from history.plan import ResolvedTarget
-from kube import guard
-from kube.clients import Platform
-from kube.fault import FaultSpec, spec_of
-from kube.target import Target
-from tests.support.fake_cluster import FakeCluster, local_target, pod, seeded
+from kube.client import Platform
+from safety import blast_radius
+from safety.fault_spec import FaultSpec, spec_of
+from target.target import Target
+from testing.platform.fake_cluster import FakeCluster, local_target, pod, seeded
 
 FAULTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "kill": (faults.pods.kill, {"role": "inference", "count": 2}),
-    "kill_engine": (faults.engine.kill_engine, {"role": "inference"}),
-    "freeze_engine": (faults.engine.freeze_engine, {"role": "inference", "for_s": 30}),
+    "kill_engine": (faults.processes.kill_engine, {"role": "inference"}),
+    "freeze_engine": (faults.processes.freeze_engine, {"role": "inference", "for_s": 30}),
     "cordon": (faults.nodes.cordon, {"role": "inference"}),
     "drain": (faults.nodes.drain, {"role": "inference"}),
     "power_off": (faults.nodes.power_off, {"role": "inference", "for_s": 75}),
-    "lose_zone": (faults.zone.lose, {"role": "inference", "for_s": 90}),
-    "power_off_zone": (faults.zone.power_off, {"role": "inference", "for_s": 90}),
-    "lose_device": (faults.gpu.lose_device, {"role": "inference", "for_s": 45}),
+    "lose_zone": (faults.zones.lose, {"role": "inference", "for_s": 90}),
+    "power_off_zone": (faults.zones.power_off, {"role": "inference", "for_s": 90}),
+    "lose_device": (faults.gpus.lose_device, {"role": "inference", "for_s": 45}),
 }
 
 
@@ -66,7 +66,7 @@ def test_what_is_resolved_passes_the_guard_and_says_what_happens(name: str) -> N
     platform = FakeCluster().platform()
     for seed in range(3):
         targets = resolve(name, seed, platform)
-        guard.check(platform, targets)
+        blast_radius.check(platform, targets)
         assert all(one.effect and one.ends and one.uid for one in targets)
         assert len({(one.kind, one.name) for one in targets}) == len(targets)
 
@@ -152,7 +152,7 @@ def test_without_a_live_run_nothing_is_touched(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rollback", [faults.engine.replace, faults.nodes.uncordon, faults.nodes.power_on, faults.zone.recover, faults.gpu.repair]
+    "rollback", [faults.processes.replace, faults.nodes.uncordon, faults.nodes.power_on, faults.zones.recover, faults.gpus.repair]
 )
 def test_without_a_live_run_nothing_is_rolled_back(rollback: Callable[[], Any]) -> None:
     with pytest.raises(TargetRefused, match="no live Aftershock run"):

@@ -10,12 +10,13 @@ import orjson
 import pytest
 
 import faults.network
-import faults.training
+import faults.ranks
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
-from kube.fault import Permission, spec_of
-from kube.live import LiveRun
-from kube.select import INDEX
-from tests.support.fake_cluster import FakeCluster, live_run, pod, seeded
+from kube.permissions import Permission
+from kube.selection import INDEX
+from safety.active_run import LiveRun
+from safety.fault_spec import spec_of
+from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def kinds(run_dir: Path) -> list[str]:
 
 
 def test_a_preempted_pod_is_evicted_with_its_grace_after_the_journal_was_written(cluster: FakeCluster, tmp_path: Path) -> None:
-    run = started(cluster, tmp_path, faults.training.preempt, role="trainer")
+    run = started(cluster, tmp_path, faults.ranks.preempt, role="trainer")
     [target] = run.targets_of()
     assert target.effect == "evicted with 60 s of grace"
-    assert faults.training.preempt("trainer") == {"targets": [target.name], "role": "trainer"}
+    assert faults.ranks.preempt("trainer") == {"targets": [target.name], "role": "trainer"}
     assert cluster.calls == [f"write ahead nothing {target.name}", f"evict {target.name}"]
     assert kinds(tmp_path) == ["clock", "fault.start", "fault.end"]
     assert ("ml-training", target.name) not in cluster.pods
@@ -51,15 +52,15 @@ def test_a_preempted_pod_is_evicted_with_its_grace_after_the_journal_was_written
 def test_a_pod_that_is_gone_or_may_not_be_evicted_fails_the_fault(
     cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("faults.training.EVICT_S", 0.0)
-    started(cluster, tmp_path, faults.training.preempt, role="trainer")
+    monkeypatch.setattr("faults.ranks.EVICT_S", 0.0)
+    started(cluster, tmp_path, faults.ranks.preempt, role="trainer")
     cluster.refuse_evictions = 1
     with pytest.raises(Exception, match="disruption budget"):
-        faults.training.preempt("trainer")
+        faults.ranks.preempt("trainer")
 
 
 def test_the_coordinator_is_the_pod_with_index_0_whatever_the_seed(cluster: FakeCluster, tmp_path: Path) -> None:
-    spec = spec_of(faults.training.kill_coordinator)
+    spec = spec_of(faults.ranks.kill_coordinator)
     assert spec is not None
     found = {spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(seed))[0].name for seed in range(5)}
     assert found == {"train-0"}
@@ -79,9 +80,9 @@ def test_a_rank_is_cut_off_by_its_index(cluster: FakeCluster) -> None:
 
 def test_a_point_of_failure_is_a_file_that_the_rank_finds(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("faults.training.output_of", lambda _platform, *rest: asked.append(rest) or "")
-    run = started(cluster, tmp_path, faults.training.fail_at, role="trainer", point="save.after_shard", action="kill", index=2)
-    done = faults.training.fail_at("trainer", "save.after_shard", "kill", 2)
+    monkeypatch.setattr("faults.ranks.output_of", lambda _platform, *rest: asked.append(rest) or "")
+    run = started(cluster, tmp_path, faults.ranks.fail_at, role="trainer", point="save.after_shard", action="kill", index=2)
+    done = faults.ranks.fail_at("trainer", "save.after_shard", "kill", 2)
     assert done["targets"] == ["train-2"] == [target.name for target in run.targets_of()]
     [(name, namespace, container, command)] = asked
     assert (name, namespace, container) == ("train-2", "ml-training", "trainer")
@@ -93,15 +94,15 @@ def test_a_pod_without_such_a_folder_fails_the_fault(cluster: FakeCluster, tmp_p
     def refuse(*_: object) -> str:
         raise NoData("cd: can't cd to /nowhere")
 
-    monkeypatch.setattr("faults.training.output_of", refuse)
-    started(cluster, tmp_path, faults.training.fail_at, role="trainer", point="step", action="nan")
+    monkeypatch.setattr("faults.ranks.output_of", refuse)
+    started(cluster, tmp_path, faults.ranks.fail_at, role="trainer", point="step", action="nan")
     with pytest.raises(FaultFailed, match="TRAIN_FAILPOINT_FOLDER"):
-        faults.training.fail_at("trainer", "step", "nan")
+        faults.ranks.fail_at("trainer", "step", "nan")
 
 
 @pytest.mark.parametrize(("point", "action"), [("step; rm", "kill"), ("step", "kill; rm"), ("", "kill"), ("step", "explode")])
 def test_what_is_no_point_and_no_action_is_refused_before_anything(cluster: FakeCluster, point: str, action: str) -> None:
-    spec = spec_of(faults.training.fail_at)
+    spec = spec_of(faults.ranks.fail_at)
     assert spec is not None
     with pytest.raises(ConfigError):
         spec.resolve(cluster.platform(), {"role": "trainer", "point": point, "action": action}, seeded(1))
@@ -115,6 +116,6 @@ def test_each_says_which_rights_it_needs(cluster: FakeCluster) -> None:
         assert {one.namespace for one in found} == {"ml-training"}
         return {(one.verb, one.resource) for one in found}
 
-    assert ("create", "pods/eviction") in asked(faults.training.preempt)
-    assert ("delete", "pods") in asked(faults.training.kill_coordinator)
-    assert ("create", "pods/exec") in asked(faults.training.fail_at)
+    assert ("create", "pods/eviction") in asked(faults.ranks.preempt)
+    assert ("delete", "pods") in asked(faults.ranks.kill_coordinator)
+    assert ("create", "pods/exec") in asked(faults.ranks.fail_at)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.load_runs import ROOT
+from testing.load.load_runs import ROOT
 
 PROGRAM = """
 import gevent

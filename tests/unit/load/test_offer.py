@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from history.errors import ConfigError, HistoryError
-from tests.support.load_runs import write_load_plan
+from testing.load.load_runs import write_load_plan
 from workloads.load.offer import prepare, refuse_second_load
 
 

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from history.clock import offset_of
 from history.plan import ResolvedTarget
 from history.wire import Messages, line, pieces
-from kube.fault import Permission
-from kube.target import load_target
-from runner import drive, load_pod, policy, rbac
-from runner.load_relay import Relay
-from runner.load_stream import Lost
-from tests.support.load_runs import ROOT, write_load_plan
+from kube.permissions import Permission
+from runner.commands import admission_policy, rbac
+from runner.drivers.requests import driver, load_pod
+from runner.drivers.requests.load_relay import Relay
+from runner.drivers.requests.load_stream import Lost
+from target.target import load_target
+from testing.load.load_runs import ROOT, write_load_plan
 
 ROWS = b'{"request_id": 0}\n{"request_id": 2}\n'
 
@@ -114,9 +115,9 @@ def test_the_pod_has_no_rights_ends_by_itself_and_stands_off_the_fault(tmp_path:
 def test_rights_for_pods_are_asked_for_and_allowed_only_where_the_target_wants_pods() -> None:
     target = load_target(ROOT / "targets" / "local.yaml")
     workload = target.workloads["realtime-inference"]
-    assert drive.requests_need(target, workload) == []
-    assert "workloads.load.pod" not in rbac.text(policy.manifests(target))
+    assert driver.requests_need(target, workload) == []
+    assert "workloads.load.pod" not in rbac.text(admission_policy.manifests(target))
     pods = workload.model_copy(update={"written_load": workload.load.model_copy(update={"workers_as": "pods"})})
-    assert Permission("create", "pods/attach", namespace="aftershock") in drive.requests_need(target, pods)
+    assert Permission("create", "pods/attach", namespace="aftershock") in driver.requests_need(target, pods)
     wanting = target.model_copy(update={"workloads": target.workloads | {"realtime-inference": pods}})
-    assert "workloads.load.pod" in rbac.text(policy.manifests(wanting))
+    assert "workloads.load.pod" in rbac.text(admission_policy.manifests(wanting))

@@ -10,11 +10,11 @@ import pytest
 from kubernetes import client
 
 from history.errors import NoData
-from kube import live
-from kube.select import pod_target
+from kube.selection import pod_target
 from probes import disks
-from tests.support.fake_cluster import live_run
-from tests.support.runner_cluster import RunnerCluster
+from safety import active_run
+from testing.platform.fake_cluster import live_run
+from testing.runs.runner_cluster import RunnerCluster
 
 LINE = "30 25 7:8 /volumes/pvc-1 /data {},relatime - xfs /dev/loop8 rw\n"
 OVER = "31 30 0:9 / /data/part rw - fuse.aftershock aftershock rw\n"
@@ -33,7 +33,7 @@ def cluster(tmp_path: Path) -> Iterator[RunnerCluster]:
         pod.spec.containers[0].volume_mounts = [client.V1VolumeMount(name="data", mount_path="/data")]
     live_run(made, tmp_path, {"act": [pod_target(pod, "", "") for pod in pods]})
     yield made
-    live.activate(None)
+    active_run.activate(None)
 
 
 @pytest.fixture

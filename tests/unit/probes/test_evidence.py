@@ -15,21 +15,21 @@ from kubernetes import client
 from history.errors import NoData
 from history.plan import ResolvedTarget
 from history.schema import EventKind
-from kube import undo
-from kube.inside import Process
-from kube.live import LiveRun
-from kube.select import node_target, pod_target
-from probes import engine, gpu, nodes, pods, replicas
-from tests.support.fake_cluster import FakeCluster, live_run
+from kube.container_exec import Process
+from kube.selection import node_target, pod_target
+from probes import gpus, nodes, pods, processes, replicas
+from safety import undo
+from safety.active_run import LiveRun
+from testing.platform.fake_cluster import FakeCluster, live_run
 
 EVIDENCE: list[Callable[[str], bool]] = [
     pods.gone,
-    engine.frozen,
-    engine.killed,
+    processes.frozen,
+    processes.killed,
     nodes.cordoned,
     nodes.drained,
     nodes.powered_off,
-    gpu.allocatable_dropped,
+    gpus.allocatable_dropped,
 ]
 
 
@@ -62,7 +62,7 @@ def run(cluster: FakeCluster, tmp_path: Path) -> LiveRun:
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     made = Seen()
-    monkeypatch.setattr(engine, "processes", lambda *_: made.processes)
+    monkeypatch.setattr(processes, "processes", lambda *_: made.processes)
     return made
 
 
@@ -92,7 +92,7 @@ def test_false_where_nothing_happened(
     assert evidence("act") is False
 
 
-@pytest.mark.parametrize("evidence", [pods.gone, nodes.cordoned, nodes.powered_off, gpu.allocatable_dropped])
+@pytest.mark.parametrize("evidence", [pods.gone, nodes.cordoned, nodes.powered_off, gpus.allocatable_dropped])
 def test_no_data_for_a_fault_of_another_kind(evidence: Callable[[str], bool], run: LiveRun) -> None:
     run.targets["act"] = [ResolvedTarget(kind="Something", name="x")]
     with pytest.raises(NoData, match="none of its targets is a"):
@@ -106,24 +106,24 @@ def test_a_pod_is_gone_even_if_a_new_one_has_its_name(cluster: FakeCluster, run:
 
 def test_an_engine_in_state_t_is_frozen(run: LiveRun, seen: Seen) -> None:
     seen.processes[1] = Seen.engine(state="T")
-    assert engine.frozen("act")
+    assert processes.frozen("act")
 
 
 def test_a_stopped_process_that_is_not_the_engine_proves_nothing(run: LiveRun, seen: Seen) -> None:
     seen.processes.append(Process(9, "sh", "T", 500.0, "sh -c something"))
-    assert not engine.frozen("act")
+    assert not processes.frozen("act")
 
 
 def test_no_engine_at_all_is_not_a_frozen_one(run: LiveRun, seen: Seen) -> None:
     del seen.processes[1]
-    assert not engine.frozen("act")
+    assert not processes.frozen("act")
 
 
 @pytest.mark.parametrize("left", [[], [Seen.engine(age_s=0.5)]])
 def test_an_engine_that_ended_or_is_younger_than_the_fault_was_killed(run: LiveRun, seen: Seen, left: list[Process]) -> None:
     run.log.event(EventKind.FAULT_START, "act", t_ns=run.log.event(EventKind.NOTE) - 2_000_000_000)
     seen.processes[1:] = left
-    assert engine.killed("act")
+    assert processes.killed("act")
 
 
 def test_a_restart_that_kubernetes_counted_is_evidence(cluster: FakeCluster, run: LiveRun, seen: Seen) -> None:
@@ -133,13 +133,13 @@ def test_a_restart_that_kubernetes_counted_is_evidence(cluster: FakeCluster, run
     for finished_at, evidence in ((now, True), (now - timedelta(minutes=5), False)):  # the second: an older restart
         ended = client.V1ContainerStateTerminated(exit_code=137, finished_at=finished_at)
         status.last_state = client.V1ContainerState(terminated=ended)
-        assert engine.killed("act") is evidence
+        assert processes.killed("act") is evidence
 
 
 def test_a_pod_that_is_gone_as_a_whole_says_nothing_of_its_engine(cluster: FakeCluster, run: LiveRun, seen: Seen) -> None:
     run.log.event(EventKind.FAULT_START, "act")
     del cluster.pods[("ml-serving", "inference-b")]
-    for evidence in (engine.frozen, engine.killed):
+    for evidence in (processes.frozen, processes.killed):
         with pytest.raises(NoData, match="gone"):
             evidence("act")
 
@@ -168,7 +168,7 @@ def test_a_node_is_off_when_its_lease_is_overdue_and_its_kubelet_silent(cluster:
 
 def test_a_lost_device_is_seen_by_kubernetes(cluster: FakeCluster, run: LiveRun) -> None:
     cluster.nodes["gpu-b"].status.allocatable["nvidia.com/gpu"] = "1"
-    assert gpu.allocatable_dropped("act")
+    assert gpus.allocatable_dropped("act")
 
 
 def test_replicas(cluster: FakeCluster, run: LiveRun) -> None:

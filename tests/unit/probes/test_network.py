@@ -11,11 +11,11 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
-from kube import live
-from kube.select import pod_target
+from kube.selection import pod_target
 from probes.network import out_of_reach
-from tests.support.fake_cluster import live_run
-from tests.support.runner_cluster import RunnerCluster
+from safety import active_run
+from testing.platform.fake_cluster import live_run
+from testing.runs.runner_cluster import RunnerCluster
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def cluster(tmp_path: Path) -> Iterator[RunnerCluster]:
     found.spec.containers[0].ports = [client.V1ContainerPort(container_port=8000)]
     live_run(made, tmp_path, {"cut": [pod_target(found, "", "")]})
     yield made
-    live.activate(None)
+    active_run.activate(None)
 
 
 def test_a_pod_that_answers_is_in_reach(cluster: RunnerCluster) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from kubernetes import client
 
-from faults.proxy import NOTHING_FOUND, SLOW_DOWN
+from faults.node_agent.proxy import NOTHING_FOUND, SLOW_DOWN
 from history.errors import NoData
-from kube import live
-from kube.proxied import Answer
-from kube.select import pod_target
+from kube.proxy import Answer
+from kube.selection import pod_target
 from probes import object_store
-from tests.support.fake_cluster import live_run
-from tests.support.runner_cluster import RunnerCluster
+from safety import active_run
+from testing.platform.fake_cluster import live_run
+from testing.runs.runner_cluster import RunnerCluster
 
 FORBIDDEN = Answer(403, b"<Error><Code>AccessDenied</Code></Error>", 0.01)
 REFUSED = Answer(503, SLOW_DOWN.encode(), 0.01)
@@ -30,7 +30,7 @@ def cluster(tmp_path: Path) -> Iterator[RunnerCluster]:
     pods = [made.pods["ml-serving", name] for name in ("inference-a", "inference-b")]
     live_run(made, tmp_path, {"act": [pod_target(pod, "", "") for pod in pods]})
     yield made
-    live.activate(None)
+    active_run.activate(None)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, **answers: list[Answer]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from history.errors import NoData
 from probes import queue
-from tests.support.fake_cluster import FakeCluster, live_run, local_target
+from testing.platform.fake_cluster import FakeCluster, live_run, local_target
 
 
 class Prometheus(ThreadingHTTPServer):

@@ -10,10 +10,10 @@ from kubernetes import client
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
-from kube.live import LiveRun
-from kube.select import pod_target
+from kube.selection import pod_target
 from probes import ranks
-from tests.support.fake_cluster import FakeCluster, live_run, pod
+from safety.active_run import LiveRun
+from testing.platform.fake_cluster import FakeCluster, live_run, pod
 
 V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"
 V2 = "low 0\nhigh 0\nmax 3\noom 1\noom_kill {}\noom_group_kill 0\n"

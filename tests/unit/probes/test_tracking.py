@@ -11,9 +11,9 @@ from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import LedgerWriter
 from history.plan import Training
-from kube.select import pod_target
+from kube.selection import pod_target
 from probes import tracking
-from tests.support.fake_cluster import FakeCluster, live_run, pod
+from testing.platform.fake_cluster import FakeCluster, live_run, pod
 
 JOB = Training(
     template="t", namespace="ml-training", job="j", ranks=2, pods=2, steps=99, batch=4, max_restarts=3, interval_steps=5,
@@ -38,7 +38,7 @@ def cluster(tmp_path: Path) -> FakeCluster:
 def test_steps_that_are_due_and_not_there_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, str]] = []
     held = b'{"metrics": [{"key": "loss", "value": 1.0, "step": 10, "timestamp": 1}]}'
-    monkeypatch.setattr("probes.tracking.proxied.get", lambda *_, **query: asked.append(query) or held)
+    monkeypatch.setattr("probes.tracking.proxy.get", lambda *_, **query: asked.append(query) or held)
     with pytest.raises(NoData, match="no step that is logged"):
         tracking.missing_metrics("tracking:8200", "loss", 10)
     for step, rank, ago_s in ((10, 0, 60), (15, 0, 58), (20, 0, 50), (30, 1, 45), (40, 0, 2)):
@@ -52,7 +52,7 @@ def test_steps_that_are_due_and_not_there_are_counted(tmp_path: Path, monkeypatc
 
 @pytest.mark.usefixtures("cluster")
 def test_a_run_that_the_server_never_heard_of_lacks_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.tracking.proxied.get", lambda *_, **__: b"{}")  # so MLflow answers
+    monkeypatch.setattr("probes.tracking.proxy.get", lambda *_, **__: b"{}")  # so MLflow answers
     said(tmp_path, 10, 0, 60)
     said(tmp_path, 10, 0, 59, kind="tracked", run_id="gone")
     assert tracking.missing_metrics("tracking:8200", "loss", 10) == 1
@@ -62,9 +62,9 @@ def test_silence_is_the_server_s_only_if_kubernetes_answers(cluster: FakeCluster
     def silent(*_: object) -> bytes:
         raise NoData("no answer")
 
-    monkeypatch.setattr("probes.tracking.proxied.get", lambda *_: b"OK")
+    monkeypatch.setattr("probes.tracking.proxy.get", lambda *_: b"OK")
     assert not tracking.silent("act", "tracking:8200")
-    monkeypatch.setattr("probes.tracking.proxied.get", silent)
+    monkeypatch.setattr("probes.tracking.proxy.get", silent)
     assert tracking.silent("act", "tracking:8200")
     del cluster.pods["ml-training", "tracking-0"]
     assert not tracking.silent("act", "tracking:8200")  # gone, not silent

@@ -12,9 +12,9 @@ from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import LedgerWriter
 from history.plan import ResolvedTarget, Training
-from kube.live import LiveRun
 from probes import training
-from tests.support.fake_cluster import FakeCluster, live_run, pod
+from safety.active_run import LiveRun
+from testing.platform.fake_cluster import FakeCluster, live_run, pod
 
 JOB = Training(
     template="t", namespace="ml-training", job="j", ranks=2, pods=2, steps=9, batch=4, max_restarts=3, interval_steps=5,

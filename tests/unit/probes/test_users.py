@@ -13,9 +13,9 @@ from history.errors import NoData, TargetRefused
 from history.plan import Slo
 from history.schema import REQUESTS, EventKind
 from history.writer import RowWriter
-from kube.live import LiveRun
 from probes import users
-from tests.support.fake_cluster import FakeCluster, live_run
+from safety.active_run import LiveRun
+from testing.platform.fake_cluster import FakeCluster, live_run
 
 SLO = Slo(ratio=0.99, latency_ms=1000, ttft_ms=400, max_gap_ms=300)
 NONE: dict[str, Any] = dict.fromkeys(REQUESTS)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from reports import Context, NotTested, Report, render
-from tests.support.pages import Node, parse
-from tests.support.sample_runs import write_run
-from tests.support.sample_scenarios import ENGINE_KILLED, NINE
+from testing.histories.sample_runs import write_run
+from testing.histories.sample_scenarios import ENGINE_KILLED, NINE
+from testing.runs.pages import Node, parse
 
 NOT_TESTED = (
     NotTested(id="storage/disk-full", title="A disk fills up", kind="skipped", reason="The target has no driver for disks."),

@@ -12,8 +12,8 @@ import pytest
 
 from reports.__main__ import main as render
 from reports.build import build as build_report
-from tests.support.truth import Hit, World, build
-from tests.support.truth_frames import write
+from testing.histories.truth import Hit, World, build
+from testing.histories.truth_frames import write
 from verdict.cli import main as judge
 
 WORLD = World(hits=(Hit(0.2, 3.0),), rate_rps=40.0, workers=2)

@@ -11,9 +11,9 @@ from history.plan import Expect
 from reports import Context, NotTested, build
 from reports.build import supports
 from reports.model import Experiment, Trial
-from tests.support.sample_plan import Impact, Scenario
-from tests.support.sample_runs import write_run
-from tests.support.sample_scenarios import NEVER_BACK, REPLICA_KILLED, UNCONFIRMED, WEAK
+from testing.histories.sample_plan import Impact, Scenario
+from testing.histories.sample_runs import write_run
+from testing.histories.sample_scenarios import NEVER_BACK, REPLICA_KILLED, UNCONFIRMED, WEAK
 from tests.unit.reports.conftest import Night
 
 

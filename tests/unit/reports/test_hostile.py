@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from reports import Report, build, write
 from reports.text import clean
-from tests.support.pages import Node, parse
-from tests.support.sample_runs import write_run
-from tests.support.sample_scenarios import REPLICA_KILLED
+from testing.histories.sample_runs import write_run
+from testing.histories.sample_scenarios import REPLICA_KILLED
+from testing.runs.pages import Node, parse
 
 HOSTILE = (
     "<script>alert(1)</script>",

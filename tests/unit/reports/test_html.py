@@ -9,7 +9,7 @@ import pytest
 from history.plan import Expect
 from reports import Report, build, write
 from reports.html import html
-from tests.support.pages import Node, parse
+from testing.runs.pages import Node, parse
 from tests.unit.reports.conftest import Night
 
 SPACES = dict.fromkeys(map(ord, "\u202f\u00a0"))

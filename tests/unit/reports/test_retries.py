@@ -14,8 +14,8 @@ from reports.build import build as build_report
 from reports.html import html
 from reports.markdown import markdown as summary
 from reports.retries import Met, added_at_worst, compare, markdown, met
-from tests.support.truth import Built, Hit, World, build
-from tests.support.truth_frames import write
+from testing.histories.truth import Built, Hit, World, build
+from testing.histories.truth_frames import write
 from verdict import judge
 from verdict.case import Case, case_of
 

@@ -14,10 +14,10 @@ from reports.build import build
 from reports.html import html
 from reports.model import Timeline
 from reports.trial import read_judged, trial_of
-from tests.support.pages import parse
-from tests.support.sample_plan import BASELINE_S, NODES, REPLICAS, Impact, Scenario, Step, ns, plan_of
-from tests.support.sample_runs import write_run
-from tests.support.sample_scenarios import ENGINE_FROZEN, GPU_LOST, NODE_DRAINED, NULL, REPLICA_KILLED, ZONE_LOST
+from testing.histories.sample_plan import BASELINE_S, NODES, REPLICAS, Impact, Scenario, Step, ns, plan_of
+from testing.histories.sample_runs import write_run
+from testing.histories.sample_scenarios import ENGINE_FROZEN, GPU_LOST, NODE_DRAINED, NULL, REPLICA_KILLED, ZONE_LOST
+from testing.runs.pages import parse
 from verdict import judge
 
 

@@ -14,9 +14,9 @@ from reports.model import Trial
 from reports.plot import describe, plot
 from reports.plot.training import stakes
 from reports.views import measured_how
-from tests.support.sample_runs import write_run
-from tests.support.sample_scenarios import NULL
-from tests.support.training_runs import BACK_S, KILLED, LAST, RESUMED, STEP_S, write_training_run
+from testing.histories.sample_runs import write_run
+from testing.histories.sample_scenarios import NULL
+from testing.histories.training_runs import BACK_S, KILLED, LAST, RESUMED, STEP_S, write_training_run
 
 
 @pytest.fixture(scope="module")

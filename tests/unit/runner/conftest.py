@@ -10,24 +10,24 @@ from typing import Any
 import pytest
 
 from history.plan import Plan
-from kube import live
-from runner import baseline
-from runner.context import Context
-from runner.experiment import Experiment, read_experiment
-from runner.log import RunLog
-from runner.record import Record
+from runner.event_log import RunLog
+from runner.experiment.experiment import Experiment, read_experiment
+from runner.run.context import Context
+from runner.run.phases import baseline
+from runner.run.toolkit_journal import Record
 from runner.stop import Stop
-from tests.support.fake_cluster import FakeCluster, Journal, local_target
-from tests.support.runner_parts import EXPERIMENT, Told, plan_of, scripted
+from safety import active_run
+from testing.platform.fake_cluster import FakeCluster, Journal, local_target
+from testing.runs.runner_parts import EXPERIMENT, Told, plan_of, scripted
 
 
 @pytest.fixture(autouse=True)
 def clean_process() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
-    live.activate(None)
+    active_run.activate(None)
     scripted.clear()
     yield
-    live.activate(None)
+    active_run.activate(None)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
@@ -62,7 +62,7 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
     plan: Plan = plan_of(experiment)
     log = RunLog(run_dir)
     journal: Any = Journal(cluster)
-    run = live.LiveRun(
+    run = active_run.LiveRun(
         plan=plan,
         run_dir=run_dir,
         platform=cluster.platform(local_target()),
@@ -70,7 +70,7 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
         log=log,
         targets={"kill": list(plan.targets)},
     )
-    live.activate(run)
+    active_run.activate(run)
     return Context(live=run, experiment=experiment, configuration={}, stop=Stop(), tell=told, record=Record(experiment.raw), log=log)
 
 
@@ -79,6 +79,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Phases look far more often than in a run."""
     monkeypatch.setattr(baseline, "PERIOD_S", 0.02)
     monkeypatch.setattr(baseline, "WARM_S", 0.2)
-    monkeypatch.setattr("runner.observe.PERIOD_S", 0.02)
-    monkeypatch.setattr("runner.confirm.PERIOD_S", 0.02)
-    monkeypatch.setattr("runner.heal.PERIOD_S", 0.02)
+    monkeypatch.setattr("runner.run.phases.observe.PERIOD_S", 0.02)
+    monkeypatch.setattr("runner.run.phases.confirm.PERIOD_S", 0.02)
+    monkeypatch.setattr("runner.run.phases.heal.PERIOD_S", 0.02)

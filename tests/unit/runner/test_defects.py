@@ -12,17 +12,17 @@ from history.plan import write_plan
 from history.reader import read_table
 from history.result import RunVerdict, Verdict
 from history.schema import EventKind
-from kube.fault import spec_of
-from runner.context import Context
-from runner.document import PythonProvider
-from runner.health import complaints, look
-from runner.hypothesis import evaluate
-from runner.providers import WRAPPERS, function_of
-from runner.settle import judge_what_is_left
-from runner.timers import read_timers
-from tests.support.fake_cluster import pod
-from tests.support.runner_cluster import RunnerCluster
-from tests.support.runner_parts import scripted
+from runner.drivers.platform_timers import read_timers
+from runner.experiment.catalogue import WRAPPERS, function_of
+from runner.experiment.format import PythonProvider
+from runner.preflight.platform_health import complaints, look
+from runner.run.context import Context
+from runner.run.phases.drain_and_judge import judge_what_is_left
+from runner.run.phases.hypothesis import evaluate
+from safety.fault_spec import spec_of
+from testing.platform.fake_cluster import pod
+from testing.runs.runner_cluster import RunnerCluster
+from testing.runs.runner_parts import scripted
 
 
 @pytest.mark.parametrize("name", sorted(set(WRAPPERS.values())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ import yaml
 
 from history.errors import ConfigError
 from history.plan import Expect
-from runner.experiment import Experiment, check_target, read_experiment
-from tests.support.fake_cluster import ROOT, local_target
-from tests.support.runner_parts import EXPERIMENT, NULL
+from runner.experiment.catalogue import RENAMED, rename_providers
+from runner.experiment.experiment import Experiment, check_target, read_experiment
+from testing.platform.fake_cluster import ROOT, local_target
+from testing.runs.runner_parts import EXPERIMENT, NULL
 
-PARTS = "tests.support.runner_parts"
+PARTS = "testing.runs.runner_parts"
 
 
 def line_of(text: str, fragment: str) -> int:
@@ -155,3 +157,19 @@ def test_nesting_without_end_is_refused(experiment_file: Path) -> None:
     experiment_file.write_text("title: " + "[" * 100_000)
     with pytest.raises(ConfigError, match=r"pod-killed\.yaml:1: not valid YAML: more than 100 levels of nesting"):
         read_experiment(experiment_file, experiment_file.parents[1])
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_a_file_may_name_modules_as_they_were_called_before(experiment_file: Path, old: str) -> None:
+    raw = {"method": [{"provider": {"type": "python", "module": old, "func": "x"}}], "extensions": [{"evidence": []}]}
+    rename_providers(raw)
+    assert raw["method"][0]["provider"]["module"] == RENAMED[old]
+    assert find_spec(RENAMED[old]) is not None
+
+
+def test_a_fault_under_its_old_name_is_the_fault(experiment_file: Path) -> None:
+    experiment_file.write_text(
+        EXPERIMENT.replace(f"module: {PARTS}, func: kill, {ROLE}", f"module: faults.engine, func: kill_engine, {ROLE}")
+    )
+    found = read_experiment(experiment_file, experiment_file.parents[1])
+    assert found.document.method[0].provider.module == "faults.processes"

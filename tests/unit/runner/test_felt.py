@@ -9,7 +9,7 @@ import pytest
 
 from history.plan import Slo
 from history.writer import RowWriter
-from runner.felt import Felt
+from runner.drivers.requests.progress import Felt
 
 SLO = Slo(ratio=0.9, latency_ms=200, ttft_ms=100, max_gap_ms=50)
 ORIGIN_NS = 1_790_000_000_000_000_000

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from history.plan import Slo
-from runner.forecast_silent import Between, Demand, Silence, felt
+from runner.drivers.platform_timers import Demand
+from runner.preflight.forecast_silent import Between, Silence, felt
 
 SOON = Between(1.0, 1.0)
 SLO = Slo(ratio=0.99, latency_ms=1000)

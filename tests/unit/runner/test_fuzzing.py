@@ -1,4 +1,4 @@
-"""Three hundred mutated files: a clear refusal or a plan, never a traceback (``python -m bench.fuzz`` does ten thousand)."""
+"""Three hundred mutated files: a clear refusal or a plan, never a traceback (``python -m bench.robustness.fuzz`` does ten thousand)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.fake_cluster import ROOT
-from tests.support.fuzzing import EXPERIMENTS, TARGETS, case, outcome
+from testing.platform.fake_cluster import ROOT
+from testing.runs.fuzzing import EXPERIMENTS, TARGETS, case, outcome
 
 
 @pytest.mark.parametrize("first", range(0, 300, 60))

@@ -14,23 +14,23 @@ from kubernetes import client
 
 from history.errors import NoData, TargetRefused
 from history.plan import Phase
-from kube import cordoning, live
-from kube.guarding import Blackout, StopWhen
-from kube.journal import Undo, UndoKind
-from kube.select import node_target, pod_target
-from kube.undo import undo_all
-from runner import guarded
-from runner.blackout import refuse_blackout
-from runner.conditions import Conditions
+from kube.selection import node_target, pod_target
+from runner.preflight.blackouts import refuse_blackout
+from runner.run.abort import stop_when
+from runner.run.abort.conditions import Conditions
 from runner.stop import Stop
-from tests.support.bystander import Bystander, bystander
-from tests.support.fake_cluster import FakeCluster, live_run, local_target, pod
+from safety import active_run, cordoning
+from safety.undo import undo_all
+from safety.undo_journal import Undo, UndoKind
+from target.stop_when import Blackout, StopWhen
+from testing.platform.bystander import Bystander, bystander
+from testing.platform.fake_cluster import FakeCluster, live_run, local_target, pod
 
 
 @pytest.fixture(autouse=True)
 def no_live_run() -> Iterator[None]:
     yield
-    live.activate(None)
+    active_run.activate(None)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def written(service: Bystander) -> StopWhen:
 
 
 def test_a_bystander_that_suffers_stops_the_run(service: Bystander) -> None:
-    condition = guarded.Bystander(written(service))
+    condition = stop_when.Bystander(written(service))
     assert [condition.met() for _ in range(10)] == [None] * 10
     service.status = 503
     found = next(filter(None, (condition.met() for _ in range(20))))
@@ -54,15 +54,15 @@ def test_a_bystander_that_suffers_stops_the_run(service: Bystander) -> None:
 
 def test_a_bystander_that_is_gone_counts_as_errors(service: Bystander) -> None:
     service.end()
-    condition = guarded.Bystander(written(service))
+    condition = stop_when.Bystander(written(service))
     assert next(filter(None, (condition.met() for _ in range(10))))
 
 
 def test_a_short_window_means_something_too(service: Bystander, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count()
-    monkeypatch.setattr(guarded.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(stop_when.time, "monotonic", lambda: next(clock))
     service.status = 503
-    condition = guarded.Bystander(StopWhen(bystander=service.url, above=0.3, window_s=2))
+    condition = stop_when.Bystander(StopWhen(bystander=service.url, above=0.3, window_s=2))
     assert [bool(condition.met()) for _ in range(3)] == [False, True, True]
 
 
@@ -75,12 +75,12 @@ def answers(monkeypatch: pytest.MonkeyPatch, values: list[float | Exception | No
             raise value
         return value
 
-    monkeypatch.setattr(guarded, "query", query)
+    monkeypatch.setattr(stop_when, "query", query)
 
 
 def test_an_expression_stops_the_run_when_it_rises(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, [0.0, 5.0, 5.1])
-    condition = guarded.Expression(local_target(), StopWhen(promql="errors", above=5))
+    condition = stop_when.Expression(local_target(), StopWhen(promql="errors", above=5))
     assert condition.met() is None
     assert condition.met() is None
     assert condition.met() == ("stop condition", "errors is 5.1, above 5")
@@ -88,9 +88,9 @@ def test_an_expression_stops_the_run_when_it_rises(monkeypatch: pytest.MonkeyPat
 
 def test_an_expression_that_nobody_can_see_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(guarded.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(stop_when.time, "monotonic", lambda: clock[0])
     answers(monkeypatch, [None, NoData("away"), None])
-    condition = guarded.Expression(local_target(), StopWhen(promql="errors", above=5))
+    condition = stop_when.Expression(local_target(), StopWhen(promql="errors", above=5))
     assert condition.met() is None
     clock[0] = 9.0
     assert condition.met() is None
@@ -113,20 +113,20 @@ def test_a_condition_that_is_met_or_blind_at_preflight_refuses_the_run(
 ) -> None:
     answers(monkeypatch, [value])
     with pytest.raises(TargetRefused, match=said):
-        guarded.refuse_met(local_target(), (StopWhen(promql="errors", above=5),))
+        stop_when.refuse_met(local_target(), (StopWhen(promql="errors", above=5),))
 
 
 def test_a_bystander_that_is_down_at_preflight_refuses_the_run(service: Bystander) -> None:
-    guarded.refuse_met(local_target(), (written(service),))
+    stop_when.refuse_met(local_target(), (written(service),))
     service.status = 500
     with pytest.raises(TargetRefused, match="does not answer well"):
-        guarded.refuse_met(local_target(), (written(service),))
+        stop_when.refuse_met(local_target(), (written(service),))
 
 
 def cordoned(cluster: FakeCluster, run_dir: Path) -> Callable[[], tuple[str, str] | None]:
     run = live_run(cluster, run_dir, {"act": [node_target(cluster.nodes["gpu-a"], "", "")]})
     ours = cordoning.write_ahead(run, [cluster.nodes["gpu-a"]])
-    condition = guarded.opposed(run, lambda: Phase.OBSERVE)
+    condition = stop_when.opposed(run, lambda: Phase.OBSERVE)
     assert condition() is None
     cordoning.cordon(run, ours)
     assert condition() is None
@@ -174,7 +174,7 @@ class Asked(Stop):
 
 
 def test_a_slow_condition_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.conditions.PERIOD_S", 0.01)
+    monkeypatch.setattr("runner.run.abort.conditions.PERIOD_S", 0.01)
     stop, hanging, noted = Asked(), threading.Event(), threading.Event()
 
     def slow() -> tuple[str, str] | None:
@@ -213,7 +213,7 @@ def isolated(cluster: FakeCluster, run_dir: Path, phase: Phase) -> Callable[[], 
     undo = Undo(kind=UndoKind.DELETE_POD, activity="act", object="fault-1", namespace="aftershock", detail="gpu-a", ends_by_ns=0)
     run.journal.will_undo(undo)
     cluster.pods["aftershock", "fault-1"] = pod("fault-1", "gpu-a", namespace="aftershock", app="fault", owner=None)
-    condition = guarded.opposed(run, lambda: phase)
+    condition = stop_when.opposed(run, lambda: phase)
     assert condition() is None
     return condition
 
@@ -273,7 +273,7 @@ def test_a_controller_that_reverts_the_undo_is_named_and_left_alone(tmp_path: Pa
     run = live_run(cluster, tmp_path, {"act": [node_target(cluster.nodes["gpu-a"], "", "")]})
     cordoning.cordon(run, cordoning.write_ahead(run, [cluster.nodes["gpu-a"]]))
     undo_all(run)
-    assert guarded.taken_over(run) == {}
+    assert stop_when.taken_over(run) == {}
     node = cluster.nodes["gpu-a"]
     node.spec.unschedulable = True
     node.metadata.managed_fields = [
@@ -281,7 +281,7 @@ def test_a_controller_that_reverts_the_undo_is_named_and_left_alone(tmp_path: Pa
         written_by("kube-controller-manager", 2, {"f:spec": {"f:taints": {}}}),
         written_by("kubelet", 3, {"f:status": {}}, "status"),
     ]
-    [said] = guarded.taken_over(run).values()
+    [said] = stop_when.taken_over(run).values()
     assert "cordoned again by argocd: a controller reverts the undo; it is left as it is" in said
 
 
@@ -291,4 +291,4 @@ def test_a_node_of_which_somebody_else_was_the_first_to_cordon_it_is_not_taken_o
     run = live_run(cluster, tmp_path, {"act": [node_target(cluster.nodes["gpu-a"], "", "")]})
     cordoning.cordon(run, cordoning.write_ahead(run, [cluster.nodes["gpu-a"]]))
     undo_all(run)
-    assert guarded.taken_over(run) == {}
+    assert stop_when.taken_over(run) == {}

@@ -12,16 +12,16 @@ from kubernetes.client.exceptions import ApiException
 from history.clock import now_ns
 from history.errors import UndoFailed
 from history.schema import EventKind
-from kube.journal import Undo, UndoKind
-from runner.context import Context
-from runner.heal import heal
-from runner.health import Before
 from runner.messages import Kind
-from runner.settle import settle
-from runner.ticker import Ticker
-from tests.support.fake_cluster import FakeCluster
-from tests.support.phases import events, with_load
-from tests.support.runner_parts import StillLoad, Told, scripted
+from runner.preflight.platform_health import Before
+from runner.run.context import Context
+from runner.run.phases.drain_and_judge import settle
+from runner.run.phases.heal import heal
+from runner.run.ticker import Ticker
+from safety.undo_journal import Undo, UndoKind
+from testing.platform.fake_cluster import FakeCluster
+from testing.runs.phases import events, with_load
+from testing.runs.runner_parts import StillLoad, Told, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -31,7 +31,7 @@ class AsBefore:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
         self.answers = list(answers)
-        monkeypatch.setattr("runner.heal.differences", self)
+        monkeypatch.setattr("runner.run.phases.heal.differences", self)
 
     def __call__(self, *_: object) -> list[str]:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -106,7 +106,7 @@ def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
 
 
 def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.ticker.PERIOD_S", 0.01)
+    monkeypatch.setattr("runner.run.ticker.PERIOD_S", 0.01)
     ticker = Ticker(context)
     ticker.start()
     acted = threading.Event()

@@ -9,10 +9,10 @@ import pytest
 from kubernetes import client
 
 from history.plan import ResolvedTarget
-from kube.journal import Undo, UndoKind
-from runner.health import Before, asks, differences, look
-from tests.support.fake_cluster import NOW, pod
-from tests.support.runner_cluster import RunnerCluster
+from runner.preflight.platform_health import Before, asks, differences, look
+from safety.undo_journal import Undo, UndoKind
+from testing.platform.fake_cluster import NOW, pod
+from testing.runs.runner_cluster import RunnerCluster
 
 GPU_A = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
 

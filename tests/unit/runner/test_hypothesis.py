@@ -8,11 +8,11 @@ import pytest
 
 from history.errors import NoData
 from history.schema import EventKind
-from runner.activities import execute, tolerated
-from runner.context import Context
-from runner.hypothesis import evaluate
-from tests.support.phases import events
-from tests.support.runner_parts import scripted
+from runner.run.context import Context
+from runner.run.phases.activities import execute, tolerated
+from runner.run.phases.hypothesis import evaluate
+from testing.runs.phases import events
+from testing.runs.runner_parts import scripted
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "1.0", True, [], NoData("stale"), RuntimeError("boom")])

@@ -17,13 +17,13 @@ from history.plan import Phase
 from history.reader import read_table
 from history.result import RunVerdict
 from history.schema import EventKind
-from runner.context import Context, NotSteady, Unconfirmed
-from runner.experiment import read_experiment
-from runner.life import Steps, carry_out
-from runner.load import LoadFailed
+from runner.drivers.requests.load import LoadFailed
+from runner.experiment.experiment import read_experiment
 from runner.messages import Kind
-from runner.settle import unjudged
-from tests.support.runner_parts import NULL, Told
+from runner.run.context import Context, NotSteady, Unconfirmed
+from runner.run.lifecycle import Steps, carry_out
+from runner.run.phases.drain_and_judge import unjudged
+from testing.runs.runner_parts import NULL, Told
 
 AHEAD = ("start_load", "baseline", "write_ahead", "inject", "confirm", "observe")
 ALL = (*AHEAD, "scene", "heal", "settle", "close")

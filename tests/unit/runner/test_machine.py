@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from history.schema import Series
-from runner.machine import TICK_S, Machine, Used, shares
+from runner.run.observer.host_cpu import TICK_S, Machine, Used, shares
 
 
 def account(proc: Path, ticks: tuple[int, ...], waited_us: int | None = None) -> None:

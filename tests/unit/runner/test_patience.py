@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.patience import Patience
+from runner.run.phases.patience import Patience
 
 
 class World:

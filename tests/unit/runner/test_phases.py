@@ -10,16 +10,17 @@ from history.clock import now_ns
 from history.errors import FaultFailed, NoData
 from history.plan import Budgets, Phase
 from history.schema import EventKind
-from runner.baseline import arrivals_for, baseline
-from runner.conditions import overdue
-from runner.confirm import confirm, look_again
-from runner.context import Context, NotSteady, Unconfirmed
-from runner.inject import inject
-from runner.load import LoadFailed
+from runner.drivers.requests.load import LoadFailed
+from runner.drivers.requests.progress import arrivals_for
 from runner.messages import Kind
-from runner.observe import observe, recovered
-from tests.support.phases import events, with_load
-from tests.support.runner_parts import StillLoad, Told, plan_of, scripted
+from runner.run.abort.conditions import overdue
+from runner.run.context import Context, NotSteady, Unconfirmed
+from runner.run.phases.baseline import baseline
+from runner.run.phases.confirm import confirm, look_again
+from runner.run.phases.inject import inject
+from runner.run.phases.observe import observe, recovered
+from testing.runs.phases import events, with_load
+from testing.runs.runner_parts import StillLoad, Told, plan_of, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from history.plan import Budgets, ResolvedTarget, Slo
-from runner.experiment import Experiment, read_experiment
-from runner.forecast import EFFECTS, Effect, predict
-from runner.forecast_silent import Demand
-from runner.planning import Resolved, deadline_parts, make_plan, merged_budgets, span_s
-from runner.preflight import foretell
-from runner.request import Request
-from runner.timers import (
+from runner.drivers.platform_timers import (
     UNCHECKED,
     Checks,
+    Demand,
     PlatformTimers,
 )
-from tests.support.fake_cluster import ROOT, local_target
-from tests.support.runner_parts import EXPERIMENT, NULL, plan_of
+from runner.experiment.experiment import Experiment, read_experiment
+from runner.preflight.checks import foretell
+from runner.preflight.forecast import EFFECTS, Effect, predict
+from runner.preflight.planning import Resolved, deadline_parts, make_plan, merged_budgets, span_s
+from runner.request import Request
+from testing.platform.fake_cluster import ROOT, local_target
+from testing.runs.runner_parts import EXPERIMENT, NULL, plan_of
 
 TIMERS = PlatformTimers(
     node_monitor_s=50,

@@ -9,22 +9,23 @@ import urllib3
 import yaml
 from kubernetes.client.exceptions import ApiException
 
+from faults.mechanisms import fault_pod
 from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import ResolvedTarget
-from kube import faultpod
-from kube.clients import Platform
-from kube.fault import Permission
-from kube.handed_on import target_of
-from kube.journal import Undo, UndoKind, open_journal
-from kube.leases import Leases
-from runner import load_pod, reaper_job
-from runner.experiment import Experiment
-from runner.mend import mend, status
-from runner.reaper import CLOSED, HEALED, Reaper, reach, watch
-from tests.support.fake_cluster import NOW, pod
-from tests.support.runner_cluster import RunnerCluster, serve
-from tests.support.runner_parts import plan_of
+from kube.client import Platform
+from kube.permissions import Permission
+from runner.cleanup.cleanup import mend, status
+from runner.drivers.requests import load_pod
+from runner.experiment.experiment import Experiment
+from safety import reaper_job
+from safety.leases import Leases
+from safety.reaper import CLOSED, HEALED, Reaper, reach, watch
+from safety.undo_journal import Undo, UndoKind, open_journal
+from target.environment import target_of
+from testing.platform.fake_cluster import NOW, pod
+from testing.runs.runner_cluster import RunnerCluster, serve
+from testing.runs.runner_parts import plan_of
 
 RUN = "20261121-120000-zone-lost-1-ab12"
 LATE_NS, NEVER_NS = 0, 2**62
@@ -106,7 +107,7 @@ def test_a_closed_journal_ends_the_reaper(platform: Platform) -> None:
 
 
 def test_it_asks_again_until_it_is_done(cluster: RunnerCluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.reaper.POLL_S", 0.0)
+    monkeypatch.setattr("safety.reaper.POLL_S", 0.0)
     failures = [UndoFailed("no answer"), TargetRefused("no answer")]
 
     def sometimes(self: Reaper) -> str:
@@ -119,7 +120,7 @@ def test_it_asks_again_until_it_is_done(cluster: RunnerCluster, platform: Platfo
 
 
 def test_it_waits_for_an_api_server_that_does_not_answer_yet(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.reaper.POLL_S", 0.0)
+    monkeypatch.setattr("safety.reaper.POLL_S", 0.0)
     failures = [ApiException(503), urllib3.exceptions.ConnectTimeoutError()]
 
     def offset(_api: object) -> float:
@@ -127,7 +128,7 @@ def test_it_waits_for_an_api_server_that_does_not_answer_yet(platform: Platform,
             raise failures.pop()
         return 1.5
 
-    monkeypatch.setattr("runner.reaper.clock_offset_s", offset)
+    monkeypatch.setattr("safety.reaper.clock_offset_s", offset)
     assert reach(platform.target, platform.api).clock_offset_s == 1.5
 
 
@@ -179,7 +180,7 @@ def test_it_is_made_with_the_least_rights_away_from_what_is_hit_and_removed_whol
 def test_a_reaper_that_does_not_watch_lets_nothing_be_injected(
     cluster: RunnerCluster, platform: Platform, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.reaper_job.START_S", 0.05)
+    monkeypatch.setattr("safety.reaper_job.START_S", 0.05)
     cluster.reaper_says = ""
     with pytest.raises(FaultFailed, match="nobody would undo the fault"):
         reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")))
@@ -238,11 +239,11 @@ def test_heal_leaves_a_living_run_alone(cluster: RunnerCluster, platform: Platfo
 
 def own_pod(cluster: RunnerCluster, name: str, run_id: str, labels: dict[str, str]) -> None:
     made = pod(name, "gpu-a", namespace="aftershock")
-    made.metadata.labels = labels | {faultpod.RUN_LABEL: faultpod.label_of(run_id)}
+    made.metadata.labels = labels | {fault_pod.RUN_LABEL: fault_pod.label_of(run_id)}
     cluster.pods["aftershock", name] = made
 
 
-@pytest.mark.parametrize("labels", [faultpod.MANAGED, load_pod.MANAGED], ids=["fault", "load"])
+@pytest.mark.parametrize("labels", [fault_pod.MANAGED, load_pod.MANAGED], ids=["fault", "load"])
 def test_own_pods_of_dead_runs_are_shown_and_removed_those_of_living_runs_stay(
     cluster: RunnerCluster, platform: Platform, labels: dict[str, str]
 ) -> None:
@@ -256,7 +257,7 @@ def test_own_pods_of_dead_runs_are_shown_and_removed_those_of_living_runs_stay(
 
 def test_heal_says_what_it_could_not_do_and_goes_on(cluster: RunnerCluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     dead_run(cluster, platform)
-    monkeypatch.setattr("kube.undo.uncordon", lambda _platform, node, _run: (_ for _ in ()).throw(UndoFailed(f"{node}: forbidden")))
+    monkeypatch.setattr("safety.undo.uncordon", lambda _platform, node, _run: (_ for _ in ()).throw(UndoFailed(f"{node}: forbidden")))
     mended = mend(platform)
     assert sorted(mended.failed) == ["gpu-a: forbidden", "gpu-b: forbidden"]
     assert cluster.config_maps, "a journal with something left stays"

@@ -14,25 +14,25 @@ import pytest
 from history.plan import Plan, write_plan
 from history.reader import read_run
 from history.result import Check, LoadSummary, Measurement, RunVerdict, Verdict, write_verdict
-from kube.fault import Permission
-from runner import rbac
-from runner.calibrate import NullRun, findings, page, rate_needed_rps, read_null_run, smallest_outage_s, stored
-from runner.context import Context
-from runner.experiment import Experiment, read_experiment
-from runner.hypothesis import evaluate
-from runner.inject import inject
+from kube.permissions import Permission
+from runner.commands import rbac
+from runner.commands.calibrate import NullRun, findings, page, rate_needed_rps, read_null_run, smallest_outage_s, stored
+from runner.experiment.experiment import Experiment, read_experiment
 from runner.messages import Kind, read_message
-from runner.record import Record
 from runner.redact import HIDDEN, redact_object, redact_text
-from runner.scene import of_interest
-from runner.settle import close_and_judge, unjudged
+from runner.run.context import Context
+from runner.run.phases.diagnostics import of_interest
+from runner.run.phases.drain_and_judge import close_and_judge, unjudged
+from runner.run.phases.hypothesis import evaluate
+from runner.run.phases.inject import inject
+from runner.run.toolkit_journal import Record
 from runner.tell import Pipe
-from tests.support.edits import asked, change_rows
-from tests.support.fake_cluster import NOW, ROOT, local_target, pod
-from tests.support.mutations import NULL
-from tests.support.runner_parts import plan_of
-from tests.support.truth import build
-from tests.support.truth_frames import write
+from testing.histories.edits import asked, change_rows
+from testing.histories.mutations import NULL
+from testing.histories.truth import build
+from testing.histories.truth_frames import write
+from testing.platform.fake_cluster import NOW, ROOT, local_target, pod
+from testing.runs.runner_parts import plan_of
 from verdict import judge
 
 # journal.json

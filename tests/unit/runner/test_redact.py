@@ -15,14 +15,14 @@ import yaml
 
 from history.errors import ConfigError
 from history.schema import EventKind
-from kube.target import load_target
-from runner.context import Context
-from runner.life import guarded
-from runner.log import RunLog
+from runner.event_log import RunLog
 from runner.redact import Redacted, forget, of_environment, of_kubeconfig, redact_text, remember
+from runner.run.context import Context
+from runner.run.lifecycle import guarded
 from runner.tell import Pipe
-from tests.support.fake_cluster import ROOT
-from tests.support.runner_parts import plan_of
+from target.target import load_target
+from testing.platform.fake_cluster import ROOT
+from testing.runs.runner_parts import plan_of
 
 KEY = "-----BEGIN EC PRIVATE KEY-----planted-key"
 PLANTED = {

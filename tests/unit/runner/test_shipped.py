@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kube.clients import configuration_of
-from kube.target import load_target
+from kube.client import configuration_of
 from runner.__main__ import ROOT
+from target.target import load_target
 
 IN_CLUSTER = ROOT / "targets" / "in-cluster"
 WORKFLOW = ROOT / ".github" / "workflows" / "nightly.yml"

@@ -10,9 +10,9 @@ import pytest
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
-from runner.conditions import ANNOTATION, Conditions, asked_by_annotation, parent_gone
+from runner.run.abort.conditions import ANNOTATION, Conditions, asked_by_annotation, parent_gone
 from runner.stop import Interrupted, Stop
-from tests.support.fake_cluster import FakeCluster
+from testing.platform.fake_cluster import FakeCluster
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_run_whose_parent_is_gone_stops() -> None:
 
 
 def test_a_condition_that_is_met_stops_the_run(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.conditions.PERIOD_S", 0.01)
+    monkeypatch.setattr("runner.run.abort.conditions.PERIOD_S", 0.01)
     answers = iter([None, ("stop condition", "somebody asked")])
     conditions = Conditions(stop, [lambda: next(answers)])
     with stop.shielded():

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import yaml
 
-from kube.target import load_target
-from runner import policy, rbac, tiers
 from runner.__main__ import EXPERIMENTS, LOCAL, ROOT
-from runner.experiment import check_target, read_experiment
-from runner.preflight import faults_of
-from tests.support.fake_cluster import local_target
+from runner.commands import admission_policy, permission_page, rbac
+from runner.experiment.experiment import check_target, read_experiment
+from runner.preflight.checks import faults_of
+from target.target import load_target
+from testing.platform.fake_cluster import local_target
 
 EXAMPLE = ROOT / "targets" / "staging.example.yaml"
 
 
 def page() -> str:
-    return tiers.page(EXPERIMENTS.glob("*/*.yaml"), EXPERIMENTS, load_target(LOCAL))
+    return permission_page.page(EXPERIMENTS.glob("*/*.yaml"), EXPERIMENTS, load_target(LOCAL))
 
 
 def test_the_published_page_is_current() -> None:
@@ -25,7 +25,7 @@ def test_the_published_page_is_current() -> None:
 def test_an_experiment_has_the_highest_tier_of_its_faults() -> None:
     platform = rbac.offline(local_target())
     found = {
-        name: tiers.tier_of(faults_of(read_experiment(EXPERIMENTS / f"{name}.yaml", EXPERIMENTS), platform))
+        name: permission_page.tier_of(faults_of(read_experiment(EXPERIMENTS / f"{name}.yaml", EXPERIMENTS), platform))
         for name in ("control/null-control", "serving/replica-killed", "serving/engine-killed", "serving/zone-lost")
     }
     assert list(found.values()) == [None, "namespace", "ephemeral", "node"]
@@ -44,6 +44,6 @@ def test_the_example_target_carries_the_serving_experiments_and_its_rights_and_p
         check_target(experiment, target)
     printed = list(yaml.safe_load_all(rbac.text(rbac.manifests(rbac.permissions(experiments, target), target.suite_namespace))))
     assert {one["kind"] for one in printed} == {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
-    policies = list(yaml.safe_load_all(rbac.text(policy.manifests(target))))
+    policies = list(yaml.safe_load_all(rbac.text(admission_policy.manifests(target))))
     assert {one["kind"] for one in policies} == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
     assert target.suite_image in str(policies[0])

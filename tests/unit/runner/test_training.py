@@ -16,15 +16,15 @@ from history.ledgers import LedgerWriter
 from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from kube.target import load_target
-from runner import training_job as jobs
-from runner.drive import drive_of
-from runner.experiment import read_experiment
-from runner.followed import Followed
-from runner.log import RunLog
+from runner.drivers.choice import drive_of
+from runner.drivers.training import job as jobs
+from runner.drivers.training.driver import TrainingDrive
+from runner.drivers.training.progress import Followed
+from runner.event_log import RunLog
+from runner.experiment.experiment import read_experiment
 from runner.stop import Stop
-from runner.training import TrainingDrive
-from tests.support.fake_cluster import ROOT, FakeCluster, local_target
+from target.target import load_target
+from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
 
 JOB = Training(
     template="trainer", namespace="n", job="j", ranks=2, pods=2, steps=100, batch=4, max_restarts=3, interval_steps=5,

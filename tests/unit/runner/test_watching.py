@@ -17,15 +17,15 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
 from history.reader import read_table
-from runner import watch as watch_module
-from runner.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
-from runner.context import Sight
-from runner.log import RunLog
-from runner.observer import Links
-from runner.pods import PodWatcher
-from runner.sampler import Sampler, Sources
-from runner.watch import Subject, Watch
-from tests.support.fake_cluster import NOW, FakeCluster, node, pod
+from runner.event_log import RunLog
+from runner.run.context import Sight
+from runner.run.observer import watch as watch_module
+from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
+from runner.run.observer.observer import Links
+from runner.run.observer.pod_watch import PodWatcher
+from runner.run.observer.sampler import Sampler, Sources
+from runner.run.observer.watch import Subject, Watch
+from testing.platform.fake_cluster import NOW, FakeCluster, node, pod
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def follow(monkeypatch: pytest.MonkeyPatch, api: Api, streams: list[Any], enough
         def stop(self) -> None:
             pass
 
-    monkeypatch.setattr("runner.watch.watch.Watch", Stream)
+    monkeypatch.setattr("runner.run.observer.watch.watch.Watch", Stream)
     monkeypatch.setattr(watch_module, "RETRY_S", 0.01)
     halt, links = threading.Event(), list[tuple[str, bool]]()
     ear = Ear(enough, halt)

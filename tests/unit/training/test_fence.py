@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workloads.storage.folder import FolderStore
-from workloads.training import fence
+from workloads.training.checkpoint import fence
 from workloads.training.errors import Fenced, RunRefused
 
 

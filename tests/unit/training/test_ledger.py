@@ -16,8 +16,8 @@ import requests
 from workloads.training.audit import audit
 from workloads.training.data import Order
 from workloads.training.errors import SettingsRefused
-from workloads.training.ledger import Clock, Ledger, open_sink, read
-from workloads.training.ledger_server import LedgerServer
+from workloads.training.telemetry.ledger import Clock, Ledger, open_sink, read
+from workloads.training.telemetry.ledger_server import LedgerServer
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from workloads.training.checkpoint.stores import check_nodes
 from workloads.training.settings import from_environment
-from workloads.training.stores import check_nodes
 
 FOLDER = Path(__file__).resolve().parents[3] / "workloads" / "manifests" / "training"
 

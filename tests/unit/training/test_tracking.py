@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from workloads.training.errors import SettingsRefused
-from workloads.training.tracking import InlineTracker, Mlflow, NoTracker, QueueTracker, open_tracker
+from workloads.training.telemetry.tracking import InlineTracker, Mlflow, NoTracker, QueueTracker, open_tracker
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def silent() -> Iterator[int]:
 
 
 def test_a_silent_server_costs_metrics_and_no_time(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workloads.training.tracking._TIMEOUT_S", 0.2)
-    monkeypatch.setattr("workloads.training.tracking._QUEUE", 50)
+    monkeypatch.setattr("workloads.training.telemetry.tracking._TIMEOUT_S", 0.2)
+    monkeypatch.setattr("workloads.training.telemetry.tracking._QUEUE", 50)
     tracker = QueueTracker(Mlflow(f"http://127.0.0.1:{silent}", "run"))
     spent = time.process_time()
     for step in range(100):
@@ -37,8 +37,8 @@ def test_a_silent_server_costs_metrics_and_no_time(silent: int, monkeypatch: pyt
 
 def test_the_weak_way_stands_in_the_step_and_raises(monkeypatch: pytest.MonkeyPatch, silent: int) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("workloads.training.tracking.time.sleep", pauses.append)
-    monkeypatch.setattr("workloads.training.tracking._INLINE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("workloads.training.telemetry.tracking.time.sleep", pauses.append)
+    monkeypatch.setattr("workloads.training.telemetry.tracking._INLINE_TIMEOUT_S", 0.05)
     tracker = open_tracker(f"http://127.0.0.1:{silent}/run", inline=True)
     assert isinstance(tracker, InlineTracker)
     with pytest.raises(requests.RequestException):

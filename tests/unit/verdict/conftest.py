@@ -4,8 +4,8 @@ from functools import lru_cache
 
 from history.reader import Run
 from history.result import Measurement
-from tests.support.mutations import HIT, NULL, SHAM
-from tests.support.truth import Built, World, build
+from testing.histories.mutations import HIT, NULL, SHAM
+from testing.histories.truth import Built, World, build
 from verdict import judge
 
 __all__ = ["HIT", "NULL", "SHAM"]

@@ -17,9 +17,9 @@ from history.errors import HistoryError
 from history.reader import read_run
 from history.result import RunVerdict
 from history.schema import EventKind
-from tests.support.edits import drop_events
-from tests.support.truth import World
-from tests.support.truth_frames import write
+from testing.histories.edits import drop_events
+from testing.histories.truth import World
+from testing.histories.truth_frames import write
 from tests.unit.verdict.conftest import HIT, run_of
 from verdict import cli, judge, size
 

@@ -9,7 +9,7 @@ import pytest
 
 from history.plan import Slo
 from history.schema import REQUESTS
-from verdict.goodness import acknowledged, answered_right, felt_latency_ms, good_request
+from verdict.inputs.goodness import acknowledged, answered_right, felt_latency_ms, good_request
 
 SLO = Slo(ratio=0.99, latency_ms=250, ttft_ms=100, max_gap_ms=50)
 T0 = 1_790_000_000_000_000_000

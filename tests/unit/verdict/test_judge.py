@@ -9,8 +9,8 @@ import pytest
 
 from history.result import Check, RunVerdict, Verdict
 from history.schema import EventKind
-from tests.support.edits import add_event, asked, change_details, change_rows, drop_events, drop_rows, with_plan
-from tests.support.truth import Hit
+from testing.histories.edits import add_event, asked, change_details, change_rows, drop_events, drop_rows, with_plan
+from testing.histories.truth import Hit
 from tests.unit.verdict.conftest import HIT, NULL, run_of
 from verdict import judge
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from history.schema import LEDGER, EventKind, Series
-from tests.support.edits import add_event, asked, at, change_rows, change_samples, drop_events
-from tests.support.truth import Hit, World
+from testing.histories.edits import add_event, asked, at, change_rows, change_samples, drop_events
+from testing.histories.truth import Hit, World
 from tests.unit.verdict.conftest import HIT, built, measured, run_of
 from verdict import judge
 

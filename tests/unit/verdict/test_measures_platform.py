@@ -9,8 +9,8 @@ import pytest
 
 from history.plan import Forecast
 from history.schema import EventKind, Series
-from tests.support.edits import add_event, at, change_details, change_samples, drop_events, drop_samples, with_plan
-from tests.support.truth import FAULT_NS, Hit
+from testing.histories.edits import add_event, at, change_details, change_samples, drop_events, drop_samples, with_plan
+from testing.histories.truth import FAULT_NS, Hit
 from tests.unit.verdict.conftest import HIT, measured, run_of
 from verdict import judge
 

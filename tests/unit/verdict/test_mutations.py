@@ -8,8 +8,8 @@ import pytest
 
 from history.reader import Run
 from history.result import Check, RunVerdict, Verdict
-from tests.support.mutations import HISTORIES, LOADS, MUTATIONS, TWINS
-from tests.support.truth import World
+from testing.histories.mutations import HISTORIES, LOADS, MUTATIONS, TWINS
+from testing.histories.truth import World
 from tests.unit.verdict.conftest import run_of
 from verdict import judge
 

@@ -8,7 +8,7 @@ import pytest
 
 from history.plan import Budgets
 from history.result import RunVerdict, Verdict
-from tests.support.training_stories import Story, check, judged, value
+from testing.histories.training_stories import Story, check, judged, value
 from tests.unit.verdict.conftest import HIT, run_of
 from verdict import judge
 

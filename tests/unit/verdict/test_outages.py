@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from verdict.outages import Found, Rule, find_outages
-from verdict.sampling import arrivals_needed, bad_in_a_row
+from verdict.inputs.outages import Found, Rule, find_outages
+from verdict.statistics import arrivals_needed, bad_in_a_row
 
 RULE = Rule(0.99, 10_000_000_000)
 STEP_NS = 10_000_000

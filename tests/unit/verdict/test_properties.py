@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from history.reader import Run
 from history.result import RANK, RunVerdict, Verdict
 from history.schema import SCHEDULE
-from tests.support.truth import Hit, World, build
+from testing.histories.truth import Hit, World, build
 from verdict import judge
-from verdict.outages import Rule, find_outages
+from verdict.inputs.outages import Rule, find_outages
 
 SECOND_NS = 1_000_000_000
 TIMES = ("intended_ns", "sent_ns", "first_byte_ns", "done_ns")

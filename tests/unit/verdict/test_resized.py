@@ -7,9 +7,9 @@ from math import inf
 import pytest
 
 from history.result import Verdict
-from tests.support.training_stories import JOB, Life, Story, check, frame, judged, rows_of
-from verdict.resized import comparable_until, losses_of
-from verdict.training import ledger_of
+from testing.histories.training_stories import JOB, Life, Story, check, frame, judged, rows_of
+from verdict.inputs.training_job import ledger_of
+from verdict.training.resized import comparable_until, losses_of
 
 OTHER = 95  # bits differ from there on
 FEWER = Life(24.0, 90, 250, ranks=2, wrong_from=OTHER, loss=1.04)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from verdict.resized import FEWEST_STEPS, LOSS_SHARE
+from verdict.training.resized import FEWEST_STEPS, LOSS_SHARE
+from workloads.training.checkpoint.state import seed_rank
 from workloads.training.data import Order, synthetic
 from workloads.training.model import build, learning_rate
-from workloads.training.state import seed_rank
 
 BATCH, STEPS, WIDTH, CHANGED = 24, 1000, 32, 60
 DATA, ORDER = synthetic(4096, 0), Order(4096, 0)

@@ -10,8 +10,8 @@ import pytest
 from history.reader import Run
 from history.result import Verdict
 from history.schema import SAMPLES, Series
-from tests.support.edits import at
-from tests.support.truth import Hit, World
+from testing.histories.edits import at
+from testing.histories.truth import Hit, World
 from tests.unit.verdict.conftest import HIT, run_of
 from verdict import judge
 

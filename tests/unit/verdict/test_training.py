@@ -9,7 +9,7 @@ import pytest
 
 from history.result import Verdict
 from history.schema import EventKind
-from tests.support.training_stories import (
+from testing.histories.training_stories import (
     JOB,
     NEVER,
     STEP_S,
@@ -26,8 +26,8 @@ from tests.support.training_stories import (
     with_events,
 )
 from verdict import definitions, judge
-from verdict.goodput import goodput_of
-from verdict.training import ledger_of
+from verdict.inputs.training_job import ledger_of
+from verdict.training.goodput import goodput_of
 
 
 def test_a_killed_rank_is_measured_to_the_step() -> None:

@@ -12,7 +12,7 @@ import pytest
 from history.plan import Budgets
 from history.result import Check, Verdict
 from history.schema import EVENTS, EventKind
-from tests.support.training_stories import NEVER, Life, Story, check, judged, ns, row, rows_of, run_of, value, with_events
+from testing.histories.training_stories import NEVER, Life, Story, check, judged, ns, row, rows_of, run_of, value, with_events
 from verdict import judge
 
 LOST = Story(lives=(Life(0.0, 0, 100), Life(24.0, 60, 250)))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from history.result import Verdict
-from tests.support.edits import asked, drop_rows
-from tests.support.truth import Hit, World, build, compound_set, set_of
+from testing.histories.edits import asked, drop_rows
+from testing.histories.truth import Hit, World, build, compound_set, set_of
 from tests.unit.verdict.conftest import HIT, built
 from verdict import judge
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from kube.clients import Platform
+from kube.client import Platform
+from runner.drivers.platform_timers import PlatformTimers
 from runner.request import Request
-from runner.timers import PlatformTimers
-from tests.support.fake_cluster import ROOT
-from tests.support.runner_cluster import RunnerCluster, serve
+from testing.platform.fake_cluster import ROOT
+from testing.runs.runner_cluster import RunnerCluster, serve
 
 
 @pytest.fixture
@@ -23,10 +23,12 @@ def cluster() -> RunnerCluster:
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
     made = serve(monkeypatch, cluster)
-    monkeypatch.setattr("runner.prepare.connect", lambda _target: made)
-    monkeypatch.setattr("runner.preflight.query", lambda *_: 1.0)
-    monkeypatch.setattr("runner.preflight.requests.get", lambda *_, **__: None)
-    monkeypatch.setattr("runner.drive.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, start_s=2, load_s=12))
+    monkeypatch.setattr("runner.run.assemble.connect", lambda _target: made)
+    monkeypatch.setattr("runner.preflight.checks.query", lambda *_: 1.0)
+    monkeypatch.setattr("runner.preflight.checks.requests.get", lambda *_, **__: None)
+    monkeypatch.setattr(
+        "runner.drivers.requests.driver.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, start_s=2, load_s=12)
+    )
     return made
 
 

@@ -11,15 +11,15 @@ import requests
 from kubernetes import client
 
 from history.errors import NoData, TargetRefused
-from kube.clients import Platform
-from kube.journal import Undo, UndoKind, open_journal
-from runner.child import run
+from kube.client import Platform
 from runner.messages import Kind
+from runner.run.child import run
 from runner.stop import Stop
-from tests.support.fake_cluster import pod
-from tests.support.preflight import KILL, Make, refusal, unready
-from tests.support.runner_cluster import REPLICAS, RunnerCluster
-from tests.support.runner_parts import EXPERIMENT, Told
+from safety.undo_journal import Undo, UndoKind, open_journal
+from testing.platform.fake_cluster import pod
+from testing.runs.preflight import KILL, Make, refusal, unready
+from testing.runs.runner_cluster import REPLICAS, RunnerCluster
+from testing.runs.runner_parts import EXPERIMENT, Told
 
 
 def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_nothing(
@@ -129,7 +129,7 @@ def test_prometheus_that_is_down_is_refused(platform: Platform, request_of: Make
     def down(*_: object) -> float:
         raise NoData("Prometheus at http://127.0.0.1:19090 does not answer")
 
-    monkeypatch.setattr("runner.preflight.query", down)
+    monkeypatch.setattr("runner.preflight.checks.query", down)
     assert "it is an instrument of the run" in refusal(request_of(), told)
 
 
@@ -137,7 +137,7 @@ def test_a_load_endpoint_that_is_down_is_refused(platform: Platform, request_of:
     def down(*_: object, **__: object) -> None:
         raise requests.ConnectionError("refused")
 
-    monkeypatch.setattr("runner.preflight.requests.get", down)
+    monkeypatch.setattr("runner.preflight.checks.requests.get", down)
     assert "endpoint inference (http://127.0.0.1:18080) does not answer (ConnectionError)" in refusal(request_of(), told)
 
 
@@ -145,7 +145,7 @@ def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, told: Told,
     def elsewhere(_target: object) -> None:
         raise TargetRefused("context 'prod' leads to https://prod:6443, the target file allows https://10.89.0.1:6443 only")
 
-    monkeypatch.setattr("runner.prepare.connect", elsewhere)
+    monkeypatch.setattr("runner.run.assemble.connect", elsewhere)
     assert "leads to https://prod:6443" in refusal(request_of(), told)
 
 
@@ -153,8 +153,8 @@ def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, told: Told,
 def test_clocks_that_are_too_far_apart_are_refused(
     platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch, offset_s: float
 ) -> None:
-    monkeypatch.setattr("runner.prepare.connect", lambda _target: replace(platform, clock_offset_s=offset_s))
+    monkeypatch.setattr("runner.run.assemble.connect", lambda _target: replace(platform, clock_offset_s=offset_s))
     text = refusal(request_of(), told)
     assert f"the clock of the API server is {offset_s:+.0f} s from this machine's, at most 5 s are allowed" in text
-    monkeypatch.setattr("runner.prepare.connect", lambda _target: replace(platform, clock_offset_s=4.0))
+    monkeypatch.setattr("runner.run.assemble.connect", lambda _target: replace(platform, clock_offset_s=4.0))
     assert run(request_of(), told, Stop()) == 0

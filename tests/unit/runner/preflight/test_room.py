@@ -7,14 +7,14 @@ from typing import Any
 
 from kubernetes import client
 
-from kube.clients import Platform
-from runner.child import run
+from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
+from runner.run.child import run
 from runner.stop import Stop
-from tests.support.preflight import KILL, Make, refusal
-from tests.support.runner_cluster import RunnerCluster
-from tests.support.runner_parts import EXPERIMENT, Told
+from testing.runs.preflight import KILL, Make, refusal
+from testing.runs.runner_cluster import RunnerCluster
+from testing.runs.runner_parts import EXPERIMENT, Told
 
 DRAIN = "module: faults.nodes, func: drain, arguments: {role: inference}"
 
@@ -62,7 +62,7 @@ def test_a_node_that_is_back_before_kubernetes_gives_it_up_displaces_nothing(
         assert run(request_of(), told, Stop()) == code
 
 
-FREEZE = "module: faults.engine, func: freeze_engine, arguments: {role: inference, for_s: 5}"
+FREEZE = "module: faults.processes, func: freeze_engine, arguments: {role: inference, for_s: 5}"
 
 
 def test_a_pod_that_would_not_admit_the_ephemeral_container_is_refused(

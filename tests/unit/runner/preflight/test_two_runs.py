@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from kube.clients import Platform
-from kube.leases import Leases
-from runner.child import run
+from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
-from runner.queueing import Queue, namespace_of
+from runner.preflight.lease_queue import Queue, namespace_of
+from runner.run.child import run
 from runner.stop import Interrupted, Stop
-from tests.support.preflight import Make, refusal, unready
-from tests.support.runner_cluster import RunnerCluster
-from tests.support.runner_parts import Told
+from safety.leases import Leases
+from testing.runs.preflight import Make, refusal, unready
+from testing.runs.runner_cluster import RunnerCluster
+from testing.runs.runner_parts import Told
 
 
 def another_run(cluster: RunnerCluster, platform: Platform) -> Leases:
@@ -37,7 +37,7 @@ def test_a_refused_run_gives_its_leases_back(platform: Platform, cluster: Runner
 
 
 def test_a_run_may_queue_behind_another(platform: Platform, cluster: RunnerCluster, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.queueing.POLL_S", 0.01)
+    monkeypatch.setattr("runner.preflight.lease_queue.POLL_S", 0.01)
     other = another_run(cluster, platform)
 
     class Patient(Stop):

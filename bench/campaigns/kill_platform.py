@@ -1,0 +1,187 @@
+"""What the kill campaign breaks: small platforms of its own, each in a namespace, all with one suite namespace, and experiments on them.
+
+A platform is two replicas of an HTTP server with an "engine" process each, on the two nodes of one zone. Node faults are aimed at zones b
+and c only, one platform each, so that two runs never want the same node; zone a (with the instruments) hosts platforms for pod faults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+SUITE = "aftershock-kill"
+ENGINE = "sleep infinity"  # the server's own command line has it in two words: exactly one process matches
+CONSENT = {"aftershock.dev/chaos": "allowed"}
+SERVER = f"""
+import http.server, subprocess, sys, threading
+def engine():
+    while True:
+        subprocess.run({ENGINE.split()})
+threading.Thread(target=engine, daemon=True).start()
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"ok")
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("", 8000), Answer).serve_forever()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One small platform. ``families``: what is done to it."""
+
+    name: str
+    zone: str
+    families: tuple[str, ...]
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return f"aftershock-kill-{self.name}"
+
+
+CUT_OFF = "replica cut off"
+ON_PODS = ("pod killed", "engine killed", "engine frozen", CUT_OFF)
+ON_NODES = ("node cordoned", "node drained", "node without power", "node silent", "zone lost")
+SLOTS = (
+    *(Slot(f"a{number}", "zone-a", ON_PODS) for number in range(1, 7)),
+    Slot("b", "zone-b", (*ON_NODES, "GPU lost")),
+    Slot("c", "zone-c", ON_NODES),
+)
+AT_ONCE = len(SLOTS)
+
+
+def chosen(count: int) -> tuple[Slot, ...]:
+    """Return ``count`` of the platforms, at least the two for node faults: fewer at once where the machine is small or busy."""
+    return SLOTS[-max(2, count) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One fault as an experiment has it: action, rollback, evidence (module, function, arguments besides role and activity)."""
+
+    fault: tuple[str, str, dict[str, Any]]
+    rollback: tuple[str, str] | None
+    evidence: tuple[str, str]
+    role: str = "victim"
+
+
+FOR_S = 8
+FAMILIES = {
+    "pod killed": Family(("faults.pods", "kill", {}), None, ("probes.pods", "gone")),
+    "engine killed": Family(("faults.processes", "kill_engine", {}), ("faults.processes", "replace"), ("probes.processes", "killed")),
+    "engine frozen": Family(
+        ("faults.processes", "freeze_engine", {"for_s": FOR_S}), ("faults.processes", "replace"), ("probes.processes", "frozen")
+    ),
+    CUT_OFF: Family(("faults.network", "isolate", {"for_s": FOR_S}), ("faults.network", "restore"), ("probes.network", "out_of_reach")),
+    "node cordoned": Family(("faults.nodes", "cordon", {}), ("faults.nodes", "uncordon"), ("probes.nodes", "cordoned")),
+    "node drained": Family(("faults.nodes", "drain", {}), ("faults.nodes", "uncordon"), ("probes.nodes", "cordoned")),
+    "node without power": Family(
+        ("faults.nodes", "power_off", {"for_s": 15}), ("faults.nodes", "power_on"), ("probes.nodes", "powered_off")
+    ),
+    "node silent": Family(("faults.nodes", "silence", {"for_s": 15}), ("faults.network", "restore"), ("probes.nodes", "powered_off")),
+    "zone lost": Family(("faults.zones", "lose", {"for_s": 15}), ("faults.zones", "recover"), ("probes.nodes", "cordoned")),
+    "GPU lost": Family(
+        ("faults.gpus", "lose_device", {"for_s": 15}), ("faults.gpus", "repair"), ("probes.gpus", "allocatable_dropped"), "device"
+    ),
+}
+
+
+def provider(module: str, func: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - what the file holds
+    """Return a provider as an experiment file has it."""
+    return {"type": "python", "module": module, "func": func, "arguments": arguments}
+
+
+def experiment_file(folder: Path, name: str) -> Path:
+    """Return where a campaign keeps the experiment of one family: a folder each, since a session refuses what its target cannot do."""
+    word = name.replace(" ", "-")
+    return folder / "experiments" / word / f"{word}.yaml"
+
+
+def experiment(name: str) -> dict[str, Any]:
+    """Return the experiment of one family: short, with a hypothesis that holds whatever users feel: not they are tested here."""
+    family = FAMILIES[name]
+    module, func, arguments = family.fault
+    served = {"type": "probe", "name": "served", "tolerance": {"type": "range", "range": [0, 1]}}
+    seen = {"type": "probe", "name": "seen", "tolerance": True, "provider": provider(*family.evidence, activity="act")}
+    back = [{"type": "action", "name": "back", "provider": provider(*family.rollback)}] if family.rollback else []
+    ours = {
+        "name": "aftershock",
+        "workload": "realtime-inference",
+        "budgets": {"rto": "60s"},
+        "evidence": [seen],
+        "deadline": "12s",
+        "hold": "2s",
+        "allow": {"last_replica": True, "share_of_role": True, "without_capacity": True},
+    }
+    return {
+        "title": name,
+        "description": "The kill campaign's.",
+        "tags": ["kill"],
+        "steady-state-hypothesis": {
+            "title": "anything goes",
+            "probes": [served | {"provider": provider("probes.users", "good_ratio", window_s=2)}],
+        },
+        "method": [{"type": "action", "name": "act", "provider": provider(module, func, role=family.role, **arguments)}],
+        "rollbacks": back,
+        "runtime": {"rollbacks": {"strategy": "always"}},
+        "extensions": [ours],
+    }
+
+
+def target(slot: Slot, host: dict[str, Any]) -> dict[str, Any]:
+    """Return the target file of a slot: cluster and load of the target file ``host``, the slot's own roles."""
+    load = host["workloads"]["realtime-inference"]["load"] | {"rate_rps": 2}
+    role = {"namespace": slot.namespace, "port": 8000, "container": "server", "engine": ENGINE}
+    roles = {"victim": role | {"selector": "app=victim", "deployment": "victim"}}
+    if "GPU lost" in slot.families:
+        roles["device"] = role | {"selector": "app=device", "deployment": "device"}
+    return {key: host[key] for key in ("schema", "context", "server", "kubeconfig", "suite_image", "endpoints", "machines", "gpus")} | {
+        "name": f"kill-{slot.name}",
+        "namespaces": [slot.namespace, "ml-serving", "ml-training", *(one.namespace for one in SLOTS if one is not slot)],
+        "suite_namespace": SUITE,
+        "roles": roles,
+        "instruments": [{"namespace": "monitoring", "selector": "app=prometheus"}],
+        "limits": {"pods": 3, "nodes": 2, "share_of_role": 1},
+        "workloads": {"realtime-inference": {"role": "victim", "slo": {"ratio": 0.5, "latency": "5s"}, "load": load}},
+    }
+
+
+def deployment(slot: Slot, image: str, name: str, replicas: int, resources: dict[str, Any]) -> dict[str, Any]:
+    """Return a Deployment's manifest; no two of its replicas share a node."""
+    labels = {"app": name}
+    probe = {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1, "failureThreshold": 2}
+    container = {
+        "name": "server",
+        "image": image,
+        "command": ["python3", "-c", SERVER],
+        "ports": [{"containerPort": 8000}],
+        "readinessProbe": probe,
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}} | resources,
+        "securityContext": {"runAsUser": 65532, "runAsNonRoot": True},
+    }
+    apart = {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
+    spec = {
+        "nodeSelector": {"topology.kubernetes.io/zone": slot.zone},
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}} if replicas > 1 else {},
+        "terminationGracePeriodSeconds": 0,
+        "tolerations": [
+            {"key": f"node.kubernetes.io/{one}", "operator": "Exists", "effect": "NoExecute"} for one in ("unreachable", "not-ready")
+        ],
+        "containers": [container],
+    }
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    strategy = {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+    body = {"replicas": replicas, "strategy": strategy, "selector": {"matchLabels": labels}, "template": template}
+    return {"metadata": {"name": name, "namespace": slot.namespace}, "spec": body}
+
+
+def deployments(slot: Slot, image: str) -> list[dict[str, Any]]:
+    """Return what a slot's namespace holds."""
+    found = [deployment(slot, image, "victim", 2, {})]
+    if "GPU lost" in slot.families:
+        found.append(deployment(slot, image, "device", 1, {"limits": {"nvidia.com/gpu": "1"}}))
+    return found

@@ -1,0 +1,94 @@
+"""The small platforms of the kill campaign and of its kin: made in a cluster, waited for, cleared of records, removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes import client
+
+from bench.campaigns.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
+from history.errors import AftershockError
+from kube.client import Platform, connect, unless
+from runner.cleanup.cleanup import mend
+from runner.cleanup.leftovers import find_leftovers
+from runner.preflight.platform_health import complaints, look
+from safety.reaper_job import runs as reapers
+from target.target import load_target
+
+HEALTHY_S, WELL_S, PAUSE_S = 150.0, 600.0, 1.0
+Platforms = dict[str, Platform]
+
+
+@contextmanager
+def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = SLOTS) -> Iterator[Platforms]:
+    """Make the small platforms ``slots`` in the cluster of the target file ``host``, and remove them at the end.
+
+    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.campaigns.kill_platform.experiment_file`).
+    """
+    write_files(folder, host)
+    platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in slots}
+    any_of_them = next(iter(platforms.values()))
+    try:
+        set_up(any_of_them, slots)
+        clear(platforms)  # what a campaign that was itself killed has left
+        yield platforms
+    finally:
+        remove(any_of_them)
+
+
+def write_files(folder: Path, host: dict[str, Any]) -> None:
+    """Write the experiments and target files."""
+    for name in FAMILIES:
+        file = experiment_file(folder, name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(experiment(name), sort_keys=False))
+    for slot in SLOTS:
+        (folder / f"{slot.name}.yaml").write_text(yaml.safe_dump(target(slot, host), sort_keys=False))
+
+
+def set_up(platform: Platform, slots: Sequence[Slot]) -> None:
+    """Make the namespaces and small platforms, as far as they are not there."""
+    for namespace, labels in [(SUITE, {}), *((slot.namespace, CONSENT) for slot in slots)]:
+        meta = client.V1ObjectMeta(name=namespace, labels=labels)
+        with unless(409):
+            platform.core.create_namespace(client.V1Namespace(metadata=meta))
+    for slot in slots:
+        for body in deployments(slot, platform.target.suite_image):
+            made: Any = body
+            with unless(409):
+                platform.apps.create_namespaced_deployment(slot.namespace, made)
+
+
+def remove(platform: Platform) -> None:
+    """Remove what :func:`set_up` made, and wait until it is gone: other runs refuse to break nodes on which strangers' pods run."""
+    names = {SUITE, *(slot.namespace for slot in SLOTS)}
+    for name in sorted(names):
+        with unless(404, 409):
+            platform.core.delete_namespace(name)
+    until_s = time.monotonic() + HEALTHY_S
+    while time.monotonic() < until_s and names & {one.metadata.name for one in platform.core.list_namespace().items if one.metadata}:
+        time.sleep(PAUSE_S)
+
+
+def demand_healthy(platforms: Platforms) -> None:
+    """Wait until every small platform is well. Raises AftershockError: one is not after 10 min."""
+    until_s = time.monotonic() + WELL_S
+    while wrong := [text for platform in platforms.values() for text in complaints(platform, look(platform))]:
+        if time.monotonic() > until_s:
+            raise AftershockError(f"the campaign's platforms are not well: {'; '.join(wrong)}; see kubectl get pods -A")
+        time.sleep(PAUSE_S)
+
+
+def clear(platforms: Platforms) -> tuple[list[str], list[str]]:
+    """Let heal clear the records, twice; return what a look finds after that (leftovers), and what heal did."""
+    platform = next(iter(platforms.values()))
+    done = mend(platform).done
+    mend(platform)
+    found = find_leftovers(platform)
+    left = [journal.name for journal in found.journals] + [*found.orphaned_cordons, *found.residues, *found.own_pods]
+    return left + sorted(reapers(platform)), done

@@ -1,0 +1,1 @@
+"""What the measurements share: tables that resume, published figures, runs in memory."""

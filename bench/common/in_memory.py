@@ -1,0 +1,110 @@
+"""The suite's own preflight and phases without a cluster: real load, the API server in memory, phases that look more often than usual."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
+
+from history.plan import Plan, write_plan
+from history.result import RunVerdict
+from kube.client import Platform
+from runner.drivers.requests.driver import start_load
+from runner.event_log import RunLog
+from runner.experiment.experiment import Experiment, check_target
+from runner.preflight import checks
+from runner.preflight.platform_health import Before, look
+from runner.run.abort.conditions import Conditions
+from runner.run.context import Context
+from runner.run.lifecycle import Steps, carry_out
+from runner.run.phases import baseline, confirm, heal, observe
+from runner.run.phases.diagnostics import keep_scene
+from runner.run.phases.drain_and_judge import close_and_judge, settle
+from runner.run.phases.inject import inject
+from runner.run.toolkit_journal import Record
+from runner.stop import SIGNALS, Stop
+from safety import active_run
+from safety.undo_journal import open_journal
+
+Pace = Sequence[tuple[ModuleType, Mapping[str, float]]]
+"""How often phases look, and how long they wait for a first sight (s): module, and its constants."""
+
+
+def prepared(experiment: Experiment, platform: Platform, run_dir: Path, seed: int, plan: Callable[[], Plan]) -> tuple[Context, Before]:
+    """Carry out preflight and return a run that can begin in ``run_dir``, which is made; ``plan`` lacks only what preflight finds.
+
+    Raises what preflight raises.
+    """
+    check_target(experiment, platform.target)
+    faults = checks.faults_of(experiment, platform)
+    checks.check_access(faults, platform)
+    targets = checks.resolve(faults, platform, seed)
+    checks.check_guard(targets, platform, experiment)
+    before = look(platform)
+    run_dir.mkdir()
+    hit = tuple({one.name: one for found in targets.values() for one in found}.values())
+    made = plan().model_copy(update={"targets": hit, "replicas_desired": before.replicas})
+    write_plan(made, run_dir)
+    log = RunLog(run_dir)
+    journal = open_journal(platform, made.run_id, "bench", experiment.id)
+    run = active_run.LiveRun(plan=made, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
+    return Context(run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
+
+
+def _silent(_kind: str, /, **_fields: object) -> None:
+    """Tell nobody: the history says it all."""
+
+
+def carried_out(context: Context, before: Before, guards: list[Callable[[], tuple[str, str] | None]], pace: Pace) -> RunVerdict:
+    """Carry a prepared run through its life, watched by ``guards``, and return its verdict; nothing of it is left active."""
+    watching = Conditions(context.stop, guards)
+    active_run.activate(context.live)
+    try:
+        with _at(pace), _own_signals(context.stop):
+            watching.start()
+            return carry_out(context, _steps(before))
+    finally:
+        watching.halt()
+        active_run.activate(None)
+        if context.load is not None:
+            context.load.end()
+
+
+def _steps(before: Before) -> Steps:
+    return Steps(
+        start_load=start_load,
+        baseline=baseline.baseline,
+        write_ahead=lambda _context: None,  # the reaper's Job needs a cluster; the journal is the real one
+        inject=inject,
+        confirm=confirm.confirm,
+        observe=observe.observe,
+        scene=keep_scene,
+        heal=partial(heal.heal, before=before),
+        settle=settle,
+        close=close_and_judge,
+    )
+
+
+@contextmanager
+def _at(pace: Pace) -> Iterator[None]:
+    with ExitStack() as stack:
+        for module, constants in pace:
+            for name, value in constants.items():
+                stack.enter_context(patch.object(module, name, value))
+        yield
+
+
+@contextmanager
+def _own_signals(stop: Stop) -> Iterator[None]:
+    """Let the run own its signals, as in a process of its own; put back what was."""
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGUSR1)}
+    stop.install()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

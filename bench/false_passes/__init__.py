@@ -1,1 +1,0 @@
-"""Experiments that Chaos Toolkit's defaults let pass or leave half done, run by both tools (``python -m bench.false_passes``)."""

@@ -1,0 +1,1 @@
+"""Bad input of every kind, and how fast the safety net acts."""

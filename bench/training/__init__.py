@@ -1,0 +1,1 @@
+"""Training that must survive: damaged checkpoints, seeded weaknesses, recovery at rest, every stored run."""

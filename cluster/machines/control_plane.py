@@ -1,0 +1,77 @@
+"""What the control plane's machine consists of: etcd, the API server, the controller manager and the scheduler.
+
+Kubernetes' own defaults everywhere; what is given here is identity and addresses. One replica of each, so no leader election.
+"""
+
+from typing import Any
+
+from cluster.config import ClusterConfig
+from cluster.machines.image import PROGRAMS, Share
+from cluster.machines.spec import bind, common_mounts, service, spec
+from cluster.state import State
+
+PKI = "/etc/kubernetes/pki"
+_ETCD = "http://127.0.0.1:2379"
+
+
+def render(config: ClusterConfig, state: State, shares: list[Share]) -> dict[str, Any]:
+    """Return the machine's spec for aftershock-node."""
+    mounts = [
+        *common_mounts(shares, state.logs("control")),
+        bind(str(state.pki), PKI),
+        bind(str(state.folder / "etcd"), "/var/lib/etcd", read_only=False),
+    ]
+    services = [
+        service("etcd", *_etcd()),
+        service("kube-apiserver", *_api_server(config)),
+        service("kube-controller-manager", *_controller_manager()),
+        service("kube-scheduler", f"{PROGRAMS}/kube-scheduler", f"--kubeconfig={PKI}/scheduler.kubeconfig", "--leader-elect=false"),
+    ]
+    return spec(mounts, services, wait_address=config.api_address, hostname="control")
+
+
+def _etcd() -> list[str]:
+    return [
+        f"{PROGRAMS}/etcd",
+        "--data-dir=/var/lib/etcd",
+        f"--listen-client-urls={_ETCD}",
+        f"--advertise-client-urls={_ETCD}",
+        # the control plane never loses power, and its disk is the host's: fsync would only wear it
+        "--unsafe-no-fsync",
+    ]
+
+
+def _api_server(config: ClusterConfig) -> list[str]:
+    return [
+        f"{PROGRAMS}/kube-apiserver",
+        f"--etcd-servers={_ETCD}",
+        f"--advertise-address={config.api_address}",
+        f"--tls-cert-file={PKI}/apiserver.crt",
+        f"--tls-private-key-file={PKI}/apiserver.key",
+        f"--client-ca-file={PKI}/ca.crt",
+        f"--kubelet-client-certificate={PKI}/kubelet-client.crt",
+        f"--kubelet-client-key={PKI}/kubelet-client.key",
+        f"--kubelet-certificate-authority={PKI}/ca.crt",
+        # node names are in no DNS
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--service-account-key-file={PKI}/service-account.pub",
+        f"--service-account-signing-key-file={PKI}/service-account.key",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-cluster-ip-range={config.service_network}",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+    ]
+
+
+def _controller_manager() -> list[str]:
+    return [
+        f"{PROGRAMS}/kube-controller-manager",
+        f"--kubeconfig={PKI}/controller-manager.kubeconfig",
+        "--use-service-account-credentials",
+        f"--service-account-private-key-file={PKI}/service-account.key",
+        f"--root-ca-file={PKI}/ca.crt",
+        f"--cluster-signing-cert-file={PKI}/ca.crt",
+        f"--cluster-signing-key-file={PKI}/ca.key",
+        "--leader-elect=false",
+    ]

@@ -1,0 +1,1 @@
+"""The power controller: the place of the machines' BMCs."""

@@ -1,0 +1,56 @@
+"""Storage under a training job: finished checkpoints damaged where they lie.
+
+Mechanism: a program in the storage pod's own container (exec), which is its own timer: it damages for its time and ends. What it damaged
+stays damaged (as on a real disk): the job must pass it over, and its own retention removes it.
+
+Other faults of storage: training data that a client overwrites (:mod:`faults.training_data`), a server that answers badly
+(:mod:`faults.object_store`), one that is down (:func:`faults.pods.kill`) or hangs (:func:`faults.processes.freeze_engine`), a volume that
+takes nothing any more (:mod:`faults.disks`, which also says what is not offered).
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from faults.mechanisms.exec_program import command, kind_of, permissions, run_beside, servers
+from history.errors import TargetRefused
+from history.plan import ResolvedTarget
+from kube.client import Platform
+from safety import active_run
+from safety.fault_spec import Arguments, fault, lasts_for_s
+
+PROGRAM = "workloads.storage.damage_at_rest"
+BUCKET = "/data/objects/training/runs"
+KINDS = ("bit-flip", "zeroed-page", "torn-write", "truncation", "stale-shard")
+ENDS = "the program ends when its time is over; what it damaged is passed over by the job and removed by its retention"
+
+
+def folder_of_run() -> str:
+    """Return where a storage server keeps the checkpoints of the run's job. Raises TargetRefused: the run follows no training job."""
+    job = active_run.require().plan.training
+    if job is None:
+        raise TargetRefused("damage to checkpoints: this run follows no training job; use a class of workload that is one")
+    return f"{BUCKET}/{job.job}"
+
+
+def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    kind = kind_of("damage_checkpoints", arguments, KINDS)
+    return servers(platform, arguments, rng, "damage_checkpoints", effect=f"{kind} in each newest finished checkpoint", ends=ENDS)
+
+
+@fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
+def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, Any]:
+    """Damage one shard of each newest finished checkpoint of the run, on the disks of ``count`` storage servers, for ``for_s`` seconds.
+
+    Raises:
+        TargetRefused: no live run, or none that follows a training job.
+        FaultFailed: the program could not be started in a server's container.
+
+    """
+    folder = folder_of_run()
+
+    def line(seed: int) -> str:
+        return command(PROGRAM, "damage", folder, "--kind", kind, "--for", str(for_s), "--seed", str(seed))
+
+    return run_beside(role, for_s, line, ENDS) | {"kind": kind, "count": count, "folder": folder}

@@ -1,0 +1,76 @@
+"""A GPU lost: the device of one serving pod fails, for the workload and for the device plugin alike."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from faults.nodes import node_permissions
+from history.errors import TargetRefused
+from history.plan import ResolvedTarget
+from kube import machine_drivers
+from kube.client import Platform
+from kube.container_exec import permissions as exec_permissions
+from kube.devices import device_of, healthy, index_of
+from kube.permissions import Permission
+from kube.selection import choose, nodes_hosting, pod_target, ready_pods
+from safety import active_run, fault_steps
+from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.undo import undo_all
+from safety.undo_journal import UndoKind
+
+TIMED = "the GPU driver repairs it after {for_s:g} s by itself"
+
+
+def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    machine_drivers.gpus(platform.target)
+    name, for_s = arguments["role"], duration_s("lose_device", arguments["for_s"])
+    node = choose(nodes_hosting(platform, name), 1, rng, f"nodes of role {name}")[0]
+    allocatable, total = healthy(node, platform.target.gpu_resource)
+    if not total or allocatable < total:
+        raise TargetRefused(
+            f"node {node.metadata.name}: {allocatable} of {total} {platform.target.gpu_resource} are healthy; repair it before"
+        )
+    on_node = [pod for pod in ready_pods(platform, name) if pod.spec.node_name == node.metadata.name]
+    pod = choose(on_node, 1, rng, f"pods of role {name} on {node.metadata.name}")[0]
+    device = device_of(platform, pod, platform.target.role(name).container)
+    index_of(device)
+    ends = TIMED.format(for_s=for_s)
+    lost = ResolvedTarget(
+        kind="Device", name=device, uid=node.metadata.uid, node=node.metadata.name, effect=f"lost for {for_s:g} s", ends=ends
+    )
+    return [pod_target(pod, f"loses its device {device}", ends), lost]
+
+
+def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [*node_permissions(platform), *exec_permissions(namespace)]
+
+
+@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s)
+def lose_device(role: str, for_s: float) -> dict[str, Any]:
+    """Lose the GPU of one ready pod of ``role`` for ``for_s`` seconds, as if it fell off the bus: calls fail, Kubernetes sees it sick.
+
+    Kubernetes does not move a running pod away from a sick device; whether the server ends itself is what is tested. Needs a GPU driver.
+
+    Raises:
+        TargetRefused: no live run, or no GPU driver.
+        FaultFailed: the driver failed.
+
+    """
+    run, targets, _ = fault_steps.begin()
+    devices = [target for target in targets if target.kind == "Device"]
+    for one in devices:
+        ends = TIMED.format(for_s=for_s)
+        run.journal.will_undo(
+            fault_steps.entry(run, UndoKind.REPAIR_GPU, one.node or "", detail=index_of(one.name), lasts_s=for_s, self_ends=ends)
+        )
+    run.fault_starts(targets)
+    for one in devices:
+        machine_drivers.fail_gpu(run.platform.target, one.node or "", index_of(one.name), for_s)
+    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
+
+
+def repair() -> dict[str, Any]:
+    """Rollback: repair the devices that this run failed. Nothing left to undo is success. Raises UndoFailed."""
+    return {"undone": undo_all(active_run.require(), {UndoKind.REPAIR_GPU})}

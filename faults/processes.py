@@ -1,0 +1,134 @@
+"""The engine: the worker process inside a pod, killed, frozen or slowed while the other processes there live on.
+
+Mechanism: an ephemeral container in the pod (:mod:`faults.mechanisms.process_signal`), which is itself the timer.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from faults.mechanisms.process_signal import permissions, signal_process, user_of
+from history.errors import ConfigError, FaultFailed
+from history.plan import ResolvedTarget
+from history.schema import EventKind
+from kube.client import Platform
+from kube.container_exec import permissions as look_inside
+from kube.permissions import Permission
+from kube.selection import choose, pod_target, ready_pods
+from safety import active_run, fault_steps
+from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.undo import undo_all
+from safety.undo_journal import UndoKind
+from target.target import Role
+
+RESTARTED = "its server restarts it"
+MOST_SHARE = 0.95
+CONTINUED = "the ephemeral container sends CONT when its time is over, or when it is told to end"
+
+
+def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
+    """Return a role, its container and how its engine is recognised.
+
+    Raises:
+        ConfigError: the target does not say.
+
+    """
+    role = platform.target.role(name)
+    if not role.container or not role.engine:
+        raise ConfigError(
+            f"target {platform.target.name}: role {name}: container and engine are needed to find its engine process; add both"
+        )
+    return role, role.container, role.engine
+
+
+def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    name = arguments["role"]
+    for_s = duration_s("freeze_engine", arguments["for_s"]) if "for_s" in arguments else 0.0
+    share = bounded_share(arguments["share"]) if "share" in arguments else 1.0
+    _, container, engine = engine_role(platform, name)
+    pod = choose(ready_pods(platform, name), 1, rng, f"ready pods of role {name}")[0]
+    user_of(pod, container)  # refuses here what could not work later
+    much = f"{share:.0%} of each second for " if share < 1 else "for "
+    effect = f"process {engine} " + (f"stopped {much}{for_s:g} s" if for_s else "killed")
+    return [pod_target(pod, effect, CONTINUED if for_s else RESTARTED)]
+
+
+def bounded_share(value: object) -> float:
+    """Return the share of the time for which a process is stopped. Raises ConfigError: not above 0 and at most 0.95."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_SHARE:
+        raise ConfigError(
+            f"slow_engine: share is {value!r}; write how much of the time it is stopped, above 0 and at most {MOST_SHARE}: 0.8"
+        )
+    return float(value)
+
+
+def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [*permissions(namespace), *look_inside(namespace)]  # the second for the evidence
+
+
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral")
+def kill_engine(role: str) -> dict[str, Any]:
+    """Send SIGKILL to the engine process of one ready pod of ``role`` (segmentation fault, out of memory, a CUDA abort look like this).
+
+    It ends when the server or its container restarts the engine. The pod is replaced by the rollback :func:`replace`, since an ephemeral
+    container cannot be removed.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: no process, or more than one, looks like the engine; or the container was not admitted.
+
+    """
+    return _signal(role, 0.0)
+
+
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
+def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
+    """Stop the engine process of one ready pod of ``role`` (SIGSTOP) for ``for_s`` seconds: hung, not dead; its API process still answers.
+
+    It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. Raises as
+    :func:`kill_engine`.
+    """
+    return _signal(role, duration_s("freeze_engine", for_s))
+
+
+@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
+def slow_engine(role: str, for_s: float, share: float) -> dict[str, Any]:
+    """Slow the engine process of one ready pod of ``role`` for ``for_s`` seconds: stopped for ``share`` of each, as one starved of its CPU.
+
+    It ends by itself as :func:`freeze_engine` does. Raises as :func:`kill_engine`.
+    """
+    return _signal(role, duration_s("slow_engine", for_s), bounded_share(share))
+
+
+def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, Any]:
+    run, targets, pods = fault_steps.begin()
+    _, container, engine = engine_role(run.platform, name)
+    if len(targets) != 1:
+        raise FaultFailed(f"role {name}: {len(targets)} targets were resolved, expected exactly 1 pod; resolve again")
+    pod, ends = pods[0], CONTINUED if for_s else RESTARTED
+    run.journal.will_undo(
+        fault_steps.entry(
+            run,
+            UndoKind.REPLACE_POD,
+            pod.metadata.name,
+            namespace=pod.metadata.namespace,
+            detail=pod.metadata.uid,
+            lasts_s=for_s,
+            self_ends=ends,
+        )
+    )
+    run.fault_starts(targets)
+    account = signal_process(run.platform, pod, container, engine, for_s, share=share)
+    if not for_s:
+        run.log.event(EventKind.FAULT_END, run.activity, how=ends)
+    return {"targets": [pod.metadata.name], "process": engine, "injector": account}
+
+
+def replace() -> dict[str, Any]:
+    """Rollback: evict the pods that carry an ephemeral container of this run, so that their controller makes clean ones.
+
+    Nothing left to replace is success. Raises UndoFailed.
+    """
+    return {"undone": undo_all(active_run.require(), {UndoKind.REPLACE_POD})}

@@ -1,0 +1,89 @@
+"""Looking into a running container through the API: the processes it has, as its kernel tells."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import orjson
+from kubernetes import client
+from kubernetes.stream import stream
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL
+from websocket import WebSocketException
+
+from history.errors import NoData
+from kube.client import Platform, told
+from kube.permissions import Permission
+
+TICKS_PER_S = 100  # USER_HZ, fixed in the kernel's interface
+TIMEOUT_S = 5.0
+LIST = (
+    'cat /proc/uptime; for p in /proc/[0-9]*; do s=$(cat $p/stat 2>/dev/null) && echo "$s" '
+    "&& { tr '\\0\\n' '  ' 2>/dev/null <$p/cmdline; echo; }; done; true"
+)
+STAT = re.compile(r"(\d+) \((.*)\) (\S) (.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. ``state`` is the kernel's letter: R running, S sleeping, T stopped, Z zombie."""
+
+    pid: int
+    name: str
+    state: str
+    age_s: float
+    command: str
+
+
+def permissions(namespace: str) -> list[Permission]:
+    """Return what looking into a container in ``namespace`` needs: a WebSocket is a GET, and since Kubernetes 1.35 also a create."""
+    asked = [("get", "pods"), ("get", "pods/exec"), ("create", "pods/exec")]
+    return [Permission(verb, resource, namespace=namespace) for verb, resource in asked]
+
+
+def processes(platform: Platform, pod: str, namespace: str, container: str) -> list[Process]:
+    """Return the processes that a container sees. It needs ``sh``, ``cat`` and ``tr``.
+
+    Raises:
+        NoData: they cannot be seen: no such pod or container, no shell, no answer within 5 s.
+
+    """
+    return parse(output_of(platform, pod, namespace, container, ["sh", "-c", LIST]))
+
+
+def output_of(platform: Platform, pod: str, namespace: str, container: str, command: list[str]) -> str:
+    """Run ``command`` in a container and return its standard output; its complaints only reach an error (those of :func:`processes`)."""
+    what = f"pod {namespace}/{pod}: run {command[0]} in container {container}"
+    api = client.CoreV1Api(client.ApiClient(platform.api.configuration))  # its own: stream() changes the client it uses
+    with told(what, NoData):
+        platform.core.read_namespaced_pod(pod, namespace)  # bounded in time, unlike the handshake below
+        try:
+            session = stream(
+                api.connect_get_namespaced_pod_exec, pod, namespace, container=container, command=command,
+                stdin=False, stdout=True, stderr=True, tty=False, _preload_content=False,
+            )  # fmt: skip
+        except (WebSocketException, OSError) as error:
+            raise NoData(f"{what}: {error}") from error
+        try:
+            session.run_forever(timeout=TIMEOUT_S)
+            verdict = orjson.loads(session.read_channel(ERROR_CHANNEL) or "{}")
+            output, complaint = (str(session.read_channel(channel)) for channel in (STDOUT_CHANNEL, STDERR_CHANNEL))
+        finally:
+            session.sock.shutdown()  # close() would leave the socket open once the other side has said goodbye
+    if verdict.get("status") != "Success":
+        said = verdict.get("message") or f"no end within {TIMEOUT_S:g} s"
+        raise NoData(f"{what}: {said} {(complaint or output)[-200:].strip()}; the container must have {command[0]}")
+    return output
+
+
+def parse(text: str) -> list[Process]:
+    """Parse what LIST writes: the machine's uptime, then two lines a process: ``/proc/PID/stat`` and its command line."""
+    lines = text.split("\n")
+    uptime_s = float(lines[0].split()[0])
+    found = []
+    for stat, command in zip(lines[1::2], lines[2::2], strict=False):
+        match = STAT.fullmatch(stat)
+        if match:
+            started_s = int(match[4].split()[18]) / TICKS_PER_S  # field 22 of proc_pid_stat(5)
+            found.append(Process(int(match[1]), match[2], match[3], uptime_s - started_s, command.strip()))
+    return found

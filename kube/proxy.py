@@ -1,0 +1,67 @@
+"""Asking an HTTP endpoint through the API server: works wherever the API server is reached, and opens nothing to the outside."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from kubernetes.client.exceptions import ApiException
+
+from history.errors import NoData
+from kube.client import CONNECT_S, Platform, told
+from kube.objects import Pod
+from kube.permissions import Permission
+
+READ_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and how long it took; 502 to 504 may be the API server's own."""
+
+    status: int
+    body: bytes
+    seconds: float
+
+
+def permissions(namespace: str) -> list[Permission]:
+    """Return what asking a Service in ``namespace`` needs."""
+    return [Permission("get", "services/proxy", namespace=namespace)]
+
+
+def get(platform: Platform, namespace: str, service: str, path: str, **query: str) -> bytes | None:
+    """Return the body of ``GET path`` of ``service`` (name:port); None: the Service answers 404.
+
+    Raises:
+        NoData: no answer, or another one than 200.
+
+    """
+    with told(f"ask service {namespace}/{service}: {path}", NoData):
+        answer = _ask(platform, f"/api/v1/namespaces/{namespace}/services/{service}", path, query)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise ApiException(status=answer.status, reason=answer.body[:200].decode(errors="replace"))
+        return answer.body
+
+
+def ask_pod(platform: Platform, pod: Pod, port: int, path: str, **query: str) -> Answer:
+    """Return what a pod answers to ``GET path``, whatever its status. Raises NoData: the API server does not answer."""
+    name, namespace = pod.metadata.name, pod.metadata.namespace
+    with told(f"ask pod {namespace}/{name}: {path}", NoData):
+        return _ask(platform, f"/api/v1/namespaces/{namespace}/pods/{name}:{port}", path, query)
+
+
+def first_port(pod: Pod) -> int | None:
+    """Return the first port that the containers of a pod name; None if they name none."""
+    return next((int(port.container_port) for container in pod.spec.containers for port in container.ports or []), None)
+
+
+def _ask(platform: Platform, thing: str, path: str, query: dict[str, str]) -> Answer:
+    where = f"{thing}/proxy/{path.lstrip('/')}"
+    request = platform.api.param_serialize("GET", where, query_params=list(query.items()), auth_settings=["BearerToken"])
+    begun = time.monotonic()
+    response = platform.api.call_api(*request, _request_timeout=(CONNECT_S, READ_S))
+    body: bytes = response.read()  # type: ignore[no-untyped-call]  # of the library
+    return Answer(response.status, body, time.monotonic() - begun)

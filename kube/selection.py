@@ -1,0 +1,204 @@
+"""From selectors to names: what a fault will touch is decided once, by the run's seed, and refused when it is nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+from typing import TypeVar
+
+from kubernetes.client.exceptions import ApiException
+
+from history.errors import FaultFailed, TargetRefused
+from history.plan import ResolvedTarget
+from kube.client import Platform, ready, told
+from kube.objects import Node, Pod
+
+T = TypeVar("T")
+POSITIVE = re.compile(r"[^!=\s]+\s*(=|==|\s+in\s+\()")
+CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+INDEX = "batch.kubernetes.io/job-completion-index"
+
+
+def demand_selector(selector: str | None, where: str) -> str:
+    """Return a label selector that selects something by label.
+
+    Raises:
+        TargetRefused: it is missing or empty (which would mean: everything), or only says what is not meant (nearly everything).
+
+    """
+    if not selector or not selector.strip():
+        raise TargetRefused(f"{where}: the label selector is empty, which would select everything; write one such as app=inference")
+    if not any(POSITIVE.match(part.strip()) for part in selector.split(",")):
+        raise TargetRefused(
+            f"{where}: the label selector {selector!r} only excludes, which selects nearly everything; write one such as app=inference"
+        )
+    return selector.strip()
+
+
+def choose(items: Sequence[T], count: int, rng: Random, what: str) -> list[T]:
+    """Choose ``count`` of ``items`` without replacement, repeatable by the seed of ``rng`` (items come in a stable order).
+
+    Raises:
+        TargetRefused: ``count`` is below 1, or there are fewer items.
+
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise TargetRefused(f"{what}: count is {count!r}; a fault needs at least one target, a whole number; write count: 1")
+    if len(items) < count:
+        raise TargetRefused(f"{what}: {len(items)} found, {count} needed; check the selector and that the platform is healthy")
+    return rng.sample(list(items), count)
+
+
+def ready_pods(platform: Platform, role: str) -> list[Pod]:
+    """Return the ready pods of ``role``, ordered by node and name.
+
+    Raises:
+        TargetRefused: there are none.
+
+    """
+    found = platform.target.role(role)
+    selector = demand_selector(found.selector, f"role {role}")
+    with told(f"role {role}: list pods {selector} in {found.namespace}", TargetRefused):
+        pods = platform.pods(role)
+    up = [pod for pod in pods if ready(pod)]
+    if not up:
+        raise TargetRefused(
+            f"role {role}: selector {selector} in namespace {found.namespace} matches {len(pods)} pods, none of them ready; "
+            "correct the selector in the target file or deploy the platform"
+        )
+    return up
+
+
+def of_index(platform: Platform, role: str, index: int) -> Pod:
+    """Return the ready pod of ``role`` with a Job's completion index. Raises TargetRefused: there is none."""
+    found = [pod for pod in ready_pods(platform, role) if (pod.metadata.labels or {}).get(INDEX) == str(index)]
+    if not found:
+        raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
+    return found[0]
+
+
+def one_of(platform: Platform, role: str, rng: Random, index: int | None) -> Pod:
+    """Return the ready pod of ``role`` with that completion index, or one of them by ``rng``. Raises TargetRefused."""
+    if index is not None:
+        return of_index(platform, role, int(index))
+    return choose(ready_pods(platform, role), 1, rng, f"ready pods of role {role}")[0]
+
+
+def instrument_pods(platform: Platform) -> list[Pod]:
+    """Return the pods that the measurement depends on: the target's instruments, and what runs in the suite's own namespace."""
+    found: list[Pod] = []
+    with told("instruments: list pods", TargetRefused):
+        for instrument in platform.target.instruments:
+            selector = demand_selector(instrument.selector, f"instrument in {instrument.namespace}")
+            found += platform.core.list_namespaced_pod(instrument.namespace, label_selector=selector).items
+        found += platform.core.list_namespaced_pod(platform.target.suite_namespace).items
+    return [pod for pod in found if pod.status.phase in {"Running", "Pending"}]
+
+
+def is_control_plane(node: Node) -> bool:
+    """Tell whether a V1Node is labelled as part of the control plane."""
+    return any(label in (node.metadata.labels or {}) for label in CONTROL_PLANE)
+
+
+def nodes_hosting(platform: Platform, role: str) -> list[Node]:
+    """Return the ready worker nodes that host ``role`` and no instrument, ordered by name.
+
+    Of these only the ones that host the fewest ready pods of it: replicas that moved together in an earlier run must not make this one
+    larger than it is meant to be.
+
+    Raises:
+        TargetRefused: there are none.
+
+    """
+    hosted = Counter(pod.spec.node_name for pod in ready_pods(platform, role))
+    kept_out = {pod.spec.node_name for pod in instrument_pods(platform)}
+    with told("list nodes", TargetRefused):
+        nodes = platform.nodes()
+    free = [n for n in nodes if n.metadata.name in hosted.keys() - kept_out and not is_control_plane(n) and ready(n)]
+    if not free:
+        raise TargetRefused(
+            f"role {role}: it runs on {sorted(hosted)}, and each of them is not ready, hosts an instrument "
+            f"({sorted(kept_out & hosted.keys())}) or is a control-plane node; spread the role over other nodes or move the instrument"
+        )
+    least = min(hosted[node.metadata.name] for node in free)
+    return [node for node in free if hosted[node.metadata.name] == least]
+
+
+def zones_hosting(platform: Platform, role: str) -> dict[str, list[Node]]:
+    """Return all nodes of each zone that hosts ``role`` and no instrument: zone -> V1Nodes by name; only zones with the fewest of it.
+
+    Raises:
+        TargetRefused: there are none, or the only zone of the cluster is meant.
+
+    """
+    label = platform.target.zone_label
+    with told("list nodes", TargetRefused):
+        nodes = platform.nodes()
+    zones: dict[str, list[Node]] = {}
+    for node in nodes:
+        zones.setdefault((node.metadata.labels or {}).get(label, ""), []).append(node)
+    zones.pop("", None)
+    hosted = Counter(pod.spec.node_name for pod in ready_pods(platform, role))
+    kept_out = {pod.spec.node_name for pod in instrument_pods(platform)}
+    free = {zone: found for zone, found in sorted(zones.items()) if _may_lose(found, set(hosted), kept_out)}
+    if not free or len(zones) < 2:
+        raise TargetRefused(
+            f"role {role}: zones by label {label} are {sorted(zones)}; none but its only one, or none that hosts the role without "
+            "an instrument or control-plane node, can be lost; label the nodes, or move the instruments into one zone"
+        )
+    counts = {zone: sum(hosted[node.metadata.name] for node in found) for zone, found in free.items()}
+    return {zone: found for zone, found in free.items() if counts[zone] == min(counts.values())}
+
+
+def _may_lose(nodes: list[Node], hosts: set[str], kept_out: set[str]) -> bool:
+    names = {node.metadata.name for node in nodes}
+    return bool(names & hosts) and not names & kept_out and not any(is_control_plane(node) for node in nodes)
+
+
+def pod_target(pod: Pod, effect: str, ends: str) -> ResolvedTarget:
+    """Return a V1Pod as a target."""
+    meta = pod.metadata
+    return ResolvedTarget(
+        kind="Pod", name=meta.name, namespace=meta.namespace, uid=meta.uid, node=pod.spec.node_name, effect=effect, ends=ends
+    )
+
+
+def node_target(node: Node, effect: str, ends: str) -> ResolvedTarget:
+    """Return a V1Node as a target."""
+    meta = node.metadata
+    return ResolvedTarget(kind="Node", name=meta.name, uid=meta.uid, node=meta.name, effect=effect, ends=ends)
+
+
+def read_target(platform: Platform, target: ResolvedTarget) -> Pod | Node | None:
+    """Return the V1Pod or V1Node behind a target (a Device's node), or None if it is gone or was replaced. Raises ApiException."""
+    found: Pod
+    try:
+        if target.kind == "Pod":
+            found = platform.core.read_namespaced_pod(target.name, target.namespace or "")
+        else:
+            found = platform.core.read_node(target.node or target.name)
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+    return found if found.metadata.uid == target.uid else None
+
+
+def still_there(platform: Platform, targets: Sequence[ResolvedTarget]) -> list[Pod | Node]:
+    """Return the objects behind ``targets``, just before a fault acts on them.
+
+    Raises:
+        FaultFailed: one of them is gone, was replaced or is being deleted since preflight, so nothing was touched.
+
+    """
+    with told("read the targets just before the fault", FaultFailed):
+        found = [(target, read_target(platform, target)) for target in targets]
+    for target, thing in found:
+        if thing is None or thing.metadata.deletion_timestamp is not None:
+            raise FaultFailed(
+                f"{target.kind} {target.name}: it was there in preflight (uid {target.uid}) and is gone or being deleted now; "
+                "nothing was touched; find out who else changes the platform, then run again"
+            )
+    return [thing for _, thing in found]

@@ -1,0 +1,134 @@
+"""``heal`` and ``status``: what any earlier run left, ended or shown. Idempotent; says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from kubernetes import client
+
+from history.errors import AftershockError, UndoFailed
+from kube.client import Platform, told
+from kube.objects import Lease
+from runner.cleanup.leftovers import Leftovers, find_leftovers
+from runner.drivers.training import job
+from safety import reaper_job, undo
+from safety.leases import Held, held_by
+from safety.undo_journal import HEAL, RunJournal, StoredJournal, Undo, journal_of
+
+
+class Mended:
+    """What was done, and what could not be."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.failed: list[str] = []
+
+    def attempt(self, act: Callable[[], str]) -> bool:
+        """Do one thing and keep what it says; return whether it worked."""
+        try:
+            with told("heal", UndoFailed):
+                self.done.append(act())
+        except AftershockError as error:
+            self.failed.append(str(error))
+            return False
+        return True
+
+    def lines(self) -> list[str]:
+        """Return both as lines for a person."""
+        if not self.done and not self.failed:
+            return ["nothing was left: no undo is open, no node is cordoned by a run, no lease or reaper is orphaned"]
+        return [*self.done, *(f"FAILED: {text}" for text in self.failed)]
+
+
+def mend(platform: Platform) -> Mended:
+    """End everything that dead runs left; a run that is alive is not touched. Raises TargetRefused: nobody can look."""
+    found, mended = find_leftovers(platform), Mended()
+    mended.done += [f"run {run_id} is alive: it is left alone and heals itself" for run_id in sorted(found.active)]
+    for journal in found.dead:
+        _end_journal(platform, journal, mended)
+    written = {journal.header.run_id for journal in found.dead}
+    for node, run_id in found.orphaned_cordons.items():
+        if run_id not in written:
+            mended.attempt(partial(undo.uncordon, platform, node, run_id))
+    for name in found.orphaned_pods:
+        mended.attempt(partial(undo.delete_pod, platform, name, platform.target.suite_namespace))
+    for residue in () if found.active else found.residues:
+        mended.attempt(partial(_replace, platform, residue))
+    for lease in found.leases:
+        if not lease.alive:
+            mended.attempt(partial(_drop, platform, lease))
+    for run_id in sorted(reaper_job.runs(platform) - found.active):
+        mended.attempt(partial(_remove_reaper, platform, run_id))
+    for namespace, name in job.left_behind(platform, found.active):
+        mended.attempt(partial(_end_job, platform, namespace, name))
+    return mended
+
+
+def status(platform: Platform) -> list[str]:
+    """Return what is active or left, as lines for a person. Raises TargetRefused."""
+    found = find_leftovers(platform)
+    lines = [_lease_line(lease) for lease in found.leases]
+    lines += [line for journal in found.journals for line in _journal_lines(journal, found)]
+    lines += [f"node {node}: cordoned by run {run_id}" for node, run_id in found.cordons.items()]
+    lines += [f"pod {name}: of run {run_id}" for name, run_id in sorted(found.own_pods.items())]
+    lines += [f"pod {name}: carries an ephemeral container of an earlier run" for name in found.residues]
+    lines += [f"reaper of run {run_id}" for run_id in sorted(reaper_job.runs(platform))]
+    lines += [f"training job {namespace}/{name}: of a run that is dead" for namespace, name in job.left_behind(platform, found.active)]
+    return lines or ["no fault is active: no lease, no journal, no cordon, no reaper"]
+
+
+def _lease_line(lease: Held) -> str:
+    return f"lease {lease.name}: {lease.holder}, {'alive' if lease.alive else 'expired'}, renewed {lease.age_s:.0f} s ago"
+
+
+def _journal_lines(journal: StoredJournal, found: Leftovers) -> list[str]:
+    state = "alive" if journal.header.run_id in found.active else "dead"
+    entries = [f"  {'undone' if entry.done else 'OPEN  '} {entry.kind} {entry.object} ({entry.activity})" for entry in journal.entries]
+    return [f"run {journal.header.run_id} ({state}): {journal.header.experiment}, {journal.header.owner}", *entries]
+
+
+def _end_journal(platform: Platform, found: StoredJournal, mended: Mended) -> None:
+    journal = journal_of(platform, found)
+    ended = [mended.attempt(partial(_end_entry, platform, journal, entry)) for entry in found.remaining]
+    if all(ended):
+        mended.attempt(partial(_close, journal, found.header.run_id))
+
+
+def _end_entry(platform: Platform, journal: RunJournal, entry: Undo) -> str:
+    said = undo.carry_out(platform, entry)
+    journal.undone(entry, HEAL)
+    return said
+
+
+def _close(journal: RunJournal, run_id: str) -> str:
+    journal.close()
+    return f"journal of run {run_id}: closed"
+
+
+def _remove_reaper(platform: Platform, run_id: str) -> str:
+    return f"reaper of run {run_id}: removed {', '.join(reaper_job.remove(platform, run_id))}"
+
+
+def _end_job(platform: Platform, namespace: str, name: str) -> str:
+    job.delete(platform, namespace, name)
+    return f"training job {namespace}/{name}: ended"
+
+
+def _replace(platform: Platform, residue: str) -> str:
+    namespace, _, name = residue.partition("/")
+    with told(f"replace pod {residue}", UndoFailed):
+        pod: Any = platform.core.read_namespaced_pod(name, namespace)
+        return undo.replace_pod(platform, name, namespace, pod.metadata.uid)
+
+
+def _drop(platform: Platform, lease: Held) -> str:
+    """Remove an expired lease, unless somebody took it meanwhile."""
+    api, namespace = platform.coordination, platform.target.suite_namespace
+    found: Lease = api.read_namespaced_lease(lease.name, namespace)
+    if held_by(found, platform.server_time()).alive:
+        return f"lease {lease.name}: taken by another run meanwhile, left to it"
+    only_this = client.V1Preconditions(uid=found.metadata.uid, resource_version=found.metadata.resource_version)
+    api.delete_namespaced_lease(lease.name, namespace, body=client.V1DeleteOptions(preconditions=only_this))
+    return f"lease {lease.name}: expired, removed"

@@ -1,0 +1,1 @@
+"""``python -m runner COMMAND``: rights, policies, permission tiers, calibration."""

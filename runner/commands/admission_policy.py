@@ -1,0 +1,209 @@
+"""``python -m runner policy``: a ValidatingAdmissionPolicy that holds the suite's accounts to the shapes that the suite makes.
+
+Rights say which verbs; they cannot say which pods. Whoever gets hold of an account that may create fault pods could otherwise create any
+privileged pod in that namespace. Every service account of the suite's namespace (its own and its reapers') is held to: fault pods, its
+ephemeral containers, its reapers, and cordons. The shapes come from the code that makes them, so they cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from faults.mechanisms import fault_pod, process_signal
+from kube.selection import CONTROL_PLANE
+from runner.drivers.requests import load_pod
+from safety import reaper_job
+from safety.undo import CORDONED_BY
+from target.target import Target
+
+API = "admissionregistration.k8s.io/v1"
+MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
+LONGEST_S = 7200  # a fault pod or a reaper beyond that is none of ours
+Manifest = dict[str, Any]
+Rule = tuple[str, str]  # a CEL expression that must hold, and what it says to a person
+UNMOUNTED = "!has({0}.volumeMounts)"
+BARE = "!has({0}.volumeDevices) && !has({0}.envFrom) && !has({0}.lifecycle) && !has({0}.args)"
+UNPRIVILEGED = (
+    "has({0}.securityContext) && !{0}.securityContext.?privileged.orValue(false)"
+    " && !{0}.securityContext.?allowPrivilegeEscalation.orValue(true) && !has({0}.securityContext.procMount)"
+)
+NOT_ROOT = "{0}.?securityContext.?runAsNonRoot.orValue(false) == true && !has({0}.containers[0].securityContext.runAsNonRoot)"
+BOUNDED = f"object.spec.?activeDeadlineSeconds.orValue({LONGEST_S} + 1) <= {LONGEST_S}"
+
+
+def manifests(target: Target) -> list[Manifest]:
+    """Return the policies, each with its binding."""
+    made: list[Manifest] = []
+    for what, resources, operations, rules in (
+        ("pods", ("", "pods"), ["CREATE"], load_pod_or(target, fault_pod_rules(target))),
+        ("ephemeral-containers", ("", "pods/ephemeralcontainers"), ["UPDATE"], ephemeral_container(target)),
+        ("jobs", ("batch", "jobs"), ["CREATE"], [(f"{training(target)} || ({rule})", said) for rule, said in reaper(target)]),
+        ("nodes", ("", "nodes"), ["UPDATE"], cordon()),
+        ("workloads", ("apps", "*"), ["CREATE", "UPDATE"], nothing("workload")),
+        ("cron-jobs", ("batch", "cronjobs"), ["CREATE", "UPDATE"], nothing("CronJob")),
+    ):
+        made += policy(target.suite_namespace, what, resources, operations, rules)
+    return made
+
+
+def policy(namespace: str, what: str, resource: tuple[str, str], operations: list[str], rules: Iterable[Rule]) -> list[Manifest]:
+    """Return one policy for the service accounts of ``namespace``, and its binding."""
+    name, group = f"aftershock-{what}.{namespace}", resource[0]
+    who = f"request.userInfo.username.startsWith({quoted(f'system:serviceaccount:{namespace}:')})"
+    matched = {"apiGroups": [group], "apiVersions": ["*"], "operations": operations, "resources": [resource[1]]}
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [matched]},
+        "matchConditions": [{"name": "suite", "expression": who}],
+        "validations": [{"expression": expression, "message": f"aftershock policy: {said}"} for expression, said in rules],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny"]}
+    return [
+        {"apiVersion": API, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec},
+        {"apiVersion": API, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name}, "spec": binding},
+    ]
+
+
+def load_pod_or(target: Target, rules: Iterable[Rule]) -> list[Rule]:
+    """Return ``rules`` for pods that are no load workers.
+
+    Load workers have the shape of :mod:`runner.drivers.requests.load_pod`, where the target wants any.
+    """
+    if not any(load_pod.wanted(one) for one in target.workloads.values()):
+        return list(rules)
+    worker = [
+        *placed(target.suite_namespace, "pods"),
+        (labelled(load_pod.MANAGED), "a load pod is labelled as one"),
+        *single("object.spec", load_pod.container(target), exactly=True, scratch=True),
+        ("!has(object.spec.containers[0].securityContext.capabilities.add)", "a load pod has no capabilities"),
+        (NOT_ROOT.format("object.spec"), "a load pod does not run as root"),
+        ("!has(object.spec.hostNetwork) && !has(object.spec.hostPID)", "a load pod sees nothing of its node"),
+        (f"!object.spec.?automountServiceAccountToken.orValue(true) && {BOUNDED}", "a load pod has no token and a deadline"),
+    ]
+    shape = " && ".join(f"({rule})" for rule, _ in worker)
+    return [(f"({shape}) || ({rule})", said) for rule, said in rules]
+
+
+def fault_pod_rules(target: Target) -> list[Rule]:
+    """Return what a pod must be: :func:`faults.mechanisms.fault_pod.manifest` and nothing else."""
+    context = "object.spec.containers[0].securityContext"
+    capabilities = cel((*fault_pod.CAPABILITIES, *fault_pod.FILES))
+    return [
+        *placed(target.suite_namespace, "pods"),
+        (labelled(fault_pod.MANAGED), "a pod must be labelled as a fault pod"),
+        *single("object.spec", fault_pod.container(target.suite_image, ()), exactly=False),
+        (f"{context}.capabilities.?add.orValue([]).all(one, one in {capabilities})", "capabilities beyond a fault pod's"),
+        (f"!object.spec.?automountServiceAccountToken.orValue(true) && {BOUNDED}", "a fault pod has no token and a deadline"),
+        ('object.spec.restartPolicy == "Never" && has(object.spec.nodeName)', "a fault pod is bound to its node and never restarted"),
+    ]
+
+
+def reaper(target: Target) -> list[Rule]:
+    """Return what a Job must be: :func:`safety.reaper_job.job` and nothing else."""
+    spec = "object.spec.template.spec"
+    return [
+        *placed(target.suite_namespace, "Jobs"),
+        (labelled(reaper_job.MANAGED), "a Job must be labelled as a reaper"),
+        *single(spec, reaper_job.container(target, "", 0), exactly=True),
+        (f"!has({spec}.containers[0].securityContext.capabilities.add)", "a reaper has no capabilities"),
+        (NOT_ROOT.format(spec), "a reaper does not run as root"),
+        (f"!has({spec}.hostNetwork) && !has({spec}.hostPID)", "a reaper sees nothing of its node"),
+        (f"{spec}.?serviceAccountName.orValue('') == object.metadata.name", "a reaper runs as its own account"),
+    ]
+
+
+def training(target: Target) -> str:
+    """Return the expression that a Job is a training run's: a copy of the platform's own template, where the target has a training class.
+
+    What such a Job may be is the platform's to say, by Pod Security of its namespace.
+    """
+    places = {target.role(one.role).namespace for one in target.workloads.values() if one.training is not None}
+    return f"(request.namespace in {cel(sorted(places))} && {labelled(MANAGED)})"
+
+
+def ephemeral_container(target: Target) -> list[Rule]:
+    """Return what an added ephemeral container must be: :func:`faults.mechanisms.process_signal.ephemeral_container` and nothing else."""
+    before = "oldObject.spec.?ephemeralContainers.orValue([])"
+    command = ["python3", "-c", process_signal.SCRIPT.read_text()]
+
+    def every(what: str) -> str:
+        added = f"object.spec.ephemeralContainers.filter(one, !{before}.exists(old, old.name == one.name))"
+        return f"{added}.all(one, {what})"
+
+    names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S", "AFTERSHOCK_SHARE"))
+    return [
+        (f"request.namespace in {cel(target.namespaces)}", f"ephemeral containers only in {', '.join(target.namespaces)}"),
+        (every(f"one.name.startsWith({quoted(process_signal.PREFIX)})"), f"an ephemeral container is named {process_signal.PREFIX}N"),
+        (every(f"one.image == {quoted(target.suite_image)}"), f"an ephemeral container's image is {target.suite_image}"),
+        (every(f"one.?command.orValue([]) == {cel(command)}"), "an ephemeral container runs the suite's own program"),
+        (every(f"{UNMOUNTED} && {BARE}".format("one")), "an ephemeral container mounts nothing"),
+        (every(f"one.?env.orValue([]).all(it, it.name in {names} && has(it.value))"), "an ephemeral container has no other environment"),
+        (every(UNPRIVILEGED.format("one") + " && !has(one.securityContext.capabilities.add)"), "an ephemeral container has no privileges"),
+    ]
+
+
+def cordon() -> list[Rule]:
+    """Return what may change on a node: whether it is schedulable, and the note of who did that; never on the control plane."""
+    now, was = "object.metadata.?annotations.orValue({})", "oldObject.metadata.?annotations.orValue({})"
+    same = "{0}.all(key, key == {2} || (key in {1} && {0}[key] == {1}[key]))"
+    kept = " && ".join(same.format(*pair, quoted(CORDONED_BY)) for pair in ((now, was), (was, now)))
+    labels = "oldObject.metadata.?labels.orValue({})"
+    return [
+        (f"!{cel(CONTROL_PLANE)}.exists(label, label in {labels})", "a node of the control plane is not touched"),
+        (f"object.metadata.?labels.orValue({{}}) == {labels}", "labels of nodes stay"),
+        ("object.spec.?taints.orValue([]) == oldObject.spec.?taints.orValue([])", "taints of nodes stay"),
+        (kept, f"of annotations of nodes only {CORDONED_BY} may change"),
+    ]
+
+
+def nothing(what: str) -> list[Rule]:
+    """Return a rule that nothing satisfies."""
+    return [("false", f"the suite makes no {what}")]
+
+
+def placed(namespace: str, what: str) -> list[Rule]:
+    """Return the rule that something is made in the suite's own namespace only."""
+    return [(f"request.namespace == {quoted(namespace)}", f"{what} only in namespace {namespace}")]
+
+
+def single(spec: str, container: Manifest, *, exactly: bool, scratch: bool = False) -> list[Rule]:
+    """Return the rules that all pods of the suite share: this container alone (``exactly``: no further words), nothing of the host's.
+
+    ``scratch``: it may have empty folders of its own.
+    """
+    only, command, image = f"{spec}.containers[0]", container["command"], container["image"]
+    given, security = f"{only}.?command.orValue([])", f"{only}.securityContext"
+    program = [f"size({given}) {'==' if exactly else '>='} {len(command)}"]
+    program += [f"{given}[{place}] == {quoted(word)}" for place, word in enumerate(command)]
+    alone = f"size({spec}.containers) == 1 && !has({spec}.initContainers) && !has({spec}.ephemeralContainers)"
+    names = cel(one["name"] for one in container["env"])
+    bounded = f'{security}.?readOnlyRootFilesystem.orValue(false) && "ALL" in {security}.?capabilities.?drop.orValue([])'
+    return [
+        (alone, "exactly one container"),
+        (f"{only}.image == {quoted(image)}", f"the image is {image}"),
+        (" && ".join(program), f"the program is {' '.join(command[1:])}"),
+        (f"{spec}.?volumes.orValue([]).all(one, {'has(one.emptyDir)' if scratch else 'false'})", "no volumes: nothing of the host's files"),
+        (BARE.format(only) + ("" if scratch else f" && {UNMOUNTED.format(only)}"), "no mounts, hooks or arguments of its own"),
+        (f"{only}.?env.orValue([]).all(it, it.name in {names} && !has(it.valueFrom))", "no other environment"),
+        (UNPRIVILEGED.format(only), "not privileged"),
+        (bounded, "a read-only root, and no capability that is not named"),
+        (f"!has({spec}.hostIPC) && !has({spec}.securityContext.sysctls)", "no shared memory and no kernel settings of the host"),
+    ]
+
+
+def labelled(labels: dict[str, str]) -> str:
+    """Return the expression that an object carries all of ``labels``."""
+    found = "object.metadata.?labels.orValue({})"
+    return " && ".join(f"{found}[?{quoted(key)}].orValue('') == {quoted(value)}" for key, value in labels.items())
+
+
+def quoted(text: str) -> str:
+    """Return a CEL string: JSON's escapes are CEL's."""
+    return json.dumps(text)
+
+
+def cel(words: Iterable[str]) -> str:
+    """Return a CEL list of strings."""
+    return f"[{', '.join(map(quoted, words))}]"

@@ -1,0 +1,89 @@
+"""``python -m runner tiers``: what each permission tier needs and which experiments it runs, from the faults' own specifications.
+
+Namespaces are named by what they are (the platform's, the suite's), so that the page holds for every target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from kube.permissions import Permission
+from runner.commands.rbac import needs, offline
+from runner.experiment.experiment import Experiment, check_target, read_experiment
+from runner.preflight.checks import Fault, faults_of, permissions_of
+from safety.fault_spec import Tier
+from target.target import Target
+
+TIERS: tuple[Tier, ...] = ("namespace", "ephemeral", "node")
+MEANS: dict[Tier | None, str] = {
+    None: "nothing is touched: the platform is watched",
+    "namespace": "pods of consenting namespaces are deleted; nothing runs with privileges, nothing outside those namespaces is touched",
+    "ephemeral": "besides, an unprivileged container (Pod Security `restricted`) is added to a pod, and the pod is replaced afterwards",
+    "node": "besides, nodes are cordoned and drained, or a fault pod with four to eight capabilities runs there, in the suite's namespace",
+}
+HEADER = """# Permissions
+
+What the suite may do is decided by the rights that its account is given. It asks the API server for every verb of inject *and* undo before
+it touches anything, and refuses with a sentence that names what is missing. No tier needs `cluster-admin`, secrets, or a wildcard.
+
+This page is what `python -m runner tiers > docs/permissions.md` prints from the faults' own specifications; a test keeps it current. The
+YAML for your target and the experiments that you choose: `python -m runner rbac --target FILE EXPERIMENT…`; that these rights are the least
+is a test, too (each verb taken away, preflight refuses and names it). Rights cannot say *which* pods: `python -m runner policy --target
+FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers and cordons.
+"""
+
+
+def page(files: Iterable[Path], root: Path, target: Target) -> str:
+    """Return the page in Markdown. Raises ConfigError: an experiment is wrong, or not for this target."""
+    experiments = [read_experiment(file, root) for file in sorted(files)]
+    for experiment in experiments:
+        check_target(experiment, target)
+    platform = offline(target)
+    faults = {one.id: faults_of(one, platform) for one in experiments}
+    of_tier = {tier: [one for one in experiments if tier_of(faults[one.id]) == tier] for tier in (None, *TIERS)}
+    lines = [HEADER, "| tier | in words | experiments |", "|---|---|---|"]
+    lines += [f"| {tier or 'none'} | {MEANS[tier]} | {_names(found)} |" for tier, found in of_tier.items()]
+    base = permissions_of([], platform)
+    lines += ["", "## Every run", "", *_table(base, target)]
+    for tier in TIERS:
+        alike: dict[tuple[str, ...], list[Experiment]] = {}
+        for experiment in of_tier[tier]:
+            more = [one for one in needs(experiment, platform) if one not in base]
+            alike.setdefault(tuple(_table(more, target)), []).append(experiment)
+        lines += [line for table, found in alike.items() for line in ("", f"## {tier}: {_names(found)}, besides", "", *table)]
+    return "\n".join(lines) + "\n"
+
+
+def tier_of(faults: Iterable[Fault]) -> Tier | None:
+    """Return the highest tier of an experiment's faults; None if it has none."""
+    return max((fault.spec.tier for fault in faults), key=TIERS.index, default=None)
+
+
+def _names(experiments: Iterable[Experiment]) -> str:
+    return ", ".join(f"`{one.id}`" for one in experiments) or "–"
+
+
+def _table(needed: Iterable[Permission], target: Target) -> list[str]:
+    """Return a table: where, what, verbs; what a right in the whole cluster covers is left out."""
+    asked = list(needed)
+    rows: dict[tuple[str, str], set[str]] = {}
+    for one in asked:
+        if one.namespace is None or replace(one, namespace=None) not in asked:
+            resource = f"{one.resource}.{one.group}" if one.group else one.resource
+            rows.setdefault((_place(one.namespace, target), resource), set()).add(one.verb)
+    found = [f"| {where} | {resource} | {', '.join(sorted(verbs))} |" for (where, resource), verbs in sorted(rows.items())]
+    return ["| where | what | verbs |", "|---|---|---|", *found]
+
+
+def _place(namespace: str | None, target: Target) -> str:
+    if namespace is None:
+        return "whole cluster"
+    if namespace == target.suite_namespace:
+        return "the suite's namespace"
+    if namespace in {role.namespace for role in target.roles.values()}:
+        return "each namespace of the platform"
+    if namespace in {one.namespace for one in target.instruments}:
+        return "each namespace of an instrument"
+    return f"namespace {namespace}"

@@ -1,0 +1,1 @@
+"""Workload drivers: what drives a run, requests of users or a training job, behind one protocol."""

@@ -1,0 +1,60 @@
+"""What drives a run: requests of users, offered by a load generator, or a training job of its own. The phases see no difference."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Protocol
+
+from history.plan import Training
+from kube.permissions import Permission
+from runner.drivers.platform_timers import PlatformTimers
+from runner.drivers.progress import Following
+from runner.drivers.requests.load import LoadLike
+from runner.event_log import RunLog
+from runner.stop import Stop
+from safety.active_run import LiveRun
+
+
+class Run(Protocol):
+    """What a driver sees of the run that it drives, and where it puts what it started."""
+
+    load: LoadLike | None
+    felt: Following | None
+
+    @property
+    def live(self) -> LiveRun:
+        """Plan, run folder and platform."""
+
+    @property
+    def log(self) -> RunLog:
+        """The run's events."""
+
+    @property
+    def stop(self) -> Stop:
+        """Waiting that a stop request interrupts."""
+
+
+class Drive(Protocol):
+    """One kind of drive, prepared for one run, in the order of the methods."""
+
+    def permissions(self) -> list[Permission]:
+        """Return what it needs of the API server."""
+
+    def check(self) -> None:
+        """Refuse unless what is driven can be driven and measured. Raises TargetRefused."""
+
+    def provide(self, stack: ExitStack) -> None:
+        """Bring about what faults choose their targets from; ``stack`` ends it. Not called by a dry run. Raises TargetRefused."""
+
+    @property
+    def provides(self) -> bool:
+        """Whether there are no targets before :meth:`provide`."""
+
+    def timers(self) -> PlatformTimers:
+        """Return the timers of what is driven. Raises TargetRefused."""
+
+    def job(self) -> Training | None:
+        """Return the training job for the plan, if it is one."""
+
+    def start(self, run: Run) -> None:
+        """Start it and what follows it: ``run.load`` and ``run.felt``. Raises LoadFailed."""

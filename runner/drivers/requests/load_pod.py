@@ -1,0 +1,134 @@
+"""Load workers as pods of the platform, in the suite's namespace: what they are, what they need, and what is left of them.
+
+A pod has no token, no capability and no root; it ends by its own deadline, and at once when the suite's connection to it ends
+(``stdinOnce``), so that no load outlives its run. It stands on no node that the run's fault touches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from faults.mechanisms.fault_pod import RUN_LABEL, label_of, why
+from history.errors import TargetRefused
+from history.plan import Plan
+from kube.client import Platform, told, unless
+from kube.objects import Pod
+from kube.permissions import Permission
+from runner.drivers.requests.load import POD_S, LoadFailed
+from safety.reaper_job import AS_NOBODY, CONFINED, placement
+from target.suite_image import PROJECT, PYTHON
+from target.target import Target, WorkloadClass
+
+MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "load"}
+CONTAINER, FOLDER = "load", "/tmp/run"  # noqa: S108 - in the pod, on a volume of its own
+MARGIN_S = 60.0  # beyond everything that is planned
+GRACE_S = 5.0  # beyond the client's time-out
+POLL_S = 0.2
+
+
+def wanted(workload: WorkloadClass) -> bool:
+    """Tell whether the load's workers are pods of the platform."""
+    return workload.written_load is not None and workload.written_load.workers_as == "pods"
+
+
+def permissions(namespace: str) -> list[Permission]:
+    """Return what making, hearing and removing load pods needs: a WebSocket is a GET, and since Kubernetes 1.35 also a create."""
+    asked = [*((verb, "pods") for verb in ("create", "get", "list", "delete")), ("get", "pods/attach"), ("create", "pods/attach")]
+    return [Permission(verb, resource, namespace=namespace) for verb, resource in asked]
+
+
+def name_of(run_id: str, worker: int) -> str:
+    """Return the name of a run's load pod."""
+    return f"aftershock-load-{hashlib.sha256(run_id.encode()).hexdigest()[:12]}-{worker}"
+
+
+def manifest(target: Target, plan: Plan, worker: int) -> dict[str, Any]:
+    """Return the pod of one worker."""
+    lasts_s = POD_S + plan.load.horizon_s + plan.load.timeout_s + MARGIN_S
+    made = shape(target, plan.run_id, worker, lasts_s=lasts_s, grace_s=plan.load.timeout_s + GRACE_S)
+    if any(one.node for one in plan.targets):
+        made["spec"]["affinity"] = {"nodeAffinity": placement(plan.targets, [])}
+    return made
+
+
+def shape(target: Target, run_id: str, worker: int, *, lasts_s: float, grace_s: float) -> dict[str, Any]:
+    """Return a load pod that may stand on any node, ends after ``lasts_s`` and may drain for ``grace_s``."""
+    labels = MANAGED | {RUN_LABEL: label_of(run_id)}
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "activeDeadlineSeconds": int(lasts_s),
+        "terminationGracePeriodSeconds": int(grace_s),
+        "topologySpreadConstraints": [spread | {"labelSelector": {"matchLabels": labels}}],
+        "securityContext": AS_NOBODY,
+        "containers": [container(target)],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "2Gi"}}],
+    }
+    return {"metadata": {"name": name_of(run_id, worker), "labels": labels}, "spec": spec}
+
+
+def container(target: Target) -> dict[str, Any]:
+    """Return the container: it reads what to do from stdin and writes the record to stdout."""
+    environment = {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108 - in the pod
+    return {
+        "name": CONTAINER,
+        "image": target.suite_image,
+        "imagePullPolicy": "IfNotPresent",
+        "workingDir": PROJECT,
+        "command": [PYTHON, "-m", "workloads.load.pod", FOLDER],
+        "env": [{"name": key, "value": value} for key, value in environment.items()],
+        "stdin": True,
+        "stdinOnce": True,
+        # no limit on CPU: a throttled generator sends late, and one process uses a core at most
+        "resources": {"requests": {"cpu": "100m", "memory": "192Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": CONFINED,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the pod
+    }
+
+
+def check(platform: Platform) -> None:
+    """Ask the API server by a dry run whether it would admit a load pod. Raises TargetRefused: nothing was made."""
+    namespace = platform.target.suite_namespace
+    body: Any = shape(platform.target, "preflight", 0, lasts_s=MARGIN_S, grace_s=GRACE_S)
+    with told(f"load pods in the suite's namespace {namespace} (asked by a server-side dry run)", TargetRefused):
+        platform.core.create_namespaced_pod(namespace, body, dry_run="All")
+
+
+def create(platform: Platform, plan: Plan, worker: int) -> None:
+    """Make the pod of one worker. Raises LoadFailed: it is not admitted (quota, webhook, Pod Security, permission)."""
+    namespace = platform.target.suite_namespace
+    body: Any = manifest(platform.target, plan, worker)
+    with told(f"make a load pod for worker {worker} in the suite's namespace {namespace}", LoadFailed):
+        platform.core.create_namespaced_pod(namespace, body)
+
+
+def wait_running(platform: Platform, name: str) -> Pod:
+    """Wait until the pod runs and return it. Raises LoadFailed: it ended, or does not run in time; the sentence says why."""
+    until_s = time.monotonic() + POD_S
+    while True:
+        pod = read(platform, name)
+        if pod.status.phase == "Running":
+            return pod
+        if pod.status.phase != "Pending" or time.monotonic() > until_s:
+            conditions = [one.message for one in pod.status.conditions or [] if one.status == "False" and one.message]
+            said = ", ".join([why(pod), *conditions])
+            late = "" if pod.status.phase != "Pending" else f" after {POD_S:.0f} s"
+            raise LoadFailed(f"load pod {name}: it does not run{late} ({said}); make room, or let workers be processes")
+        time.sleep(POLL_S)
+
+
+def read(platform: Platform, name: str) -> Pod:
+    """Return the V1Pod called ``name``. Raises LoadFailed: it is gone, or cannot be asked for."""
+    with told(f"load pod {name}", LoadFailed):
+        pod: Pod = platform.core.read_namespaced_pod(name, platform.target.suite_namespace)
+    return pod
+
+
+def remove(platform: Platform, name: str) -> None:
+    """Delete the pod, which drains if its worker still runs; do not wait for it. Raises LoadFailed."""
+    with told(f"remove load pod {name}", LoadFailed), unless(404):
+        platform.core.delete_namespaced_pod(name, platform.target.suite_namespace)

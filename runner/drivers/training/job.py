@@ -1,0 +1,146 @@
+"""Training jobs: made of a CronJob that never runs by itself (as ``kubectl create job --from=cronjob/NAME``), ended with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from kubernetes import client
+
+from history.errors import TargetRefused
+from kube.client import Platform, told, unless, unless_forbidden
+from kube.objects import Pod
+from kube.permissions import Permission
+
+LONGEST_S = 1800
+"""A job whose run was killed ends after this, whatever happens."""
+KEPT_S = 60
+KIND = "aftershock.dev/kind"
+MANAGED = {"app.kubernetes.io/managed-by": "aftershock", KIND: "training"}
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What jobs are made of. ``environment``: what the template sets for its container, as far as it is known before a pod runs."""
+
+    namespace: str
+    name: str
+    container: str
+    job: Plain
+    environment: Mapping[str, str]
+
+    @property
+    def pods(self) -> int:
+        """How many pods a job has."""
+        return int(self.job["spec"].get("completions") or 1)
+
+    def number(self, name: str, otherwise: int | None = None) -> int:
+        """Return a setting that is a whole number. Raises TargetRefused: it is missing, or none."""
+        text = self.environment.get(name, "" if otherwise is None else str(otherwise))
+        if not text.isdecimal():
+            raise TargetRefused(f"cronjob {self.namespace}/{self.name}: it sets {name}={text!r}, expected a whole number; set it there")
+        return int(text)
+
+
+def permissions(namespace: str) -> list[Permission]:
+    """Return what making, watching and ending a job in ``namespace`` needs."""
+    found = [Permission(verb, "jobs", "batch", namespace) for verb in ("create", "list", "delete")]
+    found += [Permission("get", "cronjobs", "batch", namespace), Permission("get", "configmaps", namespace=namespace)]
+    return found + [Permission(verb, "pods", namespace=namespace) for verb in ("list", "delete")]
+
+
+def read_template(platform: Platform, namespace: str, name: str, container: str | None, settings: Mapping[str, str]) -> Template:
+    """Read the CronJob ``name``; ``settings`` win over what it sets. Raises TargetRefused: it is not there, or has no such container."""
+    with told(f"read cronjob {namespace}/{name}, of which training jobs are made", TargetRefused):
+        plain: Plain = _plain(platform, platform.batch.read_namespaced_cron_job(name, namespace))["spec"]["jobTemplate"]
+        containers = plain["spec"]["template"]["spec"]["containers"]
+        chosen = next((one for one in containers if container in {None, one["name"]}), None)
+        if chosen is None:
+            raise TargetRefused(f"cronjob {namespace}/{name}: it has no container {container!r}; correct the role's container")
+        environment: dict[str, str] = {}
+        for source in chosen.get("envFrom", []):
+            if "configMapRef" in source:
+                environment |= platform.core.read_namespaced_config_map(source["configMapRef"]["name"], namespace).data or {}
+    environment |= {one["name"]: one["value"] for one in chosen.get("env", []) if "value" in one}
+    return Template(namespace, name, chosen["name"], plain, environment | dict(settings))
+
+
+def manifest(template: Template, name: str, run_id: str, settings: Mapping[str, str], *, one_pod: bool = False) -> Plain:
+    """Return the Job called ``name``: the template with ``settings``; ``one_pod``: all ranks in a single pod."""
+    labels = {**MANAGED, "aftershock.dev/run": run_id[:63]}
+    spec: Plain = {**template.job["spec"], "activeDeadlineSeconds": LONGEST_S, "ttlSecondsAfterFinished": KEPT_S}
+    if one_pod:
+        spec |= {"completions": 1, "parallelism": 1}
+    pod = spec["template"]["spec"]
+    containers = [_with(one, settings) if one["name"] == template.container else one for one in pod["containers"]]
+    if one_pod:  # the template's limits are for one rank
+        containers = [{**one, "resources": {"requests": one.get("resources", {}).get("requests", {})}} for one in containers]
+    labelled = {**template.job.get("metadata", {}).get("labels", {}), **labels}
+    of_pod = {**spec["template"].get("metadata", {})}
+    if one_pod:  # no rank of a run: no selector of a role may find it
+        of_pod["labels"] = labels
+        labelled = labels
+    spec["template"] = {"metadata": of_pod, "spec": {**pod, "containers": containers}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labelled}, "spec": spec}
+
+
+def _with(container: Plain, settings: Mapping[str, str]) -> Plain:
+    kept = [one for one in container.get("env", []) if one["name"] not in settings]
+    return {**container, "env": [*kept, *({"name": name, "value": value} for name, value in settings.items())]}
+
+
+def create(platform: Platform, namespace: str, job: Plain) -> None:
+    """Create a Job; one of that name that is there already is left as it is. Raises TargetRefused."""
+    name, body = job["metadata"]["name"], cast("client.V1Job", job)  # the API takes it as it is
+    with told(f"create job {namespace}/{name}", TargetRefused), unless(409):
+        platform.batch.create_namespaced_job(namespace, body)
+
+
+def pods_of(platform: Platform, namespace: str, name: str) -> list[Pod]:
+    """Return the V1Pods of a Job. Raises ApiException."""
+    found: list[Pod] = platform.core.list_namespaced_pod(namespace, label_selector=f"batch.kubernetes.io/job-name={name}").items
+    return found
+
+
+def delete(platform: Platform, namespace: str, name: str) -> None:
+    """Delete a Job and its pods; none of that name is success. Raises ApiException."""
+    with unless(404):
+        platform.batch.delete_namespaced_job(name, namespace, propagation_policy="Background")
+
+
+def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
+    """Delete pods without grace: their job is gone and its ledger was read. Raises ApiException."""
+    for pod in pods:
+        options: Any = client.V1DeleteOptions(grace_period_seconds=0, preconditions=client.V1Preconditions(uid=pod.metadata.uid))
+        with unless(404, 409):
+            platform.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace, body=options)
+
+
+def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, str]]:
+    """Return (namespace, name) of the training jobs that dead runs left, as far as they may be listed. Raises TargetRefused."""
+    target = platform.target
+    namespaces = sorted({target.role(one.role).namespace for one in target.workloads.values() if one.training is not None})
+    found: list[tuple[str, str]] = []
+    with told("look for training jobs of earlier runs", TargetRefused):
+        for namespace in namespaces:
+            none: list[str] = []
+            found += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), none)]
+    return found
+
+
+def orphans(platform: Platform, namespace: str, alive: frozenset[str]) -> list[str]:
+    """Return the jobs that runs of this suite left: made by one that is not alive any more. Raises ApiException."""
+    selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
+    jobs: Any = platform.batch.list_namespaced_job(namespace, label_selector=selector).items
+    ours = {run[:63] for run in alive}
+    dead = [job for job in jobs if job.metadata.labels.get(KIND) == MANAGED[KIND] and job.metadata.labels["aftershock.dev/run"] not in ours]
+    return [job.metadata.name for job in dead if not (job.status.succeeded or 0)]
+
+
+def _plain(platform: Platform, thing: object) -> Plain:
+    api: Any = platform.api  # the library ships no types for this
+    found: Plain = api.sanitize_for_serialization(thing)
+    return found

@@ -1,0 +1,1 @@
+"""pytest's surface: hooks, options, items, progress, and the end of a session."""

@@ -1,0 +1,140 @@
+"""The suite's pytest options: all of them start with ``--chaos-``, each can also come from the environment or the ini file."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.request import PROFILES, ProfileName, Request
+from target.target import parse_duration
+
+ENVIRONMENT = "AFTERSHOCK_"
+DEFAULTS = {"target": "targets/local.yaml", "trials": "1", "profile": "smoke", "out": "reports/out", "wait": "0s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this session runs its experiments."""
+
+    target: Path
+    experiments: tuple[Path, ...]
+    trials: int
+    seed: int
+    profile: ProfileName
+    dry_run: bool
+    out: Path
+    wait_s: float
+
+    def command(self, name: str = "", trial: int = 1) -> str:
+        """Return the command that repeats this session, or one trial of the experiment called ``name``."""
+        words = ["pytest", "-m", "chaos", f"--chaos-target={_shown(self.target)}", f"--chaos-seed={self.seed + trial - 1}"]
+        if name:
+            words[3:3] = ["-k", name]
+        elif self.trials > 1:
+            words.append(f"--chaos-trials={self.trials}")
+        if self.profile != DEFAULTS["profile"]:
+            words.append(f"--chaos-profile={self.profile}")
+        if self.experiments != (Path.cwd() / "experiments",):
+            words += [f"--chaos-experiments={_shown(path)}" for path in self.experiments]
+        return shlex.join(words)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the group "chaos"."""
+    group = parser.getgroup("chaos", "chaos experiments (pytest -m chaos)")
+    group.addoption("--chaos-target", metavar="FILE", help="the platform: a target file (default: targets/local.yaml)")
+    group.addoption(
+        "--chaos-experiments", metavar="DIR", action="append", help="experiments of your own (repeatable; default: experiments)"
+    )
+    group.addoption("--chaos-trials", metavar="N", help="runs of each experiment, all shown, none a rerun (default: 1)")
+    group.addoption("--chaos-seed", metavar="N", help="fixes every random choice (default: drawn and printed)")
+    group.addoption("--chaos-profile", metavar="NAME", help=f"{' or '.join(PROFILES)}: length of baseline and hold (default: smoke)")
+    group.addoption(
+        "--chaos-dry-run", action="store_true", help="preflight only: print the resolved targets and permissions, touch nothing"
+    )
+    group.addoption("--chaos-out", metavar="DIR", help="runs and the report go here (default: reports/out)")
+    group.addoption("--chaos-wait", metavar="TIME", nargs="?", const="30m", help="queue behind a run on the same objects (default: refuse)")
+    for name, default in DEFAULTS.items():
+        parser.addini(f"chaos_{name}", f"default of --chaos-{name}", default=default)
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Return the options of this session; relative paths count from the rootdir.
+
+    Raises:
+        pytest.UsageError: a value that is none.
+
+    """
+    root = config.rootpath
+    folders = config.getoption("--chaos-experiments") or ["experiments"]
+    profile = _text(config, "profile")
+    if profile not in PROFILES:
+        raise pytest.UsageError(f"--chaos-profile: {profile!r} is not a profile; choose one of {', '.join(PROFILES)}")
+    return Options(
+        target=root / _text(config, "target"),
+        experiments=tuple((root / folder).resolve() for folder in folders),
+        trials=_number("trials", _text(config, "trials"), 1),
+        seed=_seed(config),
+        profile=profile,  # type: ignore[arg-type]  # one of PROFILES, as checked above
+        dry_run=bool(config.getoption("--chaos-dry-run")),
+        out=(root / _text(config, "out")).resolve(),
+        wait_s=_wait(_text(config, "wait")),
+    )
+
+
+def selects_chaos(config: pytest.Config) -> bool:
+    """Tell whether ``-m`` asks for experiments at all."""
+    expression: Any = config.getoption("markexpr", "")
+    return bool(re.search(r"(?<!not )\bchaos\b", expression or ""))
+
+
+def request_for(options: Options, run_id: str, experiment: Path, root: Path, trial: int) -> Request:
+    """Return what the child is asked for."""
+    return Request(
+        run_id=run_id,
+        run_dir=options.out / "runs" / run_id,
+        experiment=experiment,
+        experiments_root=root,
+        target=options.target,
+        seed=options.seed + trial - 1,  # trials differ in their random choices, and each can be repeated
+        profile=options.profile,
+        trial=trial,
+        trials=options.trials,
+        dry_run=options.dry_run,
+        wait_s=options.wait_s,
+        command=options.command(experiment.stem, trial),
+    )
+
+
+def _text(config: pytest.Config, name: str) -> str:
+    given: Any = config.getoption(f"--chaos-{name}")
+    return str(given if given is not None else os.environ.get(f"{ENVIRONMENT}{name.upper()}") or config.getini(f"chaos_{name}"))
+
+
+def _number(name: str, text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise pytest.UsageError(f"--chaos-{name}: {text!r} is not a whole number of at least {least}")
+    return int(text)
+
+
+def _seed(config: pytest.Config) -> int:
+    given = config.getoption("--chaos-seed") or os.environ.get(f"{ENVIRONMENT}SEED")
+    return _number("seed", str(given), 0) if given else secrets.randbelow(10**6)
+
+
+def _wait(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"--chaos-wait: {error}") from error
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,156 @@
+"""The pytest plugin: ``pytest -m chaos`` runs experiments, plain ``pytest`` never injects. Hooks only."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from history.errors import AftershockError
+from runner.exits import REFUSED
+from runner.plugin.items import KEY, ExperimentFile, ExperimentItem, Session
+from runner.plugin.options import add_options, read_options, selects_chaos
+from runner.plugin.progress import Progress
+from runner.plugin.selection import fit_target, leave_out, refuse_wrong
+from runner.plugin.session_end import exit_status, write_report
+from runner.plugin.session_lock import Turn
+from target.target import load_target
+
+TURN: pytest.StashKey[Turn] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare ``--chaos-*``."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options; where ``-m`` asks for experiments and no path is given, collect the experiments and nothing else."""
+    config.addinivalue_line("markers", "chaos: an experiment; it breaks things on the target platform")
+    session = Session(read_options(config), Progress(config))
+    config.stash[KEY] = session
+    if not selects_chaos(config):
+        return
+    _refuse_xdist(config)
+    try:
+        session.target = load_target(session.options.target)
+    except AftershockError as error:
+        session.target_error = str(error)
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(folder) for folder in session.options.experiments]
+
+
+def _refuse_xdist(config: pytest.Config) -> None:
+    workers: Any = config.getoption("numprocesses", None) or getattr(config, "workerinput", None)
+    if workers:
+        raise pytest.UsageError("experiments run one after another, since faults must not overlap: run without -n (pytest-xdist)")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which platform, how, and how to repeat it."""
+    session = config.stash[KEY]
+    if not selects_chaos(config):
+        return []
+    options, target = session.options, session.target
+    where = f"{target.name} (context {target.context}, {target.server})" if target else f"none: {session.target_error}"
+    mode = ", dry run" if options.dry_run else ""
+    return [
+        f"chaos: target {where}",
+        f"chaos: profile {options.profile}, seed {options.seed}, trials {options.trials}{mode}, out {options.out}",
+        f"chaos: repeat with: {options.command()}",
+    ]
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Refuse a wrong target file, or a missing folder of experiments, before anything is collected."""
+    chaos = session.config.stash[KEY]
+    if chaos.target_error:
+        pytest.exit(chaos.target_error, returncode=REFUSED)
+    missing = [folder for folder in chaos.options.experiments if not folder.is_dir()]
+    if selects_chaos(session.config) and missing:
+        pytest.exit(f"{missing[0]}: no such folder of experiments; name one with --chaos-experiments", returncode=REFUSED)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ExperimentFile | None:
+    """Collect every YAML file under an experiments folder."""
+    if file_path.suffix not in {".yaml", ".yml"} or not selects_chaos(parent.config):
+        return None
+    for folder in parent.config.stash[KEY].options.experiments:
+        if file_path.resolve().is_relative_to(folder):
+            found: ExperimentFile = ExperimentFile.from_parent(parent, path=file_path.resolve())
+            found.root = folder
+            return found
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long where nobody asked for it, and compare with the target what is selected then, and nothing else."""
+    if selects_chaos(config):
+        leave_out(config, items)
+        refuse_wrong(config, items, fit_target(config, items))
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Note what is skipped because of the target: the report says so."""
+    if isinstance(item, ExperimentItem) and item.absent:
+        entry = (item.experiment.id, item.experiment.document.title, item.absent)
+        item.chaos.absent += [entry] if entry not in item.chaos.absent else []  # one of several trials
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Take this host's turn on the target: two sessions at once would break each other's measurements."""
+    chaos = session.config.stash[KEY]
+    looks_only = session.config.option.collectonly or chaos.options.dry_run
+    runs = bool(experiments_of(session)) and not looks_only
+    if chaos.target is None or not runs:
+        return (yield)
+    try:
+        session.config.stash[TURN] = Turn.take(chaos.target, chaos.options.wait_s, chaos.progress.line)
+    except AftershockError as error:
+        pytest.exit(str(error), returncode=REFUSED)
+    with ending_well(session):
+        return (yield)
+
+
+def experiments_of(session: pytest.Session) -> list[ExperimentItem]:
+    """Return the experiments that were selected."""
+    return [item for item in getattr(session, "items", []) if isinstance(item, ExperimentItem)]
+
+
+@contextmanager
+def ending_well(session: pytest.Session) -> Iterator[None]:
+    """Let SIGTERM between two runs end the session in order (while one goes on, its item owns the signals)."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        session.shouldstop = f"stopped by {signal.Signals(number).name} between two experiments"
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Render the report and set the exit code."""
+    chaos = session.config.stash[KEY]
+    if TURN in session.config.stash:
+        session.config.stash[TURN].give_back()
+    rendered = write_report(chaos)
+    session.exitstatus = exit_status(chaos, exitstatus, rendered)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401 - pytest exports no type for it
+    """Say where the report is."""
+    report = config.stash[KEY].report
+    if report is not None:
+        terminalreporter.section("chaos")
+        terminalreporter.write_line(f"report: {report}")

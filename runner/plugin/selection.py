@@ -1,0 +1,59 @@
+"""Which experiments a session runs, and what becomes of those selected that are wrong or that the target has nothing for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from history.errors import ConfigError
+from runner.experiment.experiment import absent, check_target
+from runner.plugin.items import KEY, ExperimentItem, WrongFile
+from target.target import Target
+
+SMOKE, FULL = "smoke", "full"
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect experiments without the tag ``smoke``, where ``pytest -m chaos`` says nothing more than that.
+
+    A folder (``-m "chaos and training"``), a name (``-k``), a folder of the user's own and the full profile mean what they say.
+    """
+    named = config.getoption("keyword") or config.getoption("--chaos-experiments") or config.getoption("markexpr") != "chaos"
+    if named or config.stash[KEY].options.profile == FULL:
+        return
+    left = [item for item in items if isinstance(item, ExperimentItem) and SMOKE not in item.experiment.document.tags]
+    if left:
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=left)
+
+
+def fit_target(config: pytest.Config, items: list[pytest.Item]) -> dict[Path, str]:
+    """Let be skipped what the target has nothing for; return the mistakes of the selected files that are wrong, by file."""
+    target = config.stash[KEY].target
+    mistakes = {item.path: item.mistake for item in items if isinstance(item, WrongFile)}
+    for item in items:
+        if isinstance(item, ExperimentItem) and target is not None:
+            mistakes |= _fit(item, target)
+    return mistakes
+
+
+def _fit(item: ExperimentItem, target: Target) -> dict[Path, str]:
+    if why_not := absent(item.experiment, target):
+        item.skip(why_not)
+        return {}
+    try:
+        check_target(item.experiment, target)
+    except ConfigError as error:
+        return {item.path: str(error)}
+    return {}
+
+
+def refuse_wrong(config: pytest.Config, items: list[pytest.Item], mistakes: dict[Path, str]) -> None:
+    """Make each wrong file a collection error that says file and line, so that nothing runs."""
+    for path, mistake in mistakes.items():
+        wrong = next(item for item in items if item.path == path)
+        nodeid = wrong.parent.nodeid if wrong.parent else wrong.nodeid
+        config.stash[KEY].malformed += 1
+        config.hook.pytest_collectreport(report=pytest.CollectReport(nodeid, "failed", mistake, []))
+    items[:] = [item for item in items if item.path not in mistakes]

@@ -1,0 +1,1 @@
+"""Everything that can refuse a run before anything is touched, and the plan that results."""

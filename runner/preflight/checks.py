@@ -1,0 +1,252 @@
+"""Preflight: everything that can forbid a run, asked before anything is touched. A refusal is a sentence, never a skip."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import requests
+from kubernetes import client
+
+from history.errors import NoData, TargetRefused
+from history.plan import Plan, ResolvedTarget
+from kube import permissions, scheduling
+from kube.client import Platform, told
+from kube.permissions import Permission
+from kube.selection import instrument_pods
+from probes.queue import query
+from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
+from runner.drivers.platform_timers import PlatformTimers
+from runner.experiment.catalogue import fault_of
+from runner.experiment.experiment import Experiment
+from runner.experiment.format import Action
+from runner.experiment.variables import filled
+from runner.preflight import admission
+from runner.preflight.planning import Resolved
+from runner.preflight.platform_health import Before, complaints, look
+from safety import blast_radius, reaper_job
+from safety.blast_radius import Allow
+from safety.fault_spec import FaultSpec
+from target.target import Target
+
+Targets = dict[str, list[ResolvedTarget]]  # activity -> what it will touch
+ENDPOINT_S = 5.0
+OFFSET_S = 5.0  # deadlines and leases are written by one clock and kept by another; the API server's is known to a second
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One action of the method with its specification and its arguments filled in."""
+
+    action: Action
+    spec: FaultSpec
+    arguments: dict[str, Any]
+
+
+def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
+    """Return the method's faults. Raises TargetRefused: an action is no fault of ours."""
+    found = []
+    for action in experiment.document.method:
+        spec = fault_of(action.provider)
+        if spec is None:
+            raise TargetRefused(
+                f"{action.provider.module}.{action.provider.func} is not a fault of this suite; nothing would bound or undo it"
+            )
+        found.append(Fault(action, spec, filled(action.provider.arguments, experiment, platform.target)))
+    return found
+
+
+def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
+    """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
+    target = platform.target
+    found = [*permissions.suite_permissions(target), *observing(target)]
+    for fault in faults:
+        found += fault.spec.permissions(platform, fault.arguments)
+    if faults:
+        found.append(Permission("get", "nodes"))  # the scene: the node that a target ran on
+    if any(fault.spec.tier == "node" for fault in faults):
+        found.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
+        found.append(Permission("get", "namespaces"))  # the guard: whose pods run on the node, and have they consented
+    if reaper_job.needed(found):
+        found += reaper_job.permissions(target.suite_namespace)
+    return list(dict.fromkeys(found))
+
+
+def observing(target: Target) -> list[Permission]:
+    """Return what watching the platform, sampling it and keeping the scene need."""
+    roles = target.roles.values()
+    namespaces = sorted({role.namespace for role in roles})
+    watched: list[tuple[str, str, str | None]] = [("nodes", "", None)]
+    watched += [("events", "", namespace) for namespace in sorted({*namespaces, "default"})]  # Events of nodes are in default
+    watched += [("endpointslices", "discovery.k8s.io", role.namespace) for role in roles if role.service]
+    found = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
+    found += [Permission("get", "deployments", "apps", role.namespace) for role in roles if role.deployment]
+    return found + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
+
+
+def check_access(faults: list[Fault], platform: Platform, of_drive: list[Permission] | None = None) -> list[Permission]:
+    """Ask for every permission, the drive's too; return them. Raises TargetRefused: with every missing one."""
+    of_faults = permissions_of(faults, platform)
+    asked = list(dict.fromkeys([*of_faults, *(of_drive or [])]))
+    permissions.require(platform, asked)
+    admission.check_fault_pod(of_faults, platform)
+    return asked
+
+
+def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
+    """Choose the targets of each fault, by the run's seed. Raises TargetRefused: a selector matches nothing, a driver is missing."""
+    chosen: Targets = {}
+    for fault in faults:
+        with told(f"{fault.action.name}: resolve its targets", TargetRefused):
+            chosen[fault.action.name] = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
+    return chosen
+
+
+def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> None:
+    """Ask whether each pod that a fault is to signal a process in would admit the container that does so. Raises TargetRefused."""
+    for fault in faults:
+        if fault.spec.tier == "ephemeral" and fault.action.name in targets:  # a dry run may know no pods yet
+            admission.check_ephemeral_container(platform, fault.arguments["role"], targets[fault.action.name])
+
+
+def check_guard(targets: Targets, platform: Platform, experiment: Experiment) -> None:
+    """Let the guard look at each fault's targets. Raises TargetRefused."""
+    for found in targets.values():
+        blast_radius.check(platform, found, experiment.settings.allow)
+
+
+def check_clock(platform: Platform) -> None:
+    """Refuse if the API server's clock and this machine's are too far apart for deadlines to mean the same. Raises TargetRefused."""
+    offset_s = platform.clock_offset_s
+    if abs(offset_s) > OFFSET_S:
+        raise TargetRefused(
+            f"target {platform.target.name}: the clock of the API server is {offset_s:+.0f} s from this machine's, at most {OFFSET_S:g} s "
+            "are allowed: the ends of faults are written by one and kept by the other; nothing was injected; let both follow NTP"
+        )
+
+
+def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, timers: PlatformTimers, allow: Allow) -> list[str]:
+    """Refuse if pods that are displaced from nodes find no room elsewhere; return what else is worth knowing, as sentences.
+
+    A node that is back before Kubernetes gives it up displaces nothing.
+
+    Raises:
+        TargetRefused: which pods, what they ask for and where they might run; unless the experiment allows ``without_capacity``.
+
+    """
+    leaves_s = timers.node_monitor_s + timers.toleration_s
+    displacing = [fault for fault in faults if fault.spec.displaces and not 0 < fault.spec.lasts_s(fault.arguments) <= leaves_s]
+    down = {target.name for fault in displacing for target in targets.get(fault.action.name, []) if target.kind == "Node"}
+    if not down:
+        return []
+    with told("look for room for what will be displaced", TargetRefused):
+        found = scheduling.room(down, platform.nodes(), platform.core.list_pod_for_all_namespaces().items)
+    if found.lacking and not allow.without_capacity:
+        raise TargetRefused(
+            f"no capacity for what {', '.join(sorted(down))} would lose: {'; '.join(found.lacking)}; nothing was injected; add room, "
+            "or allow it in the experiment: allow: {without_capacity: true}"
+        )
+    return [*found.lacking, *found.bound]
+
+
+def check_platform(platform: Platform) -> Before:
+    """Refuse leftovers and an unhealthy platform; return its state. Raises TargetRefused."""
+    refuse_leftovers(find_leftovers(platform))
+    before = look(platform)
+    wrong = complaints(platform, before)
+    if wrong:
+        raise TargetRefused(
+            f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; wait until it is, or repair it"
+        )
+    return before
+
+
+def check_instruments(platform: Platform, experiment: Experiment) -> None:
+    """Refuse unless what measures is up: instrument pods, Prometheus, the load's endpoint. Raises TargetRefused."""
+    sick = [
+        pod.metadata.name
+        for pod in instrument_pods(platform)
+        if not platform.ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
+    ]
+    if sick:
+        raise TargetRefused(
+            f"instruments are not ready: {', '.join(sorted(sick))}; without them nothing can be measured; repair them first"
+        )
+    try:
+        if platform.target.prometheus is not None:
+            query(platform.target, "vector(1)")
+    except NoData as error:
+        raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error
+    _check_endpoint(platform, experiment)
+
+
+def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
+    load = platform.target.workloads[experiment.settings.workload].written_load
+    if load is None or load.workers_as == "pods":
+        return  # a training job has no users, and what pods can reach is not for this machine to say
+    url = platform.target.endpoints[load.endpoint]
+    try:
+        requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
+    except requests.RequestException as error:
+        raise TargetRefused(
+            f"endpoint {load.endpoint} ({url}) does not answer ({type(error).__name__}); nothing was injected; see the target's endpoints"
+        ) from error
+
+
+def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before, commit: str) -> Resolved:
+    """Return everything that the plan needs of the platform. Raises TargetRefused."""
+    with told("ask for the server's version", TargetRefused):
+        server: Any = client.VersionApi(platform.api).get_code()
+    return Resolved(targets, dict(before.replicas), timers, server_version=server.git_version, commit=commit)
+
+
+def ask_commit(stack: ExitStack) -> Callable[[], str]:
+    """Ask git for the suite's commit (marked if the tree differs from it) and go on; return how to hear the answer.
+
+    It is empty outside a repository, or where git is not installed. On a busy machine git takes as long as all questions to the cluster.
+    """
+    if shutil.which("git") is None:
+        return lambda: ""
+    asked = subprocess.Popen(
+        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    stack.enter_context(asked)
+
+    def answer() -> str:
+        return asked.communicate()[0].strip()
+
+    return answer
+
+
+def describe(targets: Targets, needed: list[Permission]) -> list[str]:
+    """Return what a dry run prints: each target, what will be done to it, how it ends, and the permissions needed."""
+    lines = []
+    for activity, found in targets.items():
+        for one in found:
+            where = f"{one.namespace}/{one.name}" if one.namespace else one.name
+            on = f" on {one.node}" if one.node and one.node != one.name else ""
+            lines.append(f"{activity}: {one.kind} {where}{on}: {one.effect}; ends: {one.ends}")
+    if not targets:
+        lines.append("nothing is injected")
+    return [*lines, "permissions:", *(f"  {permissions.sentence(permission)}" for permission in needed)]
+
+
+def foretell(plan: Plan) -> list[str]:
+    """Return what a dry run prints of the plan: budgets, deadline, forecast."""
+    budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.model_dump(exclude_none=True, exclude={"source"}).items())
+    lines = [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
+    if plan.forecast is not None:
+        forecast = plan.forecast
+        capacity = "" if forecast.capacity_rto_s is None else f", full capacity {forecast.capacity_rto_s:.1f} s"
+        felt = f"RTO {forecast.rto_s:.1f} s" if forecast.rto_s else "users notice nothing"
+        if forecast.rto_range_s is not None:
+            felt += f" (by chance {forecast.rto_range_s[0]:.1f} to {forecast.rto_range_s[1]:.1f} s)"
+        why = f" ({forecast.timers[forecast.dominant]})" if forecast.dominant in forecast.timers else ""
+        lines.append(f"forecast: {felt}{capacity}; {forecast.dominant} dominates{why}")
+    return lines

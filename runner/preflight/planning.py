@@ -1,0 +1,224 @@
+"""The plan: everything decided before a run begins, with where each decision comes from."""
+
+from __future__ import annotations
+
+import math
+import platform as host
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from history.clock import now_ns
+from history.plan import Budgets, Forecast, Load, Mix, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from runner.drivers.platform_timers import PlatformTimers
+from runner.experiment.catalogue import fault_of
+from runner.experiment.experiment import Experiment
+from runner.experiment.variables import filled
+from runner.preflight.forecast import EFFECTS, predict
+from runner.request import PROFILES, Request
+from target.target import Target, WorkloadClass
+from verdict.statistics import arrivals_needed
+
+CLASS_DEFAULTS: dict[str, dict[str, float]] = {
+    "realtime-inference": {"rto_s": 60, "rpo_requests": 0},
+    "model-deployment": {"rto_s": 300},
+    "feature-store": {"rto_s": 300},
+    "batch-training": {"rto_s": 3600},
+    "data-labelling": {"rto_s": 4 * 3600},
+    "object-storage": {"rto_s": 300},
+}
+"""Budgets that a class of workload has by default: the field's usual needs; a target or an experiment may say otherwise."""
+
+CONFIRM_S = 30.0  # evidence inside pods and on the API server
+LEASE_S = 15.0  # more where evidence is a node's silence: 12 s of an overdue lease
+SLACK_S = 10.0
+FORECAST_MARGIN = 1.5  # a forecast may be wrong by half before the observation ends too early
+HEAL_S, HEAL_NODE_S = 60.0, 120.0
+ELSE_S = 240.0  # warming up, a drain, the scene
+NAMES = {"rto": "rto_s", "capacity_rto": "capacity_rto_s"}
+ROOT_VERSIONS = ("chaostoolkit-lib", "chaostoolkit-kubernetes", "kubernetes", "locust", "polars")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What preflight found out: targets of each activity, desired replicas of each role, live timers of the workload's role."""
+
+    targets: dict[str, list[ResolvedTarget]]
+    replicas: dict[str, int]
+    timers: PlatformTimers
+    server_version: str = ""
+    commit: str = ""
+
+    @property
+    def all_targets(self) -> tuple[ResolvedTarget, ...]:
+        """Every target, in order."""
+        return tuple(target for found in self.targets.values() for target in found)
+
+
+def make_plan(request: Request, experiment: Experiment, target: Target, resolved: Resolved, job: Training | None = None) -> Plan:
+    """Return the plan of one run; ``job`` is the training job that it follows, if it offers no requests."""
+    workload = target.workloads[experiment.settings.workload]
+    budgets = merged_budgets(experiment, workload)
+    lasts_s = duration_s(experiment, target)
+    forecast = None if job else forecast_of(experiment, resolved.timers, lasts_s)  # those chains are of servers
+    timers = timers_of(request, experiment, workload, budgets=budgets, resolved=resolved, forecast=forecast, lasts_s=lasts_s)
+    return Plan(
+        run_id=request.run_id,
+        trial=request.trial,
+        trials=request.trials,
+        created_ns=now_ns(),
+        seed=request.seed,
+        profile=request.profile,
+        experiment=experiment.info(),
+        target=target_info(target),
+        workload=experiment.settings.workload,
+        slo=None if job else workload.slo.slo(),
+        budgets=budgets,
+        load=None if job else load_of(target, workload, request.seed, horizon_s(timers, workload)),
+        training=job,
+        timers=timers,
+        expect=experiment.settings.expect,
+        targets=resolved.all_targets,
+        replicas_desired=resolved.replicas,
+        evidence=tuple(probe.name for probe in experiment.settings.evidence),
+        hypothesis_probes=tuple(probe.name for probe in experiment.document.hypothesis.probes),
+        forecast=forecast,
+        versions=versions(resolved),
+        command=request.command,
+    )
+
+
+def merged_budgets(experiment: Experiment, workload: WorkloadClass) -> Budgets:
+    """Merge budgets, class default < target < experiment; ``source`` says who set each."""
+    values: dict[str, Any] = {}
+    source: dict[str, str] = {}
+    layers = (
+        ("class default", CLASS_DEFAULTS.get(experiment.settings.workload, {})),
+        ("target", _written(workload.budgets.model_dump(exclude_none=True))),
+        ("experiment", _written(experiment.settings.budgets.model_dump(exclude_none=True))),
+    )
+    for who, layer in layers:
+        values |= layer
+        source |= dict.fromkeys(layer, who)
+    return Budgets(**values, source=source)
+
+
+def timers_of(
+    request: Request,
+    experiment: Experiment,
+    workload: WorkloadClass,
+    *,
+    budgets: Budgets,
+    resolved: Resolved,
+    forecast: Forecast | None,
+    lasts_s: float,
+) -> Timers:
+    """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
+    profile = PROFILES[request.profile]
+    requests = workload.training is None
+    enough_s = span_s(arrivals_needed(workload.slo.slo().ratio), workload.load.rate_rps) if requests else 0.0
+    hold_s = experiment.settings.hold or max(profile.hold_s, enough_s)
+    on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
+    parts = deadline_parts(budgets, forecast, lasts_s, hold_s)
+    auto_s = max(parts["budget"], parts["forecast"], parts["fault"]) + parts["hold"] + parts["slack"]
+    return Timers(
+        baseline_s=max(profile.baseline_s, enough_s),
+        hold_s=hold_s,
+        confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0),
+        deadline_s=experiment.settings.deadline or auto_s,
+        fault_s=lasts_s,
+        heal_s=HEAL_S + 2 * resolved.timers.ready_s + (HEAL_NODE_S if on_nodes else 0.0),
+        deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
+    )
+
+
+def deadline_parts(budgets: Budgets, forecast: Forecast | None, lasts_s: float, hold_s: float) -> dict[str, float]:
+    """Return what ``deadline: auto`` is made of (s): the longest of budget, forecast and fault, then the hold and some slack.
+
+    The forecast counts with capacity: a hypothesis on replicas holds again only when they are back.
+    """
+    forecast_s = 0.0 if forecast is None else max(forecast.rto_s, forecast.capacity_rto_s or 0.0)
+    return {
+        "budget": max(budgets.rto_s or 0.0, budgets.capacity_rto_s or 0.0),
+        "forecast": FORECAST_MARGIN * forecast_s,
+        "fault": lasts_s,
+        "hold": hold_s,
+        "slack": SLACK_S,
+    }
+
+
+def span_s(arrivals: int, rate_rps: float) -> float:
+    """Return in how many seconds a Poisson process of ``rate_rps`` brings ``arrivals`` (its mean plus three standard deviations)."""
+    return (arrivals + 3 * math.sqrt(arrivals)) / rate_rps
+
+
+def duration_s(experiment: Experiment, target: Target) -> float:
+    """Return how long the longest fault of the method lasts by itself (s)."""
+    found = [0.0]
+    for action in experiment.document.method:
+        spec = fault_of(action.provider)
+        if spec is not None:
+            found.append(spec.lasts_s(filled(action.provider.arguments, experiment, target)))
+    return max(found)
+
+
+def forecast_of(experiment: Experiment, timers: PlatformTimers, lasts_s: float) -> Forecast | None:
+    """Return the forecast for the method's first fault that has one; a control has none."""
+    if experiment.settings.fault != "fault":
+        return None
+    names = [f"{action.provider.module}.{action.provider.func}" for action in experiment.document.method]
+    return next((predict(EFFECTS[name], timers, lasts_s) for name in names if name in EFFECTS), None)
+
+
+def horizon_s(timers: Timers, workload: WorkloadClass) -> float:
+    """Return for how long arrivals are scheduled: every phase at its longest, the baseline twice, and some slack."""
+    return 4 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s + ELSE_S + workload.load.timeout
+
+
+def load_of(target: Target, workload: WorkloadClass, seed: int, horizon: float) -> Load:
+    """Return what the load generator offers."""
+    written = workload.load
+    return Load(
+        url=target.endpoints[written.endpoint],
+        model=written.model,
+        rate_rps=written.rate_rps,
+        arrivals=written.arrivals,
+        mix=tuple(Mix(**mix.model_dump()) for mix in written.mix),
+        prompts=written.prompts,
+        in_flight_cap=written.in_flight_cap,
+        timeout_s=written.timeout,
+        connection_max_age_s=written.connection_max_age,
+        workers=written.workers,
+        workers_as=written.workers_as,
+        horizon_s=horizon,
+        seed=seed,
+        retry=written.retry,
+        headers=written.headers,
+        api_key_env=written.api_key_env,
+        ca_file=written.ca_file,
+    )
+
+
+def target_info(target: Target) -> TargetInfo:
+    """Return what the report says of the target."""
+    drivers = {
+        name: driver.fidelity for name, driver in (("machines", target.machines), ("gpus", target.gpus)) if driver and driver.fidelity
+    }
+    return TargetInfo(
+        name=target.name,
+        context=target.context,
+        server=target.server,
+        namespaces=target.namespaces,
+        fidelity=drivers | target.fidelity,
+    )
+
+
+def versions(resolved: Resolved) -> dict[str, str]:
+    """Return what ran: the suite's commit, the cluster, Python and the libraries that matter."""
+    found = {"python": host.python_version()} | {name: version(name) for name in ROOT_VERSIONS}
+    named = {"commit": resolved.commit, "kubernetes server": resolved.server_version}
+    return {key: value for key, value in named.items() if value} | found
+
+
+def _written(budgets: dict[str, Any]) -> dict[str, Any]:
+    return {NAMES.get(name, name): value for name, value in budgets.items()}

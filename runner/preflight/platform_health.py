@@ -1,0 +1,161 @@
+"""Whether the platform is healthy before a run, and as it was before after it: one set of checks for both.
+
+What the API server says may be old: a node without power is Ready there for 50 s more, and so are its pods. So a machine that was without
+power must have spoken since (:mod:`safety.undo_confirmed`), and every ready replica must itself answer what its readiness probe asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from history.errors import TargetRefused
+from history.plan import ResolvedTarget
+from kube.client import PARALLEL, Platform, ready, told
+from kube.node_state import NodeState, node_state
+from kube.objects import Node, Pod
+from safety.undo_confirmed import unsettled
+from safety.undo_journal import Undo
+
+Deployment = Any  # V1Deployment
+OK, REDIRECTED = 200, 400  # what a kubelet takes for success
+
+
+class Question(NamedTuple):
+    """What a readiness probe asks over HTTP."""
+
+    port: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The platform before the fault: what healing must bring back. ``replicas`` are the desired ones of each role."""
+
+    replicas: dict[str, int]
+    nodes: dict[str, NodeState]
+
+
+def look(platform: Platform) -> Before:
+    """Return the platform's state now. Raises TargetRefused: it cannot be read."""
+    with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+        roles = [name for name, role in platform.target.roles.items() if not role.of_run]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            replicas = dict(zip(roles, pool.map(lambda name: _desired(platform, name), roles), strict=True))
+        nodes = {node.metadata.name: node_state(node, platform.target.gpu_resource) for node in platform.nodes()}
+    return Before(replicas, nodes)
+
+
+def complaints(platform: Platform, before: Before) -> list[str]:
+    """Return why the platform is not healthy now, as sentences: replicas missing, a rollout in flight, a node under a role not ready."""
+    found: list[str] = []
+    with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+        pods = platform.pods_of_roles()
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            rollouts = list(pool.map(lambda role: _rollout(platform, role), before.replicas))
+        for (role, want), rollout in zip(before.replicas.items(), rollouts, strict=True):
+            found += [*_lacking(role, pods[role], want), *_surplus(role, pods[role], want), *rollout]
+        found += _silent(platform, pods)
+        hosts = {pod.spec.node_name for those in pods.values() for pod in those}
+    found += [
+        f"node {name} hosts the platform and is not ready" for name, state in before.nodes.items() if name in hosts and not state.ready
+    ]
+    return found
+
+
+def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Sequence[Undo]) -> list[str]:
+    """Return what is not as before: roles without all their replicas, target nodes not back, cordoned or without their accelerators.
+
+    Args:
+        platform: the platform.
+        before: its state before the fault.
+        targets: what was hit.
+        entries: the run's journal.
+
+    Raises:
+        TargetRefused: the platform cannot be read.
+
+    """
+    found: list[str] = []
+    with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+        names = {target.node for target in targets if target.kind != "Pod" and target.node}
+        now = {node.metadata.name: node for node in platform.nodes()}
+        for name in sorted(names & set(before.nodes)):
+            found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
+        found += unsettled(platform, entries)
+        pods = platform.pods_of_roles()
+        for role, want in before.replicas.items():
+            found += _lacking(role, pods[role], want)
+        return found or _silent(platform, pods)
+
+
+def _desired(platform: Platform, role: str) -> int:
+    found = _deployment(platform, role)
+    return len(platform.pods(role)) if found is None else int(found.spec.replicas or 0)
+
+
+def _deployment(platform: Platform, role: str) -> Deployment:
+    name = platform.target.role(role).deployment
+    return None if name is None else platform.apps.read_namespaced_deployment(name, platform.target.role(role).namespace)
+
+
+def _lacking(role: str, pods: Iterable[Pod], want: int) -> list[str]:
+    up = sum(ready(pod) for pod in pods)
+    return [f"role {role} has {up} of {want} replicas ready"] if up < want else []
+
+
+def _surplus(role: str, pods: Iterable[Pod], want: int) -> list[str]:
+    names = [pod.metadata.name for pod in pods if pod.status.phase in {"Running", "Pending"}]
+    return [f"role {role} has {len(names)} pods for {want} replicas: something is being replaced"] if len(names) > want else []
+
+
+def _silent(platform: Platform, pods: dict[str, list[Pod]]) -> list[str]:
+    """Return the ready replicas that do not answer what their own readiness probes ask."""
+    asked = [(role, pod, question) for role, those in pods.items() for pod in those if ready(pod) and (question := asks(pod))]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        statuses = list(pool.map(lambda one: platform.proxy_get(one[1], one[2].port, one[2].path), asked))
+    return [
+        f"pod {pod.metadata.name} of role {role} is ready by the API server, but its {question.path} answers {status or 'nothing'}"
+        for (role, pod, question), status in zip(asked, statuses, strict=True)
+        if not OK <= status < REDIRECTED
+    ]
+
+
+def asks(pod: Pod) -> Question | None:
+    """Return what the readiness probe of a V1Pod asks over HTTP; None if it asks nothing, or something else."""
+    for container in pod.spec.containers:
+        probe = container.readiness_probe
+        if probe is None or probe.http_get is None:
+            continue
+        named = {port.name: port.container_port for port in container.ports or []}
+        port = named.get(probe.http_get.port, probe.http_get.port)
+        if str(port).isdecimal():
+            return Question(int(port), probe.http_get.path or "/")
+    return None
+
+
+def _rollout(platform: Platform, role: str) -> list[str]:
+    found = _deployment(platform, role)
+    if found is None:
+        return []
+    updated = found.status.updated_replicas or 0
+    seen = found.status.observed_generation or 0
+    if seen >= found.metadata.generation and updated >= (found.spec.replicas or 0):
+        return []
+    return [
+        f"role {role}: a rollout of deployment {found.metadata.name} is in flight ({updated} of {found.spec.replicas} replicas updated)"
+    ]
+
+
+def _node_differs(name: str, was: NodeState, node: Node | None, gpu_resource: str) -> list[str]:
+    if node is None:
+        return [f"node {name} is gone"]
+    now = node_state(node, gpu_resource)
+    found = [f"node {name} is not ready"] if was.ready and not now.ready else []
+    if was.schedulable and not now.schedulable:
+        found.append(f"node {name} is cordoned")
+    if now.gpus < was.gpus:
+        found.append(f"node {name} has {now.gpus} of {was.gpus} {gpu_resource}")
+    return found

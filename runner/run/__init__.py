@@ -1,0 +1,1 @@
+"""One run, from the child process that carries it to the verdict."""

@@ -1,0 +1,113 @@
+"""Stop conditions, looked at every second: an annotation on a namespace, a parent that is gone, a phase that hangs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
+from history.plan import Phase
+from kube.client import Platform
+from runner.drivers.requests.load import READY_S
+from runner.run.context import Context
+from runner.run.phases.baseline import TRIES, WARM_S
+from runner.stop import Stop
+
+PERIOD_S = 1.0
+HANGS_S = 60.0
+"""Longer than its plan by this, a phase hangs: chaoslib enforces no time limit on Python activities."""
+BASELINES = 4
+"""A baseline waits for its arrivals at most about three times as long as planned."""
+ANNOTATION = "aftershock.dev/stop"
+GONE = "namespace {} is gone or being deleted; it was there in preflight; find out who deletes it, then deploy the platform again"
+
+
+def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
+    """Return a condition that is met once process ``parent`` is not our parent any more."""
+
+    def met() -> tuple[str, str] | None:
+        return None if os.getppid() == parent else ("parent", "the pytest process that started this run is gone")
+
+    return met
+
+
+def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | None]:
+    """Return a condition that is met once a namespace of the platform carries ``aftershock.dev/stop=true``, or vanishes."""
+    there: set[str] = set()
+
+    def met() -> tuple[str, str] | None:
+        for name in platform.target.namespaces:
+            try:
+                namespace: Any = platform.core.read_namespace(name)
+            except ApiException as error:
+                if error.status == 404 and name in there:
+                    return "stop condition", GONE.format(name)
+                continue  # it never was there, or may not be read
+            except urllib3.exceptions.HTTPError:
+                return None  # the API server is away: nobody can ask
+            if namespace.metadata.deletion_timestamp is not None:
+                return "stop condition", GONE.format(name)
+            there.add(name)
+            if (namespace.metadata.annotations or {}).get(ANNOTATION) == "true":
+                return "stop condition", f"namespace {name} carries {ANNOTATION}=true: somebody asked to stop"
+        return None
+
+    return met
+
+
+def overdue(context: Context) -> Callable[[], tuple[str, str] | None]:
+    """Return a condition that is met once a phase before healing lasts longer than its plan and a minute: a probe or an action hangs."""
+    timers = context.live.plan.timers
+    limits_s = {
+        Phase.BASELINE: READY_S + TRIES * (WARM_S + BASELINES * timers.baseline_s),
+        Phase.INJECT: timers.heal_s + timers.fault_s + pauses_s(context.experiment.raw),
+        Phase.CONFIRM: timers.confirm_s,
+        Phase.OBSERVE: timers.deadline_s,
+    }
+
+    def met() -> tuple[str, str] | None:
+        phase, lasted_s = context.phase, context.elapsed_s
+        if phase not in limits_s or lasted_s <= limits_s[phase] + HANGS_S:
+            return None
+        said = f"phase {phase.value} has lasted {lasted_s:.0f} s, the plan allows {limits_s[phase]:.0f} s: a probe or an action hangs"
+        return "time limit", said
+
+    return met
+
+
+def pauses_s(experiment: dict[str, Any]) -> float:
+    """Return how long the method waits by its own pauses (s)."""
+    pauses = [action.get("pauses", {}) for action in experiment["method"]]
+    return float(sum(one.get("before", 0) + one.get("after", 0) for one in pauses))
+
+
+class Conditions(threading.Thread):
+    """Asks every condition once a second until one is met or the thread is halted."""
+
+    def __init__(self, stop: Stop, conditions: list[Callable[[], tuple[str, str] | None]]) -> None:
+        super().__init__(name="conditions", daemon=True)
+        self._stop_request, self._conditions, self._halt = stop, conditions, threading.Event()
+
+    def run(self) -> None:
+        """Ask until stopped; each condition in a thread of its own, so that a slow answer to one delays no other."""
+        threads = [threading.Thread(target=self._ask, args=(one,), name="condition", daemon=True) for one in self._conditions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _ask(self, condition: Callable[[], tuple[str, str] | None]) -> None:
+        while not self._halt.wait(PERIOD_S):
+            found = condition()
+            if found is not None:
+                self._halt.set()
+                self._stop_request.ask(*found)
+                return
+
+    def halt(self) -> None:
+        """Ask no more."""
+        self._halt.set()

@@ -1,0 +1,217 @@
+"""From a request to a run that can begin: preflight in its order, the plan on disk, the journal in the cluster, everything watched."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from history.clock import now_ns
+from history.errors import AftershockError
+from history.plan import Phase, Plan, ResolvedTarget, write_plan
+from history.schema import EventKind
+from kube.client import Platform, connect
+from kube.permissions import Permission
+from runner.drivers.choice import drive_of
+from runner.drivers.driver import Drive
+from runner.event_log import RunLog
+from runner.experiment.experiment import Experiment, check_target, read_experiment
+from runner.experiment.variables import configuration_of
+from runner.messages import Kind
+from runner.preflight import blackouts, checks
+from runner.preflight.lease_queue import Queue, namespace_of
+from runner.preflight.planning import make_plan
+from runner.preflight.platform_health import Before
+from runner.redact import of_kubeconfig, remember
+from runner.request import Request
+from runner.run.abort import stop_when
+from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone
+from runner.run.context import Context
+from runner.run.lifecycle import Steps
+from runner.run.observer.observer import Observer
+from runner.run.phases.baseline import baseline
+from runner.run.phases.confirm import confirm
+from runner.run.phases.diagnostics import keep_scene
+from runner.run.phases.drain_and_judge import close_and_judge, settle
+from runner.run.phases.heal import heal
+from runner.run.phases.inject import inject
+from runner.run.phases.observe import observe
+from runner.run.ticker import Ticker
+from runner.run.toolkit_journal import Record
+from runner.stop import Stop
+from runner.tell import Tell
+from safety import active_run, reaper_job
+from safety.leases import holder_of
+from safety.undo_journal import RunJournal, open_journal
+from target.stop_when import StopWhen
+from target.target import Target, load_target
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What preflight allows."""
+
+    experiment: Experiment
+    platform: Platform
+    permissions: list[Permission]
+    targets: dict[str, list[ResolvedTarget]]
+    before: Before
+    plan: Plan
+    drive: Drive
+    began_ns: int
+
+
+def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked:
+    """Carry out preflight; a dry run takes no lease. Leases are given back when ``stack`` is closed.
+
+    Raises:
+        ConfigError, TargetRefused: with the sentence that says why nothing may be injected.
+
+    """
+    began_ns = now_ns()
+    tell(Kind.PHASE, name=Phase.PREFLIGHT.value)
+    commit = checks.ask_commit(stack)
+    experiment, target = _read(request)
+    platform = connect(target)
+    checks.check_clock(platform)
+    faults = checks.faults_of(experiment, platform)
+    drive = drive_of(platform, experiment, request, stop)
+    permissions = checks.check_access(faults, platform, drive.permissions())
+    queue = Queue(platform, request.run_id, request.wait_s, stop, tell)
+    stack.callback(queue.release)
+    if not request.dry_run:
+        queue.take([namespace_of(target.role(target.workloads[experiment.settings.workload].role).namespace)])
+    before = _look(experiment, platform, drive)
+    if not request.dry_run:
+        drive.provide(stack)
+    targets = _choose([] if request.dry_run and drive.provides else faults, experiment, platform, request.seed)
+    timers = drive.timers()
+    for text in checks.check_capacity(faults, targets, platform, timers, experiment.settings.allow):
+        tell(Kind.NOTE, text=text)
+    if not request.dry_run:
+        queue.take([one for found in targets.values() for one in found])
+    plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), drive.job())
+    blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
+    return Checked(experiment, platform, permissions, targets, before, plan, drive, began_ns)
+
+
+def _read(request: Request) -> tuple[Experiment, Target]:
+    """Read both files; from here on nothing that is shown holds a credential of the kubeconfig."""
+    target = load_target(request.target)
+    experiment = read_experiment(request.experiment, request.experiments_root)
+    check_target(experiment, target)
+    remember(of_kubeconfig(target.kubeconfig))
+    return experiment, target
+
+
+def _look(experiment: Experiment, platform: Platform, drive: Drive) -> Before:
+    """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and what drives the run can."""
+    before = checks.check_platform(platform)
+    checks.check_instruments(platform, experiment)
+    stop_when.refuse_met(platform.target, stop_conditions_of(experiment, platform))
+    drive.check()
+    return before
+
+
+def _choose(faults: list[checks.Fault], experiment: Experiment, platform: Platform, seed: int) -> checks.Targets:
+    """Choose the targets, and refuse those that may not be touched, or on which the fault would not work."""
+    targets = checks.resolve(faults, platform, seed)
+    checks.check_guard(targets, platform, experiment)
+    checks.check_signals(faults, targets, platform)
+    return targets
+
+
+def stop_conditions_of(experiment: Experiment, platform: Platform) -> tuple[StopWhen, ...]:
+    """Return the stop conditions of the target file and of the experiment."""
+    return (*platform.target.stop_when, *experiment.settings.stop_when)
+
+
+def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
+    """Write the plan, open the journal, begin to watch; ``stack`` undoes all that when the run is over.
+
+    Raises:
+        TargetRefused: the journal cannot be opened.
+        FaultFailed: the reaper does not run.
+
+    """
+    plan, platform = checked.plan, checked.platform
+    write_plan(plan, request.run_dir)
+    journal = open_journal(platform, plan.run_id, holder_of(plan.run_id), checked.experiment.id)
+    log = RunLog(request.run_dir)
+    log.event(EventKind.PHASE, Phase.PREFLIGHT.value, t_ns=checked.began_ns)
+    run = active_run.LiveRun(plan=plan, run_dir=request.run_dir, platform=platform, journal=journal, log=log, targets=checked.targets)
+    active_run.activate(run)
+    context = Context(
+        live=run,
+        experiment=checked.experiment,
+        configuration=configuration_of(checked.experiment, platform.target),
+        stop=stop,
+        tell=tell,
+        record=Record(checked.experiment.raw),
+        log=log,
+    )
+    _open(checked, context, journal, stack)
+    return context, _steps(checked, *_watch(checked, context))
+
+
+def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitStack) -> None:
+    """See to it that the journal is closed; start the reaper before the load: a starting container takes CPU from what is measured."""
+    reaper = reaper_job.needed(checked.permissions)
+    stack.callback(_close_journal, context, journal, reaper=reaper)
+    if reaper:
+        reaper_job.start(checked.platform, checked.plan)
+
+
+def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ticker]:
+    """Begin to watch the platform, what would stop the run, and its clock."""
+    plan, platform = checked.plan, checked.platform
+    observer = Observer(platform, context.log, context.sight, platform.target.workloads[plan.workload].role, queue=plan.training is None)
+    if not observer.start():
+        context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
+    guards = [
+        *stop_when.stop_conditions(platform.target, stop_conditions_of(checked.experiment, platform)),
+        stop_when.opposed(context.live, lambda: context.phase),
+    ]
+    conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
+    conditions.start()
+    ticker = Ticker(context)
+    ticker.start()
+    return observer, conditions, ticker
+
+
+def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker: Ticker) -> Steps:
+    def write_ahead(context: Context) -> None:
+        if reaper_job.needed(checked.permissions):
+            reaper_job.check(context.live.platform, context.live.plan.run_id)
+
+    def close(context: Context) -> Any:  # noqa: ANN401 - what close_and_judge returns
+        conditions.halt()
+        ticker.halt()
+        observer.stop()
+        return close_and_judge(context)
+
+    return Steps(
+        start_load=checked.drive.start,
+        baseline=baseline,
+        write_ahead=write_ahead,
+        inject=inject,
+        confirm=confirm,
+        observe=observe,
+        scene=keep_scene,
+        heal=partial(heal, before=checked.before),
+        settle=settle,
+        close=close,
+    )
+
+
+def _close_journal(context: Context, journal: RunJournal, *, reaper: bool) -> None:
+    """Remove reaper and journal if everything is undone; otherwise both stay: the reaper acts, and ``heal`` finds the journal."""
+    try:
+        journal.close()
+        if reaper:
+            reaper_job.remove(context.live.platform, context.live.plan.run_id)
+    except AftershockError as error:
+        context.tell(Kind.NOTE, text=str(error))
+    active_run.activate(None)

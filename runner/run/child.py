@@ -1,0 +1,69 @@
+"""``python -m runner.run.child REQUEST``: one run in a process of its own, so that signals, globals and the live run stay there.
+
+Exit codes: 0 the run was judged (``verdict.json``), or a dry run passed; 11 refused before any fault.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from history.errors import AftershockError
+from runner.exits import REFUSED
+from runner.messages import Kind
+from runner.preflight import checks
+from runner.redact import Redacted, of_environment, remember
+from runner.request import Request
+from runner.run.assemble import check, prepare
+from runner.run.lifecycle import carry_out
+from runner.stop import Interrupted, Stop
+from runner.tell import Tell, take_stdout
+
+
+def run(request: Request, tell: Tell, stop: Stop) -> int:
+    """Carry out one run; return the exit code."""
+    with ExitStack() as stack:
+        try:
+            checked = check(request, tell, stop, stack)
+            lines = checks.describe(checked.targets, checked.permissions) if request.dry_run else []
+            if request.dry_run:
+                tell(Kind.RESOLVED, lines=lines + checks.foretell(checked.plan))
+                return 0
+            context, steps = prepare(checked, request, tell, stop, stack)
+            tell(Kind.RESOLVED, lines=[])
+        except AftershockError as error:
+            tell(Kind.REFUSED, text=str(error))
+            return REFUSED
+        except Interrupted as request_to_stop:
+            tell(Kind.REFUSED, text=f"stopped in preflight, nothing was injected: {request_to_stop.reason}")
+            return REFUSED
+        verdict = carry_out(context, steps)
+        tell(Kind.VERDICT, verdict=verdict.verdict, sentence=verdict.sentence)
+        stop.no_more()
+    return 0
+
+
+def _log_to(path: Path) -> None:
+    """Let every logger of this process write to ``path``, without secrets."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(Redacted(logging.BASIC_FORMAT))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+
+
+def main() -> int:
+    """Read the request from the command line and carry it out."""
+    request = Request.model_validate_json(sys.argv[1])
+    request.run_dir.mkdir(parents=True, exist_ok=True)
+    remember(of_environment(os.environ))
+    _log_to(request.run_dir / "child.log")
+    tell = take_stdout(request.run_dir / "child.log")
+    stop = Stop(on_repeat=lambda reason: tell(Kind.NOTE, text=f"{reason}; the run is already being ended, its fault is healed first"))
+    stop.install()
+    return run(request, tell, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

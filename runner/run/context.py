@@ -1,0 +1,104 @@
+"""What the phases of one run share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from history.clock import now_ns
+from history.errors import AftershockError
+from history.plan import Phase
+from history.schema import EventKind
+from runner.drivers.progress import Following
+from runner.drivers.requests.load import LoadFailed, LoadLike
+from runner.event_log import RunLog
+from runner.experiment.experiment import Experiment
+from runner.messages import Kind
+from runner.run.toolkit_journal import Record
+from runner.stop import Stop
+from runner.tell import Tell
+from safety.active_run import LiveRun
+
+
+class NotSteady(AftershockError):
+    """The hypothesis did not hold before the fault, so nothing was injected."""
+
+
+class Unconfirmed(AftershockError):
+    """The evidence of the fault did not become true, so nothing can be concluded from this run."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """The latest of what observer and sampler saw; written by their threads, read for progress and for the end of the observation."""
+
+    ready: dict[str, int] = field(default_factory=dict)  # role -> ready replicas
+    names: dict[str, frozenset[str]] = field(default_factory=dict)  # role -> their names
+    ill: set[str] = field(default_factory=set)  # pods whose own health endpoint did not answer 200 the last time
+    queue: float | None = None
+
+    def serving(self, role: str) -> int:
+        """Return how many replicas are Ready and not known to be ill: Kubernetes calls them Ready for a while after a power cut."""
+        return len(self.names.get(role, frozenset()) - self.ill)
+
+
+@dataclass(slots=True)
+class Context:
+    """One run under way."""
+
+    live: LiveRun
+    experiment: Experiment
+    configuration: dict[str, Any]
+    stop: Stop
+    tell: Tell
+    record: Record
+    log: RunLog
+    sight: Sight = field(default_factory=Sight)
+    load: LoadLike | None = None
+    felt: Following | None = None
+    phase: Phase = Phase.PREFLIGHT
+    phase_s: float = field(default_factory=time.monotonic)  # when it began, on the monotonic clock
+    t_confirmed_ns: int | None = None
+    stopped: bool = False  # a stop request interrupted it, and the history says so
+
+    @contextmanager
+    def during(self, phase: Phase) -> Iterator[None]:
+        """Mark a phase in the history and at the terminal."""
+        self.phase, self.phase_s = phase, time.monotonic()
+        self.log.event(EventKind.PHASE, phase.value)
+        self.tell(Kind.PHASE, name=phase.value)
+        try:
+            yield
+        finally:
+            self.tell(Kind.DONE, name=phase.value, seconds=self.elapsed_s, text=self.text())
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return how long the phase has lasted."""
+        return time.monotonic() - self.phase_s
+
+    def note(self, text: str) -> None:
+        """Keep a sentence in the history and show it."""
+        self.log.event(EventKind.NOTE, text=text)
+        self.tell(Kind.NOTE, text=text)
+
+    def text(self, window_s: float = 5.0) -> str:
+        """Return what is seen now: ``+12.4 s 31 % bad, p95 1.9 s, ready 2/3, queue 4``."""
+        parts = []
+        if self.felt is not None:
+            parts.append(self.felt.text(window_s))
+        desired = self.live.plan.replicas_desired
+        parts += [f"{role} {self.sight.ready[role]}/{want}" for role, want in desired.items() if role in self.sight.ready]
+        if self.sight.queue is not None:
+            parts.append(f"queue {self.sight.queue:.0f}")
+        since = "" if self.log.t_fault_ns is None else f"+{(now_ns() - self.log.t_fault_ns) / 1e9:.1f} s "
+        return since + ", ".join(parts)
+
+    def check_load(self) -> None:
+        """Raise LoadFailed if the load is not running although nobody ended it."""
+        wrong = self.load.failure() if self.load is not None else ""
+        if wrong:
+            raise LoadFailed(wrong)

@@ -1,0 +1,119 @@
+"""What happens to nodes, to a Service's endpoints, and what Kubernetes itself says: as events of the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from history.schema import EventKind
+from kube.node_state import NodeState, node_state
+from kube.objects import Node
+from runner.event_log import RunLog
+
+Seen = Any  # an object of the untyped client
+
+
+@dataclass(slots=True)
+class NodeWatcher:
+    """Readiness, cordons and accelerators of nodes."""
+
+    log: RunLog
+    gpu_resource: str
+    known: dict[str, NodeState] = field(default_factory=dict)
+
+    def listed(self, items: list[Node]) -> None:
+        """Take a whole list."""
+        for item in items:
+            self.changed(item)
+
+    def changed(self, item: Node) -> None:
+        """Compare a node with what is known of it; a node seen for the first time is no news."""
+        name, now = item.metadata.name, node_state(item, self.gpu_resource)
+        before = self.known.get(name, now)
+        self.known[name] = now
+        if now.ready != before.ready:
+            self.log.event(EventKind.NODE_READY if now.ready else EventKind.NODE_UNREADY, name)
+        if now.schedulable != before.schedulable:
+            self.log.event(EventKind.NODE_UNCORDONED if now.schedulable else EventKind.NODE_CORDONED, name)
+        if now.gpus != before.gpus:
+            self.log.event(EventKind.GPU_ALLOCATABLE, name, allocatable=now.gpus, capacity=now.capacity)
+
+    def deleted(self, item: Node) -> None:
+        """Note that a node is gone."""
+        if self.known.pop(item.metadata.name, None):
+            self.log.event(EventKind.NODE_UNREADY, item.metadata.name, deleted=True)
+
+
+@dataclass(slots=True)
+class EndpointWatcher:
+    """Which pods a Service's ready endpoints name."""
+
+    service: str
+    log: RunLog
+    slices: dict[str, frozenset[str]] = field(default_factory=dict)  # slice -> ready pods
+    _began: bool = False
+
+    def listed(self, items: list[Seen]) -> None:
+        """Take a whole list."""
+        before = self._ready()
+        self.slices = {item.metadata.name: ready_endpoints(item) for item in items}
+        if self._began:
+            self._compare(before)
+        self._began = True
+
+    def changed(self, item: Seen) -> None:
+        """Compare a slice with what is known of it."""
+        before = self._ready()
+        self.slices[item.metadata.name] = ready_endpoints(item)
+        self._compare(before)
+
+    def deleted(self, item: Seen) -> None:
+        """Note that a slice is gone."""
+        before = self._ready()
+        self.slices.pop(item.metadata.name, None)
+        self._compare(before)
+
+    def _ready(self) -> frozenset[str]:
+        return frozenset().union(*self.slices.values())
+
+    def _compare(self, before: frozenset[str]) -> None:
+        now = self._ready()
+        for kind, pods in ((EventKind.ENDPOINT_OUT, before - now), (EventKind.ENDPOINT_IN, now - before)):
+            for pod in sorted(pods):
+                self.log.event(kind, pod, service=self.service)
+
+
+def ready_endpoints(item: Seen) -> frozenset[str]:
+    """Return the pods that a V1EndpointSlice names as ready (an unset condition means ready)."""
+    found = (one for one in item.endpoints or [] if one.target_ref and (one.conditions is None or one.conditions.ready is not False))
+    return frozenset(one.target_ref.name for one in found)
+
+
+@dataclass(slots=True)
+class KubeEventWatcher:
+    """Kubernetes Events of the run's time; older ones, and repetitions that were seen, are left out."""
+
+    log: RunLog
+    since: datetime
+    seen: set[tuple[str, int]] = field(default_factory=set)
+
+    def listed(self, items: list[Seen]) -> None:
+        """Take a whole list."""
+        for item in items:
+            self.changed(item)
+
+    def changed(self, item: Seen) -> None:
+        """Record an Event."""
+        when = item.last_timestamp or item.event_time or item.metadata.creation_timestamp
+        key = (item.metadata.uid, item.count or 1)
+        if when is None or when < self.since or key in self.seen:
+            return
+        self.seen.add(key)
+        about = item.involved_object
+        self.log.event(
+            EventKind.KUBE_EVENT, about.name or "", reason=item.reason, message=(item.message or "")[:500], kind=about.kind, type=item.type
+        )
+
+    def deleted(self, item: Seen) -> None:
+        """Nothing happens when an Event expires."""

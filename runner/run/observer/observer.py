@@ -1,0 +1,95 @@
+"""Everything that looks at the platform while a run goes on: watches and the sampler, each in a thread, none able to end the run."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from history.schema import EventKind
+from kube.client import Platform
+from probes.queue import depth, query
+from runner.event_log import RunLog
+from runner.run.context import Sight
+from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
+from runner.run.observer.host_cpu import Machine
+from runner.run.observer.pod_watch import PodWatcher
+from runner.run.observer.sampler import Sampler, Sources
+from runner.run.observer.watch import Subject, Watch, Watcher
+
+LISTED_S = 15.0  # until every watch has seen its first list
+API_SERVER = "api-server"
+
+
+@dataclass(slots=True)
+class Links:
+    """Which watches are connected; the API server counts as down while any is not."""
+
+    log: RunLog
+    lost: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, name: str, up: bool) -> None:
+        """Note the state of one watch."""
+        with self._lock:
+            before = bool(self.lost)
+            (self.lost.discard if up else self.lost.add)(name)
+            after = bool(self.lost)
+        if before != after:
+            self.log.event(EventKind.INSTRUMENT_DOWN if after else EventKind.INSTRUMENT_UP, API_SERVER, watch=name)
+
+    @property
+    def up(self) -> bool:
+        """Whether the API server answers, as far as the watches know."""
+        return not self.lost
+
+
+def _machine(platform: Platform) -> Machine | None:
+    group = platform.target.shared_machine
+    return None if group is None else Machine(group)
+
+
+class Observer:
+    """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth."""
+
+    def __init__(self, platform: Platform, log: RunLog, sight: Sight, role: str, *, queue: bool = True) -> None:
+        self._halt = threading.Event()
+        self.links = Links(log)
+        self.pods = {role: PodWatcher(role, log, sight) for role in platform.target.roles}
+        self._watches = [Watch(subject, watcher, self._halt, self.links.tell) for subject, watcher in self._subjects(platform, log)]
+        asked = queue and platform.target.prometheus is not None  # what nobody needs is no instrument of the run
+        prometheus = partial(query, platform.target, "vector(1)") if asked else None
+        sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform))
+        self._sampler = Sampler(sources, log, sight, self._halt)
+
+    def start(self) -> bool:
+        """Start looking; return whether every watch has seen its first list within 15 s."""
+        for watch in self._watches:
+            watch.start()
+        listed = all(watch.listed.wait(LISTED_S) for watch in self._watches)
+        self._sampler.start()
+        return listed
+
+    def stop(self) -> None:
+        """Stop looking; returns at once, the threads end by themselves."""
+        self._halt.set()
+        for watch in self._watches:
+            watch.interrupt()
+        self._sampler.join(timeout=5)
+
+    def _subjects(self, platform: Platform, log: RunLog) -> list[tuple[Subject, Watcher]]:
+        target, core = platform.target, platform.core
+        found: list[tuple[Subject, Watcher]] = []
+        for name, role in target.roles.items():
+            pods = Subject(f"pods of {name}", core.list_namespaced_pod, (role.namespace,), {"label_selector": role.selector})
+            found.append((pods, self.pods[name]))
+            if role.service:
+                label = {"label_selector": f"kubernetes.io/service-name={role.service}"}
+                slices = Subject(f"endpoints of {name}", platform.discovery.list_namespaced_endpoint_slice, (role.namespace,), label)
+                found.append((slices, EndpointWatcher(role.service, log)))
+        found.append((Subject("nodes", core.list_node), NodeWatcher(log, target.gpu_resource)))
+        since = platform.server_time() - timedelta(seconds=1)
+        namespaces = sorted({role.namespace for role in target.roles.values()} | {"default"})  # Events of nodes are in default
+        subjects = [Subject(f"events in {namespace}", core.list_namespaced_event, (namespace,)) for namespace in namespaces]
+        return found + [(subject, KubeEventWatcher(log, since)) for subject in subjects]

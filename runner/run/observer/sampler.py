@@ -1,0 +1,108 @@
+"""Samples twice a second: what each replica's health endpoint says, how many are ready, how long the queue is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from history.clock import now_ns
+from history.errors import AftershockError
+from history.schema import EventKind, Series
+from kube.client import Platform
+from kube.objects import Pod
+from runner.event_log import RunLog
+from runner.run.context import Sight
+from runner.run.observer.host_cpu import Machine
+from runner.run.observer.pod_watch import PodWatcher
+
+PERIOD_S = 0.5
+HEALTH_S = 1.0  # a health endpoint that needs longer is not healthy
+QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more; so is the machine's account
+PARALLEL = 16
+PROMETHEUS = "prometheus"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where samples come from."""
+
+    platform: Platform
+    role: str  # whose replicas' health is asked
+    pods: Mapping[str, PodWatcher]
+    up: Callable[[], bool]  # whether the API server answers
+    depth: Callable[[], float] | None  # the queue's depth; raises NoData
+    prometheus: Callable[[], object] | None  # raises NoData if Prometheus does not answer
+    machine: Machine | None = None  # that suite and platform share
+
+
+class Sampler(threading.Thread):
+    """The thread that samples until ``halt`` is set."""
+
+    def __init__(self, sources: Sources, log: RunLog, sight: Sight, halt: threading.Event) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self._from, self._log, self._sight, self._halt = sources, log, sight, halt
+        self._pending: dict[str, Future[None]] = {}
+        self._prometheus_down = False
+
+    def run(self) -> None:
+        """Sample until stopped."""
+        next_s, tick = time.monotonic(), 0
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="sample") as pool:
+            while not self._halt.wait(max(0.0, next_s - time.monotonic())):
+                next_s, tick = next_s + PERIOD_S, tick + 1
+                for watcher in self._from.pods.values():
+                    watcher.sample()
+                self._healths(pool)
+                if tick % QUEUE_TICKS == 0:
+                    self._submit(pool, PROMETHEUS, self._queue)
+                    self._machine()
+
+    def _machine(self) -> None:
+        for series, share in (self._from.machine.sample() if self._from.machine else {}).items():
+            self._log.sample(series, share)
+
+    def _submit(self, pool: ThreadPoolExecutor, key: str, ask: Callable[[], None]) -> None:
+        """Ask, unless the last question of this kind is still open."""
+        pending = self._pending.get(key)
+        if pending is None or pending.done():
+            self._pending[key] = pool.submit(ask)
+
+    def _healths(self, pool: ThreadPoolExecutor) -> None:
+        role = self._from.platform.target.role(self._from.role)
+        if role.port is None or role.health is None or not self._from.up():
+            return
+        for uid, pod in list(self._from.pods[self._from.role].pods.items()):
+            if pod.status.phase == "Running":
+                self._submit(pool, uid, partial(self._health, pod, role.port, role.health))
+
+    def _health(self, pod: Pod, port: int, path: str) -> None:
+        asked_ns = now_ns()
+        status = self._from.platform.proxy_get(pod, port, path, timeout_s=HEALTH_S)
+        if status or self._from.up():  # no answer while the API server is away says nothing about the replica
+            self._log.sample(Series.HEALTH, float(status == 200), t_ns=asked_ns, pod=pod.metadata.name)
+            (self._sight.ill.discard if status == 200 else self._sight.ill.add)(pod.metadata.name)
+
+    def _queue(self) -> None:
+        if self._from.depth is None or self._from.prometheus is None:
+            return
+        try:
+            self._from.prometheus()
+        except AftershockError as error:
+            self._sight.queue = None
+            self._link(down=str(error))
+            return
+        self._link(down="")
+        try:
+            self._sight.queue = self._from.depth()
+            self._log.sample(Series.QUEUE_DEPTH, self._sight.queue)
+        except AftershockError:
+            self._sight.queue = None  # no engine reports: nothing is sampled, and nothing is made up
+
+    def _link(self, *, down: str) -> None:
+        if bool(down) != self._prometheus_down:
+            self._prometheus_down = bool(down)
+            self._log.event(EventKind.INSTRUMENT_DOWN if down else EventKind.INSTRUMENT_UP, PROMETHEUS, error=down)

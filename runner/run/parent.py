@@ -1,0 +1,86 @@
+"""The half that runs in pytest's process: starts the child, shows what it says, and hands signals on to it.
+
+The parent owns SIGINT and SIGTERM: the child gets one SIGTERM, heals and judges, and the parent waits for it. A second signal changes
+nothing about that; it is answered by what is going on.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from runner.messages import Kind, Message, read_message
+from runner.request import Request
+
+CHILD = (sys.executable, "-m", "runner.run.child")
+HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Child:
+    """One run in its own process and session."""
+
+    def __init__(self, request: Request, show: Callable[[str], None]) -> None:
+        self.request = request
+        self.signals: list[str] = []
+        self._show = show
+        self._phase = "preflight"
+        self._process: subprocess.Popen[str] | None = None
+        self._before: dict[int, signal._HANDLER] = {}
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal was handed on to it."""
+        return bool(self.signals)
+
+    def start(self) -> None:
+        """Start the process; its errors go to ``child.log`` in the run's folder. From now to :meth:`end` it gets our signals."""
+        self._before = {number: signal.signal(number, self._hand_on) for number in HANDED_ON}
+        self.request.run_dir.mkdir(parents=True)
+        with (self.request.run_dir / "child.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*CHILD, self.request.model_dump_json()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+                cwd=Path(__file__).parents[2],
+            )
+
+    def messages(self) -> Iterator[Message]:
+        """Yield what the child says until it closes its end."""
+        if self._process is None or self._process.stdout is None:
+            return
+        for line in self._process.stdout:
+            message = read_message(line)
+            if message is None:
+                continue
+            if message.kind is Kind.PHASE:
+                self._phase = message.text("name")
+            yield message
+
+    def end(self) -> int:
+        """Wait for the process and return its exit code (0: not started)."""
+        if self._process is None:
+            return 0
+        code = self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        while self._before:
+            number, handler = self._before.popitem()
+            signal.signal(number, handler)
+        return code
+
+    def _hand_on(self, number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        self.signals.append(name)
+        if len(self.signals) > 1:
+            self._show(f"{name} again: the run is still in phase {self._phase}; it heals before it ends, please wait")
+            return
+        self._show(f"{name}: the fault is being healed and the run is kept as incomplete; this ends by itself")
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)

@@ -1,0 +1,66 @@
+"""The baseline: the load runs and the hypothesis holds throughout, long enough to support the SLO; otherwise nothing is injected.
+
+The baseline may be retried once; a fault never is.
+"""
+
+from __future__ import annotations
+
+import time
+
+from history.clock import now_ns
+from history.plan import Phase, Plan
+from history.schema import EventKind
+from runner.drivers.requests.progress import arrivals_for
+from runner.run.context import Context, NotSteady
+from runner.run.phases.hypothesis import evaluate
+
+WARM_S = 20.0  # until every probe has seen something for the first time
+PERIOD_S = 1.0
+TRIES = 2
+
+
+def baseline(context: Context) -> None:
+    """Hold the hypothesis for the plan's baseline under load.
+
+    Raises:
+        NotSteady: it did not hold, twice; the sentence says what.
+        LoadFailed: the load ended.
+
+    """
+    for left in reversed(range(TRIES)):
+        wrong = hold(context)
+        if not wrong:
+            return
+        if left:
+            context.note(f"baseline: {wrong}; it is tried once more")
+    raise NotSteady(f"baseline: the hypothesis does not hold before any fault, so nothing was injected: {wrong}; repair the platform first")
+
+
+def hold(context: Context) -> str:
+    """Watch the hypothesis for one baseline; return what did not hold, or nothing."""
+    timers, patience_s = context.live.plan.timers, longest_s(context.live.plan)
+    started_s, since_ns = time.monotonic(), None
+    while True:
+        context.stop.wait(PERIOD_S)
+        context.check_load()
+        steady = evaluate(context, "warm-up" if since_ns is None else Phase.BASELINE)
+        context.record.before = steady.entry
+        if since_ns is None:
+            if steady.met:
+                since_ns = context.log.event(EventKind.PHASE, Phase.BASELINE.value, window=True)
+            elif time.monotonic() - started_s > WARM_S:
+                return f"not within {WARM_S:.0f} s of load: {steady.sentence}"
+            continue
+        if not steady.met:
+            return steady.sentence
+        lacks = "there is nothing to follow" if context.felt is None else context.felt.lacks(since_ns)
+        if not lacks and now_ns() - since_ns >= timers.baseline_s * 1e9:
+            return ""
+        if time.monotonic() - started_s > patience_s:
+            return f"{lacks} in {patience_s:.0f} s"
+
+
+def longest_s(plan: Plan) -> float:
+    """Return how long one try of the baseline may take (s)."""
+    arrivals_s = 0.0 if plan.training is not None else arrivals_for(plan) / plan.load.rate_rps
+    return WARM_S + plan.timers.baseline_s + max(2 * arrivals_s, WARM_S)

@@ -1,0 +1,85 @@
+"""Confirming: the evidence must be false before the fault and become true within its deadline, or nothing can be concluded from the run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from history.clock import now_ns
+from history.schema import EventKind
+from runner.messages import Kind
+from runner.run.context import Context, Unconfirmed
+from runner.run.phases.activities import execute, shown, tolerated
+
+PERIOD_S = 0.25
+AGAIN_S = 3.0
+"""How often the evidence of a fault that lasts is looked at again while users are watched."""
+ENDING_S = 3.0
+"""So long before its planned end a fault may be seen to end: clocks and drivers are no finer."""
+
+
+def look_before(context: Context) -> None:
+    """Look at the evidence before anything is injected: what is true already proves nothing.
+
+    Raises:
+        Unconfirmed: a probe is true.
+
+    """
+    for probe in _probes(context):
+        outcome = execute(probe, context.configuration)
+        if tolerated(outcome, probe, context.configuration):
+            context.log.event(EventKind.FAULT_CONFIRMED, outcome.name, observed=shown(outcome.value))
+            raise Unconfirmed(
+                f"the evidence is true before the fault, so it could prove nothing: {outcome.sentence}; nothing was injected; "
+                "correct the probe, or end what an earlier fault left"
+            )
+
+
+def confirm(context: Context) -> None:
+    """Wait until every evidence probe has been true once.
+
+    Raises:
+        Unconfirmed: not within the plan's ``confirm_s``.
+
+    """
+    waiting: dict[str, dict[str, Any]] = {probe["name"]: probe for probe in _probes(context)}
+    seen: dict[str, str] = {}
+    until_s = time.monotonic() + context.live.plan.timers.confirm_s
+    while waiting:
+        for name, probe in list(waiting.items()):
+            outcome = execute(probe, context.configuration)
+            seen[name] = outcome.sentence
+            if tolerated(outcome, probe, context.configuration):
+                context.t_confirmed_ns = context.log.event(EventKind.FAULT_CONFIRMED, name, observed=shown(outcome.value))
+                context.record.run.append(outcome.record)
+                context.tell(Kind.NOTE, text=f"{name}: seen, the fault acts")
+                del waiting[name]
+        if waiting and time.monotonic() >= until_s:
+            _refuse(context, {name: seen[name] for name in waiting})
+        context.stop.wait(PERIOD_S if waiting else 0)
+
+
+def look_again(context: Context) -> None:
+    """Record whether the evidence of a fault that lasts still holds; one that ended early was a smaller fault than the plan says."""
+    begun_ns = context.log.t_fault_ns
+    if begun_ns is None or now_ns() - begun_ns > (context.live.plan.timers.fault_s - ENDING_S) * 1e9:
+        return
+    for probe in _probes(context):
+        outcome = execute(probe, context.configuration)
+        if outcome.error is None and not outcome.no_data:
+            held = tolerated(outcome, probe, context.configuration)
+            context.log.event(EventKind.FAULT_EVIDENCE, outcome.name, held=held, observed=shown(outcome.value))
+
+
+def _probes(context: Context) -> list[dict[str, Any]]:
+    settings = context.experiment.raw["extensions"][context.experiment.extension_at()]
+    return list(settings.get("evidence", []))
+
+
+def _refuse(context: Context, seen: dict[str, str]) -> None:
+    deadline_s = context.live.plan.timers.confirm_s
+    for name, observed in seen.items():
+        context.log.event(EventKind.FAULT_UNCONFIRMED, name, observed=observed, deadline_s=deadline_s)
+    raise Unconfirmed(
+        f"the fault is not proven: after {deadline_s:.0f} s still {'; '.join(seen.values())}; nothing can be concluded from this run"
+    )

@@ -1,0 +1,64 @@
+"""Settling and closing: the load drains, the watchers stop, the history is closed, judged and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from history.close import close_run
+from history.errors import AftershockError
+from history.plan import Phase, Plan
+from history.reader import read_plan, read_run
+from history.result import Check, RunVerdict, Verdict, write_verdict
+from history.schema import EventKind
+from runner.run.context import Context
+from verdict import judge
+
+
+def settle(context: Context) -> None:
+    """End the load: no new arrivals, every request that was sent gets its end."""
+    if context.load is None:
+        return
+    wrong = context.load.end()
+    if wrong:
+        context.log.event(EventKind.INSTRUMENT_DOWN, "load", error=wrong)
+        context.note(wrong)
+    if context.felt is not None:
+        context.felt.update()
+
+
+def close_and_judge(context: Context) -> RunVerdict:
+    """Close the history and judge it; a history that cannot be judged is INCONCLUSIVE and says why."""
+    run_dir = context.live.run_dir
+    context.log.event(EventKind.PHASE, Phase.JUDGE.value)
+    context.log.close()
+    try:
+        close_run(run_dir)
+        verdict = judge(read_run(run_dir))
+    except AftershockError as error:
+        verdict = unjudged(context.live.plan, str(error))
+    (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1))
+    context.record.write(run_dir, context.live.plan, verdict, interrupted=context.stop.request is not None)
+    return verdict
+
+
+def judge_what_is_left(run_dir: Path) -> RunVerdict | None:
+    """Judge a run whose process ended before it did, so that the report shows it; None: it did not even have a plan.
+
+    It is never better than INCONCLUSIVE, since its end is not in the record.
+    """
+    try:
+        plan = read_plan(run_dir)
+    except AftershockError:
+        return None
+    try:
+        verdict = judge(read_run(run_dir))
+    except AftershockError as error:
+        verdict = unjudged(plan, f"The run was never judged, and its record cannot be: {error}")
+    write_verdict(verdict, run_dir)
+    return verdict
+
+
+def unjudged(plan: Plan, sentence: str) -> RunVerdict:
+    """Return the verdict on a run whose history cannot be judged."""
+    check = Check(name="history", verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+    return RunVerdict(run_id=plan.run_id, verdict=Verdict.INCONCLUSIVE, sentence=sentence, complete=False, checks=(check,), measurements=())

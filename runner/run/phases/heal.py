@@ -1,0 +1,76 @@
+"""Healing: rollbacks always, then whatever the journal still holds, then the proof that the platform is as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from history.errors import AftershockError
+from history.schema import EventKind
+from kube.client import answers, can_look
+from runner.preflight.platform_health import Before, differences
+from runner.run.abort.stop_when import taken_over
+from runner.run.context import Context
+from runner.run.phases.activities import execute
+from runner.run.phases.patience import Patience
+from safety.undo import undo_all
+
+PERIOD_S = 1.0
+Attempt = Callable[[], list[str]]
+
+
+def heal(context: Context, before: Before) -> list[str]:
+    """Undo the fault and wait until the platform is as it was; return what remains (nothing: proven clean)."""
+    context.log.event(EventKind.HEAL_START)
+    patience = Patience(context.live.plan.timers.heal_s, lambda: answers(context.live.platform))
+    remains = _repeat(lambda: _undo(context), patience, context)
+    if not remains:
+        remains = _repeat(lambda: _differs(context, before), patience, context) or _left_to_others(context)
+    unknown = bool(remains) and not can_look(context.live.platform)  # what could not be looked at may well be mended by others
+    context.log.event(EventKind.HEAL_END, clean=None if unknown else not remains, remains=remains)
+    if remains:
+        context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
+    return remains
+
+
+def _repeat(attempt: Attempt, patience: Patience, context: Context) -> list[str]:
+    """Try again until nothing remains or time is up: the API server may be away for a while."""
+    while remains := attempt():
+        if patience.over():
+            return remains
+        context.stop.wait(PERIOD_S)
+    return []
+
+
+def _undo(context: Context) -> list[str]:
+    """Run every rollback, then undo every entry of the journal that is left; return what failed."""
+    failed: list[str] = []
+    for rollback in context.experiment.raw.get("rollbacks", []):
+        context.live.activity = rollback["name"]
+        outcome = execute(rollback, context.configuration)
+        context.live.activity = ""
+        context.record.rollbacks.append(outcome.record)
+        if outcome.error is not None:
+            failed.append(outcome.sentence)
+    try:
+        undo_all(context.live)
+    except AftershockError as error:
+        failed.append(str(error))
+    return failed
+
+
+def _differs(context: Context, before: Before) -> list[str]:
+    try:
+        run = context.live
+        others = taken_over(run)
+        nodes = {name: replace(state, schedulable=state.schedulable and name not in others) for name, state in before.nodes.items()}
+        return differences(run.platform, replace(before, nodes=nodes), run.all_targets(), run.journal.entries())
+    except AftershockError as error:
+        return [str(error)]
+
+
+def _left_to_others(context: Context) -> list[str]:
+    try:
+        return sorted(taken_over(context.live).values())
+    except AftershockError as error:
+        return [str(error)]

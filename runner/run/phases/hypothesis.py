@@ -1,0 +1,56 @@
+"""Evaluating the steady-state hypothesis: every probe, every time, each evaluation in the history; nothing seen is never met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from history.schema import EventKind
+from runner.run.context import Context
+from runner.run.phases.activities import execute, shown, tolerated
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """One evaluation of all probes. ``unmet`` are sentences of probes outside their tolerance, ``no_data`` of those that saw nothing."""
+
+    unmet: tuple[str, ...]
+    no_data: tuple[str, ...]
+    entry: dict[str, Any]  # for Chaos Toolkit's journal
+
+    @property
+    def met(self) -> bool:
+        """Whether every probe lies within its tolerance."""
+        return not self.unmet and not self.no_data
+
+    @property
+    def sentence(self) -> str:
+        """What does not hold."""
+        return "; ".join(self.unmet + self.no_data)
+
+
+def evaluate(context: Context, phase: str) -> Steady:
+    """Evaluate every probe of the hypothesis once. ``phase`` is what the history calls this evaluation."""
+    unmet: list[str] = []
+    no_data: list[str] = []
+    entries: list[dict[str, Any]] = []
+    for probe in context.experiment.raw["steady-state-hypothesis"]["probes"]:
+        outcome = execute(probe, context.configuration)
+        met = tolerated(outcome, probe, context.configuration)
+        sentence = outcome.sentence if met else f"{outcome.sentence}; expected {described(probe['tolerance'])}"
+        value = outcome.value if outcome.value is None or isinstance(outcome.value, bool | int | float | str) else shown(outcome.value)
+        log, no_value = context.log, outcome.no_data
+        log.event(EventKind.HYPOTHESIS, outcome.name, phase=phase, met=met, value=value, no_data=no_value, sentence=sentence)
+        entries.append(outcome.record | {"tolerance_met": met})
+        if not met:
+            (no_data if outcome.no_data else unmet).append(sentence)
+    return Steady(tuple(unmet), tuple(no_data), {"steady_state_met": not unmet and not no_data, "probes": entries})
+
+
+def described(tolerance: object) -> str:
+    """Return a tolerance as a person reads it."""
+    if isinstance(tolerance, dict) and tolerance.get("type") == "range":
+        tolerance = tolerance["range"]
+    if isinstance(tolerance, list) and len(tolerance) == 2:
+        return f"{tolerance[0]} to {tolerance[1]}"
+    return str(tolerance)

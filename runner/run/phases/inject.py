@@ -1,0 +1,49 @@
+"""Injecting: the method's actions, in order; each must succeed and name at least one target, or the run stops there."""
+
+from __future__ import annotations
+
+from history.errors import FaultFailed
+from history.schema import EventKind
+from runner.messages import Kind
+from runner.run.context import Context
+from runner.run.phases.activities import Outcome, execute
+from runner.run.phases.confirm import look_before
+
+
+def inject(context: Context) -> None:
+    """Execute the method, unless its evidence is there already.
+
+    Raises:
+        Unconfirmed: the evidence is true before the fault; nothing is executed.
+        FaultFailed: an action failed, or did not prove that it touched anything; later actions are not executed.
+
+    """
+    look_before(context)
+    for action in context.experiment.raw["method"]:
+        pauses = action.get("pauses", {})
+        context.stop.wait(pauses.get("before", 0))
+        outcome = _execute(context, action)
+        context.record.run.append(outcome.record)
+        wrong = _wrong(outcome)
+        if wrong:
+            context.log.event(EventKind.FAULT_FAILED, outcome.name, error=wrong)
+            raise FaultFailed(wrong)
+        context.tell(Kind.NOTE, text=f"{outcome.name}: {', '.join(map(str, outcome.value['targets']))}")
+        context.stop.wait(pauses.get("after", 0))
+
+
+def _execute(context: Context, action: dict[str, object]) -> Outcome:
+    context.live.activity = str(action["name"])
+    try:
+        return execute(action, context.configuration)
+    finally:
+        context.live.activity = ""
+
+
+def _wrong(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return outcome.sentence
+    targets = outcome.value.get("targets") if isinstance(outcome.value, dict) else None
+    if not targets:
+        return f"{outcome.name}: it succeeded without naming a target (it returned {outcome.value!r}), so nothing proves that it acted"
+    return ""

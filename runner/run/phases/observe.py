@@ -1,0 +1,65 @@
+"""Observing: until users are served again and have been for the hold, or until the deadline. No fixed sleep, no verdict."""
+
+from __future__ import annotations
+
+import time
+
+from history.clock import now_ns
+from history.plan import Phase
+from runner.drivers.progress import Following
+from runner.run.context import Context
+from runner.run.phases.confirm import AGAIN_S, look_again
+from runner.run.phases.hypothesis import evaluate
+
+PERIOD_S = 0.5
+HYPOTHESIS_S = 2.0
+
+
+def observe(context: Context) -> None:
+    """Watch until recovered and held, capacity too if it is budgeted, and the hypothesis holds again; at most until the plan's deadline.
+
+    Raises:
+        LoadFailed: the load ended.
+
+    """
+    felt, timers = context.felt, context.live.plan.timers
+    if felt is None:
+        return
+    began_ns = now_ns()
+    zero_ns = context.log.t_fault_ns or began_ns
+    next_s = again_s = time.monotonic()
+    while now_ns() - zero_ns < timers.deadline_s * 1e9:
+        context.stop.wait(PERIOD_S)
+        context.check_load()
+        if time.monotonic() >= again_s:
+            again_s = time.monotonic() + AGAIN_S
+            look_again(context)
+        back = recovered(context, felt, zero_ns, context.t_confirmed_ns or began_ns)
+        if back or time.monotonic() >= next_s:
+            next_s = time.monotonic() + HYPOTHESIS_S
+            if _steady(context) and back:
+                return
+    _steady(context)
+
+
+def _steady(context: Context) -> bool:
+    """Evaluate the hypothesis once more; the last evaluation is what Chaos Toolkit calls "after"."""
+    steady = evaluate(context, Phase.OBSERVE)
+    context.record.during.append(steady.entry)
+    context.record.after = steady.entry
+    return steady.met
+
+
+def recovered(context: Context, felt: Following, zero_ns: int, not_before_ns: int) -> bool:
+    """Tell whether there is nothing left to wait for."""
+    felt.update()
+    plan = context.live.plan
+    if not felt.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
+        return False
+    return plan.budgets.capacity_rto_s is None or not lacking(context)
+
+
+def lacking(context: Context) -> list[str]:
+    """Return the roles that have fewer replicas than desired that can serve."""
+    desired = context.live.plan.replicas_desired
+    return [role for role, want in desired.items() if context.sight.serving(role) < want]

@@ -1,0 +1,51 @@
+"""What every fault does before and after its effect: live run, targets still there, write ahead, wait for the effect."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from kubernetes.client import ApiClient
+
+from history.clock import now_ns
+from history.plan import ResolvedTarget
+from kube.objects import Node, Pod
+from kube.selection import still_there
+from safety import active_run
+from safety.active_run import LiveRun
+from safety.undo_journal import Undo, UndoKind
+
+
+def begin() -> tuple[LiveRun, list[ResolvedTarget], list[Pod | Node]]:
+    """Return the live run, the targets of the activity being executed, and the objects behind them.
+
+    Raises:
+        TargetRefused: no live run, or no target was resolved for this activity.
+        FaultFailed: a target is gone since preflight.
+
+    """
+    run = active_run.require()
+    targets = run.targets_of()
+    return run, targets, still_there(run.platform, targets)
+
+
+def entry(
+    run: LiveRun, kind: UndoKind, obj: str, *, namespace: str | None = None, detail: str = "", lasts_s: float = 0.0, self_ends: str = ""
+) -> Undo:
+    """Return a journal entry of the activity being executed that ends ``lasts_s`` from now."""
+    ends_by_ns = now_ns() + int(lasts_s * 1e9)
+    return Undo(
+        kind=kind, activity=run.activity, object=obj, namespace=namespace, detail=detail, ends_by_ns=ends_by_ns, self_ends=self_ends
+    )
+
+
+def lend_client(module: ModuleType) -> None:
+    """Let a module of chaosk8s use the live run's API client.
+
+    Its own comes from process-wide configuration (whatever KUBECONFIG says), without time limits; with ours it reaches no cluster but
+    the verified one, and outside a run it refuses.
+    """
+
+    def client_of_live_run(_secrets: object = None) -> ApiClient:
+        return active_run.require().platform.api
+
+    module.create_k8s_api_client = client_of_live_run  # type: ignore[attr-defined]  # the name that chaosk8s looks up

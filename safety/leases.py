@@ -1,0 +1,225 @@
+"""Two runs never touch the same thing: one Lease per namespace and node, in the suite's namespace, taken in sorted order.
+
+A lease lasts 15 s and is renewed every 5 s by a thread. Times are the API server's (:meth:`kube.client.Platform.server_time`), so that
+clocks of several machines need not agree. Taking in sorted order keeps two runs from waiting for each other.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, Self
+
+import urllib3
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from history.errors import TargetRefused
+from history.plan import ResolvedTarget
+from kube.client import Platform, explained, told
+from kube.objects import Lease, Meta, Options
+
+DURATION_S, RENEW_S = 15, 5.0
+LABELS = {"app.kubernetes.io/managed-by": "aftershock"}
+
+
+class LeaseApi(Protocol):
+    """The part of CoordinationV1Api that leases need; all raise ApiException (404, 409)."""
+
+    def read_namespaced_lease(self, name: str, namespace: str) -> Lease:
+        """Return the V1Lease."""
+
+    def create_namespaced_lease(self, namespace: str, body: Lease) -> Lease:
+        """Create it."""
+
+    def replace_namespaced_lease(self, name: str, namespace: str, body: Lease) -> Lease:
+        """Replace the version in ``body``."""
+
+    def delete_namespaced_lease(self, name: str, namespace: str, *, body: Options) -> object:
+        """Delete it, if the preconditions in ``body`` hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One lease in the cluster."""
+
+    name: str
+    holder: str
+    alive: bool
+    age_s: float  # since its last renewal
+
+
+def names_for(targets: Iterable[ResolvedTarget]) -> list[str]:
+    """Return the names of the leases that a fault on ``targets`` needs, sorted: one per namespace and per node that goes down."""
+    namespaces = {f"aftershock-namespace-{target.namespace}" for target in targets if target.namespace}
+    return sorted(namespaces | {f"aftershock-node-{target.node}" for target in targets if target.kind != "Pod" and target.node})
+
+
+def holder_of(run_id: str) -> str:
+    """Return who holds a run's leases: run id, host and process."""
+    return f"{run_id}@{socket.gethostname()}:{os.getpid()}"
+
+
+class Leases:
+    """The leases of one run; a context manager that keeps them renewed.
+
+    ``lost`` is empty, or the sentence that says which lease was lost; ``on_lost`` is called with it once, from the renewing thread.
+    """
+
+    def __init__(
+        self,
+        api: LeaseApi,
+        namespace: str,
+        holder: str,
+        now: Callable[[], datetime],
+        on_lost: Callable[[str], None] | None = None,
+    ) -> None:
+        self._api, self._namespace, self.holder, self._now, self._on_lost = api, namespace, holder, now, on_lost
+        self._mine: dict[str, Lease] = {}  # name -> V1Lease as last seen
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.lost = ""
+
+    def acquire(self, names: Sequence[str]) -> None:
+        """Take the leases ``names`` in sorted order; all or none. Raises TargetRefused: one is held by a live run, which it names."""
+        try:
+            for name in sorted(names):
+                with told(f"lease {name} in {self._namespace}", TargetRefused):
+                    self._mine[name] = self._take(name)
+        except TargetRefused:
+            self.release()
+            raise
+
+    def start(self) -> None:
+        """Renew from now on, until :meth:`release`."""
+        self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
+        self._thread.start()
+
+    def renew(self) -> None:
+        """Renew each lease once; a lease that somebody else took, or that could not be renewed in time, is reported as lost."""
+        for name in list(self._mine):
+            try:
+                self._renew(name)
+            except (ApiException, urllib3.exceptions.HTTPError) as error:
+                self._failed(name, error)
+
+    def release(self) -> None:
+        """Stop renewing and delete those leases that are still ours; what cannot be deleted expires by itself in 15 s."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+        for name, lease in self._mine.items():
+            uid, version = lease.metadata.uid, lease.metadata.resource_version
+            body = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid, resource_version=version))
+            try:
+                self._api.delete_namespaced_lease(name, self._namespace, body=body)
+            except (ApiException, urllib3.exceptions.HTTPError):
+                continue  # taken over, gone, or out of reach
+        self._mine.clear()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _keep(self) -> None:
+        while not self._stop.wait(RENEW_S):
+            self.renew()
+
+    def _take(self, name: str) -> Lease:
+        try:
+            return self._api.create_namespaced_lease(self._namespace, self._fresh(name))
+        except ApiException as error:
+            if error.status != 409:
+                raise
+        found = self._api.read_namespaced_lease(name, self._namespace)
+        held = held_by(found, self._now())
+        if held.alive:
+            raise TargetRefused(
+                f"lease {name}: held by the run {held.holder}, renewed {held.age_s:.0f} s ago; "
+                "two runs must not touch the same thing; wait for that run to end"
+            )
+        return self._api.replace_namespaced_lease(name, self._namespace, self._fresh(name, found.metadata))
+
+    def _fresh(self, name: str, meta: Meta = None) -> Lease:
+        now = whole(self._now())
+        spec = client.V1LeaseSpec(holder_identity=self.holder, lease_duration_seconds=DURATION_S, acquire_time=now, renew_time=now)
+        return client.V1Lease(metadata=meta or client.V1ObjectMeta(name=name, labels=LABELS), spec=spec)
+
+    def _renew(self, name: str) -> None:
+        lease = self._mine[name]
+        lease.spec.renew_time, before = whole(self._now()), lease.spec.renew_time
+        try:
+            self._mine[name] = self._api.replace_namespaced_lease(name, self._namespace, lease)
+        except (ApiException, urllib3.exceptions.HTTPError):
+            lease.spec.renew_time = before
+            raise
+
+    def _failed(self, name: str, error: ApiException | urllib3.exceptions.HTTPError) -> None:
+        """Find out what a failed renewal means: taken, deleted, changed by a labeller, or just no answer for now."""
+        try:
+            found = self._look(name) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
+        except (ApiException, urllib3.exceptions.HTTPError):
+            found = self._mine[name]
+        if found is None or found.spec.holder_identity != self.holder:
+            holder = found.spec.holder_identity if found else "nobody: it was deleted"
+            self._tell(name, f"lease {name} is no longer ours; it is held by {holder}")
+        elif (self._now() - self._mine[name].spec.renew_time).total_seconds() > DURATION_S:
+            self._tell(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
+        else:
+            self._mine[name] = found  # somebody changed its labels, or no answer for now: the next renewal uses this version
+
+    def _look(self, name: str) -> Lease | None:
+        try:
+            return self._api.read_namespaced_lease(name, self._namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _tell(self, name: str, sentence: str) -> None:
+        self._mine.pop(name)
+        if not self.lost:
+            self.lost = sentence
+            if self._on_lost:
+                self._on_lost(sentence)
+
+
+def whole(when: datetime) -> datetime:
+    """Return ``when`` with a fraction: the client leaves out zero microseconds, which the API server then refuses."""
+    return when.replace(microsecond=max(1, when.microsecond))
+
+
+def held_by(lease: Lease, now: datetime) -> Held:
+    """Read a V1Lease; one without holder or time counts as expired."""
+    spec = lease.spec
+    if not spec or not spec.holder_identity or not spec.renew_time:
+        return Held(lease.metadata.name, (spec and spec.holder_identity) or "", alive=False, age_s=float("inf"))
+    age_s = (now - spec.renew_time).total_seconds()
+    return Held(lease.metadata.name, spec.holder_identity, age_s <= (spec.lease_duration_seconds or DURATION_S), age_s)
+
+
+def take(platform: Platform, run_id: str, targets: Sequence[ResolvedTarget], on_lost: Callable[[str], None] | None = None) -> Leases:
+    """Take the leases that ``targets`` need and return them, to be used in a ``with`` (which renews them). Raises TargetRefused."""
+    leases = Leases(platform.coordination, platform.target.suite_namespace, holder_of(run_id), platform.server_time, on_lost)
+    leases.acquire(names_for(targets))
+    return leases
+
+
+def list_leases(platform: Platform) -> list[Held]:
+    """Return every lease of the suite in its namespace. Raises TargetRefused."""
+    selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
+    with told("list the suite's leases", TargetRefused):
+        found = platform.coordination.list_namespaced_lease(platform.target.suite_namespace, label_selector=selector).items
+    return [held_by(lease, platform.server_time()) for lease in found]
+
+
+def alive_runs(platform: Platform) -> frozenset[str]:
+    """Return the ids of the runs that hold a living lease. Raises TargetRefused."""
+    return frozenset(lease.holder.split("@", 1)[0] for lease in list_leases(platform) if lease.alive)

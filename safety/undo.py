@@ -1,0 +1,158 @@
+"""Carrying out what the undo journal says: by a rollback, by ``heal``, by the reaper, each with the same words and the same effect.
+
+Everything here is idempotent, restores what was, and leaves alone what others changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+import polars as pl
+from kubernetes.client.exceptions import ApiException
+
+from history.clock import now_ns
+from history.errors import AftershockError, UndoFailed
+from history.reader import read_table
+from history.schema import EventKind
+from kube import machine_drivers
+from kube.client import Platform, told
+from kube.eviction import evict
+from kube.objects import Node, Pod
+from safety.active_run import LiveRun
+from safety.undo_journal import Undo, UndoKind
+
+CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
+EVICT_S, PAUSE_S = 90.0, 0.5  # a disruption budget may hold an eviction back for so long
+GONE_S = 10.0  # for a kubelet to end a fault pod: its grace, and then some
+
+
+def carry_out(platform: Platform, undo: Undo) -> str:
+    """Undo one entry and return what was done.
+
+    Raises:
+        UndoFailed: it could not be undone; the sentence says what remains.
+
+    """
+    with told(f"undo {undo.kind} {undo.object}", UndoFailed):
+        match undo.kind:
+            case UndoKind.UNCORDON:
+                return uncordon(platform, undo.object, undo.detail)
+            case UndoKind.POWER_ON:
+                machine_drivers.power_on(platform.target, undo.object)
+                return f"node {undo.object}: power is on"
+            case UndoKind.REPAIR_GPU:
+                machine_drivers.repair_gpu(platform.target, undo.object, undo.detail)
+                return f"node {undo.object}: GPU {undo.detail} is repaired"
+            case UndoKind.DELETE_POD:
+                return delete_pod(platform, undo.object, undo.namespace or "")
+            case UndoKind.REPLACE_POD:
+                return replace_pod(platform, undo.object, undo.namespace or "", undo.detail)
+            case UndoKind.NOTHING:
+                return f"{undo.object}: nothing to undo, {undo.self_ends or 'the platform repairs it'}"
+
+
+def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[str]:
+    """Undo what the run's journal still holds (of ``kinds``, or of any kind), latest first, and mark it; return what was done.
+
+    Nothing left to undo is success: the reaper may have been here while the run could not reach the API server. Every entry is tried,
+    even after one failed. The end of every fault that is undone is recorded, whoever undid it.
+
+    Raises:
+        UndoFailed: with what remains.
+
+    """
+    undone: list[tuple[Undo, str]] = []
+    failed: list[str] = []
+    entries = run.journal.entries()
+    by_others = [(undo, f"undone by {undo.done_by}") for undo in entries if undo.done]
+    for undo in reversed(entries):
+        if undo.done or (kinds is not None and undo.kind not in kinds):
+            continue
+        try:
+            undone.append((undo, carry_out(run.platform, undo)))
+            run.journal.undone(undo)
+        except AftershockError as error:
+            failed.append(str(error))
+    _stamp_ends(run, by_others + undone)
+    if failed:
+        raise UndoFailed("; ".join(failed))
+    return [said for _, said in undone]
+
+
+def _stamp_ends(run: LiveRun, undone: list[tuple[Undo, str]]) -> None:
+    """Record the end of each fault whose end is not recorded yet: now, or when somebody else or the fault itself ended it."""
+    events = read_table(run.run_dir, "events")
+    recorded = set(events.filter(pl.col("kind") == EventKind.FAULT_END.value)["object"])
+    for undo, said in undone:
+        if undo.activity in recorded:
+            continue
+        recorded.add(undo.activity)
+        ended_ns = min(undo.done_ns or now_ns(), now_ns())
+        by_itself = bool(undo.self_ends) and undo.ends_by_ns < ended_ns
+        t_ns, how = (undo.ends_by_ns, undo.self_ends) if by_itself else (ended_ns, said)
+        run.log.event(EventKind.FAULT_END, undo.activity, t_ns=t_ns, how=how)
+
+
+def cordon(platform: Platform, node: str, run_id: str) -> None:
+    """Make ``node`` unschedulable and note on it which run did so. Raises ApiException."""
+    body = {"metadata": {"annotations": {CORDONED_BY: run_id}}, "spec": {"unschedulable": True}}
+    platform.core.patch_node(node, body)
+
+
+def uncordon(platform: Platform, node: str, run_id: str) -> str:
+    """Make ``node`` schedulable again if this run's cordon is still on it; return what was done. Raises ApiException."""
+    try:
+        found: Node = platform.core.read_node(node)
+    except ApiException as error:
+        if error.status == 404:
+            return f"node {node}: it was removed from the cluster; nothing to uncordon"
+        raise
+    if (found.metadata.annotations or {}).get(CORDONED_BY) != run_id:
+        return f"node {node}: this run's cordon is not on it any more; left as it is"
+    was = found.spec.unschedulable
+    body = {"metadata": {"annotations": {CORDONED_BY: None}}, "spec": {"unschedulable": None}}
+    platform.core.patch_node(node, body)
+    return f"node {node}: uncordoned" if was else f"node {node}: somebody uncordoned it before; our note was removed"
+
+
+def delete_pod(platform: Platform, name: str, namespace: str) -> str:
+    """Delete a fault pod with its own grace (its program ends the fault on SIGTERM) and wait until its kubelet says that it is gone.
+
+    Raises:
+        UndoFailed: it is still there after 10 s: a silent node hears nobody, and speaks again by itself; ask again.
+        ApiException: anything else.
+
+    """
+    until = time.monotonic() + GONE_S
+    try:
+        platform.core.delete_namespaced_pod(name, namespace)
+        while time.monotonic() < until:
+            platform.core.read_namespaced_pod(name, namespace)
+            time.sleep(PAUSE_S)
+    except ApiException as error:
+        if error.status != 404:
+            raise
+        return f"pod {namespace}/{name}: gone"
+    raise UndoFailed(f"pod {namespace}/{name}: deleted, but its kubelet has not ended it within {GONE_S:g} s; what it set ends by itself")
+
+
+def replace_pod(platform: Platform, name: str, namespace: str, uid: str) -> str:
+    """Let the pod's controller replace it (by eviction, so that disruption budgets hold): an ephemeral container cannot be removed.
+
+    Raises:
+        UndoFailed: no controller would replace it, or a disruption budget held it back for 90 s.
+
+    """
+    try:
+        pod: Pod = platform.core.read_namespaced_pod(name, namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return f"pod {namespace}/{name}: already replaced"
+        raise
+    if pod.metadata.uid != uid or pod.metadata.deletion_timestamp is not None:
+        return f"pod {namespace}/{name}: already replaced"
+    if not any(owner.controller for owner in pod.metadata.owner_references or []):
+        raise UndoFailed(f"pod {namespace}/{name}: it has no controller, so its ended ephemeral container stays; replace the pod by hand")
+    evict(platform, name, namespace, uid, time.monotonic() + EVICT_S)
+    return f"pod {namespace}/{name}: evicted, its controller makes a new one"

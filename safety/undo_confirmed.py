@@ -1,0 +1,70 @@
+"""Whether an undo has become true.
+
+A machine that was switched on boots for a while, and until its kubelet speaks, Kubernetes shows the state from before the power cut: node
+Ready, pods Ready. Proving a platform healthy must look past that. A fault pod that was deleted is gone only when its kubelet, perhaps
+frozen until then, says that its program has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from kubernetes.client.exceptions import ApiException
+
+from kube.client import Platform
+from kube.objects import Lease, Pod
+from safety.undo_journal import Undo, UndoKind
+
+DYING = timedelta(seconds=5)  # a last renewal may fall between the journal's entry and the power cut
+SYNCED = timedelta(seconds=6)  # a kubelet that last renewed its lease so long ago has looked at its pods: old ones were never cut off
+
+
+def power_cut_detail(platform: Platform) -> str:
+    """Return what a journal entry of kind POWER_ON keeps: now, on the API server's clock."""
+    return platform.server_time().isoformat()
+
+
+def unsettled(platform: Platform, entries: Sequence[Undo]) -> list[str]:
+    """Return what still shows the state from before a power cut, or a fault pod that is there, as sentences; nothing once all is over.
+
+    A machine that was never without power (its driver did nothing) settles within a renewal of its lease (10 s).
+
+    Raises:
+        ApiException: the API server does not answer.
+
+    """
+    cuts = {undo.object: datetime.fromisoformat(undo.detail) for undo in entries if undo.kind is UndoKind.POWER_ON and undo.detail}
+    stale = [sentence for node, cut in sorted(cuts.items()) for sentence in _stale(platform, node, cut)]
+    pods = sorted({(undo.namespace or "", undo.object) for undo in entries if undo.kind is UndoKind.DELETE_POD})
+    return stale + [
+        f"fault pod {name}: its kubelet has not said that it ended" for namespace, name in pods if _is_there(platform, namespace, name)
+    ]
+
+
+def _stale(platform: Platform, node: str, cut: datetime) -> list[str]:
+    lease: Lease = platform.coordination.read_namespaced_lease(node, "kube-node-lease")
+    renewed = lease.spec.renew_time
+    if renewed is None or renewed < cut + DYING:
+        return [f"node {node}: its kubelet has not spoken since its power was cut"]
+    if platform.server_time() - renewed > SYNCED:
+        return []
+    pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
+    return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: still shown as before the power cut" for pod in pods if _is_old(pod, cut)]
+
+
+def _is_there(platform: Platform, namespace: str, name: str) -> bool:
+    try:
+        platform.core.read_namespaced_pod(name, namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
+
+
+def _is_old(pod: Pod, cut: datetime) -> bool:
+    """Tell whether a pod is shown with a container that was started before the power was cut and still runs, which cannot be."""
+    states = [status.state.running for status in pod.status.container_statuses or [] if status.state]
+    whole = cut.astimezone(UTC).replace(microsecond=0)  # Kubernetes writes whole seconds
+    return any(running is not None and running.started_at < whole for running in states)

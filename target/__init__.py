@@ -1,0 +1,1 @@
+"""The target file: which platform the suite may touch, and how."""

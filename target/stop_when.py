@@ -1,0 +1,85 @@
+"""What people write to guard their platform while the suite runs: when to stop a run, and when not to begin one.
+
+Models of the target file and of experiments; who asks is :mod:`runner.run.abort.conditions` and :mod:`runner.preflight.blackouts`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; write one such as Europe/Berlin or UTC") from None
+
+
+def _clock(value: object) -> object:
+    """Return what YAML 1.1 reads as a number to the base of 60 (22:00 is 1320 there) as the time of day that was written."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    seconds = value * 60 if value < MINUTES else value
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+MINUTES = 24 * 60
+Clock = Annotated[time, BeforeValidator(_clock)]
+
+
+class Guarded(BaseModel):
+    """Base of these models: every unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StopWhen(Guarded):
+    """A stop condition: a PromQL expression, or the error ratio of a bystander service that is asked once a second."""
+
+    promql: str | None = Field(default=None, min_length=1)
+    bystander: str | None = Field(default=None, pattern=r"^https?://.+")  # a URL; an answer below 500 is a good one
+    above: float = Field(ge=0)  # the expression's value, or the ratio of errors (0 to 1)
+    window_s: float = Field(default=10.0, ge=2, le=300)  # of the ratio; also how long the condition may be blind before the run stops
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> StopWhen:
+        """Demand a PromQL expression or a bystander."""
+        if (self.promql is None) == (self.bystander is None):
+            raise ValueError("a stop condition has promql or bystander, one of them")
+        if self.bystander is not None and self.above >= 1:
+            raise ValueError(f"above: {self.above:g} errors of all can't be exceeded; write a share below 1 such as 0.2")
+        return self
+
+
+class Blackout(Guarded):
+    """A stretch of time in which no run may begin or still be going on: every day, on some days, or on dates."""
+
+    why: str = Field(min_length=1)
+    start: Clock
+    end: Clock  # of the next day, if it is not after ``start``
+    days: tuple[Day, ...] = DAYS
+    dates: tuple[date, ...] = ()  # instead of days
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    def overlap(self, begin: datetime, end: datetime) -> tuple[datetime, datetime] | None:
+        """Return the first stretch of this window (start, end) that meets ``begin`` to ``end`` (aware), or None."""
+        zone = ZoneInfo(self.timezone)
+        day = begin.astimezone(zone).date() - timedelta(days=1)  # it may have begun yesterday
+        while day <= end.astimezone(zone).date():
+            if self._on(day):
+                opens = datetime.combine(day, self.start, zone)
+                closes = datetime.combine(day + timedelta(days=self.end <= self.start), self.end, zone)
+                if opens < end and closes > begin:
+                    return opens, closes
+            day += timedelta(days=1)
+        return None
+
+    def _on(self, day: date) -> bool:
+        return day in self.dates if self.dates else DAYS[day.weekday()] in self.days

@@ -1,0 +1,4 @@
+"""Where the suite lies in its image: the same folder on every node and in every pod (workloads/Dockerfile)."""
+
+PROJECT = "/opt/aftershock"
+PYTHON = f"{PROJECT}/.venv/bin/python"

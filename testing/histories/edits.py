@@ -1,0 +1,89 @@
+"""Edits of recorded runs: what a broken clock, load, probe or disk would have left instead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from history.reader import Run
+from history.schema import EVENTS, SAMPLES, EventKind
+from testing.histories.truth_frames import FAULT_NS
+
+Detail = dict[str, Any]
+
+
+def at(seconds: float) -> int:
+    """Return ns UTC of ``seconds`` after the fault."""
+    return FAULT_NS + round(seconds * 1e9)
+
+
+def asked(start_s: float, end_s: float) -> pl.Expr:
+    """Select requests that users made in [start_s, end_s) after the fault."""
+    return pl.col("intended_ns").is_between(at(start_s), at(end_s), closed="left")
+
+
+def with_plan(run: Run, **changes: Any) -> Run:
+    """Return ``run`` with fields of its plan changed; a dict changes fields of a part: ``budgets={"rto_s": 1}``."""
+    parts = {key: getattr(run.plan, key).model_copy(update=value) if isinstance(value, dict) else value for key, value in changes.items()}
+    fields = {field.alias or name: name for name, field in type(run.plan).model_fields.items()}
+    return replace(run, plan=run.plan.model_copy(update={fields[key]: part for key, part in parts.items()}))
+
+
+def change_rows(run: Run, where: pl.Expr, **columns: Any) -> Run:
+    """Return ``run`` with columns of some of its requests changed."""
+    schema = run.requests.schema
+    made = [
+        pl.when(where).then(value if isinstance(value, pl.Expr) else pl.lit(value)).otherwise(pl.col(name)).cast(schema[name]).alias(name)
+        for name, value in columns.items()
+    ]
+    return replace(run, requests=run.requests.with_columns(made))
+
+
+def drop_rows(run: Run, where: pl.Expr) -> Run:
+    """Return ``run`` without some of its requests."""
+    return replace(run, requests=run.requests.filter(~where))
+
+
+def drop_events(run: Run, *kinds: EventKind, where: pl.Expr | None = None) -> Run:
+    """Return ``run`` without its events of ``kinds`` (that ``where`` selects)."""
+    gone = pl.col("kind").is_in([kind.value for kind in kinds]) & (pl.lit(value=True) if where is None else where)
+    return replace(run, events=run.events.filter(~gone))
+
+
+def add_event(run: Run, at_s: float, kind: EventKind, name: str = "", **detail: Any) -> Run:
+    """Return ``run`` with one more event."""
+    row = pl.DataFrame([{"t_ns": at(at_s), "kind": kind.value, "object": name, "detail": json.dumps(detail)}], schema=EVENTS)
+    return replace(run, events=pl.concat([run.events, row]).sort("t_ns", maintain_order=True))
+
+
+def change_details(run: Run, kind: EventKind, change: Callable[[int, Detail], Detail], name: str | None = None) -> Run:
+    """Return ``run`` with the details of its events of ``kind`` (of object ``name``) replaced by ``change(t_ns, detail)``."""
+    rows = [
+        row | {"detail": json.dumps(change(row["t_ns"], json.loads(row["detail"])))}
+        if row["kind"] == kind.value and name in {None, row["object"]}
+        else row
+        for row in run.events.iter_rows(named=True)
+    ]
+    return replace(run, events=pl.DataFrame(rows, schema=EVENTS))
+
+
+def move_events(run: Run, kind: EventKind, by_s: float, where: pl.Expr | None = None) -> Run:
+    """Return ``run`` with events of ``kind`` moved in time."""
+    chosen = (pl.col("kind") == kind.value) & (pl.lit(value=True) if where is None else where)
+    moved = pl.when(chosen).then(pl.col("t_ns") + round(by_s * 1e9)).otherwise(pl.col("t_ns"))
+    return replace(run, events=run.events.with_columns(moved))
+
+
+def drop_samples(run: Run, series: str, where: pl.Expr | None = None) -> Run:
+    """Return ``run`` without the samples of ``series`` (that ``where`` selects)."""
+    return replace(run, samples=run.samples.filter(~((pl.col("series") == series) & (pl.lit(value=True) if where is None else where))))
+
+
+def change_samples(run: Run, series: str, value: pl.Expr) -> Run:
+    """Return ``run`` with the values of ``series`` replaced."""
+    changed = pl.when(pl.col("series") == series).then(value).otherwise(pl.col("value")).cast(SAMPLES["value"])
+    return replace(run, samples=run.samples.with_columns(changed.alias("value")))

@@ -1,0 +1,162 @@
+"""Training runs as constructed ledgers: lives of a job around a fault, the run that followed it, its verdict."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from history.ledgers import training_rows
+from history.plan import Budgets, ExperimentInfo, Phase, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from history.reader import Run
+from history.result import Check, RunVerdict
+from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TRAINING, EventKind
+from verdict import judge
+
+BASE_NS = 1_790_000_000_000_000_000
+STEP_S, RANKS, INTERVAL, BATCH = 0.2, 3, 10, 6
+JOB = Training(
+    template="trainer", namespace="n", job="j", ranks=RANKS, pods=RANKS, steps=400, batch=BATCH, max_restarts=100,
+    interval_steps=INTERVAL, ledger="ledger:1", reference="r",
+)  # fmt: skip
+
+
+def ns(t_s: float) -> int:
+    return BASE_NS + round(t_s * 1e9)
+
+
+@dataclass(frozen=True)
+class Life:
+    """One attempt: it begins at ``start_s``, resumes from ``resumed`` and does steps up to ``last``."""
+
+    start_s: float
+    resumed: int
+    last: int
+    depth: int = 0
+    rejected: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ("a", "b", "c")
+    skip: int = 0  # samples later in the order than it should be
+    wrong_from: int = 10**9  # from this step on its state is another
+    step_s: float = STEP_S
+    saves: bool = True
+    ranks: int = RANKS
+    loss: float = 1.0
+    origin: int = 0  # attempt of the checkpoint that it went on from; 0: the one before
+
+
+@dataclass(frozen=True)
+class Story:
+    """A fault at 20 s; by default a rank is killed at step 100 and training resumes from step 90 four seconds later."""
+
+    lives: tuple[Life, ...] = (Life(0.0, 0, 100), Life(24.0, 90, 250))
+    fault_s: float = 20.05
+    heal_s: float = 45.0
+    budgets: Budgets = field(default_factory=lambda: Budgets(rto_s=30, rpo_steps=20, rpo_samples=120))
+    kind: str = "fault"
+    reference: bool = True
+    without: frozenset[tuple[int, int]] = frozenset()  # (attempt, step) of rows of rank 1 that are missing
+
+
+NEVER = Story(lives=(Life(0.0, 0, 100),), heal_s=60.0)
+
+
+def row(kind: str, attempt: int, rank: int, step: int, t_s: float, **values: object) -> dict[str, Any]:
+    fixed = {"kind": kind, "attempt": attempt, "rank": rank, "step": step, "t_ns": ns(t_s), "run": "j", "host": "h", "pid": attempt}
+    return fixed | values
+
+
+def life_rows(attempt: int, life: Life) -> list[dict[str, Any]]:
+    detail = {"world": life.ranks, "depth": life.depth, "rejected": life.rejected, "restore_s": 0.5, "restart": attempt - 1}
+    checkpoint = f"step-{life.resumed:08d}.a{life.origin or attempt - 1:04d}" if life.resumed else None
+    found = [row("start", attempt, 0, life.resumed, life.start_s, checkpoint=checkpoint, **detail)]
+    for step in range(life.resumed + 1, life.last + 1):
+        t_s = life.start_s + (step - life.resumed) * life.step_s
+        for rank in range(life.ranks):
+            at = (step - 1) * BATCH + life.skip
+            ids = list(range(at, at + BATCH))[rank :: life.ranks]
+            done = {"samples": ids, "outcome": "applied", "loss": life.loss, "loss_digest": "d"}
+            found.append(row("step", attempt, rank, step, t_s, host=life.hosts[rank], **done))
+        if step % INTERVAL == 0:
+            digest = f"{step}" if step < life.wrong_from else f"other {step}"
+            found.append(row("state", attempt, 0, step, t_s, digest=digest))
+            if life.saves:
+                stores = [{"url": "s3", "problem": "", "verified": [step, ns(t_s)]}]
+                found.append(row("checkpoint", attempt, 0, step, t_s + 0.3, digest=digest, stores=stores))
+    return found
+
+
+def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    text = b"".join(json.dumps(one).encode() + b"\n" for one in rows)
+    return pl.DataFrame(list(training_rows(text)), schema=TRAINING)
+
+
+def rows_of(story: Story) -> list[dict[str, Any]]:
+    found = [one for number, life in enumerate(story.lives, 1) for one in life_rows(number, life)]
+    return [one for one in found if not (one["kind"] == "step" and one["rank"] == 1 and (one["attempt"], one["step"]) in story.without)]
+
+
+def events_of(story: Story) -> list[dict[str, Any]]:
+    phases = {Phase.BASELINE: 2.0, Phase.INJECT: story.fault_s, Phase.OBSERVE: story.fault_s + 1, Phase.HEAL: story.heal_s}
+    found: list[tuple[float, EventKind, str, dict[str, Any]]] = [(t_s, EventKind.PHASE, phase.value, {}) for phase, t_s in phases.items()]
+    found.append((0.0, EventKind.CLOCK, "runner", {"wall_ns": 1, "monotonic_ns": 0}))
+    if story.kind == "fault":
+        found.append((story.fault_s, EventKind.FAULT_START, "kill", {"targets": ["trainer-1"]}))
+        found.append((story.fault_s + 0.5, EventKind.FAULT_CONFIRMED, "killed", {"observed": "True"}))
+    found += [
+        (t_s, EventKind.HYPOTHESIS, "advances", {"met": True, "value": 5.0 + t_s / 100, "no_data": False})
+        for t_s in (3.0, 8.0, 15.0, story.heal_s - 0.5)
+    ]
+    found += [(story.heal_s, EventKind.HEAL_START, "", {}), (story.heal_s + 2, EventKind.HEAL_END, "", {"clean": True, "remains": []})]
+    return [{"t_ns": ns(t_s), "kind": kind.value, "object": obj, "detail": json.dumps(detail)} for t_s, kind, obj, detail in sorted(found)]
+
+
+def plan_of(story: Story) -> Plan:
+    info = ExperimentInfo(id="training/x", title="x", description="x", tags=(), hypothesis="h", fault=story.kind, digest="")
+    return Plan(
+        run_id="r",
+        created_ns=BASE_NS,
+        seed=1,
+        profile="smoke",
+        experiment=info,
+        target=TargetInfo(name="t", context="c", server="s", namespaces=("n",)),
+        workload="batch-training",
+        budgets=story.budgets,
+        training=JOB,
+        timers=Timers(baseline_s=15, hold_s=10, confirm_s=30, deadline_s=60, heal_s=60),
+        targets=(ResolvedTarget(kind="Pod", name="trainer-1"),) if story.kind == "fault" else (),
+        evidence=("killed",) if story.kind == "fault" else (),
+        hypothesis_probes=("advances",),
+    )
+
+
+def run_of(story: Story, rows: list[dict[str, Any]] | None = None) -> Run:
+    tables = {name: pl.DataFrame(schema=schema) for name, schema in (("requests", REQUESTS), ("samples", SAMPLES), ("schedule", SCHEDULE))}
+    training = {"training": frame(rows_of(story) if rows is None else rows)}
+    if story.reference:
+        training["reference"] = frame(life_rows(1, Life(0.0, 0, 400)))
+    events = pl.DataFrame(events_of(story), schema=EVENTS)
+    return Run(Path(), plan_of(story), tables["requests"], events, tables["samples"], tables["schedule"], closed=True, training=training)
+
+
+def with_events(story: Story, *events: tuple[float, EventKind, str]) -> Run:
+    run = run_of(story)
+    more = [{"t_ns": ns(t_s), "kind": kind.value, "object": name, "detail": "{}"} for t_s, kind, name in events]
+    return replace(run, events=pl.concat([run.events, pl.DataFrame(more, schema=EVENTS)]).sort("t_ns"))
+
+
+def judged(story: Story | None = None) -> RunVerdict:
+    return judge(run_of(story or Story()))
+
+
+def check(verdict: RunVerdict, name: str) -> Check:
+    return next(one for one in verdict.checks if one.name == name)
+
+
+def value(verdict: RunVerdict, name: str) -> float:
+    found = verdict.measurement(name)
+    assert found is not None, name
+    assert found.value is not None, found
+    return found.value

@@ -1,0 +1,1 @@
+"""Servers that answer by a script, and the real load driven against them."""

@@ -1,0 +1,111 @@
+"""The real load process against the real scripted server, for tests and benchmarks that need a run with a known truth."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from history.plan import Budgets, ExperimentInfo, Load, Mix, Plan, Slo, TargetInfo, Timers, write_plan
+from testing.load.scripted_server import write_prompts
+
+ROOT = Path(__file__).parents[2]
+MIX = (Mix(weight=1, max_tokens=(2, 8)), Mix(weight=1, stream=True, max_tokens=(2, 8)))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A scripted server that runs; ``log`` is where it writes what happened."""
+
+    port: int
+    pid: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def truth(self) -> dict[str, Any]:
+        """Return the log."""
+        truth: dict[str, Any] = json.loads(self.log.read_text())
+        return truth
+
+
+@contextmanager
+def scripted_server(log: Path, script: list[dict[str, Any]] | None = None, *options: str) -> Iterator[Server]:
+    """Run a scripted server until the block ends; its script's clock starts at the first request. The log is whole afterwards."""
+    command = [sys.executable, "-m", "testing.load.scripted_server", "--script", json.dumps(script or []), "--log", str(log)]
+    process = subprocess.Popen([*command, "--clock", "first-request", *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        yield Server(json.loads(process.stdout.readline())["port"], process.pid, log)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+SLO = Slo(ratio=0.99, latency_ms=500)
+
+
+def write_load_plan(run_dir: Path, url: str, slo: Slo = SLO, **load: Any) -> Plan:
+    """Write ``plan.json`` (hold: 1 s) and a prompts file into ``run_dir``; ``load`` overrides fields of :class:`history.plan.Load`."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    defaults = {
+        "url": url,
+        "model": "tiny",
+        "rate_rps": 100.0,
+        "mix": MIX,
+        "prompts": str(write_prompts(run_dir / "prompts.jsonl")),
+        "in_flight_cap": 500,
+        "timeout_s": 2.0,
+        "horizon_s": 1.0,
+        "seed": 7,
+    }
+    plan = Plan(
+        run_id="run-under-test",
+        created_ns=time.time_ns(),
+        seed=7,
+        profile="smoke",
+        experiment=ExperimentInfo(id="t/load", title="load", description="", tags=(), hypothesis="served", fault="none", digest="0"),
+        target=TargetInfo(name="scripted", context="none", server="none", namespaces=()),
+        workload="realtime-inference",
+        slo=slo,
+        budgets=Budgets(),
+        load=Load.model_validate(defaults | load),
+        timers=Timers(baseline_s=1, hold_s=1, confirm_s=1, deadline_s=1, heal_s=1),
+    )
+    write_plan(plan, run_dir)
+    return plan
+
+
+def start_load(run_dir: Path, *options: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start the load of ``run_dir``."""
+    command = [sys.executable, "-m", "workloads.load", "run", str(run_dir), *options]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+
+def finish(load: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for a load to end; return its exit code and what it said on stdout and stderr."""
+    said, errors = load.communicate(timeout=300)
+    return load.returncode, said, errors
+
+
+def wait_until(state: Callable[[], bool], what: str, limit_s: float = 120.0) -> None:
+    """Wait until ``state`` holds; the limit only ends a test that would hang."""
+    end_s = time.monotonic() + limit_s
+    while not state():
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"{what}: not seen within {limit_s:g} s")
+        time.sleep(0.01)
+
+
+def rows_written(run_dir: Path, table: str = "requests") -> int:
+    """Return how many lines of ``table`` have reached the kernel so far."""
+    return sum(file.read_bytes().count(b"\n") for file in run_dir.glob(f"{table}.*.jsonl"))

@@ -1,0 +1,247 @@
+"""A small in-memory API server: the calls that kube/, faults/ and probes/ make, with resource versions, preconditions and 404/409/429."""
+
+# ruff: noqa: ARG002  # the parameters are those of the API, whether needed here or not
+from __future__ import annotations
+
+import copy
+import itertools
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from history.plan import ResolvedTarget
+from history.writer import EventLog
+from kube.client import Platform
+from kube.objects import Node, Pod
+from safety import active_run
+from safety.active_run import LiveRun
+from safety.undo_journal import RUN, Undo
+from target.target import Target
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def local_target(**changes: Any) -> Target:
+    raw = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
+    return Target.model_validate(raw | changes)
+
+
+def pod(
+    name: str,
+    node: str | None = "gpu-a",
+    *,
+    namespace: str = "ml-serving",
+    app: str = "inference",
+    ready: bool = True,
+    owner: str | None = "ReplicaSet",
+    **spec: Any,
+) -> Pod:
+    owners = [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid="o", controller=True)] if owner else []
+    meta = client.V1ObjectMeta(name=name, namespace=namespace, uid=f"uid-{name}", labels={"app": app}, owner_references=owners)
+    condition = client.V1PodCondition(type="Ready", status="True" if ready else "False")
+    user = client.V1ContainerUser(linux=client.V1LinuxContainerUser(uid=65532, gid=65532))
+    device = client.V1ResourceStatus(name="nvidia.com/gpu", resources=[client.V1ResourceHealth(resource_id="GPU-1", health="Healthy")])
+    status = client.V1ContainerStatus(
+        name="server", image="i", image_id="i", ready=ready, restart_count=0, user=user, allocated_resources_status=[device]
+    )
+    return client.V1Pod(
+        metadata=meta,
+        spec=client.V1PodSpec(node_name=node, containers=[client.V1Container(name="server")], **spec),
+        status=client.V1PodStatus(phase="Running", conditions=[condition], container_statuses=[status]),
+    )
+
+
+def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None = None, ready: bool = True) -> Node:
+    meta = client.V1ObjectMeta(name=name, uid=f"uid-{name}", labels={"topology.kubernetes.io/zone": zone} | (labels or {}))
+    devices = {"nvidia.com/gpu": str(gpus)} if gpus else {}
+    condition = client.V1NodeCondition(type="Ready", status="True" if ready else "Unknown")
+    address = client.V1NodeAddress(type="InternalIP", address="127.0.0.1")
+    status = client.V1NodeStatus(conditions=[condition], allocatable=dict(devices), capacity=dict(devices), addresses=[address])
+    return client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status)
+
+
+class FakeCluster:
+    """Six nodes in three zones; inference on the GPU nodes, gateways on the CPU nodes, two decoys, Prometheus on cpu-a."""
+
+    def __init__(self) -> None:
+        self._versions = itertools.count(1)
+        zones = ("a", "b", "c")
+        self.nodes = {n.metadata.name: n for z in zones for n in (node(f"cpu-{z}", f"zone-{z}"), node(f"gpu-{z}", f"zone-{z}", gpus=2))}
+        made = [pod(f"inference-{z}", f"gpu-{z}") for z in zones] + [pod(f"gateway-{z}", f"cpu-{z}", app="gateway") for z in zones]
+        made += [pod("decoy-1", "cpu-b", app="decoy"), pod("decoy-2", "cpu-c", app="decoy")]
+        made += [
+            pod("prometheus-0", "cpu-a", app="prometheus", namespace="monitoring"),
+            pod("dns", "gpu-b", app="dns", namespace="kube-system"),
+        ]
+        self.pods = {(p.metadata.namespace, p.metadata.name): p for p in made}
+        self.namespaces = {"ml-serving": {"aftershock.dev/chaos": "allowed"}, "monitoring": {}, "kube-system": {}, "aftershock": {}}
+        self.config_maps: dict[str, Any] = {}
+        self.leases: dict[str, Any] = {}
+        self.refuse_evictions = 0  # how many more are answered 429
+        self.conflicts: list[Any] = []  # callables, each run just before one replace: somebody else is faster
+        self.calls: list[str] = []
+        self.denied: set[tuple[str, str]] = set()  # (verb, resource)
+
+    def platform(self, target: Target | None = None) -> Platform:
+        fake: Any = self
+        return Platform(
+            target=target or local_target(), api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
+            policy=fake, discovery=fake,
+        )  # fmt: skip
+
+    # pods
+
+    def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> Any:
+        wanted = dict(part.split("=") for part in label_selector.split(",") if part)
+        found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= p.metadata.labels.items()]
+        return SimpleNamespace(items=copy.deepcopy(found))
+
+    def list_pod_for_all_namespaces(self, field_selector: str = "") -> Any:
+        name = field_selector.removeprefix("spec.nodeName=")
+        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if not name or p.spec.node_name == name])
+
+    def read_namespaced_pod(self, name: str, namespace: str) -> Any:
+        return copy.deepcopy(self._there(self.pods, (namespace, name)))
+
+    def delete_namespaced_pod(self, name: str, namespace: str, body: Any = None) -> Any:
+        self.calls.append(f"delete pod {name} grace {body.grace_period_seconds if body else None}")
+        self._there(self.pods, (namespace, name))
+        del self.pods[(namespace, name)]
+
+    def create_namespaced_pod_eviction(self, name: str, namespace: str, body: Any) -> Any:
+        self.calls.append(f"evict {name}")
+        found = self._there(self.pods, (namespace, name))
+        if found.metadata.uid != body.delete_options.preconditions.uid:
+            raise ApiException(status=409, reason="Conflict")
+        if self.refuse_evictions:
+            self.refuse_evictions -= 1
+            raise ApiException(status=429, reason="Too Many Requests")
+        del self.pods[(namespace, name)]
+
+    # nodes and namespaces
+
+    def list_node(self) -> Any:
+        return SimpleNamespace(items=copy.deepcopy(list(self.nodes.values())))
+
+    def read_node(self, name: str) -> Any:
+        return copy.deepcopy(self._there(self.nodes, name))
+
+    def patch_node(self, name: str, body: dict[str, Any]) -> Any:
+        self.calls.append(f"patch node {name}")
+        found = self._there(self.nodes, name)
+        found.spec.unschedulable = body["spec"]["unschedulable"]
+        notes = (found.metadata.annotations or {}) | body["metadata"]["annotations"]
+        found.metadata.annotations = {key: value for key, value in notes.items() if value is not None}
+
+    def read_namespace(self, name: str) -> Any:
+        labels = self._there(self.namespaces, name)
+        return SimpleNamespace(metadata=SimpleNamespace(labels=labels, annotations=None, deletion_timestamp=None))
+
+    def read_namespaced_deployment(self, name: str, namespace: str) -> Any:
+        return SimpleNamespace(spec=SimpleNamespace(replicas=3))
+
+    # config maps and leases
+
+    def create_namespaced_config_map(self, namespace: str, body: Any) -> Any:
+        return self._create(self.config_maps, body)
+
+    def read_namespaced_config_map(self, name: str, namespace: str) -> Any:
+        return copy.deepcopy(self._there(self.config_maps, name))
+
+    def replace_namespaced_config_map(self, name: str, namespace: str, body: Any) -> Any:
+        return self._replace(self.config_maps, name, body)
+
+    def delete_namespaced_config_map(self, name: str, namespace: str) -> Any:
+        del self.config_maps[name]
+
+    def list_namespaced_config_map(self, namespace: str, label_selector: str) -> Any:
+        return SimpleNamespace(items=copy.deepcopy(list(self.config_maps.values())))
+
+    def create_namespaced_lease(self, namespace: str, body: Any) -> Any:
+        return self._create(self.leases, body)
+
+    def read_namespaced_lease(self, name: str, namespace: str) -> Any:
+        return copy.deepcopy(self._there(self.leases, name))
+
+    def replace_namespaced_lease(self, name: str, namespace: str, body: Any) -> Any:
+        return self._replace(self.leases, name, body)
+
+    def delete_namespaced_lease(self, name: str, namespace: str, *, body: Any) -> Any:
+        found = self._there(self.leases, name)
+        if body.preconditions.resource_version != found.metadata.resource_version:
+            raise ApiException(status=409, reason="Conflict")
+        del self.leases[name]
+
+    # permissions
+
+    def create_self_subject_access_review(self, body: Any) -> Any:
+        asked = body.spec.resource_attributes
+        resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+        return SimpleNamespace(status=SimpleNamespace(allowed=(asked.verb, resource) not in self.denied))
+
+    def _create(self, kind: dict[str, Any], body: Any) -> Any:
+        if body.metadata.name in kind:
+            raise ApiException(status=409, reason="AlreadyExists")
+        return self._store(kind, body)
+
+    def _replace(self, kind: dict[str, Any], name: str, body: Any) -> Any:
+        if self.conflicts:
+            self.conflicts.pop(0)()
+        found = self._there(kind, name)
+        if body.metadata.resource_version != found.metadata.resource_version:
+            raise ApiException(status=409, reason="Conflict")
+        return self._store(kind, body)
+
+    def _store(self, kind: dict[str, Any], body: Any) -> Any:
+        stored = copy.deepcopy(body)
+        stored.metadata.resource_version = str(next(self._versions))
+        stored.metadata.uid = stored.metadata.uid or f"uid-{stored.metadata.name}"
+        kind[stored.metadata.name] = stored
+        return copy.deepcopy(stored)
+
+    def _there(self, kind: dict[Any, Any], key: Any) -> Any:
+        if key not in kind:
+            raise ApiException(status=404, reason="Not Found")
+        return kind[key]
+
+
+class Journal:
+    """An undo journal in memory that also notes when it was written, among the cluster's calls."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster, self._entries = cluster, list[Undo]()
+
+    def will_undo(self, undo: Undo) -> None:
+        self._cluster.calls.append(f"write ahead {undo.kind} {undo.object}")
+        self._entries.append(undo)
+
+    def undone(self, undo: Undo, by: str = RUN) -> None:
+        self._entries = [one.carried_out(by) if one.same_as(undo) else one for one in self._entries]
+
+    def entries(self) -> list[Undo]:
+        return list(self._entries)
+
+
+def live_run(cluster: FakeCluster, run_dir: Path, targets: dict[str, list[ResolvedTarget]], **plan: Any) -> LiveRun:
+    """A live run on the fake cluster, activated; its activity is the first of ``targets``."""
+    made: Any = SimpleNamespace(run_id="run-1", target=SimpleNamespace(name="local"), **plan)
+    platform = cluster.platform()
+    run = LiveRun(plan=made, run_dir=run_dir, platform=platform, journal=Journal(cluster), log=EventLog(run_dir, "test"), targets=targets)
+    run.activity = next(iter(targets), "")
+    active_run.activate(run)
+    return run
+
+
+def seeded(seed: int, activity: str = "act") -> Random:
+    return Random(f"{seed}:{activity}")  # noqa: S311 - repeatable choices, no secrets
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)

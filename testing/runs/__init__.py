@@ -1,0 +1,1 @@
+"""Runs and sessions without a cluster: experiments, phases, children and pytest sessions in pieces."""

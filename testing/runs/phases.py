@@ -1,0 +1,47 @@
+"""What tests of the phases share: users as the test wants them, and what the history says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from history.reader import read_table
+from history.schema import EventKind
+from runner.run.context import Context
+from testing.runs.runner_parts import StillLoad
+
+
+class Users:
+    """What users feel, as the test wants it."""
+
+    def __init__(self, lacks: str = "", recovers_after: int = 0) -> None:
+        self.missing, self.left = lacks, recovers_after
+        self.asked: list[tuple[int, int]] = []
+
+    def update(self) -> None:
+        pass
+
+    def lacks(self, _since_ns: int) -> str:
+        return self.missing
+
+    def recovered(self, t_fault_ns: int, not_before_ns: int, _hold_s: float) -> bool:
+        self.asked.append((t_fault_ns, not_before_ns))
+        self.left -= 1
+        return self.left < 0
+
+    def text(self, _window_s: float) -> str:
+        return "0% bad"
+
+
+def with_load(context: Context, **users: Any) -> Users:
+    made = Users(**users)
+    felt: Any = made
+    context.load, context.felt = StillLoad(), felt
+    return made
+
+
+def events(context: Context, kind: EventKind) -> list[tuple[str, dict[str, Any]]]:
+    rows = read_table(context.live.run_dir, "events").filter(pl.col("kind") == kind.value)
+    return [(name, json.loads(detail)) for name, detail in rows.select("object", "detail").iter_rows()]

@@ -1,0 +1,97 @@
+"""The small API server with what preflight, the reaper's Job and ``heal`` ask beyond kube/: deployments, Jobs, accounts, roles, logs."""
+
+# ruff: noqa: ARG002  # the parameters are those of the API, whether needed here or not
+from __future__ import annotations
+
+import copy
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import urllib3
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from kube.client import Platform
+from safety.reaper import WATCHING
+from testing.platform.fake_cluster import FakeCluster, pod
+
+KINDS = ("service_account", "role", "role_binding", "job", "cluster_role", "cluster_role_binding")
+REPLICAS = {"inference": 3, "gateway": 3, "decoy": 2}
+
+
+class RunnerCluster(FakeCluster):
+    """``objects`` holds what was made of :data:`KINDS`: (kind, name) -> manifest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects: dict[tuple[str, str], Any] = {}
+        self.updated: dict[str, int] = {}  # deployment -> updated replicas, if not all
+        self.reaper_says = WATCHING
+        self.silent: set[str] = set()  # pod:port that does not answer
+
+    def read_namespaced_deployment(self, name: str, namespace: str) -> Any:
+        replicas = REPLICAS[name]
+        status = SimpleNamespace(updated_replicas=self.updated.get(name, replicas), observed_generation=1)
+        return SimpleNamespace(metadata=SimpleNamespace(name=name, generation=1), spec=SimpleNamespace(replicas=replicas), status=status)
+
+    def read_namespaced_pod_log(self, name: str, namespace: str, **_: Any) -> str:
+        if not self.reaper_says:
+            raise ApiException(status=400, reason="ContainerCreating")
+        return self.reaper_says
+
+    def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: Any) -> None:
+        if name in self.silent:
+            raise urllib3.exceptions.ReadTimeoutError(None, path, "silent")  # type: ignore[arg-type]  # no pool is needed
+
+    def list_namespaced_lease(self, namespace: str, label_selector: str) -> Any:
+        return SimpleNamespace(items=copy.deepcopy(list(self.leases.values())))
+
+    def __getattr__(self, name: str) -> Any:
+        verb, _, kind = name.partition("_")
+        kind = kind.removeprefix("namespaced_")
+        if verb not in {"create", "list", "delete"} or kind not in KINDS:
+            raise AttributeError(name)
+        return getattr(self, f"_{verb}")(kind)
+
+    def _create(self, kind: Any, body: Any = None) -> Any:
+        if not isinstance(kind, str):
+            return super()._create(kind, body)
+
+        def create(*arguments: Any) -> None:
+            body = arguments[-1]
+            self.objects[kind, body["metadata"]["name"]] = copy.deepcopy(body)
+            self.calls.append(f"create {kind} {body['metadata']['name']}")
+            if kind == "job":  # its controller makes a pod
+                name = body["metadata"]["name"]
+                made = pod(name, "cpu-a", namespace="aftershock", owner="Job")
+                made.metadata.labels = {"job-name": name}
+                self.pods["aftershock", name] = made
+
+        return create
+
+    def _list(self, kind: str) -> Any:
+        def found(*_: str, label_selector: str = "") -> Any:
+            wanted = dict(part.split("=") for part in label_selector.split(",") if part)
+            items = [
+                body for (one, _), body in self.objects.items() if one == kind and wanted.items() <= body["metadata"]["labels"].items()
+            ]
+            return SimpleNamespace(items=[SimpleNamespace(metadata=SimpleNamespace(**body["metadata"])) for body in items])
+
+        return found
+
+    def _delete(self, kind: str) -> Any:
+        def delete(name: str, *_: str, **__: str) -> None:
+            if (kind, name) not in self.objects:
+                raise ApiException(status=404, reason="Not Found")
+            del self.objects[kind, name]
+
+        return delete
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, cluster: FakeCluster) -> Platform:
+    """Let every API class of the client that is made over the platform be ``cluster``; return the platform."""
+    monkeypatch.setattr(client, "RbacAuthorizationV1Api", lambda _api: cluster)
+    version = SimpleNamespace(get_code=lambda: SimpleNamespace(git_version="v1.36.3"))
+    monkeypatch.setattr(client, "VersionApi", lambda _api: version)
+    return cluster.platform()

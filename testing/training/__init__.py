@@ -1,0 +1,1 @@
+"""Real training ranks and sick disks for tests."""

@@ -1,0 +1,143 @@
+"""The text that runs in the ephemeral container, run for real against processes of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from faults.mechanisms.process_signal import SCRIPT
+
+LONG = "import time; time.sleep(600)"
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*command: str, **more: Any) -> subprocess.Popen[str]:
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def run_text(start: Callable[..., subprocess.Popen[str]], process: str, for_s: float, share: float = 1.0) -> subprocess.Popen[str]:
+    """Start the text as the ephemeral container does."""
+    environment = os.environ | {"AFTERSHOCK_PROCESS": process, "AFTERSHOCK_FOR_S": f"{for_s:g}", "AFTERSHOCK_SHARE": f"{share:g}"}
+    return start(sys.executable, "-c", SCRIPT.read_text(), env=environment)
+
+
+def state_of(process: subprocess.Popen[str]) -> str:
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+def wait_for_state(process: subprocess.Popen[str], *states: str) -> None:
+    deadline = time.monotonic() + 20
+    while state_of(process) not in states:
+        assert time.monotonic() < deadline, f"process is {state_of(process)}, expected {states}"
+        time.sleep(0.01)
+
+
+def account(text: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.communicate(timeout=20)[0].splitlines()]
+
+
+def test_it_stops_the_process_and_lets_it_go_on_by_itself(started: Callable[..., subprocess.Popen[str]]) -> None:
+    name = f"engine-{uuid4()}"
+    engine = started(sys.executable, "-c", LONG, name)
+    text = run_text(started, name, 1.0)
+    wait_for_state(engine, "T")
+    said = account(text)
+    assert text.returncode == 0
+    assert state_of(engine) != "T"
+    assert [line["did"] for line in said] == ["stopped", "continued"]
+    assert said[1]["because"] == "time is over"
+    assert said[1]["t_ns"] - said[0]["t_ns"] >= 1e9
+
+
+def test_a_process_that_is_slowed_is_stopped_again_and_again_and_goes_on(started: Callable[..., subprocess.Popen[str]]) -> None:
+    name = f"engine-{uuid4()}"
+    engine = started(sys.executable, "-c", LONG, name)
+    text = run_text(started, name, 3.0, 0.5)
+    for _ in range(2):
+        wait_for_state(engine, "T")
+        wait_for_state(engine, "S")
+    said = account(text)
+    assert state_of(engine) == "S"
+    assert [line["did"] for line in said] == ["stopped", "continued"]
+    assert said[0]["share"] == 0.5
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_lets_the_process_go_on_when_it_is_ended_early(started: Callable[..., subprocess.Popen[str]], ending: signal.Signals) -> None:
+    name = f"engine-{uuid4()}"
+    engine = started(sys.executable, "-c", LONG, name)
+    text = run_text(started, name, 600)
+    wait_for_state(engine, "T")
+    text.send_signal(ending)
+    said = account(text)
+    assert state_of(engine) != "T"
+    assert said[-1]["because"] == ending.name
+
+
+def test_it_kills_exactly_that_process(started: Callable[..., subprocess.Popen[str]]) -> None:
+    name = f"engine-{uuid4()}"
+    engine = started(sys.executable, "-c", LONG, name)
+    bystander = started(sys.executable, "-c", LONG, "bystander")
+    text = run_text(started, name, 0)
+    assert account(text)[0]["did"] == "killed"
+    assert engine.wait(20) == -signal.SIGKILL
+    assert bystander.poll() is None
+
+
+def test_two_that_match_are_refused(started: Callable[..., subprocess.Popen[str]]) -> None:
+    name = f"engine-{uuid4()}"
+    engines = [started(sys.executable, "-c", LONG, name) for _ in range(2)]
+    for engine in engines:
+        wait_for_state(engine, "S")
+    text = run_text(started, name, 0)
+    said = account(text)
+    assert text.returncode == 3
+    assert said[0]["refused"].startswith("2 processes have")
+    assert all(engine.poll() is None for engine in engines)
+
+
+def test_none_that_matches_is_refused_and_it_never_finds_itself(started: Callable[..., subprocess.Popen[str]]) -> None:
+    text = run_text(started, "signal.pidfd_send_signal", 0)  # stands in the text itself
+    assert account(text)[0]["refused"].startswith("0 processes have")
+    assert text.returncode == 3
+
+
+def test_another_signal_text_is_never_taken_for_the_engine(started: Callable[..., subprocess.Popen[str]]) -> None:
+    name = f"engine-{uuid4()}"
+    engine = started(sys.executable, "-c", LONG, name)
+    first = run_text(started, name, 600)
+    wait_for_state(engine, "T")
+    second = run_text(started, "SIGCONT", 0)  # only the first text contains it
+    assert account(second)[0]["refused"].startswith("0 processes have")
+    assert first.poll() is None
+
+
+def test_a_process_that_dies_while_it_is_stopped_is_no_error(started: Callable[..., subprocess.Popen[str]]) -> None:
+    name = f"engine-{uuid4()}"
+    engine = started(sys.executable, "-c", LONG, name)
+    text = run_text(started, name, 600)
+    wait_for_state(engine, "T")
+    engine.kill()
+    engine.wait(20)
+    text.terminate()
+    assert account(text)[-1]["did"] == "ended"
+    assert text.returncode == 0

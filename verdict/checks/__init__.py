@@ -1,1 +1,0 @@
-"""What is checked: one function a check, from a prepared run to a verdict, a figure and the sentence that a person reads."""

@@ -1,0 +1,130 @@
+"""Requests as users made them: one entry a scheduled arrival, in the order in which users asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from history.reader import Run
+from history.schema import EventKind
+from verdict.inputs.attempts import Attempts, Bools, Floats, Ints
+
+SLACK_NS = 1_000_000
+"""A row may differ from its scheduled time by this much (rounding); more is a damaged record or a clock that jumped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What users asked for and got; all arrays have shape (n,) and are sorted by ``t_ns``.
+
+    ``t_ns`` is when the user asked (int64 ns UTC), ``good`` whether any attempt was good, ``sent`` whether any was sent, ``recorded``
+    whether there is any row, ``latency_ms`` the least of the right answers' (infinite: none came).
+    ``stop_ns`` is the end of the load: nothing later was promised. ``off_schedule`` counts rows whose time is not the scheduled one,
+    and ``start_error_s`` is how far the rows' common start lies from the recorded start of the load (NaN: no start was recorded).
+    """
+
+    t_ns: Ints
+    good: Bools
+    sent: Bools
+    recorded: Bools
+    latency_ms: Floats
+    stop_ns: int
+    off_schedule: int
+    start_error_s: float
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    def between(self, start_ns: int, end_ns: int) -> slice:
+        """Return the arrivals in [start_ns, end_ns) as a slice."""
+        first, last = np.searchsorted(self.t_ns, [start_ns, max(start_ns, end_ns)])
+        return slice(int(first), int(last))
+
+    @property
+    def span_s(self) -> float:
+        """From the first arrival to the last (s)."""
+        return float(self.t_ns[-1] - self.t_ns[0]) / 1e9 if len(self) else 0.0
+
+    @property
+    def rate_rps(self) -> float:
+        """Arrivals a second (0: too few to tell)."""
+        return (len(self) - 1) / self.span_s if self.span_s > 0 else 0.0
+
+
+def scheduled_arrivals(run: Run, attempts: Attempts) -> Arrivals:
+    """Return every arrival that was promised, whether or not its request was recorded.
+
+    A scheduled request that was due by the end of the load (``load.stop``) and has no row is a hole: what happened to it is unknown,
+    and unknown counts as bad. If the load never said when it stopped, it was due to run as long as anything was recorded.
+
+    Args:
+        run: the history.
+        attempts: its rows.
+
+    """
+    due_ns, off_schedule, start_error_s = _due(run, attempts)
+    stop_ns = load_stop_ns(run)
+    known = attempts.position >= 0
+    row = attempts.position[known]
+    count = len(due_ns)
+    recorded, sent, good = (_marked(count, row[mask]) for mask in (slice(None), attempts.sent[known], attempts.good[known]))
+    order = np.flatnonzero(recorded | (due_ns <= stop_ns))
+    if np.any(np.diff(due_ns[order]) < 0):
+        order = order[np.argsort(due_ns[order], kind="stable")]
+    return Arrivals(
+        t_ns=due_ns[order],
+        good=good[order],
+        sent=sent[order],
+        recorded=recorded[order],
+        latency_ms=_least_latency(count, attempts)[order],
+        stop_ns=stop_ns,
+        off_schedule=off_schedule,
+        start_error_s=start_error_s,
+    )
+
+
+def load_stop_ns(run: Run) -> int:
+    """Return the end of the load (ns): when its first worker stopped, or the last thing recorded if none said so."""
+    stops = run.events.filter(pl.col("kind") == EventKind.LOAD_STOP.value).group_by("object").agg(pl.col("t_ns").max())["t_ns"].drop_nulls()
+    if not stops.is_empty():
+        return int(stops.min())  # type: ignore[arg-type]  # int64 column
+    seen = (run.events["t_ns"].max(), run.requests["done_ns"].max(), run.requests["intended_ns"].max())
+    return max((int(t) for t in seen if t is not None), default=0)  # type: ignore[arg-type]  # int64 columns
+
+
+def _due(run: Run, attempts: Attempts) -> tuple[Ints, int, float]:
+    """Return when each scheduled request was due (ns), how many rows differ from that, and the start's error (s)."""
+    offset_ns = run.schedule["offset_ns"].fill_null(0).to_numpy()
+    worker = run.schedule["worker"].fill_null(0).to_numpy()
+    known = attempts.position >= 0
+    row = attempts.position[known]
+    event_ns = run.first(EventKind.LOAD_START)
+    started_ns = attempts.intended_ns[known] - offset_ns[row]
+    base_ns = event_ns if event_ns is not None else int(started_ns.min()) if len(row) else 0
+    due_ns, off_schedule, largest_ns = base_ns + offset_ns, 0, 0
+    for number in np.unique(worker):
+        late_ns = started_ns[worker[row] == number] - base_ns
+        shift_ns = int(np.median(late_ns)) if len(late_ns) else 0
+        due_ns[worker == number] += shift_ns
+        off_schedule += int(np.count_nonzero(np.abs(late_ns - shift_ns) > SLACK_NS))
+        largest_ns = max(largest_ns, abs(shift_ns))
+    return due_ns, off_schedule, np.nan if event_ns is None else largest_ns / 1e9
+
+
+def _marked(count: int, rows: Ints) -> Bools:
+    marks = np.zeros(count, dtype=np.bool_)
+    marks[rows] = True
+    return marks
+
+
+def _least_latency(count: int, attempts: Attempts) -> Floats:
+    least = np.full(count, np.inf)
+    usable = attempts.right & (attempts.position >= 0) & ~np.isnan(attempts.latency_ms)
+    row, latency_ms = attempts.position[usable], attempts.latency_ms[usable]
+    if attempts.number.max(initial=0) > 0:
+        order = np.argsort(-latency_ms, kind="stable")  # of several attempts at one request the least is written last
+        row, latency_ms = row[order], latency_ms[order]
+    least[row] = latency_ms
+    return least

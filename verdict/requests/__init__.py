@@ -1,0 +1,1 @@
+"""Measures and checks of a run whose users send requests."""

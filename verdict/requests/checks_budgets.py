@@ -1,0 +1,209 @@
+"""Checks against budgets: ``rto``, ``availability``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
+
+from __future__ import annotations
+
+import math
+
+from history.result import Check, Verdict
+from verdict.case import Case
+from verdict.inputs.attempts import Bools
+from verdict.inputs.recovery import Recovery
+from verdict.requests.acknowledged import ledger_lost, ledger_unknown
+from verdict.requests.answers import answers_acknowledged, answers_unchecked, requests_lost
+from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
+from verdict.shared.capacity import capacity_of
+from verdict.shared.platform import capacity_value
+from verdict.shared.results import Figures, failed, inconclusive, passed
+from verdict.shared.users import window
+from verdict.statistics import arrivals_needed
+from verdict.words import count, percent, plain, seconds
+
+LARGEST_RESOLUTION = 0.05
+"""A figure that cannot be read within this share of its budget supports no claim about it."""
+NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
+
+
+def rto(case: Case) -> Check | None:
+    """Check the time until users were served again against ``budgets.rto_s``."""
+    budget_s, recovery = case.run.plan.budgets.rto_s, case.recovery
+    if budget_s is None:
+        return None
+    if recovery is None:
+        return inconclusive("rto", NOTHING_INJECTED, budget=budget_s, unit="s")
+    if recovery.rto_s is None:
+        return _not_recovered(case, recovery, budget_s)
+    measured_s, fine_s = recovery.rto_s, case.resolution_s
+    figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=fine_s)
+    said = f"{_served_again(case, recovery)}; the budget is {plain(budget_s)}."
+    if measured_s - fine_s > budget_s:
+        return failed("rto", said, **figures)
+    doubt = _rto_doubt(case, recovery, budget_s)
+    return inconclusive("rto", f"{said[:-1]}. {doubt}", **figures) if doubt else passed("rto", said, **figures)
+
+
+def _served_again(case: Case, recovery: Recovery) -> str:
+    fine_s = case.resolution_s
+    if not recovery.outages:
+        after = "" if case.run.plan.experiment.fault == "none" else " after the fault"
+        return f"Users noticed no outage{after} (RTO 0 s ± {seconds(fine_s)})"
+    relapses = len(recovery.outages) - 1
+    again = f" for good, after {count(relapses, 'relapse')}," if relapses else ""
+    return f"Users were served again{again} {seconds(recovery.rto_s or 0.0)} ± {seconds(fine_s)} after the fault"
+
+
+def _rto_doubt(case: Case, recovery: Recovery, budget_s: float) -> str:
+    """Return why the RTO supports no claim although it is not over its budget; empty if it does."""
+    fine_s, measured_s = case.resolution_s, recovery.rto_s or 0.0
+    ratio, hold_s = case.run.plan.slo.ratio, case.run.plan.timers.hold_s
+    held = case.arrivals.between(recovery.end_ns - recovery.hold_ns, recovery.end_ns)
+    arrived, needed = held.stop - held.start, arrivals_needed(ratio)
+    if not fine_s <= LARGEST_RESOLUTION * budget_s:
+        return f"It cannot be read within 5 % of the budget ({seconds(LARGEST_RESOLUTION * budget_s)}): raise the request rate."
+    if arrived < needed:
+        enough_s = needed / case.audit.summary.offered_rps
+        return (
+            f"Only {count(arrived, 'request')} arrived in the hold of {plain(hold_s)}, {needed:,} are needed to say that {percent(ratio)} "
+            f"are served: raise the rate, or hold for {seconds(enough_s)}."
+        )
+    if not measured_s + fine_s <= budget_s:
+        return "That is too close to the budget to call."
+    return ""
+
+
+def _not_recovered(case: Case, recovery: Recovery, budget_s: float) -> Check:
+    least_s, fine_s = recovery.at_least_s, case.resolution_s
+    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), resolution=fine_s, censored=True)
+    budget = f"the budget is {plain(budget_s)}"
+    if least_s - fine_s > budget_s:
+        return failed("rto", f"Users were not served again within {seconds(least_s)} after the fault; {budget}.", **figures)
+    watched_s = case.after_fault_s(recovery.watched_ns)
+    if not recovery.outages:
+        hold = f"a hold of {plain(case.run.plan.timers.hold_s)} after the fault was seen"
+        return inconclusive(
+            "rto", f"Users were watched for {seconds(watched_s)} after the fault, which is less than {hold}; {budget}.", **figures
+        )
+    said = f"Users were still not served {seconds(least_s)} after the fault, and were watched for {seconds(watched_s)} only"
+    return inconclusive("rto", f"{said}, too short to see a recovery that holds; {budget}.", **figures)
+
+
+def availability(case: Case) -> Check | None:
+    """Check the share of good requests in the fault window against ``budgets.availability``."""
+    budget, recovery, good = case.run.plan.budgets.availability, case.recovery, window(case)
+    if budget is None:
+        return None
+    if recovery is None or not len(good):
+        return inconclusive(
+            "availability", NOTHING_INJECTED if recovery is None else "Nobody asked for anything in the fault window.", budget=budget
+        )
+    share = float(good.mean())
+    margin = 1 - (1 - share) / (1 - budget) if budget < 1 else None
+    figures = Figures(measured=share, budget=budget, unit="ratio", margin=margin, resolution=1 / len(good))
+    lasted = seconds((recovery.end_ns - recovery.fault_ns) / 1e9)
+    said = (
+        f"{percent(share)} of {count(len(good), 'request')} in the {lasted} from the fault on were good; the budget is {percent(budget)}."
+    )
+    if share < budget and not _may_still_be_met(case, recovery, good, budget):
+        return failed("availability", said, **figures)
+    doubt = _availability_doubt(recovery, good, budget)
+    return inconclusive("availability", f"{said} {doubt}", **figures) if doubt else passed("availability", said, **figures)
+
+
+def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
+    needed = arrivals_needed(budget)
+    if recovery.recovered_ns is None:
+        if good.mean() < budget:
+            return "But the window was cut short of a hold, and what it lacks could have made up for that."
+        return "But users were not seen to be served again, so the window has no end."
+    return f"That needs {needed:,} requests to say: raise the rate, or hold longer." if len(good) < needed else ""
+
+
+def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float) -> bool:
+    """Tell whether a window that is too short would meet ``budget`` if what it lacks had been good throughout.
+
+    It is too short if it was cut short of the hold, or has fewer requests than a pass needs: then one of them weighs more than it should.
+    """
+    whole = float(max(len(good), arrivals_needed(budget)))
+    if recovery.recovered_ns is None:
+        lasted_s = (recovery.end_ns - recovery.fault_ns) / 1e9
+        whole = max(whole, len(good) * case.run.plan.timers.hold_s / max(lasted_s, 1e-9))
+    return len(good) - int(good.sum()) <= (1 - budget) * whole
+
+
+def rpo_requests(case: Case) -> Check | None:
+    """Check the number of acknowledged answers that were lost against ``budgets.rpo_requests``."""
+    budget = case.run.plan.budgets.rpo_requests
+    if budget is None:
+        return None
+    lost, served = requests_lost(case).value, answers_acknowledged(case).value
+    if lost is None or served is None:
+        return inconclusive("rpo_requests", NOTHING_INJECTED, budget=budget, unit="answers")
+    items = ledger_lost(case).value or 0.0
+    figures = Figures(measured=lost + items, budget=budget, unit="answers", margin=_left(lost + items, budget))
+    gone = f"{count(int(lost), 'acknowledged answer was', 'acknowledged answers were')} lost (complete, with a status of 2xx, and wrong)"
+    gone += f", and {count(int(items), 'acknowledged item')} of its ledgers" if items else ""
+    if lost + items > budget:
+        return failed("rpo_requests", f"{gone}; the budget is {budget}.", **figures)
+    doubt = _rpo_doubt(case, served)
+    if doubt:
+        return inconclusive("rpo_requests", doubt, **figures)
+    kept = gone if lost + items else "No acknowledged answer was lost"
+    return passed("rpo_requests", f"{kept}: {int(served - lost):,} were complete and right; the budget is {budget}.", **figures)
+
+
+def _rpo_doubt(case: Case, served: float) -> str:
+    """Return why nothing can be said about lost answers; empty if something can."""
+    unchecked, unread = answers_unchecked(case).value, ledger_unknown(case).value
+    if not served:
+        return "No answer was acknowledged after the fault, so none could be kept or lost."
+    if unchecked:
+        whose = f"{int(unchecked):,} of {count(int(served), 'acknowledged answer')}"
+        return f"{whose} could not be checked, because the right answer is not known: give every prompt its completion."
+    return f"{count(int(unread), 'acknowledged item')} of the ledgers was never looked for at the end." if unread else ""
+
+
+def latency(case: Case) -> Check | None:
+    """Check p95 latency after recovery over that of the baseline against ``budgets.p95_ratio``."""
+    budget = case.run.plan.budgets.p95_ratio
+    if budget is None:
+        return None
+    before, after, ratio = baseline_latency(case), recovered_latency(case), p95_ratio(case)
+    needed = arrivals_needed(QUANTILE)
+    if case.recovery is not None and case.recovery.recovered_ns is None:
+        return inconclusive("latency", "Users were not seen to be served again, so there is no latency after recovery.", budget=budget)
+    if min(len(before), len(after)) < needed:
+        short = f"{len(before):,} requests before and {len(after):,} after are too few to compare p95 latencies, {needed} are needed"
+        return inconclusive("latency", f"{short}.", budget=budget)
+    if ratio.value is None:
+        return inconclusive("latency", f"The p95 latencies cannot be compared: {ratio.sentence}.", budget=budget)
+    if math.isinf(ratio.value):
+        return failed("latency", "More than 5 % of the requests after recovery had no right answer, so p95 has no bound.", budget=budget)
+    fine = ratio.value * (spread(before) + spread(after))
+    figures = Figures(measured=ratio.value, budget=budget, unit="ratio", margin=_left(ratio.value, budget), resolution=fine)
+    said = f"After recovery the p95 latency was {ratio.value:.2f} times that of the baseline; the budget is {budget:g} times."
+    return passed("latency", said, **figures) if ratio.value <= budget else failed("latency", said, **figures)
+
+
+def capacity_rto(case: Case) -> Check | None:
+    """Check the time until all replicas were ready again against ``budgets.capacity_rto_s``."""
+    budget_s = case.run.plan.budgets.capacity_rto_s
+    if budget_s is None:
+        return None
+    capacity, fine_s = capacity_of(case), case.clocks.error_s
+    value = capacity_value(case, capacity)
+    if value.value is None:
+        return inconclusive("capacity_rto", f"It is not known when full capacity was back: {value.sentence}.", budget=budget_s, unit="s")
+    left = _left(value.value, budget_s)
+    figures = Figures(measured=value.value, budget=budget_s, unit="s", margin=left, resolution=fine_s, censored=value.censored)
+    replicas, budget = f"{capacity.desired} of {count(capacity.desired, 'replica')} ready", f"the budget is {plain(budget_s)}"
+    if value.censored:
+        said = f"Full capacity ({replicas}) was not back within {seconds(value.value)} after the fault; {budget}."
+        return failed("capacity_rto", said, **figures) if value.value > budget_s else inconclusive("capacity_rto", said, **figures)
+    if not capacity.dropped:
+        return passed("capacity_rto", f"No replica lost Ready; {budget}.", **figures)
+    said = f"Full capacity ({replicas}) was back {seconds(value.value)} after the fault; {budget}."
+    return Check(name="capacity_rto", verdict=Verdict.PASS if value.value <= budget_s else Verdict.FAIL, sentence=said, **figures)
+
+
+def _left(measured: float, budget: float) -> float | None:
+    """Return the share of the budget that is left (``None``: the budget is 0)."""
+    return 1 - measured / budget if budget > 0 else None

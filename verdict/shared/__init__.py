@@ -1,0 +1,1 @@
+"""Measures and checks of every run: the platform, the fault, the record."""

@@ -1,0 +1,130 @@
+"""Replicas that can serve, over time, and when they were all back.
+
+Kubernetes goes on calling a replica Ready for the better part of a minute after its node lost power; a replica that is Ready but whose own
+health endpoint does not answer 200 is therefore not counted as capacity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import polars as pl
+
+from history.schema import EventKind, Series
+from verdict.case import Case
+from verdict.inputs.labels import label_of
+from verdict.shared.health import health_claims
+from verdict.shared.once import once
+
+STALE_S = 15.0
+"""Ready replicas that were last counted longer ago than this, when watching ended, are not known."""
+
+
+class Step(NamedTuple):
+    """From ``t_ns`` on, ``ready`` replicas are ready."""
+
+    t_ns: int
+    ready: float
+
+
+class Change(NamedTuple):
+    """From ``t_ns`` on, ``pod`` is READY, UNREADY, WELL (its health answered 200) or ILL (it did not)."""
+
+    t_ns: int
+    pod: str
+    kind: int
+
+
+READY, UNREADY, WELL, ILL = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """When all replicas of all roles were ready again. ``full_ns`` is ``None`` if they were not when watching ended.
+
+    ``unknown`` says why nothing can be said; ``dropped`` is false if no replica ever lost Ready after the fault.
+    """
+
+    full_ns: int | None = None
+    dropped: bool = False
+    ready: float = 0.0
+    desired: int = 0
+    unknown: str = ""
+
+
+@once
+def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
+    """Return when full capacity was back: the last time, before healing, at which a role's replicas reached the desired number.
+
+    A replica counts if it is Ready and its last health answer, if it was asked, was green; with ``trust_readiness`` being Ready is enough.
+    """
+    desired = case.run.plan.replicas_desired
+    if case.recovery is None:
+        return Capacity(unknown="no fault was injected")
+    if not desired:
+        return Capacity(unknown="the plan names no desired replicas")
+    answers = [] if trust_readiness else _health_answers(case)
+    found = [_of_role(case, role, wanted, answers) for role, wanted in desired.items()]
+    unknown = next((capacity for capacity in found if capacity.unknown), None)
+    if unknown:
+        return unknown
+    worst = min(found, key=lambda capacity: (capacity.full_ns is not None, -(capacity.full_ns or 0)))
+    return Capacity(worst.full_ns, any(c.dropped for c in found), worst.ready, worst.desired)
+
+
+def _of_role(case: Case, role: str, desired: int, answers: list[Change]) -> Capacity:
+    assert case.recovery is not None  # noqa: S101 - told by capacity_of
+    start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
+    steps = _before_and_after(_by_events(case, role, answers), start_ns, end_ns)
+    sampled = _before_and_after(_by_samples(case, role), start_ns, end_ns)
+    if sampled and (not steps or steps[0].ready < desired):
+        steps = sampled
+        if end_ns - steps[-1].t_ns > STALE_S * 1e9:
+            return Capacity(unknown=f"ready replicas of {role} were last counted {(end_ns - steps[-1].t_ns) / 1e9:.0f} s before the end")
+    if not steps:
+        return Capacity(unknown=f"no ready replicas of {role} were recorded before the fault")
+    if steps[0].ready < desired:
+        return Capacity(unknown=f"only {steps[0].ready:g} of {desired} replicas of {role} were ready before the fault")
+    full = [start_ns, *(after.t_ns for before, after in pairwise(steps) if before.ready < desired <= after.ready)]
+    dropped = any(step.ready < desired for step in steps)
+    return Capacity(full[-1] if steps[-1].ready >= desired else None, dropped, steps[-1].ready, desired)
+
+
+def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Step]:
+    """Return the step that held just before ``start_ns`` and those from then until ``end_ns``; empty if none held then."""
+    before = [step for step in steps if step.t_ns < start_ns]
+    return before[-1:] + [step for step in steps if start_ns <= step.t_ns <= end_ns] if before else []
+
+
+def _by_events(case: Case, role: str, answers: list[Change]) -> list[Step]:
+    """Return the number of pods of ``role`` that are Ready and not known to be ill, after every change of it."""
+    members = {event.object for event in case.timeline.all(EventKind.POD_READY) if event.detail.get("role") == role}
+    ready: set[str] = set()
+    ill: set[str] = set()
+    steps: list[Step] = []
+    for t_ns, pod, kind in sorted([*_readiness(case), *answers]):
+        if pod not in members:
+            continue
+        group, add = (ready, kind == READY) if kind in {READY, UNREADY} else (ill, kind == ILL)
+        (group.add if add else group.discard)(pod)
+        size = len(ready - ill)
+        steps += [Step(t_ns, size)] if not steps or steps[-1].ready != size else []
+    return steps
+
+
+def _readiness(case: Case) -> list[Change]:
+    events = case.timeline.all(EventKind.POD_READY, EventKind.POD_UNREADY, EventKind.POD_GONE)
+    return [Change(event.t_ns, event.object, READY if event.kind == EventKind.POD_READY.value else UNREADY) for event in events]
+
+
+def _health_answers(case: Case) -> list[Change]:
+    return [Change(claim.start_ns, pod, WELL if claim.green else ILL) for pod, claims in health_claims(case).items() for claim in claims]
+
+
+def _by_samples(case: Case, role: str) -> list[Step]:
+    wanted = (pl.col("series") == Series.READY_REPLICAS.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
+    rows: Iterable[tuple[int, str, float]] = case.run.samples.filter(wanted).sort("t_ns").select("t_ns", "labels", "value").iter_rows()
+    return [Step(t_ns, value) for t_ns, labels, value in rows if label_of(labels, "role") == role]

@@ -1,0 +1,178 @@
+"""What was left, and was all of it seen: checks ``impact``, ``hypothesis``, ``heal``, ``instruments`` and ``stopped``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from history.plan import Phase
+from history.result import Check
+from history.schema import EventKind
+from verdict.case import Case
+from verdict.inputs.evaluations import Evaluation, Said, evaluations_of, frozen
+from verdict.shared.results import Figures, failed, inconclusive, passed, unless
+from verdict.shared.users import outage
+from verdict.words import count, listed, percent, seconds
+
+NEEDED = {
+    "prometheus": "queue depth and the hypothesis probes that read it are",
+    "api-server": "when readiness and capacity changed is",
+    "load": "what users felt is",
+}
+
+
+def impact(case: Case) -> Check | None:
+    """Check that a control run (no fault, or one on a decoy) shows no outage and loses no availability."""
+    if not case.control:
+        return None
+    if case.recovery is None:
+        return inconclusive("impact", "The control run was never observed.")
+    lasted_s, recovery = outage(case).value or 0.0, case.recovery
+    good = case.arrivals.good[case.arrivals.between(recovery.fault_ns, recovery.watched_ns)]
+    share, ratio = float(good.mean()) if len(good) else 0.0, case.run.plan.slo.ratio
+    figures = Figures(measured=lasted_s, budget=0.0, unit="s", resolution=case.resolution_s)
+    seen = f"{percent(share)} of {count(len(good), 'request')} were good"
+    if recovery.outages:
+        was = count(len(recovery.outages), "outage was", "outages were")
+        return failed(
+            "impact",
+            f"Nothing was broken, yet {was} seen: {seconds(lasted_s)} in all, {seen}. The platform or the detector is not to be trusted.",
+            **figures,
+        )
+    if recovery.recovered_ns is None or not len(good):
+        return inconclusive(
+            "impact", f"The control run was watched for {seconds(case.after_fault_s(recovery.watched_ns))} only; {seen}.", **figures
+        )
+    if share < ratio:
+        return failed("impact", f"Nothing was broken, yet only {seen}; the SLO is {percent(ratio)}.", **figures)
+    return passed("impact", f"The control run shows no impact: no outage, {seen}.", **figures)
+
+
+def hypothesis(case: Case) -> Check:
+    """Check that the steady-state hypothesis held again after recovery and before healing; while users were out it may be unmet."""
+    probes, title = case.run.plan.hypothesis_probes, case.run.plan.experiment.hypothesis
+    if not probes or case.recovery is None:
+        why = "it has no probe" if not probes else "nothing was injected"
+        return inconclusive("hypothesis", f"The hypothesis “{title}” was not tested: {why}.")
+    asked = {probe: evaluations_of(case.timeline, probe) for probe in probes}
+    unmet = [
+        f"{probe} (last value {_shown(last.value)})" for probe in probes if (last := _last(case, asked[probe])) and last.said is Said.UNMET
+    ]
+    if unmet and _cut_short(case):
+        return inconclusive("hypothesis", f"The hypothesis “{title}” had not held again when the run was stopped: {listed(unmet)}.")
+    if unmet:
+        return failed("hypothesis", f"The hypothesis “{title}” did not hold again by the end: {listed(unmet)}.")
+    last_unmet = max((e.t_ns for e in chain(*asked.values()) if e.said is Said.UNMET and e.t_ns >= case.recovery.fault_ns), default=None)
+    again = (
+        "never stopped holding"
+        if last_unmet is None
+        else f"held again at the end; it was last unmet {seconds(case.after_fault_s(last_unmet))} after the fault"
+    )
+    return unless(
+        "hypothesis",
+        _unsaid(case, asked),
+        f"Whether the hypothesis “{title}” held again is not known",
+        f"The hypothesis “{title}” {again}.",
+    )
+
+
+def _cut_short(case: Case) -> bool:
+    """Tell whether the run was stopped while it waited for recovery, before its deadline."""
+    recovery = case.recovery
+    if recovery is None or recovery.recovered_ns is not None:
+        return False
+    waited_s = (recovery.watched_ns - recovery.fault_ns) / 1e9
+    return bool(case.timeline.all(EventKind.STOPPED)) and waited_s < case.run.plan.timers.deadline_s
+
+
+def _unsaid(case: Case, asked: dict[str, list[Evaluation]]) -> Iterator[str]:
+    for probe, evaluations in asked.items():
+        last = _last(case, evaluations)
+        if last is None:
+            yield f"{probe} was not asked between recovery and healing"
+        elif last.said is Said.NO_DATA:
+            yield f"{probe} had no data at the end"
+        elif frozen(evaluations):
+            yield f"{probe} stood still at {_shown(last.value)} to the end of its {len(evaluations)} evaluations"
+
+
+def _last(case: Case, evaluations: list[Evaluation]) -> Evaluation | None:
+    """Return the last evaluation after recovery (if there was none, after the fault) and before healing."""
+    assert case.recovery is not None  # noqa: S101 - told by hypothesis
+    recovered_ns = case.recovery.recovered_ns
+    since_ns = case.recovery.fault_ns if recovered_ns is None else recovered_ns
+    return next((e for e in reversed(evaluations) if since_ns <= e.t_ns <= case.recovery.watched_ns), None)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def heal(case: Case) -> Check:
+    """Check that the platform was proven to be as before once the run was over, and what remains of it."""
+    end = next(iter(reversed(case.timeline.all(EventKind.HEAL_END))), None)
+    if end is None:
+        return inconclusive("heal", "The platform was never proven to be as before: the run ended before it was healed.")
+    remains = end.detail.get("remains")
+    left = [str(item) for item in remains] if isinstance(remains, list) else []
+    what = f"what remains: {listed(left)}" if left else "nothing remains"
+    if end.detail.get("clean") is False and not case.timeline.all(EventKind.FAULT_START):
+        return inconclusive("heal", f"The platform is not as it was before, although nothing was injected; {what}.")
+    if end.detail.get("clean") is False:
+        return failed("heal", f"The fault outlived the run: the platform was not as before after healing; {what}.")
+    if end.detail.get("clean") is not True:
+        return inconclusive("heal", f"Whether the platform is as before is not known: healing ended without saying so; {what}.")
+    begun = case.timeline.first_ns(EventKind.HEAL_START)
+    took = f" {seconds((end.t_ns - begun) / 1e9)} after healing began" if begun is not None else ""
+    hurt = case.recovery.while_healing if case.recovery else ()
+    noticed = f"; healing itself cost users {count(len(hurt), 'outage')}" if hurt else ""
+    return passed("heal", f"The platform was proven to be as before{took}; {what}{noticed}.")
+
+
+def instruments(case: Case) -> Check:
+    """Check that every instrument answered throughout; what needs one that did not is not judged, the rest is."""
+    return unless("instruments", _silent(case), "Not everything was seen", "Every instrument answered throughout.")
+
+
+def _silent(case: Case) -> Iterator[str]:
+    down: dict[str, int] = {}
+    for event in case.timeline.all(EventKind.INSTRUMENT_DOWN, EventKind.INSTRUMENT_UP):
+        if event.kind == EventKind.INSTRUMENT_DOWN.value:
+            down.setdefault(event.object, event.t_ns)
+        elif event.object in down:
+            since_ns = down.pop(event.object)
+            lasted = seconds((event.t_ns - since_ns) / 1e9)
+            yield f"{event.object} did not answer for {lasted} from {_when(case, since_ns)}; {_needs(event.object)}"
+    for name, since_ns in down.items():
+        yield f"{name} did not answer from {_when(case, since_ns)} on; {_needs(name)}"
+
+
+def _when(case: Case, t_ns: int) -> str:
+    after_s = case.after_fault_s(t_ns)
+    return f"{seconds(abs(after_s))} {'after' if after_s >= 0 else 'before'} the fault"
+
+
+def _needs(name: str) -> str:
+    return f"{NEEDED.get(name.lower(), 'what is read from it is')} not judged, the rest is"
+
+
+def stopped(case: Case) -> Check:
+    """Check that the run went through all its phases; one that was cut short is judged as incomplete."""
+    return unless("stopped", cut_short(case), "The run is incomplete", "The run went through all its phases.")
+
+
+def cut_short(case: Case) -> Iterator[str]:
+    """Yield why the run is incomplete, if it is."""
+    for event in case.timeline.all(EventKind.STOPPED):
+        reason, phase = event.detail.get("reason"), event.detail.get("phase")
+        where = f" in phase {phase}" if phase else ""
+        if reason and not event.object.startswith("SIG"):
+            yield f"it ended{where} because of {event.object or 'a stop'}: {str(reason).rstrip('.')}"
+        else:
+            yield f"it was stopped{where} by {event.object or 'somebody'}" + (f" ({reason})" if reason else "")
+    wanted = (Phase.BASELINE, Phase.OBSERVE) if not case.timeline.all(EventKind.STOPPED) else ()
+    missing = [phase.value for phase in wanted if case.timeline.phase_ns(phase) is None]
+    if missing:
+        yield f"phase {listed(missing)} never began"
+    if wanted and not case.timeline.all(EventKind.HEAL_END):
+        yield "the record ends before healing did"

@@ -1,0 +1,190 @@
+"""Whether the platform was well before, was hit, and that is known: checks ``baseline``, ``fault`` and ``evidence``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from history.plan import Phase
+from history.result import Check
+from history.schema import EventKind
+from verdict.case import Case
+from verdict.inputs.evaluations import Said, evaluations_of
+from verdict.inputs.goodness import longest_limit_ms
+from verdict.inputs.outages import Rule, find_outages
+from verdict.shared.results import inconclusive, passed, unless
+from verdict.shared.targets import short, target_pods, touched
+from verdict.statistics import arrivals_needed
+from verdict.words import count, listed, percent, plain, seconds
+
+AT_ONCE_NS = 100_000_000
+"""What is seen this much before the fault was stamped may be the order of two threads."""
+NEARLY = 0.95
+"""A baseline may be this much shorter than planned: the clock of the load and that of the runner start apart."""
+
+
+def baseline(case: Case) -> Check:
+    """Check that users were served within the SLO, and the hypothesis held, all through a long enough baseline."""
+    span = case.baseline_ns
+    if span is None:
+        return inconclusive("baseline", "There was no baseline, so nobody knows how the platform was before.")
+    good = case.arrivals.good[case.arrivals.between(*span)]
+    lasted_s = (span[1] - span[0]) / 1e9
+    share = float(good.mean()) if len(good) else 0.0
+    well = f"Before the fault users were served for {seconds(lasted_s)}: {percent(share)} of {count(len(good), 'request')} were good."
+    problems = [*_too_short(case, lasted_s, len(good)), *_unserved(case, span), *_hypothesis_before(case)]
+    return unless(
+        "baseline",
+        problems,
+        "The platform was not shown to be well before the fault",
+        well,
+        measured=share,
+        budget=case.run.plan.slo.ratio,
+        unit="ratio",
+    )
+
+
+def _too_short(case: Case, lasted_s: float, arrived: int) -> Iterator[str]:
+    planned, needed = case.run.plan.timers.baseline_s, arrivals_needed(case.run.plan.slo.ratio)
+    limit_s = longest_limit_ms(case.run.plan.slo) / 1e3
+    if lasted_s + limit_s < NEARLY * planned:
+        yield f"the baseline lasted {seconds(lasted_s)} of {seconds(planned)}"
+    if arrived < needed:
+        yield f"it has {count(arrived, 'request')}, {needed:,} are needed to say that {percent(case.run.plan.slo.ratio)} are served"
+
+
+def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
+    ratio = case.run.plan.slo.ratio
+    inside = case.arrivals.between(*span)
+    t_ns, good = case.arrivals.t_ns[inside], case.arrivals.good[inside]
+    if len(good) and good.mean() < ratio:
+        yield f"{percent(float(good.mean()))} of its requests were good, {percent(ratio)} are needed"
+    found = find_outages(t_ns, good, Rule(ratio, int(case.run.plan.timers.hold_s * 1e9)), span[1])
+    if found.outages:
+        yield f"{count(len(found.outages), 'outage')} began before the fault"
+    wrong = (
+        case.attempts.acknowledged & ~case.attempts.right & (case.attempts.intended_ns >= span[0]) & (case.attempts.intended_ns < span[1])
+    )
+    if wrong.any():
+        yield f"{count(int(np.count_nonzero(wrong)), 'answer was', 'answers were')} wrong"
+
+
+def _hypothesis_before(case: Case) -> Iterator[str]:
+    assert case.baseline_ns is not None  # noqa: S101 - told by baseline
+    start_ns, end_ns = case.baseline_ns[0], case.recovery.fault_ns if case.recovery else case.baseline_ns[1]
+    if not case.run.plan.hypothesis_probes:
+        yield "the hypothesis has no probe"
+    for probe in case.run.plan.hypothesis_probes:
+        said = [e.said for e in evaluations_of(case.timeline, probe) if start_ns <= e.t_ns < end_ns]
+        if not said:
+            yield f"hypothesis probe {probe} was not asked"
+        elif Said.NO_DATA in said:
+            yield f"hypothesis probe {probe} had no data"
+        elif Said.UNMET in said:
+            yield f"hypothesis probe {probe} was unmet {count(said.count(Said.UNMET), 'time')}"
+
+
+def fault(case: Case) -> Check:
+    """Check that every action of the method did what it was told, to exactly the targets of the plan."""
+    if case.run.plan.experiment.fault == "none":
+        return _no_fault(case, "fault", "No fault was planned, and none was injected.")
+    names = touched(case)
+    done = f"The fault acted on {count(len(names), 'target')}: {listed(names)}."
+    return unless(
+        "fault", _not_as_planned(case), "The fault was not carried out as planned", done, measured=float(len(names)), unit="targets"
+    )
+
+
+def _not_as_planned(case: Case) -> Iterator[str]:
+    for event in case.timeline.all(EventKind.FAULT_FAILED):
+        yield f"{event.object} failed ({event.detail.get('error', 'no reason given')})"
+    if not case.timeline.all(EventKind.FAULT_START):
+        yield "nothing was injected"
+        return
+    planned = {target.name for target in case.run.plan.targets}
+    acted = {name if name in planned else short(name) for name in touched(case)}
+    if not acted:
+        yield "it acted on no target"
+    elif planned - acted:
+        yield f"it acted on {len(planned & acted)} of {count(len(planned), 'planned target')}, not on {listed(sorted(planned - acted))}"
+    yield from _hit_before(case)
+    if acted - planned:
+        yield f"it acted on {listed(sorted(acted - planned))}, which the plan does not name"
+
+
+def _hit_before(case: Case) -> Iterator[str]:
+    """Yield which targets were seen to suffer before the fault is said to have begun: every time counted from there is too short."""
+    started, begun = case.timeline.first_ns(EventKind.FAULT_START), case.timeline.phase_ns(Phase.INJECT)
+    if started is None or begun is None:
+        return
+    names = {target.name for target in case.run.plan.targets}
+    kinds = (EventKind.POD_UNREADY, EventKind.POD_GONE, EventKind.ENDPOINT_OUT, EventKind.NODE_UNREADY, EventKind.NODE_CORDONED)
+    for event in case.timeline.all(*kinds):
+        if event.object in names and begun <= event.t_ns < started - AT_ONCE_NS:
+            yield f"{event.object} was hit ({event.kind}) {seconds((started - event.t_ns) / 1e9)} before the fault is said to have begun"
+            return
+
+
+def evidence(case: Case) -> Check:
+    """Check that the fault's effect was observed by every evidence probe, after it began and before anything was healed, and lasted.
+
+    The evidence of a fault that is to last for a time is looked at again every few seconds: one that is gone early, although the platform
+    neither restarted nor replaced what was hit, belongs to a smaller fault than the plan says. Source: fault.confirmed, fault.unconfirmed,
+    fault.evidence events.
+    """
+    if case.run.plan.experiment.fault == "none":
+        return _no_fault(case, "evidence", "Without a fault there is nothing to prove.")
+    seen = {event.object: event.t_ns for event in case.timeline.all(EventKind.FAULT_CONFIRMED)}
+    after_s = case.after_fault_s(max(seen.values())) if seen else math.nan
+    where = " on the decoy" if case.control else ""
+    proven = f"The fault's effect was seen{where} {seconds(after_s)} after it began, by {listed(seen)}."
+    return unless(
+        "evidence", _unproven(case), "The fault was not proven to take effect", proven, measured=after_s if seen else None, unit="s"
+    )
+
+
+def _unproven(case: Case) -> Iterator[str]:
+    for event in case.timeline.all(EventKind.FAULT_UNCONFIRMED):
+        observed, within = event.detail.get("observed"), event.number("deadline_s")
+        yield f"{event.object} saw {observed}" + (f" for {seconds(within)}" if within is not None else "")
+    if not case.run.plan.evidence:
+        yield "the plan names no evidence probe"
+    started, heal_ns = case.timeline.first_ns(EventKind.FAULT_START), case.timeline.first_ns(EventKind.HEAL_START)
+    confirmed = {event.object: event for event in case.timeline.all(EventKind.FAULT_CONFIRMED)}
+    for probe in case.run.plan.evidence:
+        seen = confirmed.get(probe)
+        if seen is None:
+            yield f"{probe} never saw it"
+        elif started is None or seen.t_ns < started:
+            yield f"{probe} saw it before the fault began"
+        elif heal_ns is not None and seen.t_ns >= heal_ns:
+            yield f"{probe} saw it only while the platform was being healed"
+        elif seen.detail.get("observed") is None:
+            yield f"{probe} did not say what it saw"
+    yield from _ended_early(case)
+
+
+def _ended_early(case: Case) -> Iterator[str]:
+    """Yield which evidence of a fault that lasts was gone before its time, unless the platform replaced or restarted what was hit."""
+    started, lasts_s = case.timeline.first_ns(EventKind.FAULT_START), case.run.plan.timers.fault_s
+    looks = case.timeline.all(EventKind.FAULT_EVIDENCE)
+    if started is None or not looks:
+        return
+    hit = set(target_pods(case))
+    mended = case.timeline.all(EventKind.POD_STARTED, EventKind.POD_GONE)
+    if any(event.object in hit and event.t_ns >= started for event in mended):
+        return
+    for probe in case.run.plan.evidence:
+        gone = next((event for event in looks if event.object == probe and event.detail.get("held") is False), None)
+        if gone is not None:
+            yield f"{probe} did not see it any more {seconds((gone.t_ns - started) / 1e9)} after it began, it was to last {plain(lasts_s)}"
+
+
+def _no_fault(case: Case, name: str, sentence: str) -> Check:
+    kinds = (EventKind.FAULT_START, EventKind.FAULT_CONFIRMED, EventKind.FAULT_FAILED)
+    acted = case.timeline.all(*kinds)
+    return (
+        inconclusive(name, f"This is a null control, but {acted[0].object} recorded {acted[0].kind}.") if acted else passed(name, sentence)
+    )

@@ -1,0 +1,227 @@
+"""The fault as the platform saw it, and how far that was from what users felt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from history.schema import EventKind, Series
+from verdict.case import Case
+from verdict.shared.capacity import Capacity, capacity_of
+from verdict.shared.health import Claim, all_green_ns, health_claims, readiness_claims
+from verdict.shared.once import once
+from verdict.shared.registry import NO_FAULT, Value, measure
+from verdict.shared.starvation import starved_ns
+from verdict.shared.targets import target_pods
+from verdict.words import seconds
+
+
+class Signal(NamedTuple):
+    """The platform noticed something."""
+
+    t_ns: int
+    what: str
+
+
+@measure("s")
+def time_to_confirm(case: Case) -> Value:
+    """From t_fault until the last evidence probe saw the effect, independently of who caused it. Source: fault.confirmed events."""
+    confirmed = case.timeline.all(EventKind.FAULT_CONFIRMED)
+    if case.recovery is None or not confirmed:
+        return NO_FAULT if case.recovery is None else Value(None, "no effect was confirmed")
+    return Value(case.after_fault_s(confirmed[-1].t_ns), confirmed[-1].object)
+
+
+@measure("s")
+def time_to_detection(case: Case) -> Value:
+    """From t_fault to the platform's first sign that something is wrong.
+
+    The first of: a pod loses Ready, a pod leaves the ready endpoints, a node loses Ready, a hypothesis probe is unmet, a health endpoint
+    stops answering 200, a node's allocatable accelerators drop. Diagnostic, never part of the RTO. Source: events, health samples.
+    """
+    if case.recovery is None:
+        return NO_FAULT
+    first = first_signal(case)
+    return Value(case.after_fault_s(first.t_ns), first.what) if first else Value(None, "the platform showed no sign of it")
+
+
+@measure("s")
+def full_capacity(case: Case) -> Value:
+    """From t_fault until as many replicas of every role as desired could serve, and stayed so until healing; 0 if none ever could not.
+
+    A replica can serve if it is Ready and its health endpoint, where it is asked, answers 200: after a power cut Kubernetes goes on calling
+    it Ready. A lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and pod.gone events, health
+    samples; ready_replicas samples where the events do not say how many were ready before the fault.
+    """
+    return capacity_value(case, capacity_of(case))
+
+
+@measure("s")
+def readiness_rto(case: Case) -> Value:
+    """How long recovery took for a tool that trusts Kubernetes readiness: until all replicas were Ready again, 0 if none lost Ready.
+
+    Source: as full_capacity, without health samples.
+    """
+    capacity = capacity_of(case, trust_readiness=True)
+    value = capacity_value(case, capacity)
+    return value if value.value is None or capacity.dropped else Value(0.0, "no replica lost Ready")
+
+
+@measure("s")
+def readiness_gap(case: Case) -> Value:
+    """How much longer users waited than readiness said: rto - readiness_rto.
+
+    Positive, if users were still not served when readiness said that all was well; negative, if they were served long before.
+    Source: requests, as full_capacity.
+    """
+    ready = readiness_rto(case)
+    if case.recovery is None or ready.value is None or ready.censored or case.recovery.rto_s is None:
+        return NO_FAULT if case.recovery is None else Value(None, ready.sentence or "one of the two is not known")
+    return Value(case.recovery.rto_s - ready.value)
+
+
+@measure("s")
+def wrong_green(case: Case) -> Value:
+    """For how long, while users were in an outage, every replica said it was healthy.
+
+    Green holds until the next answer, at most three usual periods, anything else until the next answer; without health samples, Kubernetes
+    readiness is asked instead. Source: health samples (pod events), requests.
+    """
+    if case.recovery is None:
+        return NO_FAULT
+    claims, source = _claims(case)
+    if not claims:
+        return Value(None, "neither health nor readiness was recorded")
+    spans = [(s.start_ns, min(s.end_ns or case.recovery.watched_ns, case.recovery.watched_ns)) for s in case.recovery.outages]
+    return Value(sum(all_green_ns(claims, span) for span in spans) / 1e9, source)
+
+
+@measure("s")
+def target_green(case: Case) -> Value:
+    """For how long after t_fault the health of the faulted replica stayed green, until it said otherwise, lost Ready or left the endpoints.
+
+    Of several, the longest. A lower bound if it was green for as long as it was watched. A node counts with the pods on it.
+    Source: health samples (pod events), plan.
+    """
+    if case.recovery is None:
+        return NO_FAULT
+    claims, source = _claims(case)
+    asked = [pod for pod in target_pods(case) if pod in claims]  # a node also hosts pods whose health nobody asks
+    found = [green for pod in asked if (green := _green_s(case, pod, claims[pod]))]
+    return max(found, key=lambda value: value.value or 0.0) if found else Value(None, f"no {source} of a faulted replica was recorded")
+
+
+def capacity_value(case: Case, capacity: Capacity) -> Value:
+    """Return the time to full capacity (s)."""
+    if case.recovery is None:
+        return NO_FAULT
+    if capacity.unknown:
+        return Value(None, capacity.unknown)
+    if capacity.full_ns is None:
+        return Value(
+            case.after_fault_s(case.recovery.watched_ns),
+            f"{capacity.ready:g} of {capacity.desired} replicas were ready at the end",
+            censored=True,
+        )
+    return Value(case.after_fault_s(capacity.full_ns))
+
+
+@once
+def first_signal(case: Case) -> Signal | None:
+    """Return the platform's first sign of the fault, if any."""
+    if case.recovery is None:
+        return None
+    after = (signal for signal in _signals(case) if signal.t_ns >= case.recovery.fault_ns)
+    return min(after, default=None)
+
+
+def _signals(case: Case) -> Iterator[Signal]:
+    names = {
+        EventKind.POD_UNREADY: "lost Ready",
+        EventKind.ENDPOINT_OUT: "left the ready endpoints",
+        EventKind.NODE_UNREADY: "lost Ready (node)",
+    }
+    for kind, what in names.items():
+        yield from (Signal(event.t_ns, f"{event.object} {what}") for event in case.timeline.all(kind))
+    for event in case.timeline.all(EventKind.HYPOTHESIS):
+        if event.detail.get("met") is False:
+            yield Signal(event.t_ns, f"hypothesis probe {event.object} was unmet")
+    for pod, claims in health_claims(case).items():
+        yield from (Signal(claim.start_ns, f"health of {pod} was not green") for claim in claims if not claim.green)
+    yield from _lost_accelerators(case)
+
+
+def _lost_accelerators(case: Case) -> Iterator[Signal]:
+    before: dict[str, float] = {}
+    for event in case.timeline.all(EventKind.GPU_ALLOCATABLE):
+        now = event.number("allocatable")
+        if now is None:
+            continue
+        if now < before.get(event.object, event.number("capacity") or now):
+            yield Signal(event.t_ns, f"{event.object} has fewer allocatable accelerators")
+        before[event.object] = now
+
+
+def _claims(case: Case) -> tuple[dict[str, list[Claim]], str]:
+    health = health_claims(case)
+    return (health, "health") if health else (readiness_claims(case), "readiness")
+
+
+def _green_s(case: Case, pod: str, claims: list[Claim]) -> Value | None:
+    assert case.recovery is not None  # noqa: S101 - told by target_green
+    start_ns = case.recovery.fault_ns
+    later = [claim for claim in claims if claim.end_ns > start_ns]
+    left = [
+        e.t_ns
+        for e in case.timeline.all(EventKind.POD_UNREADY, EventKind.ENDPOINT_OUT, EventKind.POD_GONE)
+        if e.object == pod and e.t_ns >= start_ns
+    ]
+    ends = [max(claim.start_ns, start_ns) for claim in later if not claim.green] + left
+    if not later and not ends:
+        return None
+    if ends:
+        return Value((min(ends) - start_ns) / 1e9, pod)
+    watched_s = (min(later[-1].end_ns, case.recovery.watched_ns) - start_ns) / 1e9
+    return Value(watched_s, f"{pod} was still green after {seconds(watched_s)}", censored=True)
+
+
+@measure("ratio")
+def machine_pressure(case: Case) -> Value:
+    """In which share of the time after the fault some task waited for a processor of the machine that platform and suite share.
+
+    Near 1 wherever low-priority work fills the machine, so it explains nothing by itself. Source: machine_pressure samples (PSI, "some").
+    """
+    return _of_machine(case, Series.MACHINE_PRESSURE)
+
+
+@measure("ratio")
+def machine_others(case: Case) -> Value:
+    """Which share of that machine's processors others than the platform used after the fault; low-priority work is left out.
+
+    The suite's own load is among the others. Source: machine_others samples.
+    """
+    return _of_machine(case, Series.MACHINE_OTHERS)
+
+
+@measure("s")
+def machine_starved(case: Case) -> Value:
+    """For how long after the fault that machine was starved: at most 2 % of its processors idle, and a third or more used by others.
+
+    A breach in a control run that is gone without the requests of that time is inconclusive. Source: machine_idle, machine_others samples.
+    """
+    known = _of_machine(case, Series.MACHINE_OTHERS)
+    if known.value is None or case.recovery is None:
+        return known
+    spans = starved_ns(case).clip(case.recovery.fault_ns, case.recovery.watched_ns)
+    return Value(float((spans[:, 1] - spans[:, 0]).sum()) / 1e9)
+
+
+def _of_machine(case: Case, series: Series) -> Value:
+    """Return the mean of one of the machine's series from the fault on."""
+    if case.recovery is None:
+        return NO_FAULT
+    within = pl.col("t_ns").is_between(case.recovery.fault_ns, case.recovery.watched_ns)
+    found = case.run.samples.filter((pl.col("series") == series.value) & within)["value"].drop_nulls()
+    return Value(None, "not recorded: platform and suite share no machine") if found.is_empty() else Value(float(found.mean()))  # type: ignore[arg-type]  # float column

@@ -1,0 +1,1 @@
+"""Measures and checks of a run that follows a training job."""

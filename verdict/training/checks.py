@@ -1,0 +1,267 @@
+"""Checks of a run that follows a training job, in the place of those about requests; ``fault``, ``evidence`` and the last are shared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from history.plan import Phase
+from history.result import Check
+from history.schema import EventKind
+from verdict.case import Case
+from verdict.inputs.evaluations import Said, evaluations_of
+from verdict.inputs.recovery import Recovery
+from verdict.inputs.training_job import Ledger, verified_ns
+from verdict.shared.registry import Value
+from verdict.shared.results import Figures, failed, inconclusive, passed, unless
+from verdict.training import measures
+from verdict.training.exactly_once import States, seen_of, states_of, two_writers
+from verdict.training.pods import pods_doubled
+from verdict.training.resized import FEWEST_STEPS, LOSS_SHARE, Losses, losses_of
+from verdict.words import count, listed, plain, seconds
+
+LARGEST_CLOCK_ERROR_S = 1.0
+NEARLY = 0.95
+NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
+
+
+def ledger(case: Case) -> Check:
+    """Check that the job's ledger is whole: starts, and every step of progress by every rank without a gap; and the run's own record."""
+    book = of_run(case)
+    done = book.progress[-1].step if book.progress else 0
+    whole = f"The ledger is whole: {count(done, 'step')} by all ranks without a gap, in {count(len(book.starts), 'attempt')}."
+    return unless("ledger", [*_ledger_gaps(book), *_record_gaps(case)], "The record does not support a verdict", whole)
+
+
+def of_run(case: Case) -> Ledger:
+    """Return the ledger of the job that the run follows."""
+    assert case.training is not None  # noqa: S101 - these checks are made for such runs only
+    return case.training
+
+
+def _ledger_gaps(book: Ledger) -> Iterator[str]:
+    if book.rows.is_empty():
+        yield "the training job's ledger is empty"
+        return
+    if not book.starts:
+        yield "its ledger holds no start of an attempt"
+    if not book.progress:
+        yield "no step was done by all ranks"
+        return
+    first = book.starts[0].step if book.starts else 0
+    missing = set(range(first + 1, book.progress[-1].step + 1)) - {one.step for one in book.done}
+    if missing:
+        yield f"{count(len(missing), 'step was', 'steps were')} never done by all ranks, the first is {min(missing)}: rows are missing"
+    unknown = {one.attempt for one in book.done} - {start.attempt for start in book.starts}
+    if unknown:
+        yield f"the start of attempt {min(unknown)} is missing"
+
+
+def _record_gaps(case: Case) -> Iterator[str]:
+    if case.run.events.is_empty():
+        yield "it holds no events"
+    for name in case.run.torn:
+        yield f"the last line of {name} was cut off"
+    if case.timeline.damaged:
+        yield f"{count(case.timeline.damaged, 'event lacks', 'events lack')} a required value"
+    order = list(Phase)
+    begun = [order.index(Phase(event.object)) for event in case.timeline.all(EventKind.PHASE) if event.object in set(order)]
+    if any(after < before for before, after in pairwise(begun)):
+        yield "its phases are out of order in time"
+    if not case.clocks.error_s <= LARGEST_CLOCK_ERROR_S:
+        yield "no process recorded its clock" if math.isnan(case.clocks.error_s) else f"clocks disagree by {seconds(case.clocks.error_s)}"
+
+
+def baseline(case: Case) -> Check:
+    """Check that training went on without a break, a checkpoint was verified, and the hypothesis held, all through the baseline."""
+    span = case.baseline_ns
+    if span is None:
+        return inconclusive("baseline", "There was no baseline, so nobody knows how training went before.")
+    done = [one for one in of_run(case).progress if span[0] <= one.t_ns < span[1]]
+    lasted_s = (span[1] - span[0]) / 1e9
+    well = f"Before the fault {count(len(done), 'step')} were done in {seconds(lasted_s)} without a break."
+    return unless("baseline", _unwell(case, span), "Training was not shown to be well before the fault", well)
+
+
+def _unwell(case: Case, span: tuple[int, int]) -> Iterator[str]:
+    book, planned_s = of_run(case), case.run.plan.timers.baseline_s
+    lasted_s = (span[1] - span[0]) / 1e9
+    if lasted_s < NEARLY * planned_s:
+        yield f"the baseline lasted {seconds(lasted_s)} of {seconds(planned_s)}"
+    broken = book.breaks(*span)
+    if broken or not any(span[0] <= one.t_ns < span[1] for one in book.progress):
+        yield f"{count(len(broken), 'break')} of its progress began before the fault" if broken else "no step was done in it"
+    if not any(t_ns < span[1] for t_ns, _ in verified_ns(book)):
+        yield "no checkpoint had been verified"
+    for probe in case.run.plan.hypothesis_probes:
+        said = [e.said for e in evaluations_of(case.timeline, probe) if span[0] <= e.t_ns < span[1]]
+        if not said or set(said) != {Said.MET}:
+            yield f"hypothesis probe {probe} was not met throughout" if said else f"hypothesis probe {probe} was not asked"
+
+
+def rto(case: Case) -> Check | None:
+    """Check the time until training was beyond its high-water mark (rto_train) against ``budgets.rto_s``."""
+    budget_s, recovery = case.run.plan.budgets.rto_s, case.recovery
+    if budget_s is None:
+        return None
+    if recovery is None:
+        return inconclusive("rto", NOTHING_INJECTED, budget=budget_s, unit="s")
+    measured_s, budget = recovery.rto_s, f"the budget is {plain(budget_s)}"
+    if measured_s is None:
+        return _not_beyond(recovery, case.resolution_s, budget_s)
+    figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=case.resolution_s)
+    said = f"{_beyond(case, recovery)}; {budget}."
+    if measured_s - case.resolution_s > budget_s:
+        return failed("rto", said, **figures)
+    if not measured_s + case.resolution_s <= budget_s:
+        return inconclusive("rto", f"{said} That is too close to the budget to call.", **figures)
+    return passed("rto", said, **figures)
+
+
+def _beyond(case: Case, recovery: Recovery) -> str:
+    if not recovery.outages:
+        return "Training was never out after the fault"
+    first, lost, again = measures.rto_train_first(case).value, measures.lost_steps(case).value or 0, measures.restarts(case).value or 0
+    how = f"first step again after {seconds(first)}, {count(int(lost), 'step')} lost, {count(int(again), 'new attempt')}" if first else ""
+    return f"Training was beyond its high-water mark {seconds(recovery.rto_s or 0.0)} after the fault ({how})"
+
+
+def _not_beyond(recovery: Recovery, fine_s: float, budget_s: float) -> Check:
+    least_s = recovery.at_least_s
+    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), resolution=fine_s, censored=True)
+    said = f"Training was not seen to go on for a whole hold beyond its high-water mark {seconds(least_s)} after the fault"
+    said += f"; the budget is {plain(budget_s)}."
+    return failed("rto", said, **figures) if least_s - fine_s > budget_s else inconclusive("rto", said, **figures)
+
+
+def rpo_steps(case: Case) -> Check | None:
+    """Check the steps that were lost (lost_steps) against ``budgets.rpo_steps``."""
+    return _rpo(case, "rpo_steps", case.run.plan.budgets.rpo_steps, measures.lost_steps(case), "step")
+
+
+def rpo_samples(case: Case) -> Check | None:
+    """Check the samples of the steps that were lost against ``budgets.rpo_samples``."""
+    return _rpo(case, "rpo_samples", case.run.plan.budgets.rpo_samples, measures.rpo_samples(case), "sample")
+
+
+def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> Check | None:
+    if budget is None:
+        return None
+    unit = f"{noun}s"
+    if lost.value is None:
+        return inconclusive(name, NOTHING_INJECTED, budget=budget, unit=unit)
+    figures = Figures(measured=lost.value, budget=budget, unit=unit, margin=_left(lost.value, budget))
+    said = f"{count(int(lost.value), noun)} that had been done {'was' if lost.value == 1 else 'were'} lost; the budget is {budget}."
+    if lost.value > budget:
+        return failed(name, said, **figures)
+    if case.recovery is not None and case.recovery.recovered_ns is None:
+        return inconclusive(name, f"{said} But training was not seen to go on, so more may be lost.", **figures)
+    return passed(name, said, **figures)
+
+
+def state(case: Case) -> Check:
+    """Check that the whole state is bit by bit that of an undisturbed run at every step compared, up to after recovery.
+
+    Where a batch was set aside the two rightly part, and the comparison ends. Where another number of ranks took part, bits are compared up
+    to there, and the mean loss from there on. Source: training ledger, reference.
+    """
+    book = of_run(case)
+    found = states_of(book)
+    if book.reference.is_empty() or not found.compared:
+        return inconclusive("state", "The state was not compared with an undisturbed run: there is no reference, or no common step.")
+    figures = Figures(measured=float(len(found.differing)), budget=0.0, unit="states")
+    if found.differing:
+        said = (
+            f"From step {found.differing[0]} on the state is not that of an undisturbed run: weights, optimizer, generators or data order."
+        )
+        return failed("state", said, **figures)
+    if found.aside:
+        said = (
+            f"The state equals an undisturbed run's up to step {found.last}; at step {found.aside} a batch was set aside, which changes it."
+        )
+        return passed("state", said, **figures)
+    if (losses := losses_of(book)) is not None:
+        return _resized(found, losses, figures)
+    since = book.high_water(case.recovery.fault_ns) if case.recovery else 0
+    if found.last <= since:
+        return inconclusive("state", f"The last state compared is that of step {found.last}, before recovery.", **figures)
+    said = f"The state equals an undisturbed run's to the bit in all {count(found.compared, 'comparison')}, up to step {found.last}."
+    return passed("state", said, **figures)
+
+
+def _resized(found: States, losses: Losses, figures: Figures) -> Check:
+    """Judge what went on with another number of ranks: by its losses, since its bits rightly differ."""
+    said = (
+        f"The state equals an undisturbed run's up to step {found.last}; from step {losses.since} on another number of ranks took part. "
+        f"Over {count(losses.steps, 'step')} from there the mean loss is {losses.ours:.4g}, an undisturbed run's {losses.reference:.4g}"
+    )
+    if losses.steps < FEWEST_STEPS:
+        return inconclusive("state", f"{said}; at least {FEWEST_STEPS} steps are needed to compare them.", **figures)
+    apart = f"{100 * losses.apart:.1f} % apart; at most {100 * LOSS_SHARE:.0f} % are what dropout and rounding explain"
+    return (passed if losses.apart <= LOSS_SHARE else failed)("state", f"{said}: {apart}.", **figures)
+
+
+def samples(case: Case) -> Check:
+    """Check that every sample was seen exactly as often as in an undisturbed run, steps done again counted once."""
+    book = of_run(case)
+    found = seen_of(book)
+    if found is None or not found.steps:
+        return inconclusive("samples", "There is no undisturbed run to compare the samples with.")
+    wrong = found.skipped + found.repeated
+    figures = Figures(measured=float(wrong), budget=0.0, unit="samples")
+    if wrong:
+        said = f"{count(found.skipped, 'sample was', 'samples were')} skipped and {found.repeated:,} repeated in {found.steps:,} steps."
+        return failed("samples", said, **figures)
+    since = book.high_water(case.recovery.fault_ns) if case.recovery else 0
+    if found.steps <= since:
+        return inconclusive("samples", f"Samples are known up to step {found.steps} only, before recovery.", **figures)
+    return passed("samples", f"No sample was skipped and none repeated in {count(found.steps, 'step')}.", **figures)
+
+
+def writers(case: Case) -> Check:
+    """Check that one attempt wrote at a time, and each rank of it was one process."""
+    book = of_run(case)
+    if not book.done:
+        return inconclusive("writers", "No step was done, so nobody knows who wrote.")
+    found = two_writers(book)
+    figures = Figures(measured=float(len(found)), budget=0.0, unit="writers")
+    if found:
+        return failed("writers", f"Two wrote for one run: {listed(found)}.", **figures)
+    doubled = pods_doubled(case)
+    although = f", although {doubled.sentence}" if doubled.value else ""
+    said = f"One attempt wrote at a time, with one process a rank ({count(len(book.starts), 'attempt')}){although}."
+    return passed("writers", said, **figures)
+
+
+def checkpoints(case: Case) -> Check:
+    """Check that checkpoints are made and verified again after recovery: without them the next fault costs everything since."""
+    book, recovery = of_run(case), case.recovery
+    if recovery is None or recovery.recovered_ns is None:
+        return inconclusive("checkpoints", "Training was not seen to go on, so no checkpoint could be made after recovery.")
+    later = [step for t_ns, step in verified_ns(book) if t_ns >= recovery.recovered_ns]
+    if later:
+        return passed("checkpoints", f"{count(len(later), 'checkpoint was', 'checkpoints were')} verified after recovery.")
+    due_s = (book.done[-1].t_ns - recovery.recovered_ns) / 1e9
+    steps = book.progress[-1].step - book.high_water(recovery.recovered_ns)
+    said = f"No checkpoint was verified in {seconds(due_s)} and {count(steps, 'step')} after recovery."
+    due = steps > 2 * book.job.interval_steps
+    return failed("checkpoints", said) if due else inconclusive("checkpoints", said)
+
+
+def impact(case: Case) -> Check | None:
+    """Check that training was not out in a control run (no fault, or one on a decoy)."""
+    if not case.control:
+        return None
+    recovery = case.recovery
+    if recovery is None:
+        return inconclusive("impact", "The control run was never observed.")
+    if recovery.outages:
+        return failed("impact", f"Nothing was broken, yet training was out {count(len(recovery.outages), 'time')}.")
+    if recovery.recovered_ns is None:
+        return inconclusive("impact", "The control run was watched for less than a hold.")
+    return passed("impact", "The control run shows no impact: training was never out.")
+
+
+def _left(measured: float, budget: float) -> float | None:
+    return 1 - measured / budget if budget > 0 else None

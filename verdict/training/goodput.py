@@ -1,0 +1,56 @@
+"""Where a training job's time went: goodput, and badput in the buckets of Google's goodput measurement (ml-goodput-measurement)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verdict.inputs.training_job import Break, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Goodput:
+    """Time (s) from the first step to the end of what was watched; the parts sum up to ``wall_s``.
+
+    ``productive_s``: steps beyond all before, and the pauses between them that are no outage. ``recovery_s`` (infrastructure recovery):
+    from the last progress to the begin of a restore, failed attempts included. ``restore_s`` (checkpoint restore): as the attempts
+    say. ``replay_s`` (wasted progress): steps that had been done before are done again. ``stall_s``: nothing moves and no attempt begins.
+    """
+
+    wall_s: float = 0.0
+    productive_s: float = 0.0
+    recovery_s: float = 0.0
+    restore_s: float = 0.0
+    replay_s: float = 0.0
+    stall_s: float = 0.0
+
+
+def goodput_of(ledger: Ledger, until_ns: int) -> Goodput | None:
+    """Return where the time from the first step to ``until_ns`` went; None if no step was done by then."""
+    if not ledger.progress or ledger.progress[0].t_ns >= until_ns:
+        return None
+    first_ns = ledger.progress[0].t_ns
+    wall_s = (until_ns - first_ns) / 1e9
+    recovery_s = restore_s = replay_s = stall_s = 0.0
+    for one in ledger.breaks(first_ns, until_ns):
+        recovery, restore, replay, stall = _parts(ledger, one, until_ns)
+        recovery_s, restore_s, replay_s, stall_s = recovery_s + recovery, restore_s + restore, replay_s + replay, stall_s + stall
+    productive_s = wall_s - recovery_s - restore_s - replay_s - stall_s
+    return Goodput(wall_s, productive_s, recovery_s, restore_s, replay_s, stall_s)
+
+
+def _parts(ledger: Ledger, one: Break, until_ns: int) -> tuple[float, float, float, float]:
+    """Return recovery, restore, replay and stall (s) of one break; a new attempt ends the one before."""
+    end_ns = until_ns if one.end_ns is None else one.end_ns
+    starts = [start for start in ledger.starts if one.start_ns < start.t_ns <= end_ns]
+    if not starts:
+        return 0.0, 0.0, 0.0, (end_ns - one.start_ns) / 1e9
+    restore_ns = replay_ns = 0.0
+    mark_ns = one.start_ns
+    for start, next_ns in zip(starts, [*(start.t_ns for start in starts[1:]), end_ns], strict=True):
+        restore_ns += min(start.restore_s * 1e9, start.t_ns - mark_ns)
+        again = (step for step in ledger.done if step.attempt == start.attempt and step.step <= one.step)
+        done = [step.t_ns for step in again if start.t_ns < step.t_ns <= next_ns]
+        mark_ns = max(done, default=start.t_ns)
+        replay_ns += mark_ns - start.t_ns
+    lasted_ns = (end_ns if one.end_ns is None else mark_ns) - one.start_ns  # the step that ends a break is progress
+    return (lasted_ns - restore_ns - replay_ns) / 1e9, restore_ns / 1e9, replay_ns / 1e9, 0.0

@@ -1,0 +1,77 @@
+"""A job that went on with another number of ranks than its reference has: how far the bits can be compared, and how near its losses stay.
+
+Sums over other parts are rounded differently and each rank draws its own dropout, so from there on the state rightly differs. What each
+step saw must still be the reference's to the sample (:mod:`verdict.training.exactly_once`), and its loss must stay near.
+"""
+
+from __future__ import annotations
+
+import re
+from math import inf
+from statistics import fmean
+from typing import NamedTuple
+
+import polars as pl
+
+from history.ledgers import detail_of
+from verdict.inputs.training_job import Ledger, Start
+
+FEWEST_STEPS = 25
+"""Losses of fewer steps say little: dropout alone moves their mean."""
+LOSS_SHARE = 0.10
+"""How far the mean loss may lie from the reference's: what dropout explains is within it, weights that were lost are far beyond (both by
+tests/unit/verdict/test_resized_model.py, on the reference platform's model). An optimizer's state that was lost is not told by it."""
+ATTEMPT = re.compile(r"\.a(\d+)$")  # of a checkpoint's name, step-00000040.a0002
+
+
+class Losses(NamedTuple):
+    """Mean losses of the steps that the reference's bits cannot tell, from step ``since`` on, and the reference's at the same steps."""
+
+    since: int
+    steps: int
+    ours: float
+    reference: float
+
+    @property
+    def apart(self) -> float:
+        """How far ours lies from the reference's, as a share of it."""
+        return abs(self.ours - self.reference) / self.reference
+
+
+def comparable_until(ledger: Ledger) -> dict[int, float]:
+    """Return, by attempt, the last step at which its state can equal the reference's to the bit (inf: every step).
+
+    An attempt of another number of ranks ends that at the step which it went on from, also for all that go on from its checkpoints.
+    """
+    until: dict[int, float] = {}
+    for start in ledger.starts:
+        inherited = until.get(_origin(start), inf)
+        reaches = inherited if start.step > inherited else inf
+        until[start.attempt] = reaches if start.ranks in {0, ledger.job.ranks} else min(reaches, start.step)
+    return until
+
+
+def _origin(start: Start) -> int:
+    found = ATTEMPT.search(str(start.detail.get("checkpoint") or ""))
+    return int(found[1]) if found else 0
+
+
+def losses_of(ledger: Ledger) -> Losses | None:
+    """Compare the losses of the steps beyond what bits can tell, each as its newest attempt did it; None if there are none in common."""
+    until = comparable_until(ledger)
+    newest = {one.step: one.attempt for one in sorted(ledger.done, key=lambda one: one.attempt)}
+    beyond = {step: attempt for step, attempt in newest.items() if step > until.get(attempt, inf)}
+    if not beyond:
+        return None
+    ours, reference = _losses(ledger.rows), {step: loss for (_, step), loss in _losses(ledger.reference).items()}
+    common = {step: ours[attempt, step] for step, attempt in beyond.items() if (attempt, step) in ours and step in reference}
+    if not common:
+        return None
+    return Losses(min(beyond), len(common), fmean(common.values()), fmean(reference[step] for step in common))
+
+
+def _losses(rows: pl.DataFrame) -> dict[tuple[int, int], float]:
+    """Return the loss by attempt and step: of all ranks, and each tells it."""
+    steps = rows.filter(pl.col("kind") == "step").select("attempt", "step", "detail")
+    found = {(attempt, step): detail_of(detail).get("loss") for attempt, step, detail in steps.iter_rows()}
+    return {key: float(loss) for key, loss in found.items() if loss is not None}

@@ -1,0 +1,1 @@
+"""Checkpoints: saved by all ranks into every store, found, verified, resumed from, pruned."""

@@ -1,0 +1,1 @@
+"""What a training job tells of itself: ledger, metrics, tracking."""

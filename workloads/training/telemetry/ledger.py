@@ -1,0 +1,151 @@
+"""The step ledger: what every rank did, step by step, kept outside the trainer's fate.
+
+One JSON object a line. ``kind`` is ``start`` (an attempt began: where it resumed, what it rejected), ``step`` (one rank's step: sample
+ids, loss and its digest), ``state`` (the digest of the whole state), ``checkpoint`` (a save, per store), ``divergence``, ``tracked`` (the
+tracking server's name for the run) or ``end``. Every row has run, attempt, rank, step, t_ns (UTC), host and pid; rows of the same (attempt,
+rank, kind, step) are the same row, sent twice.
+
+A row is durable when append() returns, or it is in the backlog: a ledger that is down delays a step by at most the timeout, once a second.
+"""
+
+import http.client
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+from workloads.training.errors import SettingsRefused
+
+_RETRY_S = 1.0
+_BACKLOG = 200_000  # rows
+Row = Mapping[str, object]
+
+
+class Sink(Protocol):
+    """Where rows go; raises OSError if they could not be stored durably."""
+
+    def write(self, lines: bytes) -> None:
+        """Store whole lines durably."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class FileSink:
+    """A file: one write, so that rows of several ranks never mix, and fsync."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._torn = False
+
+    def write(self, lines: bytes) -> None:
+        """Append and sync; after a write that was cut short, the next begins a new line."""
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            lines = b"\n" * self._torn + lines
+            self._torn = os.write(descriptor, lines) != len(lines)
+            if self._torn:
+                raise OSError(f"{self._path}: only a part of {len(lines)} bytes was written")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Do nothing: nothing stays open."""
+
+
+class HttpSink:
+    """The ledger server on another machine (workloads/training/telemetry/ledger_server.py), over one connection that is kept."""
+
+    def __init__(self, host: str, port: int, run_id: str, timeout_s: float = 1.0) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+        self._path = f"/runs/{quote(run_id, safe='')}"
+
+    def write(self, lines: bytes) -> None:
+        """POST the lines; the server syncs before it answers."""
+        try:
+            self._connection.request("POST", self._path, lines)
+            answer = self._connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise OSError(f"ledger: {type(error).__name__} {error}") from error
+        if answer.status != http.HTTPStatus.NO_CONTENT:
+            raise OSError(f"ledger: answered {answer.status}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def open_sink(address: str, run_id: str) -> Sink:
+    """Return the sink that ``address`` names; raises SettingsRefused for an address that names none."""
+    parts = urlsplit(address)
+    if parts.scheme == "file" and parts.path.startswith("/") and Path(parts.path).parent.is_dir():
+        return FileSink(Path(parts.path))
+    if parts.scheme == "http" and parts.hostname and parts.port:
+        return HttpSink(parts.hostname, parts.port, run_id)
+    raise SettingsRefused(f"TRAIN_LEDGER={address!r}: expected file:///folder/that/exists/ledger.jsonl or http://host:port")
+
+
+class Ledger:
+    """The ledger of one rank in one attempt."""
+
+    def __init__(self, sink: Sink, run_id: str, rank: int, clock: "Clock | None" = None) -> None:
+        self._sink = sink
+        self._fixed = {"run": run_id, "rank": rank, "host": os.uname().nodename, "pid": os.getpid()}
+        self._clock = clock or Clock()
+        self._backlog: deque[bytes] = deque(maxlen=_BACKLOG)
+        self._retry_at = 0.0
+        self.attempt = 0
+
+    @property
+    def backlog(self) -> int:
+        """Rows that are not durable yet."""
+        return len(self._backlog)
+
+    def append(self, kind: str, step: int, **values: object) -> None:
+        """Add a row."""
+        row: Row = {"kind": kind, "step": step, "t_ns": time.time_ns(), "attempt": self.attempt, **self._fixed, **values}
+        self._backlog.append(json.dumps(row).encode() + b"\n")
+        if self._clock.monotonic() >= self._retry_at:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Try to make everything durable and return whether it is."""
+        if not self._backlog:
+            return True
+        try:
+            self._sink.write(b"".join(self._backlog))
+        except OSError:
+            self._retry_at = self._clock.monotonic() + _RETRY_S
+            return False
+        self._backlog.clear()
+        return True
+
+    def close(self) -> None:
+        """Try once more to make everything durable, and let go."""
+        self.flush()
+        self._sink.close()
+
+
+class Clock:
+    """Monotonic seconds."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment."""
+        return time.monotonic()
+
+
+def read(text: str) -> list[dict[str, object]]:
+    """Return the rows of a ledger's text; a line that was cut short is left out (its rows were written again, or never acknowledged)."""
+    rows = []
+    for line in text.split("\n"):
+        with suppress(ValueError):
+            rows.append(json.loads(line))
+    return rows
