@@ -9,7 +9,7 @@ from faults.mechanisms import fault_pod
 from faults.mechanisms.fault_pod import ENDS
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission
 from kube.selection import choose, of_index, pod_target, ready_pods
@@ -38,7 +38,7 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role, for_s = arguments["role"], duration_s("isolate_zone", arguments["for_s"])
-    with told("list nodes", TargetRefused):
+    with api_errors("list nodes", TargetRefused):
         zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.target.zone_label) for node in platform.nodes()}
     pods = own_network(platform, role)
     zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name))})

@@ -14,14 +14,14 @@ from faults.mechanisms.fault_pod import ENDS, Job
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import machine_drivers
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
 from kube.objects import Node
 from kube.permissions import Permission
 from kube.selection import choose, node_target, nodes_hosting
 from safety import active_run, cordoning, fault_steps
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_confirmed import power_cut_detail
@@ -75,7 +75,7 @@ def cordon(role: str) -> dict[str, Any]:
 def _resolve_drain(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role = arguments["role"]
     node = choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
-    with told(f"list the pods of node {node.metadata.name}", TargetRefused):
+    with api_errors(f"list the pods of node {node.metadata.name}", TargetRefused):
         bare = without_controller(evictable(platform, node.metadata.name))
     if bare:
         raise TargetRefused(f"node {node.metadata.name}: nobody would make {', '.join(bare)} again after a drain; remove them or own them")
@@ -128,7 +128,7 @@ def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> 
     return node_target(node, f"{SILENT.format(for_s=for_s)}{why}, since the target has no machine driver", ENDS.format(for_s=for_s))
 
 
-def lose(run: LiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict[str, Any]]:
+def lose(run: ActiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict[str, Any]]:
     """Lose all nodes at once, by fault pods; return their accounts. Raises FaultFailed."""
     jobs = [Job(target, target.name, ("silence",), for_s, heard=False) for target in targets]
     return fault_pod.carry_out(run, targets, jobs)
@@ -199,7 +199,7 @@ def _silence(role: str, for_s: float) -> dict[str, Any]:
     }
 
 
-def power_entry(run: LiveRun, target: ResolvedTarget, for_s: float) -> Undo:
+def power_entry(run: ActiveRun, target: ResolvedTarget, for_s: float) -> Undo:
     """Return the journal's entry for a node whose power is about to be cut."""
     cut, ends = power_cut_detail(run.platform), TIMED.format(for_s=for_s)
     return fault_steps.entry(run, UndoKind.POWER_ON, target.name, detail=cut, lasts_s=for_s, self_ends=ends)

@@ -13,7 +13,7 @@ from chaoslib.exceptions import ActivityFailed
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from history.schema import EventKind
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.permissions import Permission
 from kube.selection import choose, pod_target, read_target, ready_pods
 from kube.wait import until
@@ -67,7 +67,7 @@ def kill(role: str, count: int = 1) -> dict[str, Any]:
 def _terminate(target: ResolvedTarget) -> None:
     pattern = f"^{re.escape(target.name)}$"
     try:
-        with told(f"delete pod {target.namespace}/{target.name}", FaultFailed):
+        with api_errors(f"delete pod {target.namespace}/{target.name}", FaultFailed):
             deleted = chaosk8s_pods.terminate_pods(name_pattern=pattern, qty=1, grace_period=0, ns=target.namespace)
     except ActivityFailed as error:
         raise FaultFailed(f"pod {target.namespace}/{target.name}: chaosk8s could not delete it: {error}") from error
@@ -78,5 +78,5 @@ def _terminate(target: ResolvedTarget) -> None:
 
 
 def _is_gone(platform: Platform, target: ResolvedTarget) -> bool:
-    with told(f"look whether pod {target.name} is gone", FaultFailed):
+    with api_errors(f"look whether pod {target.name} is gone", FaultFailed):
         return read_target(platform, target) is None

@@ -14,7 +14,7 @@ from faults import pods
 from history.errors import ConfigError, FaultFailed, NoData
 from history.plan import ResolvedTarget
 from history.schema import EventKind
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.container_exec import output_of
 from kube.container_exec import permissions as look_inside
 from kube.eviction import evict
@@ -61,7 +61,7 @@ def preempt(role: str) -> dict[str, Any]:
         run.journal.will_undo(fault_steps.entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, self_ends=REPLACED))
     run.fault_starts(targets)
     for target in targets:
-        with told(f"evict pod {target.namespace}/{target.name}", FaultFailed):
+        with api_errors(f"evict pod {target.namespace}/{target.name}", FaultFailed):
             there = evict(run.platform, target.name, target.namespace or "", target.uid or "", time.monotonic() + EVICT_S)
         if not there:
             raise FaultFailed(f"pod {target.namespace}/{target.name}: it was gone when it was to be evicted; who ended it?")

@@ -21,7 +21,7 @@ from history.schema import EventKind
 from kube.client import Platform
 from kube.container_exec import output_of
 from safety import active_run
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import Undo, UndoKind
@@ -82,7 +82,7 @@ def restore(role: str, project_gb: float = 0.0) -> dict[str, Any]:
     return {"undone": [*said, *undo_all(run, {UndoKind.NOTHING})]}
 
 
-def _restored(run: LiveRun, undo: Undo, role: str, project_gb: float) -> str:
+def _restored(run: ActiveRun, undo: Undo, role: str, project_gb: float) -> str:
     """Tell the program to end, or do its work if it is gone; return what was done, and record it as the end of the fault."""
     file = outcome_file(run.plan.run_id)
     procedure = command(PROCEDURE, "--store", DATA, "--record", RECORD, "--json")
@@ -94,7 +94,7 @@ def _restored(run: LiveRun, undo: Undo, role: str, project_gb: float) -> str:
     return said
 
 
-def _outcome(run: LiveRun, undo: Undo, role: str, file: str) -> dict[str, Any]:
+def _outcome(run: ActiveRun, undo: Undo, role: str, file: str) -> dict[str, Any]:
     """Wait for what restoring came to. Raises UndoFailed."""
     until_s, text = time.monotonic() + RESTORED_S, ""
     while time.monotonic() < until_s:
@@ -108,7 +108,7 @@ def _outcome(run: LiveRun, undo: Undo, role: str, file: str) -> dict[str, Any]:
     )
 
 
-def _inside(run: LiveRun, undo: Undo, role: str, line: str) -> str:
+def _inside(run: ActiveRun, undo: Undo, role: str, line: str) -> str:
     container = run.platform.target.role(role).container or ""
     try:
         return output_of(run.platform, undo.object, undo.namespace or "", container, ["sh", "-c", line])

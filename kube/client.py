@@ -136,7 +136,7 @@ def connect(target: Target) -> Platform:
 
     """
     api = BoundedClient(configuration_of(target))
-    with told(f"target {target.name}: {target.server}", TargetRefused):
+    with api_errors(f"target {target.name}: {target.server}", TargetRefused):
         offset_s = clock_offset_s(api)
     return platform_over(target, api, offset_s)
 
@@ -208,7 +208,7 @@ def answers(platform: Platform) -> bool:
 
 
 @contextmanager
-def told(what: str, raises: type[AftershockError]) -> Iterator[None]:
+def api_errors(what: str, raises: type[AftershockError]) -> Iterator[None]:
     """Turn an error of the API server, or of the way to it, into one sentence that starts with ``what``."""
     try:
         yield

@@ -12,7 +12,7 @@ from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CH
 from websocket import WebSocketException
 
 from history.errors import NoData
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.permissions import Permission
 
 TICKS_PER_S = 100  # USER_HZ, fixed in the kernel's interface
@@ -55,7 +55,7 @@ def output_of(platform: Platform, pod: str, namespace: str, container: str, comm
     """Run ``command`` in a container and return its standard output; its complaints only reach an error (those of :func:`processes`)."""
     what = f"pod {namespace}/{pod}: run {command[0]} in container {container}"
     api = client.CoreV1Api(client.ApiClient(platform.api.configuration))  # its own: stream() changes the client it uses
-    with told(what, NoData):
+    with api_errors(what, NoData):
         platform.core.read_namespaced_pod(pod, namespace)  # bounded in time, unlike the handshake below
         try:
             session = stream(

@@ -12,7 +12,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, UndoFailed
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.wait import until
 
@@ -49,7 +49,7 @@ def drain(platform: Platform, node: str, timeout_s: float) -> list[str]:
 
     """
     until_s = time.monotonic() + timeout_s
-    with told(f"drain node {node}", FaultFailed):
+    with api_errors(f"drain node {node}", FaultFailed):
         pods = evictable(platform, node)
         for pod in pods:
             _evict(platform, pod, until_s)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kubernetes import client
 
 from history.errors import TargetRefused
-from kube.client import PARALLEL, Platform, told
+from kube.client import PARALLEL, Platform, api_errors
 from target.target import Target
 
 
@@ -42,7 +42,7 @@ def require(platform: Platform, permissions: Iterable[Permission]) -> None:
 def missing(platform: Platform, permissions: Iterable[Permission]) -> list[Permission]:
     """Return those of ``permissions`` that are not granted, in their order, each once. Raises TargetRefused if nobody can tell."""
     asked = list(dict.fromkeys(permissions))
-    with told("ask for permissions (SelfSubjectAccessReview)", TargetRefused), ThreadPoolExecutor(PARALLEL) as pool:
+    with api_errors("ask for permissions (SelfSubjectAccessReview)", TargetRefused), ThreadPoolExecutor(PARALLEL) as pool:
         granted = list(pool.map(lambda one: allowed(platform, one), asked))
     return [one for one, ok in zip(asked, granted, strict=True) if not ok]
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
-from kube.client import CONNECT_S, Platform, told
+from kube.client import CONNECT_S, Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission
 
@@ -37,7 +37,7 @@ def get(platform: Platform, namespace: str, service: str, path: str, **query: st
         NoData: no answer, or another one than 200.
 
     """
-    with told(f"ask service {namespace}/{service}: {path}", NoData):
+    with api_errors(f"ask service {namespace}/{service}: {path}", NoData):
         answer = _ask(platform, f"/api/v1/namespaces/{namespace}/services/{service}", path, query)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
@@ -49,7 +49,7 @@ def get(platform: Platform, namespace: str, service: str, path: str, **query: st
 def ask_pod(platform: Platform, pod: Pod, port: int, path: str, **query: str) -> Answer:
     """Return what a pod answers to ``GET path``, whatever its status. Raises NoData: the API server does not answer."""
     name, namespace = pod.metadata.name, pod.metadata.namespace
-    with told(f"ask pod {namespace}/{name}: {path}", NoData):
+    with api_errors(f"ask pod {namespace}/{name}: {path}", NoData):
         return _ask(platform, f"/api/v1/namespaces/{namespace}/pods/{name}:{port}", path, query)
 
 

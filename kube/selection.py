@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, ready, told
+from kube.client import Platform, api_errors, ready
 from kube.objects import Node, Pod
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def ready_pods(platform: Platform, role: str) -> list[Pod]:
     """
     found = platform.target.role(role)
     selector = demand_selector(found.selector, f"role {role}")
-    with told(f"role {role}: list pods {selector} in {found.namespace}", TargetRefused):
+    with api_errors(f"role {role}: list pods {selector} in {found.namespace}", TargetRefused):
         pods = platform.pods(role)
     up = [pod for pod in pods if ready(pod)]
     if not up:
@@ -89,7 +89,7 @@ def one_of(platform: Platform, role: str, rng: Random, index: int | None) -> Pod
 def instrument_pods(platform: Platform) -> list[Pod]:
     """Return the pods that the measurement depends on: the target's instruments, and what runs in the suite's own namespace."""
     found: list[Pod] = []
-    with told("instruments: list pods", TargetRefused):
+    with api_errors("instruments: list pods", TargetRefused):
         for instrument in platform.target.instruments:
             selector = demand_selector(instrument.selector, f"instrument in {instrument.namespace}")
             found += platform.core.list_namespaced_pod(instrument.namespace, label_selector=selector).items
@@ -114,7 +114,7 @@ def nodes_hosting(platform: Platform, role: str) -> list[Node]:
     """
     hosted = Counter(pod.spec.node_name for pod in ready_pods(platform, role))
     kept_out = {pod.spec.node_name for pod in instrument_pods(platform)}
-    with told("list nodes", TargetRefused):
+    with api_errors("list nodes", TargetRefused):
         nodes = platform.nodes()
     free = [n for n in nodes if n.metadata.name in hosted.keys() - kept_out and not is_control_plane(n) and ready(n)]
     if not free:
@@ -134,7 +134,7 @@ def zones_hosting(platform: Platform, role: str) -> dict[str, list[Node]]:
 
     """
     label = platform.target.zone_label
-    with told("list nodes", TargetRefused):
+    with api_errors("list nodes", TargetRefused):
         nodes = platform.nodes()
     zones: dict[str, list[Node]] = {}
     for node in nodes:
@@ -193,7 +193,7 @@ def still_there(platform: Platform, targets: Sequence[ResolvedTarget]) -> list[P
         FaultFailed: one of them is gone, was replaced or is being deleted since preflight, so nothing was touched.
 
     """
-    with told("read the targets just before the fault", FaultFailed):
+    with api_errors("read the targets just before the fault", FaultFailed):
         found = [(target, read_target(platform, target)) for target in targets]
     for target, thing in found:
         if thing is None or thing.metadata.deletion_timestamp is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
-from kube.client import told
+from kube.client import api_errors
 from kube.devices import healthy
 from kube.objects import Node
 from safety import active_run
@@ -13,7 +13,7 @@ from safety import active_run
 def allocatable_dropped(activity: str) -> bool:
     """Tell whether the node of every device of ``activity`` offers fewer devices than it has. Raises NoData: no answer."""
     platform = active_run.require().platform
-    with told(f"read the nodes of {activity}", NoData):
+    with api_errors(f"read the nodes of {activity}", NoData):
         for device in devices_of(activity):
             node: Node = platform.core.read_node(device.node or "")
             allocatable, total = healthy(node, platform.target.gpu_resource)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from history.errors import NoData
-from kube.client import told
+from kube.client import api_errors
 from kube.objects import Pod
 from kube.proxy import first_port
 from probes.pods import pod_of, pods_of
@@ -26,7 +26,7 @@ def _answers(name: str, namespace: str, activity: str) -> bool:
     run = active_run.require()
     pod = pod_of(next(one for one in run.targets_of(activity) if one.name == name))
     status = run.platform.proxy_get(pod, port_of(pod), "/", ASK_S)
-    with told("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's
+    with api_errors("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's
         run.platform.core.read_namespaced_pod(name, namespace)
     return status not in NOT_THE_POD
 

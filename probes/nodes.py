@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from history.errors import NoData
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.eviction import evictable
 from kube.objects import Lease, Node
 from safety import active_run
@@ -17,14 +17,14 @@ STALE_SHARE = 0.3  # the kubelet renews after a quarter of the lease's duration 
 def cordoned(activity: str) -> bool:
     """Tell whether every node of ``activity`` is unschedulable. Raises NoData: no answer from the API server."""
     platform = active_run.require().platform
-    with told(f"read the nodes of {activity}", NoData):
+    with api_errors(f"read the nodes of {activity}", NoData):
         return all(_unschedulable(platform, name) for name in nodes_of(activity))
 
 
 def drained(activity: str) -> bool:
     """Tell whether every node of ``activity`` is unschedulable and runs nothing that a drain evicts. Raises NoData: no answer."""
     platform = active_run.require().platform
-    with told(f"read the nodes of {activity} and their pods", NoData):
+    with api_errors(f"read the nodes of {activity} and their pods", NoData):
         return all(_unschedulable(platform, name) and not evictable(platform, name) for name in nodes_of(activity))
 
 
@@ -35,7 +35,7 @@ def powered_off(activity: str) -> bool:
     lease alone decides. Raises NoData: no answer from the API server.
     """
     platform = active_run.require().platform
-    with told(f"read the nodes of {activity} and their leases", NoData):
+    with api_errors(f"read the nodes of {activity} and their leases", NoData):
         return all(_lease_overdue(platform, name) and not _kubelet_answers(platform, name) for name in nodes_of(activity))
 
 

@@ -13,7 +13,7 @@ from history.ledgers import FOLDER
 from history.plan import ResolvedTarget
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from kube.client import told
+from kube.client import api_errors
 from kube.container_exec import output_of
 from probes.events import first_ns
 from probes.pods import pod_of
@@ -41,7 +41,7 @@ def ended_by(activity: str, role: str, signal_name: str) -> bool:
 def _log(target: ResolvedTarget, role: str, since_s: float) -> str:
     platform = active_run.require().platform
     container = platform.target.role(role).container or ""
-    with told(f"read the log of pod {target.namespace}/{target.name}", NoData):
+    with api_errors(f"read the log of pod {target.namespace}/{target.name}", NoData):
         text: str = platform.core.read_namespaced_pod_log(
             target.name, target.namespace or "", container=container, since_seconds=max(1, int(since_s) + 1)
         )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from history.errors import NoData
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from safety import active_run
 
 
 def ready(role: str) -> int:
     """Return how many pods of ``role`` are ready. Raises NoData: the API server does not answer."""
     platform = active_run.require().platform
-    with told(f"count the ready pods of role {role}", NoData):
+    with api_errors(f"count the ready pods of role {role}", NoData):
         return sum(platform.ready(pod) for pod in platform.pods(role))
 
 
@@ -31,6 +31,6 @@ def desired(platform: Platform, role: str) -> int:
         raise NoData(
             f"target {platform.target.name}: role {role} names no deployment, so nobody knows how many replicas it should have; add it"
         )
-    with told(f"read deployment {found.deployment}", NoData):
+    with api_errors(f"read deployment {found.deployment}", NoData):
         spec = platform.apps.read_namespaced_deployment(found.deployment, found.namespace).spec
     return spec.replicas if spec and spec.replicas is not None else 1

@@ -13,7 +13,7 @@ from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING
 from kube import proxy
-from kube.client import told
+from kube.client import api_errors
 from kube.selection import read_target
 from safety import active_run
 
@@ -59,7 +59,7 @@ def silent(activity: str, server: str) -> bool:
         proxy.get(run.platform, namespace, server, "health")
     except NoData:
         [target] = run.targets_of(activity)
-        with told(f"look at pod {namespace}/{target.name}", NoData):
+        with api_errors(f"look at pod {namespace}/{target.name}", NoData):
             return read_target(run.platform, target) is not None
     return False
 

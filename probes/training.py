@@ -13,7 +13,7 @@ from history.ledgers import FOLDER, done_steps
 from history.plan import ResolvedTarget, Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from kube.client import told
+from kube.client import api_errors
 from kube.container_exec import output_of
 from probes.events import first_ns
 from probes.processes import frozen, killed
@@ -52,7 +52,7 @@ def checkpoint_age_s() -> float:
 def missing_ranks(role: str) -> int:
     """Return how many pods of the job are not ready (0: none). Raises NoData: the API server does not answer."""
     run = active_run.require()
-    with told(f"count the ready pods of role {role}", NoData):
+    with api_errors(f"count the ready pods of role {role}", NoData):
         return max(0, _job().pods - sum(run.platform.ready(pod) for pod in run.platform.pods(role)))
 
 

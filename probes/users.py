@@ -15,7 +15,7 @@ from history.reader import read_table
 from history.schema import EventKind, Outcome
 from probes.events import first_ns
 from safety import active_run
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 
 WRITTEN_MS = 500.0  # the load hands its rows over several times a second
 
@@ -46,7 +46,7 @@ def p95_latency_ms(window_s: float = 10.0) -> float:
     return float(latency_ms.quantile(0.95, "higher"))  # type: ignore[arg-type]  # not empty
 
 
-def _asked(run: LiveRun, window_s: float) -> pl.DataFrame:
+def _asked(run: ActiveRun, window_s: float) -> pl.DataFrame:
     """Return a row for each user who asked in the window: ``good`` (null: not known yet) and ``latency_ms`` (null: no right answer)."""
     slo, now = run.plan.slo, now_ns()
     until_ns = now - int((max(slo.latency_ms, slo.ttft_ms or 0.0) + WRITTEN_MS) * 1e6)

@@ -58,9 +58,9 @@ def carry_out(options: argparse.Namespace) -> int:
     """Carry out one command and return its exit code. Raises AftershockError: refused."""
     target = load_target(options.target)
     if options.command == "heal":
-        mended = cleanup.mend(connect(target))
-        print("\n".join(mended.lines()))
-        return int(bool(mended.failed))
+        cleaned = cleanup.clean_up(connect(target))
+        print("\n".join(cleaned.lines()))
+        return int(bool(cleaned.failed))
     if options.command == "status":
         print("\n".join(cleanup.status(connect(target))))
         return 0

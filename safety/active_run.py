@@ -33,7 +33,7 @@ class UndoJournal(Protocol):
 
 
 @dataclass(slots=True)
-class LiveRun:
+class ActiveRun:
     """What faults and probes of the running experiment may use."""
 
     plan: Plan
@@ -65,16 +65,16 @@ class LiveRun:
         return self.log.event(EventKind.FAULT_START, self.activity, targets=[target.name for target in targets])
 
 
-_live: LiveRun | None = None
+_live: ActiveRun | None = None
 
 
-def activate(run: LiveRun | None) -> None:
+def activate(run: ActiveRun | None) -> None:
     """Make ``run`` the live run of this process (None: there is none any more)."""
     global _live  # noqa: PLW0603 - Chaos Toolkit calls plain functions: a process-wide value is the only way in
     _live = run
 
 
-def require() -> LiveRun:
+def require() -> ActiveRun:
     """Return the live run.
 
     Raises:
@@ -89,6 +89,6 @@ def require() -> LiveRun:
     return _live
 
 
-def current() -> LiveRun | None:
+def current() -> ActiveRun | None:
     """Return the live run, or None."""
     return _live

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, ready, told
+from kube.client import Platform, api_errors, ready
 from kube.objects import Meta, Node, Pod
 from kube.selection import instrument_pods, is_control_plane
 from target.target import Target, Written
@@ -53,7 +53,7 @@ def check(platform: Platform, targets: Sequence[ResolvedTarget], allow: Allow | 
 
 def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surroundings:
     """Collect what :func:`objections` needs. Raises TargetRefused if it may not be read."""
-    with told("the guard looks at the targets' surroundings", TargetRefused):
+    with api_errors("the guard looks at the targets' surroundings", TargetRefused):
         node_names = {target.node for target in targets if target.kind in {"Node", "Device"} and target.node}
         pods_on = {name: _pods_on(platform, name) for name in sorted({t.name for t in targets if t.kind == "Node"})}
         listed = [pod for name in _namespaces_of(targets) for pod in platform.core.list_namespaced_pod(name).items]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from history.errors import FaultFailed
-from kube.client import told
+from kube.client import api_errors
 from kube.objects import Node
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_steps import entry
 from safety.undo import cordon as cordon_node
 from safety.undo_journal import UndoKind
@@ -15,7 +15,7 @@ from safety.undo_journal import UndoKind
 BEFORE = "it was cordoned before and stays so"
 
 
-def write_ahead(run: LiveRun, nodes: Sequence[Node]) -> list[str]:
+def write_ahead(run: ActiveRun, nodes: Sequence[Node]) -> list[str]:
     """Record how to undo the cordon of ``nodes``; return the names of those that are to be cordoned. Raises FaultFailed."""
     ours = [node.metadata.name for node in nodes if not node.spec.unschedulable]
     for node in nodes:
@@ -27,8 +27,8 @@ def write_ahead(run: LiveRun, nodes: Sequence[Node]) -> list[str]:
     return ours
 
 
-def cordon(run: LiveRun, names: Sequence[str]) -> None:
+def cordon(run: ActiveRun, names: Sequence[str]) -> None:
     """Cordon the nodes ``names``. Raises FaultFailed."""
     for name in names:
-        with told(f"node {name}: cordon it", FaultFailed):
+        with api_errors(f"node {name}: cordon it", FaultFailed):
             cordon_node(run.platform, name, run.plan.run_id)

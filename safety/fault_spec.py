@@ -2,7 +2,7 @@
 
 A fault is a plain typed function (a Chaos Toolkit action) under :func:`fault`. Its specification says which objects it will touch
 (``resolve``, with the run's seeded randomness), which permissions inject *and* undo need, and its permission tier. At run time the
-function takes its targets from the plan (:meth:`safety.active_run.LiveRun.targets_of`), never by resolving again.
+function takes its targets from the plan (:meth:`safety.active_run.ActiveRun.targets_of`), never by resolving again.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from history.plan import ResolvedTarget
 from kube.objects import Node, Pod
 from kube.selection import still_there
 from safety import active_run
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
 
 
-def begin() -> tuple[LiveRun, list[ResolvedTarget], list[Pod | Node]]:
+def begin() -> tuple[ActiveRun, list[ResolvedTarget], list[Pod | Node]]:
     """Return the live run, the targets of the activity being executed, and the objects behind them.
 
     Raises:
@@ -29,7 +29,7 @@ def begin() -> tuple[LiveRun, list[ResolvedTarget], list[Pod | Node]]:
 
 
 def entry(
-    run: LiveRun, kind: UndoKind, obj: str, *, namespace: str | None = None, detail: str = "", lasts_s: float = 0.0, self_ends: str = ""
+    run: ActiveRun, kind: UndoKind, obj: str, *, namespace: str | None = None, detail: str = "", lasts_s: float = 0.0, self_ends: str = ""
 ) -> Undo:
     """Return a journal entry of the activity being executed that ends ``lasts_s`` from now."""
     ends_by_ns = now_ns() + int(lasts_s * 1e9)

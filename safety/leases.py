@@ -20,7 +20,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, explained, told
+from kube.client import Platform, api_errors, explained
 from kube.objects import Lease, Meta, Options
 
 DURATION_S, RENEW_S = 15, 5.0
@@ -88,7 +88,7 @@ class Leases:
         """Take the leases ``names`` in sorted order; all or none. Raises TargetRefused: one is held by a live run, which it names."""
         try:
             for name in sorted(names):
-                with told(f"lease {name} in {self._namespace}", TargetRefused):
+                with api_errors(f"lease {name} in {self._namespace}", TargetRefused):
                     self._mine[name] = self._take(name)
         except TargetRefused:
             self.release()
@@ -215,7 +215,7 @@ def take(platform: Platform, run_id: str, targets: Sequence[ResolvedTarget], on_
 def list_leases(platform: Platform) -> list[Held]:
     """Return every lease of the suite in its namespace. Raises TargetRefused."""
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
-    with told("list the suite's leases", TargetRefused):
+    with api_errors("list the suite's leases", TargetRefused):
         found = platform.coordination.list_namespaced_lease(platform.target.suite_namespace, label_selector=selector).items
     return [held_by(lease, platform.server_time()) for lease in found]
 

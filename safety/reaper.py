@@ -18,7 +18,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
-from kube.client import BoundedClient, Platform, clock_offset_s, platform_over, told
+from kube.client import BoundedClient, Platform, api_errors, clock_offset_s, platform_over
 from safety.leases import list_leases
 from safety.undo import carry_out
 from safety.undo_journal import REAPER, RunJournal, Undo, UndoKind, journal_name
@@ -98,7 +98,7 @@ def reach(target: Target, api: client.ApiClient) -> Platform:
     """Return the platform once its API server answers; a container that ended instead would be started again later and later."""
     while True:
         try:
-            with told("reaper: reach the API server", UndoFailed):
+            with api_errors("reaper: reach the API server", UndoFailed):
                 return platform_over(target, api, clock_offset_s(api))
         except UndoFailed as error:
             print(error, file=sys.stderr, flush=True)

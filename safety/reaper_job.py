@@ -11,7 +11,7 @@ from kubernetes.client.exceptions import ApiException
 from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
-from kube.client import Platform, told, unless, unless_forbidden
+from kube.client import Platform, api_errors, unless, unless_forbidden
 from kube.permissions import Permission
 from kube.selection import instrument_pods
 from kube.wait import until
@@ -65,7 +65,7 @@ def start(platform: Platform, plan: Plan) -> None:
     """
     namespace, name = platform.target.suite_namespace, name_of(plan.run_id)
     total_s = sum((plan.timers.baseline_s, plan.timers.confirm_s, plan.timers.deadline_s, plan.timers.heal_s, MARGIN_S))
-    with told(f"make the reaper {name} in {namespace}", FaultFailed):
+    with api_errors(f"make the reaper {name} in {namespace}", FaultFailed):
         make_rights(platform, plan.run_id, plan.targets)
         beside = sorted({str(pod.spec.node_name) for pod in instrument_pods(platform) if pod.spec.node_name})
         platform.batch.create_namespaced_job(namespace, job(platform.target, plan, total_s, beside))
@@ -78,7 +78,7 @@ def start(platform: Platform, plan: Plan) -> None:
 
 def check(platform: Platform, run_id: str) -> None:
     """Make sure that the reaper still watches, right before the fault. Raises FaultFailed: it does not, so nothing must be injected."""
-    with told("ask for the reaper", FaultFailed):
+    with api_errors("ask for the reaper", FaultFailed):
         if not _watches(platform, run_id):
             raise FaultFailed(f"reaper {name_of(run_id)}: it does not watch any more, so nobody would undo the fault if this run died")
 
@@ -182,7 +182,7 @@ def runs(platform: Platform) -> set[str]:
     selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
     rbac: Any = client.RbacAuthorizationV1Api(platform.api)
     batch: Any = platform.batch
-    with told("look for reapers", TargetRefused):
+    with api_errors("look for reapers", TargetRefused):
         jobs: list[Any] = unless_forbidden(
             lambda: batch.list_namespaced_job(platform.target.suite_namespace, label_selector=selector).items, []
         )
@@ -192,7 +192,7 @@ def runs(platform: Platform) -> set[str]:
 
 def _remove(platform: Platform, selector: str) -> list[str]:
     removed: list[str] = []
-    with told("remove the reaper", UndoFailed):
+    with api_errors("remove the reaper", UndoFailed):
         for kind, names, delete in _kinds(platform, selector):
             for name in names():
                 with unless(404):

@@ -16,10 +16,10 @@ from history.errors import AftershockError, UndoFailed
 from history.reader import read_table
 from history.schema import EventKind
 from kube import machine_drivers
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.eviction import evict
 from kube.objects import Node, Pod
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
 
 CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
@@ -34,7 +34,7 @@ def carry_out(platform: Platform, undo: Undo) -> str:
         UndoFailed: it could not be undone; the sentence says what remains.
 
     """
-    with told(f"undo {undo.kind} {undo.object}", UndoFailed):
+    with api_errors(f"undo {undo.kind} {undo.object}", UndoFailed):
         match undo.kind:
             case UndoKind.UNCORDON:
                 return uncordon(platform, undo.object, undo.detail)
@@ -52,7 +52,7 @@ def carry_out(platform: Platform, undo: Undo) -> str:
                 return f"{undo.object}: nothing to undo, {undo.self_ends or 'the platform repairs it'}"
 
 
-def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[str]:
+def undo_all(run: ActiveRun, kinds: Collection[UndoKind] | None = None) -> list[str]:
     """Undo what the run's journal still holds (of ``kinds``, or of any kind), latest first, and mark it; return what was done.
 
     Nothing left to undo is success: the reaper may have been here while the run could not reach the API server. Every entry is tried,
@@ -80,7 +80,7 @@ def undo_all(run: LiveRun, kinds: Collection[UndoKind] | None = None) -> list[st
     return [said for _, said in undone]
 
 
-def _stamp_ends(run: LiveRun, undone: list[tuple[Undo, str]]) -> None:
+def _stamp_ends(run: ActiveRun, undone: list[tuple[Undo, str]]) -> None:
     """Record the end of each fault whose end is not recorded yet: now, or when somebody else or the fault itself ended it."""
     events = read_table(run.run_dir, "events")
     recorded = set(events.filter(pl.col("kind") == EventKind.FAULT_END.value)["object"])

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from history.clock import now_ns
 from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFailed
 from history.plan import Record
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import ConfigMap
 
 LABELS = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "journal"}
@@ -128,7 +128,7 @@ class RunJournal:
 
     def entries(self) -> list[Undo]:
         """Return all entries, oldest first. Raises UndoFailed."""
-        with told(f"journal {self.name}", UndoFailed):
+        with api_errors(f"journal {self.name}", UndoFailed):
             return list(stored(self._read()).entries)
 
     def close(self) -> None:
@@ -137,14 +137,14 @@ class RunJournal:
         if remaining:
             what = ", ".join(f"{one.kind} {one.object}" for one in remaining)
             raise UndoFailed(f"journal {self.name}: {what} is not undone yet; run make heal")
-        with told(f"journal {self.name}: delete", UndoFailed):
+        with api_errors(f"journal {self.name}: delete", UndoFailed):
             self._api.delete_namespaced_config_map(self.name, self.namespace)
 
     def _read(self) -> ConfigMap:
         return self._api.read_namespaced_config_map(self.name, self.namespace)
 
     def _change(self, change: Callable[[tuple[Undo, ...]], tuple[Undo, ...]], what: str, raises: type[AftershockError]) -> None:
-        with told(f"journal {self.name}: {what}", raises):
+        with api_errors(f"journal {self.name}: {what}", raises):
             for left in reversed(range(TRIES)):
                 body = self._read()
                 body.data["undo"] = ENTRIES.dump_json(change(stored(body).entries)).decode()
@@ -168,7 +168,7 @@ def open_journal(platform: Platform, run_id: str, owner: str, experiment: str) -
     header = RunHeader(run_id=run_id, owner=owner, experiment=experiment, started_ns=now_ns())
     meta = client.V1ObjectMeta(name=name, labels=LABELS)
     body = client.V1ConfigMap(metadata=meta, data={"run": header.model_dump_json(), "undo": "[]"})
-    with told(f"open the undo journal {name} in the suite's namespace {namespace}", TargetRefused):
+    with api_errors(f"open the undo journal {name} in the suite's namespace {namespace}", TargetRefused):
         platform.core.create_namespaced_config_map(namespace, body)
     return RunJournal(platform.core, namespace, name)
 
@@ -182,7 +182,7 @@ def list_journals(platform: Platform) -> list[StoredJournal]:
     """
     namespace = platform.target.suite_namespace
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
-    with told(f"list undo journals in {namespace}", TargetRefused):
+    with api_errors(f"list undo journals in {namespace}", TargetRefused):
         found = platform.core.list_namespaced_config_map(namespace, label_selector=selector).items
     return sorted((stored(one) for one in found), key=lambda journal: journal.header.started_ns)
 

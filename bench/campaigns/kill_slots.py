@@ -14,7 +14,7 @@ from kubernetes import client
 from bench.campaigns.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
 from history.errors import AftershockError
 from kube.client import Platform, connect, unless
-from runner.cleanup.cleanup import mend
+from runner.cleanup.cleanup import clean_up
 from runner.cleanup.leftovers import find_leftovers
 from runner.preflight.platform_health import complaints, look
 from safety.reaper_job import runs as reapers
@@ -87,8 +87,8 @@ def demand_healthy(platforms: Platforms) -> None:
 def clear(platforms: Platforms) -> tuple[list[str], list[str]]:
     """Let heal clear the records, twice; return what a look finds after that (leftovers), and what heal did."""
     platform = next(iter(platforms.values()))
-    done = mend(platform).done
-    mend(platform)
+    done = clean_up(platform).done
+    clean_up(platform)
     found = find_leftovers(platform)
     left = [journal.name for journal in found.journals] + [*found.orphaned_cordons, *found.residues, *found.own_pods]
     return left + sorted(reapers(platform)), done

@@ -51,7 +51,7 @@ def prepared(experiment: Experiment, platform: Platform, run_dir: Path, seed: in
     write_plan(made, run_dir)
     log = RunLog(run_dir)
     journal = open_journal(platform, made.run_id, "bench", experiment.id)
-    run = active_run.LiveRun(plan=made, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
+    run = active_run.ActiveRun(plan=made, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
     return Context(run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
 
 
@@ -62,7 +62,7 @@ def _silent(_kind: str, /, **_fields: object) -> None:
 def carried_out(context: Context, before: Before, guards: list[Callable[[], tuple[str, str] | None]], pace: Pace) -> RunVerdict:
     """Carry a prepared run through its life, watched by ``guards``, and return its verdict; nothing of it is left active."""
     watching = Conditions(context.stop, guards)
-    active_run.activate(context.live)
+    active_run.activate(context.run)
     try:
         with _at(pace), _own_signals(context.stop):
             watching.start()

@@ -22,11 +22,11 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission
 from safety import fault_steps
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
 from target.suite_image import PROJECT, PYTHON
 
@@ -96,7 +96,7 @@ def beside(
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
 
 
-def carry_out(run: LiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def carry_out(run: ActiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """Write ahead, start all fault pods at once, stamp t_fault as they act; return their own accounts.
 
     Raises:
@@ -115,7 +115,7 @@ def carry_out(run: LiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) 
     return [_account(run.platform, name) if job.heard else {"armed": True} for name, job in zip(names, jobs, strict=True)]
 
 
-def entry(run: LiveRun, job: Job) -> Undo:
+def entry(run: ActiveRun, job: Job) -> Undo:
     """Return the journal's entry of a fault pod: by its end at the latest, nothing of it is left."""
     name, namespace = name_of(run.plan.run_id, job.target), run.platform.target.suite_namespace
     lasts_s = START_S + job.for_s + ACT_S
@@ -124,11 +124,11 @@ def entry(run: LiveRun, job: Job) -> Undo:
     )
 
 
-def create(run: LiveRun, job: Job) -> None:
+def create(run: ActiveRun, job: Job) -> None:
     """Make one fault pod. Raises FaultFailed: not admitted (quota, webhook, Pod Security, permission)."""
     namespace = run.platform.target.suite_namespace
     body: Any = manifest(run.platform.target.suite_image, run.plan.run_id, run.activity, job, time.time() + START_S)
-    with told(f"make a fault pod on node {job.node} in namespace {namespace}", FaultFailed):
+    with api_errors(f"make a fault pod on node {job.node} in namespace {namespace}", FaultFailed):
         run.platform.core.create_namespaced_pod(namespace, body)
 
 
@@ -196,7 +196,7 @@ def armed(platform: Platform, name: str) -> float:
 
 def _still_starting(platform: Platform, name: str, *, late: bool) -> None:
     """Raise FaultFailed if the pod has ended, was evicted, or is late."""
-    with told(f"look at fault pod {name}", FaultFailed):
+    with api_errors(f"look at fault pod {name}", FaultFailed):
         pod: Pod = platform.core.read_namespaced_pod(name, platform.target.suite_namespace)
     if pod.status.phase in {"Failed", "Succeeded"}:
         raise FaultFailed(f"fault pod {name} on {pod.spec.node_name}: it ended before it acted ({why(pod)}); nothing was set")

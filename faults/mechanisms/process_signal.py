@@ -13,7 +13,7 @@ import orjson
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission
 from kube.wait import until
@@ -83,7 +83,7 @@ def signal_process(platform: Platform, pod: Pod, container: str, process: str, f
     name, namespace = pod.metadata.name, pod.metadata.namespace
     added = ephemeral_container(pod, container, platform.target.suite_image, process, for_s, share=share)
     body = {"metadata": {"uid": pod.metadata.uid}, "spec": {"ephemeralContainers": [added]}}
-    with told(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
+    with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
         platform.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body)
         until(lambda: _settled(platform, name, namespace, added["name"]), START_S)
         account = _account(platform, name, namespace, added["name"])

@@ -9,7 +9,7 @@ from typing import Any
 from kubernetes import client
 
 from history.errors import AftershockError, UndoFailed
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Lease
 from runner.cleanup.leftovers import Leftovers, find_leftovers
 from runner.drivers.training import job
@@ -18,7 +18,7 @@ from safety.leases import Held, held_by
 from safety.undo_journal import HEAL, RunJournal, StoredJournal, Undo, journal_of
 
 
-class Mended:
+class Cleaned:
     """What was done, and what could not be."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Mended:
     def attempt(self, act: Callable[[], str]) -> bool:
         """Do one thing and keep what it says; return whether it worked."""
         try:
-            with told("heal", UndoFailed):
+            with api_errors("heal", UndoFailed):
                 self.done.append(act())
         except AftershockError as error:
             self.failed.append(str(error))
@@ -42,28 +42,28 @@ class Mended:
         return [*self.done, *(f"FAILED: {text}" for text in self.failed)]
 
 
-def mend(platform: Platform) -> Mended:
+def clean_up(platform: Platform) -> Cleaned:
     """End everything that dead runs left; a run that is alive is not touched. Raises TargetRefused: nobody can look."""
-    found, mended = find_leftovers(platform), Mended()
-    mended.done += [f"run {run_id} is alive: it is left alone and heals itself" for run_id in sorted(found.active)]
+    found, cleaned = find_leftovers(platform), Cleaned()
+    cleaned.done += [f"run {run_id} is alive: it is left alone and heals itself" for run_id in sorted(found.active)]
     for journal in found.dead:
-        _end_journal(platform, journal, mended)
+        _end_journal(platform, journal, cleaned)
     written = {journal.header.run_id for journal in found.dead}
     for node, run_id in found.orphaned_cordons.items():
         if run_id not in written:
-            mended.attempt(partial(undo.uncordon, platform, node, run_id))
+            cleaned.attempt(partial(undo.uncordon, platform, node, run_id))
     for name in found.orphaned_pods:
-        mended.attempt(partial(undo.delete_pod, platform, name, platform.target.suite_namespace))
+        cleaned.attempt(partial(undo.delete_pod, platform, name, platform.target.suite_namespace))
     for residue in () if found.active else found.residues:
-        mended.attempt(partial(_replace, platform, residue))
+        cleaned.attempt(partial(_replace, platform, residue))
     for lease in found.leases:
         if not lease.alive:
-            mended.attempt(partial(_drop, platform, lease))
+            cleaned.attempt(partial(_drop, platform, lease))
     for run_id in sorted(reaper_job.runs(platform) - found.active):
-        mended.attempt(partial(_remove_reaper, platform, run_id))
+        cleaned.attempt(partial(_remove_reaper, platform, run_id))
     for namespace, name in job.left_behind(platform, found.active):
-        mended.attempt(partial(_end_job, platform, namespace, name))
-    return mended
+        cleaned.attempt(partial(_end_job, platform, namespace, name))
+    return cleaned
 
 
 def status(platform: Platform) -> list[str]:
@@ -89,11 +89,11 @@ def _journal_lines(journal: StoredJournal, found: Leftovers) -> list[str]:
     return [f"run {journal.header.run_id} ({state}): {journal.header.experiment}, {journal.header.owner}", *entries]
 
 
-def _end_journal(platform: Platform, found: StoredJournal, mended: Mended) -> None:
+def _end_journal(platform: Platform, found: StoredJournal, cleaned: Cleaned) -> None:
     journal = journal_of(platform, found)
-    ended = [mended.attempt(partial(_end_entry, platform, journal, entry)) for entry in found.remaining]
+    ended = [cleaned.attempt(partial(_end_entry, platform, journal, entry)) for entry in found.remaining]
     if all(ended):
-        mended.attempt(partial(_close, journal, found.header.run_id))
+        cleaned.attempt(partial(_close, journal, found.header.run_id))
 
 
 def _end_entry(platform: Platform, journal: RunJournal, entry: Undo) -> str:
@@ -118,7 +118,7 @@ def _end_job(platform: Platform, namespace: str, name: str) -> str:
 
 def _replace(platform: Platform, residue: str) -> str:
     namespace, _, name = residue.partition("/")
-    with told(f"replace pod {residue}", UndoFailed):
+    with api_errors(f"replace pod {residue}", UndoFailed):
         pod: Any = platform.core.read_namespaced_pod(name, namespace)
         return undo.replace_pod(platform, name, namespace, pod.metadata.uid)
 

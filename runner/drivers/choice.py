@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from history.errors import TargetRefused
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.permissions import Permission
-from runner.drivers.driver import Drive
-from runner.drivers.requests.driver import RequestsDrive, requests_need
-from runner.drivers.training.driver import TrainingDrive
+from runner.drivers.driver import WorkloadDriver
+from runner.drivers.requests.driver import RequestsDriver, requests_need
+from runner.drivers.training.driver import TrainingDriver
 from runner.drivers.training.driver import needed as training_needs
 from runner.experiment.experiment import Experiment
 from runner.request import Request
@@ -21,13 +21,13 @@ def needed(target: Target, experiment: Experiment) -> list[Permission]:
     return requests_need(target, workload) if workload.training is None else training_needs(target.role(workload.role).namespace)
 
 
-def drive_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> Drive:
+def driver_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> WorkloadDriver:
     """Return the drive of a run, as the experiment's class of workload says."""
     workload = platform.target.workloads[experiment.settings.workload]
     if workload.training is None:
-        return RequestsDrive(platform, workload)
+        return RequestsDriver(platform, workload)
     own = experiment.settings.training
     settings = {**workload.training.settings, **own.settings}
     written = workload.training.model_copy(update={"template": own.template or workload.training.template})
-    with told(f"prepare a training job of class {experiment.settings.workload}", TargetRefused):
-        return TrainingDrive.of(platform, workload.role, written, settings=settings, run_id=request.run_id, stop=stop)
+    with api_errors(f"prepare a training job of class {experiment.settings.workload}", TargetRefused):
+        return TrainingDriver.of(platform, workload.role, written, settings=settings, run_id=request.run_id, stop=stop)

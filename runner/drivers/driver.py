@@ -8,21 +8,21 @@ from typing import Protocol
 from history.plan import Training
 from kube.permissions import Permission
 from runner.drivers.platform_timers import PlatformTimers
-from runner.drivers.progress import Following
+from runner.drivers.progress import Progress
 from runner.drivers.requests.load import LoadLike
 from runner.event_log import RunLog
 from runner.stop import Stop
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 
 
-class Run(Protocol):
+class DrivenRun(Protocol):
     """What a driver sees of the run that it drives, and where it puts what it started."""
 
     load: LoadLike | None
-    felt: Following | None
+    progress: Progress | None
 
     @property
-    def live(self) -> LiveRun:
+    def run(self) -> ActiveRun:
         """Plan, run folder and platform."""
 
     @property
@@ -34,7 +34,7 @@ class Run(Protocol):
         """Waiting that a stop request interrupts."""
 
 
-class Drive(Protocol):
+class WorkloadDriver(Protocol):
     """One kind of drive, prepared for one run, in the order of the methods."""
 
     def permissions(self) -> list[Permission]:
@@ -56,5 +56,5 @@ class Drive(Protocol):
     def job(self) -> Training | None:
         """Return the training job for the plan, if it is one."""
 
-    def start(self, run: Run) -> None:
-        """Start it and what follows it: ``run.load`` and ``run.felt``. Raises LoadFailed."""
+    def start(self, context: DrivenRun) -> None:
+        """Start it and what follows it: ``context.load`` and ``context.progress``. Raises LoadFailed."""

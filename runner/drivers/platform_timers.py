@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from history.errors import TargetRefused
 from history.plan import Slo
-from kube.client import Platform, told, unless_forbidden
+from kube.client import Platform, api_errors, unless_forbidden
 from kube.objects import Pod
 from target.target import Target, WorkloadClass, parse_duration
 from verdict.statistics import arrivals_needed
@@ -120,7 +120,7 @@ class PlatformTimers:
 
 def read_timers(platform: Platform, role: str) -> PlatformTimers:
     """Read the timers of ``role`` from its pods, the gateway's configuration and the controller manager. Raises TargetRefused."""
-    with told(f"target {platform.target.name}: read the timers of role {role}", TargetRefused):
+    with api_errors(f"target {platform.target.name}: read the timers of role {role}", TargetRefused):
         pods = platform.pods(role)
         if not pods:
             raise TargetRefused(f"role {role}: it has no pod, so its timers cannot be read; deploy the platform")
@@ -144,7 +144,7 @@ def template_timers(platform: Platform, pod: dict[str, Any]) -> PlatformTimers:
     """Return the timers of pods that do not run yet, from the plain spec of their template. Raises TargetRefused."""
     found = [one for one in pod.get("tolerations", []) if one.get("key") == UNREACHABLE and one.get("effect") == "NoExecute"]
     stays_s = TOLERATION_S if not found else found[0].get("tolerationSeconds", float("inf"))
-    with told(f"target {platform.target.name}: read the controller manager's timers", TargetRefused):
+    with api_errors(f"target {platform.target.name}: read the controller manager's timers", TargetRefused):
         return PlatformTimers(
             node_monitor_s=_node_monitor_s(platform),
             toleration_s=float(stays_s),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Following(Protocol):
+class Progress(Protocol):
     """The record of what drives a run, followed while it is written. For progress and for deciding when to stop; never for the verdict."""
 
     def update(self) -> None:

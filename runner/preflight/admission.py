@@ -9,7 +9,7 @@ from faults.mechanisms.process_signal import ephemeral_container
 from faults.processes import engine_role
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission
 
@@ -29,7 +29,7 @@ def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
     nobody = ResolvedTarget(kind="Node", name="preflight", uid="preflight", effect="none", ends="at once")
     job = fault_pod.Job(nobody, "preflight", ("preflight",), 1.0)
     body: Any = fault_pod.manifest(platform.target.suite_image, "preflight", "preflight", job, 0.0)
-    with told(f"fault pods in the suite's namespace {namespace} {ASKED}", TargetRefused):
+    with api_errors(f"fault pods in the suite's namespace {namespace} {ASKED}", TargetRefused):
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
 
@@ -45,7 +45,7 @@ def check_ephemeral_container(platform: Platform, role: str, targets: list[Resol
     _, container, engine = engine_role(platform, role)
     for target in targets:
         name, namespace = target.name, target.namespace or ""
-        with told(f"an ephemeral container in pod {namespace}/{name} {ASKED}", TargetRefused):
+        with api_errors(f"an ephemeral container in pod {namespace}/{name} {ASKED}", TargetRefused):
             pod: Pod = platform.core.read_namespaced_pod(name, namespace)
             added = ephemeral_container(pod, container, platform.target.suite_image, engine, 0.0)
             body = {"spec": {"ephemeralContainers": [added]}}

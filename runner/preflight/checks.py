@@ -17,7 +17,7 @@ from kubernetes import client
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
 from kube import permissions, scheduling
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.permissions import Permission
 from kube.selection import instrument_pods
 from probes.queue import query
@@ -103,7 +103,7 @@ def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
     """Choose the targets of each fault, by the run's seed. Raises TargetRefused: a selector matches nothing, a driver is missing."""
     chosen: Targets = {}
     for fault in faults:
-        with told(f"{fault.action.name}: resolve its targets", TargetRefused):
+        with api_errors(f"{fault.action.name}: resolve its targets", TargetRefused):
             chosen[fault.action.name] = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
     return chosen
 
@@ -145,7 +145,7 @@ def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, ti
     down = {target.name for fault in displacing for target in targets.get(fault.action.name, []) if target.kind == "Node"}
     if not down:
         return []
-    with told("look for room for what will be displaced", TargetRefused):
+    with api_errors("look for room for what will be displaced", TargetRefused):
         found = scheduling.room(down, platform.nodes(), platform.core.list_pod_for_all_namespaces().items)
     if found.lacking and not allow.without_capacity:
         raise TargetRefused(
@@ -201,7 +201,7 @@ def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
 
 def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before, commit: str) -> Resolved:
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
-    with told("ask for the server's version", TargetRefused):
+    with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
     return Resolved(targets, dict(before.replicas), timers, server_version=server.git_version, commit=commit)
 

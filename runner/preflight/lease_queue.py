@@ -9,9 +9,8 @@ from functools import partial
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
-from runner.messages import Kind
+from runner.messages import Kind, Send
 from runner.stop import Stop
-from runner.tell import Tell
 from safety.leases import Leases, holder_of, names_for
 
 POLL_S = 2.0
@@ -20,11 +19,11 @@ POLL_S = 2.0
 class Queue:
     """The leases of one run; ``wait_s`` is how long it may queue in all. A lost lease stops the run."""
 
-    def __init__(self, platform: Platform, run_id: str, wait_s: float, stop: Stop, tell: Tell) -> None:
+    def __init__(self, platform: Platform, run_id: str, wait_s: float, stop: Stop, send: Send) -> None:
         api, holder = platform.coordination, holder_of(run_id)
         self._make = partial(Leases, api, platform.target.suite_namespace, holder, platform.server_time, partial(stop.ask, "lease"))
         self._until_s = time.monotonic() + wait_s
-        self._stop, self._tell = stop, tell
+        self._stop, self._send = stop, send
         self._held: list[Leases] = []
         self._names: set[str] = set()
 
@@ -40,7 +39,7 @@ class Queue:
                 if time.monotonic() >= self._until_s:
                     raise
                 if not said:
-                    self._tell(Kind.NOTE, text=f"waiting: {error}")
+                    self._send(Kind.NOTE, text=f"waiting: {error}")
                     said = True
                 self._stop.wait(POLL_S)
                 continue

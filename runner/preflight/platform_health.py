@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import PARALLEL, Platform, ready, told
+from kube.client import PARALLEL, Platform, api_errors, ready
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
 from safety.undo_confirmed import unsettled
@@ -40,7 +40,7 @@ class Before:
 
 def look(platform: Platform) -> Before:
     """Return the platform's state now. Raises TargetRefused: it cannot be read."""
-    with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+    with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         roles = [name for name, role in platform.target.roles.items() if not role.of_run]
         with ThreadPoolExecutor(PARALLEL) as pool:
             replicas = dict(zip(roles, pool.map(lambda name: _desired(platform, name), roles), strict=True))
@@ -51,7 +51,7 @@ def look(platform: Platform) -> Before:
 def complaints(platform: Platform, before: Before) -> list[str]:
     """Return why the platform is not healthy now, as sentences: replicas missing, a rollout in flight, a node under a role not ready."""
     found: list[str] = []
-    with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+    with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         pods = platform.pods_of_roles()
         with ThreadPoolExecutor(PARALLEL) as pool:
             rollouts = list(pool.map(lambda role: _rollout(platform, role), before.replicas))
@@ -79,7 +79,7 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
 
     """
     found: list[str] = []
-    with told(f"target {platform.target.name}: look at the platform", TargetRefused):
+    with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         names = {target.node for target in targets if target.kind != "Pod" and target.node}
         now = {node.metadata.name: node for node in platform.nodes()}
         for name in sorted(names & set(before.nodes)):

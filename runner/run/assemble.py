@@ -14,12 +14,12 @@ from history.plan import Phase, Plan, ResolvedTarget, write_plan
 from history.schema import EventKind
 from kube.client import Platform, connect
 from kube.permissions import Permission
-from runner.drivers.choice import drive_of
-from runner.drivers.driver import Drive
+from runner.drivers.choice import driver_of
+from runner.drivers.driver import WorkloadDriver
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.experiment.variables import configuration_of
-from runner.messages import Kind
+from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks
 from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
@@ -41,7 +41,6 @@ from runner.run.phases.observe import observe
 from runner.run.ticker import Ticker
 from runner.run.toolkit_journal import Record
 from runner.stop import Stop
-from runner.tell import Tell
 from safety import active_run, reaper_job
 from safety.leases import holder_of
 from safety.undo_journal import RunJournal, open_journal
@@ -59,11 +58,11 @@ class Checked:
     targets: dict[str, list[ResolvedTarget]]
     before: Before
     plan: Plan
-    drive: Drive
+    driver: WorkloadDriver
     began_ns: int
 
 
-def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked:
+def check(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked:
     """Carry out preflight; a dry run takes no lease. Leases are given back when ``stack`` is closed.
 
     Raises:
@@ -71,30 +70,30 @@ def check(request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> Checked
 
     """
     began_ns = now_ns()
-    tell(Kind.PHASE, name=Phase.PREFLIGHT.value)
+    send(Kind.PHASE, name=Phase.PREFLIGHT.value)
     commit = checks.ask_commit(stack)
     experiment, target = _read(request)
     platform = connect(target)
     checks.check_clock(platform)
     faults = checks.faults_of(experiment, platform)
-    drive = drive_of(platform, experiment, request, stop)
-    permissions = checks.check_access(faults, platform, drive.permissions())
-    queue = Queue(platform, request.run_id, request.wait_s, stop, tell)
+    driver = driver_of(platform, experiment, request, stop)
+    permissions = checks.check_access(faults, platform, driver.permissions())
+    queue = Queue(platform, request.run_id, request.wait_s, stop, send)
     stack.callback(queue.release)
     if not request.dry_run:
         queue.take([namespace_of(target.role(target.workloads[experiment.settings.workload].role).namespace)])
-    before = _look(experiment, platform, drive)
+    before = _look(experiment, platform, driver)
     if not request.dry_run:
-        drive.provide(stack)
-    targets = _choose([] if request.dry_run and drive.provides else faults, experiment, platform, request.seed)
-    timers = drive.timers()
+        driver.provide(stack)
+    targets = _choose([] if request.dry_run and driver.provides else faults, experiment, platform, request.seed)
+    timers = driver.timers()
     for text in checks.check_capacity(faults, targets, platform, timers, experiment.settings.allow):
-        tell(Kind.NOTE, text=text)
+        send(Kind.NOTE, text=text)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
-    plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), drive.job())
+    plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), driver.job())
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
-    return Checked(experiment, platform, permissions, targets, before, plan, drive, began_ns)
+    return Checked(experiment, platform, permissions, targets, before, plan, driver, began_ns)
 
 
 def _read(request: Request) -> tuple[Experiment, Target]:
@@ -106,12 +105,12 @@ def _read(request: Request) -> tuple[Experiment, Target]:
     return experiment, target
 
 
-def _look(experiment: Experiment, platform: Platform, drive: Drive) -> Before:
+def _look(experiment: Experiment, platform: Platform, driver: WorkloadDriver) -> Before:
     """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and what drives the run can."""
     before = checks.check_platform(platform)
     checks.check_instruments(platform, experiment)
     stop_when.refuse_met(platform.target, stop_conditions_of(experiment, platform))
-    drive.check()
+    driver.check()
     return before
 
 
@@ -128,7 +127,7 @@ def stop_conditions_of(experiment: Experiment, platform: Platform) -> tuple[Stop
     return (*platform.target.stop_when, *experiment.settings.stop_when)
 
 
-def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
+def prepare(checked: Checked, request: Request, send: Send, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
     """Write the plan, open the journal, begin to watch; ``stack`` undoes all that when the run is over.
 
     Raises:
@@ -141,14 +140,14 @@ def prepare(checked: Checked, request: Request, tell: Tell, stop: Stop, stack: E
     journal = open_journal(platform, plan.run_id, holder_of(plan.run_id), checked.experiment.id)
     log = RunLog(request.run_dir)
     log.event(EventKind.PHASE, Phase.PREFLIGHT.value, t_ns=checked.began_ns)
-    run = active_run.LiveRun(plan=plan, run_dir=request.run_dir, platform=platform, journal=journal, log=log, targets=checked.targets)
+    run = active_run.ActiveRun(plan=plan, run_dir=request.run_dir, platform=platform, journal=journal, log=log, targets=checked.targets)
     active_run.activate(run)
     context = Context(
-        live=run,
+        run=run,
         experiment=checked.experiment,
         configuration=configuration_of(checked.experiment, platform.target),
         stop=stop,
-        tell=tell,
+        send=send,
         record=Record(checked.experiment.raw),
         log=log,
     )
@@ -167,12 +166,14 @@ def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitSt
 def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ticker]:
     """Begin to watch the platform, what would stop the run, and its clock."""
     plan, platform = checked.plan, checked.platform
-    observer = Observer(platform, context.log, context.sight, platform.target.workloads[plan.workload].role, queue=plan.training is None)
+    observer = Observer(
+        platform, context.log, context.observations, platform.target.workloads[plan.workload].role, queue=plan.training is None
+    )
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     guards = [
         *stop_when.stop_conditions(platform.target, stop_conditions_of(checked.experiment, platform)),
-        stop_when.opposed(context.live, lambda: context.phase),
+        stop_when.opposed(context.run, lambda: context.phase),
     ]
     conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
     conditions.start()
@@ -184,7 +185,7 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
 def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker: Ticker) -> Steps:
     def write_ahead(context: Context) -> None:
         if reaper_job.needed(checked.permissions):
-            reaper_job.check(context.live.platform, context.live.plan.run_id)
+            reaper_job.check(context.run.platform, context.run.plan.run_id)
 
     def close(context: Context) -> Any:  # noqa: ANN401 - what close_and_judge returns
         conditions.halt()
@@ -193,7 +194,7 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         return close_and_judge(context)
 
     return Steps(
-        start_load=checked.drive.start,
+        start_load=checked.driver.start,
         baseline=baseline,
         write_ahead=write_ahead,
         inject=inject,
@@ -211,7 +212,7 @@ def _close_journal(context: Context, journal: RunJournal, *, reaper: bool) -> No
     try:
         journal.close()
         if reaper:
-            reaper_job.remove(context.live.platform, context.live.plan.run_id)
+            reaper_job.remove(context.run.platform, context.run.plan.run_id)
     except AftershockError as error:
-        context.tell(Kind.NOTE, text=str(error))
+        context.send(Kind.NOTE, text=str(error))
     active_run.activate(None)

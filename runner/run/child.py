@@ -13,35 +13,34 @@ from pathlib import Path
 
 from history.errors import AftershockError
 from runner.exits import REFUSED
-from runner.messages import Kind
+from runner.messages import Kind, Send, take_stdout
 from runner.preflight import checks
 from runner.redact import Redacted, of_environment, remember
 from runner.request import Request
 from runner.run.assemble import check, prepare
 from runner.run.lifecycle import carry_out
 from runner.stop import Interrupted, Stop
-from runner.tell import Tell, take_stdout
 
 
-def run(request: Request, tell: Tell, stop: Stop) -> int:
+def run(request: Request, send: Send, stop: Stop) -> int:
     """Carry out one run; return the exit code."""
     with ExitStack() as stack:
         try:
-            checked = check(request, tell, stop, stack)
+            checked = check(request, send, stop, stack)
             lines = checks.describe(checked.targets, checked.permissions) if request.dry_run else []
             if request.dry_run:
-                tell(Kind.RESOLVED, lines=lines + checks.foretell(checked.plan))
+                send(Kind.RESOLVED, lines=lines + checks.foretell(checked.plan))
                 return 0
-            context, steps = prepare(checked, request, tell, stop, stack)
-            tell(Kind.RESOLVED, lines=[])
+            context, steps = prepare(checked, request, send, stop, stack)
+            send(Kind.RESOLVED, lines=[])
         except AftershockError as error:
-            tell(Kind.REFUSED, text=str(error))
+            send(Kind.REFUSED, text=str(error))
             return REFUSED
         except Interrupted as request_to_stop:
-            tell(Kind.REFUSED, text=f"stopped in preflight, nothing was injected: {request_to_stop.reason}")
+            send(Kind.REFUSED, text=f"stopped in preflight, nothing was injected: {request_to_stop.reason}")
             return REFUSED
         verdict = carry_out(context, steps)
-        tell(Kind.VERDICT, verdict=verdict.verdict, sentence=verdict.sentence)
+        send(Kind.VERDICT, verdict=verdict.verdict, sentence=verdict.sentence)
         stop.no_more()
     return 0
 
@@ -59,10 +58,10 @@ def main() -> int:
     request.run_dir.mkdir(parents=True, exist_ok=True)
     remember(of_environment(os.environ))
     _log_to(request.run_dir / "child.log")
-    tell = take_stdout(request.run_dir / "child.log")
-    stop = Stop(on_repeat=lambda reason: tell(Kind.NOTE, text=f"{reason}; the run is already being ended, its fault is healed first"))
+    send = take_stdout(request.run_dir / "child.log")
+    stop = Stop(on_repeat=lambda reason: send(Kind.NOTE, text=f"{reason}; the run is already being ended, its fault is healed first"))
     stop.install()
-    return run(request, tell, stop)
+    return run(request, send, stop)
 
 
 if __name__ == "__main__":

@@ -12,15 +12,14 @@ from history.clock import now_ns
 from history.errors import AftershockError
 from history.plan import Phase
 from history.schema import EventKind
-from runner.drivers.progress import Following
+from runner.drivers.progress import Progress
 from runner.drivers.requests.load import LoadFailed, LoadLike
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment
-from runner.messages import Kind
+from runner.messages import Kind, Send
 from runner.run.toolkit_journal import Record
 from runner.stop import Stop
-from runner.tell import Tell
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 
 
 class NotSteady(AftershockError):
@@ -32,7 +31,7 @@ class Unconfirmed(AftershockError):
 
 
 @dataclass(slots=True)
-class Sight:
+class Observations:
     """The latest of what observer and sampler saw; written by their threads, read for progress and for the end of the observation."""
 
     ready: dict[str, int] = field(default_factory=dict)  # role -> ready replicas
@@ -49,16 +48,16 @@ class Sight:
 class Context:
     """One run under way."""
 
-    live: LiveRun
+    run: ActiveRun
     experiment: Experiment
     configuration: dict[str, Any]
     stop: Stop
-    tell: Tell
+    send: Send
     record: Record
     log: RunLog
-    sight: Sight = field(default_factory=Sight)
+    observations: Observations = field(default_factory=Observations)
     load: LoadLike | None = None
-    felt: Following | None = None
+    progress: Progress | None = None
     phase: Phase = Phase.PREFLIGHT
     phase_s: float = field(default_factory=time.monotonic)  # when it began, on the monotonic clock
     t_confirmed_ns: int | None = None
@@ -69,11 +68,11 @@ class Context:
         """Mark a phase in the history and at the terminal."""
         self.phase, self.phase_s = phase, time.monotonic()
         self.log.event(EventKind.PHASE, phase.value)
-        self.tell(Kind.PHASE, name=phase.value)
+        self.send(Kind.PHASE, name=phase.value)
         try:
             yield
         finally:
-            self.tell(Kind.DONE, name=phase.value, seconds=self.elapsed_s, text=self.text())
+            self.send(Kind.DONE, name=phase.value, seconds=self.elapsed_s, text=self.text())
 
     @property
     def elapsed_s(self) -> float:
@@ -83,17 +82,17 @@ class Context:
     def note(self, text: str) -> None:
         """Keep a sentence in the history and show it."""
         self.log.event(EventKind.NOTE, text=text)
-        self.tell(Kind.NOTE, text=text)
+        self.send(Kind.NOTE, text=text)
 
     def text(self, window_s: float = 5.0) -> str:
         """Return what is seen now: ``+12.4 s 31 % bad, p95 1.9 s, ready 2/3, queue 4``."""
         parts = []
-        if self.felt is not None:
-            parts.append(self.felt.text(window_s))
-        desired = self.live.plan.replicas_desired
-        parts += [f"{role} {self.sight.ready[role]}/{want}" for role, want in desired.items() if role in self.sight.ready]
-        if self.sight.queue is not None:
-            parts.append(f"queue {self.sight.queue:.0f}")
+        if self.progress is not None:
+            parts.append(self.progress.text(window_s))
+        desired = self.run.plan.replicas_desired
+        parts += [f"{role} {self.observations.ready[role]}/{want}" for role, want in desired.items() if role in self.observations.ready]
+        if self.observations.queue is not None:
+            parts.append(f"queue {self.observations.queue:.0f}")
         since = "" if self.log.t_fault_ns is None else f"+{(now_ns() - self.log.t_fault_ns) / 1e9:.1f} s "
         return since + ", ".join(parts)
 

@@ -100,7 +100,7 @@ def guarded(context: Context, part: Callable[[], object]) -> None:
     except AftershockError as error:
         _stopped(context, type(error).__name__, str(error))
     except Exception as error:  # noqa: BLE001 - the boundary described above
-        folder = context.live.run_dir / "scene"
+        folder = context.run.run_dir / "scene"
         folder.mkdir(exist_ok=True)
         with (folder / "traceback.txt").open("a") as file:
             file.write(redact_text("".join(traceback.format_exception(error))))
@@ -118,4 +118,4 @@ def _note_late_stop(context: Context) -> None:
 
 def _stopped(context: Context, by: str, reason: str) -> None:
     context.log.event(EventKind.STOPPED, by, reason=reason, phase=context.phase.value)
-    context.tell(Kind.NOTE, text=reason)
+    context.send(Kind.NOTE, text=reason)

@@ -21,9 +21,9 @@ class Ticker(threading.Thread):
         """Tell until halted."""
         while not self._halt.wait(PERIOD_S):
             context = self._context
-            if context.felt is not None:
-                context.felt.update()
-            context.tell(Kind.SEEN, seconds=round(context.elapsed_s, 1), text=context.text())
+            if context.progress is not None:
+                context.progress.update()
+            context.send(Kind.SEEN, seconds=round(context.elapsed_s, 1), text=context.text())
 
     def halt(self) -> None:
         """Tell no more; returns when the thread is done with the run's files."""

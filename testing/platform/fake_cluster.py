@@ -20,7 +20,7 @@ from history.writer import EventLog
 from kube.client import Platform
 from kube.objects import Node, Pod
 from safety import active_run
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo_journal import RUN, Undo
 from target.target import Target
 
@@ -229,11 +229,11 @@ class Journal:
         return list(self._entries)
 
 
-def live_run(cluster: FakeCluster, run_dir: Path, targets: dict[str, list[ResolvedTarget]], **plan: Any) -> LiveRun:
+def live_run(cluster: FakeCluster, run_dir: Path, targets: dict[str, list[ResolvedTarget]], **plan: Any) -> ActiveRun:
     """A live run on the fake cluster, activated; its activity is the first of ``targets``."""
     made: Any = SimpleNamespace(run_id="run-1", target=SimpleNamespace(name="local"), **plan)
     platform = cluster.platform()
-    run = LiveRun(plan=made, run_dir=run_dir, platform=platform, journal=Journal(cluster), log=EventLog(run_dir, "test"), targets=targets)
+    run = ActiveRun(plan=made, run_dir=run_dir, platform=platform, journal=Journal(cluster), log=EventLog(run_dir, "test"), targets=targets)
     run.activity = next(iter(targets), "")
     active_run.activate(run)
     return run

@@ -38,10 +38,10 @@ class Users:
 def with_load(context: Context, **users: Any) -> Users:
     made = Users(**users)
     felt: Any = made
-    context.load, context.felt = StillLoad(), felt
+    context.load, context.progress = StillLoad(), felt
     return made
 
 
 def events(context: Context, kind: EventKind) -> list[tuple[str, dict[str, Any]]]:
-    rows = read_table(context.live.run_dir, "events").filter(pl.col("kind") == kind.value)
+    rows = read_table(context.run.run_dir, "events").filter(pl.col("kind") == kind.value)
     return [(name, json.loads(detail)) for name, detail in rows.select("object", "detail").iter_rows()]

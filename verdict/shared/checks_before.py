@@ -173,8 +173,8 @@ def _ended_early(case: Case) -> Iterator[str]:
     if started is None or not looks:
         return
     hit = set(target_pods(case))
-    mended = case.timeline.all(EventKind.POD_STARTED, EventKind.POD_GONE)
-    if any(event.object in hit and event.t_ns >= started for event in mended):
+    cleaned = case.timeline.all(EventKind.POD_STARTED, EventKind.POD_GONE)
+    if any(event.object in hit and event.t_ns >= started for event in cleaned):
         return
     for probe in case.run.plan.evidence:
         gone = next((event for event in looks if event.object == probe and event.detail.get("held") is False), None)

@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from history.plan import Training
 from kube.client import Platform
 from kube.permissions import Permission
-from runner.drivers.driver import Run
+from runner.drivers.driver import DrivenRun
 from runner.drivers.platform_timers import PlatformTimers, read_timers
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
-from runner.drivers.requests.progress import Felt, arrivals_for
+from runner.drivers.requests.progress import RequestProgress, arrivals_for
 from target.target import Target, WorkloadClass
 
 
-class RequestsDrive:
+class RequestsDriver:
     """Users' requests, by the load generator, whose workers are processes beside the suite or pods of the platform."""
 
     provides = False
@@ -43,9 +43,9 @@ class RequestsDrive:
         """Return None."""
         return None
 
-    def start(self, run: Run) -> None:
+    def start(self, context: DrivenRun) -> None:
         """Start the load process."""
-        start_load(run)
+        start_load(context)
 
 
 def requests_need(target: Target, workload: WorkloadClass) -> list[Permission]:
@@ -53,9 +53,9 @@ def requests_need(target: Target, workload: WorkloadClass) -> list[Permission]:
     return load_pod.permissions(target.suite_namespace) if load_pod.wanted(workload) else []
 
 
-def start_load(run: Run) -> None:
+def start_load(context: DrivenRun) -> None:
     """Start the load process and follow its record. Raises LoadFailed."""
-    plan, run_dir = run.live.plan, run.live.run_dir
-    load = LoadProcess(run_dir, plan.load, run.live.platform.target)
-    run.load = load
-    run.felt = Felt(run_dir, plan.slo, load.wait_ready(), arrivals_for(plan))
+    plan, run_dir = context.run.plan, context.run.run_dir
+    load = LoadProcess(run_dir, plan.load, context.run.platform.target)
+    context.load = load
+    context.progress = RequestProgress(run_dir, plan.slo, load.wait_ready(), arrivals_for(plan))

@@ -13,7 +13,7 @@ from typing import Any
 from faults.mechanisms.fault_pod import RUN_LABEL, label_of, why
 from history.errors import TargetRefused
 from history.plan import Plan
-from kube.client import Platform, told, unless
+from kube.client import Platform, api_errors, unless
 from kube.objects import Pod
 from kube.permissions import Permission
 from runner.drivers.requests.load import POD_S, LoadFailed
@@ -94,7 +94,7 @@ def check(platform: Platform) -> None:
     """Ask the API server by a dry run whether it would admit a load pod. Raises TargetRefused: nothing was made."""
     namespace = platform.target.suite_namespace
     body: Any = shape(platform.target, "preflight", 0, lasts_s=MARGIN_S, grace_s=GRACE_S)
-    with told(f"load pods in the suite's namespace {namespace} (asked by a server-side dry run)", TargetRefused):
+    with api_errors(f"load pods in the suite's namespace {namespace} (asked by a server-side dry run)", TargetRefused):
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
 
@@ -102,7 +102,7 @@ def create(platform: Platform, plan: Plan, worker: int) -> None:
     """Make the pod of one worker. Raises LoadFailed: it is not admitted (quota, webhook, Pod Security, permission)."""
     namespace = platform.target.suite_namespace
     body: Any = manifest(platform.target, plan, worker)
-    with told(f"make a load pod for worker {worker} in the suite's namespace {namespace}", LoadFailed):
+    with api_errors(f"make a load pod for worker {worker} in the suite's namespace {namespace}", LoadFailed):
         platform.core.create_namespaced_pod(namespace, body)
 
 
@@ -123,12 +123,12 @@ def wait_running(platform: Platform, name: str) -> Pod:
 
 def read(platform: Platform, name: str) -> Pod:
     """Return the V1Pod called ``name``. Raises LoadFailed: it is gone, or cannot be asked for."""
-    with told(f"load pod {name}", LoadFailed):
+    with api_errors(f"load pod {name}", LoadFailed):
         pod: Pod = platform.core.read_namespaced_pod(name, platform.target.suite_namespace)
     return pod
 
 
 def remove(platform: Platform, name: str) -> None:
     """Delete the pod, which drains if its worker still runs; do not wait for it. Raises LoadFailed."""
-    with told(f"remove load pod {name}", LoadFailed), unless(404):
+    with api_errors(f"remove load pod {name}", LoadFailed), unless(404):
         platform.core.delete_namespaced_pod(name, platform.target.suite_namespace)

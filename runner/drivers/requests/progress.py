@@ -48,7 +48,7 @@ class Window:
         return f"{self.bad / self.total:.0%} bad{p95}"
 
 
-class Felt:
+class RequestProgress:
     """The arrivals of a run, in the order in which users asked, and how each ended so far.
 
     ``known_ns``: every scheduled arrival before it has its row, so windows that end there hide nothing.

@@ -17,13 +17,13 @@ from history.errors import AftershockError, NoData, TargetRefused
 from history.ledgers import LedgerWriter, training_rows
 from history.plan import Training
 from kube import permissions, proxy
-from kube.client import Platform, ready, told
+from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
-from runner.drivers.driver import Run
+from runner.drivers.driver import DrivenRun
 from runner.drivers.platform_timers import PlatformTimers, template_timers
 from runner.drivers.requests.load import LoadFailed
 from runner.drivers.training import job as jobs
-from runner.drivers.training.progress import DONE, Followed
+from runner.drivers.training.progress import DONE, TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
 from target.target import WrittenTraining
@@ -43,7 +43,7 @@ def needed(namespace: str) -> list[Permission]:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingDrive:
+class TrainingDriver:
     """One training job."""
 
     platform: Platform
@@ -57,7 +57,7 @@ class TrainingDrive:
     @classmethod
     def of(
         cls, platform: Platform, role: str, written: WrittenTraining, *, settings: Mapping[str, str], run_id: str, stop: Stop
-    ) -> TrainingDrive:
+    ) -> TrainingDriver:
         """Read the template. Raises TargetRefused."""
         found = platform.target.role(role)
         permissions.require(platform, jobs.permissions(found.namespace))
@@ -124,7 +124,7 @@ class TrainingDrive:
             self._ask("health")
         except NoData as error:
             raise TargetRefused(f"{error}; without its ledger nothing of a training job can be measured; nothing was injected") from error
-        with told("look for what training needs", TargetRefused):
+        with api_errors("look for what training needs", TargetRefused):
             stores = self.platform.pods(self.written.storage)
             alive = alive_runs(self.platform)
             for name in jobs.orphans(self.platform, self.template.namespace, alive | {self.run_id}):
@@ -146,26 +146,26 @@ class TrainingDrive:
         self._create(self.name, self.settings, one_pod=False)
         self._wait(self._running, PODS_S, f"job {self.name}: not all of its {self.template.pods} pods run")
 
-    def start(self, run: Run) -> None:
+    def start(self, context: DrivenRun) -> None:
         """Follow the job's ledger and wait for its first step. Raises LoadFailed: there is none within 180 s."""
-        run_dir, job = run.live.run_dir, self.job()
+        run_dir, job = context.run.run_dir, self.job()
         _write_reference(LedgerWriter(run_dir, "reference", "runner"), self._ask(f"runs/{self.reference}") or b"")
-        followed = Followed(self._from, LedgerWriter(run_dir, "training", "runner"), job, run.log)
-        run.felt, run.load = followed, TrainingLoad(self, followed)
+        followed = TrainingProgress(self._from, LedgerWriter(run_dir, "training", "runner"), job, context.log)
+        context.progress, context.load = followed, TrainingLoad(self, followed)
         until_s = time.monotonic() + FIRST_STEP_S
         while not followed.book.progress:
             if time.monotonic() >= until_s:
                 raise LoadFailed(
                     f"job {self.template.namespace}/{self.name}: no step was done within {FIRST_STEP_S:.0f} s; see its pods' logs"
                 )
-            run.stop.wait(POLL_S)
+            context.stop.wait(POLL_S)
             followed.update()
 
     def end(self) -> None:
         """End the job: its pods get their grace for a while, then none. Idempotent; what fails is left to the job's own deadline."""
         platform, namespace = self.platform, self.template.namespace
         try:
-            with told(f"end job {namespace}/{self.name}", AftershockError):
+            with api_errors(f"end job {namespace}/{self.name}", AftershockError):
                 jobs.delete(platform, namespace, self.name)
                 until_s = time.monotonic() + END_S
                 while pods := jobs.pods_of(platform, namespace, self.name):
@@ -202,7 +202,7 @@ class TrainingDrive:
 
     def _wait(self, condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
         until_s = time.monotonic() + limit_s
-        with told(otherwise, TargetRefused):
+        with api_errors(otherwise, TargetRefused):
             while not condition():
                 if time.monotonic() >= until_s:
                     raise TargetRefused(
@@ -220,8 +220,8 @@ class TrainingDrive:
 class TrainingLoad:
     """The job as the phases see it: whether it goes on, and how it is ended."""
 
-    def __init__(self, drive: TrainingDrive, followed: Followed) -> None:
-        self._drive, self._followed, self._ended = drive, followed, False
+    def __init__(self, driver: TrainingDriver, followed: TrainingProgress) -> None:
+        self._drive, self._followed, self._ended = driver, followed, False
 
     def failure(self) -> str:
         """Return why there is nothing left to watch although nobody ended the job; empty while it goes on, or should."""

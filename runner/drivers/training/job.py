@@ -10,7 +10,7 @@ from typing import Any, cast
 from kubernetes import client
 
 from history.errors import TargetRefused
-from kube.client import Platform, told, unless, unless_forbidden
+from kube.client import Platform, api_errors, unless, unless_forbidden
 from kube.objects import Pod
 from kube.permissions import Permission
 
@@ -54,7 +54,7 @@ def permissions(namespace: str) -> list[Permission]:
 
 def read_template(platform: Platform, namespace: str, name: str, container: str | None, settings: Mapping[str, str]) -> Template:
     """Read the CronJob ``name``; ``settings`` win over what it sets. Raises TargetRefused: it is not there, or has no such container."""
-    with told(f"read cronjob {namespace}/{name}, of which training jobs are made", TargetRefused):
+    with api_errors(f"read cronjob {namespace}/{name}, of which training jobs are made", TargetRefused):
         plain: Plain = _plain(platform, platform.batch.read_namespaced_cron_job(name, namespace))["spec"]["jobTemplate"]
         containers = plain["spec"]["template"]["spec"]["containers"]
         chosen = next((one for one in containers if container in {None, one["name"]}), None)
@@ -95,7 +95,7 @@ def _with(container: Plain, settings: Mapping[str, str]) -> Plain:
 def create(platform: Platform, namespace: str, job: Plain) -> None:
     """Create a Job; one of that name that is there already is left as it is. Raises TargetRefused."""
     name, body = job["metadata"]["name"], cast("client.V1Job", job)  # the API takes it as it is
-    with told(f"create job {namespace}/{name}", TargetRefused), unless(409):
+    with api_errors(f"create job {namespace}/{name}", TargetRefused), unless(409):
         platform.batch.create_namespaced_job(namespace, body)
 
 
@@ -124,7 +124,7 @@ def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, st
     target = platform.target
     namespaces = sorted({target.role(one.role).namespace for one in target.workloads.values() if one.training is not None})
     found: list[tuple[str, str]] = []
-    with told("look for training jobs of earlier runs", TargetRefused):
+    with api_errors("look for training jobs of earlier runs", TargetRefused):
         for namespace in namespaces:
             none: list[str] = []
             found += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), none)]

@@ -20,7 +20,7 @@ LEDGER = "ledger"
 DONE = "all steps are done"  # why an attempt ends that did the last step; see workloads/training/trainer.py
 
 
-class Followed:
+class TrainingProgress:
     """The ledger so far. ``fetch(offset)`` returns its bytes from ``offset`` on; it raises NoData while nobody answers."""
 
     def __init__(self, fetch: Callable[[int], bytes], writer: LedgerWriter, job: Training, log: RunLog) -> None:

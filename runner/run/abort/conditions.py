@@ -61,7 +61,7 @@ def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | No
 
 def overdue(context: Context) -> Callable[[], tuple[str, str] | None]:
     """Return a condition that is met once a phase before healing lasts longer than its plan and a minute: a probe or an action hangs."""
-    timers = context.live.plan.timers
+    timers = context.run.plan.timers
     limits_s = {
         Phase.BASELINE: READY_S + TRIES * (WARM_S + BASELINES * timers.baseline_s),
         Phase.INJECT: timers.heal_s + timers.fault_s + pauses_s(context.experiment.raw),

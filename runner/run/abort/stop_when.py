@@ -16,10 +16,10 @@ from kubernetes.client.exceptions import ApiException
 from faults.mechanisms import fault_pod
 from history.errors import AftershockError, NoData, TargetRefused
 from history.plan import Phase, ResolvedTarget
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Node, Pod
 from probes.queue import query
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo import CORDONED_BY
 from safety.undo_journal import Undo, UndoKind
 from target.stop_when import StopWhen
@@ -111,12 +111,12 @@ def _is_bad(url: str) -> bool:
         return True
 
 
-def opposed(run: LiveRun, phase: Callable[[], Phase]) -> Condition:
+def opposed(run: ActiveRun, phase: Callable[[], Phase]) -> Condition:
     """Return a condition that is met once somebody else reverts the fault, ends it early, or replaces what it was aimed at."""
 
     def met() -> tuple[str, str] | None:
         try:
-            with told("look who else changes the targets", TargetRefused):
+            with api_errors("look who else changes the targets", TargetRefused):
                 found = [*_replaced(run.platform, run.all_targets()), *_reverted(run), *_ended_early(run, phase)]
         except AftershockError:
             return None  # the API server is away: nobody can tell
@@ -139,12 +139,12 @@ def _replaced(platform: Platform, targets: list[ResolvedTarget]) -> list[str]:
     return found
 
 
-def _reverted(run: LiveRun) -> list[str]:
+def _reverted(run: ActiveRun) -> list[str]:
     """Return what this run set and has not undone itself, and is gone all the same."""
     return [sentence for undo in run.journal.entries() if not undo.done and (sentence := _gone(run, undo))]
 
 
-def _gone(run: LiveRun, undo: Undo) -> str:
+def _gone(run: ActiveRun, undo: Undo) -> str:
     if undo.kind is not UndoKind.UNCORDON:
         return ""
     node = _node(run.platform, undo.object)
@@ -154,7 +154,7 @@ def _gone(run: LiveRun, undo: Undo) -> str:
     return f"node {undo.object} was uncordoned while the run needs it cordoned, not by this run: {REVERTS}"  # who removes leaves no trace
 
 
-def _ended_early(run: LiveRun, phase: Callable[[], Phase]) -> list[str]:
+def _ended_early(run: ActiveRun, phase: Callable[[], Phase]) -> list[str]:
     """Return the fault pods that are gone although the fault should last; this run itself removes them only when it heals."""
     if phase() not in ACTIVE:
         return []
@@ -175,13 +175,13 @@ def _lost(platform: Platform, undo: Undo) -> str:
     return f"failed ({fault_pod.why(pod)})" if pod.status.phase == "Failed" else ""
 
 
-def taken_over(run: LiveRun) -> dict[str, str]:
+def taken_over(run: ActiveRun) -> dict[str, str]:
     """Return the nodes that somebody cordoned after this run had undone its own cordon: name -> a sentence. Raises AftershockError.
 
     What others set is left to them, so healing does not wait for it, and says it.
     """
     undone = {undo.object for undo in run.journal.entries() if undo.kind is UndoKind.UNCORDON and undo.done}
-    with told("look who else changes the targets", TargetRefused):
+    with api_errors("look who else changes the targets", TargetRefused):
         nodes = {name: _node(run.platform, name) for name in sorted(undone)}
     return {
         name: f"node {name} was made schedulable by this run's undo and is cordoned again by {_cordoned_by(node)}: "

@@ -11,7 +11,7 @@ from history.schema import EventKind
 from kube.client import Platform
 from probes.queue import depth, query
 from runner.event_log import RunLog
-from runner.run.context import Sight
+from runner.run.context import Observations
 from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
 from runner.run.observer.host_cpu import Machine
 from runner.run.observer.pod_watch import PodWatcher
@@ -53,15 +53,15 @@ def _machine(platform: Platform) -> Machine | None:
 class Observer:
     """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth."""
 
-    def __init__(self, platform: Platform, log: RunLog, sight: Sight, role: str, *, queue: bool = True) -> None:
+    def __init__(self, platform: Platform, log: RunLog, observations: Observations, role: str, *, queue: bool = True) -> None:
         self._halt = threading.Event()
         self.links = Links(log)
-        self.pods = {role: PodWatcher(role, log, sight) for role in platform.target.roles}
+        self.pods = {role: PodWatcher(role, log, observations) for role in platform.target.roles}
         self._watches = [Watch(subject, watcher, self._halt, self.links.tell) for subject, watcher in self._subjects(platform, log)]
         asked = queue and platform.target.prometheus is not None  # what nobody needs is no instrument of the run
         prometheus = partial(query, platform.target, "vector(1)") if asked else None
         sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform))
-        self._sampler = Sampler(sources, log, sight, self._halt)
+        self._sampler = Sampler(sources, log, observations, self._halt)
 
     def start(self) -> bool:
         """Start looking; return whether every watch has seen its first list within 15 s."""

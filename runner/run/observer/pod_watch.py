@@ -9,7 +9,7 @@ from history.schema import EventKind, Series
 from kube.client import ready
 from kube.objects import Pod
 from runner.event_log import RunLog
-from runner.run.context import Sight
+from runner.run.context import Observations
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PodWatcher:
 
     role: str
     log: RunLog
-    sight: Sight
+    observations: Observations
     known: dict[str, PodState] = field(default_factory=dict)  # uid -> state
     pods: dict[str, Pod] = field(default_factory=dict)  # uid -> V1Pod, for the sampler
     _began: bool = False
@@ -70,7 +70,7 @@ class PodWatcher:
     def sample(self) -> None:
         """Record the number of ready pods now."""
         if self._began:
-            self.log.sample(Series.READY_REPLICAS, self.sight.ready[self.role], role=self.role)
+            self.log.sample(Series.READY_REPLICAS, self.observations.ready[self.role], role=self.role)
 
     def _first(self, item: Pod, state: PodState) -> None:
         """Take a pod that is there at the beginning: whether it is ready, and where, is the state that later events change."""
@@ -90,7 +90,7 @@ class PodWatcher:
 
     def _count(self) -> None:
         names = frozenset(state.name for state in self.known.values() if state.ready)
-        self.sight.names[self.role], self.sight.ready[self.role] = names, len(names)
+        self.observations.names[self.role], self.observations.ready[self.role] = names, len(names)
         self.sample()
 
     def _event(self, kind: EventKind, name: str, **detail: Any) -> None:  # noqa: ANN401 - any JSON value

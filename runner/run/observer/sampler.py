@@ -15,7 +15,7 @@ from history.schema import EventKind, Series
 from kube.client import Platform
 from kube.objects import Pod
 from runner.event_log import RunLog
-from runner.run.context import Sight
+from runner.run.context import Observations
 from runner.run.observer.host_cpu import Machine
 from runner.run.observer.pod_watch import PodWatcher
 
@@ -42,9 +42,9 @@ class Sources:
 class Sampler(threading.Thread):
     """The thread that samples until ``halt`` is set."""
 
-    def __init__(self, sources: Sources, log: RunLog, sight: Sight, halt: threading.Event) -> None:
+    def __init__(self, sources: Sources, log: RunLog, observations: Observations, halt: threading.Event) -> None:
         super().__init__(name="sampler", daemon=True)
-        self._from, self._log, self._sight, self._halt = sources, log, sight, halt
+        self._from, self._log, self._sight, self._halt = sources, log, observations, halt
         self._pending: dict[str, Future[None]] = {}
         self._prometheus_down = False
 

@@ -38,7 +38,7 @@ def baseline(context: Context) -> None:
 
 def hold(context: Context) -> str:
     """Watch the hypothesis for one baseline; return what did not hold, or nothing."""
-    timers, patience_s = context.live.plan.timers, longest_s(context.live.plan)
+    timers, patience_s = context.run.plan.timers, longest_s(context.run.plan)
     started_s, since_ns = time.monotonic(), None
     while True:
         context.stop.wait(PERIOD_S)
@@ -53,7 +53,7 @@ def hold(context: Context) -> str:
             continue
         if not steady.met:
             return steady.sentence
-        lacks = "there is nothing to follow" if context.felt is None else context.felt.lacks(since_ns)
+        lacks = "there is nothing to follow" if context.progress is None else context.progress.lacks(since_ns)
         if not lacks and now_ns() - since_ns >= timers.baseline_s * 1e9:
             return ""
         if time.monotonic() - started_s > patience_s:

@@ -44,7 +44,7 @@ def confirm(context: Context) -> None:
     """
     waiting: dict[str, dict[str, Any]] = {probe["name"]: probe for probe in _probes(context)}
     seen: dict[str, str] = {}
-    until_s = time.monotonic() + context.live.plan.timers.confirm_s
+    until_s = time.monotonic() + context.run.plan.timers.confirm_s
     while waiting:
         for name, probe in list(waiting.items()):
             outcome = execute(probe, context.configuration)
@@ -52,7 +52,7 @@ def confirm(context: Context) -> None:
             if tolerated(outcome, probe, context.configuration):
                 context.t_confirmed_ns = context.log.event(EventKind.FAULT_CONFIRMED, name, observed=shown(outcome.value))
                 context.record.run.append(outcome.record)
-                context.tell(Kind.NOTE, text=f"{name}: seen, the fault acts")
+                context.send(Kind.NOTE, text=f"{name}: seen, the fault acts")
                 del waiting[name]
         if waiting and time.monotonic() >= until_s:
             _refuse(context, {name: seen[name] for name in waiting})
@@ -62,7 +62,7 @@ def confirm(context: Context) -> None:
 def look_again(context: Context) -> None:
     """Record whether the evidence of a fault that lasts still holds; one that ended early was a smaller fault than the plan says."""
     begun_ns = context.log.t_fault_ns
-    if begun_ns is None or now_ns() - begun_ns > (context.live.plan.timers.fault_s - ENDING_S) * 1e9:
+    if begun_ns is None or now_ns() - begun_ns > (context.run.plan.timers.fault_s - ENDING_S) * 1e9:
         return
     for probe in _probes(context):
         outcome = execute(probe, context.configuration)
@@ -77,7 +77,7 @@ def _probes(context: Context) -> list[dict[str, Any]]:
 
 
 def _refuse(context: Context, seen: dict[str, str]) -> None:
-    deadline_s = context.live.plan.timers.confirm_s
+    deadline_s = context.run.plan.timers.confirm_s
     for name, observed in seen.items():
         context.log.event(EventKind.FAULT_UNCONFIRMED, name, observed=observed, deadline_s=deadline_s)
     raise Unconfirmed(

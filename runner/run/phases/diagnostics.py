@@ -16,7 +16,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import AftershockError
-from kube.client import Platform, told
+from kube.client import Platform, api_errors
 from kube.objects import Pod
 from runner.redact import redact_object, redact_text
 from runner.run.context import Context
@@ -31,9 +31,9 @@ Job = Callable[[], None]
 
 def keep_scene(context: Context) -> None:
     """Write what can be had within 8 s into ``scene/``; what cannot be had is noted, never raised."""
-    folder = context.live.run_dir / "scene"
+    folder = context.run.run_dir / "scene"
     folder.mkdir(exist_ok=True)
-    scene = Scene(context.live.platform, folder, _secrets(context))
+    scene = Scene(context.run.platform, folder, _secrets(context))
     pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="scene")
     until_s = time.monotonic() + LIMIT_S
     try:
@@ -63,14 +63,14 @@ class Scene:
 
     def namespace_jobs(self, context: Context) -> list[Job]:
         """Return jobs for the Events of the platform's namespaces."""
-        names = sorted({role.namespace for role in context.live.platform.target.roles.values()} | {"default"})
+        names = sorted({role.namespace for role in context.run.platform.target.roles.values()} | {"default"})
         return [partial(self._events, name) for name in names]
 
     def pod_jobs(self, context: Context) -> list[Job]:
         """Return jobs for pods that were hit, are not ready, restarted, or were made since the fault."""
         since = context.record.start
-        names = {target.name for target in context.live.all_targets()} | {target.node for target in context.live.all_targets()}
-        with told("scene: list the platform's pods", AftershockError):
+        names = {target.name for target in context.run.all_targets()} | {target.node for target in context.run.all_targets()}
+        with api_errors("scene: list the platform's pods", AftershockError):
             pods = [pod for role in self._platform.target.roles for pod in self._platform.pods(role, finished=True)]
         chosen = [pod for pod in pods if of_interest(pod, names, since)][:MOST_PODS]
         jobs: list[Job] = []
@@ -84,7 +84,7 @@ class Scene:
 
     def node_jobs(self, context: Context) -> list[Job]:
         """Return jobs for the nodes that were hit."""
-        names = sorted({target.node for target in context.live.all_targets() if target.node})
+        names = sorted({target.node for target in context.run.all_targets() if target.node})
         return [partial(self._node, name) for name in names]
 
     def _events(self, namespace: str) -> None:
@@ -116,6 +116,6 @@ def of_interest(pod: Pod, names: set[str | None], since: datetime) -> bool:
 
 
 def _secrets(context: Context) -> tuple[str, ...]:
-    load = context.live.plan.requests_load
+    load = context.run.plan.requests_load
     name = load.api_key_env if load else None
     return (os.environ[name],) if name and os.environ.get(name) else ()

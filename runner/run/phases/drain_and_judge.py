@@ -22,22 +22,22 @@ def settle(context: Context) -> None:
     if wrong:
         context.log.event(EventKind.INSTRUMENT_DOWN, "load", error=wrong)
         context.note(wrong)
-    if context.felt is not None:
-        context.felt.update()
+    if context.progress is not None:
+        context.progress.update()
 
 
 def close_and_judge(context: Context) -> RunVerdict:
     """Close the history and judge it; a history that cannot be judged is INCONCLUSIVE and says why."""
-    run_dir = context.live.run_dir
+    run_dir = context.run.run_dir
     context.log.event(EventKind.PHASE, Phase.JUDGE.value)
     context.log.close()
     try:
         close_run(run_dir)
         verdict = judge(read_run(run_dir))
     except AftershockError as error:
-        verdict = unjudged(context.live.plan, str(error))
+        verdict = unjudged(context.run.plan, str(error))
     (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1))
-    context.record.write(run_dir, context.live.plan, verdict, interrupted=context.stop.request is not None)
+    context.record.write(run_dir, context.run.plan, verdict, interrupted=context.stop.request is not None)
     return verdict
 
 

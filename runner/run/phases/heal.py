@@ -22,11 +22,11 @@ Attempt = Callable[[], list[str]]
 def heal(context: Context, before: Before) -> list[str]:
     """Undo the fault and wait until the platform is as it was; return what remains (nothing: proven clean)."""
     context.log.event(EventKind.HEAL_START)
-    patience = Patience(context.live.plan.timers.heal_s, lambda: answers(context.live.platform))
+    patience = Patience(context.run.plan.timers.heal_s, lambda: answers(context.run.platform))
     remains = _repeat(lambda: _undo(context), patience, context)
     if not remains:
         remains = _repeat(lambda: _differs(context, before), patience, context) or _left_to_others(context)
-    unknown = bool(remains) and not can_look(context.live.platform)  # what could not be looked at may well be mended by others
+    unknown = bool(remains) and not can_look(context.run.platform)  # what could not be looked at may well be mended by others
     context.log.event(EventKind.HEAL_END, clean=None if unknown else not remains, remains=remains)
     if remains:
         context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
@@ -46,14 +46,14 @@ def _undo(context: Context) -> list[str]:
     """Run every rollback, then undo every entry of the journal that is left; return what failed."""
     failed: list[str] = []
     for rollback in context.experiment.raw.get("rollbacks", []):
-        context.live.activity = rollback["name"]
+        context.run.activity = rollback["name"]
         outcome = execute(rollback, context.configuration)
-        context.live.activity = ""
+        context.run.activity = ""
         context.record.rollbacks.append(outcome.record)
         if outcome.error is not None:
             failed.append(outcome.sentence)
     try:
-        undo_all(context.live)
+        undo_all(context.run)
     except AftershockError as error:
         failed.append(str(error))
     return failed
@@ -61,7 +61,7 @@ def _undo(context: Context) -> list[str]:
 
 def _differs(context: Context, before: Before) -> list[str]:
     try:
-        run = context.live
+        run = context.run
         others = taken_over(run)
         nodes = {name: replace(state, schedulable=state.schedulable and name not in others) for name, state in before.nodes.items()}
         return differences(run.platform, replace(before, nodes=nodes), run.all_targets(), run.journal.entries())
@@ -71,6 +71,6 @@ def _differs(context: Context, before: Before) -> list[str]:
 
 def _left_to_others(context: Context) -> list[str]:
     try:
-        return sorted(taken_over(context.live).values())
+        return sorted(taken_over(context.run).values())
     except AftershockError as error:
         return [str(error)]

@@ -28,16 +28,16 @@ def inject(context: Context) -> None:
         if wrong:
             context.log.event(EventKind.FAULT_FAILED, outcome.name, error=wrong)
             raise FaultFailed(wrong)
-        context.tell(Kind.NOTE, text=f"{outcome.name}: {', '.join(map(str, outcome.value['targets']))}")
+        context.send(Kind.NOTE, text=f"{outcome.name}: {', '.join(map(str, outcome.value['targets']))}")
         context.stop.wait(pauses.get("after", 0))
 
 
 def _execute(context: Context, action: dict[str, object]) -> Outcome:
-    context.live.activity = str(action["name"])
+    context.run.activity = str(action["name"])
     try:
         return execute(action, context.configuration)
     finally:
-        context.live.activity = ""
+        context.run.activity = ""
 
 
 def _wrong(outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ import time
 
 from history.clock import now_ns
 from history.plan import Phase
-from runner.drivers.progress import Following
+from runner.drivers.progress import Progress
 from runner.run.context import Context
 from runner.run.phases.confirm import AGAIN_S, look_again
 from runner.run.phases.hypothesis import evaluate
@@ -22,7 +22,7 @@ def observe(context: Context) -> None:
         LoadFailed: the load ended.
 
     """
-    felt, timers = context.felt, context.live.plan.timers
+    felt, timers = context.progress, context.run.plan.timers
     if felt is None:
         return
     began_ns = now_ns()
@@ -50,10 +50,10 @@ def _steady(context: Context) -> bool:
     return steady.met
 
 
-def recovered(context: Context, felt: Following, zero_ns: int, not_before_ns: int) -> bool:
+def recovered(context: Context, felt: Progress, zero_ns: int, not_before_ns: int) -> bool:
     """Tell whether there is nothing left to wait for."""
     felt.update()
-    plan = context.live.plan
+    plan = context.run.plan
     if not felt.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
         return False
     return plan.budgets.capacity_rto_s is None or not lacking(context)
@@ -61,5 +61,5 @@ def recovered(context: Context, felt: Following, zero_ns: int, not_before_ns: in
 
 def lacking(context: Context) -> list[str]:
     """Return the roles that have fewer replicas than desired that can serve."""
-    desired = context.live.plan.replicas_desired
-    return [role for role, want in desired.items() if context.sight.serving(role) < want]
+    desired = context.run.plan.replicas_desired
+    return [role for role, want in desired.items() if context.observations.serving(role) < want]

@@ -18,7 +18,7 @@ from kube import permissions
 from kube.client import Platform, connect, platform_over, ready
 from kube.devices import healthy as healthy_devices
 from safety import active_run, blast_radius, leases
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
 from safety.undo import undo_all
 from safety.undo_confirmed import unsettled
@@ -79,7 +79,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
     """Return a context manager: preflight of one fault, then its live run; everything left is undone at the end."""
 
     @contextmanager
-    def run(function: Callable[..., Any], use: Target | None = None, **arguments: Any) -> Iterator[LiveRun]:
+    def run(function: Callable[..., Any], use: Target | None = None, **arguments: Any) -> Iterator[ActiveRun]:
         used = platform_over(use, platform.api, platform.clock_offset_s) if use else platform
         run_id = f"test-{uuid4()}"
         targets = preflight(used, function, arguments)
@@ -87,7 +87,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
             journal = open_journal(used, run_id, "tests/integration/faults", function.__name__)
             plan: Any = SimpleNamespace(run_id=run_id, seed=7, target=SimpleNamespace(name=used.target.name))
             log = EventLog(tmp_path, "test")
-            made = LiveRun(plan=plan, run_dir=tmp_path, platform=used, journal=journal, log=log, targets={"act": targets}, activity="act")
+            made = ActiveRun(plan=plan, run_dir=tmp_path, platform=used, journal=journal, log=log, targets={"act": targets}, activity="act")
             active_run.activate(made)
             try:
                 yield made

@@ -14,7 +14,7 @@ import faults.nodes
 from history.errors import UndoFailed
 from kube.client import Platform
 from probes import network, nodes
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
 from tests.integration.faults.conftest import wait_for
 from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied, unseen
@@ -22,7 +22,7 @@ from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied, u
 Running = Callable[..., Any]
 
 
-def fault_pod(run: LiveRun) -> str:
+def fault_pod(run: ActiveRun) -> str:
     [entry] = [one for one in run.journal.entries() if one.kind is UndoKind.DELETE_POD]
     return entry.object
 

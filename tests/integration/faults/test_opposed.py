@@ -18,7 +18,7 @@ from history.plan import Phase
 from kube.client import Platform
 from probes import network
 from runner.run.abort.stop_when import opposed, taken_over
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo import evict, undo_all
 from safety.undo_journal import UndoKind
 from target.target import Target
@@ -52,7 +52,7 @@ def reconciling(platform: Platform, node: str, *, cordoned: bool) -> Iterator[No
         bring(None)
 
 
-def said(run: LiveRun) -> str:
+def said(run: ActiveRun) -> str:
     """Wait until somebody who works against the run is recognised; return the sentence."""
     met, found = opposed(run, lambda: Phase.OBSERVE), set[str]()
 

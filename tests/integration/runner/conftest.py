@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kube.client import Platform, connect
-from runner.cleanup.cleanup import mend
+from runner.cleanup.cleanup import clean_up
 from runner.cleanup.leftovers import find_leftovers
 from target.target import load_target
 from testing.runs.real_sessions import LOCAL, Suite, unhealthy, wait_for
@@ -34,5 +34,5 @@ def healthy(platform: Platform) -> Iterator[None]:
     wait_for(lambda: not unhealthy(platform), "the reference platform is healthy again")
     left = find_leftovers(platform)
     if left.journals or left.cordons:
-        mend(platform)
+        clean_up(platform)
         pytest.fail(f"the test left {left}")

@@ -65,15 +65,15 @@ def test_credentials_that_are_no_longer_valid(staging: Staging, target_with: Cal
     staging.cluster.kubectl("-n", SUITE_NAMESPACE, "delete", "serviceaccount", "leaver")
     target = target_with(lambda config: config["users"][0]["user"].update(token=token))
 
-    def told() -> str:
+    def api_errors() -> str:
         try:
             connect(target)
         except TargetRefused as error:
             return str(error)
         return ""
 
-    wait_for(lambda: bool(told()), "the API server has forgotten the account", 60)
-    assert told() == (
+    wait_for(lambda: bool(api_errors()), "the API server has forgotten the account", 60)
+    assert api_errors() == (
         f"target acme-staging: {target.server}: the API server answered 401 Unauthorized; renew the credentials of the target's context"
     )
 
@@ -125,7 +125,7 @@ def quota(what: str) -> Any:
 def said(act: Callable[[], object]) -> str:
     """Return what the API server objects to; nothing if it does not."""
     try:
-        with client.told("try", FaultFailed):
+        with client.api_errors("try", FaultFailed):
             act()
     except AftershockError as error:
         return str(error)

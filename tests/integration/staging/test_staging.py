@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from runner.cleanup.cleanup import mend
+from runner.cleanup.cleanup import clean_up
 from runner.cleanup.leftovers import find_leftovers
 from testing.platform.staging import ACCOUNT, SUITE_NAMESPACE, Staging
 from testing.runs.real_sessions import Suite, wait_for
@@ -25,7 +25,7 @@ def test_the_smoke_experiments_pass_there_unchanged(staging: Staging, suite: Sui
     platform = staging.connect()
     left = find_leftovers(platform)
     assert (left.journals, left.leases, left.cordons, left.residues) == ((), (), {}, ())
-    assert not mend(platform).failed
+    assert not clean_up(platform).failed
     wait_for(lambda: not staging.unavailable(), "the platform of the staging cluster is as before")
 
 

@@ -18,7 +18,7 @@ from history.errors import NoData, UndoFailed
 from history.schema import EventKind
 from probes import training_data as probe
 from safety import active_run
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, spec_of
 from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
@@ -53,7 +53,7 @@ def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> B
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[LiveRun]:
+def run(tmp_path: Path) -> Iterator[ActiveRun]:
     cluster = FakeCluster()
     cluster.pods["ml-training", "s3-zone-b-0"] = pod("s3-zone-b-0", "cpu-b", namespace="ml-training", app="s3", owner="StatefulSet")
     spec = spec_of(training_data.overwrite)
@@ -64,7 +64,7 @@ def run(tmp_path: Path) -> Iterator[LiveRun]:
 
 
 @pytest.fixture
-def overwritten(run: LiveRun, stored: Bucket) -> Bucket:
+def overwritten(run: ActiveRun, stored: Bucket) -> Bucket:
     assert not probe.damaged("act", "storage")
     assert training_data.overwrite("storage", 100)["targets"] == ["s3-zone-b-0"]
     wait_until(lambda: probe.damaged("act", "storage"), "the data are damaged")
@@ -73,12 +73,12 @@ def overwritten(run: LiveRun, stored: Bucket) -> Bucket:
     return stored
 
 
-def _ended(run: LiveRun) -> list[str]:
+def _ended(run: ActiveRun) -> list[str]:
     rows = [orjson.loads(line) for line in (run.run_dir / "events.test.jsonl").read_text().splitlines()]
     return [str(row["detail"]) for row in rows if row["kind"] == EventKind.FAULT_END.value]
 
 
-def test_the_rollback_ends_it_at_once_and_says_how_long_each_step_of_the_restore_took(run: LiveRun, overwritten: Bucket) -> None:
+def test_the_rollback_ends_it_at_once_and_says_how_long_each_step_of_the_restore_took(run: ActiveRun, overwritten: Bucket) -> None:
     said = training_data.restore("storage", project_gb=500)["undone"]
     assert len(data.open_data(overwritten.url, 0)) == 64
     assert not probe.damaged("act", "storage")
@@ -88,13 +88,13 @@ def test_the_rollback_ends_it_at_once_and_says_how_long_each_step_of_the_restore
     assert all(entry.done for entry in run.journal.entries())
 
 
-def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: LiveRun, overwritten: Bucket, tmp_path: Path) -> None:
+def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: ActiveRun, overwritten: Bucket, tmp_path: Path) -> None:
     os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
     assert "restored dataset.safetensors" in training_data.restore("storage")["undone"][0]
     assert len(data.open_data(overwritten.url, 0)) == 64
 
 
-def test_a_rollback_after_its_time_only_says_what_was_done(run: LiveRun, stored: Bucket, tmp_path: Path) -> None:
+def test_a_rollback_after_its_time_only_says_what_was_done(run: ActiveRun, stored: Bucket, tmp_path: Path) -> None:
     training_data.overwrite("storage", 0.1)
     wait_until((tmp_path / "outcome.json").exists, "the data are restored")
     versions = stored.store.versions(data.FILE)
@@ -103,7 +103,7 @@ def test_a_rollback_after_its_time_only_says_what_was_done(run: LiveRun, stored:
 
 
 def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
-    run: LiveRun, overwritten: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: ActiveRun, overwritten: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
     monkeypatch.setattr(exec_program, "PROJECT", "/no/such/folder")
@@ -113,5 +113,5 @@ def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
     assert not any(entry.done for entry in run.journal.entries())
 
 
-def test_nothing_overwritten_is_nothing_to_restore(run: LiveRun) -> None:
+def test_nothing_overwritten_is_nothing_to_restore(run: ActiveRun) -> None:
     assert training_data.restore("storage") == {"undone": []}

@@ -18,7 +18,7 @@ from history.ledgers import LedgerWriter
 from history.schema import EventKind
 from probes import checkpoints as probe
 from safety import active_run
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
 from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
 from workloads.storage.sealed import digest, seal
@@ -66,18 +66,18 @@ def run(tmp_path: Path) -> Any:
     active_run.activate(None)
 
 
-def _kinds(run: LiveRun) -> list[str]:
+def _kinds(run: ActiveRun) -> list[str]:
     return [orjson.loads(line)["kind"] for line in (run.run_dir / "events.test.jsonl").read_text().splitlines()]
 
 
-def _finished(run: LiveRun, step: int) -> None:
+def _finished(run: ActiveRun, step: int) -> None:
     """Let the job's ledger name a checkpoint of ``step``."""
     row = {"kind": "checkpoint", "t_ns": step, "attempt": 1, "rank": 0, "step": step, "host": "a", "pid": 1}
     name = f"step-{step:08}.a0001"
     LedgerWriter(run.run_dir, "training", f"test{step}").write(json.dumps(row | {"name": name}).encode() + b"\n")
 
 
-def test_it_damages_what_is_there_and_the_evidence_tells(run: LiveRun, bucket: Path) -> None:
+def test_it_damages_what_is_there_and_the_evidence_tells(run: ActiveRun, bucket: Path) -> None:
     with pytest.raises(NoData, match="names none"):
         probe.damaged("act", "storage")
     _finished(run, 10)
@@ -94,7 +94,7 @@ def test_it_damages_what_is_there_and_the_evidence_tells(run: LiveRun, bucket: P
     assert [undo.done for undo in run.journal.entries()] == [False, False]
 
 
-def test_a_server_that_cannot_be_reached_is_no_fault_done(run: LiveRun, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_cannot_be_reached_is_no_fault_done(run: ActiveRun, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exec_program, "PROJECT", "/no/such/folder")
     monkeypatch.setattr(damage, "command", lambda *_: "exit 1; (")
     with pytest.raises(FaultFailed, match="what it stores could not be damaged"):
@@ -111,14 +111,14 @@ def test_a_server_that_cannot_be_reached_is_no_fault_done(run: LiveRun, bucket: 
         ({"role": "decoy"}, ConfigError, "container is needed"),
     ],
 )
-def test_what_cannot_work_is_refused_before(run: LiveRun, change: dict[str, Any], error: type[Exception], said: str) -> None:
+def test_what_cannot_work_is_refused_before(run: ActiveRun, change: dict[str, Any], error: type[Exception], said: str) -> None:
     spec = spec_of(damage.damage_checkpoints)
     assert spec is not None
     with pytest.raises(error, match=said):
         spec.resolve(run.platform, ARGUMENTS | change, seeded(1))
 
 
-def test_a_run_without_a_training_job_is_refused(run: LiveRun) -> None:
+def test_a_run_without_a_training_job_is_refused(run: ActiveRun) -> None:
     run.plan.training = None  # type: ignore[misc]  # a plain stand-in for a plan
     with pytest.raises(TargetRefused, match="follows no training job"):
         damage.damage_checkpoints(**ARGUMENTS)

@@ -19,7 +19,7 @@ from faults.mechanisms.fault_pod import Job, manifest
 from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from safety import active_run
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.undo_confirmed import unsettled
 from safety.undo_journal import UndoKind
 from testing.platform.fake_cluster import FakeCluster, live_run, local_target, pod, seeded
@@ -65,7 +65,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fault_pod, "POLL_S", 0.01)
 
 
-def started(cluster: FakeCluster, run_dir: Path, function: Any, **arguments: Any) -> LiveRun:
+def started(cluster: FakeCluster, run_dir: Path, function: Any, **arguments: Any) -> ActiveRun:
     platform = cluster.platform(local_target(machines=None))
     run = live_run(cluster, run_dir, {"act": function.__fault__.resolve(platform, arguments, seeded(7))})
     run.platform = platform

@@ -18,7 +18,7 @@ import faults.processes
 import faults.zones
 from history.errors import ConfigError, FaultFailed
 from history.plan import ResolvedTarget
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_spec import FaultSpec, spec_of
 from safety.undo_journal import UndoKind
 from target.target import CommandDriver
@@ -27,7 +27,7 @@ from testing.platform.fake_cluster import FakeCluster, live_run, local_target, s
 NOTE = ("{python}", "-c", "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + chr(10))")
 
 
-def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], **arguments: Any) -> LiveRun:
+def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], **arguments: Any) -> ActiveRun:
     found = spec_of(function)
     assert isinstance(found, FaultSpec)
     platform = cluster.platform(with_drivers(run_dir))

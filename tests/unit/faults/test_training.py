@@ -14,7 +14,7 @@ import faults.ranks
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from kube.permissions import Permission
 from kube.selection import INDEX
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
 from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
 
@@ -29,7 +29,7 @@ def cluster() -> FakeCluster:
     return made
 
 
-def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], seed: int = 7, **arguments: Any) -> LiveRun:
+def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], seed: int = 7, **arguments: Any) -> ActiveRun:
     spec = spec_of(function)
     assert spec is not None
     return live_run(cluster, run_dir, {"act": spec.resolve(cluster.platform(), arguments, seeded(seed))})

@@ -14,7 +14,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
-from kube.client import CONNECT_S, READ_S, BoundedClient, connect, explained, told, unless
+from kube.client import CONNECT_S, READ_S, BoundedClient, api_errors, connect, explained, unless
 from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
 
@@ -68,7 +68,7 @@ def test_every_request_has_a_time_limit(monkeypatch: pytest.MonkeyPatch, asked: 
     ],
 )
 def test_an_error_of_the_api_is_a_sentence(error: Exception, said: str) -> None:
-    with pytest.raises(FaultFailed, match=said) as raised, told("delete pod a", FaultFailed):
+    with pytest.raises(FaultFailed, match=said) as raised, api_errors("delete pod a", FaultFailed):
         raise error
     assert str(raised.value).startswith("delete pod a: ")
 
@@ -76,7 +76,7 @@ def test_an_error_of_the_api_is_a_sentence(error: Exception, said: str) -> None:
 def test_the_api_server_s_own_words_are_kept() -> None:
     error = ApiException(status=403, reason="Forbidden")
     error.body = '{"message": "pods is forbidden: User me cannot list"}'
-    with pytest.raises(FaultFailed, match="pods is forbidden: User me cannot list"), told("list", FaultFailed):
+    with pytest.raises(FaultFailed, match="pods is forbidden: User me cannot list"), api_errors("list", FaultFailed):
         raise error
 
 

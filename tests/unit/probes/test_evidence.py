@@ -19,7 +19,7 @@ from kube.container_exec import Process
 from kube.selection import node_target, pod_target
 from probes import gpus, nodes, pods, processes, replicas
 from safety import undo
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from testing.platform.fake_cluster import FakeCluster, live_run
 
 EVIDENCE: list[Callable[[str], bool]] = [
@@ -50,7 +50,7 @@ def cluster() -> FakeCluster:
 
 
 @pytest.fixture
-def run(cluster: FakeCluster, tmp_path: Path) -> LiveRun:
+def run(cluster: FakeCluster, tmp_path: Path) -> ActiveRun:
     """A run whose action ``act`` was aimed at a pod, at two nodes and at a device."""
     pod, one, two = cluster.pods[("ml-serving", "inference-b")], cluster.nodes["cpu-b"], cluster.nodes["gpu-b"]
     device = ResolvedTarget(kind="Device", name="GPU-1", node="gpu-b", uid=two.metadata.uid)
@@ -85,7 +85,7 @@ def listen(cluster: FakeCluster, port: int) -> None:
 
 @pytest.mark.parametrize("evidence", EVIDENCE)
 def test_false_where_nothing_happened(
-    evidence: Callable[[str], bool], cluster: FakeCluster, run: LiveRun, seen: Seen, kubelet: int
+    evidence: Callable[[str], bool], cluster: FakeCluster, run: ActiveRun, seen: Seen, kubelet: int
 ) -> None:
     listen(cluster, kubelet)
     run.log.event(EventKind.FAULT_START, "act")
@@ -93,40 +93,40 @@ def test_false_where_nothing_happened(
 
 
 @pytest.mark.parametrize("evidence", [pods.gone, nodes.cordoned, nodes.powered_off, gpus.allocatable_dropped])
-def test_no_data_for_a_fault_of_another_kind(evidence: Callable[[str], bool], run: LiveRun) -> None:
+def test_no_data_for_a_fault_of_another_kind(evidence: Callable[[str], bool], run: ActiveRun) -> None:
     run.targets["act"] = [ResolvedTarget(kind="Something", name="x")]
     with pytest.raises(NoData, match="none of its targets is a"):
         evidence("act")
 
 
-def test_a_pod_is_gone_even_if_a_new_one_has_its_name(cluster: FakeCluster, run: LiveRun) -> None:
+def test_a_pod_is_gone_even_if_a_new_one_has_its_name(cluster: FakeCluster, run: ActiveRun) -> None:
     cluster.pods[("ml-serving", "inference-b")].metadata.uid = "another"
     assert pods.gone("act")
 
 
-def test_an_engine_in_state_t_is_frozen(run: LiveRun, seen: Seen) -> None:
+def test_an_engine_in_state_t_is_frozen(run: ActiveRun, seen: Seen) -> None:
     seen.processes[1] = Seen.engine(state="T")
     assert processes.frozen("act")
 
 
-def test_a_stopped_process_that_is_not_the_engine_proves_nothing(run: LiveRun, seen: Seen) -> None:
+def test_a_stopped_process_that_is_not_the_engine_proves_nothing(run: ActiveRun, seen: Seen) -> None:
     seen.processes.append(Process(9, "sh", "T", 500.0, "sh -c something"))
     assert not processes.frozen("act")
 
 
-def test_no_engine_at_all_is_not_a_frozen_one(run: LiveRun, seen: Seen) -> None:
+def test_no_engine_at_all_is_not_a_frozen_one(run: ActiveRun, seen: Seen) -> None:
     del seen.processes[1]
     assert not processes.frozen("act")
 
 
 @pytest.mark.parametrize("left", [[], [Seen.engine(age_s=0.5)]])
-def test_an_engine_that_ended_or_is_younger_than_the_fault_was_killed(run: LiveRun, seen: Seen, left: list[Process]) -> None:
+def test_an_engine_that_ended_or_is_younger_than_the_fault_was_killed(run: ActiveRun, seen: Seen, left: list[Process]) -> None:
     run.log.event(EventKind.FAULT_START, "act", t_ns=run.log.event(EventKind.NOTE) - 2_000_000_000)
     seen.processes[1:] = left
     assert processes.killed("act")
 
 
-def test_a_restart_that_kubernetes_counted_is_evidence(cluster: FakeCluster, run: LiveRun, seen: Seen) -> None:
+def test_a_restart_that_kubernetes_counted_is_evidence(cluster: FakeCluster, run: ActiveRun, seen: Seen) -> None:
     run.log.event(EventKind.FAULT_START, "act")
     status = cluster.pods[("ml-serving", "inference-b")].status.container_statuses[0]
     now = datetime.now(UTC).replace(microsecond=0)
@@ -136,7 +136,7 @@ def test_a_restart_that_kubernetes_counted_is_evidence(cluster: FakeCluster, run
         assert processes.killed("act") is evidence
 
 
-def test_a_pod_that_is_gone_as_a_whole_says_nothing_of_its_engine(cluster: FakeCluster, run: LiveRun, seen: Seen) -> None:
+def test_a_pod_that_is_gone_as_a_whole_says_nothing_of_its_engine(cluster: FakeCluster, run: ActiveRun, seen: Seen) -> None:
     run.log.event(EventKind.FAULT_START, "act")
     del cluster.pods[("ml-serving", "inference-b")]
     for evidence in (processes.frozen, processes.killed):
@@ -144,7 +144,7 @@ def test_a_pod_that_is_gone_as_a_whole_says_nothing_of_its_engine(cluster: FakeC
             evidence("act")
 
 
-def test_cordoned_and_drained(cluster: FakeCluster, run: LiveRun) -> None:
+def test_cordoned_and_drained(cluster: FakeCluster, run: ActiveRun) -> None:
     undo.cordon(run.platform, "cpu-b", "run-1")
     assert not nodes.cordoned("act")
     undo.cordon(run.platform, "gpu-b", "run-1")
@@ -155,7 +155,7 @@ def test_cordoned_and_drained(cluster: FakeCluster, run: LiveRun) -> None:
     assert nodes.drained("act")
 
 
-def test_a_node_is_off_when_its_lease_is_overdue_and_its_kubelet_silent(cluster: FakeCluster, run: LiveRun, kubelet: int) -> None:
+def test_a_node_is_off_when_its_lease_is_overdue_and_its_kubelet_silent(cluster: FakeCluster, run: ActiveRun, kubelet: int) -> None:
     listen(cluster, 9)  # discard: nobody listens
     assert not nodes.powered_off("act")
     lease(cluster, "cpu-b", age_s=13)
@@ -166,12 +166,12 @@ def test_a_node_is_off_when_its_lease_is_overdue_and_its_kubelet_silent(cluster:
     assert not nodes.powered_off("act")
 
 
-def test_a_lost_device_is_seen_by_kubernetes(cluster: FakeCluster, run: LiveRun) -> None:
+def test_a_lost_device_is_seen_by_kubernetes(cluster: FakeCluster, run: ActiveRun) -> None:
     cluster.nodes["gpu-b"].status.allocatable["nvidia.com/gpu"] = "1"
     assert gpus.allocatable_dropped("act")
 
 
-def test_replicas(cluster: FakeCluster, run: LiveRun) -> None:
+def test_replicas(cluster: FakeCluster, run: ActiveRun) -> None:
     assert (replicas.ready("inference"), replicas.missing("inference")) == (3, 0)
     cluster.pods[("ml-serving", "inference-a")].status.conditions[0].status = "False"
     assert (replicas.ready("inference"), replicas.missing("inference")) == (2, 1)
@@ -179,7 +179,7 @@ def test_replicas(cluster: FakeCluster, run: LiveRun) -> None:
 
 @pytest.mark.parametrize("evidence", EVIDENCE)
 def test_an_api_server_that_does_not_answer_is_no_data(
-    evidence: Callable[[str], bool], cluster: FakeCluster, run: LiveRun, monkeypatch: pytest.MonkeyPatch
+    evidence: Callable[[str], bool], cluster: FakeCluster, run: ActiveRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
         raise client.exceptions.ApiException(status=503, reason="Service Unavailable")

@@ -12,7 +12,7 @@ from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube.selection import pod_target
 from probes import ranks
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from testing.platform.fake_cluster import FakeCluster, live_run, pod
 
 V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"
@@ -31,7 +31,7 @@ def targets(cluster: FakeCluster) -> list[ResolvedTarget]:
 
 
 @pytest.fixture
-def run(cluster: FakeCluster, tmp_path: Path) -> LiveRun:
+def run(cluster: FakeCluster, tmp_path: Path) -> ActiveRun:
     return live_run(cluster, tmp_path, {"act": targets(cluster)})
 
 
@@ -41,7 +41,7 @@ def sees(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 @pytest.mark.parametrize("counts", [V1, V2])
 def test_the_kernel_s_count_is_evidence_once_the_fault_began(
-    cluster: FakeCluster, run: LiveRun, monkeypatch: pytest.MonkeyPatch, counts: str
+    cluster: FakeCluster, run: ActiveRun, monkeypatch: pytest.MonkeyPatch, counts: str
 ) -> None:
     sees(monkeypatch, counts.format(1))
     with pytest.raises(NoData, match=r"no event fault.start of act"):
@@ -52,7 +52,7 @@ def test_the_kernel_s_count_is_evidence_once_the_fault_began(
     assert not ranks.out_of_memory("act", "trainer")
 
 
-def test_kubernetes_word_for_it_is_evidence_too(cluster: FakeCluster, run: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kubernetes_word_for_it_is_evidence_too(cluster: FakeCluster, run: ActiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run.fault_starts(targets(cluster))
     sees(monkeypatch, V2.format(0))  # a new control group began to count anew
     [status] = cluster.pods["ml-training", "train-1"].status.container_statuses
@@ -63,14 +63,14 @@ def test_kubernetes_word_for_it_is_evidence_too(cluster: FakeCluster, run: LiveR
         assert ranks.out_of_memory("act", "trainer") is proven
 
 
-def test_a_kernel_that_does_not_count_is_said(cluster: FakeCluster, run: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_does_not_count_is_said(cluster: FakeCluster, run: ActiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run.fault_starts(targets(cluster))
     sees(monkeypatch, "")
     with pytest.raises(NoData, match="counts no kills"):
         ranks.out_of_memory("act", "trainer")
 
 
-def test_torchrun_must_name_the_signal(cluster: FakeCluster, run: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchrun_must_name_the_signal(cluster: FakeCluster, run: ActiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run.fault_starts(targets(cluster))
     said: Any = {"text": "failed (exitcode: -9) local_rank: 0 (pid: 31) of binary: python"}
     monkeypatch.setattr(run.platform.core, "read_namespaced_pod_log", lambda *_, **__: said["text"], raising=False)

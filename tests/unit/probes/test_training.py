@@ -13,7 +13,7 @@ from history.errors import NoData
 from history.ledgers import LedgerWriter
 from history.plan import ResolvedTarget, Training
 from probes import training
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from testing.platform.fake_cluster import FakeCluster, live_run, pod
 
 JOB = Training(
@@ -26,7 +26,7 @@ class Job:
     """A job whose ledger is written by the test."""
 
     def __init__(self, cluster: FakeCluster, run_dir: Path) -> None:
-        self.run: LiveRun = live_run(cluster, run_dir, {"act": []}, training=JOB)
+        self.run: ActiveRun = live_run(cluster, run_dir, {"act": []}, training=JOB)
         self._writer = LedgerWriter(run_dir, "training", "test")
 
     def says(self, kind: str, step: int, rank: int = 0, attempt: int = 1, ago_s: float = 0.0, **values: Any) -> None:

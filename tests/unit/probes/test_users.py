@@ -14,7 +14,7 @@ from history.plan import Slo
 from history.schema import REQUESTS, EventKind
 from history.writer import RowWriter
 from probes import users
-from safety.active_run import LiveRun
+from safety.active_run import ActiveRun
 from testing.platform.fake_cluster import FakeCluster, live_run
 
 SLO = Slo(ratio=0.99, latency_ms=1000, ttft_ms=400, max_gap_ms=300)
@@ -53,7 +53,7 @@ class Load:
         }  # fmt: skip
         self.rows.write(row | changes)
 
-    def live(self) -> LiveRun:
+    def live(self) -> ActiveRun:
         load: Any = type("Load", (), {"timeout_s": 5.0})
         run = live_run(FakeCluster(), self.run_dir, {}, slo=SLO, load=load)
         run.log.event(EventKind.LOAD_START, "load-0", t_ns=self.origin_ns)

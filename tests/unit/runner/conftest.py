@@ -62,7 +62,7 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
     plan: Plan = plan_of(experiment)
     log = RunLog(run_dir)
     journal: Any = Journal(cluster)
-    run = active_run.LiveRun(
+    run = active_run.ActiveRun(
         plan=plan,
         run_dir=run_dir,
         platform=cluster.platform(local_target()),
@@ -71,7 +71,7 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
         targets={"kill": list(plan.targets)},
     )
     active_run.activate(run)
-    return Context(live=run, experiment=experiment, configuration={}, stop=Stop(), tell=told, record=Record(experiment.raw), log=log)
+    return Context(run=run, experiment=experiment, configuration={}, stop=Stop(), send=told, record=Record(experiment.raw), log=log)
 
 
 @pytest.fixture

@@ -35,14 +35,14 @@ def test_every_wrapper_that_a_refusal_names_is_a_fault_of_ours(name: str) -> Non
 def test_a_probe_that_shows_no_number_is_recorded_as_what_it_shows(context: Context, value: Any, shown: object) -> None:
     scripted["served"] = [value]
     evaluate(context, "baseline")
-    rows = read_table(context.live.run_dir, "events")
+    rows = read_table(context.run.run_dir, "events")
     [event] = [row for row in rows.iter_rows(named=True) if row["kind"] == EventKind.HYPOTHESIS.value]
     assert json.loads(event["detail"])["value"] == shown
 
 
 def test_a_run_that_nobody_judged_is_judged_from_what_is_left(context: Context) -> None:
-    run_dir = context.live.run_dir
-    write_plan(context.live.plan, run_dir)
+    run_dir = context.run.run_dir
+    write_plan(context.run.plan, run_dir)
     verdict = judge_what_is_left(run_dir)
     assert verdict is not None
     assert verdict.verdict is Verdict.INCONCLUSIVE
@@ -50,8 +50,8 @@ def test_a_run_that_nobody_judged_is_judged_from_what_is_left(context: Context) 
 
 
 def test_a_run_whose_record_is_no_record_says_that_it_was_never_judged(context: Context) -> None:
-    run_dir = context.live.run_dir
-    write_plan(context.live.plan, run_dir)
+    run_dir = context.run.run_dir
+    write_plan(context.run.plan, run_dir)
     (run_dir / "requests.parquet").write_text("no table")
     verdict = judge_what_is_left(run_dir)
     assert verdict is not None

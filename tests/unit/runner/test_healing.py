@@ -46,7 +46,7 @@ def test_healing_runs_rollbacks_undoes_the_journal_and_proves_the_platform(
     AsBefore(monkeypatch, ["node gpu-a is not ready"], [])
     node = cluster.nodes["gpu-a"]
     node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": "run-1"}
-    context.live.journal.will_undo(Undo(kind=UndoKind.UNCORDON, activity="kill", object="gpu-a", detail="run-1", ends_by_ns=0))
+    context.run.journal.will_undo(Undo(kind=UndoKind.UNCORDON, activity="kill", object="gpu-a", detail="run-1", ends_by_ns=0))
     assert heal(context, BEFORE) == []
     assert not node.spec.unschedulable
     assert [entry["status"] for entry in context.record.rollbacks] == ["succeeded"]
@@ -99,7 +99,7 @@ def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context
 
 def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
     with_load(context)
-    context.sight.ready, context.sight.queue = {"inference": 2}, 4.0
+    context.observations.ready, context.observations.queue = {"inference": 2}, 4.0
     assert context.text() == "0% bad, inference 2/3, queue 4"
     context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(12.4e9))
     assert context.text().startswith("+12.4 s 0% bad")

@@ -46,7 +46,7 @@ class Journey:
         def close(context: Context) -> RunVerdict:
             self.went.append("close")
             context.log.close()
-            return unjudged(context.live.plan, "closed")
+            return unjudged(context.run.plan, "closed")
 
         return Steps(**{name: step(name) for name in ALL[:-1]}, close=close)
 
@@ -59,7 +59,7 @@ def raising(error: BaseException) -> Callable[[Context], None]:
 
 
 def events(context: Context, kind: EventKind) -> list[tuple[str, dict[str, Any]]]:
-    rows = read_table(context.live.run_dir, "events").filter(pl.col("kind") == kind.value)
+    rows = read_table(context.run.run_dir, "events").filter(pl.col("kind") == kind.value)
     return [(name, json.loads(detail)) for name, detail in rows.select("object", "detail").iter_rows()]
 
 
@@ -164,7 +164,7 @@ def test_an_unexpected_error_is_healed_and_its_traceback_kept_off_the_terminal(c
     [(by, detail)] = events(context, EventKind.STOPPED)
     assert by == "unexpected error"
     assert "KeyError" in detail["reason"]
-    assert "Traceback" in (context.live.run_dir / "scene" / "traceback.txt").read_text()
+    assert "Traceback" in (context.run.run_dir / "scene" / "traceback.txt").read_text()
     assert not any("Traceback" in text for text in told.texts(Kind.NOTE))
 
 

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 def patient(context: Context) -> None:
     """Let nothing be over by time alone: what the test waits for is a state."""
-    timers = context.live.plan.timers.model_copy(update={"confirm_s": 120.0, "deadline_s": 120.0})
-    context.live.plan = context.live.plan.model_copy(update={"timers": timers})
+    timers = context.run.plan.timers.model_copy(update={"confirm_s": 120.0, "deadline_s": 120.0})
+    context.run.plan = context.run.plan.model_copy(update={"timers": timers})
 
 
 # baseline
@@ -83,7 +83,7 @@ def test_too_few_arrivals_are_no_baseline(context: Context) -> None:
 
 
 def test_the_arrivals_that_a_baseline_needs_support_the_slo_and_leave_out_those_near_the_fault(context: Context) -> None:
-    assert arrivals_for(context.live.plan) == 29 + 20  # ln 0.05 / ln 0.9, and 200 ms at 100 requests/s
+    assert arrivals_for(context.run.plan) == 29 + 20  # ln 0.05 / ln 0.9, and 200 ms at 100 requests/s
 
 
 def test_a_load_that_ends_by_itself_ends_the_baseline(context: Context) -> None:
@@ -190,8 +190,8 @@ def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> N
 
 @pytest.mark.parametrize(("lasts_s", "since_s", "looked"), [(45.0, 1.0, True), (45.0, 43.0, False), (0.0, 1.0, False)])
 def test_the_evidence_of_a_fault_that_lasts_is_looked_at_again(context: Context, lasts_s: float, since_s: float, looked: bool) -> None:
-    timers = context.live.plan.timers.model_copy(update={"fault_s": lasts_s})
-    context.live.plan = context.live.plan.model_copy(update={"timers": timers})
+    timers = context.run.plan.timers.model_copy(update={"fault_s": lasts_s})
+    context.run.plan = context.run.plan.model_copy(update={"timers": timers})
     context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(since_s * 1e9))
     scripted["gone"] = [False]
     look_again(context)
@@ -200,8 +200,8 @@ def test_the_evidence_of_a_fault_that_lasts_is_looked_at_again(context: Context,
 
 
 def test_evidence_that_cannot_be_seen_again_says_nothing(context: Context) -> None:
-    timers = context.live.plan.timers.model_copy(update={"fault_s": 45.0})
-    context.live.plan = context.live.plan.model_copy(update={"timers": timers})
+    timers = context.run.plan.timers.model_copy(update={"fault_s": 45.0})
+    context.run.plan = context.run.plan.model_copy(update={"timers": timers})
     context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
     scripted["gone"] = [NoData("its container is being restarted")]
     look_again(context)
@@ -224,9 +224,9 @@ def test_a_phase_that_hangs_is_overdue(context: Context, monkeypatch: pytest.Mon
 
 def test_capacity_is_waited_for_only_if_it_is_budgeted(context: Context) -> None:
     with_load(context)
-    context.sight.ready = {"inference": 2}
-    felt, zero_ns = context.felt, now_ns()
+    context.observations.ready = {"inference": 2}
+    felt, zero_ns = context.progress, now_ns()
     assert felt is not None
     for budgets, nothing_left in ((Budgets(rto_s=30), True), (Budgets(rto_s=30, capacity_rto_s=30), False)):
-        context.live.plan = plan_of(context.experiment, budgets=budgets)
+        context.run.plan = plan_of(context.experiment, budgets=budgets)
         assert recovered(context, felt, zero_ns, zero_ns) is nothing_left

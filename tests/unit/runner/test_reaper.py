@@ -15,7 +15,7 @@ from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from kube.permissions import Permission
-from runner.cleanup.cleanup import mend, status
+from runner.cleanup.cleanup import clean_up, status
 from runner.drivers.requests import load_pod
 from runner.experiment.experiment import Experiment
 from safety import reaper_job
@@ -215,25 +215,25 @@ def dead_run(cluster: RunnerCluster, platform: Platform) -> None:
 
 def test_heal_ends_everything_says_what_it_did_and_does_it_once(cluster: RunnerCluster, platform: Platform) -> None:
     dead_run(cluster, platform)
-    mended = mend(platform)
-    assert not mended.failed
+    cleaned = clean_up(platform)
+    assert not cleaned.failed
     assert not cluster.nodes["gpu-a"].spec.unschedulable
     assert not cluster.nodes["gpu-b"].spec.unschedulable
     assert not cluster.config_maps
     assert not cluster.leases
     assert not cluster.objects
     assert ("ml-serving", "inference-c") not in cluster.pods
-    text = "\n".join(mended.lines())
+    text = "\n".join(cleaned.lines())
     assert [part for part in ("gpu-a: uncordoned", "gpu-b: uncordoned", "journal", "lease", "reaper", "inference-c") if part in text] == [
         "gpu-a: uncordoned", "gpu-b: uncordoned", "journal", "lease", "reaper", "inference-c",
     ]  # fmt: skip
-    assert mend(platform).lines()[0].startswith("nothing was left")
+    assert clean_up(platform).lines()[0].startswith("nothing was left")
 
 
 def test_heal_leaves_a_living_run_alone(cluster: RunnerCluster, platform: Platform) -> None:
     alive(cluster, platform)
     open_journal(platform, RUN, "me", "serving/zone-lost").will_undo(cordoned(cluster))
-    assert mend(platform).lines() == [f"run {RUN} is alive: it is left alone and heals itself"]
+    assert clean_up(platform).lines() == [f"run {RUN} is alive: it is left alone and heals itself"]
     assert cluster.nodes["gpu-a"].spec.unschedulable
 
 
@@ -251,15 +251,15 @@ def test_own_pods_of_dead_runs_are_shown_and_removed_those_of_living_runs_stay(
     own_pod(cluster, "aftershock-old", "a-dead-run", labels)
     own_pod(cluster, "aftershock-new", RUN, labels)
     assert "pod aftershock-old: of run a-dead-run" in status(platform)
-    assert "pod aftershock/aftershock-old: gone" in mend(platform).lines()
+    assert "pod aftershock/aftershock-old: gone" in clean_up(platform).lines()
     assert {name for namespace, name in cluster.pods if namespace == "aftershock"} == {"aftershock-new"}
 
 
 def test_heal_says_what_it_could_not_do_and_goes_on(cluster: RunnerCluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     dead_run(cluster, platform)
     monkeypatch.setattr("safety.undo.uncordon", lambda _platform, node, _run: (_ for _ in ()).throw(UndoFailed(f"{node}: forbidden")))
-    mended = mend(platform)
-    assert sorted(mended.failed) == ["gpu-a: forbidden", "gpu-b: forbidden"]
+    cleaned = clean_up(platform)
+    assert sorted(cleaned.failed) == ["gpu-a: forbidden", "gpu-b: forbidden"]
     assert cluster.config_maps, "a journal with something left stays"
     assert not cluster.leases
 

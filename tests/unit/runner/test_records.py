@@ -18,7 +18,7 @@ from kube.permissions import Permission
 from runner.commands import rbac
 from runner.commands.calibrate import NullRun, findings, page, rate_needed_rps, read_null_run, smallest_outage_s, stored
 from runner.experiment.experiment import Experiment, read_experiment
-from runner.messages import Kind, read_message
+from runner.messages import Kind, Pipe, read_message
 from runner.redact import HIDDEN, redact_object, redact_text
 from runner.run.context import Context
 from runner.run.phases.diagnostics import of_interest
@@ -26,7 +26,6 @@ from runner.run.phases.drain_and_judge import close_and_judge, unjudged
 from runner.run.phases.hypothesis import evaluate
 from runner.run.phases.inject import inject
 from runner.run.toolkit_journal import Record
-from runner.tell import Pipe
 from testing.histories.edits import asked, change_rows
 from testing.histories.mutations import NULL
 from testing.histories.truth import build
@@ -42,8 +41,8 @@ def test_the_journal_has_what_chaos_report_reads(context: Context) -> None:
     context.record.before = evaluate(context, "baseline").entry
     inject(context)
     context.record.after = evaluate(context, "observe").entry
-    verdict = unjudged(context.live.plan, "not judged")
-    journal = json.loads(json.dumps(context.record.journal(context.live.plan, verdict, interrupted=False), default=str))
+    verdict = unjudged(context.run.plan, "not judged")
+    journal = json.loads(json.dumps(context.record.journal(context.run.plan, verdict, interrupted=False), default=str))
     keys = "chaoslib-version platform node experiment start status deviated steady_states run rollbacks end duration"
     assert journal.keys() >= set(keys.split())
     assert journal["status"] == "aborted"
@@ -71,12 +70,12 @@ def test_its_status_follows_the_verdict(experiment: Experiment, verdict: Verdict
 
 
 def test_a_run_that_never_got_a_load_is_closed_and_judged_as_inconclusive(context: Context) -> None:
-    write_plan(context.live.plan, context.live.run_dir)
+    write_plan(context.run.plan, context.run.run_dir)
     verdict = close_and_judge(context)
     assert verdict.verdict is Verdict.INCONCLUSIVE
-    assert RunVerdict.model_validate_json((context.live.run_dir / "verdict.json").read_text()) == verdict
-    assert read_run(context.live.run_dir).closed
-    assert (context.live.run_dir / "journal.json").exists()
+    assert RunVerdict.model_validate_json((context.run.run_dir / "verdict.json").read_text()) == verdict
+    assert read_run(context.run.run_dir).closed
+    assert (context.run.run_dir / "journal.json").exists()
 
 
 # the scene

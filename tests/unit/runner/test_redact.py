@@ -16,10 +16,10 @@ import yaml
 from history.errors import ConfigError
 from history.schema import EventKind
 from runner.event_log import RunLog
+from runner.messages import Pipe
 from runner.redact import Redacted, forget, of_environment, of_kubeconfig, redact_text, remember
 from runner.run.context import Context
 from runner.run.lifecycle import guarded
-from runner.tell import Pipe
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import plan_of
@@ -108,11 +108,11 @@ def test_the_journal_and_a_traceback_hold_none(context: Context, tmp_path: Path,
     outcome: dict[str, Any] = {"activity": {"name": "act"}, "output": {"said": said, "odd": Odd()}, "exception": [said]}
     context.record.run.append(outcome)
     guarded(context, fails)
-    context.record.write(context.live.run_dir, plan_of(context.experiment), None, interrupted=True)
+    context.record.write(context.run.run_dir, plan_of(context.experiment), None, interrupted=True)
     context.log.close()
-    written = everything(context.live.run_dir)
-    assert "act" in json.loads((context.live.run_dir / "journal.json").read_text())["run"][0]["activity"]["name"]
-    assert "traceback.txt" in {file.name for file in context.live.run_dir.rglob("*")}
+    written = everything(context.run.run_dir)
+    assert "act" in json.loads((context.run.run_dir / "journal.json").read_text())["run"][0]["activity"]["name"]
+    assert "traceback.txt" in {file.name for file in context.run.run_dir.rglob("*")}
     clean(written)
 
 

@@ -16,10 +16,10 @@ from history.ledgers import LedgerWriter
 from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from runner.drivers.choice import drive_of
+from runner.drivers.choice import driver_of
 from runner.drivers.training import job as jobs
-from runner.drivers.training.driver import TrainingDrive
-from runner.drivers.training.progress import Followed
+from runner.drivers.training.driver import TrainingDriver
+from runner.drivers.training.progress import TrainingProgress
 from runner.event_log import RunLog
 from runner.experiment.experiment import read_experiment
 from runner.stop import Stop
@@ -86,15 +86,15 @@ def log(tmp_path: Path) -> RunLog:
 
 
 @pytest.fixture
-def followed(server: Server, tmp_path: Path, log: RunLog) -> Followed:
-    return Followed(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log)
+def followed(server: Server, tmp_path: Path, log: RunLog) -> TrainingProgress:
+    return TrainingProgress(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log)
 
 
 def kinds(tmp_path: Path) -> list[str]:
     return [kind for kind in read_table(tmp_path, "events")["kind"] if kind != EventKind.CLOCK.value]
 
 
-def test_what_is_followed_is_kept_in_the_history_once(followed: Followed, server: Server, tmp_path: Path) -> None:
+def test_what_is_followed_is_kept_in_the_history_once(followed: TrainingProgress, server: Server, tmp_path: Path) -> None:
     server.text = line("start", 0, world=2) + step(1, now_ns())
     followed.update()
     server.text += step(2, now_ns())[:-5]  # the last line is still being written
@@ -107,7 +107,7 @@ def test_what_is_followed_is_kept_in_the_history_once(followed: Followed, server
     assert kept.filter(pl.col("kind") == "step").select("step", "rank").rows() == [(1, 0), (1, 1), (2, 0), (2, 1)]
 
 
-def test_a_ledger_that_does_not_answer_is_an_instrument_that_is_down(followed: Followed, server: Server, tmp_path: Path) -> None:
+def test_a_ledger_that_does_not_answer_is_an_instrument_that_is_down(followed: TrainingProgress, server: Server, tmp_path: Path) -> None:
     server.down = True
     followed.update()
     followed.update()
@@ -116,7 +116,7 @@ def test_a_ledger_that_does_not_answer_is_an_instrument_that_is_down(followed: F
     assert kinds(tmp_path) == [EventKind.INSTRUMENT_DOWN.value, EventKind.INSTRUMENT_UP.value]
 
 
-def test_a_baseline_lacks_steps_then_a_verified_checkpoint_then_nothing(followed: Followed, server: Server) -> None:
+def test_a_baseline_lacks_steps_then_a_verified_checkpoint_then_nothing(followed: TrainingProgress, server: Server) -> None:
     since = now_ns()
     assert followed.lacks(since) == "no step of training was done"
     server.text = line("start", 0, world=2) + step(1, now_ns())
@@ -128,7 +128,7 @@ def test_a_baseline_lacks_steps_then_a_verified_checkpoint_then_nothing(followed
     assert followed.lacks(since) == ""
 
 
-def test_training_is_back_when_it_is_beyond_its_high_water_mark_and_has_held(followed: Followed, server: Server) -> None:
+def test_training_is_back_when_it_is_beyond_its_high_water_mark_and_has_held(followed: TrainingProgress, server: Server) -> None:
     fault = now_ns() - int(30e9)
     before = b"".join(step(number, fault - int((20 - number) * 1e8)) for number in range(1, 20))
     again = b"".join(step(number, fault + int((5 + (number - 9) * 0.1) * 1e9), 2) for number in range(10, 259))
@@ -142,7 +142,7 @@ def test_training_is_back_when_it_is_beyond_its_high_water_mark_and_has_held(fol
     assert "attempt 2" in followed.text(5.0)
 
 
-def test_a_job_that_did_its_last_step_is_finished(followed: Followed, server: Server) -> None:
+def test_a_job_that_did_its_last_step_is_finished(followed: TrainingProgress, server: Server) -> None:
     server.text = line("end", 9, why="told to leave by SIGTERM")
     followed.update()
     assert not followed.finished()
@@ -189,15 +189,15 @@ def test_a_template_that_does_not_say_what_is_needed_is_refused() -> None:
 def test_an_experiment_may_have_another_template_than_its_class(name: str, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = read_experiment(ROOT / "experiments" / "training" / f"{name}.yaml", ROOT / "experiments")
     asked: list[str] = []
-    monkeypatch.setattr(TrainingDrive, "of", lambda _platform, _role, written, **_: asked.append(written.template))
+    monkeypatch.setattr(TrainingDriver, "of", lambda _platform, _role, written, **_: asked.append(written.template))
     request: Any = SimpleNamespace(run_id="r")
-    drive_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
+    driver_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
     assert asked == [template]
 
 
 def test_the_jobs_name_is_short_and_tells_runs_apart() -> None:
     def name(run_id: str) -> str:
-        drive: Any = TrainingDrive
+        drive: Any = TrainingDriver
         return str(drive.name.fget(type("Drive", (), {"run_id": run_id})))
 
     first, second = name("20261121-145600-rank-killed-1-2eb7"), name("20261121-145600-rank-killed-2-ba87")

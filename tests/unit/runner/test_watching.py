@@ -18,7 +18,7 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import NoData
 from history.reader import read_table
 from runner.event_log import RunLog
-from runner.run.context import Sight
+from runner.run.context import Observations
 from runner.run.observer import watch as watch_module
 from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
 from runner.run.observer.observer import Links
@@ -53,12 +53,12 @@ def running(name: str, *, restarts: int = 0, **fields: Any) -> Any:
 
 
 def test_the_life_of_a_pod(tmp_path: Path, log: RunLog) -> None:
-    sight = Sight()
-    watcher = PodWatcher("inference", log, sight)
+    observations = Observations()
+    watcher = PodWatcher("inference", log, observations)
     watcher.listed([running("a"), running("b")])
     assert kinds(tmp_path) == [("pod.ready", "a"), ("pod.ready", "b")]
     assert all(detail["before"] for _, _, detail in seen(tmp_path))
-    assert sight.ready == {"inference": 2}
+    assert observations.ready == {"inference": 2}
 
     watcher.deleted(running("a"))
     watcher.changed(pod("c", node=None, ready=False))
@@ -70,12 +70,12 @@ def test_the_life_of_a_pod(tmp_path: Path, log: RunLog) -> None:
         ("pod.unready", "a"), ("pod.gone", "a"), ("pod.created", "c"), ("pod.scheduled", "c"), ("pod.started", "c"), ("pod.ready", "c"),
         ("pod.started", "b"), ("pod.unready", "b"),
     ]  # fmt: skip
-    assert sight.ready == {"inference": 1}
+    assert observations.ready == {"inference": 1}
     assert {detail["role"] for _, _, detail in seen(tmp_path)} == {"inference"}
 
 
 def test_what_happened_while_the_connection_was_lost_is_told_by_the_next_list(tmp_path: Path, log: RunLog) -> None:
-    watcher = PodWatcher("inference", log, Sight())
+    watcher = PodWatcher("inference", log, Observations())
     watcher.listed([running("a"), running("b")])
     watcher.listed([running("b", ready=False), running("c")])
     assert kinds(tmp_path)[2:] == [
@@ -230,10 +230,10 @@ def sampler(log: RunLog, *, status: int = 200, up: bool = True, depth: Any = Non
     cluster = FakeCluster()
     platform = cluster.platform()
     proxied: Any = SimpleNamespace(target=platform.target, proxy_get=lambda *_, **__: status)
-    watcher = PodWatcher("inference", log, Sight())
+    watcher = PodWatcher("inference", log, Observations())
     watcher.listed(platform.pods("inference"))
     sources = Sources(proxied, "inference", {"inference": watcher}, lambda: up, depth, prometheus)
-    return Sampler(sources, log, Sight(), threading.Event())
+    return Sampler(sources, log, Observations(), threading.Event())
 
 
 def samples(tmp_path: Path, series: str) -> list[float]:
@@ -273,6 +273,6 @@ def test_the_queue_is_sampled_while_prometheus_answers_and_its_silence_is_notice
 
 def test_a_log_that_is_closed_takes_nothing_more(tmp_path: Path, log: RunLog) -> None:
     log.close()
-    watcher = PodWatcher("inference", log, Sight())
+    watcher = PodWatcher("inference", log, Observations())
     watcher.listed([running("a")])
     assert not seen(tmp_path)

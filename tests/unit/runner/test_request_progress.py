@@ -9,7 +9,7 @@ import pytest
 
 from history.plan import Slo
 from history.writer import RowWriter
-from runner.drivers.requests.progress import Felt
+from runner.drivers.requests.progress import RequestProgress
 
 SLO = Slo(ratio=0.9, latency_ms=200, ttft_ms=100, max_gap_ms=50)
 ORIGIN_NS = 1_790_000_000_000_000_000
@@ -25,7 +25,7 @@ class Load:
             row = {"request_id": number, "offset_ns": number * STEP_NS, "stream": stream, "prompt_id": 0, "max_tokens": 1, "worker": 0}
             schedule.write(row)
         self.rows = RowWriter(run_dir, "requests", "load-0")
-        self.felt = Felt(run_dir, SLO, ORIGIN_NS)
+        self.progress = RequestProgress(run_dir, SLO, ORIGIN_NS)
 
     def answer(self, first: int, last: int, *, latency_ms: float = 50, **fields: Any) -> None:
         for number in range(first, last):
@@ -50,12 +50,12 @@ def test_only_what_is_complete_is_known(tmp_path: Path) -> None:
     load = Load(tmp_path)
     load.answer(0, 100)
     load.answer(101, 200)
-    load.felt.update()
-    assert load.felt.known_ns == at(100)
-    assert load.felt.answered(at(40)) == 60
+    load.progress.update()
+    assert load.progress.known_ns == at(100)
+    assert load.progress.answered(at(40)) == 60
     load.answer(100, 101)
-    load.felt.update()
-    assert load.felt.known_ns == at(200)
+    load.progress.update()
+    assert load.progress.known_ns == at(200)
 
 
 def test_a_torn_line_waits_for_its_end(tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_a_torn_line_waits_for_its_end(tmp_path: Path) -> None:
     load.answer(0, 10)
     text = load.rows.path.read_bytes()
     load.rows.path.write_bytes(text[:-20])
-    load.felt.update()
-    assert load.felt.known_ns == at(9)
+    load.progress.update()
+    assert load.progress.known_ns == at(9)
     load.rows.path.write_bytes(text)
-    load.felt.update()
-    assert load.felt.known_ns == at(10)
+    load.progress.update()
+    assert load.progress.known_ns == at(10)
 
 
 @pytest.mark.parametrize(
@@ -86,33 +86,33 @@ def test_a_torn_line_waits_for_its_end(tmp_path: Path) -> None:
 def test_a_request_is_good_as_the_slo_says(tmp_path: Path, fields: dict[str, Any], stream: bool, good: bool) -> None:
     load = Load(tmp_path, count=2, stream=stream)
     load.answer(0, 1, **fields)
-    load.felt.update()
-    assert load.felt.window(at(0), at(1)).bad == int(not good)
+    load.progress.update()
+    assert load.progress.window(at(0), at(1)).bad == int(not good)
 
 
 def test_one_good_attempt_is_enough(tmp_path: Path) -> None:
     load = Load(tmp_path, count=2)
     load.fail(0, 1)
     load.answer(0, 1, attempt=1)
-    load.felt.update()
-    assert (load.felt.window(at(0), at(1)).bad, load.felt.window(at(0), at(1)).total) == (0, 1)
+    load.progress.update()
+    assert (load.progress.window(at(0), at(1)).bad, load.progress.window(at(0), at(1)).total) == (0, 1)
 
 
 def test_windows_say_what_a_person_wants_to_know(tmp_path: Path) -> None:
     load = Load(tmp_path)
     load.answer(0, 69)
     load.fail(69, 100)
-    load.felt.update()
-    assert load.felt.window(at(0), at(100)).text() == "31% bad, p95 50 ms"
-    assert load.felt.window(at(500), at(600)).text() == "no request answered yet"
+    load.progress.update()
+    assert load.progress.window(at(0), at(100)).text() == "31% bad, p95 50 ms"
+    assert load.progress.window(at(500), at(600)).text() == "no request answered yet"
 
 
 def test_without_impact_the_hold_counts_from_the_proof_of_the_fault(tmp_path: Path) -> None:
     load = Load(tmp_path, count=2000)
     load.answer(0, 700)
-    load.felt.update()
-    assert not load.felt.recovered(at(300), at(501), hold_s=1.0)
-    assert load.felt.recovered(at(300), at(450), hold_s=1.0)
+    load.progress.update()
+    assert not load.progress.recovered(at(300), at(501), hold_s=1.0)
+    assert load.progress.recovered(at(300), at(450), hold_s=1.0)
 
 
 def test_after_an_outage_the_hold_counts_from_its_end(tmp_path: Path) -> None:
@@ -120,19 +120,19 @@ def test_after_an_outage_the_hold_counts_from_its_end(tmp_path: Path) -> None:
     load.answer(0, 300)
     load.fail(300, 400)
     load.answer(400, 550)
-    load.felt.update()
-    assert not load.felt.recovered(at(300), at(301), hold_s=1.0)
+    load.progress.update()
+    assert not load.progress.recovered(at(300), at(301), hold_s=1.0)
     load.answer(550, 610)
-    load.felt.update()
-    assert load.felt.recovered(at(300), at(301), hold_s=1.0)
+    load.progress.update()
+    assert load.progress.recovered(at(300), at(301), hold_s=1.0)
 
 
 def test_requests_without_an_end_keep_the_observation_going(tmp_path: Path) -> None:
     load = Load(tmp_path, count=2000)
     load.answer(0, 300)
     load.answer(320, 1500)  # twenty of them still hang
-    load.felt.update()
-    assert not load.felt.recovered(at(300), at(301), hold_s=1.0)
+    load.progress.update()
+    assert not load.progress.recovered(at(300), at(301), hold_s=1.0)
 
 
 def test_a_relapse_begins_the_hold_anew(tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_a_relapse_begins_the_hold_anew(tmp_path: Path) -> None:
     load.answer(400, 480)
     load.fail(480, 520)
     load.answer(520, 700)
-    load.felt.update()
-    assert not load.felt.recovered(at(300), at(301), hold_s=1.0)
+    load.progress.update()
+    assert not load.progress.recovered(at(300), at(301), hold_s=1.0)
     load.answer(700, 730)
-    load.felt.update()
-    assert load.felt.recovered(at(300), at(301), hold_s=1.0)
+    load.progress.update()
+    assert load.progress.recovered(at(300), at(301), hold_s=1.0)
