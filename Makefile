@@ -96,7 +96,7 @@ soak: deploy ## null runs into a table that can be resumed: make soak RUNS=10
 	$(RUN) -m bench.accuracy.soak --runs $(or $(RUNS),10) --target $(TARGET)
 
 mutations: deploy ## break faults, probes, loads and histories on purpose: none may pass (resumable)
-	$(RUN) -m bench.mutations --platform --write docs/mutations.md
+	$(RUN) -m bench.mutations --platform --write docs/results/mutations.md
 
 heal: setup ## find and end everything that an earlier run left
 	$(RUN) -m runner heal --target $(TARGET)

@@ -71,7 +71,7 @@ def comparisons(folder: Path) -> tuple[RetryComparison, ...]:
 
 
 def page(found: Sequence[RetryComparison], command: str, note: str) -> str:
-    """Return docs/retries.md; ``note`` says under which circumstances it was measured."""
+    """Return docs/results/retries.md; ``note`` says under which circumstances it was measured."""
     lines = ["# Client retries: what they hide from users, and what they cost the platform", ""]
     lines += [f"Measured on the embedded platform by `{command}`; the same section is part of any report that holds such runs.", ""]
     lines += [
@@ -108,8 +108,13 @@ def main() -> int:
         print("\n".join(markdown(one)))
     if options.write:
         everything = [one for each in sorted(OUT.iterdir()) for one in comparisons(each)]
+        command = "python -m bench.accuracy.retries --experiment serving/engine-frozen --write docs/results/retries.md"
         options.write.write_text(
-            page(everything, "python -m bench.accuracy.retries --experiment serving/engine-frozen --write docs/retries.md", options.note)
+            page(
+                everything,
+                command,
+                options.note,
+            )
         )
     return int(not found)
 

@@ -19,7 +19,7 @@ TIMES = (  # key, what it is, bound (s); 0: none
 )
 HEAD = """# The suite is ended at random moments: what outlives it
 
-Written by `python -m bench.campaigns.kill --write docs/kill-campaign.md` from its own table; `python -m bench.campaigns.kill` adds trials.
+Written by `python -m bench.campaigns.kill --write docs/results/kill-campaign.md` from its own table; without `--write` it adds trials.
 Each trial starts a run of the suite on a small platform of its own (profile brief), waits for a randomly drawn phase, and after a
 random delay ends it: SIGKILL to the whole process tree at once, or SIGTERM or SIGINT to its head. A fault counts as alive if its effect
 can be seen on its target once its own deadline, or the reaper's time (a lease of 15 s, a look every 2 s, slack; 25 s more for a machine

@@ -31,7 +31,7 @@ FOR_S, LATE_S, PATIENCE_S = 10.0, 2.0, 60.0  # the watchdog allows the program o
 PORT, POLL_S = 10250, 0.05
 HEAD = """# The fault pod is killed while the kubelet is frozen
 
-Written by `python -m bench.campaigns.orphaned --write docs/fault-pod-killed.md` on the embedded cluster.
+Written by `python -m bench.campaigns.orphaned --write docs/results/fault-pod-killed.md` on the embedded cluster.
 A fault pod silences a node for {for_s:g} s
 (kubelet stopped, all packets dropped) and is killed by SIGKILL after a moment: its trap does not run, and the kubelet, which would enforce
 its deadline, is frozen. The kernel forgets the cut by itself, a watchdog outside the pod's control groups lets the kubelet go on. Times are

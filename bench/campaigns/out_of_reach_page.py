@@ -12,7 +12,7 @@ from bench.common.tables import Row
 CUT, LOST = "API server cut off", "machine lost"
 HEAD = """# The suite loses its API server, or its machine for good
 
-Written by `python -m bench.campaigns.out_of_reach --write docs/out-of-reach.md` from its own table; without `--write` it adds trials.
+Written by `python -m bench.campaigns.out_of_reach --write docs/results/out-of-reach.md` from its table; without `--write` it adds trials.
 The small platforms are those of the [kill campaign](kill-campaign.md), so are the measures of a fault that is alive and of what is left.
 """
 ABOUT_CUT = """## The API server is out of reach for 30 s

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "results"
 Counts = tuple[int, ...]
 OUTLIVED = r" [^:]*: (\d+) with a fault alive after its deadline, (\d+) in whose round something was left"
 

@@ -22,7 +22,7 @@ HARD = (HARDENED, HARDENED_ONE_POD)
 RECOVERY_S = 300.0
 HEAD = """# A rank is killed: does torchrun bring the job back?
 
-Made by `python -m bench.comparison.torchrun --write docs/torchrun.md` (resumable), {cores} cores: jobs of two ranks
+Made by `python -m bench.comparison.torchrun --write docs/results/torchrun.md` (resumable), {cores} cores: jobs of two ranks
 (gloo, c10d rendezvous), SIGKILL
 to rank 1 when a checkpoint is verified. Each rank has a pod and a node of its own, or both share one pod and one torchrun. A recovery is
 lost if torchrun gives up, or if the ranks have not done a step beyond all earlier ones within {limit:g} s.

@@ -1,4 +1,4 @@
-"""How much corruption is noticed: ``python -m bench.training.checkpoints [--seeds N] [--write docs/checkpoint-corruption.md]``.
+"""How much corruption is noticed: ``python -m bench.training.checkpoints [--seeds N] [--write docs/results/checkpoint-corruption.md]``.
 
 A real run (three ranks) leaves checkpoints of steps 10 and 20 on a volume; the same tensors are written as stock tools write them
 (stock_checkpoints.py), and all of it is copied into an S3 bucket. Then the newest checkpoint is damaged, seed by seed, and a resume is

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from platform import python_version
 
-COMMAND = "python -m bench.training.checkpoints --write docs/checkpoint-corruption.md"
+COMMAND = "python -m bench.training.checkpoints --write docs/results/checkpoint-corruption.md"
 Outcomes = Mapping[tuple[str, str, str], Counter[str]]  # by (class, storage, tool)
 
 

@@ -31,7 +31,7 @@ from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 from workloads.training import data
 from workloads.training.model import FEATURES
 
-COMMAND = "python -m bench.training.recovery --write docs/recovery-at-rest.md"
+COMMAND = "python -m bench.training.recovery --write docs/results/recovery-at-rest.md"
 BUCKET, PROJECTED_GB = "training", 500
 Way = Callable[[S3Store, Path, bytes, Random], object]  # (store, file below the server, good content, seeded randomness)
 WAYS: dict[str, Way] = {

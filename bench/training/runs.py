@@ -22,8 +22,9 @@ from verdict import judge
 
 HEAD = """# Training under faults
 
-Made by `python -m bench.training.runs RUN... --write docs/training-runs.md` from stored runs of `pytest -m "chaos and (training or
-storage)"` on the embedded cluster: three ranks, 5 steps/s, a checkpoint every 10 steps. What the columns mean: [training.md](training.md).
+Made by `python -m bench.training.runs RUN... --write docs/results/training-runs.md` from stored runs of `pytest -m "chaos and (training or
+storage)"` on the embedded cluster: three ranks, 5 steps/s, a checkpoint every 10 steps. What the columns mean:
+[training.md](../training.md).
 *idle*: share of the machine's processors that nobody used, on average from the fault on.
 
 | experiment | run | verdict | RTO | first step | steps lost | ETTR | largest RPO gauge | states that differ | longest phase | idle |

@@ -12,7 +12,7 @@ import pytest
 from testing.platform.fake_cluster import ROOT
 
 README = ROOT / "README.md"
-PAGES = sorted([README, *ROOT.glob("[!.]*/README.md"), *ROOT.glob("workloads/*/README.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([README, *ROOT.glob("[!.]*/README.md"), *ROOT.glob("workloads/*/README.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 

@@ -12,7 +12,7 @@ from platform import python_version
 from bench.comparison.false_passes import suite, toolkit
 from bench.comparison.false_passes.cases import CASES, TWINS, Case
 
-COMMAND = "python -m bench.comparison.false_passes --write docs/false-passes.md"
+COMMAND = "python -m bench.comparison.false_passes --write docs/results/false-passes.md"
 
 
 def main() -> int:

@@ -38,9 +38,9 @@ CLUSTER = "badinput"
 LEFT_S = 60.0  # for the reaper: a lease's 15 s, and what a pod needs to end
 HEAD = """# Bad input
 
-Written by `python -m bench.robustness.bad_input --write docs/bad-input.md`: each case is done to a whole session of `pytest -m chaos`,
-on a cluster of
-three nodes with a platform that the suite did not set up. It must be refused, or end with the reason: INCONCLUSIVE, or FAIL where users
+Written by `python -m bench.robustness.bad_input --write docs/results/bad-input.md`: each case is done to a whole session of
+`pytest -m chaos`, on a cluster of three nodes with a platform that the suite did not set up.
+It must be refused, or end with the reason: INCONCLUSIVE, or FAIL where users
 were seen to suffer longer than they may; never PASS. Nothing may be left: no open undo, no living lease, no cordon, no pod of the suite.
 What a run could not undo (its credentials were withdrawn) the reaper in the cluster undid.
 

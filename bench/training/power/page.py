@@ -9,7 +9,7 @@ from statistics import median
 from bench.training.power.weaknesses import Weakness
 from history.result import RunVerdict, Verdict
 
-COMMAND = "python -m bench.training.power --write docs/power.md"
+COMMAND = "python -m bench.training.power --write docs/results/power.md"
 
 
 @dataclass(frozen=True, slots=True)

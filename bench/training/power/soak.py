@@ -28,7 +28,7 @@ from cluster.host.shell import run
 from history.result import Verdict
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 
-COMMAND = "python -m bench.training.power.soak --runs 30 --write docs/training-soak.md"
+COMMAND = "python -m bench.training.power.soak --runs 30 --write docs/results/training-soak.md"
 FIRST, LAST = 12, 66  # of the 80 steps: after the first checkpoint, and with some to go
 
 

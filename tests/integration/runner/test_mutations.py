@@ -1,4 +1,4 @@
-"""A few rows of the mutation table on the embedded platform; all of them: ``python -m bench.mutations --platform`` (docs/mutations.md)."""
+"""A few rows of the mutation table on the embedded platform; all of them: ``python -m bench.mutations --platform`` (docs/results)."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_the_page_has_a_row_for_every_case_and_counts_them() -> None:
 
 
 def test_the_published_table_has_a_row_for_every_case_that_needs_no_cluster() -> None:
-    rows = (ROOT / "docs" / "mutations.md").read_text().splitlines()
+    rows = (ROOT / "docs" / "results" / "mutations.md").read_text().splitlines()
     published = {row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ")}
     known = {case.name for case in CASES if possible(case)} | {name for name, *_ in MUTATIONS}
-    assert known <= published, "write it anew: python -m bench.mutations --write docs/mutations.md"
+    assert known <= published, "write it anew: python -m bench.mutations --write docs/results/mutations.md"
