@@ -16,7 +16,8 @@ from runner.cleanup import cleanup
 from runner.commands import admission_policy, calibrate, permission_page, rbac
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
-from target.target import load_target, parse_duration
+from target.target import load_target
+from target.values import parse_duration
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"

@@ -13,18 +13,11 @@ from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors, ready
 from kube.objects import Meta, Node, Pod
 from kube.selection import instrument_pods, is_control_plane
-from target.target import Target, Written
+from target.allow import Allow
+from target.target import Target
 
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"  # every device plugin must mount this folder of its node
-
-
-class Allow(Written):
-    """What an experiment may do although the guard would refuse it (``allow`` in its extension)."""
-
-    last_replica: bool = False  # leave a role without any ready replica
-    share_of_role: bool = False  # touch more of a role than the target's limit
-    without_capacity: bool = False  # displace pods for which no other node has room; looked at in preflight
 
 
 @dataclass(frozen=True, slots=True)

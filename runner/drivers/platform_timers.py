@@ -14,7 +14,9 @@ from history.errors import TargetRefused
 from history.plan import Slo
 from kube.client import Platform, api_errors, unless_forbidden
 from kube.objects import Pod
-from target.target import Target, WorkloadClass, parse_duration
+from target.target import Target
+from target.values import parse_duration
+from target.workload import WorkloadClass
 from verdict.statistics import arrivals_needed
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible

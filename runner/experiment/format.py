@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from history.plan import Expect
-from safety.blast_radius import Allow
+from target.allow import Allow
 from target.stop_when import StopWhen
-from target.target import Seconds, Written, WrittenBudgets
+from target.values import Seconds, Written
+from target.workload import WrittenBudgets
 
 
 class PythonProvider(Written):

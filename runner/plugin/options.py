@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runner.request import PROFILES, ProfileName, Request
-from target.target import parse_duration
+from target.values import parse_duration
 
 ENVIRONMENT = "AFTERSHOCK_"
 DEFAULTS = {"target": "targets/local.yaml", "trials": "1", "profile": "smoke", "out": "reports/out", "wait": "0s"}

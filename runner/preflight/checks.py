@@ -31,8 +31,8 @@ from runner.preflight import admission
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before, complaints, look
 from safety import blast_radius, reaper_job
-from safety.blast_radius import Allow
 from safety.fault_spec import FaultSpec
+from target.allow import Allow
 from target.target import Target
 
 Targets = dict[str, list[ResolvedTarget]]  # activity -> what it will touch

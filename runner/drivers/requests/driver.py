@@ -12,7 +12,8 @@ from runner.drivers.platform_timers import PlatformTimers, read_timers
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
 from runner.drivers.requests.progress import RequestProgress, arrivals_for
-from target.target import Target, WorkloadClass
+from target.target import Target
+from target.workload import WorkloadClass
 
 
 class RequestsDriver:

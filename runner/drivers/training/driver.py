@@ -26,7 +26,7 @@ from runner.drivers.training import job as jobs
 from runner.drivers.training.progress import DONE, TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
-from target.target import WrittenTraining
+from target.workload import WrittenTraining
 
 PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
 POLL_S = 0.5
