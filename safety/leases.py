@@ -52,6 +52,11 @@ class Held:
     alive: bool
     age_s: float  # since its last renewal
 
+    @property
+    def run_id(self) -> str:
+        """The run that holds it."""
+        return self.holder.split("@", 1)[0]
+
 
 def names_for(targets: Iterable[ResolvedTarget]) -> list[str]:
     """Return the names of the leases that a fault on ``targets`` needs, sorted: one per namespace and per node that goes down."""
@@ -222,4 +227,4 @@ def list_leases(platform: Platform) -> list[Held]:
 
 def alive_runs(platform: Platform) -> frozenset[str]:
     """Return the ids of the runs that hold a living lease. Raises TargetRefused."""
-    return frozenset(lease.holder.split("@", 1)[0] for lease in list_leases(platform) if lease.alive)
+    return frozenset(lease.run_id for lease in list_leases(platform) if lease.alive)

@@ -67,7 +67,7 @@ class Reaper:
         return "" if left else HEALED
 
     def _due(self) -> bool:
-        holders = [lease for lease in list_leases(self.platform) if lease.holder.split("@", 1)[0] == self.run_id]
+        holders = [lease for lease in list_leases(self.platform) if lease.run_id == self.run_id]
         return now_ns() > self.deadline_ns or not any(lease.alive for lease in holders)
 
     def _undo(self, entry: Undo) -> str:

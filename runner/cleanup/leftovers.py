@@ -28,7 +28,7 @@ class Leftovers:
     @property
     def active(self) -> frozenset[str]:
         """Ids of the runs that are alive."""
-        return frozenset(lease.holder.split("@", 1)[0] for lease in self.leases if lease.alive)
+        return frozenset(lease.run_id for lease in self.leases if lease.alive)
 
     @property
     def dead(self) -> list[StoredJournal]:
