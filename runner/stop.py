@@ -30,6 +30,8 @@ SIGNALS = {
 }
 
 FOR_GOOD = 1 << 30
+Condition = Callable[[], tuple[str, str] | None]
+"""Asked every second of a run: who asks to stop and a sentence, or None."""
 
 
 class Stop:

@@ -28,6 +28,7 @@ from runner.redact import of_kubeconfig, remember
 from runner.request import Request
 from runner.run.abort import stop_when
 from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone
+from runner.run.abort.interference import interference
 from runner.run.context import Context
 from runner.run.lifecycle import Steps
 from runner.run.observer.observer import Observer
@@ -173,7 +174,7 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     guards = [
         *stop_when.stop_conditions(platform.target, stop_conditions_of(checked.experiment, platform)),
-        stop_when.opposed(context.run, lambda: context.phase),
+        interference(context.run, lambda: context.phase),
     ]
     conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
     conditions.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import urllib3
@@ -15,7 +14,7 @@ from kube.client import Platform
 from runner.drivers.requests.load import READY_S
 from runner.run.context import Context
 from runner.run.phases.baseline import TRIES, WARM_S
-from runner.stop import Stop
+from runner.stop import Condition, Stop
 
 PERIOD_S = 1.0
 HANGS_S = 60.0
@@ -26,7 +25,7 @@ ANNOTATION = "aftershock.dev/stop"
 GONE = "namespace {} is gone or being deleted; it was there in preflight; find out who deletes it, then deploy the platform again"
 
 
-def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
+def parent_gone(parent: int) -> Condition:
     """Return a condition that is met once process ``parent`` is not our parent any more."""
 
     def met() -> tuple[str, str] | None:
@@ -35,7 +34,7 @@ def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
     return met
 
 
-def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | None]:
+def asked_by_annotation(platform: Platform) -> Condition:
     """Return a condition that is met once a namespace of the platform carries ``aftershock.dev/stop=true``, or vanishes."""
     there: set[str] = set()
 
@@ -59,7 +58,7 @@ def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | No
     return met
 
 
-def overdue(context: Context) -> Callable[[], tuple[str, str] | None]:
+def overdue(context: Context) -> Condition:
     """Return a condition that is met once a phase before healing lasts longer than its plan and a minute: a probe or an action hangs."""
     timers = context.run.plan.timers
     limits_s = {
@@ -88,7 +87,7 @@ def pauses_s(experiment: dict[str, Any]) -> float:
 class Conditions(threading.Thread):
     """Asks every condition once a second until one is met or the thread is halted."""
 
-    def __init__(self, stop: Stop, conditions: list[Callable[[], tuple[str, str] | None]]) -> None:
+    def __init__(self, stop: Stop, conditions: list[Condition]) -> None:
         super().__init__(name="conditions", daemon=True)
         self._stop_request, self._conditions, self._halt = stop, conditions, threading.Event()
 
@@ -100,7 +99,7 @@ class Conditions(threading.Thread):
         for thread in threads:
             thread.join()
 
-    def _ask(self, condition: Callable[[], tuple[str, str] | None]) -> None:
+    def _ask(self, condition: Condition) -> None:
         while not self._halt.wait(PERIOD_S):
             found = condition()
             if found is not None:
