@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol, Self
 
 import urllib3
@@ -20,7 +21,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, api_errors, explained
+from kube.client import Platform, api_errors, explained, unless_missing
 from kube.objects import Lease, Meta, Options
 
 DURATION_S, RENEW_S = 15, 5.0
@@ -169,7 +170,8 @@ class Leases:
     def _failed(self, name: str, error: ApiException | urllib3.exceptions.HTTPError) -> None:
         """Find out what a failed renewal means: taken, deleted, changed by a labeller, or just no answer for now."""
         try:
-            found = self._look(name) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
+            read = partial(self._api.read_namespaced_lease, name, self._namespace)
+            found = unless_missing(read) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
         except (ApiException, urllib3.exceptions.HTTPError):
             found = self._mine[name]
         if found is None or found.spec.holder_identity != self.holder:
@@ -179,14 +181,6 @@ class Leases:
             self._tell(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
         else:
             self._mine[name] = found  # somebody changed its labels, or no answer for now: the next renewal uses this version
-
-    def _look(self, name: str) -> Lease | None:
-        try:
-            return self._api.read_namespaced_lease(name, self._namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
 
     def _tell(self, name: str, sentence: str) -> None:
         self._mine.pop(name)

@@ -6,13 +6,13 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from history.errors import TargetRefused
+from kube.wait import until
 from target.target import Target
 
 POLL_S = 1.0
@@ -36,15 +36,11 @@ class Turn:
         digest = hashlib.sha256(f"{target.server} {target.context}".encode()).hexdigest()[:12]
         path = Path(tempfile.gettempdir()) / f"aftershock-{os.getuid()}-{digest}.lock"
         turn = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), path)
-        until = time.monotonic() + wait_s
-        said = False
-        while not turn._try():
-            if time.monotonic() >= until:
-                raise TargetRefused(turn._busy(target))
-            if not said:
+        if not turn._try():
+            if wait_s > 0:
                 say(f"{turn._busy(target)}; waiting up to {wait_s:.0f} s")
-                said = True
-            time.sleep(POLL_S)
+            if not until(turn._try, wait_s, POLL_S):
+                raise TargetRefused(turn._busy(target))
         os.ftruncate(turn.fd, 0)
         os.pwrite(turn.fd, str(os.getpid()).encode(), 0)
         return turn

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubernetes.client.exceptions import ApiException
-
 from faults.mechanisms import fault_pod
 from history.errors import AftershockError, TargetRefused
 from history.plan import Phase, ResolvedTarget
-from kube.client import Platform, api_errors
+from kube.client import Platform, api_errors, unless_missing
 from kube.objects import Node, Pod
 from runner.stop import Condition
 from safety.active_run import ActiveRun
@@ -76,12 +74,9 @@ def _ended_early(run: ActiveRun, phase: Callable[[], Phase]) -> list[str]:
 
 
 def _lost(platform: Platform, undo: Undo) -> str:
-    try:
-        pod: Pod = platform.core.read_namespaced_pod(undo.object, undo.namespace or "")
-    except ApiException as error:
-        if error.status == 404:
-            return "was removed"
-        raise
+    pod: Pod = unless_missing(lambda: platform.core.read_namespaced_pod(undo.object, undo.namespace or ""))
+    if pod is None:
+        return "was removed"
     if pod.metadata.deletion_timestamp is not None:
         return "is being removed"
     return f"failed ({fault_pod.why(pod)})" if pod.status.phase == "Failed" else ""
@@ -108,12 +103,7 @@ def cordoned_again(run: ActiveRun) -> dict[str, str]:
 
 
 def _node(platform: Platform, name: str) -> Node | None:
-    try:
-        return platform.core.read_node(name)
-    except ApiException as error:
-        if error.status == 404:
-            return None
-        raise
+    return unless_missing(lambda: platform.core.read_node(name))
 
 
 def _cordoned_by(node: Node) -> str:

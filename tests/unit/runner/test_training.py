@@ -99,10 +99,10 @@ def test_what_is_followed_is_kept_in_the_history_once(followed: TrainingProgress
     followed.update()
     server.text += step(2, now_ns())[:-5]  # the last line is still being written
     followed.update()
-    assert followed.book.progress[-1].step == 1
+    assert followed.ledger.progress[-1].step == 1
     server.text = server.text[: server.text.rfind(b"\n") + 1] + line("step", 2, 1, samples=[1])
     followed.update()
-    assert followed.book.progress[-1].step == 2
+    assert followed.ledger.progress[-1].step == 2
     kept = read_table(tmp_path / "ledgers", "training", schema=TRAINING)
     assert kept.filter(pl.col("kind") == "step").select("step", "rank").rows() == [(1, 0), (1, 1), (2, 0), (2, 1)]
 
