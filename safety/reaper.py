@@ -20,7 +20,7 @@ from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
 from kube.client import BoundedClient, Platform, api_errors, clock_offset_s, platform_over
 from safety.leases import list_leases
-from safety.undo import carry_out
+from safety.undo import undo_entry
 from safety.undo_journal import REAPER, RunJournal, Undo, UndoKind, journal_name
 from target.environment import target_of
 from target.target import Target
@@ -74,7 +74,7 @@ class Reaper:
         """Undo one entry, or note that it ended by itself; return what went wrong."""
         try:
             if entry.kind in BY_API:
-                print(carry_out(self.platform, entry), flush=True)
+                print(undo_entry(self.platform, entry), flush=True)
             elif entry.ends_by_ns > now_ns():
                 return ""
             self.journal.undone(entry, REAPER)

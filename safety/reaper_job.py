@@ -30,12 +30,12 @@ CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}
 Rules = list[dict[str, Any]]
 
 
-def needed(permissions: list[Permission]) -> bool:
+def needs_reaper(permissions: list[Permission]) -> bool:
     """Tell whether a run changes something by the API that must be undone by the API: it may patch nodes (cordon)."""
     return any(one.verb == "patch" and one.resource == "nodes" for one in permissions)
 
 
-def permissions(namespace: str) -> list[Permission]:
+def reaper_permissions(namespace: str) -> list[Permission]:
     """Return what making and removing a reaper needs."""
     rbac = "rbac.authorization.k8s.io"
     own = [("serviceaccounts", ""), ("roles", rbac), ("rolebindings", rbac), ("jobs", "batch")]

@@ -27,7 +27,7 @@ EVICT_S, PAUSE_S = 90.0, 0.5  # a disruption budget may hold an eviction back fo
 GONE_S = 10.0  # for a kubelet to end a fault pod: its grace, and then some
 
 
-def carry_out(platform: Platform, undo: Undo) -> str:
+def undo_entry(platform: Platform, undo: Undo) -> str:
     """Undo one entry and return what was done.
 
     Raises:
@@ -70,7 +70,7 @@ def undo_all(run: ActiveRun, kinds: Collection[UndoKind] | None = None) -> list[
         if undo.done or (kinds is not None and undo.kind not in kinds):
             continue
         try:
-            undone.append((undo, carry_out(run.platform, undo)))
+            undone.append((undo, undo_entry(run.platform, undo)))
             run.journal.undone(undo)
         except AftershockError as error:
             failed.append(str(error))

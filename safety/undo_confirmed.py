@@ -24,7 +24,7 @@ def power_cut_detail(platform: Platform) -> str:
     return platform.server_time().isoformat()
 
 
-def unsettled(platform: Platform, entries: Sequence[Undo]) -> list[str]:
+def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
     """Return what still shows the state from before a power cut, or a fault pod that is there, as sentences; nothing once all is over.
 
     A machine that was never without power (its driver did nothing) settles within a renewal of its lease (10 s).

@@ -97,7 +97,7 @@ def _end_journal(platform: Platform, found: StoredJournal, cleaned: Cleaned) -> 
 
 
 def _end_entry(platform: Platform, journal: RunJournal, entry: Undo) -> str:
-    said = undo.carry_out(platform, entry)
+    said = undo.undo_entry(platform, entry)
     journal.undone(entry, HEAL)
     return said
 

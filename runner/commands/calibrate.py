@@ -61,7 +61,7 @@ def read_null_run(run_dir: Path) -> NullRun:
     return NullRun(run.plan, verdict, len(found.outages), (arrivals.stop_ns - since_ns) / 1e9)
 
 
-def carry_out(template: Request, runs: int, say: Callable[[str], None]) -> list[NullRun]:
+def run_null_runs(template: Request, runs: int, say: Callable[[str], None]) -> list[NullRun]:
     """Carry out ``runs`` null runs one after another; what is refused or breaks is said and left out."""
     found = []
     for number in range(1, runs + 1):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kube.permissions import Permission
-from runner.commands.rbac import needs, offline
+from runner.commands.rbac import experiment_permissions, offline
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.preflight.checks import Fault, faults_of, permissions_of
 from safety.fault_spec import Tier
@@ -50,7 +50,7 @@ def page(files: Iterable[Path], root: Path, target: Target) -> str:
     for tier in TIERS:
         alike: dict[tuple[str, ...], list[Experiment]] = {}
         for experiment in of_tier[tier]:
-            more = [one for one in needs(experiment, platform) if one not in base]
+            more = [one for one in experiment_permissions(experiment, platform) if one not in base]
             alike.setdefault(tuple(_table(more, target)), []).append(experiment)
         lines += [line for table, found in alike.items() for line in ("", f"## {tier}: {_names(found)}, besides", "", *table)]
     return "\n".join(lines) + "\n"

@@ -26,17 +26,17 @@ def offline(target: Target) -> Platform:
     return platform_over(target, BoundedClient())
 
 
-def permissions(experiments: Iterable[Experiment], target: Target) -> list[Permission]:
+def least_permissions(experiments: Iterable[Experiment], target: Target) -> list[Permission]:
     """Return what ``experiments`` need on ``target``, each permission once, none that another one covers."""
     platform = offline(target)
-    found = [one for experiment in experiments for one in needs(experiment, platform)]
+    found = [one for experiment in experiments for one in experiment_permissions(experiment, platform)]
     everywhere = {one for one in found if one.namespace is None}
     return [one for one in dict.fromkeys(found) if one in everywhere or replace(one, namespace=None) not in everywhere]
 
 
-def needs(experiment: Experiment, platform: Platform) -> list[Permission]:
+def experiment_permissions(experiment: Experiment, platform: Platform) -> list[Permission]:
     """Return everything that preflight asks for one experiment: for every run, for its faults and for what drives it."""
-    return [*permissions_of(faults_of(experiment, platform), platform), *choice.needed(platform.target, experiment)]
+    return [*permissions_of(faults_of(experiment, platform), platform), *choice.driver_permissions(platform.target, experiment)]
 
 
 def manifests(needed: Iterable[Permission], namespace: str) -> list[Manifest]:

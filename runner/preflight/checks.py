@@ -73,8 +73,8 @@ def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
     if any(fault.spec.tier == "node" for fault in faults):
         found.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
         found.append(Permission("get", "namespaces"))  # the guard: whose pods run on the node, and have they consented
-    if reaper_job.needed(found):
-        found += reaper_job.permissions(target.suite_namespace)
+    if reaper_job.needs_reaper(found):
+        found += reaper_job.reaper_permissions(target.suite_namespace)
     return list(dict.fromkeys(found))
 
 

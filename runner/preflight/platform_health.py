@@ -16,7 +16,7 @@ from history.plan import ResolvedTarget
 from kube.client import PARALLEL, Platform, api_errors, ready
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
-from safety.undo_confirmed import unsettled
+from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
 
 Deployment = Any  # V1Deployment
@@ -84,7 +84,7 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         now = {node.metadata.name: node for node in platform.nodes()}
         for name in sorted(names & set(before.nodes)):
             found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
-        found += unsettled(platform, entries)
+        found += unconfirmed_undos(platform, entries)
         pods = platform.pods_of_roles()
         for role, want in before.replicas.items():
             found += _lacking(role, pods[role], want)

@@ -34,13 +34,13 @@ from runner.run.lifecycle import Steps
 from runner.run.observer.observer import Observer
 from runner.run.phases.baseline import baseline
 from runner.run.phases.confirm import confirm
-from runner.run.phases.diagnostics import keep_scene
-from runner.run.phases.drain_and_judge import close_and_judge, settle
+from runner.run.phases.diagnostics import keep_diagnostics
+from runner.run.phases.drain_and_judge import close_and_judge, drain
 from runner.run.phases.heal import heal
 from runner.run.phases.inject import inject
 from runner.run.phases.observe import observe
 from runner.run.ticker import Ticker
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run, reaper_job
 from safety.leases import holder_of
@@ -63,7 +63,7 @@ class Checked:
     began_ns: int
 
 
-def check(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked:
+def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked:
     """Carry out preflight; a dry run takes no lease. Leases are given back when ``stack`` is closed.
 
     Raises:
@@ -128,7 +128,7 @@ def stop_conditions_of(experiment: Experiment, platform: Platform) -> tuple[Stop
     return (*platform.target.stop_when, *experiment.settings.stop_when)
 
 
-def prepare(checked: Checked, request: Request, send: Send, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
+def assemble(checked: Checked, request: Request, send: Send, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
     """Write the plan, open the journal, begin to watch; ``stack`` undoes all that when the run is over.
 
     Raises:
@@ -149,7 +149,7 @@ def prepare(checked: Checked, request: Request, send: Send, stop: Stop, stack: E
         configuration=configuration_of(checked.experiment, platform.target),
         stop=stop,
         send=send,
-        record=Record(checked.experiment.raw),
+        toolkit_journal=ToolkitJournal(checked.experiment.raw),
         log=log,
     )
     _open(checked, context, journal, stack)
@@ -158,7 +158,7 @@ def prepare(checked: Checked, request: Request, send: Send, stop: Stop, stack: E
 
 def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitStack) -> None:
     """See to it that the journal is closed; start the reaper before the load: a starting container takes CPU from what is measured."""
-    reaper = reaper_job.needed(checked.permissions)
+    reaper = reaper_job.needs_reaper(checked.permissions)
     stack.callback(_close_journal, context, journal, reaper=reaper)
     if reaper:
         reaper_job.start(checked.platform, checked.plan)
@@ -185,7 +185,7 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
 
 def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker: Ticker) -> Steps:
     def write_ahead(context: Context) -> None:
-        if reaper_job.needed(checked.permissions):
+        if reaper_job.needs_reaper(checked.permissions):
             reaper_job.check(context.run.platform, context.run.plan.run_id)
 
     def close(context: Context) -> Any:  # noqa: ANN401 - what close_and_judge returns
@@ -201,9 +201,9 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         inject=inject,
         confirm=confirm,
         observe=observe,
-        scene=keep_scene,
+        diagnostics=keep_diagnostics,
         heal=partial(heal, before=checked.before),
-        settle=settle,
+        drain=drain,
         close=close,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from runner.exits import REFUSED
 from runner.messages import Kind
 from runner.request import Request
-from runner.run.child import run
+from runner.run.child import run_request
 from runner.stop import Stop
 from testing.platform.fake_cluster import pod
 from testing.runs.runner_cluster import RunnerCluster
@@ -18,7 +18,7 @@ Make = Callable[..., Request]
 
 
 def refusal(request: Request, told: Told) -> str:
-    assert run(request, told, Stop()) == REFUSED
+    assert run_request(request, told, Stop()) == REFUSED
     [text] = told.texts(Kind.REFUSED)
     return text
 

@@ -37,9 +37,9 @@ CODE = ("data", "group", "guard", "model", "checkpoint/state", "trainer")
 WORKLOAD = Path(__file__).parents[3] / "workloads" / "training"
 
 
-def needed(namespace: str) -> list[Permission]:
+def training_permissions(namespace: str) -> list[Permission]:
     """Return what a training drive in ``namespace`` needs: making and following its job."""
-    return [*jobs.permissions(namespace), *proxy.permissions(namespace)]
+    return [*jobs.job_permissions(namespace), *proxy.permissions(namespace)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class TrainingDriver:
     ) -> TrainingDriver:
         """Read the template. Raises TargetRefused."""
         found = platform.target.role(role)
-        permissions.require(platform, jobs.permissions(found.namespace))
+        permissions.require(platform, jobs.job_permissions(found.namespace))
         template = jobs.read_template(platform, found.namespace, written.template, found.container, settings)
         return cls(platform, role, written, template, settings, run_id, stop)
 
@@ -94,7 +94,7 @@ class TrainingDriver:
 
     def permissions(self) -> list[Permission]:
         """Return what making and following the job needs."""
-        return needed(self.template.namespace)
+        return training_permissions(self.template.namespace)
 
     def timers(self) -> PlatformTimers:
         """Return the timers of its pods."""

@@ -45,7 +45,7 @@ class Template:
         return int(text)
 
 
-def permissions(namespace: str) -> list[Permission]:
+def job_permissions(namespace: str) -> list[Permission]:
     """Return what making, watching and ending a job in ``namespace`` needs."""
     found = [Permission(verb, "jobs", "batch", namespace) for verb in ("create", "list", "delete")]
     found += [Permission("get", "cronjobs", "batch", namespace), Permission("get", "configmaps", namespace=namespace)]

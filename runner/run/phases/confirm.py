@@ -9,7 +9,7 @@ from history.schema import EventKind
 from kube.wait import until
 from runner.messages import Kind
 from runner.run.context import Context, Unconfirmed
-from runner.run.phases.activities import Outcome, execute, shown, tolerated
+from runner.run.phases.activities import ActivityResult, execute, shown, tolerated
 
 PERIOD_S = 0.25
 AGAIN_S = 3.0
@@ -26,11 +26,11 @@ def look_before(context: Context) -> None:
 
     """
     for probe in _probes(context):
-        outcome = execute(probe, context.configuration)
-        if tolerated(outcome, probe, context.configuration):
-            context.log.event(EventKind.FAULT_CONFIRMED, outcome.name, observed=shown(outcome.value))
+        result = execute(probe, context.configuration)
+        if tolerated(result, probe, context.configuration):
+            context.log.event(EventKind.FAULT_CONFIRMED, result.name, observed=shown(result.value))
             raise Unconfirmed(
-                f"the evidence is true before the fault, so it could prove nothing: {outcome.sentence}; nothing was injected; "
+                f"the evidence is true before the fault, so it could prove nothing: {result.sentence}; nothing was injected; "
                 "correct the probe, or end what an earlier fault left"
             )
 
@@ -59,9 +59,9 @@ def confirm(context: Context) -> None:
     context.stop.check()
 
 
-def _confirmed(context: Context, result: Outcome) -> None:
+def _confirmed(context: Context, result: ActivityResult) -> None:
     context.t_confirmed_ns = context.log.event(EventKind.FAULT_CONFIRMED, result.name, observed=shown(result.value))
-    context.record.run.append(result.record)
+    context.toolkit_journal.run.append(result.entry)
     context.send(Kind.NOTE, text=f"{result.name}: seen, the fault acts")
 
 
@@ -71,10 +71,10 @@ def look_again(context: Context) -> None:
     if begun_ns is None or now_ns() - begun_ns > (context.run.plan.timers.fault_s - ENDING_S) * 1e9:
         return
     for probe in _probes(context):
-        outcome = execute(probe, context.configuration)
-        if outcome.error is None and not outcome.no_data:
-            held = tolerated(outcome, probe, context.configuration)
-            context.log.event(EventKind.FAULT_EVIDENCE, outcome.name, held=held, observed=shown(outcome.value))
+        result = execute(probe, context.configuration)
+        if result.error is None and not result.no_data:
+            held = tolerated(result, probe, context.configuration)
+            context.log.event(EventKind.FAULT_EVIDENCE, result.name, held=held, observed=shown(result.value))
 
 
 def _probes(context: Context) -> list[dict[str, Any]]:

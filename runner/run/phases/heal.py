@@ -47,11 +47,11 @@ def _undo(context: Context) -> list[str]:
     failed: list[str] = []
     for rollback in context.experiment.raw.get("rollbacks", []):
         context.run.activity = rollback["name"]
-        outcome = execute(rollback, context.configuration)
+        result = execute(rollback, context.configuration)
         context.run.activity = ""
-        context.record.rollbacks.append(outcome.record)
-        if outcome.error is not None:
-            failed.append(outcome.sentence)
+        context.toolkit_journal.rollbacks.append(result.entry)
+        if result.error is not None:
+            failed.append(result.sentence)
     try:
         undo_all(context.run)
     except AftershockError as error:

@@ -45,8 +45,8 @@ def observe(context: Context) -> None:
 def _steady(context: Context) -> bool:
     """Evaluate the hypothesis once more; the last evaluation is what Chaos Toolkit calls "after"."""
     steady = evaluate(context, Phase.OBSERVE)
-    context.record.during.append(steady.entry)
-    context.record.after = steady.entry
+    context.toolkit_journal.during.append(steady.entry)
+    context.toolkit_journal.after = steady.entry
     return steady.met
 
 

@@ -23,7 +23,7 @@ from kube.permissions import Permission
 from runner.experiment.experiment import read_experiment
 from runner.preflight.checks import check_access, faults_of
 from runner.request import Request
-from runner.run.assemble import check
+from runner.run.assemble import run_preflight
 from runner.stop import Stop
 from target.target import load_target
 from testing.platform.cluster_driver import ROOT
@@ -109,7 +109,7 @@ def test_with_all_that_is_printed_a_dry_run_passes(accounts: Accounts, tmp_path:
         )  # fmt: skip
         told = Told()
         with ExitStack() as stack:
-            checked = check(request, told, Stop(), stack)
+            checked = run_preflight(request, told, Stop(), stack)
         assert bool(checked.targets) == ("null" not in name)
 
 

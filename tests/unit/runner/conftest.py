@@ -14,7 +14,7 @@ from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.run.context import Context
 from runner.run.phases import baseline
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run
 from testing.platform.fake_cluster import FakeCluster, Journal, local_target
@@ -71,7 +71,9 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
         targets={"kill": list(plan.targets)},
     )
     active_run.activate(run)
-    return Context(run=run, experiment=experiment, configuration={}, stop=Stop(), send=told, record=Record(experiment.raw), log=log)
+    return Context(
+        run=run, experiment=experiment, configuration={}, stop=Stop(), send=told, toolkit_journal=ToolkitJournal(experiment.raw), log=log
+    )
 
 
 @pytest.fixture

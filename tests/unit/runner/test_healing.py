@@ -15,7 +15,7 @@ from history.schema import EventKind
 from runner.messages import Kind
 from runner.preflight.platform_health import Before
 from runner.run.context import Context
-from runner.run.phases.drain_and_judge import settle
+from runner.run.phases.drain_and_judge import drain
 from runner.run.phases.heal import heal
 from runner.run.ticker import Ticker
 from safety.undo_journal import Undo, UndoKind
@@ -49,7 +49,7 @@ def test_healing_runs_rollbacks_undoes_the_journal_and_proves_the_platform(
     context.run.journal.will_undo(Undo(kind=UndoKind.UNCORDON, activity="kill", object="gpu-a", detail="run-1", ends_by_ns=0))
     assert heal(context, BEFORE) == []
     assert not node.spec.unschedulable
-    assert [entry["status"] for entry in context.record.rollbacks] == ["succeeded"]
+    assert [entry["status"] for entry in context.toolkit_journal.rollbacks] == ["succeeded"]
     [(_, detail)] = events(context, EventKind.HEAL_END)
     assert detail == {"clean": True, "remains": []}
 
@@ -58,7 +58,7 @@ def test_a_rollback_that_fails_is_tried_again(context: Context, monkeypatch: pyt
     AsBefore(monkeypatch, [])
     scripted["put_back"] = [UndoFailed("no answer"), UndoFailed("no answer"), {"undone": []}]
     assert heal(context, BEFORE) == []
-    assert [entry["status"] for entry in context.record.rollbacks] == ["failed", "failed", "succeeded"]
+    assert [entry["status"] for entry in context.toolkit_journal.rollbacks] == ["failed", "failed", "succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_what_nobody_may_look_at_any_more_is_not_called_broken(
 
 
 def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context) -> None:
-    settle(context)
+    drain(context)
     context.load = load = StillLoad(broken="load: it did not drain in time and was killed")
-    settle(context)
+    drain(context)
     assert load.ended == 1
     [(name, detail)] = events(context, EventKind.INSTRUMENT_DOWN)
     assert (name, detail["error"]) == ("load", load.broken)

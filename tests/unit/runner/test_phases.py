@@ -101,7 +101,7 @@ def test_an_action_succeeds_and_names_its_targets(context: Context, told: Told) 
     [(name, detail)] = events(context, EventKind.FAULT_START)
     assert (name, detail["targets"]) == ("kill", ["inference-a"])
     assert context.log.t_fault_ns is not None
-    assert context.record.run[0]["status"] == "succeeded"
+    assert context.toolkit_journal.run[0]["status"] == "succeeded"
     assert told.texts(Kind.NOTE) == ["kill: inference-a"]
 
 
@@ -176,8 +176,8 @@ def test_observation_ends_when_users_are_served_and_the_hypothesis_holds_again(c
     assert {zero for zero, _ in users.asked} == {context.log.t_fault_ns}
     last = events(context, EventKind.HYPOTHESIS)[-1][1]
     assert (last["met"], last["phase"]) == (True, Phase.OBSERVE.value)
-    assert context.record.after is not None
-    assert context.record.after["steady_state_met"]
+    assert context.toolkit_journal.after is not None
+    assert context.toolkit_journal.after["steady_state_met"]
 
 
 def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> None:
@@ -185,7 +185,7 @@ def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> N
     started_ns = context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
     observe(context)
     assert (now_ns() - started_ns) / 1e9 >= 0.6
-    assert context.record.after is not None
+    assert context.toolkit_journal.after is not None
 
 
 @pytest.mark.parametrize(("lasts_s", "since_s", "looked"), [(45.0, 1.0, True), (45.0, 43.0, False), (0.0, 1.0, False)])

@@ -136,8 +136,8 @@ def test_it_waits_for_an_api_server_that_does_not_answer_yet(platform: Platform,
 
 
 def test_only_runs_that_cordon_need_one() -> None:
-    assert reaper_job.needed([Permission("get", "nodes"), Permission("patch", "nodes")])
-    assert not reaper_job.needed([Permission("get", "nodes"), Permission("patch", "pods/ephemeralcontainers", namespace="x")])
+    assert reaper_job.needs_reaper([Permission("get", "nodes"), Permission("patch", "nodes")])
+    assert not reaper_job.needs_reaper([Permission("get", "nodes"), Permission("patch", "pods/ephemeralcontainers", namespace="x")])
 
 
 def nodes(*names: str) -> tuple[ResolvedTarget, ...]:

@@ -25,7 +25,7 @@ from runner.run.phases.diagnostics import of_interest
 from runner.run.phases.drain_and_judge import close_and_judge, unjudged
 from runner.run.phases.hypothesis import evaluate
 from runner.run.phases.inject import inject
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from testing.histories.edits import asked, change_rows
 from testing.histories.mutations import NULL
 from testing.histories.truth import build
@@ -38,11 +38,11 @@ from verdict import judge
 
 
 def test_the_journal_has_what_chaos_report_reads(context: Context) -> None:
-    context.record.before = evaluate(context, "baseline").entry
+    context.toolkit_journal.before = evaluate(context, "baseline").entry
     inject(context)
-    context.record.after = evaluate(context, "observe").entry
+    context.toolkit_journal.after = evaluate(context, "observe").entry
     verdict = unjudged(context.run.plan, "not judged")
-    journal = json.loads(json.dumps(context.record.journal(context.run.plan, verdict, interrupted=False), default=str))
+    journal = json.loads(json.dumps(context.toolkit_journal.content(context.run.plan, verdict, interrupted=False), default=str))
     keys = "chaoslib-version platform node experiment start status deviated steady_states run rollbacks end duration"
     assert journal.keys() >= set(keys.split())
     assert journal["status"] == "aborted"
@@ -65,7 +65,7 @@ def test_the_journal_has_what_chaos_report_reads(context: Context) -> None:
 def test_its_status_follows_the_verdict(experiment: Experiment, verdict: Verdict, interrupted: bool, status: str, deviated: bool) -> None:
     plan = plan_of(experiment)
     judged = unjudged(plan, "x").model_copy(update={"verdict": verdict})
-    journal = Record(experiment.raw).journal(plan, judged, interrupted)
+    journal = ToolkitJournal(experiment.raw).content(plan, judged, interrupted)
     assert (journal["status"], journal["deviated"]) == (status, deviated)
 
 
@@ -178,7 +178,7 @@ def test_rules_gather_verbs_and_split_by_scope() -> None:
 def test_an_experiment_is_granted_what_it_needs_and_no_more() -> None:
     def rights(name: str) -> set[tuple[str, str]]:
         experiment = read_experiment(ROOT / "experiments" / f"{name}.yaml", ROOT / "experiments")
-        return {(one.verb, one.resource) for one in rbac.permissions([experiment], local_target())}
+        return {(one.verb, one.resource) for one in rbac.least_permissions([experiment], local_target())}
 
     null, killed, drained = rights("control/null-control"), rights("serving/replica-killed"), rights("serving/node-drained")
     assert killed - null >= {("delete", "pods")}
@@ -189,7 +189,7 @@ def test_an_experiment_is_granted_what_it_needs_and_no_more() -> None:
 
 def test_what_another_right_covers_is_not_granted_twice() -> None:
     experiment = read_experiment(ROOT / "experiments" / "serving" / "node-drained.yaml", ROOT / "experiments")
-    found = rbac.permissions([experiment], local_target())
+    found = rbac.least_permissions([experiment], local_target())
     everywhere = {(one.verb, one.resource, one.group) for one in found if one.namespace is None}
     assert ("list", "pods", "") in everywhere
     assert not [one for one in found if one.namespace and (one.verb, one.resource, one.group) in everywhere]

@@ -19,7 +19,7 @@ from runner.event_log import RunLog
 from runner.messages import Pipe
 from runner.redact import Redacted, forget, of_environment, of_kubeconfig, redact_text, remember
 from runner.run.context import Context
-from runner.run.lifecycle import guarded
+from runner.run.lifecycle import run_part
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import plan_of
@@ -106,9 +106,9 @@ def test_the_journal_and_a_traceback_hold_none(context: Context, tmp_path: Path,
         raise RuntimeError(said)
 
     outcome: dict[str, Any] = {"activity": {"name": "act"}, "output": {"said": said, "odd": Odd()}, "exception": [said]}
-    context.record.run.append(outcome)
-    guarded(context, fails)
-    context.record.write(context.run.run_dir, plan_of(context.experiment), None, interrupted=True)
+    context.toolkit_journal.run.append(outcome)
+    run_part(context, fails)
+    context.toolkit_journal.write(context.run.run_dir, plan_of(context.experiment), None, interrupted=True)
     context.log.close()
     written = everything(context.run.run_dir)
     assert "act" in json.loads((context.run.run_dir / "journal.json").read_text())["run"][0]["activity"]["name"]

@@ -218,7 +218,7 @@ def test_a_version_that_is_too_old_is_no_loss(monkeypatch: pytest.MonkeyPatch) -
 def test_the_api_server_is_down_while_any_watch_is(tmp_path: Path, log: RunLog) -> None:
     links = Links(log)
     for name, up in [("pods", True), ("pods", False), ("nodes", False), ("pods", True), ("nodes", True)]:
-        links.tell(name, up)
+        links.note(name, up)
     assert kinds(tmp_path) == [("instrument.down", "api-server"), ("instrument.up", "api-server")]
     assert links.up
 

@@ -13,7 +13,7 @@ from kubernetes import client
 from history.errors import NoData, TargetRefused
 from kube.client import Platform
 from runner.messages import Kind
-from runner.run.child import run
+from runner.run.child import run_request
 from runner.stop import Stop
 from safety.undo_journal import Undo, UndoKind, open_journal
 from testing.platform.fake_cluster import pod
@@ -25,7 +25,7 @@ from testing.runs.runner_parts import EXPERIMENT, Told
 def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_nothing(
     platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told
 ) -> None:
-    assert run(request_of(), told, Stop()) == 0
+    assert run_request(request_of(), told, Stop()) == 0
     [lines] = [fields["lines"] for kind, fields in told.messages if kind == Kind.RESOLVED]
     text = "\n".join(lines)
     assert "kill: Pod ml-serving/inference-" in text
@@ -39,7 +39,7 @@ def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_no
 def test_the_seed_decides_the_targets(platform: Platform, request_of: Make) -> None:
     def chosen(seed: int) -> str:
         told = Told()
-        run(request_of(seed=seed), told, Stop())
+        run_request(request_of(seed=seed), told, Stop())
         return next(str(fields["lines"][0]) for kind, fields in told.messages if kind == Kind.RESOLVED)
 
     assert chosen(7) == chosen(7)
@@ -157,4 +157,4 @@ def test_clocks_that_are_too_far_apart_are_refused(
     text = refusal(request_of(), told)
     assert f"the clock of the API server is {offset_s:+.0f} s from this machine's, at most 5 s are allowed" in text
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: replace(platform, clock_offset_s=4.0))
-    assert run(request_of(), told, Stop()) == 0
+    assert run_request(request_of(), told, Stop()) == 0

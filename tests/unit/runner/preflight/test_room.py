@@ -10,7 +10,7 @@ from kubernetes import client
 from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
-from runner.run.child import run
+from runner.run.child import run_request
 from runner.stop import Stop
 from testing.runs.preflight import KILL, Make, refusal
 from testing.runs.runner_cluster import RunnerCluster
@@ -48,7 +48,7 @@ def test_an_experiment_may_be_about_missing_capacity_and_the_sentence_is_shown(
 ) -> None:
     crowded(cluster)
     drained(experiment_file, "    allow: {without_capacity: true}\n")
-    assert run(request_of(), told, Stop()) == 0
+    assert run_request(request_of(), told, Stop()) == 0
     assert any("finds no room on" in text for text in told.texts(Kind.NOTE))
 
 
@@ -59,7 +59,7 @@ def test_a_node_that_is_back_before_kubernetes_gives_it_up_displaces_nothing(
     for for_s, code in ((69, 0), (71, REFUSED)):  # 50 s until the node is not ready, 20 s until its pods may leave
         lost = f"module: faults.nodes, func: power_off, arguments: {{role: inference, for_s: {for_s}}}"
         experiment_file.write_text(EXPERIMENT.replace(KILL, lost))
-        assert run(request_of(), told, Stop()) == code
+        assert run_request(request_of(), told, Stop()) == code
 
 
 FREEZE = "module: faults.processes, func: freeze_engine, arguments: {role: inference, for_s: 5}"

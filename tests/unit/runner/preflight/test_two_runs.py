@@ -10,7 +10,7 @@ from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
 from runner.preflight.lease_queue import Queue, namespace_of
-from runner.run.child import run
+from runner.run.child import run_request
 from runner.stop import Interrupted, Stop
 from safety.leases import Leases
 from testing.runs.preflight import Make, refusal, unready
@@ -61,5 +61,5 @@ def test_a_stop_in_preflight_says_that_nothing_was_injected(platform: Platform, 
     stop = Asked()
     cluster: Any = platform.core
     another_run(cluster, platform)
-    assert run(request_of(dry_run=False, wait_s=60), told, stop) == REFUSED
+    assert run_request(request_of(dry_run=False, wait_s=60), told, stop) == REFUSED
     assert told.texts(Kind.REFUSED) == ["stopped in preflight, nothing was injected: asked to end (SIGTERM)"]
