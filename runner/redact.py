@@ -11,12 +11,13 @@ import binascii
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import yaml
 
 from target import credentials
 
+Value = TypeVar("Value")
 HIDDEN = "[redacted]"
 SHORTEST = 8  # a shorter value is no secret, and would be found in ordinary words
 KUBECONFIG_KEYS = ("token", "password", "client-key-data", "id-token", "refresh-token", "access-token")
@@ -83,13 +84,17 @@ def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
     return text
 
 
-def redact_object(value: Any, secrets: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - any JSON value
+def redact_object(value: Value, secrets: tuple[str, ...] = ()) -> Value:
     """Hide values under secret names (``{name, value}`` pairs of a container's environment too), and text that looks secret."""
+    return cast("Value", _redacted(value, secrets))
+
+
+def _redacted(value: object, secrets: tuple[str, ...]) -> object:
     if isinstance(value, dict):
         named = credentials.NAME.search(str(value.get("name", ""))) and isinstance(value.get("value"), str)
-        return {key: HIDDEN if _hides(key, part, named=bool(named)) else redact_object(part, secrets) for key, part in value.items()}
+        return {key: HIDDEN if _hides(key, part, named=bool(named)) else _redacted(part, secrets) for key, part in value.items()}
     if isinstance(value, list):
-        return [redact_object(part, secrets) for part in value]
+        return [_redacted(part, secrets) for part in value]
     return redact_text(value, secrets) if isinstance(value, str) else value
 
 

@@ -204,11 +204,9 @@ def held_by(lease: Lease, now: datetime) -> Held:
     return Held(lease.metadata.name, spec.holder_identity, age_s <= (spec.lease_duration_seconds or DURATION_S), age_s)
 
 
-def take(platform: Platform, run_id: str, targets: Sequence[ResolvedTarget], on_lost: Callable[[str], None] | None = None) -> Leases:
-    """Take the leases that ``targets`` need and return them, to be used in a ``with`` (which renews them). Raises TargetRefused."""
-    leases = Leases(platform.coordination, platform.target.suite_namespace, holder_of(run_id), platform.server_time, on_lost)
-    leases.acquire(names_for(targets))
-    return leases
+def leases_of(platform: Platform, run_id: str, on_lost: Callable[[str], None] | None = None) -> Leases:
+    """Return the leases of a run, none of them taken yet."""
+    return Leases(platform.coordination, platform.target.suite_namespace, holder_of(run_id), platform.server_time, on_lost)
 
 
 def list_leases(platform: Platform) -> list[Held]:

@@ -53,7 +53,7 @@ RENAMED = {
 logging.getLogger("chaostoolkit").addHandler(logging.NullHandler())
 
 
-def rename_providers(data: Any) -> None:  # noqa: ANN401 - any part of a file
+def rename_providers(data: object) -> None:
     """Let every provider of ``data`` name its module as it is called today; in place."""
     for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
         rename_providers(part)

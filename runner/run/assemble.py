@@ -6,11 +6,11 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from history.clock import now_ns
 from history.errors import AftershockError
 from history.plan import Phase, Plan, ResolvedTarget, write_plan
+from history.result import RunVerdict
 from history.schema import EventKind
 from kube.client import Platform, connect
 from kube.permissions import Permission
@@ -188,7 +188,7 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         if reaper_job.needs_reaper(checked.permissions):
             reaper_job.check(context.run.platform, context.run.plan.run_id)
 
-    def close(context: Context) -> Any:  # noqa: ANN401 - what close_and_judge returns
+    def close(context: Context) -> RunVerdict:
         conditions.halt()
         ticker.halt()
         observer.stop()

@@ -83,7 +83,9 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
         used = platform_over(use, platform.api, platform.clock_offset_s) if use else platform
         run_id = f"test-{uuid4()}"
         targets = preflight(used, function, arguments)
-        with leases.take(used, run_id, targets):
+        held = leases.leases_of(used, run_id)
+        held.acquire(leases.names_for(targets))
+        with held:
             journal = open_journal(used, run_id, "tests/integration/faults", function.__name__)
             plan: Any = SimpleNamespace(run_id=run_id, seed=7, target=SimpleNamespace(name=used.target.name))
             log = EventLog(tmp_path, "test")
