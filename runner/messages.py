@@ -1,6 +1,6 @@
-"""What parent and child say to each other: the child sends JSON lines on the standard output it was started with, the parent shows them.
+"""What the child sends to its parent: JSON lines on the standard output it was started with; the parent shows them.
 
-The rest of the process, libraries that print included, writes to the run's own log instead, so a line is a message or nothing.
+Everything else that the process prints goes to the run's own log, so a line is a message or nothing.
 """
 
 from __future__ import annotations

@@ -144,14 +144,14 @@ class Leases:
         except ApiException as error:
             if error.status != 409:
                 raise
-        found = self._api.read_namespaced_lease(name, self._namespace)
-        held = held_by(found, self._now())
+        lease = self._api.read_namespaced_lease(name, self._namespace)
+        held = held_by(lease, self._now())
         if held.alive:
             raise TargetRefused(
                 f"lease {name}: held by the run {held.holder}, renewed {held.age_s:.0f} s ago; "
                 "two runs must not touch the same thing; wait for that run to end"
             )
-        return self._api.replace_namespaced_lease(name, self._namespace, self._fresh(name, found.metadata))
+        return self._api.replace_namespaced_lease(name, self._namespace, self._fresh(name, lease.metadata))
 
     def _fresh(self, name: str, meta: Meta = None) -> Lease:
         now = whole(self._now())
@@ -171,18 +171,18 @@ class Leases:
         """Find out what a failed renewal means: taken, deleted, changed by a labeller, or just no answer for now."""
         try:
             read = partial(self._api.read_namespaced_lease, name, self._namespace)
-            found = unless_missing(read) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
+            lease = unless_missing(read) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
         except (ApiException, urllib3.exceptions.HTTPError):
-            found = self._mine[name]
-        if found is None or found.spec.holder_identity != self.holder:
-            holder = found.spec.holder_identity if found else "nobody: it was deleted"
-            self._tell(name, f"lease {name} is no longer ours; it is held by {holder}")
+            lease = self._mine[name]
+        if lease is None or lease.spec.holder_identity != self.holder:
+            holder = lease.spec.holder_identity if lease else "nobody: it was deleted"
+            self._report_lost(name, f"lease {name} is no longer ours; it is held by {holder}")
         elif (self._now() - self._mine[name].spec.renew_time).total_seconds() > DURATION_S:
-            self._tell(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
+            self._report_lost(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
         else:
-            self._mine[name] = found  # somebody changed its labels, or no answer for now: the next renewal uses this version
+            self._mine[name] = lease  # somebody changed its labels, or no answer for now: the next renewal uses this version
 
-    def _tell(self, name: str, sentence: str) -> None:
+    def _report_lost(self, name: str, sentence: str) -> None:
         self._mine.pop(name)
         if not self.lost:
             self.lost = sentence
@@ -213,8 +213,8 @@ def list_leases(platform: Platform) -> list[Held]:
     """Return every lease of the suite in its namespace. Raises TargetRefused."""
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors("list the suite's leases", TargetRefused):
-        found = platform.coordination.list_namespaced_lease(platform.target.suite_namespace, label_selector=selector).items
-    return [held_by(lease, platform.server_time()) for lease in found]
+        leases = platform.coordination.list_namespaced_lease(platform.target.suite_namespace, label_selector=selector).items
+    return [held_by(lease, platform.server_time()) for lease in leases]
 
 
 def alive_runs(platform: Platform) -> frozenset[str]:

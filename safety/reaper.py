@@ -1,7 +1,8 @@
 """``python -m safety.reaper``: the dead man's switch in the cluster. It outlives the suite and carries out what the journal still holds.
 
-It acts when the run's leases are not renewed any more (the suite, its machine or its network is gone), or when the run's deadline has
-passed. It undoes API changes only; what ends by itself (a machine's power, a frozen process, a fault pod) is marked once its time is over.
+It acts when the run's leases are not renewed any more: the suite, its machine or its network is gone. It acts, too, when the run's
+deadline has passed. It undoes API changes only. What ends by itself (a machine's power, a frozen process, a fault pod) is marked once its
+time is over.
 """
 
 from __future__ import annotations

@@ -114,10 +114,10 @@ def uncordon(platform: Platform, node: str, run_id: str) -> str:
 
 
 def delete_pod(platform: Platform, name: str, namespace: str) -> str:
-    """Delete a fault pod with its own grace (its program ends the fault on SIGTERM) and wait until its kubelet says that it is gone.
+    """Delete a fault pod and wait until its kubelet says that it is gone. Its program ends the fault on SIGTERM.
 
     Raises:
-        UndoFailed: it is still there after 10 s: a silent node hears nobody, and speaks again by itself; ask again.
+        UndoFailed: it is still there after 10 s; the kubelet of a silent node answers later, so ask again.
         ApiException: anything else.
 
     """

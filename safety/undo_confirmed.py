@@ -1,8 +1,8 @@
 """Whether an undo has become true.
 
-A machine that was switched on boots for a while, and until its kubelet speaks, Kubernetes shows the state from before the power cut: node
-Ready, pods Ready. Proving a platform healthy must look past that. A fault pod that was deleted is gone only when its kubelet, perhaps
-frozen until then, says that its program has ended.
+A machine that was switched on boots for a while. Until its kubelet speaks, Kubernetes shows the state from before the power cut: node
+Ready, pods Ready. Proving a platform healthy must look past that. A fault pod that was deleted is gone only when its kubelet says that its
+program has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def power_cut_detail(platform: Platform) -> str:
 
 
 def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
-    """Return what still shows the state from before a power cut, or a fault pod that is there, as sentences; nothing once all is over.
+    """Return what still shows the state from before a power cut, and the fault pods that are still there, as sentences.
 
     A machine that was never without power (its driver did nothing) settles within a renewal of its lease (10 s).
 

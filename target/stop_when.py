@@ -1,4 +1,4 @@
-"""What people write to guard their platform while the suite runs: when to stop a run, and when not to begin one.
+"""When to stop a run, and when not to begin one, as people write it for their platform.
 
 Models of the target file and of experiments; who asks is :mod:`runner.run.abort.conditions` and :mod:`runner.preflight.blackouts`.
 """
@@ -25,7 +25,7 @@ def _zone(name: str) -> str:
 
 
 def _clock(value: object) -> object:
-    """Return what YAML 1.1 reads as a number to the base of 60 (22:00 is 1320 there) as the time of day that was written."""
+    """Return the time of day that was written: YAML 1.1 reads 22:00 as the number 1320, to the base of 60."""
     if isinstance(value, bool) or not isinstance(value, int):
         return value
     seconds = value * 60 if value < MINUTES else value

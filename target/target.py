@@ -98,19 +98,20 @@ class Target(Written):
     @model_validator(mode="after")
     def _refers_to_what_is_there(self) -> Target:
         """List every name that leads nowhere."""
-        wrong = [
-            f"workloads.{name}.role: {one.role!r} is not under roles" for name, one in self.workloads.items() if one.role not in self.roles
-        ]
-        for name, one in self.workloads.items():
-            if one.written_load is not None and one.load.endpoint not in self.endpoints:
-                wrong.append(f"workloads.{name}.load.endpoint: {one.load.endpoint!r} is not under endpoints")
-            if one.training is not None and one.training.storage not in self.roles:
-                wrong.append(f"workloads.{name}.training.storage: {one.training.storage!r} is not under roles")
+        wrong: list[str] = []
+        for name, workload in self.workloads.items():
+            if workload.role not in self.roles:
+                wrong.append(f"workloads.{name}.role: {workload.role!r} is not under roles")
+            if workload.written_load is not None and workload.load.endpoint not in self.endpoints:
+                wrong.append(f"workloads.{name}.load.endpoint: {workload.load.endpoint!r} is not under endpoints")
+            if workload.training is not None and workload.training.storage not in self.roles:
+                wrong.append(f"workloads.{name}.training.storage: {workload.training.storage!r} is not under roles")
         if self.prometheus is not None and self.prometheus not in self.endpoints:
             wrong.append(f"prometheus: {self.prometheus!r} is not under endpoints")
-        if self.prometheus is None and any(one.promql for one in self.stop_when):
+        if self.prometheus is None and any(condition.promql for condition in self.stop_when):
             wrong.append("stop_when: promql needs prometheus, a key of endpoints")
-        wrong += credentials.in_target(self.endpoints, {name: one.load.headers for name, one in self.workloads.items() if one.written_load})
+        loads = {name: workload.load for name, workload in self.workloads.items() if workload.written_load}
+        wrong += credentials.in_target(self.endpoints, {name: load.headers for name, load in loads.items()})
         if not CONSENT.fullmatch(self.consent_label):
             wrong.append(f"consent_label: {self.consent_label!r} is not KEY=VALUE")
         if self.suite_namespace in self.namespaces:

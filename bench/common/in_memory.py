@@ -43,7 +43,7 @@ def prepared(experiment: Experiment, platform: Platform, run_dir: Path, seed: in
     faults = checks.faults_of(experiment, platform)
     checks.check_access(faults, platform)
     targets = checks.resolve(faults, platform, seed)
-    checks.check_guard(targets, platform, experiment)
+    checks.check_blast_radius(targets, platform, experiment)
     before = look(platform)
     run_dir.mkdir()
     hit = tuple({one.name: one for found in targets.values() for one in found}.values())

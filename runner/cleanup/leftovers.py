@@ -83,4 +83,5 @@ def refuse_leftovers(found: Leftovers) -> None:
     undone = [f"run {journal.header.run_id} left {entry.kind} {entry.object}" for journal in found.dead for entry in journal.remaining]
     undone += [f"node {node} is still cordoned by run {run_id}" for node, run_id in found.orphaned_cordons.items()]
     if undone:
-        raise TargetRefused(f"leftovers of an earlier run: {'; '.join(undone)}; nothing was injected; end them first: make heal")
+        end = "make heal, or python -m runner heal --target FILE"
+        raise TargetRefused(f"leftovers of an earlier run: {'; '.join(undone)}; nothing was injected; end them first: {end}")

@@ -69,12 +69,12 @@ def _table(needed: Iterable[Permission], target: Target) -> list[str]:
     """Return a table: where, what, verbs; what a right in the whole cluster covers is left out."""
     asked = list(needed)
     rows: dict[tuple[str, str], set[str]] = {}
-    for one in asked:
-        if one.namespace is None or replace(one, namespace=None) not in asked:
-            resource = f"{one.resource}.{one.group}" if one.group else one.resource
-            rows.setdefault((_place(one.namespace, target), resource), set()).add(one.verb)
-    found = [f"| {where} | {resource} | {', '.join(sorted(verbs))} |" for (where, resource), verbs in sorted(rows.items())]
-    return ["| where | what | verbs |", "|---|---|---|", *found]
+    for permission in asked:
+        if permission.namespace is None or replace(permission, namespace=None) not in asked:
+            resource = f"{permission.resource}.{permission.group}" if permission.group else permission.resource
+            rows.setdefault((_place(permission.namespace, target), resource), set()).add(permission.verb)
+    lines = [f"| {where} | {resource} | {', '.join(sorted(verbs))} |" for (where, resource), verbs in sorted(rows.items())]
+    return ["| where | what | verbs |", "|---|---|---|", *lines]
 
 
 def _place(namespace: str | None, target: Target) -> str:

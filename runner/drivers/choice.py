@@ -15,7 +15,7 @@ from target.target import Target
 
 
 def driver_permissions(target: Target, experiment: Experiment) -> list[Permission]:
-    """Return what the drive of an experiment needs on ``target``, without asking the platform."""
+    """Return what the driver of an experiment needs on ``target``, without asking the platform."""
     workload = target.workloads[experiment.settings.workload]
     return (
         request_permissions(target, workload) if workload.training is None else training_permissions(target.role(workload.role).namespace)
@@ -23,7 +23,7 @@ def driver_permissions(target: Target, experiment: Experiment) -> list[Permissio
 
 
 def driver_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> WorkloadDriver:
-    """Return the drive of a run, as the experiment's class of workload says."""
+    """Return the driver of a run, as the experiment's class of workload says."""
     workload = platform.target.workloads[experiment.settings.workload]
     if workload.training is None:
         return RequestsDriver(platform, workload)

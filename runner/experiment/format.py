@@ -1,7 +1,7 @@
 """The experiment file as people write it: Chaos Toolkit's format plus ``extensions: [{name: aftershock, …}]``; nothing unknown.
 
-Keys of Chaos Toolkit that a run of this suite would not honour (controls, background, ref, a rollback strategy other than always) are
-not part of the model, so they are refused instead of being ignored.
+Keys of Chaos Toolkit that a run of this suite would not honour are refused instead of being ignored, since the model lacks them:
+controls, background, ref, a rollback strategy other than always.
 """
 
 from __future__ import annotations

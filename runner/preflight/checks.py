@@ -51,49 +51,49 @@ class Fault:
 
 def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
     """Return the method's faults. Raises TargetRefused: an action is no fault of ours."""
-    found = []
+    faults = []
     for action in experiment.document.method:
         spec = fault_of(action.provider)
         if spec is None:
             raise TargetRefused(
                 f"{action.provider.module}.{action.provider.func} is not a fault of this suite; nothing would bound or undo it"
             )
-        found.append(Fault(action, spec, filled(action.provider.arguments, experiment, platform.target)))
-    return found
+        faults.append(Fault(action, spec, filled(action.provider.arguments, experiment, platform.target)))
+    return faults
 
 
 def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
     """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
     target = platform.target
-    found = [*permissions.suite_permissions(target), *observing(target)]
+    needed = [*permissions.suite_permissions(target), *observing(target)]
     for fault in faults:
-        found += fault.spec.permissions(platform, fault.arguments)
+        needed += fault.spec.permissions(platform, fault.arguments)
     if faults:
-        found.append(Permission("get", "nodes"))  # the scene: the node that a target ran on
+        needed.append(Permission("get", "nodes"))  # diagnostics: the node that a target ran on
     if any(fault.spec.tier == "node" for fault in faults):
-        found.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
-        found.append(Permission("get", "namespaces"))  # the guard: whose pods run on the node, and have they consented
-    if reaper_job.needs_reaper(found):
-        found += reaper_job.reaper_permissions(target.suite_namespace)
-    return list(dict.fromkeys(found))
+        needed.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
+        needed.append(Permission("get", "namespaces"))  # the blast radius: whose pods run on the node, and have they consented
+    if reaper_job.needs_reaper(needed):
+        needed += reaper_job.reaper_permissions(target.suite_namespace)
+    return list(dict.fromkeys(needed))
 
 
 def observing(target: Target) -> list[Permission]:
-    """Return what watching the platform, sampling it and keeping the scene need."""
+    """Return what watching the platform, sampling it and keeping diagnostics need."""
     roles = target.roles.values()
     namespaces = sorted({role.namespace for role in roles})
     watched: list[tuple[str, str, str | None]] = [("nodes", "", None)]
     watched += [("events", "", namespace) for namespace in sorted({*namespaces, "default"})]  # Events of nodes are in default
     watched += [("endpointslices", "discovery.k8s.io", role.namespace) for role in roles if role.service]
-    found = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
-    found += [Permission("get", "deployments", "apps", role.namespace) for role in roles if role.deployment]
-    return found + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
+    needed = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
+    needed += [Permission("get", "deployments", "apps", role.namespace) for role in roles if role.deployment]
+    return needed + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
 
 
-def check_access(faults: list[Fault], platform: Platform, of_drive: list[Permission] | None = None) -> list[Permission]:
-    """Ask for every permission, the drive's too; return them. Raises TargetRefused: with every missing one."""
+def check_access(faults: list[Fault], platform: Platform, of_driver: list[Permission] | None = None) -> list[Permission]:
+    """Ask for every permission, the driver's too; return them. Raises TargetRefused: with every missing one."""
     of_faults = permissions_of(faults, platform)
-    asked = list(dict.fromkeys([*of_faults, *(of_drive or [])]))
+    asked = list(dict.fromkeys([*of_faults, *(of_driver or [])]))
     permissions.require(platform, asked)
     admission.check_fault_pod(of_faults, platform)
     return asked
@@ -115,8 +115,8 @@ def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> 
             admission.check_ephemeral_container(platform, fault.arguments["role"], targets[fault.action.name])
 
 
-def check_guard(targets: Targets, platform: Platform, experiment: Experiment) -> None:
-    """Let the guard look at each fault's targets. Raises TargetRefused."""
+def check_blast_radius(targets: Targets, platform: Platform, experiment: Experiment) -> None:
+    """Refuse targets beyond the blast radius. Raises TargetRefused."""
     for found in targets.values():
         blast_radius.check(platform, found, experiment.settings.allow)
 
@@ -227,11 +227,11 @@ def ask_commit(stack: ExitStack) -> Callable[[], str]:
 def describe(targets: Targets, needed: list[Permission]) -> list[str]:
     """Return what a dry run prints: each target, what will be done to it, how it ends, and the permissions needed."""
     lines = []
-    for activity, found in targets.items():
-        for one in found:
-            where = f"{one.namespace}/{one.name}" if one.namespace else one.name
-            on = f" on {one.node}" if one.node and one.node != one.name else ""
-            lines.append(f"{activity}: {one.kind} {where}{on}: {one.effect}; ends: {one.ends}")
+    for activity, chosen in targets.items():
+        for target in chosen:
+            where = f"{target.namespace}/{target.name}" if target.namespace else target.name
+            on = f" on {target.node}" if target.node and target.node != target.name else ""
+            lines.append(f"{activity}: {target.kind} {where}{on}: {target.effect}; ends: {target.ends}")
     if not targets:
         lines.append("nothing is injected")
     return [*lines, "permissions:", *(f"  {permissions.sentence(permission)}" for permission in needed)]

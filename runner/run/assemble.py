@@ -118,7 +118,7 @@ def _look(experiment: Experiment, platform: Platform, driver: WorkloadDriver) ->
 def _choose(faults: list[checks.Fault], experiment: Experiment, platform: Platform, seed: int) -> checks.Targets:
     """Choose the targets, and refuse those that may not be touched, or on which the fault would not work."""
     targets = checks.resolve(faults, platform, seed)
-    checks.check_guard(targets, platform, experiment)
+    checks.check_blast_radius(targets, platform, experiment)
     checks.check_signals(faults, targets, platform)
     return targets
 

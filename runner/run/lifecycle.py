@@ -54,7 +54,7 @@ def run_phases(context: Context, steps: Steps) -> RunVerdict:
 
 
 def _ahead(context: Context, steps: Steps) -> None:
-    """Go from the baseline to recovery; only this part and the scene can be interrupted."""
+    """Go from the baseline to recovery; only this part and the diagnostics can be interrupted."""
     with context.stop.exposed():
         with context.during(Phase.BASELINE):
             steps.start_load(context)
@@ -71,7 +71,7 @@ def _ahead(context: Context, steps: Steps) -> None:
 
 
 def _keep_diagnostics(context: Context, steps: Steps) -> None:
-    """Keep the scene before it is healed; who asks to stop meanwhile waits for no file."""
+    """Keep diagnostics before anything is healed; a stop request interrupts it."""
     with context.during(Phase.SCENE), context.stop.exposed():
         steps.diagnostics(context)
 
@@ -89,8 +89,8 @@ def _drain(context: Context, steps: Steps) -> None:
 def run_part(context: Context, part: Callable[[], object]) -> None:
     """Carry out one part of a run; whatever ends it early becomes an event of the history, so that the verdict knows.
 
-    This is the one boundary at which unexpected errors are caught: the run is healed and INCONCLUSIVE, and the traceback is part of the
-    scene, not of the terminal.
+    This is the one boundary at which unexpected errors are caught. The run is healed and INCONCLUSIVE; the traceback is kept with the
+    diagnostics and not shown at the terminal.
     """
     try:
         part()

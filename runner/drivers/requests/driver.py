@@ -50,7 +50,7 @@ class RequestsDriver:
 
 
 def request_permissions(target: Target, workload: WorkloadClass) -> list[Permission]:
-    """Return what a drive of requests needs of the API server: load pods, or nothing."""
+    """Return what a driver of requests needs of the API server: load pods, or nothing."""
     return load_pod.permissions(target.suite_namespace) if load_pod.wanted(workload) else []
 
 

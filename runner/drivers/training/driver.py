@@ -1,7 +1,7 @@
-"""A training job as the drive of a run: made for it, followed by its ledger, ended with it.
+"""A training job as what drives a run: made for the run, followed by its ledger, ended with the run.
 
-What it should have come to is told by its reference: the same job without pauses and faults, all ranks in one pod, run once for a
-configuration and kept by the ledger's server.
+What it should have come to stands in its reference: the same job without pauses and faults, all ranks in one pod. The reference is run
+once for a configuration and kept by the ledger's server.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WORKLOAD = Path(__file__).parents[3] / "workloads" / "training"
 
 
 def training_permissions(namespace: str) -> list[Permission]:
-    """Return what a training drive in ``namespace`` needs: making and following its job."""
+    """Return what a training driver in ``namespace`` needs: making and following its job."""
     return [*jobs.job_permissions(namespace), *proxy.permissions(namespace)]
 
 

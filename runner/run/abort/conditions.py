@@ -59,7 +59,7 @@ def asked_by_annotation(platform: Platform) -> Condition:
 
 
 def overdue(context: Context) -> Condition:
-    """Return a condition that is met once a phase before healing lasts longer than its plan and a minute: a probe or an action hangs."""
+    """Return a condition that is met once a phase before healing lasts a minute longer than its plan: a probe or an action hangs."""
     timers = context.run.plan.timers
     limits_s = {
         Phase.BASELINE: READY_S + TRIES * (WARM_S + BASELINES * timers.baseline_s),
@@ -81,7 +81,7 @@ def overdue(context: Context) -> Condition:
 def pauses_s(experiment: dict[str, Any]) -> float:
     """Return how long the method waits by its own pauses (s)."""
     pauses = [action.get("pauses", {}) for action in experiment["method"]]
-    return float(sum(one.get("before", 0) + one.get("after", 0) for one in pauses))
+    return float(sum(pause.get("before", 0) + pause.get("after", 0) for pause in pauses))
 
 
 class Conditions(threading.Thread):
@@ -93,7 +93,7 @@ class Conditions(threading.Thread):
 
     def run(self) -> None:
         """Ask until stopped; each condition in a thread of its own, so that a slow answer to one delays no other."""
-        threads = [threading.Thread(target=self._ask, args=(one,), name="condition", daemon=True) for one in self._conditions]
+        threads = [threading.Thread(target=self._ask, args=(condition,), name="condition", daemon=True) for condition in self._conditions]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -101,10 +101,10 @@ class Conditions(threading.Thread):
 
     def _ask(self, condition: Condition) -> None:
         while not self._halt.wait(PERIOD_S):
-            found = condition()
-            if found is not None:
+            request = condition()
+            if request is not None:
                 self._halt.set()
-                self._stop_request.ask(*found)
+                self._stop_request.ask(*request)
                 return
 
     def halt(self) -> None:

@@ -1,4 +1,4 @@
-"""Everything that looks at the platform while a run goes on: watches and the sampler, each in a thread, none able to end the run."""
+"""Looks at the platform while a run goes on: watches and a sampler, each in a thread. None of them can end the run."""
 
 from __future__ import annotations
 

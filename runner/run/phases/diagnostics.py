@@ -1,4 +1,4 @@
-"""Keeping the scene: logs, Events and descriptions of what was hit or does not work, before anything is healed. Bounded in time."""
+"""Keeping diagnostics (``scene/``): logs, Events and descriptions of what was hit or does not work, before anything is healed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Diagnostics:
         """Return jobs for pods that were hit, are not ready, restarted, or were made since the fault."""
         since = context.toolkit_journal.start
         names = {target.name for target in context.run.all_targets()} | {target.node for target in context.run.all_targets()}
-        with api_errors("scene: list the platform's pods", AftershockError):
+        with api_errors("diagnostics: list the platform's pods", AftershockError):
             pods = [pod for role in self._platform.target.roles for pod in self._platform.pods(role, finished=True)]
         chosen = [pod for pod in pods if of_interest(pod, names, since)][:MOST_PODS]
         jobs: list[Job] = []

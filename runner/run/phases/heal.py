@@ -29,7 +29,7 @@ def heal(context: Context, before: Before) -> list[str]:
     unknown = bool(remains) and not can_look(context.run.platform)  # what could not be looked at may well be mended by others
     context.log.event(EventKind.HEAL_END, clean=None if unknown else not remains, remains=remains)
     if remains:
-        context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
+        context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal --target FILE")
     return remains
 
 

@@ -18,7 +18,7 @@ from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run
 from testing.platform.fake_cluster import FakeCluster, Journal, local_target
-from testing.runs.runner_parts import EXPERIMENT, Told, plan_of, scripted
+from testing.runs.runner_parts import EXPERIMENT, Sent, plan_of, scripted
 
 
 @pytest.fixture(autouse=True)
@@ -51,12 +51,12 @@ def cluster() -> FakeCluster:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def sent() -> Sent:
+    return Sent()
 
 
 @pytest.fixture
-def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: Told) -> Context:
+def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, sent: Sent) -> Context:
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     plan: Plan = plan_of(experiment)
@@ -72,7 +72,7 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
     )
     active_run.activate(run)
     return Context(
-        run=run, experiment=experiment, configuration={}, stop=Stop(), send=told, toolkit_journal=ToolkitJournal(experiment.raw), log=log
+        run=run, experiment=experiment, configuration={}, stop=Stop(), send=sent, toolkit_journal=ToolkitJournal(experiment.raw), log=log
     )
 
 

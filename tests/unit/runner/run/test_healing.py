@@ -21,7 +21,7 @@ from runner.run.ticker import Ticker
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import FakeCluster
 from testing.runs.phases import events, with_load
-from testing.runs.runner_parts import StillLoad, Told, scripted
+from testing.runs.runner_parts import Sent, StillLoad, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -105,13 +105,13 @@ def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
     assert context.text().startswith("+12.4 s 0% bad")
 
 
-def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.run.ticker.PERIOD_S", 0.01)
     ticker = Ticker(context)
     ticker.start()
     acted = threading.Event()
-    told.listen(acted.set)
+    sent.listen(acted.set)
     assert acted.wait(10)
     ticker.halt()
     assert not ticker.is_alive()
-    assert told.texts(Kind.SEEN)
+    assert sent.texts(Kind.SEEN)

@@ -23,7 +23,7 @@ from runner.messages import Kind
 from runner.run.context import Context, NotSteady, Unconfirmed
 from runner.run.lifecycle import Steps, run_phases
 from runner.run.phases.drain_and_judge import unjudged
-from testing.runs.runner_parts import NULL, Told
+from testing.runs.runner_parts import NULL, Sent
 
 AHEAD = ("start_load", "baseline", "write_ahead", "inject", "confirm", "observe")
 ALL = (*AHEAD, "diagnostics", "heal", "drain", "close")
@@ -143,8 +143,8 @@ def test_a_signal_while_healing_changes_nothing_but_is_recorded(context: Context
     assert [by for by, _ in events(context, EventKind.STOPPED)] == ["SIGTERM"]
 
 
-def test_a_second_signal_does_not_interrupt_healing(context: Context, told: Told) -> None:
-    context.stop._on_repeat = lambda reason: told(Kind.NOTE, text=f"again: {reason}")
+def test_a_second_signal_does_not_interrupt_healing(context: Context, sent: Sent) -> None:
+    context.stop._on_repeat = lambda reason: sent(Kind.NOTE, text=f"again: {reason}")
     context.stop.install()
 
     def twice(_context: Context) -> None:
@@ -154,10 +154,10 @@ def test_a_second_signal_does_not_interrupt_healing(context: Context, told: Told
     journey = Journey()
     run_phases(context, journey.steps(inject=lambda _: os.kill(os.getpid(), signal.SIGINT), heal=twice))
     assert journey.went[-4:] == ["heal", "diagnostics", "drain", "close"]
-    assert len([text for text in told.texts(Kind.NOTE) if text.startswith("again")]) == 3
+    assert len([text for text in sent.texts(Kind.NOTE) if text.startswith("again")]) == 3
 
 
-def test_an_unexpected_error_is_healed_and_its_traceback_kept_off_the_terminal(context: Context, told: Told) -> None:
+def test_an_unexpected_error_is_healed_and_its_traceback_kept_off_the_terminal(context: Context, sent: Sent) -> None:
     journey = Journey()
     run_phases(context, journey.steps(inject=raising(KeyError("oops"))))
     assert journey.went[-4:] == ["diagnostics", "heal", "drain", "close"]
@@ -165,7 +165,7 @@ def test_an_unexpected_error_is_healed_and_its_traceback_kept_off_the_terminal(c
     assert by == "unexpected error"
     assert "KeyError" in detail["reason"]
     assert "Traceback" in (context.run.run_dir / "scene" / "traceback.txt").read_text()
-    assert not any("Traceback" in text for text in told.texts(Kind.NOTE))
+    assert not any("Traceback" in text for text in sent.texts(Kind.NOTE))
 
 
 @pytest.mark.parametrize("error", [UndoFailed("no"), ValueError("a defect")])
