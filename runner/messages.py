@@ -58,7 +58,7 @@ class Send(Protocol):
 
 
 class Pipe:
-    """Writes messages to a file descriptor; a parent that is gone is no reason to stop healing."""
+    """Writes messages to a file descriptor. Without a parent that reads them, the run goes on and heals."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

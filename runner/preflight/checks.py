@@ -1,4 +1,4 @@
-"""Preflight: everything that can forbid a run, asked before anything is touched. A refusal is a sentence, never a skip."""
+"""What can forbid a run, asked in preflight before anything is touched: rights, targets, capacity, clock, platform."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import requests
 from kubernetes import client
 
-from history.errors import NoData, TargetRefused
+from history.errors import TargetRefused
 from history.plan import Plan, ResolvedTarget
 from kube import permissions, scheduling
 from kube.client import Platform, api_errors
 from kube.permissions import Permission
-from kube.selection import instrument_pods
-from probes.queue import query
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
 from runner.drivers.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
@@ -36,7 +33,6 @@ from target.allow import Allow
 from target.target import Target
 
 Targets = dict[str, list[ResolvedTarget]]  # activity -> what it will touch
-ENDPOINT_S = 5.0
 OFFSET_S = 5.0  # deadlines and leases are written by one clock and kept by another; the API server's is known to a second
 
 
@@ -165,38 +161,6 @@ def check_platform(platform: Platform) -> Before:
             f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; wait until it is, or repair it"
         )
     return before
-
-
-def check_instruments(platform: Platform, experiment: Experiment) -> None:
-    """Refuse unless what measures is up: instrument pods, Prometheus, the load's endpoint. Raises TargetRefused."""
-    sick = [
-        pod.metadata.name
-        for pod in instrument_pods(platform)
-        if not platform.ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
-    ]
-    if sick:
-        raise TargetRefused(
-            f"instruments are not ready: {', '.join(sorted(sick))}; without them nothing can be measured; repair them first"
-        )
-    try:
-        if platform.target.prometheus is not None:
-            query(platform.target, "vector(1)")
-    except NoData as error:
-        raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error
-    _check_endpoint(platform, experiment)
-
-
-def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
-    load = platform.target.workloads[experiment.settings.workload].written_load
-    if load is None or load.workers_as == "pods":
-        return  # a training job has no users, and what pods can reach is not for this machine to say
-    url = platform.target.endpoints[load.endpoint]
-    try:
-        requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
-    except requests.RequestException as error:
-        raise TargetRefused(
-            f"endpoint {load.endpoint} ({url}) does not answer ({type(error).__name__}); nothing was injected; see the target's endpoints"
-        ) from error
 
 
 def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before, commit: str) -> Resolved:

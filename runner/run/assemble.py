@@ -21,6 +21,7 @@ from runner.experiment.experiment import Experiment, check_target, read_experime
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks
+from runner.preflight.instruments import check_instruments
 from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before
@@ -109,7 +110,7 @@ def _read(request: Request) -> tuple[Experiment, Target]:
 def _look(experiment: Experiment, platform: Platform, driver: WorkloadDriver) -> Before:
     """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and what drives the run can."""
     before = checks.check_platform(platform)
-    checks.check_instruments(platform, experiment)
+    check_instruments(platform, experiment)
     stop_when.refuse_met(platform.target, stop_conditions_of(experiment, platform))
     driver.check()
     return before

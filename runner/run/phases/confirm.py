@@ -19,7 +19,7 @@ ENDING_S = 3.0
 
 
 def look_before(context: Context) -> None:
-    """Look at the evidence before anything is injected: what is true already proves nothing.
+    """Look at the evidence before anything is injected: it must be false then.
 
     Raises:
         Unconfirmed: a probe is true.

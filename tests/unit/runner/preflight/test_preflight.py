@@ -129,7 +129,7 @@ def test_prometheus_that_is_down_is_refused(platform: Platform, request_of: Make
     def down(*_: object) -> float:
         raise NoData("Prometheus at http://127.0.0.1:19090 does not answer")
 
-    monkeypatch.setattr("runner.preflight.checks.query", down)
+    monkeypatch.setattr("runner.preflight.instruments.query", down)
     assert "it is an instrument of the run" in refusal(request_of(), sent)
 
 
@@ -137,7 +137,7 @@ def test_a_load_endpoint_that_is_down_is_refused(platform: Platform, request_of:
     def down(*_: object, **__: object) -> None:
         raise requests.ConnectionError("refused")
 
-    monkeypatch.setattr("runner.preflight.checks.requests.get", down)
+    monkeypatch.setattr("runner.preflight.instruments.requests.get", down)
     assert "endpoint inference (http://127.0.0.1:18080) does not answer (ConnectionError)" in refusal(request_of(), sent)
 
 
