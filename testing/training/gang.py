@@ -11,9 +11,9 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from testing.training.outcome import Outcome
 from workloads.storage.folder import FolderStore
 from workloads.storage.server import free_port
-from workloads.training.audit import Audit, audit
 from workloads.training.checkpoint import shard
 from workloads.training.checkpoint.catalog import survey
 from workloads.training.checkpoint.manifest import Manifest
@@ -129,8 +129,8 @@ class Gang:
                 return
         raise AssertionError(f"not done after {tries} starts, exit codes {codes}: {self.log.read_text()}")
 
-    def audit(self) -> Audit:
-        return audit(self.rows())
+    def outcome(self) -> Outcome:
+        return Outcome(self.ledger.read_bytes())
 
     def rows(self, kind: str = "") -> list[dict[str, object]]:
         text = self.ledger.read_text() if self.ledger.exists() else ""
