@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
-from cluster.host.shell import run, succeeds
+from cluster.host.commands import run, succeeds
 
 _BRIDGE = "br0"
 

@@ -24,7 +24,7 @@ from bench.training.power.job import BASE, RANKS
 from bench.training.power.page import Result, flat
 from bench.training.power.scenarios import cut, kill
 from bench.training.power.scene import Scene, Spec
-from cluster.host.shell import run
+from cluster.host.commands import run
 from history.result import Verdict
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 

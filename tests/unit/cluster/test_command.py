@@ -11,7 +11,7 @@ from cluster import cli, state
 from cluster.config import Frontend, default_config
 from cluster.errors import ClusterError
 from cluster.host import requirements
-from cluster.host.shell import run
+from cluster.host.commands import run
 from cluster.machines import network
 
 
