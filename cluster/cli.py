@@ -147,7 +147,7 @@ def _logs(state: State, of: str | None, tail: int | None) -> None:
 def _power(state: State, options: argparse.Namespace) -> None:
     requirements.check_machine()
     machine.control_process(state)
-    request = {"do": options.command, "node": options.node}
+    request: client.Request = {"do": options.command, "node": options.node}
     if "gpu" in options:
         request["gpu"] = options.gpu
     if "duration" in options:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cluster import balancer, build, pki
-from cluster.api import Api, allocatable_gpus, apply, is_ready
+from cluster.api import Api, apply
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
 from cluster.host import cgroups, kernel_settings, leftovers, packages, requirements
@@ -152,7 +152,7 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
 def _await_nodes(config: ClusterConfig, state: State) -> None:
     expected = {n.name for n in config.nodes} - outages.load(state).nodes_off()
     api = Api(config, state)
-    _await(lambda: expected - {n["metadata"]["name"] for n in api.nodes() if is_ready(n)}, "nodes that are not Ready", state)
+    _await(lambda: expected - {n.name for n in api.nodes().values() if n.ready}, "nodes that are not Ready", state)
 
 
 def _await_addons(config: ClusterConfig, state: State) -> None:
@@ -160,10 +160,8 @@ def _await_addons(config: ClusterConfig, state: State) -> None:
     expected = {n.name: n.gpus - len(known.failed_gpus(n.name)) for n in config.nodes if n.name not in known.nodes_off()}
 
     def lacking() -> set[str]:
-        offered = {n["metadata"]["name"]: allocatable_gpus(n) for n in api.nodes()}
-        gpus = {
-            f"{name} offers {offered.get(name, 0)} of {count} GPUs" for name, count in expected.items() if offered.get(name, 0) != count
-        }
+        offered = dict.fromkeys(expected, 0) | {n.name: n.gpus for n in api.nodes().values()}
+        gpus = {f"{name} offers {offered[name]} of {count} GPUs" for name, count in expected.items() if offered[name] != count}
         return gpus | (set() if api.available("kube-system", "coredns") else {"CoreDNS is not available"})
 
     _await(lacking, "lacking", state)

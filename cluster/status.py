@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from cluster.api import Api, allocatable_gpus, is_ready
+from cluster.api import Api, NodeStatus
 from cluster.config import ClusterConfig, NodeConfig
 from cluster.host import cgroups
 from cluster.machines import machine
@@ -17,7 +17,7 @@ def collect(state: State) -> dict[str, Any]:
     known = outages.load(state)
     control = machine.process_of(state, machine.CONTROL)
     api = Api(config, state) if control else None
-    objects = {n["metadata"]["name"]: n for n in api.nodes()} if api else {}
+    seen = api.nodes() if api else {}
     return {
         "name": config.name,
         "server": config.server,
@@ -27,11 +27,11 @@ def collect(state: State) -> dict[str, Any]:
         "api_ready": bool(api and api.ready()),
         "host_services": "on" if machine.process_of(state, machine.HOST) else "off",
         "balancer": {f.name: f"http://127.0.0.1:{f.port}" for f in config.frontends},
-        "nodes": [_node(config, state, n, known, objects.get(n.name)) for n in config.nodes],
+        "nodes": [_node(config, state, n, known, seen.get(n.name)) for n in config.nodes],
     }
 
 
-def _node(config: ClusterConfig, state: State, node: NodeConfig, known: outages.Outages, seen: dict[str, Any] | None) -> dict[str, Any]:
+def _node(config: ClusterConfig, state: State, node: NodeConfig, known: outages.Outages, seen: NodeStatus | None) -> dict[str, object]:
     process = machine.process_of(state, node.name)
     outage = known.current.get((node.name, None))
     return {
@@ -41,14 +41,14 @@ def _node(config: ClusterConfig, state: State, node: NodeConfig, known: outages.
         "power": "on" if process else "off" if outage else "crashed",
         "pid": process.pid if process else None,
         "off_until": outage.until if outage else None,
-        "ready": bool(seen and is_ready(seen)),
+        "ready": bool(seen and seen.ready),
         "gpus": [_gpu(node.name, i, known) for i in range(node.gpus)],
-        "gpus_allocatable": allocatable_gpus(seen) if seen else 0,
+        "gpus_allocatable": seen.gpus if seen else 0,
         "processes": len(cgroups.members(cgroups.node_group(config.name, node.name))),
     }
 
 
-def _gpu(node: str, index: int, known: outages.Outages) -> dict[str, Any]:
+def _gpu(node: str, index: int, known: outages.Outages) -> dict[str, object]:
     outage = known.current.get((node, index))
     return {"index": index, "health": "lost" if outage else "ok", "lost_until": outage.until if outage else None}
 

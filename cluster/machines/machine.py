@@ -5,10 +5,9 @@ import json
 import os
 import signal
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.host import cgroups
@@ -75,7 +74,7 @@ def group_of(cluster: str, machine: str) -> str:
     return f"{cgroups.name_of(cluster)}/{machine}" if machine in (CONTROL, HOST) else cgroups.node_group(cluster, machine)
 
 
-def boot(state: State, machine: str, programs: Path, spec: dict[str, Any]) -> Process:
+def boot(state: State, machine: str, programs: Path, spec: Mapping[str, object]) -> Process:
     """Start a machine's init in new namespaces and return it; it waits there for its network."""
     folder = state.machine(machine)
     (folder / "root").mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from cluster.errors import ClusterError
 from cluster.host.wait import until_clear
@@ -12,7 +12,16 @@ _ANSWER_TIMEOUT_S = 60.0
 _START_TIMEOUT_S = 10.0
 
 
-def ask(state: State, request: dict[str, Any]) -> str | None:
+class Request(TypedDict):
+    """What a node or one of its GPUs shall do, and for how long (s)."""
+
+    do: str
+    node: str
+    gpu: NotRequired[int]
+    for_s: NotRequired[float]
+
+
+def ask(state: State, request: Request) -> str | None:
     """Send one request and return until when it holds (UTC), None for an end; raise ClusterError if it is refused or nobody answers."""
     with _connect(state) as connection:
         connection.settimeout(_ANSWER_TIMEOUT_S)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
@@ -19,6 +18,7 @@ from cluster.machines import machine
 from cluster.machines.node import GPU_FOLDER, GPU_OK
 from cluster.machines.power_switch import power_off, power_on
 from cluster.power import outages
+from cluster.power.client import Request
 from cluster.state import State
 
 _IDLE_S = 1.0
@@ -35,7 +35,7 @@ class Controller:
         self.config = config
         self.state = state
         self.outages = outages.load(state)
-        self.verbs: dict[str, Callable[[dict[str, Any]], None]] = {
+        self.verbs: dict[str, Callable[[Request], None]] = {
             "power-off": self._power_off,
             "power-on": self._power_on,
             "gpu-fail": self._gpu_fail,
@@ -49,7 +49,7 @@ class Controller:
         for node in self.config.nodes:
             self._show_gpus(node.name)
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, request: Request) -> dict[str, str | None]:
         """Do what a caller asks; return {"until": …} or {"error": …}."""
         try:
             verb = self.verbs[request["do"]]
@@ -108,21 +108,21 @@ class Controller:
         if gpu is not None:
             self._show_gpus(node)
 
-    def _power_off(self, request: dict[str, Any]) -> None:
+    def _power_off(self, request: Request) -> None:
         self._begin(request["node"], None, float(request["for_s"]))
         power_off(self.config, self.state, request["node"])
 
-    def _power_on(self, request: dict[str, Any]) -> None:
+    def _power_on(self, request: Request) -> None:
         self._end(request["node"], None)
 
-    def _gpu_fail(self, request: dict[str, Any]) -> None:
+    def _gpu_fail(self, request: Request) -> None:
         self._begin(request["node"], self._gpu(request), float(request["for_s"]))
         self._show_gpus(request["node"])
 
-    def _gpu_repair(self, request: dict[str, Any]) -> None:
+    def _gpu_repair(self, request: Request) -> None:
         self._end(request["node"], self._gpu(request))
 
-    def _gpu(self, request: dict[str, Any]) -> int:
+    def _gpu(self, request: Request) -> int:
         index, count = int(request["gpu"]), self.config.node(request["node"]).gpus
         if not 0 <= index < count:
             raise ClusterError(f"node {request['node']} has no GPU {index}: it has {count}, counted from 0.")
