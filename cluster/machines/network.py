@@ -1,8 +1,8 @@
 """The wires: a bridge in the control plane's network namespace, a veth pair to every node and one to the host.
 
 No tunnel and no address translation between pods: every node routes the other nodes' pod networks to their addresses.
-The bridge is not in the host's namespace, so the host's firewall rules neither see nor need to allow what nodes say to
-each other, and the host gets one interface and its routes, nothing else.
+The bridge is not in the host's namespace: the host's firewall rules do not see the nodes' traffic and need not allow it.
+The host gets one interface and its routes, nothing else.
 """
 
 import json
@@ -81,8 +81,8 @@ def plug_node(config: ClusterConfig, node: str, node_pid: int, control_pid: int)
 def _spare_the_balancer(config: ClusterConfig, node_pid: int) -> None:
     """Let a node drop, not refuse, what the host sends to a Service without endpoints: the host's checks then wait and cost nothing.
 
-    The refusal (kube-proxy's REJECT: an ICMP error) is here within the host's own connect(), where the kernel can only note it: the
-    socket reports an error without end, yet goes on connecting, and HAProxy spins until its timeout (a third of a processor).
+    kube-proxy refuses by an ICMP error (REJECT). Here that error arrives within the host's own connect(), where the kernel can only note it.
+    The socket then reports an error without end, yet goes on connecting, and HAProxy spins until its timeout (a third of a processor).
     """
     rule = ("OUTPUT", "-p", "icmp", "--icmp-type", "port-unreachable", "-d", str(config.host_address), "-j", "DROP")
     run("nsenter", f"--net=/proc/{node_pid}/ns/net", "iptables", "-w", "5", "-A", *rule)

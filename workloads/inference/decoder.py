@@ -1,7 +1,7 @@
 """The transformer step by step over a KV cache: what the engine runs.
 
-Written apart from model.py, from the same weights: model.py recomputes whole sequences, this keeps keys and values of a fixed number of
-sequences (slots) and adds one token to each of the first n slots in one batched pass.
+Written apart from model.py, over the same weights: model.py recomputes whole sequences. This keeps keys and values of a fixed number of
+sequences (slots), and adds one token to each of the first n slots in one batched pass.
 """
 
 import math
