@@ -9,11 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cluster import balancer, build, pki
+from cluster import balancer, build, leftovers, pki
 from cluster.api import Api, apply
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
-from cluster.host import cgroups, kernel_settings, leftovers, packages, requirements
+from cluster.host import cgroups, kernel_settings, packages, requirements
 from cluster.host.lock import lock
 from cluster.host.wait import until_clear
 from cluster.machines import control_plane, image, machine, network, power_switch

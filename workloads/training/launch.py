@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 
 from workloads.storage.errors import StorageError
-from workloads.training.checkpoint.stores import finished, preflight
 from workloads.training.errors import TrainingError
+from workloads.training.preflight import finished, preflight
 from workloads.training.rendezvous import HOST_INDEX, SILENT_S, STORE_TIMEOUT_S, Vigil, meeting_point
 from workloads.training.settings import Settings, from_environment
 

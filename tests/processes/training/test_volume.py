@@ -15,8 +15,8 @@ import pytest
 from testing.training.gang import RUN, Gang, contents, loadable
 from workloads.storage.errors import StoreRefused
 from workloads.storage.folder import FolderStore
-from workloads.training.checkpoint.stores import preflight
 from workloads.training.errors import SettingsRefused
+from workloads.training.preflight import preflight
 from workloads.training.settings import from_environment
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
