@@ -1,7 +1,7 @@
 """A bucket as a store: any S3 server, by boto3, with bucket versioning demanded unless told otherwise."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -135,7 +135,7 @@ class S3Store:
             if self._versioning:
                 self._client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
 
-    def _version(self, entry: dict[str, Any], *, deleted: bool) -> Version:
+    def _version(self, entry: Mapping[str, Any], *, deleted: bool) -> Version:
         key = entry["Key"][len(self._prefix) :]
         stored = stored_at(entry["VersionId"], entry["LastModified"])
         return Version(key, entry["VersionId"], stored, entry.get("Size", 0), bool(entry["IsLatest"]), deleted)

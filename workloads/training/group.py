@@ -63,9 +63,9 @@ class Group:
 
     def gather(self, item: T) -> list[T]:
         """Exchange one object a rank, ordered by rank."""
-        items: list[T | None] = [None] * self.world
+        items = [item] * self.world
         dist.all_gather_object(items, item)
-        return items  # type: ignore[return-value]  # every place is filled now
+        return items
 
     def from_first(self, make: Callable[[], T]) -> T:
         """Let rank 0 make something for all; its TrainingError or StorageError is raised on every rank."""

@@ -35,7 +35,7 @@ def train(settings: Settings, place: Place) -> int:
     metrics = Metrics(place)
     if settings.metrics_port:
         metrics.serve(settings.metrics_port + place.local_rank)
-    book = ledger.Ledger(ledger.open_sink(settings.ledger, settings.run_id), settings.run_id, place.rank)
+    book = ledger.RankLedger(ledger.open_sink(settings.ledger, settings.run_id), settings.run_id, place.rank)
     tracker = tracking.open_tracker(settings.tracking if place.rank == 0 else "", inline=settings.tracking_inline)
     telemetry = Telemetry(settings, place, book, metrics, tracker)
     wait_for_a_store(stores, settings.store_wait_s)

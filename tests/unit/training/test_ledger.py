@@ -16,7 +16,7 @@ import requests
 from testing.training.outcome import Outcome
 from workloads.training.data import Order
 from workloads.training.errors import SettingsRefused
-from workloads.training.telemetry.ledger import Clock, Ledger, open_sink, read
+from workloads.training.telemetry.ledger import Clock, RankLedger, open_sink, read
 from workloads.training.telemetry.ledger_server import LedgerServer
 
 
@@ -66,7 +66,7 @@ def _steps(folder: Path, run: str = "run") -> list[Any]:
 
 
 def test_rows_reach_the_server_before_append_returns(server: LedgerServer, tmp_path: Path) -> None:
-    ledgers = [Ledger(open_sink(f"http://127.0.0.1:{server.server_port}", "run"), "run", rank) for rank in (0, 1)]
+    ledgers = [RankLedger(open_sink(f"http://127.0.0.1:{server.server_port}", "run"), "run", rank) for rank in (0, 1)]
     for step in (1, 2, 3):
         for ledger in ledgers:
             ledger.append("step", step, loss=0.5)
@@ -79,7 +79,7 @@ def test_rows_reach_the_server_before_append_returns(server: LedgerServer, tmp_p
 def test_a_ledger_that_is_down_delays_nothing_and_loses_nothing(tmp_path: Path) -> None:
     clock, folder = Hand(), tmp_path / "sub"
     folder.mkdir()
-    ledger = Ledger(open_sink(f"file://{folder}/run.jsonl", "run"), "run", 0, clock)
+    ledger = RankLedger(open_sink(f"file://{folder}/run.jsonl", "run"), "run", 0, clock)
     folder.rename(tmp_path / "away")
     for step in (1, 2, 3):
         ledger.append("step", step)

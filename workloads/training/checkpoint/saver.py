@@ -83,15 +83,16 @@ class Lane:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._thread = ThreadPoolExecutor(1)
-        self._last: Future[None] | Future[Collected] | None = None
+        self._idle: Callable[[], bool] = lambda: True
 
     def submit(self, job: Callable[[Store], T]) -> "Future[T]":
         """Start a job; its future fails at once if the one before has not come back."""
-        if self._last is not None and not self._last.done():
+        if not self._idle():
             busy: Future[T] = Future()
             busy.set_exception(StoreUnavailable(f"{self.store.url}: an earlier write has not come back yet"))
             return busy
-        self._last = future = self._thread.submit(job, self.store)  # type: ignore[assignment]  # only whether it is done is asked of it
+        future = self._thread.submit(job, self.store)
+        self._idle = future.done
         return future
 
 

@@ -11,7 +11,7 @@ from workloads.training.checkpoint.saver import Outcome
 from workloads.training.checkpoint.state import State
 from workloads.training.group import Place, Pulse
 from workloads.training.settings import Settings
-from workloads.training.telemetry.ledger import Ledger
+from workloads.training.telemetry.ledger import RankLedger
 from workloads.training.telemetry.metrics import Metrics
 from workloads.training.telemetry.tracking import Tracker
 
@@ -33,7 +33,7 @@ class Step:
 class Telemetry:
     """What one rank tells."""
 
-    def __init__(self, settings: Settings, place: Place, ledger: Ledger, metrics: Metrics, tracker: Tracker) -> None:
+    def __init__(self, settings: Settings, place: Place, ledger: RankLedger, metrics: Metrics, tracker: Tracker) -> None:
         self._settings, self._place = settings, place
         self._ledger, self._metrics, self._tracker = ledger, metrics, tracker
         self._tracked = ""
