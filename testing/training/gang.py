@@ -11,7 +11,7 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from testing.training.outcome import Outcome
+from testing.training.run_summary import RunSummary
 from workloads.storage.folder import FolderStore
 from workloads.storage.server import free_port
 from workloads.training.checkpoint import shard
@@ -129,8 +129,8 @@ class Gang:
                 return
         raise AssertionError(f"not done after {tries} starts, exit codes {codes}: {self.log.read_text()}")
 
-    def outcome(self) -> Outcome:
-        return Outcome(self.ledger.read_bytes())
+    def summary(self) -> RunSummary:
+        return RunSummary(self.ledger.read_bytes())
 
     def rows(self, kind: str = "") -> list[dict[str, object]]:
         text = self.ledger.read_text() if self.ledger.exists() else ""

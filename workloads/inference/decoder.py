@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  torch's own convention
 
 from workloads.inference.model import ModelConfig
-from workloads.inference.weights import Record
+from workloads.inference.weights import WeightsRecord
 
 
 class Decoder:
@@ -105,7 +105,7 @@ class Decoder:
         return F.layer_norm(x, (self.config.width,), self._p[f"{name}.weight"], self._p[f"{name}.bias"])
 
 
-def load(weights_file: Path, record: Record, slots: int, device: str) -> Decoder:
+def load(weights_file: Path, record: WeightsRecord, slots: int, device: str) -> Decoder:
     """Make a decoder with the given weights on ``device``; the caller has verified the file (weights.verified).
 
     One thread: the matrices are small, and a second thread would take another replica's processor for nothing.

@@ -170,8 +170,8 @@ class S3Store:
 def stored_at(version_id: str, modified: datetime) -> datetime:
     """Return when a version was stored.
 
-    That is LastModified by S3's definition. On versitygw's folders it is the moment when the version was superseded (measured with 1.8.0),
-    but its ids are ULIDs, whose first ten characters are the milliseconds at which they were made.
+    That is LastModified by S3's definition. On versitygw's folders that is when the version was superseded (measured with 1.8.0).
+    But its ids are ULIDs, whose first ten characters are the milliseconds at which they were made.
     """
     if not _ULID.fullmatch(version_id):
         return modified

@@ -25,9 +25,9 @@ def test_a_kill_at_a_stage_of_a_save(gang: Gang, bucket: Bucket, reference: str,
     assert -9 in gang.run(failpoints=failpoints)
     assert loadable(bucket.store)
     gang.finish(failpoints=failpoints)
-    outcome = gang.outcome()
-    assert outcome.final_digest == reference
-    assert outcome.flawless
+    summary = gang.summary()
+    assert summary.final_digest == reference
+    assert summary.flawless
 
 
 @pytest.mark.parametrize("where", ["on the server's disk", "by an overwriting client"])
@@ -41,9 +41,9 @@ def test_a_damaged_newest_checkpoint_costs_one_checkpoint(gang: Gang, bucket: Bu
     else:
         bucket.store.put(key, bytes(data))
     gang.finish()
-    outcome = gang.outcome()
-    assert (outcome.last.step, outcome.last.depth) == (6, 1)
-    assert outcome.final_digest == reference
+    summary = gang.summary()
+    assert (summary.last.step, summary.last.depth) == (6, 1)
+    assert summary.final_digest == reference
 
 
 def test_an_outage_of_the_store_stops_no_step(gang: Gang, bucket: Bucket, reference: str) -> None:
@@ -53,9 +53,9 @@ def test_an_outage_of_the_store_stops_no_step(gang: Gang, bucket: Bucket, refere
     gang.until(lambda: any(store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]), ranks)  # type: ignore[attr-defined]
     bucket.server.start()
     assert gang.wait(ranks) == [0, 0], gang.log.read_text()
-    outcome = gang.outcome()
-    assert len(outcome.attempts) == 1
-    assert outcome.final_digest == reference
+    summary = gang.summary()
+    assert len(summary.attempts) == 1
+    assert summary.final_digest == reference
     assert "Could not connect" in gang.log.read_text()
 
 
@@ -76,8 +76,8 @@ def test_with_a_store_a_zone_the_loss_of_one_costs_nothing(tmp_path: Path, bucke
         assert [m.step for m in loadable(s3_store(url))] == [m.step for m in loadable(bucket.store)] == [12, 6]
         bucket.server.stop()
         gang.finish()
-        outcome = gang.outcome()
-        assert (outcome.last.step, outcome.last_lost_steps) == (12, 2)
-        assert outcome.final_digest == reference
+        summary = gang.summary()
+        assert (summary.last.step, summary.last_lost_steps) == (12, 2)
+        assert summary.final_digest == reference
         problems = {store["url"]: bool(store["problem"]) for store in gang.rows("checkpoint")[-1]["stores"]}  # type: ignore[attr-defined]
         assert sorted(problems.values()) == [False, True], "which zone lacks the newest checkpoint stands in the ledger"

@@ -22,7 +22,7 @@ def test_a_corrupted_rank_is_named_and_never_saved(gang: Gang, reference_of_thre
     assert [row["sentence"] for row in gang.rows("divergence")] == ["step 12: rank 1 deviates from the 2 ranks that agree"]
     assert [m.step for m in gang.loadable()] == [6]
     gang.finish()
-    assert gang.outcome().final_digest == reference_of_three
+    assert gang.summary().final_digest == reference_of_three
 
 
 def test_two_ranks_that_differ_are_both_named() -> None:
@@ -33,7 +33,7 @@ def test_two_ranks_that_differ_are_both_named() -> None:
 def test_a_poisoned_batch_is_set_aside(gang: Gang) -> None:
     assert not any(gang.run(failpoints="step@rank=1@step=9=nan"))
     assert {row["step"] for row in gang.rows("step") if row["outcome"] == "quarantined"} == {9}
-    seen = gang.outcome().seen
+    seen = gang.summary().seen
     assert (seen.skipped, seen.repeated) == (0, 0)
     assert all(m.step for m in gang.loadable())
 
@@ -52,9 +52,9 @@ def test_sigterm_to_one_rank_saves_at_once(gang: Gang, reference: str) -> None:
     (saved,) = gang.loadable()
     assert saved.step == max(int(str(row["step"])) for row in gang.rows("step")), "not one step is lost"
     gang.finish()
-    outcome = gang.outcome()
-    assert outcome.last_lost_steps == 0
-    assert outcome.final_digest == reference
+    summary = gang.summary()
+    assert summary.last_lost_steps == 0
+    assert summary.final_digest == reference
 
 
 def test_an_older_attempt_may_not_commit(gang: Gang) -> None:
@@ -93,4 +93,4 @@ def test_a_snapshot_is_of_its_step_however_long_its_writing_takes(gang: Gang, re
     saves = {int(str(row["step"])): row["digest"] for row in gang.rows("checkpoint")}
     assert sorted(saves) == [6, 12, 18, 24]
     assert all(digests[step] == digest for step, digest in saves.items())
-    assert gang.outcome().final_digest == reference
+    assert gang.summary().final_digest == reference

@@ -77,7 +77,7 @@ def test_a_full_volume_costs_saves_never_the_last_good_checkpoint(tmp_path: Path
         foreign.unlink()
         gang.wait(ranks)
         gang.finish()  # if the last save fell into the time without room
-        assert gang.outcome().final_digest == reference
-        assert gang.outcome().flawless
+        assert gang.summary().final_digest == reference
+        assert gang.summary().flawless
     finally:
         gang.end()

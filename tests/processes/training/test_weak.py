@@ -28,8 +28,8 @@ def test_without_verification_damage_is_resumed_from_silently(gang: Gang, refere
     _interrupted(gang, verify=False)
     _damage(gang)
     gang.finish()
-    assert gang.outcome().last.depth == 0
-    assert gang.outcome().final_digest != reference
+    assert gang.summary().last.depth == 0
+    assert gang.summary().final_digest != reference
 
 
 def test_torch_save_does_not_notice_damage(gang: Gang, reference: str) -> None:
@@ -38,15 +38,15 @@ def test_torch_save_does_not_notice_damage(gang: Gang, reference: str) -> None:
     stale = gang.checkpoints / "step-00000006.a0001" / "shard-0-of-2.pt"
     shutil.copy(stale, shard)
     gang.finish()
-    assert gang.outcome().last.depth == 0
-    assert gang.outcome().final_digest != reference
+    assert gang.summary().last.depth == 0
+    assert gang.summary().final_digest != reference
 
 
 def test_with_torch_save_an_undamaged_run_still_resumes(gang: Gang, reference: str) -> None:
     _interrupted(gang, format="torch", verify=False)
     gang.finish()
-    assert gang.outcome().last.step == 12
-    assert gang.outcome().final_digest == reference
+    assert gang.summary().last.step == 12
+    assert gang.summary().final_digest == reference
 
 
 def test_a_single_checkpoint_leaves_nothing_to_fall_back_to(gang: Gang) -> None:
@@ -66,13 +66,13 @@ def test_a_pointer_that_moves_early_names_what_is_not_there(gang: Gang) -> None:
 def test_without_resume_everything_is_lost(gang: Gang) -> None:
     _interrupted(gang, resume=False)
     gang.finish()
-    assert gang.outcome().last_lost_steps == 15 - 1
+    assert gang.summary().last_lost_steps == 15 - 1
 
 
 def test_a_data_order_that_begins_again_repeats_and_skips(gang: Gang) -> None:
     _interrupted(gang, resume_data=False)
     gang.finish()
-    seen = gang.outcome().seen
+    seen = gang.summary().seen
     assert seen.repeated
     assert seen.skipped
 
@@ -114,6 +114,6 @@ def test_without_fencing_two_attempts_write(gang: Gang) -> None:
     gang.finish()
     gang.signal(first, signal.SIGCONT)
     assert gang.wait(first) == [0, 0]
-    assert gang.outcome().writers
+    assert gang.summary().writers
     names = [found.name for found in survey(FolderStore(str(gang.checkpoints)), "test-run").checkpoints]
     assert {name.attempt for name in names} == {1, 2}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from testing.training.outcome import Outcome
+from testing.training.run_summary import RunSummary
 from workloads.training.data import Order
 from workloads.training.errors import SettingsRefused
 from workloads.training.telemetry.ledger import Clock, RankLedger, open_sink, read
@@ -162,31 +162,31 @@ def _run(*parts: Any) -> list[dict[str, Any]]:
     return [row for part in parts for row in (part if isinstance(part, list) else [part])]
 
 
-def _outcome(rows: list[dict[str, Any]]) -> Outcome:
-    return Outcome(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+def _summary(rows: list[dict[str, Any]]) -> RunSummary:
+    return RunSummary(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
 
 
 def test_a_replay_counts_once() -> None:
     rows = _run(_start(1), *[_step(1, n) for n in (1, 2, 3)], _step(1, 4)[:1], _start(2, 2), *[_step(2, n) for n in (3, 4, 5)])
-    found = _outcome(rows + rows[:3])
+    found = _summary(rows + rows[:3])
     assert found.flawless
     assert (found.seen.steps, found.last_lost_steps) == (5, 2)
-    assert _outcome(_run(_start(1), _step(1, 1), _step(1, 3))).seen.steps == 1, "a gap ends what is counted"
+    assert _summary(_run(_start(1), _step(1, 1), _step(1, 3))).seen.steps == 1, "a gap ends what is counted"
 
 
 def test_skipped_repeated_and_differing_are_seen() -> None:
     rows = _run(_start(1), *[_step(1, n) for n in (1, 2)], _start(2, 1), _step(2, 2, digest="other"), _step(2, 3, position=0))
-    found = _outcome(rows)
+    found = _summary(rows)
     assert (found.seen.skipped, found.seen.repeated) == (4, 4)
     assert found.differing == [2]
 
 
 def test_two_writers_are_seen() -> None:
     rows = _run(_start(1), _step(1, 1), _start(2, 1), _step(2, 2, t_ns=5000))
-    assert not _outcome(rows).writers
-    assert _outcome(rows + _step(1, 2, t_ns=5001)).writers == ("attempt 1 did step 2 on h after attempt 2 had begun",)
+    assert not _summary(rows).writers
+    assert _summary(rows + _step(1, 2, t_ns=5001)).writers == ("attempt 1 did step 2 on h after attempt 2 had begun",)
     twin = [{**row, "host": "other", "pid": 7} for row in _step(1, 1) if row["rank"] == 1]
-    assert _outcome(rows + twin).writers == ("rank 1 of attempt 1 was 2 processes",)
+    assert _summary(rows + twin).writers == ("rank 1 of attempt 1 was 2 processes",)
 
 
 def test_the_order_sees_each_sample_once_an_epoch() -> None:

@@ -12,7 +12,7 @@ from verdict.training.exactly_once import Seen, seen_of, two_writers
 from workloads.training.data import Order
 
 
-class Outcome:
+class RunSummary:
     """Which steps and samples a run saw, who wrote, and the digest of its last state. ``text``: the ledger, whole lines."""
 
     def __init__(self, text: bytes) -> None:
