@@ -50,7 +50,7 @@ def test_an_outage_of_the_store_stops_no_step(gang: Gang, bucket: Bucket, refere
     ranks = gang.launch(step_pause_s=0.05)
     gang.until(lambda: gang.rows("checkpoint"), ranks)
     bucket.server.stop()
-    gang.until(lambda: any(store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]), ranks)  # type: ignore[attr-defined]
+    gang.until(lambda: any(store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]), ranks)
     bucket.server.start()
     assert gang.wait(ranks) == [0, 0], gang.log.read_text()
     summary = gang.summary()
@@ -79,5 +79,5 @@ def test_with_a_store_a_zone_the_loss_of_one_costs_nothing(tmp_path: Path, bucke
         summary = gang.summary()
         assert (summary.last.step, summary.last_lost_steps) == (12, 2)
         assert summary.final_digest == reference
-        problems = {store["url"]: bool(store["problem"]) for store in gang.rows("checkpoint")[-1]["stores"]}  # type: ignore[attr-defined]
+        problems = {store["url"]: bool(store["problem"]) for store in gang.rows("checkpoint")[-1]["stores"]}
         assert sorted(problems.values()) == [False, True], "which zone lacks the newest checkpoint stands in the ledger"

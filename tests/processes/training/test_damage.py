@@ -170,5 +170,5 @@ def test_two_volumes_one_of_them_damaged(tmp_path: Path, reference: str) -> None
     summary = gang.summary()
     assert summary.last.depth == 0, "the other volume has it"
     assert summary.final_digest == reference
-    stored = {store["url"]: store["problem"] for row in gang.rows("checkpoint")[-1:] for store in row["stores"]}  # type: ignore[attr-defined]
+    stored = {store["url"]: store["problem"] for row in gang.rows("checkpoint")[-1:] for store in row["stores"]}
     assert stored == {f"file://{tmp_path}/checkpoints": "", f"file://{second}": ""}

@@ -23,7 +23,7 @@ def volume(tmp_path: Path) -> Path:
 
 def problems(gang: Gang) -> list[str]:
     """Return what became of saves: empty for one that was committed."""
-    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]]  # type: ignore[attr-defined]
+    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def fill(volume: Path) -> Path:
 
 
 def failed_saves(gang: Gang) -> list[str]:
-    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"] if store["problem"]]  # type: ignore[attr-defined]
+    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"] if store["problem"]]
 
 
 def test_a_read_only_volume_is_refused_and_left_as_it_is(volume: Path) -> None:

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from workloads.training.errors import SettingsRefused
@@ -150,7 +150,7 @@ class Clock:
         return time.monotonic()
 
 
-def read(text: str) -> list[dict[str, object]]:
+def read(text: str) -> list[dict[str, Any]]:
     """Return the rows of a ledger's text; a line that was cut short is left out (its rows were written again, or never acknowledged)."""
     rows = []
     for line in text.split("\n"):
