@@ -23,10 +23,11 @@ from kube.wait import until
 from runner.drivers.driver import DrivenRun
 from runner.drivers.requests.load import LoadFailed
 from runner.drivers.training import job as jobs
-from runner.drivers.training.progress import DONE, TrainingProgress
+from runner.drivers.training.progress import TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
 from target.workload import WrittenTraining
+from workloads.training.telemetry.ledger import DONE
 
 PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
 POLL_S = 0.5

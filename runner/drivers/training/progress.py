@@ -15,9 +15,9 @@ from history.plan import Training
 from history.schema import TRAINING, EventKind
 from runner.event_log import RunLog
 from verdict.inputs.training_job import Ledger, ledger_of, recovered, verified_ns
+from workloads.training.telemetry.ledger import DONE
 
 LEDGER = "ledger"
-DONE = "all steps are done"  # why an attempt ends that did the last step; see workloads/training/trainer.py
 
 
 class TrainingProgress:

@@ -1,4 +1,4 @@
-"""torchrun that waits without end for a meeting point whose machine is gone is ended, with all that it started."""
+"""torchrun that waits without end for a rendezvous whose machine is gone is ended, with all that it started."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from testing.load.load_runs import wait_until
 from workloads.training import launch
-from workloads.training.rendezvous import Vigil
+from workloads.training.rendezvous import RendezvousWatch
 
 DEAF = """
 import signal, subprocess, sys, time
@@ -27,7 +27,7 @@ time.sleep(600)
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_LOOK_S", 0.05)
-    monkeypatch.setattr(launch, "Vigil", partial(Vigil, patience_s=0.2))
+    monkeypatch.setattr(launch, "RendezvousWatch", partial(RendezvousWatch, patience_s=0.2))
 
 
 @pytest.mark.usefixtures("quick")
@@ -36,13 +36,13 @@ def test_it_is_ended_with_its_ranks(capsys: pytest.CaptureFixture[str]) -> None:
     wait_until(lambda: bool(psutil.Process(child.pid).children()), "its rank runs")
     [rank] = psutil.Process(child.pid).children()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        meet_at = f"127.0.0.1:{listener.getsockname()[1]}"
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
         answering = threading.Thread(target=lambda: (listener.accept()[0].close(), listener.close()))
         answering.start()
-        assert launch.ended(child, meet_at) == -signal.SIGKILL
+        assert launch.ended(child, address) == -signal.SIGKILL
         answering.join()
     wait_until(lambda: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, "its rank is gone")
-    assert f"nobody has answered at {meet_at}" in capsys.readouterr().err
+    assert f"nobody has answered at {address}" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("quick")

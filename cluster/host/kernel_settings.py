@@ -1,16 +1,10 @@
-"""What the cluster may not leave changed on the host: recorded before the first cluster, restored after the last one."""
+"""Settings of the host's kernel that a cluster changes: recorded before the first cluster, restored after the last one."""
 
-import fcntl
 import json
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.errors import ClusterError
 from cluster.host import cgroups
-from cluster.host.shell import run, succeeds
+from cluster.host.commands import run, succeeds
 from cluster.state import BASE, read_json, write_atomic
 
 # the kubelet sets these for the whole machine (pkg/kubelet/cm/container_manager_linux.go setupKernelTunables)
@@ -26,38 +20,6 @@ _KUBELETS = (
 _RAISED = {"fs.inotify.max_user_instances": 1024}
 _BRIDGE_FILTER = "br_netfilter"  # lets kube-proxy's rules see what pods of one node say to each other
 _RECORD = BASE / "host.json"
-_LOCKED = Path("/var/lib")
-_LOCK_TIMEOUT_S = 900.0
-
-
-@contextmanager
-def lock(say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the machine's cluster lock: one `up` or `down` at a time. The kernel releases it when its holder dies."""
-    # a folder that is there anyway: no lock file is left behind
-    folder = os.open(_LOCKED, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        _acquire(folder, say)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _acquire(folder: int, say: Callable[[str], None]) -> None:
-    deadline, said = time.monotonic() + _LOCK_TIMEOUT_S, False
-    while True:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"another `up` or `down` has held this machine's lock for {_LOCK_TIMEOUT_S:g} s: end it, then try again."
-                ) from error
-            if not said:
-                say("another `up` or `down` is at work on this machine: waiting for it")
-                said = True
-            time.sleep(0.2)
-        else:
-            return
 
 
 def _file(name: str) -> Path:

@@ -1,6 +1,6 @@
 """What the power controller remembers: which nodes are off, which GPUs are lost, and until when.
 
-Pure bookkeeping on a monotonic clock; controller.py makes it happen. Deadlines are on disk before the effect, so that a
+Counted on a monotonic clock; controller.py makes it happen. Deadlines are on disk before the effect, so that a
 restarted controller goes on where the last one stopped.
 """
 
@@ -27,10 +27,10 @@ class Outage:
 
 
 @dataclass(slots=True)
-class Ledger:
+class Outages:
     """All outages of a cluster."""
 
-    outages: dict[tuple[str, int | None], Outage] = field(default_factory=dict)
+    current: dict[tuple[str, int | None], Outage] = field(default_factory=dict)
 
     def begin(self, node: str, gpu: int | None, for_s: float, now_s: float) -> Outage:
         """Note an outage, or give one that is there a new end; raise ClusterError if it would last longer than an hour."""
@@ -38,28 +38,28 @@ class Ledger:
             raise ClusterError(f"an outage of {for_s:g} s is refused: give --for a duration of up to {LONGEST_S:g} s.")
         until = (datetime.now(UTC) + timedelta(seconds=for_s)).isoformat(timespec="milliseconds")
         outage = Outage(node, gpu, now_s + for_s, until)
-        self.outages[node, gpu] = outage
+        self.current[node, gpu] = outage
         return outage
 
     def end(self, node: str, gpu: int | None) -> None:
         """Forget an outage."""
-        self.outages.pop((node, gpu), None)
+        self.current.pop((node, gpu), None)
 
     def due(self, now_s: float) -> list[Outage]:
         """Return the outages whose time is over, the oldest first."""
-        return sorted((o for o in self.outages.values() if o.deadline_s <= now_s), key=lambda o: o.deadline_s)
+        return sorted((o for o in self.current.values() if o.deadline_s <= now_s), key=lambda o: o.deadline_s)
 
     def next_deadline_s(self) -> float | None:
         """Return when the next outage ends."""
-        return min((o.deadline_s for o in self.outages.values()), default=None)
+        return min((o.deadline_s for o in self.current.values()), default=None)
 
     def nodes_off(self) -> set[str]:
         """Return the nodes that are meant to be off."""
-        return {o.node for o in self.outages.values() if o.gpu is None}
+        return {o.node for o in self.current.values() if o.gpu is None}
 
     def failed_gpus(self, node: str) -> set[int]:
         """Return the numbers of the node's GPUs that are meant to be lost."""
-        return {o.gpu for o in self.outages.values() if o.node == node and o.gpu is not None}
+        return {o.gpu for o in self.current.values() if o.node == node and o.gpu is not None}
 
 
 def now_s() -> float:
@@ -67,9 +67,9 @@ def now_s() -> float:
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
-def save(state: State, ledger: Ledger) -> None:
-    """Write the ledger to disk."""
-    write_atomic(state.power_file, dump(ledger.outages.values()))
+def save(state: State, known: Outages) -> None:
+    """Write the outages to disk."""
+    write_atomic(state.power_file, dump(known.current.values()))
 
 
 def dump(outages: Iterable[Outage]) -> str:
@@ -77,10 +77,10 @@ def dump(outages: Iterable[Outage]) -> str:
     return json.dumps({"boot_id": boot_id(), "outages": [asdict(o) for o in outages]}, indent=1)
 
 
-def load(state: State) -> Ledger:
-    """Return the ledger as last saved; an empty one if the machine has booted since."""
+def load(state: State) -> Outages:
+    """Return the outages as last saved; none if the machine has booted since."""
     noted = read_json(state.power_file)
     if noted.get("boot_id") != boot_id():
-        return Ledger()
+        return Outages()
     outages = [Outage(**o) for o in noted["outages"]]
-    return Ledger({(o.node, o.gpu): o for o in outages})
+    return Outages({(o.node, o.gpu): o for o in outages})

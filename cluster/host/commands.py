@@ -1,4 +1,4 @@
-"""Programs of the machine, started by name with a list of arguments."""
+"""Programs of the machine, started by name with a list of arguments, never through a shell."""
 
 import subprocess
 from collections.abc import Sequence

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cluster.config import MAX_INDEX, ClusterConfig, default_config
 from cluster.errors import ClusterError
-from cluster.host import cgroups, settings
-from cluster.host.shell import run
+from cluster.host import cgroups, kernel_settings
+from cluster.host.commands import run
 from cluster.machines import machine, network
 from cluster.machines.machine import Process
 from cluster.state import BASE, State, cluster_names
@@ -118,7 +118,7 @@ def _clear_host(say: Callable[[str], None]) -> None:
     for index in range(MAX_INDEX + 1):
         if network.unplug_host(default_config(index=index)):
             say(f"removed the interface {default_config(index=index).interface} that no cluster owns")
-    if restored := settings.restore():
+    if restored := kernel_settings.restore():
         say(f"host settings as they were before: {', '.join(restored)}")
     if BASE.is_dir():
         BASE.rmdir()
