@@ -1,21 +1,27 @@
 """``python -m runner.drivers.requests.load_relay RUN_DIR --worker K --parent PID``: one load worker in a pod, as if it ran here.
 
-The crew of :mod:`workloads.load` starts it in a worker's place and sees no difference: it says what the worker says, hands the origin on,
-drains on SIGTERM, and what the worker records grows in the run folder. The worker's clock is measured against this machine's before it
-starts. A pod that is lost, or whose record arrives without its end, is a failure with a sentence: then the run has no whole record.
+The main process of :mod:`workloads.load` starts it in a worker's place and sees no difference. It says what the worker says, hands the
+origin on, drains on SIGTERM, and what the worker records grows in the run folder. The worker's clock is measured against this machine's
+before it starts. A pod that is lost, or whose record arrives without its end, is a failure with a sentence: the record is not whole then.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import select
 import signal
 import sys
 import time
+from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+import orjson
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient, get_websocket_url
+from websocket import WebSocketException
 
 from faults.mechanisms.fault_pod import why
 from history.clock import Offset, now_ns, offset_of
@@ -23,18 +29,60 @@ from history.errors import AftershockError
 from history.plan import Plan
 from history.reader import read_plan
 from history.schema import EventKind
-from history.wire import line, pieces
 from history.writer import EventLog
 from kube.client import Platform, connect
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadFailed
-from runner.drivers.requests.load_stream import Lost, Stream, attach
 from target.environment import target_of
 
-TICK_S = 0.1
-SILENT_S = 15.0  # the pod says every second that it is alive
+TICK_S = 0.05
+SILENT_S = 15.0  # the pod says ten times a second what is new
+FRAME_S = 15.0  # for the rest of a frame that has begun
+ATTACH_S, PAUSE_S = 15.0, 0.5  # a kubelet may know of a running container a little later than it says so
 EXCHANGES = 8
-TABLES = ("requests", "events", "samples")
+PIECE_BYTES = 16_384
+TABLES, SAID = ("requests", "events", "samples"), "said"
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+
+class Lost(Exception):
+    """The pod's program is not heard any more; the text says how that was noticed."""
+
+
+class Stream:
+    """The stdin, stdout and stderr of a pod's program (:mod:`workloads.load.pod`): a JSON object a line, over one WebSocket."""
+
+    def __init__(self, client: WSClient) -> None:
+        self._client, self._line, self._broke = client, b"", ""
+        client.sock.settimeout(FRAME_S)
+
+    def send(self, **order: object) -> None:
+        """Write an order to the program's stdin. Raises Lost."""
+        try:
+            self._client.write_stdin(orjson.dumps(order, option=orjson.OPT_APPEND_NEWLINE))
+        except (WebSocketException, OSError) as error:
+            raise Lost(f"it cannot be told anything ({error})") from error
+
+    def receive(self, wait_s: float) -> list[dict[str, Any]]:
+        """Return the messages that came within ``wait_s``. Raises Lost: the connection is over and all that came was returned."""
+        open_before = self._client.is_open()
+        data = self._read(STDOUT_CHANNEL, wait_s)
+        os.write(STDERR, self._read(STDERR_CHANNEL))
+        if not data and not open_before:
+            said = self._read(ERROR_CHANNEL).decode(errors="replace")[:200]
+            raise Lost(self._broke or f"it ended without an end mark: {said or 'no reason is given'}")
+        *lines, self._line = (self._line + data).split(b"\n")
+        return [orjson.loads(line) for line in lines]
+
+    def _read(self, channel: int, wait_s: float = 0.0) -> bytes:
+        """Return what came on a channel, also if the connection broke just behind it."""
+        try:
+            data = self._client.read_channel(channel, wait_s)
+        except (WebSocketException, OSError) as error:
+            self._broke = f"the connection to it broke ({error})"
+            self._client.close()
+            data = self._client.read_channel(channel)
+        return bytes(data)
 
 
 class Relay:
@@ -42,77 +90,93 @@ class Relay:
 
     def __init__(self, run_dir: Path, worker: int, stream: Stream) -> None:
         self._dir, self._worker, self._stream = run_dir, worker, stream
-        self._files, self._open = dict[str, IO[bytes]](), ExitStack()
-        self._allowed = {f"{table}.load-{worker}.jsonl" for table in TABLES}
-        self._stops = 0
+        self._names = {f"{table}.load-{worker}.jsonl" for table in (SAID, *TABLES)}
+        self._arrived = Counter[str]()
+        self._stops = self._stops_sent = 0
 
     def measure(self) -> Offset:
         """Return how far the pod's clock is from this one's. Raises Lost."""
         return offset_of([self._exchange() for _ in range(EXCHANGES)])
 
     def _exchange(self) -> tuple[int, int, int]:
-        asked = now_ns()
-        self._stream.send(line(clock=True))
-        until_s = time.monotonic() + SILENT_S
+        asked, until_s = now_ns(), time.monotonic() + SILENT_S
+        self._stream.send(clock=True)
         while time.monotonic() < until_s:
-            for message, _ in self._stream.receive(TICK_S):
+            for message in self._stream.receive(TICK_S):
                 return asked, int(message["clock_ns"]), now_ns()
         raise Lost(f"it did not say the time within {SILENT_S:.0f} s")
 
-    def begin(self, plan: Plan) -> None:
+    def start(self, plan: Plan) -> None:
         """Hand over the run folder and start the worker. Raises Lost."""
         for name, data in files_of(self._dir, plan):
-            for part in pieces(name, data):
-                self._stream.send(part)
+            for begin in range(0, len(data), PIECE_BYTES):
+                self._stream.send(file=name, data=b64encode(data[begin : begin + PIECE_BYTES]).decode())
         key = plan.load.api_key_env
         environment = {key: os.environ[key]} if key else {}  # by this way only: no object in the cluster holds a secret
-        self._stream.send(line(begin=self._worker, environment=environment))
+        self._stream.send(worker=self._worker, environment=environment)
 
-    def carry(self, parent_pid: int) -> int:
-        """Carry messages both ways until the worker has ended; return its exit code. Raises Lost: it is not heard any more."""
-        with self._open:
-            return self._carry(parent_pid)
+    def follow(self, parent_pid: int, origin: int = STDIN) -> int:
+        """Keep what the worker records until it has ended, and return its exit code; descriptor ``origin`` says when it shall begin.
 
-    def _carry(self, parent_pid: int) -> int:
-        heard_s, asked = time.monotonic(), 0
+        Raises Lost: it is not heard any more, or its record is not whole.
+        """
+        heard_s, origins = time.monotonic(), [origin]
         while True:
-            for message, data in self._stream.receive(TICK_S, sys.stdin):
+            for message in self._stream.receive(TICK_S):
                 heard_s = time.monotonic()
                 if "end" in message:
                     return self._end(message)
-                self._take(message, data)
+                self._keep(message["record"])
             if time.monotonic() - heard_s > SILENT_S:
                 raise Lost(f"nothing was heard of it for {SILENT_S:.0f} s")
-            if os.getppid() != parent_pid and not self._stops:
-                self._stops = 1
-            while asked < self._stops:
-                asked += 1
-                self._stream.send(line(stop=True))
+            if select.select(origins, [], [], 0)[0] and (text := os.read(origins.pop(), PIECE_BYTES).strip()):
+                self._stream.send(origin=int(text))
+            self._hand_on_stops(parent_pid)
 
     def stop(self, _number: int, _frame: object) -> None:
         """Let the worker drain; a second time cuts off what is open."""
         self._stops += 1
 
-    def _take(self, message: dict[str, Any], data: bytes) -> None:
-        if "origin" in message:
-            self._stream.send(line(origin=message["origin"]))
-        elif "said" in message:
-            print(message["said"], flush=True)
-        elif message.get("file") in self._allowed:
-            self._file(message["file"]).write(data)
+    def _hand_on_stops(self, parent_pid: int) -> None:
+        if os.getppid() != parent_pid and not self._stops:
+            self._stops = 1
+        while self._stops_sent < self._stops:
+            self._stops_sent += 1
+            self._stream.send(stop=True)
 
-    def _file(self, name: str) -> IO[bytes]:
-        if name not in self._files:
-            self._files[name] = self._open.enter_context((self._dir / name).open("ab", buffering=0))
-        return self._files[name]
+    def _keep(self, record: dict[str, str]) -> None:
+        for name in record.keys() & self._names:
+            data = b64decode(record[name])
+            self._arrived[name] += len(data)
+            if name.startswith(SAID):
+                os.write(STDOUT, data)
+            else:
+                with (self._dir / name).open("ab") as file:
+                    file.write(data)
 
     def _end(self, message: dict[str, Any]) -> int:
-        held = {name: file.tell() for name, file in self._files.items()}
         if not message["told"]:
             raise Lost("its node ended it before its time: it was deleted or evicted")
-        if held != message["sent"]:
-            raise Lost(f"it sent {message['sent']} bytes, here are {held}")
+        if self._arrived != message["sent"]:
+            raise Lost(f"it sent {message['sent']} bytes, here are {dict(self._arrived)}")
         return int(message["end"])
+
+
+def attach(platform: Platform, pod: str) -> Stream:
+    """Attach to a load pod's program. Raises Lost: it cannot be attached to within 15 s."""
+    path = f"/api/v1/namespaces/{platform.target.suite_namespace}/pods/{pod}/attach"
+    query = [("container", load_pod.CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
+    _, url, headers, *_ = platform.api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
+    until_s = time.monotonic() + ATTACH_S
+    while True:
+        try:  # not stream() of the library: it keeps all that was ever said
+            client = WSClient(platform.api.configuration, get_websocket_url(url), headers, capture_all=False, binary=True)
+        except (WebSocketException, OSError) as error:
+            if time.monotonic() > until_s:
+                raise Lost(f"it cannot be attached to ({error})") from error
+            time.sleep(PAUSE_S)
+        else:
+            return Stream(client)
 
 
 def files_of(run_dir: Path, plan: Plan) -> Iterator[tuple[str, bytes]]:
@@ -136,8 +200,8 @@ def carry_out(platform: Platform, run_dir: Path, worker: int, parent_pid: int) -
         relay = Relay(run_dir, worker, attach(platform, name))
         signal.signal(signal.SIGTERM, relay.stop)
         record_clock(run_dir, worker, str(node), relay.measure())
-        relay.begin(plan)
-        return relay.carry(parent_pid)
+        relay.start(plan)
+        return relay.follow(parent_pid)
     except Lost as lost:
         state = state_of(platform, name)
         raise LoadFailed(f"load pod {name} of worker {worker} was lost: {lost}; {state}; its record is not whole") from lost
