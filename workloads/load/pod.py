@@ -26,7 +26,7 @@ from typing import Any
 import orjson
 
 from history.clock import now_ns
-from workloads.load.crew import HERE
+from workloads.load.workers import HERE
 
 TICK_S = 0.1
 STDIN, STDOUT = 0, 1

@@ -1,7 +1,7 @@
 """Load workers as pods of the platform, in the suite's namespace: what they are, what they need, and what is left of them.
 
-A pod has no token, no capability and no root; it ends by its own deadline, and at once when the suite's connection to it ends
-(``stdinOnce``), so that no load outlives its run. It stands on no node that the run's fault touches.
+A pod has no token, no capability and no root. No load outlives its run: a pod ends at once when the suite's connection to it ends
+(``stdinOnce``), and by its own deadline. It stands on no node that the run's fault touches.
 """
 
 from __future__ import annotations

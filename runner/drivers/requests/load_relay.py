@@ -53,24 +53,32 @@ class Stream:
     """The stdin, stdout and stderr of a pod's program (:mod:`workloads.load.pod`): a JSON object a line, over one WebSocket."""
 
     def __init__(self, client: WSClient) -> None:
-        self._client, self._line, self._broke = client, b"", ""
+        self._client, self._line, self._broke, self._last_s = client, b"", "", time.monotonic()
         client.sock.settimeout(FRAME_S)
 
     def send(self, **order: object) -> None:
         """Write an order to the program's stdin. Raises Lost."""
+        self._last_s = time.monotonic()
         try:
             self._client.write_stdin(orjson.dumps(order, option=orjson.OPT_APPEND_NEWLINE))
         except (WebSocketException, OSError) as error:
             raise Lost(f"it cannot be told anything ({error})") from error
 
     def receive(self, wait_s: float) -> list[dict[str, Any]]:
-        """Return the messages that came within ``wait_s``. Raises Lost: the connection is over and all that came was returned."""
+        """Return the messages that came within ``wait_s``.
+
+        Raises Lost: the connection is over and all that came was returned, or the program has said nothing for 15 s.
+        """
         open_before = self._client.is_open()
         data = self._read(STDOUT_CHANNEL, wait_s)
         os.write(STDERR, self._read(STDERR_CHANNEL))
         if not data and not open_before:
             said = self._read(ERROR_CHANNEL).decode(errors="replace")[:200]
             raise Lost(self._broke or f"it ended without an end mark: {said or 'no reason is given'}")
+        if data:
+            self._last_s = time.monotonic()
+        elif time.monotonic() - self._last_s > SILENT_S:
+            raise Lost(f"nothing was heard of it for {SILENT_S:.0f} s")
         *lines, self._line = (self._line + data).split(b"\n")
         return [orjson.loads(line) for line in lines]
 
@@ -99,12 +107,11 @@ class Relay:
         return offset_of([self._exchange() for _ in range(EXCHANGES)])
 
     def _exchange(self) -> tuple[int, int, int]:
-        asked, until_s = now_ns(), time.monotonic() + SILENT_S
+        asked = now_ns()
         self._stream.send(clock=True)
-        while time.monotonic() < until_s:
-            for message in self._stream.receive(TICK_S):
-                return asked, int(message["clock_ns"]), now_ns()
-        raise Lost(f"it did not say the time within {SILENT_S:.0f} s")
+        while not (answer := self._stream.receive(TICK_S)):
+            pass
+        return asked, int(answer[0]["clock_ns"]), now_ns()
 
     def start(self, plan: Plan) -> None:
         """Hand over the run folder and start the worker. Raises Lost."""
@@ -118,17 +125,14 @@ class Relay:
     def follow(self, parent_pid: int, origin: int = STDIN) -> int:
         """Keep what the worker records until it has ended, and return its exit code; descriptor ``origin`` says when it shall begin.
 
-        Raises Lost: it is not heard any more, or its record is not whole.
+        Raises Lost: the worker is not heard any more, or its record is not whole.
         """
-        heard_s, origins = time.monotonic(), [origin]
+        origins = [origin]
         while True:
             for message in self._stream.receive(TICK_S):
-                heard_s = time.monotonic()
                 if "end" in message:
                     return self._end(message)
                 self._keep(message["record"])
-            if time.monotonic() - heard_s > SILENT_S:
-                raise Lost(f"nothing was heard of it for {SILENT_S:.0f} s")
             if select.select(origins, [], [], 0)[0] and (text := os.read(origins.pop(), PIECE_BYTES).strip()):
                 self._stream.send(origin=int(text))
             self._hand_on_stops(parent_pid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,12 +24,12 @@ from kubernetes import client
 from history.clock import now_ns
 from history.reader import read_run
 from history.schema import EventKind
-from runner.drivers.requests import load_pod
+from runner.drivers.requests import load_pod, load_relay
 from runner.drivers.requests.load_relay import Lost, Relay, Stream, attach, record_clock
 from testing.load.load_runs import ROOT, rows_written, scripted_server, wait_until, write_load_plan
 from verdict.case import case_of
 from verdict.shared.checks_record import gaps
-from workloads.load.offer import prepare
+from workloads.load.inputs import prepare
 
 
 class Cluster(ThreadingHTTPServer):
@@ -136,10 +137,17 @@ def test_it_ends_when_the_suite_is_gone(tmp_path: Path, cluster: Cluster) -> Non
     assert json.loads(account[3])["stopped_by"] == "SIGTERM"
 
 
-def test_a_program_that_is_killed_is_lost(tmp_path: Path, cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGKILL, r'without an end mark: {"status":"Success"}'), (signal.SIGSTOP, "nothing was heard of it for 1 s")],
+)
+def test_a_program_that_is_not_heard_is_lost(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, words: str
+) -> None:
     with cluster.attach() as stream, Path("/dev/null").open("rb") as nobody:
         relay = Relay(tmp_path, 0, stream)
         assert relay.measure().error_ns < 1e9
-        cluster.program.kill()
-        with pytest.raises(Lost, match=r'without an end mark: {"status":"Success"}'):
+        monkeypatch.setattr(load_relay, "SILENT_S", 1.0)
+        cluster.program.send_signal(number)
+        with pytest.raises(Lost, match=words):
             relay.follow(os.getppid(), nobody.fileno())
