@@ -12,16 +12,11 @@ import os
 import select
 import signal
 import sys
-import time
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import orjson
-from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient, get_websocket_url
-from websocket import WebSocketException
 
 from faults.mechanisms.fault_pod import why
 from history.clock import Offset, now_ns, offset_of
@@ -33,64 +28,14 @@ from history.writer import EventLog
 from kube.client import Platform, connect
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadFailed
+from runner.drivers.requests.load_pod import Lost, Stream
 from target.environment import target_of
 
 TICK_S = 0.05
-SILENT_S = 15.0  # the pod says ten times a second what is new
-FRAME_S = 15.0  # for the rest of a frame that has begun
-ATTACH_S, PAUSE_S = 15.0, 0.5  # a kubelet may know of a running container a little later than it says so
 EXCHANGES = 8
 PIECE_BYTES = 16_384
 TABLES, SAID = ("requests", "events", "samples"), "said"
-STDIN, STDOUT, STDERR = 0, 1, 2
-
-
-class Lost(Exception):
-    """The pod's program is not heard any more; the text says how that was noticed."""
-
-
-class Stream:
-    """The stdin, stdout and stderr of a pod's program (:mod:`workloads.load.pod`): a JSON object a line, over one WebSocket."""
-
-    def __init__(self, client: WSClient) -> None:
-        self._client, self._line, self._broke, self._last_s = client, b"", "", time.monotonic()
-        client.sock.settimeout(FRAME_S)
-
-    def send(self, **order: object) -> None:
-        """Write an order to the program's stdin. Raises Lost."""
-        self._last_s = time.monotonic()
-        try:
-            self._client.write_stdin(orjson.dumps(order, option=orjson.OPT_APPEND_NEWLINE))
-        except (WebSocketException, OSError) as error:
-            raise Lost(f"it cannot be told anything ({error})") from error
-
-    def receive(self, wait_s: float) -> list[dict[str, Any]]:
-        """Return the messages that came within ``wait_s``.
-
-        Raises Lost: the connection is over and all that came was returned, or the program has said nothing for 15 s.
-        """
-        open_before = self._client.is_open()
-        data = self._read(STDOUT_CHANNEL, wait_s)
-        os.write(STDERR, self._read(STDERR_CHANNEL))
-        if not data and not open_before:
-            said = self._read(ERROR_CHANNEL).decode(errors="replace")[:200]
-            raise Lost(self._broke or f"it ended without an end mark: {said or 'no reason is given'}")
-        if data:
-            self._last_s = time.monotonic()
-        elif time.monotonic() - self._last_s > SILENT_S:
-            raise Lost(f"nothing was heard of it for {SILENT_S:.0f} s")
-        *lines, self._line = (self._line + data).split(b"\n")
-        return [orjson.loads(line) for line in lines]
-
-    def _read(self, channel: int, wait_s: float = 0.0) -> bytes:
-        """Return what came on a channel, also if the connection broke just behind it."""
-        try:
-            data = self._client.read_channel(channel, wait_s)
-        except (WebSocketException, OSError) as error:
-            self._broke = f"the connection to it broke ({error})"
-            self._client.close()
-            data = self._client.read_channel(channel)
-        return bytes(data)
+STDIN, STDOUT = 0, 1
 
 
 class Relay:
@@ -166,23 +111,6 @@ class Relay:
         return int(message["end"])
 
 
-def attach(platform: Platform, pod: str) -> Stream:
-    """Attach to a load pod's program. Raises Lost: it cannot be attached to within 15 s."""
-    path = f"/api/v1/namespaces/{platform.target.suite_namespace}/pods/{pod}/attach"
-    query = [("container", load_pod.CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
-    _, url, headers, *_ = platform.api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
-    until_s = time.monotonic() + ATTACH_S
-    while True:
-        try:  # not stream() of the library: it keeps all that was ever said
-            client = WSClient(platform.api.configuration, get_websocket_url(url), headers, capture_all=False, binary=True)
-        except (WebSocketException, OSError) as error:
-            if time.monotonic() > until_s:
-                raise Lost(f"it cannot be attached to ({error})") from error
-            time.sleep(PAUSE_S)
-        else:
-            return Stream(client)
-
-
 def files_of(run_dir: Path, plan: Plan) -> Iterator[tuple[str, bytes]]:
     """Yield the files of the run folder that a worker needs, with the plan's paths as they are in the pod."""
     paths = {"prompts": f"{load_pod.FOLDER}/prompts.jsonl"} | ({"ca_file": f"{load_pod.FOLDER}/ca.pem"} if plan.load.ca_file else {})
@@ -201,7 +129,7 @@ def carry_out(platform: Platform, run_dir: Path, worker: int, parent_pid: int) -
     load_pod.create(platform, plan, worker)
     try:
         node = load_pod.wait_running(platform, name).spec.node_name
-        relay = Relay(run_dir, worker, attach(platform, name))
+        relay = Relay(run_dir, worker, load_pod.attach(platform, name))
         signal.signal(signal.SIGTERM, relay.stop)
         record_clock(run_dir, worker, str(node), relay.measure())
         relay.start(plan)

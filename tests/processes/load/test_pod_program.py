@@ -24,8 +24,9 @@ from kubernetes import client
 from history.clock import now_ns
 from history.reader import read_run
 from history.schema import EventKind
-from runner.drivers.requests import load_pod, load_relay
-from runner.drivers.requests.load_relay import Lost, Relay, Stream, attach, record_clock
+from runner.drivers.requests import load_pod
+from runner.drivers.requests.load_pod import Lost, Stream, attach
+from runner.drivers.requests.load_relay import Relay, record_clock
 from testing.load.load_runs import ROOT, rows_written, scripted_server, wait_until, write_load_plan
 from verdict.case import case_of
 from verdict.shared.checks_record import gaps
@@ -147,7 +148,7 @@ def test_a_program_that_is_not_heard_is_lost(
     with cluster.attach() as stream, Path("/dev/null").open("rb") as nobody:
         relay = Relay(tmp_path, 0, stream)
         assert relay.measure().error_ns < 1e9
-        monkeypatch.setattr(load_relay, "SILENT_S", 1.0)
+        monkeypatch.setattr(load_pod, "SILENT_S", 1.0)
         cluster.program.send_signal(number)
         with pytest.raises(Lost, match=words):
             relay.follow(os.getppid(), nobody.fileno())

@@ -14,7 +14,8 @@ from history.plan import ResolvedTarget
 from kube.permissions import Permission
 from runner.commands import admission_policy, rbac
 from runner.drivers.requests import driver, load_pod
-from runner.drivers.requests.load_relay import Lost, Relay
+from runner.drivers.requests.load_pod import Lost
+from runner.drivers.requests.load_relay import Relay
 from target.target import load_target
 from testing.load.load_runs import ROOT, write_load_plan
 
