@@ -11,7 +11,7 @@ import os
 import runner.drivers.requests.load
 import runner.preflight.planning
 import runner.run.abort.conditions
-from bench.mutations.names import BROKEN_LOAD
+from bench.mutations.cases import BROKEN_LOAD
 from runner.request import PROFILES, Profile
 
 PROFILES["smoke"] = Profile(baseline_s=5, hold_s=5)

@@ -1,15 +1,14 @@
-"""How much corruption is noticed: ``python -m bench.training.checkpoints [--seeds N] [--write docs/results/checkpoint-corruption.md]``.
+"""``python -m bench.training.checkpoints``: how many damaged checkpoints are noticed, by our loader and by stock loaders.
 
 A real run (three ranks) leaves checkpoints of steps 10 and 20 on a volume; the same tensors are written as stock tools write them
 (stock_checkpoints.py), and all of it is copied into an S3 bucket. Then the newest checkpoint is damaged, seed by seed, and a resume is
-tried with our loader and with each stock loader. In S3, bytes are damaged twice: in the server's file, as a disk would (boto3 compares what
-it reads with the server's checksum, as it does by default, for stock loaders, too), and before they were uploaded, so that the server's
-checksum is that of the damaged bytes.
+tried with our loader and with each stock loader. In S3, bytes are damaged twice. First in the server's file, as a disk would: boto3
+compares what it reads with the server's checksum, as it does by default, for stock loaders, too. Then before they were uploaded, so that
+the server's checksum is that of the damaged bytes.
 
 Exit code 1 if ours let anything pass unnoticed, or complained about an undamaged checkpoint.
 """
 
-import argparse
 import os
 import random
 import shutil
@@ -27,8 +26,10 @@ from typing import TypeVar
 
 import torch
 
-from bench.comparison.stock_checkpoints import NEW, OLD, RANKS, STOCK, Entries, Tool, write
+from bench.common import pages
+from bench.common.tables import ROOT
 from bench.training.checkpoints_page import markdown
+from bench.training.stock_checkpoints import NEW, OLD, RANKS, STOCK, Entries, Tool, write
 from workloads.storage import damage
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.errors import StorageError
@@ -46,7 +47,6 @@ from workloads.training.settings import Settings
 
 T = TypeVar("T")
 RUN, BUCKET, WIDTH = "bench", "bench", 128
-REPOSITORY = Path(__file__).parents[2]
 NOTICED, SILENT, OLDER, UNHARMED, ALARM, ABSENT = "noticed", "SILENT", "older, silently", "unharmed", "false alarm", "–"
 UNDAMAGED = "(undamaged)"
 VOLUME, DISK, UPLOAD = "volume", "S3, damaged on its disk", "S3, uploaded damaged"
@@ -153,7 +153,7 @@ def train(root: Path) -> dict[int, Entries]:
     run |= {"STEPS": NEW, "INTERVAL": OLD, "RANKS_PER_POD": RANKS}
     environment = os.environ | {f"TRAIN_{name}": str(value) for name, value in run.items()}
     argv = [sys.executable, "-m", "workloads.training.launch"]
-    done = subprocess.run(argv, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the training that makes the checkpoints ended with {done.returncode}: {done.stderr[-800:]}")
     store, states = FolderStore(str(root)), {}
@@ -251,19 +251,15 @@ def verdict(figures: Figures) -> tuple[str, bool]:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.training.checkpoints", description=__doc__)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
+    parser = pages.parser_of("bench.training.checkpoints", __doc__)
     parser.add_argument("--seeds", type=int, default=20, help="cases of each class, storage and tool (default: %(default)s)")
     options = parser.parse_args(argv)
     os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), options.seeds)
     sentence, reached = verdict(figures)
-    text = markdown(figures.outcomes, sentence, options.seeds, (SILENT, OLDER, ALARM))
-    print(text)
-    if options.write:
-        options.write.write_text(text)
-    return 0 if reached else 1
+    pages.publish(markdown(figures.outcomes, sentence, options.seeds, (SILENT, OLDER, ALARM)), options.write)
+    return int(not reached)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from kubernetes import client
 
-from bench.campaigns.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
+from bench.campaigns.kill.platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
 from history.errors import AftershockError
 from kube.client import Platform, connect, unless
 from runner.cleanup.cleanup import clean_up
@@ -28,7 +28,7 @@ Platforms = dict[str, Platform]
 def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = SLOTS) -> Iterator[Platforms]:
     """Make the small platforms ``slots`` in the cluster of the target file ``host``, and remove them at the end.
 
-    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.campaigns.kill_platform.experiment_file`).
+    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.campaigns.kill.platform.experiment_file`).
     """
     write_files(folder, host)
     platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in slots}

@@ -1,6 +1,6 @@
 """``python -m bench.campaigns.out_of_reach``: the suite loses its API server for 30 s, or its machine for good. Resumable.
 
-On the small platforms of the kill campaign (:mod:`bench.campaigns.kill_platform`), eight sessions a round.
+On the small platforms of the kill campaign (:mod:`bench.campaigns.kill.platform`), eight sessions a round.
 *Cut*: the session's only way to the API
 server is a proxy, which breaks every connection and takes none for 30 s, from a random moment of inject, observe or heal; the session goes
 on. *Lost*: the session runs in a network namespace of its own; at a random moment of a random phase its network is gone, all its processes
@@ -23,14 +23,14 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bench.campaigns.kill_cli import conclude, parser_of
-from bench.campaigns.kill_platform import ROOT, SLOTS, Slot, chosen
-from bench.campaigns.kill_round import add, next_number
-from bench.campaigns.kill_slots import Platforms, small_platforms, write_files
-from bench.campaigns.kill_trial import Trial, draw, run_dir_of, run_id_of
-from bench.campaigns.lost_machine import machines
-from bench.campaigns.out_of_reach_page import CUT, LOST, counts, missed, page
-from bench.common.tables import Row, commit, rows_of
+from bench.campaigns.kill.command_line import conclude, parser_of
+from bench.campaigns.kill.platform import SLOTS, Slot, chosen
+from bench.campaigns.kill.round import add, next_number
+from bench.campaigns.kill.slots import Platforms, small_platforms, write_files
+from bench.campaigns.kill.trial import Trial, draw, run_dir_of, run_id_of
+from bench.campaigns.out_of_reach.machines import machines
+from bench.campaigns.out_of_reach.page import CUT, LOST, counts, missed, page
+from bench.common.tables import ROOT, Row, commit, rows_of
 from history.reader import read_table
 from history.result import RunVerdict
 from history.schema import EventKind
@@ -123,11 +123,11 @@ def campaign(options: argparse.Namespace) -> None:
     host = yaml.safe_load(options.target.read_text())
     with small_platforms(OUT, host, chosen(options.at_once)) as platforms:
         while time.monotonic() < until_s and (how := _missing(options, rows_of(TABLE))):
-            carry_out(how, host, platforms, version)
+            play_round(how, host, platforms, version)
 
 
-def carry_out(how: str, host: Host, platforms: Platforms, version: str) -> None:
-    """Carry out one round."""
+def play_round(how: str, host: Host, platforms: Platforms, version: str) -> None:
+    """Play one round."""
     slots = [slot for slot in SLOTS if slot.name in platforms]
     number = next_number(TABLE)
     with ExitStack() as stack:
@@ -147,7 +147,7 @@ def _missing(options: argparse.Namespace, rows: list[Row]) -> str:
 
 def main() -> int:
     """Run, show, publish; exit 1 if a bound was missed."""
-    parser = parser_of("out_of_reach", __doc__)
+    parser = parser_of("bench.campaigns.out_of_reach", __doc__)
     parser.add_argument("--cuts", type=int, default=24, help="trials with the API server away (default: %(default)s)")
     parser.add_argument("--losses", type=int, default=10, help="trials with the machine lost (default: %(default)s)")
     return conclude(parser.parse_args(), TABLE, campaign, page, missed)

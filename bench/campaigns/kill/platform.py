@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
 SUITE = "aftershock-kill"
 ENGINE = "sleep infinity"  # the server's own command line has it in two words: exactly one process matches
 CONSENT = {"aftershock.dev/chaos": "allowed"}
