@@ -1,7 +1,7 @@
 """``python -m bench.accuracy.retries``: one fault on the platform under clients that try again in different ways.
 
-The experiment is carried out once a policy, each time by a session of its own, with its class of workload changed in nothing but
-``retry``. The runs stay in ``reports/out/retries/<experiment>``, so that policies can be measured one after another (``--policies``);
+The experiment is carried out once a policy, each time by a session of its own. Its class of workload is changed in nothing but ``retry``.
+The runs stay in ``reports/out/retries/<experiment>``, so that policies can be measured one after another (``--policies``);
 what is there is compared by :mod:`reports.retries`, as it is in any report that holds such runs (``python -m reports RUN…``).
 """
 
@@ -73,7 +73,7 @@ def comparisons(folder: Path) -> tuple[RetryComparison, ...]:
     return compare(judged)
 
 
-def page(found: Sequence[RetryComparison], measured: list[Row], command: str, note: str) -> str:
+def page(compared: Sequence[RetryComparison], measured: list[Row], command: str, note: str) -> str:
     """Return docs/results/retries.md; ``note`` says under which circumstances it was measured."""
     return pages.page(
         "Client retries: what they hide from users, and what they cost the platform",
@@ -82,7 +82,7 @@ def page(found: Sequence[RetryComparison], measured: list[Row], command: str, no
         "Measured on the embedded platform; the same section is part of any report that holds such runs. "
         "Users (requests) and attempts are counted apart, from the fault until healing; no run that came to its end is left out.",
         note,
-        "\n".join(line for comparison in found for line in markdown(comparison)),
+        "\n".join(line for comparison in compared for line in markdown(comparison)),
     )
 
 
@@ -108,14 +108,14 @@ def main() -> int:
         out = folder / f"{policy}-{number}"
         run_once(options.experiment, options.target, policy, out, options.seed)
         add_rows(out / MEASURED, [{}])
-    found = comparisons(folder)
-    for comparison in found:
+    compared = comparisons(folder)
+    for comparison in compared:
         print("\n".join(markdown(comparison)))
     if options.write:
         everything = [comparison for experiment in sorted(OUT.iterdir()) for comparison in comparisons(experiment)]
         measured = [row for out in sorted(OUT.glob("*/*")) for row in rows_of(out / MEASURED) or [{}]]
         options.write.write_text(page(everything, measured, COMMAND, options.note))
-    return int(not found)
+    return int(not compared)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """``python -m bench.campaigns.orphaned``: a fault pod is killed while it holds a kubelet frozen and a node cut off; who heals then.
 
-Each trial silences one node of the embedded cluster for a few seconds by a real fault pod and waits until the kernel says that the kubelet
+Each trial silences one node of the embedded cluster for a few seconds by a real fault pod. It waits until the kernel says that the kubelet
 is stopped. Then it kills the pod's program by SIGKILL: no trap runs, and the kubelet that would enforce ``activeDeadlineSeconds`` is itself
 frozen. It measures when the kubelet runs and answers again. Nothing of the suite takes part in that. ``--write FILE`` publishes the table.
 """
@@ -59,7 +59,7 @@ class Row:
 def processes(*words: str) -> list[int]:
     """Return the processes of this machine whose arguments are or begin with ``words``: the embedded cluster's nodes are namespaces."""
     running = ((process.pid, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
-    return [pid for pid, arguments in running if all(any(one == word or one.endswith(f"/{word}") for one in arguments) for word in words)]
+    return [pid for pid, words_of in running if all(any(text == word or text.endswith(f"/{word}") for text in words_of) for word in words)]
 
 
 def stopped(pid: int) -> bool:
@@ -84,7 +84,7 @@ def answers(address: str) -> bool:
 def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
     """Carry out one trial on a node."""
     number, node = numbered
-    name, address = node.metadata.name, next(one.address for one in node.status.addresses if one.type == "InternalIP")
+    name, address = node.metadata.name, next(known.address for known in node.status.addresses if known.type == "InternalIP")
     target = ResolvedTarget(kind="Node", name=name, uid=node.metadata.uid, node=name)
     body: Any = fault_pod.manifest(
         platform.target.suite_image, f"orphaned-{os.getpid()}-{number}", "bench", Job(target, name, ("silence",), FOR_S), time.time() + 30

@@ -141,7 +141,7 @@ def beyond_ns(rows: Iterable[Row]) -> int | None:
     for row in rows:
         if row["kind"] == "step":
             times[row["attempt"], row["step"]].append(row["t_ns"])
-    done = {key: max(found) for key, found in times.items() if len(found) == RANKS}
+    done = {key: max(of_ranks) for key, of_ranks in times.items() if len(of_ranks) == RANKS}
     high = max((step for attempt, step in done if attempt == 1), default=0)
     return min((t_ns for (attempt, step), t_ns in done.items() if attempt > 1 and step > high), default=None)
 
@@ -160,7 +160,7 @@ def campaign(target: Path, wanted: list[tuple[str, int]], at_once: int, until_s:
     if written is None:
         raise Unusable(f"target {target}: class {CLASS} has no training; see targets/local.yaml")
     template = jobs.read_template(platform, role.namespace, written.template, role.container, {})
-    trials = [Trial(platform, template, written.ledger, role.engine or "", *one) for one in wanted]
+    trials = [Trial(platform, template, written.ledger, role.engine or "", *trial) for trial in wanted]
     for left in jobs.orphans(platform, role.namespace, frozenset()):  # of a bench that was killed
         if left.startswith(PREFIX):
             jobs.delete(platform, role.namespace, left)

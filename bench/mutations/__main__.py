@@ -1,8 +1,8 @@
 """``python -m bench.mutations``: the suite under test, mutated: none of the mutants may pass, each twin must. Resumable.
 
-A case is carried out twice: by the suite's own phases with real load and the API in memory, and (``--platform``) as a whole session of
-``pytest -m chaos`` on the embedded platform (``make deploy``). Rows are kept in ``reports/out/mutations.jsonl``; recorded runs are judged
-again each time. ``--write FILE`` publishes the joint table.
+A case is carried out twice: by the suite's own phases with real load and the API in memory, and, with ``--platform``, as a whole session
+of ``pytest -m chaos`` on the embedded platform (``make deploy``). Rows are kept in ``reports/out/mutations.jsonl``. Recorded runs are
+judged again each time. ``--write FILE`` publishes the joint table.
 """
 
 from __future__ import annotations

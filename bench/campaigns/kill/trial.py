@@ -39,10 +39,9 @@ PHASES = ("preflight", "baseline", "write_ahead", "inject", "confirm", "observe"
 SPREAD_S = {"baseline": 3.0, "inject": 3.0, "confirm": 3.0, "observe": 5.0}
 KILLED = "SIGKILL"
 STUCK_S = 240.0  # a session that does not come to its moment is ended then
-POLL_S, WHOLE_S = 0.5, 8.0
+POLL_S, WHOLE_S, LOOKS = 0.5, 8.0, 3
 REAPED_S = DURATION_S + 15.0  # a lease expires, the reaper looks every 2 s, an uncordon and some slack on a busy machine
 BOOT_S = 25.0  # a machine whose power is back says so
-LOOKS = 3
 
 
 @dataclass(slots=True)
@@ -116,8 +115,7 @@ class Trial:
 
     def _strike(self) -> None:
         """Do what ends this session, once, unless it has ended before."""
-        assert self.process is not None  # noqa: S101 - for the type checker
-        if self.asked_ns or self.process.poll() is not None:
+        if self.asked_ns or self.process is None or self.process.poll() is not None:
             return
         self.asked_ns, self.ended_phase = time.time_ns(), self.seen[-1] if self.seen else "start"
         self.ending(self.process)
@@ -216,10 +214,8 @@ def run_id_of(trial: Trial) -> str:
 def alive(trial: Trial, platform: Platform) -> list[str]:
     """Return every effect of the trial's fault that can still be seen, as sentences; none if it came to no plan."""
     folder = run_dir_of(trial)
-    if folder is None:
-        return []
-    plan = read_plan(folder)
-    return [sentence for target in plan.targets for sentence in _seen_on(platform, plan, target)]
+    plan = read_plan(folder) if folder else None
+    return [sentence for target in plan.targets for sentence in _seen_on(platform, plan, target)] if plan else []
 
 
 def _seen_on(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator[str]:

@@ -1,11 +1,10 @@
 """``python -m bench.campaigns.out_of_reach``: the suite loses its API server for 30 s, or its machine for good. Resumable.
 
 On the small platforms of the kill campaign (:mod:`bench.campaigns.kill.platform`), eight sessions a round.
-*Cut*: the session's only way to the API
-server is a proxy, which breaks every connection and takes none for 30 s, from a random moment of inject, observe or heal; the session goes
-on. *Lost*: the session runs in a network namespace of its own; at a random moment of a random phase its network is gone, all its processes
-are killed, the namespace is removed; what the cluster holds must heal. The table is ``reports/out/out-of-reach/trials.jsonl``;
-``--write FILE`` publishes it.
+*Cut*: the session's only way to the API server is a proxy. From a random moment of inject, observe or heal it breaks every connection and
+takes none for 30 s; the session goes on. *Lost*: the session runs in a network namespace of its own. At a random moment of a random phase
+its network is gone, all its processes are killed, the namespace is removed; what the cluster holds must heal.
+The table is ``reports/out/out-of-reach/trials.jsonl``; ``--write FILE`` publishes it.
 """
 
 from __future__ import annotations
@@ -42,15 +41,8 @@ OUT = ROOT / "reports" / "out" / "out-of-reach"
 TABLE = OUT / "trials.jsonl"
 CUT_S, ZONE = 30.0, "topology.kubernetes.io/zone"
 PHASES = ("inject", "observe", "heal")  # in which the API server goes away, in turn
-ACTIVE = (
-    "baseline",
-    "inject",
-    "confirm",
-    "observe",
-    "observe",
-    "observe",
-    "scene",
-)  # in which machines are lost: mostly with a fault in force
+ACTIVE = ("baseline", "inject", "confirm", "observe", "observe", "observe", "scene")
+"""In which phases machines are lost: mostly with a fault in force."""
 Host = dict[str, Any]
 
 
@@ -96,8 +88,8 @@ def from_a_node(host: Host, platform: Platform) -> Host:
     service = core.read_namespaced_service(role["service"], role["namespace"])
     gateways = core.list_namespaced_pod(role["namespace"], label_selector=role["selector"]).items
     running = {pod.spec.node_name for pod in gateways if platform.ready(pod)}
-    node = next(one for one in platform.nodes() if one.metadata.name in running and one.metadata.labels[ZONE] == SLOTS[0].zone)
-    address = next(one.address for one in node.status.addresses if one.type == "InternalIP")
+    node = next(node for node in platform.nodes() if node.metadata.name in running and node.metadata.labels[ZONE] == SLOTS[0].zone)
+    address = next(known.address for known in node.status.addresses if known.type == "InternalIP")
     return host | {"endpoints": host["endpoints"] | {"inference": f"http://{address}:{service.spec.ports[0].node_port}"}}
 
 
@@ -105,8 +97,8 @@ def facts(trial: Trial, platform: Platform) -> Row:
     """Return what a session says of itself once it is over: its verdict, whether each had its proof, what it left open, tracebacks."""
     folder = run_dir_of(trial)
     logs = [trial.run_dir.with_suffix(".log"), *([folder / "child.log", folder / "scene" / "traceback.txt"] if folder else [])]
-    said = "".join(path.read_text(errors="replace") for path in logs if path.exists())
-    about = {"lasted_s": round((time.time_ns() - trial.asked_ns) / 1e9, 1), "traceback": "Traceback" in said}
+    text = "".join(path.read_text(errors="replace") for path in logs if path.exists())
+    about = {"lasted_s": round((time.time_ns() - trial.asked_ns) / 1e9, 1), "traceback": "Traceback" in text}
     judged = folder / "verdict.json" if folder else None
     if folder is None or judged is None or not judged.exists() or trial.how != CUT:
         return about

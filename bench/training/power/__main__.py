@@ -57,7 +57,7 @@ def subject() -> str:
 
 def trials(runs: int, only: str) -> Iterator[Trial]:
     """Yield every run of the campaign: the weak ones first."""
-    every = [Trial(SPECS[one.scenario], one, 1) for one in WEAKNESSES]
+    every = [Trial(SPECS[weakness.scenario], weakness, 1) for weakness in WEAKNESSES]
     every += [Trial(spec, None, seed) for seed in range(1, runs + 1) for spec in SCENARIOS]
     yield from (trial for trial in every if only in trial.name)
 
