@@ -24,7 +24,7 @@ class Kind(StrEnum):
     SEEN = "seen"  # what is seen now: text
     DONE = "done"  # a phase ended: name, seconds, text
     NOTE = "note"  # a sentence worth showing at once: text
-    RESOLVED = "resolved"  # preflight passed: targets, permissions, forecast (shown by a dry run)
+    RESOLVED = "resolved"  # preflight passed: targets, permissions, floor (shown by a dry run)
     REFUSED = "refused"  # preflight refused; nothing was injected: text
     VERDICT = "verdict"  # the run was judged: verdict, sentence
 

@@ -87,7 +87,7 @@ class CommandDriver(Written):
 
 
 class Balancer(Written):
-    """How the load balancer in front of the cluster checks what is behind it; the forecast needs it, and no API of the cluster tells."""
+    """How the load balancer in front of the cluster checks what is behind it. Nothing reads it any more; files that say it stay valid."""
 
     interval: Seconds
     fall: int = Field(gt=0)

@@ -167,7 +167,7 @@ def _spread(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Callable[[st
 def _start_alone(kubectl: Kubectl, parts: list[Deployment], timeout_s: int, say: Callable[[str], None]) -> None:
     """Replace one replica of the model, if all of them started at once.
 
-    How long a replica takes that starts alone is what recoveries are forecast from. On nodes that share one machine, replicas that start
+    How long a replica takes that starts alone is what deadlines are made of. On nodes that share one machine, replicas that start
     together do not show it; on a cluster of machines they do.
     """
     model = next(one for one in parts if one.name == MODEL)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from history.plan import Training
 from kube.permissions import Permission
-from runner.drivers.platform_timers import PlatformTimers
+from kube.platform_timers import PlatformTimers
 from runner.drivers.progress import Progress
 from runner.drivers.requests.load import LoadLike
 from runner.event_log import RunLog

@@ -19,10 +19,10 @@ from history.plan import Plan, ResolvedTarget
 from kube import permissions, scheduling
 from kube.client import Platform, api_errors
 from kube.permissions import Permission
+from kube.platform_timers import PlatformTimers
 from kube.selection import instrument_pods
 from probes.queue import query
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
-from runner.drivers.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
 from runner.experiment.format import Action
@@ -238,15 +238,10 @@ def describe(targets: Targets, needed: list[Permission]) -> list[str]:
 
 
 def foretell(plan: Plan) -> list[str]:
-    """Return what a dry run prints of the plan: budgets, deadline, forecast."""
+    """Return what a dry run prints of the plan: budgets, deadline, floor."""
     budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.model_dump(exclude_none=True, exclude={"source"}).items())
     lines = [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
-    if plan.forecast is not None:
-        forecast = plan.forecast
-        capacity = "" if forecast.capacity_rto_s is None else f", full capacity {forecast.capacity_rto_s:.1f} s"
-        felt = f"RTO {forecast.rto_s:.1f} s" if forecast.rto_s else "users notice nothing"
-        if forecast.rto_range_s is not None:
-            felt += f" (by chance {forecast.rto_range_s[0]:.1f} to {forecast.rto_range_s[1]:.1f} s)"
-        why = f" ({forecast.timers[forecast.dominant]})" if forecast.dominant in forecast.timers else ""
-        lines.append(f"forecast: {felt}{capacity}; {forecast.dominant} dominates{why}")
+    if plan.floor is not None:
+        served = "" if plan.floor.rto_s is None else f", users not served before {plan.floor.rto_s:.1f} s"
+        lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served} ({plan.floor.timers})")
     return lines

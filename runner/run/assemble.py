@@ -21,6 +21,7 @@ from runner.experiment.experiment import Experiment, check_target, read_experime
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks
+from runner.preflight.floor import below_floor
 from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before
@@ -92,6 +93,8 @@ def check(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
     plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), driver.job())
+    for text in below_floor(plan, target.workloads[plan.workload].role):
+        send(Kind.NOTE, text=text)
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
     return Checked(experiment, platform, permissions, targets, before, plan, driver, began_ns)
 

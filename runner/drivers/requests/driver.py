@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from history.plan import Training
 from kube.client import Platform
 from kube.permissions import Permission
+from kube.platform_timers import PlatformTimers, read_timers
 from runner.drivers.driver import DrivenRun
-from runner.drivers.platform_timers import PlatformTimers, read_timers
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
 from runner.drivers.requests.progress import RequestProgress, arrivals_for

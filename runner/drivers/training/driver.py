@@ -19,8 +19,8 @@ from history.plan import Training
 from kube import permissions, proxy
 from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
+from kube.platform_timers import PlatformTimers, template_timers
 from runner.drivers.driver import DrivenRun
-from runner.drivers.platform_timers import PlatformTimers, template_timers
 from runner.drivers.requests.load import LoadFailed
 from runner.drivers.training import job as jobs
 from runner.drivers.training.progress import DONE, TrainingProgress

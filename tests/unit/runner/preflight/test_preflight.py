@@ -12,7 +12,9 @@ from kubernetes import client
 
 from history.errors import NoData, TargetRefused
 from kube.client import Platform
+from kube.platform_timers import PlatformTimers
 from runner.messages import Kind
+from runner.preflight.floor import EFFECTS, Effect
 from runner.run.child import run
 from runner.stop import Stop
 from safety.undo_journal import Undo, UndoKind, open_journal
@@ -22,7 +24,7 @@ from testing.runs.runner_cluster import REPLICAS, RunnerCluster
 from testing.runs.runner_parts import EXPERIMENT, Told
 
 
-def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_nothing(
+def test_a_dry_run_shows_targets_effects_permissions_and_budgets_and_touches_nothing(
     platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told
 ) -> None:
     assert run(request_of(), told, Stop()) == 0
@@ -34,6 +36,22 @@ def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_no
     assert not cluster.calls
     assert not cluster.leases
     assert not cluster.config_maps
+
+
+def test_a_budget_below_the_floor_is_said_and_refuses_nothing(
+    platform: Platform, request_of: Make, told: Told, experiment_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EFFECTS, "testing.runs.runner_parts.kill", Effect.POD_DELETED)
+    slow = PlatformTimers(50, 20, start_s=2, load_s=12, first_check_s=90)
+    monkeypatch.setattr("runner.drivers.requests.driver.read_timers", lambda *_: slow)
+    text = experiment_file.read_text()
+    assert "budgets: {rto: 30s" in text
+    experiment_file.write_text(text.replace("budgets: {rto: 30s", "budgets: {capacity_rto: 60s, rto: 30s"))
+    assert run(request_of(), told, Stop()) == 0
+    [note] = [str(fields["text"]) for kind, fields in told.messages if kind == Kind.NOTE]
+    assert "budget capacity_rto of 60 s (set by: experiment) is below the floor" in note
+    [lines] = [fields["lines"] for kind, fields in told.messages if kind == Kind.RESOLVED]
+    assert "floor: full capacity not back before 90.0 s (the probes' initial delay 90 s)" in lines  # type: ignore[operator]
 
 
 def test_the_seed_decides_the_targets(platform: Platform, request_of: Make) -> None:
