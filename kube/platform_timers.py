@@ -12,7 +12,7 @@ from typing import Any
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors, unless_forbidden
 from kube.objects import Pod
-from target.target import parse_duration
+from target.values import parse_duration
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
 TOLERATION_S = 300.0  # added to every pod that names none

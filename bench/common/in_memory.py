@@ -25,12 +25,12 @@ from runner.preflight.platform_health import Before, look
 from runner.run.abort import conditions
 from runner.run.abort.conditions import Conditions
 from runner.run.context import Context
-from runner.run.lifecycle import Steps, carry_out
+from runner.run.lifecycle import Steps, run_phases
 from runner.run.phases import baseline, confirm, heal, observe
-from runner.run.phases.diagnostics import keep_scene
-from runner.run.phases.drain_and_judge import close_and_judge, settle
+from runner.run.phases.diagnostics import keep_diagnostics
+from runner.run.phases.drain_and_judge import close_and_judge, drain
 from runner.run.phases.inject import inject
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import SIGNALS, Stop
 from safety import active_run
 from safety.undo_journal import open_journal
@@ -61,7 +61,7 @@ def prepared(
     faults = checks.faults_of(experiment, platform)
     checks.check_access(faults, platform)
     targets = checks.resolve(faults, platform, SEED)
-    checks.check_guard(targets, platform, experiment)
+    checks.check_blast_radius(targets, platform, experiment)
     before = look(platform)
     run_dir.mkdir()
     hit = tuple({target.name: target for resolved in targets.values() for target in resolved}.values())
@@ -72,7 +72,7 @@ def prepared(
     log = RunLog(run_dir)
     journal = open_journal(platform, plan.run_id, "bench", experiment.id)
     run = active_run.ActiveRun(plan=plan, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
-    return Context(run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
+    return Context(run, experiment, {}, Stop(), _silent, ToolkitJournal(experiment.raw), log), before
 
 
 def _plan(experiment: Experiment, platform: Platform, run_dir: Path, load: dict[str, Any]) -> Plan:
@@ -97,7 +97,7 @@ def carried_out(context: Context, before: Before, guards: list[Callable[[], tupl
     try:
         with _quick(), _own_signals(context.stop):
             watching.start()
-            return carry_out(context, _steps(before))
+            return run_phases(context, _steps(before))
     finally:
         watching.halt()
         active_run.activate(None)
@@ -113,9 +113,9 @@ def _steps(before: Before) -> Steps:
         inject=inject,
         confirm=confirm.confirm,
         observe=observe.observe,
-        scene=keep_scene,
+        diagnostics=keep_diagnostics,
         heal=partial(heal.heal, before=before),
-        settle=settle,
+        drain=drain,
         close=close_and_judge,
     )
 

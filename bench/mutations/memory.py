@@ -25,7 +25,7 @@ from history.errors import AftershockError
 from history.plan import Slo, Timers
 from runner.experiment.experiment import read_experiment
 from runner.run.abort.conditions import overdue
-from target.target import parse_duration
+from target.values import parse_duration
 from testing.load.load_runs import scripted_server
 from testing.platform.fake_cluster import pod
 

@@ -35,7 +35,7 @@ class DrivenRun(Protocol):
 
 
 class WorkloadDriver(Protocol):
-    """One kind of drive, prepared for one run, in the order of the methods."""
+    """One kind of driver, prepared for one run; its methods are called in this order."""
 
     def permissions(self) -> list[Permission]:
         """Return what it needs of the API server."""

@@ -16,7 +16,8 @@ from runner.experiment.experiment import Experiment
 from runner.experiment.variables import filled
 from runner.preflight.floor import EFFECTS, floor_of
 from runner.request import PROFILES, Request
-from target.target import Target, WorkloadClass
+from target.target import Target
+from target.workload import WorkloadClass
 from verdict.statistics import arrivals_needed
 
 CLASS_DEFAULTS: dict[str, dict[str, float]] = {

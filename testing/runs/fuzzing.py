@@ -2,7 +2,7 @@
 
 A case is a seed: it picks a shipped experiment and target, and mutates one of them, as a tree (keys dropped, doubled, renamed; values
 replaced, nested, emptied) or as text (cut, indented, characters changed). The platform behind is the in-memory one, so that selectors
-resolve and the guard has something to look at; nothing that an invalid file says can reach it but reads.
+resolve and the blast radius has something to look at; nothing that an invalid file says can reach it but reads.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ def cluster() -> RunnerCluster:
 def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
     made = serve(monkeypatch, cluster)
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: made)
-    monkeypatch.setattr("runner.preflight.checks.query", lambda *_: 1.0)
-    monkeypatch.setattr("runner.preflight.checks.requests.get", lambda *_, **__: None)
+    monkeypatch.setattr("runner.preflight.instruments.query", lambda *_: 1.0)
+    monkeypatch.setattr("runner.preflight.instruments.requests.get", lambda *_, **__: None)
     monkeypatch.setattr("runner.drivers.requests.driver.read_timers", lambda *_: PlatformTimers(50, 20, start_s=2, load_s=12))
     return made
 

@@ -15,13 +15,13 @@ from history.schema import EventKind
 from runner.messages import Kind
 from runner.preflight.platform_health import Before
 from runner.run.context import Context
-from runner.run.phases.drain_and_judge import settle
+from runner.run.phases.drain_and_judge import drain
 from runner.run.phases.heal import heal
 from runner.run.ticker import Ticker
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import FakeCluster
 from testing.runs.phases import events, with_load
-from testing.runs.runner_parts import StillLoad, Told, scripted
+from testing.runs.runner_parts import Sent, StillLoad, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -49,7 +49,7 @@ def test_healing_runs_rollbacks_undoes_the_journal_and_proves_the_platform(
     context.run.journal.will_undo(Undo(kind=UndoKind.UNCORDON, activity="kill", object="gpu-a", detail="run-1", ends_by_ns=0))
     assert heal(context, BEFORE) == []
     assert not node.spec.unschedulable
-    assert [entry["status"] for entry in context.record.rollbacks] == ["succeeded"]
+    assert [entry["status"] for entry in context.toolkit_journal.rollbacks] == ["succeeded"]
     [(_, detail)] = events(context, EventKind.HEAL_END)
     assert detail == {"clean": True, "remains": []}
 
@@ -58,7 +58,7 @@ def test_a_rollback_that_fails_is_tried_again(context: Context, monkeypatch: pyt
     AsBefore(monkeypatch, [])
     scripted["put_back"] = [UndoFailed("no answer"), UndoFailed("no answer"), {"undone": []}]
     assert heal(context, BEFORE) == []
-    assert [entry["status"] for entry in context.record.rollbacks] == ["failed", "failed", "succeeded"]
+    assert [entry["status"] for entry in context.toolkit_journal.rollbacks] == ["failed", "failed", "succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_what_nobody_may_look_at_any_more_is_not_called_broken(
 
 
 def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context) -> None:
-    settle(context)
+    drain(context)
     context.load = load = StillLoad(broken="load: it did not drain in time and was killed")
-    settle(context)
+    drain(context)
     assert load.ended == 1
     [(name, detail)] = events(context, EventKind.INSTRUMENT_DOWN)
     assert (name, detail["error"]) == ("load", load.broken)
@@ -105,13 +105,13 @@ def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
     assert context.text().startswith("+12.4 s 0% bad")
 
 
-def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.run.ticker.PERIOD_S", 0.01)
     ticker = Ticker(context)
     ticker.start()
     acted = threading.Event()
-    told.listen(acted.set)
+    sent.listen(acted.set)
     assert acted.wait(10)
     ticker.halt()
     assert not ticker.is_alive()
-    assert told.texts(Kind.SEEN)
+    assert sent.texts(Kind.SEEN)

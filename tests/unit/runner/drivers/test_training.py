@@ -1,4 +1,4 @@
-"""A training job as a drive: the Job that is made of a template, and its ledger followed while it is written."""
+"""A training job as a drive: the Job that is made of a template, and its ledger progress while it is written."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def log(tmp_path: Path) -> RunLog:
 
 
 @pytest.fixture
-def followed(server: Server, tmp_path: Path, log: RunLog) -> TrainingProgress:
+def progress(server: Server, tmp_path: Path, log: RunLog) -> TrainingProgress:
     return TrainingProgress(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log)
 
 
@@ -94,61 +94,61 @@ def kinds(tmp_path: Path) -> list[str]:
     return [kind for kind in read_table(tmp_path, "events")["kind"] if kind != EventKind.CLOCK.value]
 
 
-def test_what_is_followed_is_kept_in_the_history_once(followed: TrainingProgress, server: Server, tmp_path: Path) -> None:
+def test_what_is_followed_is_kept_in_the_history_once(progress: TrainingProgress, server: Server, tmp_path: Path) -> None:
     server.text = line("start", 0, world=2) + step(1, now_ns())
-    followed.update()
+    progress.update()
     server.text += step(2, now_ns())[:-5]  # the last line is still being written
-    followed.update()
-    assert followed.book.progress[-1].step == 1
+    progress.update()
+    assert progress.ledger.progress[-1].step == 1
     server.text = server.text[: server.text.rfind(b"\n") + 1] + line("step", 2, 1, samples=[1])
-    followed.update()
-    assert followed.book.progress[-1].step == 2
+    progress.update()
+    assert progress.ledger.progress[-1].step == 2
     kept = read_table(tmp_path / "ledgers", "training", schema=TRAINING)
     assert kept.filter(pl.col("kind") == "step").select("step", "rank").rows() == [(1, 0), (1, 1), (2, 0), (2, 1)]
 
 
-def test_a_ledger_that_does_not_answer_is_an_instrument_that_is_down(followed: TrainingProgress, server: Server, tmp_path: Path) -> None:
+def test_a_ledger_that_does_not_answer_is_an_instrument_that_is_down(progress: TrainingProgress, server: Server, tmp_path: Path) -> None:
     server.down = True
-    followed.update()
-    followed.update()
+    progress.update()
+    progress.update()
     server.down = False
-    followed.update()
+    progress.update()
     assert kinds(tmp_path) == [EventKind.INSTRUMENT_DOWN.value, EventKind.INSTRUMENT_UP.value]
 
 
-def test_a_baseline_lacks_steps_then_a_verified_checkpoint_then_nothing(followed: TrainingProgress, server: Server) -> None:
+def test_a_baseline_lacks_steps_then_a_verified_checkpoint_then_nothing(progress: TrainingProgress, server: Server) -> None:
     since = now_ns()
-    assert followed.lacks(since) == "no step of training was done"
+    assert progress.lacks(since) == "no step of training was done"
     server.text = line("start", 0, world=2) + step(1, now_ns())
-    assert followed.lacks(since) == "1 steps were done, and no checkpoint is verified yet"
+    assert progress.lacks(since) == "1 steps were done, and no checkpoint is verified yet"
     failed = [{"url": "s3", "problem": "no answer", "verified": None}]
     server.text += line("checkpoint", 1, stores=failed)
-    assert "no checkpoint is verified" in followed.lacks(since)
+    assert "no checkpoint is verified" in progress.lacks(since)
     server.text += line("checkpoint", 2, stores=[*failed, {"url": "s3-c", "problem": "", "verified": [1, since]}])
-    assert followed.lacks(since) == ""
+    assert progress.lacks(since) == ""
 
 
-def test_training_is_back_when_it_is_beyond_its_high_water_mark_and_has_held(followed: TrainingProgress, server: Server) -> None:
+def test_training_is_back_when_it_is_beyond_its_high_water_mark_and_has_held(progress: TrainingProgress, server: Server) -> None:
     fault = now_ns() - int(30e9)
     before = b"".join(step(number, fault - int((20 - number) * 1e8)) for number in range(1, 20))
     again = b"".join(step(number, fault + int((5 + (number - 9) * 0.1) * 1e9), 2) for number in range(10, 259))
     server.text = line("start", 0, t_ns=fault - int(3e9), world=2) + before
-    followed.update()
-    assert not followed.recovered(fault, fault, hold_s=10)
+    progress.update()
+    assert not progress.recovered(fault, fault, hold_s=10)
     server.text += line("start", 9, attempt=2, t_ns=fault + int(5e9), world=2) + again
-    followed.update()
-    assert followed.recovered(fault, fault, hold_s=10)
-    assert not followed.recovered(fault, fault, hold_s=25)
-    assert "attempt 2" in followed.text(5.0)
+    progress.update()
+    assert progress.recovered(fault, fault, hold_s=10)
+    assert not progress.recovered(fault, fault, hold_s=25)
+    assert "attempt 2" in progress.text(5.0)
 
 
-def test_a_job_that_did_its_last_step_is_finished(followed: TrainingProgress, server: Server) -> None:
+def test_a_job_that_did_its_last_step_is_finished(progress: TrainingProgress, server: Server) -> None:
     server.text = line("end", 9, why="told to leave by SIGTERM")
-    followed.update()
-    assert not followed.finished()
+    progress.update()
+    assert not progress.finished()
     server.text += line("end", 100, why="all steps are done")
-    followed.update()
-    assert followed.finished()
+    progress.update()
+    assert progress.finished()
 
 
 def test_a_job_is_its_template_with_the_runs_settings_and_an_end_of_its_own() -> None:

@@ -20,7 +20,7 @@ from runner.run.phases.confirm import confirm, look_again
 from runner.run.phases.inject import inject
 from runner.run.phases.observe import observe, recovered
 from testing.runs.phases import events, with_load
-from testing.runs.runner_parts import StillLoad, Told, plan_of, scripted
+from testing.runs.runner_parts import Sent, StillLoad, plan_of, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -96,13 +96,13 @@ def test_a_load_that_ends_by_itself_ends_the_baseline(context: Context) -> None:
 # inject
 
 
-def test_an_action_succeeds_and_names_its_targets(context: Context, told: Told) -> None:
+def test_an_action_succeeds_and_names_its_targets(context: Context, sent: Sent) -> None:
     inject(context)
     [(name, detail)] = events(context, EventKind.FAULT_START)
     assert (name, detail["targets"]) == ("kill", ["inference-a"])
     assert context.log.t_fault_ns is not None
-    assert context.record.run[0]["status"] == "succeeded"
-    assert told.texts(Kind.NOTE) == ["kill: inference-a"]
+    assert context.toolkit_journal.run[0]["status"] == "succeeded"
+    assert sent.texts(Kind.NOTE) == ["kill: inference-a"]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_evidence_that_is_not_true_before_the_fault_lets_it_go_on(context: Conte
 # confirm
 
 
-def test_evidence_that_becomes_true_confirms(context: Context, told: Told) -> None:
+def test_evidence_that_becomes_true_confirms(context: Context, sent: Sent) -> None:
     patient(context)
     scripted["gone"] = [False, NoData("cannot see it yet"), True]
     context.log.event(EventKind.FAULT_START, "kill")
@@ -150,7 +150,7 @@ def test_evidence_that_becomes_true_confirms(context: Context, told: Told) -> No
     [(name, detail)] = events(context, EventKind.FAULT_CONFIRMED)
     assert (name, detail["observed"]) == ("gone", "True")
     assert context.t_confirmed_ns is not None
-    assert told.texts(Kind.NOTE) == ["gone: seen, the fault acts"]
+    assert sent.texts(Kind.NOTE) == ["gone: seen, the fault acts"]
 
 
 @pytest.mark.parametrize(("answer", "said"), [(False, "gone: False"), (NoData("no answer"), "gone: no answer"), (None, "gone: None")])
@@ -176,8 +176,8 @@ def test_observation_ends_when_users_are_served_and_the_hypothesis_holds_again(c
     assert {zero for zero, _ in users.asked} == {context.log.t_fault_ns}
     last = events(context, EventKind.HYPOTHESIS)[-1][1]
     assert (last["met"], last["phase"]) == (True, Phase.OBSERVE.value)
-    assert context.record.after is not None
-    assert context.record.after["steady_state_met"]
+    assert context.toolkit_journal.after is not None
+    assert context.toolkit_journal.after["steady_state_met"]
 
 
 def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> None:
@@ -185,7 +185,7 @@ def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> N
     started_ns = context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
     observe(context)
     assert (now_ns() - started_ns) / 1e9 >= 0.6
-    assert context.record.after is not None
+    assert context.toolkit_journal.after is not None
 
 
 @pytest.mark.parametrize(("lasts_s", "since_s", "looked"), [(45.0, 1.0, True), (45.0, 43.0, False), (0.0, 1.0, False)])

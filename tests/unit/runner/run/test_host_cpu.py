@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from history.schema import Series
-from runner.run.observer.host_cpu import TICK_S, Machine, Used, shares
+from runner.run.observer.host_cpu import TICK_S, HostCpu, Used, shares
 
 
 def account(proc: Path, ticks: tuple[int, ...], waited_us: int | None = None) -> None:
@@ -38,7 +38,7 @@ def test_it_is_read_from_the_kernels_account_with_either_version_of_control_grou
         text = str(int(seconds * 1e9)) if version == 1 else f"usage_usec {int(seconds * 1e6)}\nuser_usec 1\n"
         (folder / ("cpuacct.usage" if version == 1 else "cpu.stat")).write_text(text)
 
-    machine = Machine("mine", proc, groups)
+    machine = HostCpu("mine", proc, groups)
     account(proc, (100, 0, 0, 100, 0, 0, 0, 0))
     platform_used(1.0)
     assert machine.sample() == {}  # nothing to compare with
@@ -52,4 +52,4 @@ def test_it_is_read_from_the_kernels_account_with_either_version_of_control_grou
 
 def test_a_platform_that_is_not_on_this_machine_is_not_accounted_for(tmp_path: Path) -> None:
     account(tmp_path, (1, 1, 1, 1, 1, 1, 1, 1))
-    assert Machine("elsewhere", tmp_path, tmp_path).sample() == {}
+    assert HostCpu("elsewhere", tmp_path, tmp_path).sample() == {}
