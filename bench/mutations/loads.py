@@ -11,7 +11,7 @@ from typing import Any
 from workloads.load import worker  # isort: skip - first: importing locust patches the process
 import polars as pl
 
-from bench.mutations.names import BROKEN_LOAD
+from bench.mutations.cases import BROKEN_LOAD
 from history.clock import now_ns
 from history.plan import Load
 from workloads.load import __main__, inputs, schedule
