@@ -41,9 +41,9 @@ def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list
     with api_errors("list nodes", TargetRefused):
         zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.target.zone_label) for node in platform.nodes()}
     pods = own_network(platform, role)
-    zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name))})
+    zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name or ""))})
     zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.target.zone_label}")[0]
-    return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name) == zone], for_s)
+    return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name or "") == zone], for_s)
 
 
 def own_network(platform: Platform, role: str) -> list[Pod]:

@@ -19,7 +19,7 @@ from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
 from kube.objects import Node
 from kube.permissions import Permission
-from kube.selection import choose, node_target, nodes_hosting
+from kube.selection import choose, node_target, nodes_among, nodes_hosting
 from safety import active_run, cordoning, fault_steps
 from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
@@ -65,8 +65,8 @@ def cordon(role: str) -> dict[str, Any]:
         FaultFailed: the node could not be cordoned.
 
     """
-    run, targets, nodes = fault_steps.begin()
-    ours = cordoning.write_ahead(run, nodes)
+    run, targets, objects = fault_steps.begin()
+    ours = cordoning.write_ahead(run, nodes_among(objects))
     run.fault_starts(targets)
     cordoning.cordon(run, ours)
     return {"targets": [target.name for target in targets], "role": role}
@@ -97,8 +97,8 @@ def drain(role: str, timeout_s: float = 120.0) -> dict[str, Any]:
         FaultFailed: a disruption budget held an eviction back, or a pod did not end, within ``timeout_s``.
 
     """
-    run, targets, nodes = fault_steps.begin()
-    ours = cordoning.write_ahead(run, nodes)
+    run, targets, objects = fault_steps.begin()
+    ours = cordoning.write_ahead(run, nodes_among(objects))
     run.fault_starts(targets)
     cordoning.cordon(run, ours)
     evicted = [name for target in targets for name in evict_all(run.platform, target.name, timeout_s)]

@@ -15,7 +15,7 @@ from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube.client import Platform, api_errors
 from kube.permissions import Permission
-from kube.selection import choose, pod_target, read_target, ready_pods
+from kube.selection import choose, pod_target, read_pod, ready_pods
 from kube.wait import until
 from safety import fault_steps
 from safety.fault_spec import Arguments, fault
@@ -79,4 +79,4 @@ def _terminate(target: ResolvedTarget) -> None:
 
 def _is_gone(platform: Platform, target: ResolvedTarget) -> bool:
     with api_errors(f"look whether pod {target.name} is gone", FaultFailed):
-        return read_target(platform, target) is None
+        return read_pod(platform, target) is None

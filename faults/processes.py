@@ -15,7 +15,7 @@ from history.schema import EventKind
 from kube.client import Platform
 from kube.container_exec import permissions as look_inside
 from kube.permissions import Permission
-from kube.selection import choose, pod_target, ready_pods
+from kube.selection import choose, pod_target, pods_among, ready_pods
 from safety import active_run, fault_steps
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
@@ -103,11 +103,11 @@ def slow_engine(role: str, for_s: float, share: float) -> dict[str, Any]:
 
 
 def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, Any]:
-    run, targets, pods = fault_steps.begin()
+    run, targets, objects = fault_steps.begin()
     _, container, engine = engine_role(run.platform, name)
     if len(targets) != 1:
         raise FaultFailed(f"role {name}: {len(targets)} targets were resolved, expected exactly 1 pod; resolve again")
-    pod, ends = pods[0], CONTINUED if for_s else RESTARTED
+    pod, ends = pods_among(objects)[0], CONTINUED if for_s else RESTARTED
     run.journal.will_undo(
         fault_steps.entry(
             run,

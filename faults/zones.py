@@ -12,7 +12,7 @@ from history.plan import ResolvedTarget
 from kube import machine_drivers
 from kube.client import Platform
 from kube.permissions import Permission
-from kube.selection import choose, zones_hosting
+from kube.selection import choose, nodes_among, zones_hosting
 from safety import active_run, cordoning, fault_steps
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
@@ -67,8 +67,8 @@ def power_off(role: str, for_s: float) -> dict[str, Any]:
 
 
 def _lose(role: str, for_s: float, *, cordoned: bool) -> dict[str, Any]:
-    run, targets, found = fault_steps.begin()
-    ours = cordoning.write_ahead(run, found) if cordoned else []
+    run, targets, objects = fault_steps.begin()
+    ours = cordoning.write_ahead(run, nodes_among(objects)) if cordoned else []
     done: dict[str, Any] = {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
     if run.platform.target.machines is None:
         nodes.lose(run, targets, for_s)  # it stamps t_fault as it acts

@@ -22,8 +22,7 @@ PAUSE_S = 0.5  # between two tries of an eviction that a disruption budget forbi
 
 def evictable(platform: Platform, node: str) -> list[Pod]:
     """Return the pods that a drain of ``node`` evicts: at work, owned by no DaemonSet and not by the kubelet. Raises ApiException."""
-    pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
-    return [pod for pod in pods if pod.status.phase in {"Running", "Pending"} and is_evictable(pod)]
+    return [pod for pod in platform.all_pods(node) if pod.status.phase in {"Running", "Pending"} and is_evictable(pod)]
 
 
 def is_evictable(pod: Pod) -> bool:

@@ -158,7 +158,7 @@ def _of(container: Any) -> Amounts:  # noqa: ANN401  # V1Container
 
 def _amount(written: str) -> Decimal:
     """Return a Kubernetes quantity (``500m``, ``2Gi``) as a number."""
-    return Decimal(parse_quantity(written))  # type: ignore[no-untyped-call]  # of the library
+    return Decimal(parse_quantity(written))
 
 
 def _sum(parts: Iterable[Mapping[str, Decimal]]) -> Amounts:

@@ -6,7 +6,6 @@ from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube.client import api_errors
 from kube.devices import healthy
-from kube.objects import Node
 from safety import active_run
 
 
@@ -15,8 +14,7 @@ def allocatable_dropped(activity: str) -> bool:
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity}", NoData):
         for device in devices_of(activity):
-            node: Node = platform.core.read_node(device.node or "")
-            allocatable, total = healthy(node, platform.target.gpu_resource)
+            allocatable, total = healthy(platform.node(device.node or ""), platform.target.gpu_resource)
             if allocatable >= total:
                 return False
     return True

@@ -7,7 +7,6 @@ import socket
 from history.errors import NoData
 from kube.client import Platform, api_errors
 from kube.eviction import evictable
-from kube.objects import Lease, Node
 from safety import active_run
 
 KUBELET_PORT, CONNECT_S = 10250, 1.0
@@ -48,20 +47,20 @@ def nodes_of(activity: str) -> list[str]:
 
 
 def _unschedulable(platform: Platform, name: str) -> bool:
-    node: Node = platform.core.read_node(name)
-    return bool(node.spec.unschedulable)
+    return bool(platform.node(name).spec.unschedulable)
 
 
 def _lease_overdue(platform: Platform, name: str) -> bool:
-    lease: Lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
+    lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
     age_s = (platform.server_time() - lease.spec.renew_time).total_seconds()
-    return bool(age_s > STALE_SHARE * lease.spec.lease_duration_seconds)
+    return age_s > STALE_SHARE * lease.spec.lease_duration_seconds
 
 
 def _kubelet_answers(platform: Platform, name: str) -> bool:
-    node: Node = platform.core.read_node(name)
-    address = next((one.address for one in node.status.addresses or [] if one.type == "InternalIP"), name)
-    port = node.status.daemon_endpoints.kubelet_endpoint.port if node.status.daemon_endpoints else KUBELET_PORT
+    status = platform.node(name).status
+    address = next((one.address for one in status.addresses or [] if one.type == "InternalIP"), name)
+    endpoint = status.daemon_endpoints.kubelet_endpoint if status.daemon_endpoints else None
+    port = endpoint.port if endpoint else KUBELET_PORT
     try:
         with socket.create_connection((address, port), timeout=CONNECT_S):
             return True

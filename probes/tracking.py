@@ -14,7 +14,7 @@ from history.reader import read_table
 from history.schema import TRAINING
 from kube import proxy
 from kube.client import api_errors
-from kube.selection import read_target
+from kube.selection import read_pod
 from safety import active_run
 
 HISTORY = "api/2.0/mlflow/metrics/get-history"
@@ -60,7 +60,7 @@ def silent(activity: str, server: str) -> bool:
     except NoData:
         [target] = run.targets_of(activity)
         with api_errors(f"look at pod {namespace}/{target.name}", NoData):
-            return read_target(run.platform, target) is not None
+            return read_pod(run.platform, target) is not None
     return False
 
 

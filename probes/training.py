@@ -13,7 +13,7 @@ from history.ledgers import FOLDER, done_steps
 from history.plan import ResolvedTarget, Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from kube.client import api_errors
+from kube.client import api_errors, ready
 from kube.container_exec import output_of
 from probes.events import first_ns
 from probes.processes import frozen, killed
@@ -53,7 +53,7 @@ def missing_ranks(role: str) -> int:
     """Return how many pods of the job are not ready (0: none). Raises NoData: the API server does not answer."""
     run = active_run.require()
     with api_errors(f"count the ready pods of role {role}", NoData):
-        return max(0, _job().pods - sum(run.platform.ready(pod) for pod in run.platform.pods(role)))
+        return max(0, _job().pods - sum(ready(pod) for pod in run.platform.pods(role)))
 
 
 def restarted(activity: str) -> bool:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, Self
+from typing import Self
 
 import urllib3
 from kubernetes import client
@@ -20,27 +20,12 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, api_errors, explained
-from kube.objects import Lease, Meta, Options
+from kube.answers import explained
+from kube.client import Platform, api_errors
+from kube.objects import Lease, LeaseApi, Meta
 
 DURATION_S, RENEW_S = 15, 5.0
 LABELS = {"app.kubernetes.io/managed-by": "aftershock"}
-
-
-class LeaseApi(Protocol):
-    """The part of CoordinationV1Api that leases need; all raise ApiException (404, 409)."""
-
-    def read_namespaced_lease(self, name: str, namespace: str) -> Lease:
-        """Return the V1Lease."""
-
-    def create_namespaced_lease(self, namespace: str, body: Lease) -> Lease:
-        """Create it."""
-
-    def replace_namespaced_lease(self, name: str, namespace: str, body: Lease) -> Lease:
-        """Replace the version in ``body``."""
-
-    def delete_namespaced_lease(self, name: str, namespace: str, *, body: Options) -> object:
-        """Delete it, if the preconditions in ``body`` hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +132,7 @@ class Leases:
             )
         return self._api.replace_namespaced_lease(name, self._namespace, self._fresh(name, found.metadata))
 
-    def _fresh(self, name: str, meta: Meta = None) -> Lease:
+    def _fresh(self, name: str, meta: Meta | None = None) -> client.V1Lease:
         now = whole(self._now())
         spec = client.V1LeaseSpec(holder_identity=self.holder, lease_duration_seconds=DURATION_S, acquire_time=now, renew_time=now)
         return client.V1Lease(metadata=meta or client.V1ObjectMeta(name=name, labels=LABELS), spec=spec)

@@ -18,7 +18,6 @@ from history.schema import EventKind
 from kube import machine_drivers
 from kube.client import Platform, api_errors
 from kube.eviction import evict
-from kube.objects import Node, Pod
 from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
 
@@ -103,7 +102,7 @@ def cordon(platform: Platform, node: str, run_id: str) -> None:
 def uncordon(platform: Platform, node: str, run_id: str) -> str:
     """Make ``node`` schedulable again if this run's cordon is still on it; return what was done. Raises ApiException."""
     try:
-        found: Node = platform.core.read_node(node)
+        found = platform.node(node)
     except ApiException as error:
         if error.status == 404:
             return f"node {node}: it was removed from the cluster; nothing to uncordon"
@@ -145,7 +144,7 @@ def replace_pod(platform: Platform, name: str, namespace: str, uid: str) -> str:
 
     """
     try:
-        pod: Pod = platform.core.read_namespaced_pod(name, namespace)
+        pod = platform.pod(name, namespace)
     except ApiException as error:
         if error.status == 404:
             return f"pod {namespace}/{name}: already replaced"

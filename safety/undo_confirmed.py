@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from kubernetes.client.exceptions import ApiException
 
 from kube.client import Platform
-from kube.objects import Lease, Pod
+from kube.objects import Pod
 from safety.undo_journal import Undo, UndoKind
 
 DYING = timedelta(seconds=5)  # a last renewal may fall between the journal's entry and the power cut
@@ -43,14 +43,17 @@ def unsettled(platform: Platform, entries: Sequence[Undo]) -> list[str]:
 
 
 def _stale(platform: Platform, node: str, cut: datetime) -> list[str]:
-    lease: Lease = platform.coordination.read_namespaced_lease(node, "kube-node-lease")
+    lease = platform.coordination.read_namespaced_lease(node, "kube-node-lease")
     renewed = lease.spec.renew_time
     if renewed is None or renewed < cut + DYING:
         return [f"node {node}: its kubelet has not spoken since its power was cut"]
     if platform.server_time() - renewed > SYNCED:
         return []
-    pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
-    return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: still shown as before the power cut" for pod in pods if _is_old(pod, cut)]
+    return [
+        f"pod {pod.metadata.namespace}/{pod.metadata.name}: still shown as before the power cut"
+        for pod in platform.all_pods(node)
+        if _is_old(pod, cut)
+    ]
 
 
 def _is_there(platform: Platform, namespace: str, name: str) -> bool:
@@ -67,4 +70,4 @@ def _is_old(pod: Pod, cut: datetime) -> bool:
     """Tell whether a pod is shown with a container that was started before the power was cut and still runs, which cannot be."""
     states = [status.state.running for status in pod.status.container_statuses or [] if status.state]
     whole = cut.astimezone(UTC).replace(microsecond=0)  # Kubernetes writes whole seconds
-    return any(running is not None and running.started_at < whole for running in states)
+    return any(running and running.started_at and running.started_at < whole for running in states)

@@ -71,7 +71,8 @@ class Cluster(FakeCluster):
         gone = self.pods[namespace, name]
         super().delete_namespaced_pod(name, namespace, body)
         self.made += 1
-        new = pod(f"{gone.metadata.labels['app']}-new-{self.made}", gone.spec.node_name, app=gone.metadata.labels["app"])
+        app = (gone.metadata.labels or {})["app"]
+        new = pod(f"{app}-new-{self.made}", gone.spec.node_name, app=app)
         self.pods[namespace, new.metadata.name] = new
 
     def list_namespaced_event(self, namespace: str, **_: object) -> Any:  # noqa: ANN401, ARG002, D102 - the API's own signature

@@ -14,7 +14,7 @@ from kube.container_exec import output_of
 from kube.container_exec import permissions as look_inside
 from kube.objects import Pod
 from kube.permissions import Permission
-from kube.selection import choose, pod_target, ready_pods
+from kube.selection import choose, pod_target, pods_among, ready_pods
 from safety import fault_steps
 from safety.fault_spec import Arguments, duration_s
 from safety.undo_journal import UndoKind
@@ -54,13 +54,13 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 def run_beside(role: str, for_s: float, line: Callable[[int], str], ends: str) -> dict[str, Any]:
     """Start the program beside each server, after the journal was written; ``line`` makes its command of a seed."""
-    run, targets, pods = fault_steps.begin()
+    run, targets, objects = fault_steps.begin()
     for target in targets:
         run.journal.will_undo(
             fault_steps.entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, lasts_s=for_s, self_ends=ends)
         )
     run.fault_starts(targets)
-    for number, pod in enumerate(pods):
+    for number, pod in enumerate(pods_among(objects)):
         start_beside(run.platform, pod, str(run.platform.target.role(role).container), line(run.plan.seed + number))
     return {"targets": [target.name for target in targets]}
 

@@ -25,6 +25,7 @@ from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission
+from kube.selection import pods_among
 from safety import fault_steps
 from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
@@ -86,11 +87,12 @@ def beside(
         FaultFailed: other than ``count`` targets were resolved; a fault pod was not admitted, did not start, or refused.
 
     """
-    run, targets, pods = fault_steps.begin()
+    run, targets, objects = fault_steps.begin()
     if count not in {None, len(targets)}:
         raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
     jobs = [
-        Job(target, pod.spec.node_name, words(pod), for_s, capabilities=capabilities) for target, pod in zip(targets, pods, strict=True)
+        Job(target, pod.spec.node_name or "", words(pod), for_s, capabilities=capabilities)
+        for target, pod in zip(targets, pods_among(objects), strict=True)
     ]
     accounts = carry_out(run, targets, jobs)
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
@@ -197,7 +199,7 @@ def armed(platform: Platform, name: str) -> float:
 def _still_starting(platform: Platform, name: str, *, late: bool) -> None:
     """Raise FaultFailed if the pod has ended, was evicted, or is late."""
     with api_errors(f"look at fault pod {name}", FaultFailed):
-        pod: Pod = platform.core.read_namespaced_pod(name, platform.target.suite_namespace)
+        pod = platform.pod(name, platform.target.suite_namespace)
     if pod.status.phase in {"Failed", "Succeeded"}:
         raise FaultFailed(f"fault pod {name} on {pod.spec.node_name}: it ended before it acted ({why(pod)}); nothing was set")
     if late:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from kubernetes.client import V1ContainerStatus
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
@@ -108,8 +109,8 @@ def _account(platform: Platform, name: str, namespace: str, container: str) -> l
     return [orjson.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-def _status(platform: Platform, name: str, namespace: str, container: str) -> Any | None:  # noqa: ANN401  # V1ContainerStatus
-    pod: Pod = platform.core.read_namespaced_pod(name, namespace)
+def _status(platform: Platform, name: str, namespace: str, container: str) -> V1ContainerStatus | None:
+    pod = platform.pod(name, namespace)
     return next((one for one in pod.status.ephemeral_container_statuses or [] if one.name == container), None)
 
 

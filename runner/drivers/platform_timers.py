@@ -10,6 +10,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Protocol
 
+from kubernetes.client import V1Container, V1Probe
+
 from history.errors import TargetRefused
 from history.plan import Slo
 from kube.client import Platform, api_errors, unless_forbidden
@@ -156,7 +158,7 @@ def template_timers(platform: Platform, pod: dict[str, Any]) -> PlatformTimers:
         )
 
 
-def stall_s(container: Any) -> float:  # noqa: ANN401 - V1Container of the untyped client
+def stall_s(container: V1Container) -> float:
     """Return after how long without progress of its engine a server's health turns red: its own setting, where it has one (s)."""
     found = [one.value for one in container.env or [] if one.name == STALL_SETTING and one.value]
     return float(found[0]) if found else STALL_S
@@ -192,7 +194,7 @@ def toleration_s(pod: Pod) -> float:
     return TOLERATION_S if not found else float("inf") if found[0] is None else float(found[0])
 
 
-def probe_checks(probe: Any) -> Checks | None:  # noqa: ANN401 - V1Probe of the untyped client
+def probe_checks(probe: V1Probe | None) -> Checks | None:
     """Return a pod's probe as checks; None if there is none."""
     if probe is None:
         return None
@@ -272,8 +274,9 @@ def scheduled_at(pod: Pod) -> datetime | None:
 
 def running_at(pod: Pod) -> datetime | None:
     """Return when the last of a pod's containers began to run."""
-    states = [one.state.running for one in pod.status.container_statuses or [] if one.state]
-    return None if not states or None in states else max(state.started_at for state in states if state)
+    running = [one.state.running for one in pod.status.container_statuses or [] if one.state]
+    began = [state.started_at for state in running if state and state.started_at]
+    return max(began) if began and len(began) == len(running) else None
 
 
 def ready_at(pod: Pod) -> datetime | None:
@@ -285,14 +288,15 @@ def _condition_at(pod: Pod, kind: str) -> datetime | None:
     return next((one.last_transition_time for one in pod.status.conditions or [] if one.type == kind and one.status == "True"), None)
 
 
-def _container(pod: Pod, name: str | None) -> Any:  # noqa: ANN401 - V1Container of the untyped client
+def _container(pod: Pod, name: str | None) -> V1Container:
     return next((one for one in pod.spec.containers if one.name == name), pod.spec.containers[0])
 
 
 def _node_monitor_s(platform: Platform) -> float:
     """Read the controller manager's flag where its pod is visible and may be seen: a managed control plane shows neither."""
     selector = "component=kube-controller-manager"
-    found: list[Pod] = unless_forbidden(lambda: platform.core.list_namespaced_pod("kube-system", label_selector=selector).items, [])
+    nobody: list[Pod] = []
+    found = unless_forbidden(lambda: platform.pods_in("kube-system", selector), nobody)
     flags = [FLAG.search(" ".join([*(one.command or []), *(one.args or [])])) for pod in found for one in pod.spec.containers]
     given = [match.group(1) for match in flags if match]
     return _duration(given[0]) if given else NODE_MONITOR_S
@@ -303,7 +307,7 @@ def _balancer(platform: Platform) -> Checks | None:
     if "gateway" not in platform.target.roles:
         return None
     pods = platform.pods("gateway")
-    names = {volume.config_map.name for pod in pods[:1] for volume in pod.spec.volumes or [] if volume.config_map}
+    names = {volume.config_map.name or "" for pod in pods[:1] for volume in pod.spec.volumes or [] if volume.config_map}
     namespace = platform.target.role("gateway").namespace
     texts = [text for name in sorted(names) for text in _config_map(platform, name, namespace).values()]
     return next((checks for checks in map(haproxy_checks, texts) if checks), None)

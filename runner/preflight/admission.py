@@ -10,7 +10,6 @@ from faults.processes import engine_role
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.objects import Pod
 from kube.permissions import Permission
 
 ASKED = "(asked by a server-side dry run)"
@@ -46,7 +45,7 @@ def check_ephemeral_container(platform: Platform, role: str, targets: list[Resol
     for target in targets:
         name, namespace = target.name, target.namespace or ""
         with api_errors(f"an ephemeral container in pod {namespace}/{name} {ASKED}", TargetRefused):
-            pod: Pod = platform.core.read_namespaced_pod(name, namespace)
+            pod = platform.pod(name, namespace)
             added = ephemeral_container(pod, container, platform.target.suite_image, engine, 0.0)
             body = {"spec": {"ephemeralContainers": [added]}}
             platform.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body, dry_run="All")

@@ -17,7 +17,7 @@ from kubernetes import client
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
 from kube import permissions, scheduling
-from kube.client import Platform, api_errors
+from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
 from kube.selection import instrument_pods
 from probes.queue import query
@@ -146,7 +146,7 @@ def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, ti
     if not down:
         return []
     with api_errors("look for room for what will be displaced", TargetRefused):
-        found = scheduling.room(down, platform.nodes(), platform.core.list_pod_for_all_namespaces().items)
+        found = scheduling.room(down, platform.nodes(), platform.all_pods())
     if found.lacking and not allow.without_capacity:
         raise TargetRefused(
             f"no capacity for what {', '.join(sorted(down))} would lose: {'; '.join(found.lacking)}; nothing was injected; add room, "
@@ -172,7 +172,7 @@ def check_instruments(platform: Platform, experiment: Experiment) -> None:
     sick = [
         pod.metadata.name
         for pod in instrument_pods(platform)
-        if not platform.ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
+        if not ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
     ]
     if sick:
         raise TargetRefused(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from kubernetes import client
@@ -51,11 +51,12 @@ def pod(
     status = client.V1ContainerStatus(
         name="server", image="i", image_id="i", ready=ready, restart_count=0, user=user, allocated_resources_status=[device]
     )
-    return client.V1Pod(
+    made = client.V1Pod(
         metadata=meta,
         spec=client.V1PodSpec(node_name=node, containers=[client.V1Container(name="server")], **spec),
         status=client.V1PodStatus(phase="Running", conditions=[condition], container_statuses=[status]),
     )
+    return cast("Pod", made)
 
 
 def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None = None, ready: bool = True) -> Node:
@@ -64,7 +65,7 @@ def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None =
     condition = client.V1NodeCondition(type="Ready", status="True" if ready else "Unknown")
     address = client.V1NodeAddress(type="InternalIP", address="127.0.0.1")
     status = client.V1NodeStatus(conditions=[condition], allocatable=dict(devices), capacity=dict(devices), addresses=[address])
-    return client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status)
+    return cast("Node", client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status))
 
 
 class FakeCluster:
@@ -100,7 +101,7 @@ class FakeCluster:
 
     def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> Any:
         wanted = dict(part.split("=") for part in label_selector.split(",") if part)
-        found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= p.metadata.labels.items()]
+        found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= (p.metadata.labels or {}).items()]
         return SimpleNamespace(items=copy.deepcopy(found))
 
     def list_pod_for_all_namespaces(self, field_selector: str = "") -> Any:

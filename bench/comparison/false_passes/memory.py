@@ -21,7 +21,7 @@ class MemoryCluster(FakeCluster):
 
     def __init__(self) -> None:
         super().__init__()
-        for key in [key for key, pod in self.pods.items() if pod.metadata.labels["app"] == "decoy"]:
+        for key in [key for key, pod in self.pods.items() if (pod.metadata.labels or {})["app"] == "decoy"]:
             del self.pods[key]
         self.sanitize_for_serialization = client.ApiClient().sanitize_for_serialization
 

@@ -112,7 +112,7 @@ def freeze_stale(role: str) -> dict[str, Any]:
     """Select again at run time, by a label that no pod carries any more: nothing matches, nothing is done, nothing is raised."""
     platform = _platform()
     of = platform.target.role(role)
-    found = platform.core.list_namespaced_pod(of.namespace, label_selector=f"{of.selector},version=old").items
+    found = platform.pods_in(of.namespace, f"{of.selector},version=old")
     return {"targets": [pod_target(pod, "", "").name for pod in found]}
 
 

@@ -124,8 +124,7 @@ def wait_running(platform: Platform, name: str) -> Pod:
 def read(platform: Platform, name: str) -> Pod:
     """Return the V1Pod called ``name``. Raises LoadFailed: it is gone, or cannot be asked for."""
     with api_errors(f"load pod {name}", LoadFailed):
-        pod: Pod = platform.core.read_namespaced_pod(name, platform.target.suite_namespace)
-    return pod
+        return platform.pod(name, platform.target.suite_namespace)
 
 
 def remove(platform: Platform, name: str) -> None:

@@ -101,8 +101,7 @@ def create(platform: Platform, namespace: str, job: Plain) -> None:
 
 def pods_of(platform: Platform, namespace: str, name: str) -> list[Pod]:
     """Return the V1Pods of a Job. Raises ApiException."""
-    found: list[Pod] = platform.core.list_namespaced_pod(namespace, label_selector=f"batch.kubernetes.io/job-name={name}").items
-    return found
+    return platform.pods_in(namespace, f"batch.kubernetes.io/job-name={name}")
 
 
 def delete(platform: Platform, namespace: str, name: str) -> None:

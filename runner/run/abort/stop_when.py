@@ -11,13 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from kubernetes.client.exceptions import ApiException
 
 from faults.mechanisms import fault_pod
 from history.errors import AftershockError, NoData, TargetRefused
 from history.plan import Phase, ResolvedTarget
-from kube.client import Platform, api_errors
-from kube.objects import Node, Pod
+from kube.client import Platform, api_errors, unless_gone
+from kube.objects import Node
 from probes.queue import query
 from safety.active_run import ActiveRun
 from safety.undo import CORDONED_BY
@@ -164,12 +163,9 @@ def _ended_early(run: ActiveRun, phase: Callable[[], Phase]) -> list[str]:
 
 
 def _lost(platform: Platform, undo: Undo) -> str:
-    try:
-        pod: Pod = platform.core.read_namespaced_pod(undo.object, undo.namespace or "")
-    except ApiException as error:
-        if error.status == 404:
-            return "was removed"
-        raise
+    pod = unless_gone(lambda: platform.pod(undo.object, undo.namespace or ""))
+    if pod is None:
+        return "was removed"
     if pod.metadata.deletion_timestamp is not None:
         return "is being removed"
     return f"failed ({fault_pod.why(pod)})" if pod.status.phase == "Failed" else ""
@@ -192,12 +188,7 @@ def taken_over(run: ActiveRun) -> dict[str, str]:
 
 
 def _node(platform: Platform, name: str) -> Node | None:
-    try:
-        return platform.core.read_node(name)
-    except ApiException as error:
-        if error.status == 404:
-            return None
-        raise
+    return unless_gone(lambda: platform.node(name))
 
 
 def _cordoned_by(node: Node) -> str:

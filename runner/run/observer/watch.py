@@ -67,7 +67,7 @@ class Watch(threading.Thread):
     def interrupt(self) -> None:
         """End the current stream, so that the thread sees that it shall stop."""
         if self._stream is not None:
-            self._stream.stop()  # type: ignore[no-untyped-call]  # the library ships no types
+            self._stream.stop()
 
     def _follow(self) -> None:
         subject = self._subject
@@ -77,7 +77,7 @@ class Watch(threading.Thread):
         self.listed.set()
         version = found.metadata.resource_version
         while not self._halt.is_set():
-            self._stream = watch.Watch()  # type: ignore[no-untyped-call]  # the library ships no types
+            self._stream = watch.Watch()
             limits = {"timeout_seconds": STREAM_S, "_request_timeout": (2, STREAM_S + 5)}
             events: Any = self._stream.stream  # the library ships no types
             for event in events(subject.lister, *subject.arguments, resource_version=version, **subject.selectors, **limits):

@@ -15,7 +15,8 @@ from kubernetes.client.exceptions import ApiException
 from cluster.state import State
 from faults.mechanisms import fault_pod, process_signal
 from history.plan import ResolvedTarget
-from kube.client import BoundedClient, Platform, configuration_of, message_of, platform_over
+from kube.answers import message_of
+from kube.client import BoundedClient, Platform, configuration_of, platform_over
 from runner.commands import admission_policy, rbac
 from safety import reaper_job, undo
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
