@@ -11,7 +11,6 @@ takes nothing any more (:mod:`faults.disks`, which also says what is not offered
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.mechanisms.exec_program import command, kind_of, permissions, run_beside, servers
 from history.errors import TargetRefused
@@ -40,7 +39,7 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 
 @fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
-def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, Any]:
+def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Damage one shard of each newest finished checkpoint of the run, on the disks of ``count`` storage servers, for ``for_s`` seconds.
 
     Raises:

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from random import Random
-from typing import Any
 
 from faults.mechanisms import fault_pod
 from history.errors import ConfigError, TargetRefused
@@ -88,7 +87,7 @@ def _slow(arguments: Arguments) -> str:
 
 
 @fault(resolve=_resolving("make_read_only", lambda _: "is read-only"), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, Any]:
+def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` ready pods of ``role`` write nothing to their ``volume`` (its name in the pod) for ``for_s`` seconds.
 
     A file that is being written is finished first. Raises as :func:`faults.mechanisms.fault_pod.beside`.
@@ -97,7 +96,7 @@ def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict
 
 
 @fault(resolve=_resolving("fill_disk", lambda _: "is full"), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, Any]:
+def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, object]:
     """Let nothing new fit into ``folder`` (empty: all) of the ``volume`` of ``count`` ready pods of ``role`` for ``for_s`` seconds.
 
     Raises as :func:`faults.mechanisms.fault_pod.beside`.
@@ -106,18 +105,18 @@ def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: 
 
 
 @fault(resolve=_resolving("fail_disk", _fails), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, Any]:
+def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, object]:
     """Fail ``percent`` of the reads, writes and syncs below ``folder`` of a volume with EIO, else as :func:`fill_disk`."""
     return _served("disk-fail", (role, volume, folder), for_s, count, "--percent", percent, "--seed", active_run.require().plan.seed)
 
 
 @fault(resolve=_resolving("slow_disk", _slow), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def slow_disk(role: str, volume: str, for_s: float, latency_ms: int, *, folder: str = "", count: int = 1) -> dict[str, Any]:
+def slow_disk(role: str, volume: str, for_s: float, latency_ms: int, *, folder: str = "", count: int = 1) -> dict[str, object]:
     """Let each read, write and sync below ``folder`` of a volume wait ``latency_ms`` first, else as :func:`fill_disk`."""
     return _served("disk-slow", (role, volume, folder), for_s, count, "--latency-ms", latency_ms)
 
 
-def _served(command: str, where: tuple[str, str, str], for_s: float, count: int, *more: object) -> dict[str, Any]:
+def _served(command: str, where: tuple[str, str, str], for_s: float, count: int, *more: object) -> dict[str, object]:
     """Start the fault pods that serve a folder of a volume themselves: of which role, volume and folder is said by ``where``."""
     role, volume, folder = where
 

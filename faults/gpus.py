@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.nodes import node_permissions
 from history.errors import TargetRefused
@@ -48,7 +47,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def lose_device(role: str, for_s: float) -> dict[str, Any]:
+def lose_device(role: str, for_s: float) -> dict[str, object]:
     """Lose the GPU of one ready pod of ``role`` for ``for_s`` seconds, as if it fell off the bus: calls fail, Kubernetes sees it sick.
 
     Kubernetes does not move a running pod away from a sick device; whether the server ends itself is what is tested. Needs a GPU driver.
@@ -71,6 +70,6 @@ def lose_device(role: str, for_s: float) -> dict[str, Any]:
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
 
 
-def repair() -> dict[str, Any]:
+def repair() -> dict[str, object]:
     """Rollback: repair the devices that this run failed. Nothing left to undo is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), {UndoKind.REPAIR_GPU})}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.mechanisms import fault_pod
 from faults.mechanisms.fault_pod import ENDS
@@ -61,7 +60,7 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
 
 
 @fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, Any]:
+def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, object]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
     The kubelet still reaches them, so Kubernetes calls them Ready all the time and keeps sending them users: only who checks end to end
@@ -77,15 +76,15 @@ def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -
 
 
 @fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def isolate_zone(role: str, for_s: float) -> dict[str, Any]:
+def isolate_zone(role: str, for_s: float) -> dict[str, object]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)
 
 
-def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, Any]:
+def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, object]:
     return fault_pod.beside(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
 
 
-def restore() -> dict[str, Any]:
+def restore() -> dict[str, object]:
     """Rollback: remove the fault pods of this run, which ends what they set. Nothing left is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), {UndoKind.DELETE_POD})}

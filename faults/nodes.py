@@ -7,7 +7,6 @@ Kubernetes both look alike: nothing answers, nothing is closed. What differs: a 
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.mechanisms import fault_pod
 from faults.mechanisms.fault_pod import ENDS, Job
@@ -55,7 +54,7 @@ def _cordon_permissions(platform: Platform, _arguments: Arguments) -> list[Permi
 
 
 @fault(resolve=_resolve_cordon, permissions=_cordon_permissions, tier="node")
-def cordon(role: str) -> dict[str, Any]:
+def cordon(role: str) -> dict[str, object]:
     """Cordon one node that hosts ``role``: nothing new may land on it, what runs there stays. By itself no outage.
 
     It lasts until :func:`uncordon`.
@@ -87,7 +86,7 @@ def _drain_permissions(platform: Platform, _arguments: Arguments) -> list[Permis
 
 
 @fault(resolve=_resolve_drain, permissions=_drain_permissions, tier="node", displaces=True)
-def drain(role: str, timeout_s: float = 120.0) -> dict[str, Any]:
+def drain(role: str, timeout_s: float = 120.0) -> dict[str, object]:
     """Cordon and drain one node that hosts ``role``, as an upgrade does: evictions honour disruption budgets, DaemonSet pods stay.
 
     It lasts until :func:`uncordon`. It returns when every evicted pod has ended.
@@ -128,14 +127,14 @@ def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> 
     return node_target(node, f"{SILENT.format(for_s=for_s)}{why}, since the target has no machine driver", ENDS.format(for_s=for_s))
 
 
-def lose(run: ActiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict[str, Any]]:
+def lose(run: ActiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict[str, object]]:
     """Lose all nodes at once, by fault pods; return their accounts. Raises FaultFailed."""
     jobs = [Job(target, target.name, ("silence",), for_s, heard=False) for target in targets]
     return fault_pod.carry_out(run, targets, jobs)
 
 
 @fault(resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
-def power_off(role: str, for_s: float) -> dict[str, Any]:
+def power_off(role: str, for_s: float) -> dict[str, object]:
     """Cut the power of one node that hosts ``role``: nothing is flushed, nothing says goodbye; it comes back by itself after ``for_s``.
 
     By the machine driver (a BMC's place) of the target file; where there is none, by :func:`silence`, and the plan says so.
@@ -174,7 +173,7 @@ def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Perm
     lasts_s=lasts_for_s,
     displaces=True,
 )
-def silence(role: str, for_s: float) -> dict[str, Any]:
+def silence(role: str, for_s: float) -> dict[str, object]:
     """Let one node that hosts ``role`` fall silent for ``for_s`` seconds: its kubelet is frozen and all its packets are dropped.
 
     A machine that hangs, or lost its switch port, looks like this. Mechanism: a fault pod. It ends by itself, and not before: nobody can
@@ -188,7 +187,7 @@ def silence(role: str, for_s: float) -> dict[str, Any]:
     return _silence(role, for_s)
 
 
-def _silence(role: str, for_s: float) -> dict[str, Any]:
+def _silence(role: str, for_s: float) -> dict[str, object]:
     run, targets, _ = fault_steps.begin()
     lose(run, targets, for_s)
     return {
@@ -205,11 +204,11 @@ def power_entry(run: ActiveRun, target: ResolvedTarget, for_s: float) -> Undo:
     return fault_steps.entry(run, UndoKind.POWER_ON, target.name, detail=cut, lasts_s=for_s, self_ends=ends)
 
 
-def uncordon() -> dict[str, Any]:
+def uncordon() -> dict[str, object]:
     """Rollback: uncordon the nodes that this run cordoned. Nothing left to undo is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), {UndoKind.UNCORDON})}
 
 
-def power_on() -> dict[str, Any]:
+def power_on() -> dict[str, object]:
     """Rollback: power on the nodes that this run powered off, remove its fault pods. Nothing left is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), LOST)}

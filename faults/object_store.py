@@ -13,7 +13,6 @@ feel of it), and listings that lack only some keys (the listing's text would hav
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.mechanisms.fault_pod import ENDS, beside
 from faults.network import own_network, permissions
@@ -52,7 +51,7 @@ def _resolve_hiding(platform: Platform, arguments: Arguments, rng: Random) -> li
 
 
 @fault(resolve=_resolve_refusal, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, Any]:
+def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer ``percent`` of their requests 503 SlowDown, by chance, for ``for_s`` seconds: a storm.
 
     The body is S3's error, so clients know that they are throttled and when to try again.
@@ -62,7 +61,7 @@ def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> di
 
 
 @fault(resolve=_resolve_delay, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, Any]:
+def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer every request ``latency_ms`` later for ``for_s`` seconds: slow or throttled.
 
     Raises as :func:`faults.mechanisms.fault_pod.beside`.
@@ -71,7 +70,7 @@ def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> 
 
 
 @fault(resolve=_resolve_hiding, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
+def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer ListObjectsV2 with an empty list for ``for_s`` seconds: a stale listing.
 
     Objects that are asked for by name are there. Raises as :func:`faults.mechanisms.fault_pod.beside`.

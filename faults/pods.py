@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import partial
 from random import Random
-from typing import Any
 
 from chaosk8s.pod import actions as chaosk8s_pods
 from chaoslib.exceptions import ActivityFailed
@@ -38,7 +37,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="namespace")
-def kill(role: str, count: int = 1) -> dict[str, Any]:
+def kill(role: str, count: int = 1) -> dict[str, object]:
     """Kill ``count`` ready pods of ``role`` without grace, as a crash would: no SIGTERM, no drain, no endpoint removed before.
 
     It ends at once; the pod's controller makes a new one. chaosk8s's ``terminate_pods`` deletes one exact name at a time (with no match it

@@ -6,7 +6,6 @@ Mechanism: an ephemeral container in the pod (:mod:`faults.mechanisms.process_si
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.mechanisms.process_signal import permissions, signal_process, user_of
 from history.errors import ConfigError, FaultFailed
@@ -69,7 +68,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="ephemeral")
-def kill_engine(role: str) -> dict[str, Any]:
+def kill_engine(role: str) -> dict[str, object]:
     """Send SIGKILL to the engine process of one ready pod of ``role`` (segmentation fault, out of memory, a CUDA abort look like this).
 
     It ends when the server or its container restarts the engine. The pod is replaced by the rollback :func:`replace`, since an ephemeral
@@ -84,7 +83,7 @@ def kill_engine(role: str) -> dict[str, Any]:
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
-def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
+def freeze_engine(role: str, for_s: float) -> dict[str, object]:
     """Stop the engine process of one ready pod of ``role`` (SIGSTOP) for ``for_s`` seconds: hung, not dead; its API process still answers.
 
     It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. Raises as
@@ -94,7 +93,7 @@ def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
-def slow_engine(role: str, for_s: float, share: float) -> dict[str, Any]:
+def slow_engine(role: str, for_s: float, share: float) -> dict[str, object]:
     """Slow the engine process of one ready pod of ``role`` for ``for_s`` seconds: stopped for ``share`` of each, as one starved of its CPU.
 
     It ends by itself as :func:`freeze_engine` does. Raises as :func:`kill_engine`.
@@ -102,7 +101,7 @@ def slow_engine(role: str, for_s: float, share: float) -> dict[str, Any]:
     return _signal(role, duration_s("slow_engine", for_s), bounded_share(share))
 
 
-def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, Any]:
+def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, object]:
     run, targets, objects = fault_steps.begin()
     _, container, engine = engine_role(run.platform, name)
     if len(targets) != 1:
@@ -126,7 +125,7 @@ def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, Any]:
     return {"targets": [pod.metadata.name], "process": engine, "injector": account}
 
 
-def replace() -> dict[str, Any]:
+def replace() -> dict[str, object]:
     """Rollback: evict the pods that carry an ephemeral container of this run, so that their controller makes clean ones.
 
     Nothing left to replace is success. Raises UndoFailed.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import time
 from random import Random
-from typing import Any
 
 from faults import pods
 from history.errors import ConfigError, FaultFailed, NoData
@@ -46,7 +45,7 @@ def _evict_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
 
 
 @fault(resolve=_resolve_preempt, permissions=_evict_permissions, tier="namespace")
-def preempt(role: str) -> dict[str, Any]:
+def preempt(role: str) -> dict[str, object]:
     """Evict one ready pod of ``role``, as a scheduler that needs its place does: SIGTERM now, the end when its grace is over.
 
     It ends at once; the Job makes a new pod.
@@ -79,7 +78,7 @@ def _kill_permissions(platform: Platform, arguments: Arguments) -> list[Permissi
 
 
 @fault(resolve=_resolve_coordinator, permissions=_kill_permissions, tier="namespace")
-def kill_coordinator(role: str) -> dict[str, Any]:
+def kill_coordinator(role: str) -> dict[str, object]:
     """Kill the pod with index 0 of ``role`` without grace: it holds the rendezvous, so nobody can meet until it is back.
 
     Raises as :func:`faults.pods.kill`.
@@ -99,7 +98,7 @@ def _exec_permissions(platform: Platform, arguments: Arguments) -> list[Permissi
 
 
 @fault(resolve=_resolve_point, permissions=_exec_permissions, tier="namespace")
-def fail_at(role: str, point: str, action: str, index: int | None = None) -> dict[str, Any]:
+def fail_at(role: str, point: str, action: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` fail at one point of its next step or save: what no signal from outside hits at the right moment.
 
     A file in the pod's failpoint folder names the point (see workloads/training/failpoints.py); the rank that comes there takes it away
@@ -142,7 +141,7 @@ def _point_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
 
 
 @fault(resolve=_resolve_segfault, permissions=_point_permissions, tier="namespace")
-def segfault(role: str, index: int | None = None) -> dict[str, Any]:
+def segfault(role: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` end by SIGSEGV in its next step, as a broken native library does.
 
     It ends at once; torchrun restarts the ranks. ``index``: which of the Job's pods; default: by the run's seed. Raises as
@@ -152,7 +151,7 @@ def segfault(role: str, index: int | None = None) -> dict[str, Any]:
 
 
 @fault(resolve=_resolve_memory, permissions=_point_permissions, tier="namespace")
-def exhaust_memory(role: str, mebibytes: int, index: int | None = None) -> dict[str, Any]:
+def exhaust_memory(role: str, mebibytes: int, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` take so much more memory, page by page, that its container's limit is passed and the kernel kills it.
 
     It is bounded twice: by the container's memory limit, and by ``mebibytes``. With less than the limit leaves nothing happens: the rank

@@ -48,7 +48,7 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 
 @fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
-def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, Any]:
+def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Upload the training data again, damaged, to ``count`` storage servers; after ``for_s`` seconds restore the newest good version.
 
     A job that begins, or begins again, meanwhile must not train on them.
@@ -67,7 +67,7 @@ def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -
     return run_beside(role, for_s, line, ENDS) | {"kind": kind, "count": count}
 
 
-def restore(role: str, project_gb: float = 0.0) -> dict[str, Any]:
+def restore(role: str, project_gb: float = 0.0) -> dict[str, object]:
     """Rollback: see that what :func:`overwrite` damaged is restored, now if its time is not over yet, and record how long each part took.
 
     ``project_gb``: a size (10⁹ bytes) for which it is said how long the restore would take at the measured rate. Nothing that was

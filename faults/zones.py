@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import Any
 
 from faults import nodes
 from faults.nodes import LOST, cordon_permissions, lost_permissions, lost_target, power_entry
@@ -43,7 +42,7 @@ def _power_permissions(platform: Platform, _arguments: Arguments) -> list[Permis
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
-def lose(role: str, for_s: float) -> dict[str, Any]:
+def lose(role: str, for_s: float) -> dict[str, object]:
     """Lose one zone that hosts ``role``: cordon every node of it (nothing new may land there), then cut the power of all at once.
 
     The machines come back by themselves after ``for_s``; the cordon lasts until the rollback :func:`recover`. Where the target has no
@@ -58,7 +57,7 @@ def lose(role: str, for_s: float) -> dict[str, Any]:
 
 
 @fault(resolve=_resolve_power, permissions=_power_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
-def power_off(role: str, for_s: float) -> dict[str, Any]:
+def power_off(role: str, for_s: float) -> dict[str, object]:
     """Cut the power of one zone that hosts ``role``, as :func:`lose` does, without a cordon: it is used again as soon as it is back.
 
     Raises as :func:`lose`.
@@ -66,10 +65,10 @@ def power_off(role: str, for_s: float) -> dict[str, Any]:
     return _lose(role, for_s, cordoned=False)
 
 
-def _lose(role: str, for_s: float, *, cordoned: bool) -> dict[str, Any]:
+def _lose(role: str, for_s: float, *, cordoned: bool) -> dict[str, object]:
     run, targets, objects = fault_steps.begin()
     ours = cordoning.write_ahead(run, nodes_among(objects)) if cordoned else []
-    done: dict[str, Any] = {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
+    done: dict[str, object] = {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
     if run.platform.target.machines is None:
         nodes.lose(run, targets, for_s)  # it stamps t_fault as it acts
         cordoning.cordon(run, ours)
@@ -83,7 +82,7 @@ def _lose(role: str, for_s: float, *, cordoned: bool) -> dict[str, Any]:
     return done
 
 
-def recover() -> dict[str, Any]:
+def recover() -> dict[str, object]:
     """Rollback: power on and uncordon what :func:`lose` or :func:`power_off` took. Nothing left to undo is success. Raises UndoFailed."""
     run = active_run.require()
     return {"undone": undo_all(run, LOST) + undo_all(run, {UndoKind.UNCORDON})}

@@ -22,7 +22,7 @@ from kubernetes.client.rest import RESTResponse
 
 from history.errors import AftershockError, TargetRefused
 from kube.answers import explained
-from kube.objects import ConfigMapApi, LeaseApi, Node, Pod
+from kube.objects import ConfigMapApi, Job, LeaseApi, Node, Pod
 from target.target import Target
 
 Read = TypeVar("Read")
@@ -55,7 +55,6 @@ class Platform:
     batch: client.BatchV1Api
     coordination: LeaseApi
     authorization: client.AuthorizationV1Api
-    policy: client.PolicyV1Api
     discovery: client.DiscoveryV1Api
     clock_offset_s: float = 0.0
 
@@ -97,6 +96,10 @@ class Platform:
     def node(self, name: str) -> Node:
         """Return one V1Node. Raises ApiException."""
         return cast("Node", self.core.read_node(name))
+
+    def jobs_in(self, namespace: str, selector: str) -> list[Job]:
+        """Return the V1Jobs of a namespace that ``selector`` selects. Raises ApiException."""
+        return cast("list[Job]", self.batch.list_namespaced_job(namespace, label_selector=selector).items)
 
     @property
     def config_maps(self) -> ConfigMapApi:
@@ -149,7 +152,6 @@ def platform_over(target: Target, api: client.ApiClient, clock_offset_s: float =
         batch=client.BatchV1Api(api),
         coordination=cast("LeaseApi", client.CoordinationV1Api(api)),
         authorization=client.AuthorizationV1Api(api),
-        policy=client.PolicyV1Api(api),
         discovery=client.DiscoveryV1Api(api),
         clock_offset_s=clock_offset_s,
     )
@@ -162,10 +164,8 @@ def configuration_of(target: Target) -> client.Configuration:
     try:
         config.load_kube_config(file, target.context, client_configuration=made, persist_config=False)
     except (config.ConfigException, OSError) as error:
-        where = file or "the default kubeconfig"
-        raise TargetRefused(
-            f"target {target.name}: context {target.context!r} cannot be loaded from {where} ({error}); correct context or kubeconfig"
-        ) from error
+        loaded = f"context {target.context!r} cannot be loaded from {file or 'the default kubeconfig'} ({error})"
+        raise TargetRefused(f"target {target.name}: {loaded}; correct context or kubeconfig") from error
     if made.host.rstrip("/") != target.server.rstrip("/"):
         raise TargetRefused(
             f"target {target.name}: context {target.context!r} leads to {made.host}, the target file allows {target.server} only; "

@@ -6,8 +6,9 @@ own class. :class:`kube.client.Platform` returns them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from kubernetes import client
 
@@ -43,6 +44,16 @@ if TYPE_CHECKING:
         spec: client.V1JobSpec
         status: client.V1JobStatus
 
+    class EndpointSlice(client.V1EndpointSlice):
+        """Some endpoints of a Service."""
+
+        metadata: Meta
+
+    class KubeEvent(client.CoreV1Event):
+        """What Kubernetes says of an object."""
+
+        metadata: Meta
+
     class LeaseSpec(client.V1LeaseSpec):
         """As the suite and kubelets write it; see :func:`safety.leases.held_by` for a lease that others changed."""
 
@@ -63,14 +74,15 @@ if TYPE_CHECKING:
         data: dict[str, str]
 
 else:
-    from kubernetes.client import V1ConfigMap as ConfigMap
-    from kubernetes.client import V1Job as Job
-    from kubernetes.client import V1Lease as Lease
-    from kubernetes.client import V1Node as Node
-    from kubernetes.client import V1ObjectMeta as Meta
-    from kubernetes.client import V1Pod as Pod
+    ConfigMap, EndpointSlice, Job, KubeEvent = client.V1ConfigMap, client.V1EndpointSlice, client.V1Job, client.CoreV1Event
+    Lease, Meta, Node, Pod = client.V1Lease, client.V1ObjectMeta, client.V1Node, client.V1Pod
 
-__all__ = ["ConfigMap", "ConfigMapApi", "ConfigMapList", "Job", "Lease", "LeaseApi", "LeaseList", "Meta", "Node", "Pod"]
+Kind = TypeVar("Kind")
+
+
+def body(kind: type[Kind], manifest: Mapping[str, object]) -> Kind:  # noqa: ARG001  # it is for the type checker
+    """Return a plain manifest where the client asks for its class ``kind``: the client sends it as it is."""
+    return cast("Kind", manifest)
 
 
 class LeaseList(Protocol):

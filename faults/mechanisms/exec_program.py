@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from history.errors import ConfigError, FaultFailed, NoData
 from history.plan import ResolvedTarget
@@ -52,7 +51,7 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return look_inside(platform.target.role(arguments["role"]).namespace)
 
 
-def run_beside(role: str, for_s: float, line: Callable[[int], str], ends: str) -> dict[str, Any]:
+def run_beside(role: str, for_s: float, line: Callable[[int], str], ends: str) -> dict[str, object]:
     """Start the program beside each server, after the journal was written; ``line`` makes its command of a seed."""
     run, targets, objects = fault_steps.begin()
     for target in targets:

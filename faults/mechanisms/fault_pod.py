@@ -23,7 +23,7 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.objects import Pod
+from kube.objects import Pod, body
 from kube.permissions import Permission
 from kube.selection import pods_among
 from safety import fault_steps
@@ -79,7 +79,7 @@ def beside(
     words: Callable[[Pod], tuple[str, ...]],
     count: int | None = None,
     capabilities: tuple[str, ...] = CAPABILITIES,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Start a fault pod beside every target of the activity being executed, whose program gets ``words`` of the target's pod.
 
     Raises:
@@ -98,7 +98,7 @@ def beside(
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
 
 
-def carry_out(run: ActiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def carry_out(run: ActiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) -> list[dict[str, object]]:
     """Write ahead, start all fault pods at once, stamp t_fault as they act; return their own accounts.
 
     Raises:
@@ -129,12 +129,12 @@ def entry(run: ActiveRun, job: Job) -> Undo:
 def create(run: ActiveRun, job: Job) -> None:
     """Make one fault pod. Raises FaultFailed: not admitted (quota, webhook, Pod Security, permission)."""
     namespace = run.platform.target.suite_namespace
-    body: Any = manifest(run.platform.target.suite_image, run.plan.run_id, run.activity, job, time.time() + START_S)
+    made = manifest(run.platform.target.suite_image, run.plan.run_id, run.activity, job, time.time() + START_S)
     with api_errors(f"make a fault pod on node {job.node} in namespace {namespace}", FaultFailed):
-        run.platform.core.create_namespaced_pod(namespace, body)
+        run.platform.core.create_namespaced_pod(namespace, body(Pod, made))
 
 
-def manifest(image: str, run_id: str, activity: str, job: Job, not_after: float) -> dict[str, Any]:
+def manifest(image: str, run_id: str, activity: str, job: Job, not_after: float) -> dict[str, object]:
     """Return the pod's manifest. ``not_after`` (Unix time, s): started later, it does nothing."""
     bounds = ("--for", f"{job.for_s:g}", "--not-after", f"{not_after:.3f}")
     labels = MANAGED | {RUN_LABEL: label_of(run_id)}
@@ -156,7 +156,7 @@ def manifest(image: str, run_id: str, activity: str, job: Job, not_after: float)
     }
 
 
-def container(image: str, arguments: tuple[str, ...], capabilities: tuple[str, ...] = CAPABILITIES) -> dict[str, Any]:
+def container(image: str, arguments: tuple[str, ...], capabilities: tuple[str, ...] = CAPABILITIES) -> dict[str, object]:
     """Return the container: root of its node's processes and network, with few capabilities."""
     return {
         "name": "fault",
@@ -218,7 +218,7 @@ def why(pod: Pod) -> str:
     return ", ".join(str(one).strip() for one in said if one)
 
 
-def _account(platform: Platform, name: str) -> dict[str, Any]:
+def _account(platform: Platform, name: str) -> dict[str, object]:
     """Return the program's word that it acted. Raises FaultFailed: it could not, or does not say so within 10 s."""
     until_s = time.monotonic() + ACT_S
     while time.monotonic() < until_s:

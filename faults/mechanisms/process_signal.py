@@ -7,7 +7,6 @@ capability), and satisfies Pod Security ``restricted``. It cannot be removed fro
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import orjson
 from kubernetes.client import V1ContainerStatus
@@ -50,7 +49,7 @@ def user_of(pod: Pod, container: str) -> int:
     raise TargetRefused(f"pod {pod.metadata.name}: nobody says as which user container {container} runs; set runAsUser in its manifest")
 
 
-def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, Any]:
+def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, object]:
     """Return the ephemeral container that signals the process in ``container`` whose command line contains ``process``."""
     user = user_of(pod, container)
     told = {"AFTERSHOCK_PROCESS": process, "AFTERSHOCK_FOR_S": f"{for_s:g}", "AFTERSHOCK_SHARE": f"{share:g}"}
@@ -72,7 +71,7 @@ def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_
     }
 
 
-def signal_process(platform: Platform, pod: Pod, container: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, Any]:
+def signal_process(platform: Platform, pod: Pod, container: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, object]:
     """Add the ephemeral container to ``pod`` and wait until it has sent its first signal; return its own account of it.
 
     It kills the process (``for_s`` 0), or stops it for ``share`` of the time for ``for_s`` seconds.
@@ -83,13 +82,14 @@ def signal_process(platform: Platform, pod: Pod, container: str, process: str, f
     """
     name, namespace = pod.metadata.name, pod.metadata.namespace
     added = ephemeral_container(pod, container, platform.target.suite_image, process, for_s, share=share)
+    ours = str(added["name"])
     body = {"metadata": {"uid": pod.metadata.uid}, "spec": {"ephemeralContainers": [added]}}
     with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
         platform.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body)
-        until(lambda: _settled(platform, name, namespace, added["name"]), START_S)
-        account = _account(platform, name, namespace, added["name"])
+        until(lambda: _settled(platform, name, namespace, ours), START_S)
+        account = _account(platform, name, namespace, ours)
     if not account or "did" not in account[0]:
-        said = account[0].get("refused") if account else _why_not_started(platform, name, namespace, added["name"])
+        said = account[0].get("refused") if account else _why_not_started(platform, name, namespace, ours)
         raise FaultFailed(f"pod {namespace}/{name}: no process was signalled in container {container}: {said}; correct the role's engine")
     return account[0]
 
@@ -98,7 +98,7 @@ def _settled(platform: Platform, name: str, namespace: str, container: str) -> b
     return bool(_account(platform, name, namespace, container)) or _state(platform, name, namespace, container) == "terminated"
 
 
-def _account(platform: Platform, name: str, namespace: str, container: str) -> list[dict[str, Any]]:
+def _account(platform: Platform, name: str, namespace: str, container: str) -> list[dict[str, object]]:
     """Return the lines of the container's log; none while it has not started."""
     try:
         text: str = platform.core.read_namespaced_pod_log(name, namespace, container=container)

@@ -295,8 +295,7 @@ def _container(pod: Pod, name: str | None) -> V1Container:
 def _node_monitor_s(platform: Platform) -> float:
     """Read the controller manager's flag where its pod is visible and may be seen: a managed control plane shows neither."""
     selector = "component=kube-controller-manager"
-    nobody: list[Pod] = []
-    found = unless_forbidden(lambda: platform.pods_in("kube-system", selector), nobody)
+    found = unless_forbidden(lambda: platform.pods_in("kube-system", selector), list[Pod]())
     flags = [FLAG.search(" ".join([*(one.command or []), *(one.args or [])])) for pod in found for one in pod.spec.containers]
     given = [match.group(1) for match in flags if match]
     return _duration(given[0]) if given else NODE_MONITOR_S

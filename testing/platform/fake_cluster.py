@@ -94,7 +94,7 @@ class FakeCluster:
         fake: Any = self
         return Platform(
             target=target or local_target(), api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
-            policy=fake, discovery=fake,
+            discovery=fake,
         )  # fmt: skip
 
     # pods
