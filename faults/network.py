@@ -1,4 +1,4 @@
-"""Networks cut: replicas that live, are Ready to their kubelet, and are out of reach for everybody else."""
+"""Networks cut: replicas that live and are Ready to their kubelet, but out of reach for everybody else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.objects import Pod
-from kube.permissions import Permission
+from kube.permissions import Permission, in_namespace
 from kube.selection import choose, of_index, pod_target, ready_pods
 from safety import active_run
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
@@ -21,9 +21,7 @@ from safety.undo_journal import UndoKind
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     """Return what a fault in a pod's network needs, its evidence included: pods and their zones seen, pods asked, fault pods made."""
     namespace = platform.target.role(arguments["role"]).namespace
-    seen = [
-        Permission(verb, resource, namespace=namespace) for verb, resource in (("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
-    ]
+    seen = in_namespace(namespace, ("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
     return [*seen, Permission("list", "nodes"), *fault_pod.permissions(platform)]
 
 
@@ -63,9 +61,10 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
 def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, object]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
-    The kubelet still reaches them, so Kubernetes calls them Ready all the time and keeps sending them users: only who checks end to end
-    notices. Mechanism: a fault pod on the node sets nftables rules in the pod's own network namespace (whatever the CNI), on a set whose
-    elements the kernel forgets after ``for_s``. ``index``: which of an Indexed Job's pods; default: by the run's seed.
+    The kubelet still reaches them, so Kubernetes calls them Ready all the time and keeps sending them users. Only who checks end to end
+    notices. Mechanism: a fault pod on the node sets nftables rules in the pod's own network namespace, whatever the CNI. The kernel forgets
+    the rules' elements after ``for_s``, so it ends by itself; :func:`restore` ends it before. ``index``: which of an Indexed Job's pods;
+    default: by the run's seed.
 
     Raises:
         TargetRefused: no live run.
@@ -82,7 +81,7 @@ def isolate_zone(role: str, for_s: float) -> dict[str, object]:
 
 
 def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, object]:
-    return fault_pod.beside(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
+    return fault_pod.inject_into_pods(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
 
 
 def restore() -> dict[str, object]:

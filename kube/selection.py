@@ -69,19 +69,27 @@ def ready_pods(platform: Platform, role: str) -> list[Pod]:
     return up
 
 
+def choose_pods(platform: Platform, role: str, count: int, rng: Random) -> list[Pod]:
+    """Return ``count`` ready pods of ``role`` by ``rng``. Raises TargetRefused: there are fewer."""
+    return choose(ready_pods(platform, role), count, rng, f"ready pods of role {role}")
+
+
 def of_index(platform: Platform, role: str, index: int) -> Pod:
     """Return the ready pod of ``role`` with a Job's completion index. Raises TargetRefused: there is none."""
-    found = [pod for pod in ready_pods(platform, role) if (pod.metadata.labels or {}).get(INDEX) == str(index)]
-    if not found:
-        raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
-    return found[0]
+    for pod in ready_pods(platform, role):
+        if (pod.metadata.labels or {}).get(INDEX) == str(index):
+            return pod
+    raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
 
 
-def one_of(platform: Platform, role: str, rng: Random, index: int | None) -> Pod:
+def choose_rank(platform: Platform, role: str, rng: Random, index: int | None) -> Pod:
     """Return the ready pod of ``role`` with that completion index, or one of them by ``rng``. Raises TargetRefused."""
-    if index is not None:
-        return of_index(platform, role, int(index))
-    return choose(ready_pods(platform, role), 1, rng, f"ready pods of role {role}")[0]
+    return choose_pods(platform, role, 1, rng)[0] if index is None else of_index(platform, role, int(index))
+
+
+def choose_node(platform: Platform, role: str, rng: Random) -> Node:
+    """Return one of :func:`nodes_hosting` ``role`` by ``rng`` (same errors)."""
+    return choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
 
 
 def instrument_pods(platform: Platform) -> list[Pod]:

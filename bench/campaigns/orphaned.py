@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import Job
+from faults.mechanisms.fault_pod import FaultPod
 from history.plan import ResolvedTarget
 from kube.client import Platform, connect
 from target.target import load_target
@@ -96,7 +96,11 @@ def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
     name, address = node.metadata.name, next(one.address for one in node.status.addresses if one.type == "InternalIP")
     target = ResolvedTarget(kind="Node", name=name, uid=node.metadata.uid, node=name)
     body: Any = fault_pod.manifest(
-        platform.target.suite_image, f"orphaned-{os.getpid()}-{number}", "bench", Job(target, name, ("silence",), FOR_S), time.time() + 30
+        platform.target.suite_image,
+        f"orphaned-{os.getpid()}-{number}",
+        "bench",
+        FaultPod(target, name, ("silence",), FOR_S),
+        time.time() + 30,
     )
     pod, mark = body["metadata"]["name"], body["spec"]["containers"][0]["command"][-1]
     platform.core.create_namespaced_pod(platform.target.suite_namespace, body)

@@ -26,7 +26,7 @@ def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
     if Permission("create", "pods", namespace=namespace) not in asked:
         return
     nobody = ResolvedTarget(kind="Node", name="preflight", uid="preflight", effect="none", ends="at once")
-    job = fault_pod.Job(nobody, "preflight", ("preflight",), 1.0)
+    job = fault_pod.FaultPod(nobody, "preflight", ("preflight",), 1.0)
     body: Any = fault_pod.manifest(platform.target.suite_image, "preflight", "preflight", job, 0.0)
     with api_errors(f"fault pods in the suite's namespace {namespace} {ASKED}", TargetRefused):
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")

@@ -67,7 +67,7 @@ def refusal(request: Callable[[], object]) -> str:
 
 def a_fault_pod(platform: Platform) -> Any:
     target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
-    job = fault_pod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
+    job = fault_pod.FaultPod(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
     return fault_pod.manifest(platform.target.suite_image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
 
 
