@@ -34,7 +34,8 @@ def first_ns(kind: EventKind, obj: str | None = None) -> int:
 
     """
     events = read_table(active_run.require().run_dir, "events").filter(pl.col("kind") == kind.value)
-    times = events.filter(pl.col("object") == obj)["t_ns"] if obj else events["t_ns"]
-    if times.is_empty():
+    if obj:
+        events = events.filter(pl.col("object") == obj)
+    if events.is_empty():
         raise NoData(f"history: no event {kind.value}{f' of {obj}' if obj else ''} yet, so nothing can be measured from it; is it running?")
-    return int(times.min())  # type: ignore[arg-type]  # int64 column
+    return int(events.select(pl.col("t_ns").min()).item())

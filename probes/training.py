@@ -44,7 +44,7 @@ def checkpoint_age_s() -> float:
     saved = training_rows().filter((pl.col("kind") == "checkpoint") & pl.col("detail").str.contains('"problem": ""', literal=True))
     if saved.is_empty():
         raise NoData("training: no checkpoint was verified yet; see the stores of the job")
-    return (now_ns() - int(saved["t_ns"].max())) / 1e9  # type: ignore[arg-type]  # int64 column
+    return (now_ns() - int(saved.select(pl.col("t_ns").max()).item())) / 1e9
 
 
 def missing_ranks(role: str) -> int:
