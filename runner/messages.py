@@ -53,7 +53,7 @@ def read_message(line: str) -> Message | None:
 class Send(Protocol):
     """Where messages for the person at the terminal go."""
 
-    def __call__(self, kind: str, /, **fields: Any) -> None:  # noqa: ANN401 - any JSON value
+    def __call__(self, kind: str, /, **fields: object) -> None:
         """Send one message. ``kind`` is a :class:`Kind`."""
 
 
@@ -64,7 +64,7 @@ class Pipe:
         self._fd = fd
         self._lock = threading.RLock()  # a signal handler may speak while the main thread does
 
-    def __call__(self, kind: str, /, **fields: Any) -> None:  # noqa: ANN401 - any JSON value
+    def __call__(self, kind: str, /, **fields: object) -> None:
         """Send one message."""
         line = json.dumps({"kind": kind, **redact_object(fields)}, default=str).encode() + b"\n"
         try:

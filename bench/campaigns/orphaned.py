@@ -14,16 +14,20 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kubernetes import client
+
 from faults.mechanisms import fault_pod
 from faults.mechanisms.fault_pod import FaultPod
 from history.plan import ResolvedTarget
 from kube.client import Platform, connect
+from kube.objects import body as as_body
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 
@@ -73,7 +77,7 @@ def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def until(condition: Any) -> float:  # noqa: ANN401 - a question without arguments
+def until(condition: Callable[[], object]) -> float:
     """Wait until ``condition()`` is true; return when that was (monotonic). Raises TimeoutError."""
     end = time.monotonic() + PATIENCE_S
     while not condition():
@@ -95,7 +99,7 @@ def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
     number, node = numbered
     name, address = node.metadata.name, next(one.address for one in node.status.addresses if one.type == "InternalIP")
     target = ResolvedTarget(kind="Node", name=name, uid=node.metadata.uid, node=name)
-    body: Any = fault_pod.manifest(
+    body: dict[str, Any] = fault_pod.manifest(
         platform.target.suite_image,
         f"orphaned-{os.getpid()}-{number}",
         "bench",
@@ -103,7 +107,7 @@ def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
         time.time() + 30,
     )
     pod, mark = body["metadata"]["name"], body["spec"]["containers"][0]["command"][-1]
-    platform.core.create_namespaced_pod(platform.target.suite_namespace, body)
+    platform.core.create_namespaced_pod(platform.target.suite_namespace, as_body(client.V1Pod, body))
     fault_pod.armed(platform, pod)
     [kubelet] = processes("kubelet", f"--hostname-override={name}")
     acted_s = until(lambda: state(kubelet) == "T")

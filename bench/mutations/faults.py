@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 
@@ -25,7 +24,7 @@ from kube.selection import pod_target, pods_among, ready_pods
 from safety import active_run, fault_steps
 from safety.fault_spec import Arguments, fault, lasts_for_s, spec_of
 
-Returned = dict[str, Any]
+Returned = dict[str, object]
 LATE_S, SOON_S, SILENT_S, EARLY_S = 1.5, 1.0, 2.0, 4.0
 
 

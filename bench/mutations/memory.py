@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 
 from chaosk8s.pod import actions as chaosk8s_pods
@@ -66,7 +65,7 @@ class Cluster(FakeCluster):
         self.made = 0
         self.sanitize_for_serialization = client.ApiClient().sanitize_for_serialization
 
-    def delete_namespaced_pod(self, name: str, namespace: str, body: Any = None, **_: object) -> None:  # noqa: ANN401 - as in the API
+    def delete_namespaced_pod(self, name: str, namespace: str, body: client.V1DeleteOptions | None = None, **_: object) -> None:
         """Delete a pod; another takes its place."""
         gone = self.pods[namespace, name]
         super().delete_namespaced_pod(name, namespace, body)
@@ -75,7 +74,7 @@ class Cluster(FakeCluster):
         new = pod(f"{app}-new-{self.made}", gone.spec.node_name, app=app)
         self.pods[namespace, new.metadata.name] = new
 
-    def list_namespaced_event(self, namespace: str, **_: object) -> Any:  # noqa: ANN401, ARG002, D102 - the API's own signature
+    def list_namespaced_event(self, namespace: str, **_: object) -> SimpleNamespace:  # noqa: ARG002, D102 - the API's own signature
         return SimpleNamespace(items=[])
 
     def read_namespaced_pod_log(self, name: str, namespace: str, **_: object) -> str:  # noqa: ARG002, D102 - the API's own signature

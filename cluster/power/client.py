@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.state import State
@@ -12,7 +11,7 @@ _ANSWER_TIMEOUT_S = 60.0
 _START_TIMEOUT_S = 10.0
 
 
-def ask(state: State, request: dict[str, Any]) -> str | None:
+def ask(state: State, request: dict[str, object]) -> str | None:
     """Send one request and return until when it holds (UTC), None for an end; raise ClusterError if it is refused or nobody answers."""
     with _connect(state) as connection:
         connection.settimeout(_ANSWER_TIMEOUT_S)

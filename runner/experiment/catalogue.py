@@ -53,7 +53,7 @@ RENAMED = {
 logging.getLogger("chaostoolkit").addHandler(logging.NullHandler())
 
 
-def rename_providers(data: Any) -> None:  # noqa: ANN401 - any part of a file
+def rename_providers(data: object) -> None:
     """Let every provider of ``data`` name its module as it is called today; in place."""
     for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
         rename_providers(part)
@@ -86,7 +86,7 @@ def check_provider(located: Located, keys: Keys, raw: dict[str, Any]) -> None:
         raise located.error((*keys, "tolerance"), str(error)) from error
 
 
-def function_of(provider: PythonProvider) -> Callable[..., Any]:
+def function_of(provider: PythonProvider) -> Callable[..., object]:
     """Return the function that a checked provider names."""
     function: Callable[..., Any] = getattr(importlib.import_module(provider.module), provider.func)
     return function

@@ -45,7 +45,7 @@ def pod(
     app: str = "inference",
     ready: bool = True,
     owner: str | None = "ReplicaSet",
-    **spec: Any,
+    **spec: object,
 ) -> Pod:
     owners = [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid="o", controller=True)] if owner else []
     meta = client.V1ObjectMeta(name=name, namespace=namespace, uid=f"uid-{name}", labels={"app": app}, owner_references=owners)

@@ -25,17 +25,17 @@ log = logging.getLogger("discovery")
 Pod = Any  # every field of the kubernetes client's types is optional, also those that the API always fills in
 
 
-def targets(pods: list[Pod]) -> list[dict[str, Any]]:
+def targets(pods: list[Pod]) -> list[dict[str, object]]:
     """Return the file_sd entries: one for each named port of each pod that has an address."""
     return [_target(pod, port) for pod in sorted(pods, key=lambda p: str(p.metadata.name)) if pod.status.pod_ip for port in _ports(pod)]
 
 
-def _ports(pod: Pod) -> Iterator[Any]:
+def _ports(pod: Pod) -> Iterator[client.V1ContainerPort]:
     for container in pod.spec.containers:
         yield from (port for port in container.ports or [] if port.name)
 
 
-def _target(pod: Pod, port: Any) -> dict[str, Any]:  # noqa: ANN401  as Pod
+def _target(pod: Pod, port: client.V1ContainerPort) -> dict[str, object]:
     prefix = "__meta_kubernetes_pod_"
     labels = {
         "__meta_kubernetes_namespace": pod.metadata.namespace,
@@ -69,7 +69,7 @@ def snapshots(api: client.CoreV1Api, namespace: str) -> Iterator[list[Pod]]:
         yield list(pods.values())
 
 
-def write(path: Path, entries: list[dict[str, Any]]) -> None:
+def write(path: Path, entries: list[dict[str, object]]) -> None:
     """Replace the file in one step: Prometheus reads it whenever it changes."""
     whole = path.with_suffix(".new")
     whole.write_text(json.dumps(entries, indent=1))
@@ -78,7 +78,7 @@ def write(path: Path, entries: list[dict[str, Any]]) -> None:
 
 def follow(api: client.CoreV1Api, namespace: str, path: Path) -> None:
     """Keep the file current for ever. While the API does not answer, the targets known so far stay."""
-    written: list[dict[str, Any]] | None = None
+    written: list[dict[str, object]] | None = None
     while True:
         try:
             for pods in snapshots(api, namespace):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from kube.objects import Node
 from target.target import Target
 from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
 
@@ -25,21 +25,21 @@ class MemoryCluster(FakeCluster):
             del self.pods[key]
         self.sanitize_for_serialization = client.ApiClient().sanitize_for_serialization
 
-    def delete_namespaced_pod(self, name: str, namespace: str, body: Any = None) -> Any:  # noqa: ANN401, ARG002 - the API's own signature
+    def delete_namespaced_pod(self, name: str, namespace: str, body: object = None) -> None:  # noqa: ARG002 - the API's own signature
         """Answer 403."""
         raise ApiException(status=403, reason="Forbidden")
 
-    def list_namespaced_event(self, namespace: str, **_: object) -> Any:  # noqa: ANN401, ARG002, D102 - the API's own signature
+    def list_namespaced_event(self, namespace: str, **_: object) -> object:  # noqa: ARG002, D102 - the API's own signature
         return SimpleNamespace(items=[])
 
     def read_namespaced_pod_log(self, name: str, namespace: str, **_: object) -> str:  # noqa: ARG002, D102 - the API's own signature
         return "no log in memory\n"
 
-    def read_node(self, name: str, **_: object) -> Any:  # noqa: ANN401, D102 - the API's own signature
+    def read_node(self, name: str, **_: object) -> Node:  # noqa: D102 - the API's own signature
         return super().read_node(name)
 
 
-def target_for(url: str, **changes: Any) -> Target:  # noqa: ANN401 - any key of a target file
+def target_for(url: str, **changes: object) -> Target:
     """Return the target file of the comparison: the embedded platform's, with the server at ``url`` in place of its load balancer."""
     serving = {"realtime-inference": yaml.safe_load((ROOT / "targets" / "local.yaml").read_text())["workloads"]["realtime-inference"]}
     return local_target(roles=ROLES, endpoints={"inference": url}, prometheus=None, workloads=serving, **changes)

@@ -122,13 +122,13 @@ def pretend(role: str) -> dict[str, Any]:
     return {"targets": _begin(role, 0.0)}
 
 
-def thaw() -> dict[str, Any]:
+def thaw() -> dict[str, object]:
     """Continue the server (rollback; idempotent)."""
     os.kill(int(os.environ[PID]), signal.SIGCONT)
     return {"undone": ["server"]}
 
 
-def thaw_forbidden() -> dict[str, Any]:
+def thaw_forbidden() -> dict[str, object]:
     """Fail to undo: the API server answers 403."""
     raise ApiException(status=403, reason="Forbidden")
 

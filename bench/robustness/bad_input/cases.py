@@ -54,7 +54,7 @@ def other_authority(stage: Stage) -> Session:
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     subprocess.run([*command, "-subj", "/CN=other", "-keyout", "/dev/null", "-out", str(ca)], check=True, capture_output=True)
 
-    def change(config: Any) -> None:  # noqa: ANN401 - a kubeconfig
+    def change(config: dict[str, Any]) -> None:
         config["clusters"][0]["cluster"].pop("certificate-authority-data", None)
         config["clusters"][0]["cluster"]["certificate-authority"] = str(ca)
 

@@ -71,7 +71,7 @@ def shape(target: Target, run_id: str, worker: int, *, lasts_s: float, grace_s: 
     return {"metadata": {"name": name_of(run_id, worker), "labels": labels}, "spec": spec}
 
 
-def container(target: Target) -> dict[str, Any]:
+def container(target: Target) -> dict[str, object]:
     """Return the container: it reads what to do from stdin and writes the record to stdout."""
     environment = {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108 - in the pod
     return {
