@@ -1,27 +1,28 @@
 """Storage under a training job: finished checkpoints damaged where they lie.
 
 Mechanism: a program in the storage pod's own container (exec), which is its own timer: it damages for its time and ends. What it damaged
-stays damaged (as on a real disk): the job must pass it over, and its own retention removes it.
+stays damaged, as on a real disk: the job must pass it over, and its own retention removes it.
 
-Other faults of storage: training data that a client overwrites (:mod:`faults.training_data`), a server that answers badly
-(:mod:`faults.object_store`), one that is down (:func:`faults.pods.kill`) or hangs (:func:`faults.processes.freeze_engine`), a volume that
-takes nothing any more (:mod:`faults.disks`, which also says what is not offered).
+Other faults of storage:
+
+- training data that a client overwrites: :mod:`faults.training_data`
+- a server that answers badly: :mod:`faults.object_store`; that is down: :func:`faults.pods.kill`; that hangs:
+  :func:`faults.processes.freeze_engine`
+- a volume that takes nothing any more: :mod:`faults.disks`, which also says what is not offered
 """
 
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
-from faults.mechanisms.exec_program import command, kind_of, permissions, run_beside, servers
+from faults.mechanisms.exec_program import kind_of, permissions, resolve_servers, start_in_servers
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from safety import active_run
 from safety.fault_spec import Arguments, fault, lasts_for_s
+from target import reference_platform as storage
 
-PROGRAM = "workloads.storage.damage_at_rest"
-BUCKET = "/data/objects/training/runs"
 KINDS = ("bit-flip", "zeroed-page", "torn-write", "truncation", "stale-shard")
 ENDS = "the program ends when its time is over; what it damaged is passed over by the job and removed by its retention"
 
@@ -31,17 +32,23 @@ def folder_of_run() -> str:
     job = active_run.require().plan.training
     if job is None:
         raise TargetRefused("damage to checkpoints: this run follows no training job; use a class of workload that is one")
-    return f"{BUCKET}/{job.job}"
+    return f"{storage.CHECKPOINTS}/{job.job}"
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     kind = kind_of("damage_checkpoints", arguments, KINDS)
-    return servers(platform, arguments, rng, "damage_checkpoints", effect=f"{kind} in each newest finished checkpoint", ends=ENDS)
+    return resolve_servers(platform, arguments, rng, "damage_checkpoints", effect=f"{kind} in each newest finished checkpoint", ends=ENDS)
 
 
 @fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
-def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, Any]:
+def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Damage one shard of each newest finished checkpoint of the run, on the disks of ``count`` storage servers, for ``for_s`` seconds.
+
+    Args:
+        role: the storage servers'.
+        for_s: how long newly finished checkpoints are damaged (s, at most 120).
+        kind: ``bit-flip``, ``zeroed-page``, ``torn-write``, ``truncation`` or ``stale-shard``.
+        count: how many servers.
 
     Raises:
         TargetRefused: no live run, or none that follows a training job.
@@ -51,6 +58,6 @@ def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: i
     folder = folder_of_run()
 
     def line(seed: int) -> str:
-        return command(PROGRAM, "damage", folder, "--kind", kind, "--for", str(for_s), "--seed", str(seed))
+        return storage.command(storage.DAMAGE, "damage", folder, "--kind", kind, "--for", str(for_s), "--seed", str(seed))
 
-    return run_beside(role, for_s, line, ENDS) | {"kind": kind, "count": count, "folder": folder}
+    return start_in_servers(role, for_s, line) | {"kind": kind, "count": count, "folder": folder}

@@ -5,16 +5,20 @@ notice nothing.
 
 - read-only: the mount is made so (:mod:`faults.node_agent.mounts`). Reads go on; every write fails with EROFS.
 - full, failing, slow: a FUSE file system is mounted over the volume or a folder of it, and does the harm (:mod:`faults.node_agent.fuse`).
-  Files that are open when it begins stay on the disk below, and so would a process that works in the folder: it is refused, name a folder
-  below (``folder``) then. What is opened meanwhile reaches the disk, also when the fault has ended. A container that starts meanwhile is
-  well. Files without a name (O_TMPFILE) are not offered there, as on NFS: who uses them takes the other way.
 
-Full means: what needs a new block or a new inode fails with ENOSPC, the disk reports no free space, and what is deleted does not free any
-(somebody else takes it at once). Files can be read, deleted, renamed and written over. Failing means: a share of reads, writes and syncs
+  - Files that are open when it begins stay on the disk below. So would a process that works in the folder: it is refused; name a folder
+    below (``folder``) then.
+  - What is opened meanwhile reaches the disk, also when the fault has ended. A container that starts meanwhile is well.
+  - Files without a name (O_TMPFILE) are not offered there, as on NFS: who uses them takes the other way.
+
+Full means: what needs a new block or a new inode fails with ENOSPC, and the disk reports no free space. What is deleted frees none, since
+somebody else takes it at once. Files can be read, deleted, renamed and written over. Failing means: a share of reads, writes and syncs
 fails with EIO, by chance, and what fails has not reached the disk. Reads from the kernel's page cache meet neither, as on a real disk.
 
-Not offered, and why: one disk for all its users at once (a device under the file system): the nodes of the embedded cluster share a kernel
-without device mapper, fault injection, or quotas for XFS. Full volumes are met for real in tests (test_volume.py).
+All end by themselves after ``for_s``, and before by :func:`faults.network.restore`.
+
+Not offered, and why: one disk for all its users at once, by a device under the file system. The nodes of the embedded cluster share a
+kernel without device mapper, fault injection, or quotas for XFS. Full volumes are met for real in tests (test_volume.py).
 """
 
 from __future__ import annotations
@@ -22,17 +26,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from random import Random
-from typing import Any
 
 from faults.mechanisms import fault_pod
 from history.errors import ConfigError, TargetRefused
 from history.plan import ResolvedTarget
 from kube import container_exec
 from kube.client import Platform
+from kube.containers import path_of
 from kube.objects import Pod
 from kube.permissions import Permission
-from kube.selection import choose, pod_target, ready_pods
-from kube.volumes import path_of
+from kube.selection import choose_pods, pod_target
 from safety import active_run
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_number
 
@@ -48,7 +51,7 @@ def _resolving(name: str, effect: Callable[[Arguments], str]) -> Resolve:
     def resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
         role, for_s, does = arguments["role"], duration_s(name, arguments["for_s"]), effect(arguments)
         folder = _folder(name, arguments.get("folder", ""))
-        pods = choose(ready_pods(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}")
+        pods = choose_pods(platform, role, arguments.get("count", 1), rng)
         container = platform.target.role(role).container
         ends = ENDS.format(for_s=for_s)
         paths = [PurePosixPath(_path(pod, container, arguments["volume"]), folder) for pod in pods]
@@ -88,43 +91,43 @@ def _slow(arguments: Arguments) -> str:
 
 
 @fault(resolve=_resolving("make_read_only", lambda _: "is read-only"), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, Any]:
+def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` ready pods of ``role`` write nothing to their ``volume`` (its name in the pod) for ``for_s`` seconds.
 
-    A file that is being written is finished first. Raises as :func:`faults.mechanisms.fault_pod.beside`.
+    A file that is being written is finished first. Raises as :func:`faults.mechanisms.fault_pod.inject_into_pods`.
     """
-    return fault_pod.beside(role, for_s, lambda pod: ("read-only", *_where(pod, role, volume)), count)
+    return fault_pod.inject_into_pods(role, for_s, lambda pod: ("read-only", *_where(pod, role, volume)), count)
 
 
 @fault(resolve=_resolving("fill_disk", lambda _: "is full"), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, Any]:
+def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, object]:
     """Let nothing new fit into ``folder`` (empty: all) of the ``volume`` of ``count`` ready pods of ``role`` for ``for_s`` seconds.
 
-    Raises as :func:`faults.mechanisms.fault_pod.beside`.
+    Raises as :func:`faults.mechanisms.fault_pod.inject_into_pods`.
     """
     return _served("disk-full", (role, volume, folder), for_s, count)
 
 
 @fault(resolve=_resolving("fail_disk", _fails), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, Any]:
-    """Fail ``percent`` of the reads, writes and syncs below ``folder`` of a volume with EIO, else as :func:`fill_disk`."""
+def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, object]:
+    """Fail ``percent`` (1 to 100) of the reads, writes and syncs below ``folder`` of a volume with EIO, else as :func:`fill_disk`."""
     return _served("disk-fail", (role, volume, folder), for_s, count, "--percent", percent, "--seed", active_run.require().plan.seed)
 
 
 @fault(resolve=_resolving("slow_disk", _slow), permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def slow_disk(role: str, volume: str, for_s: float, latency_ms: int, *, folder: str = "", count: int = 1) -> dict[str, Any]:
-    """Let each read, write and sync below ``folder`` of a volume wait ``latency_ms`` first, else as :func:`fill_disk`."""
+def slow_disk(role: str, volume: str, for_s: float, latency_ms: int, *, folder: str = "", count: int = 1) -> dict[str, object]:
+    """Let each read, write and sync below ``folder`` of a volume wait ``latency_ms`` (ms, at most 2000), else as :func:`fill_disk`."""
     return _served("disk-slow", (role, volume, folder), for_s, count, "--latency-ms", latency_ms)
 
 
-def _served(command: str, where: tuple[str, str, str], for_s: float, count: int, *more: object) -> dict[str, Any]:
+def _served(command: str, where: tuple[str, str, str], for_s: float, count: int, *more: object) -> dict[str, object]:
     """Start the fault pods that serve a folder of a volume themselves: of which role, volume and folder is said by ``where``."""
     role, volume, folder = where
 
     def words(pod: Pod) -> tuple[str, ...]:
         return (command, *_where(pod, role, volume), "--folder", folder, *map(str, more))
 
-    return fault_pod.beside(role, for_s, words, count, (*fault_pod.CAPABILITIES, *fault_pod.FILES))
+    return fault_pod.inject_into_pods(role, for_s, words, count, (*fault_pod.CAPABILITIES, *fault_pod.FILES))
 
 
 def _where(pod: Pod, role: str, volume: str) -> tuple[str, ...]:

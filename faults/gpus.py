@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.nodes import node_permissions
 from history.errors import TargetRefused
@@ -13,7 +12,7 @@ from kube.client import Platform
 from kube.container_exec import permissions as exec_permissions
 from kube.devices import device_of, healthy, index_of
 from kube.permissions import Permission
-from kube.selection import choose, nodes_hosting, pod_target, ready_pods
+from kube.selection import choose, choose_node, pod_target, ready_pods
 from safety import active_run, fault_steps
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
@@ -25,7 +24,7 @@ TIMED = "the GPU driver repairs it after {for_s:g} s by itself"
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     machine_drivers.gpus(platform.target)
     name, for_s = arguments["role"], duration_s("lose_device", arguments["for_s"])
-    node = choose(nodes_hosting(platform, name), 1, rng, f"nodes of role {name}")[0]
+    node = choose_node(platform, name, rng)
     allocatable, total = healthy(node, platform.target.gpu_resource)
     if not total or allocatable < total:
         raise TargetRefused(
@@ -48,10 +47,11 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 
 @fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s)
-def lose_device(role: str, for_s: float) -> dict[str, Any]:
+def lose_device(role: str, for_s: float) -> dict[str, object]:
     """Lose the GPU of one ready pod of ``role`` for ``for_s`` seconds, as if it fell off the bus: calls fail, Kubernetes sees it sick.
 
-    Kubernetes does not move a running pod away from a sick device; whether the server ends itself is what is tested. Needs a GPU driver.
+    Kubernetes does not move a running pod away from a sick device; whether the server ends itself is what is tested. The target's GPU
+    driver does it and repairs the device by itself; :func:`repair` does so before.
 
     Raises:
         TargetRefused: no live run, or no GPU driver.
@@ -60,17 +60,15 @@ def lose_device(role: str, for_s: float) -> dict[str, Any]:
     """
     run, targets, _ = fault_steps.begin()
     devices = [target for target in targets if target.kind == "Device"]
-    for one in devices:
-        ends = TIMED.format(for_s=for_s)
-        run.journal.will_undo(
-            fault_steps.entry(run, UndoKind.REPAIR_GPU, one.node or "", detail=index_of(one.name), lasts_s=for_s, self_ends=ends)
-        )
+    for device in devices:
+        about = {"detail": index_of(device.name), "self_ends": TIMED.format(for_s=for_s)}
+        run.journal.will_undo(fault_steps.entry(run, UndoKind.REPAIR_GPU, device.node or "", lasts_s=for_s, **about))
     run.fault_starts(targets)
-    for one in devices:
-        machine_drivers.fail_gpu(run.platform.target, one.node or "", index_of(one.name), for_s)
+    for device in devices:
+        machine_drivers.fail_gpu(run.platform.target, device.node or "", index_of(device.name), for_s)
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
 
 
-def repair() -> dict[str, Any]:
+def repair() -> dict[str, object]:
     """Rollback: repair the devices that this run failed. Nothing left to undo is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), {UndoKind.REPAIR_GPU})}

@@ -1,9 +1,8 @@
-"""Networks cut: replicas that live, are Ready to their kubelet, and are out of reach for everybody else."""
+"""Networks cut: replicas that live and are Ready to their kubelet, but out of reach for everybody else."""
 
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from faults.mechanisms import fault_pod
 from faults.mechanisms.fault_pod import ENDS
@@ -11,7 +10,7 @@ from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.objects import Pod
-from kube.permissions import Permission
+from kube.permissions import Permission, in_namespace
 from kube.selection import choose, of_index, pod_target, ready_pods
 from safety import active_run
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
@@ -22,9 +21,7 @@ from safety.undo_journal import UndoKind
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     """Return what a fault in a pod's network needs, its evidence included: pods and their zones seen, pods asked, fault pods made."""
     namespace = platform.target.role(arguments["role"]).namespace
-    seen = [
-        Permission(verb, resource, namespace=namespace) for verb, resource in (("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
-    ]
+    seen = in_namespace(namespace, ("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
     return [*seen, Permission("list", "nodes"), *fault_pod.permissions(platform)]
 
 
@@ -41,9 +38,9 @@ def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list
     with api_errors("list nodes", TargetRefused):
         zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.target.zone_label) for node in platform.nodes()}
     pods = own_network(platform, role)
-    zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name))})
+    zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name or ""))})
     zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.target.zone_label}")[0]
-    return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name) == zone], for_s)
+    return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name or "") == zone], for_s)
 
 
 def own_network(platform: Platform, role: str) -> list[Pod]:
@@ -61,12 +58,13 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
 
 
 @fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, Any]:
+def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, object]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
-    The kubelet still reaches them, so Kubernetes calls them Ready all the time and keeps sending them users: only who checks end to end
-    notices. Mechanism: a fault pod on the node sets nftables rules in the pod's own network namespace (whatever the CNI), on a set whose
-    elements the kernel forgets after ``for_s``. ``index``: which of an Indexed Job's pods; default: by the run's seed.
+    The kubelet still reaches them, so Kubernetes calls them Ready all the time and keeps sending them users. Only who checks end to end
+    notices. Mechanism: a fault pod on the node sets nftables rules in the pod's own network namespace, whatever the CNI. The kernel forgets
+    the rules' elements after ``for_s``, so it ends by itself; :func:`restore` ends it before. ``index``: which of an Indexed Job's pods;
+    default: by the run's seed.
 
     Raises:
         TargetRefused: no live run.
@@ -77,15 +75,15 @@ def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -
 
 
 @fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def isolate_zone(role: str, for_s: float) -> dict[str, Any]:
+def isolate_zone(role: str, for_s: float) -> dict[str, object]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)
 
 
-def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, Any]:
-    return fault_pod.beside(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
+def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, object]:
+    return fault_pod.inject_into_pods(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
 
 
-def restore() -> dict[str, Any]:
+def restore() -> dict[str, object]:
     """Rollback: remove the fault pods of this run, which ends what they set. Nothing left is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), {UndoKind.DELETE_POD})}

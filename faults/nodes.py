@@ -1,16 +1,17 @@
 """Nodes: drained (planned), powered off or silent (lost).
 
-A node is lost by the target's machine driver; where there is none, a fault pod freezes its kubelet and cuts its network. To users and to
+A node is lost by the target's machine driver. Where there is none, a fault pod freezes its kubelet and cuts its network. To users and to
 Kubernetes both look alike: nothing answers, nothing is closed. What differs: a silent node's processes and disk live on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import Any
 
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import ENDS, Job
+from faults.mechanisms.fault_pod import ENDS, FaultPod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import machine_drivers
@@ -19,17 +20,18 @@ from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
 from kube.objects import Node
 from kube.permissions import Permission
-from kube.selection import choose, node_target, nodes_hosting
+from kube.selection import choose_node, node_target, nodes_among
 from safety import active_run, cordoning, fault_steps
 from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_confirmed import power_cut_detail
-from safety.undo_journal import Undo, UndoKind
+from safety.undo_journal import UndoKind
 
 UNDONE = "the rollback; if the suite dies, the reaper in the cluster"
 TIMED = "the machine driver powers it on after {for_s:g} s by itself"
 SILENT = "kubelet frozen and network cut for {for_s:g} s by a fault pod"
+FROZEN = "fault pod: kubelet frozen, network cut"
 LOST = frozenset({UndoKind.POWER_ON, UndoKind.DELETE_POD})
 
 
@@ -40,22 +42,17 @@ def node_permissions(platform: Platform) -> list[Permission]:
     return [*(Permission(verb, resource) for verb, resource in verbs), *instruments]
 
 
-def cordon_permissions(platform: Platform) -> list[Permission]:
+def cordon_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
     """Return what cordoning nodes and undoing it needs."""
     return [*node_permissions(platform), Permission("patch", "nodes")]
 
 
 def _resolve_cordon(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    role = arguments["role"]
-    return [node_target(choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0], "cordoned", UNDONE)]
+    return [node_target(choose_node(platform, arguments["role"], rng), "cordoned", UNDONE)]
 
 
-def _cordon_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return cordon_permissions(platform)
-
-
-@fault(resolve=_resolve_cordon, permissions=_cordon_permissions, tier="node")
-def cordon(role: str) -> dict[str, Any]:
+@fault(resolve=_resolve_cordon, permissions=cordon_permissions, tier="node")
+def cordon(role: str) -> dict[str, object]:
     """Cordon one node that hosts ``role``: nothing new may land on it, what runs there stays. By itself no outage.
 
     It lasts until :func:`uncordon`.
@@ -65,16 +62,21 @@ def cordon(role: str) -> dict[str, Any]:
         FaultFailed: the node could not be cordoned.
 
     """
-    run, targets, nodes = fault_steps.begin()
-    ours = cordoning.write_ahead(run, nodes)
-    run.fault_starts(targets)
-    cordoning.cordon(run, ours)
+    _, targets = _cordon()
     return {"targets": [target.name for target in targets], "role": role}
 
 
+def _cordon() -> tuple[ActiveRun, list[ResolvedTarget]]:
+    """Cordon the targets of the activity being executed, as far as nobody did so before."""
+    run, targets, objects = fault_steps.begin()
+    ours = cordoning.write_ahead(run, nodes_among(objects))
+    run.fault_starts(targets)
+    cordoning.cordon(run, ours)
+    return run, targets
+
+
 def _resolve_drain(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    role = arguments["role"]
-    node = choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
+    node = choose_node(platform, arguments["role"], rng)
     with api_errors(f"list the pods of node {node.metadata.name}", TargetRefused):
         bare = without_controller(evictable(platform, node.metadata.name))
     if bare:
@@ -82,43 +84,42 @@ def _resolve_drain(platform: Platform, arguments: Arguments, rng: Random) -> lis
     return [node_target(node, "cordoned and drained", UNDONE)]
 
 
-def _drain_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return [*cordon_permissions(platform), Permission("create", "pods/eviction")]
+def _drain_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    return [*cordon_permissions(platform, arguments), Permission("create", "pods/eviction")]
 
 
 @fault(resolve=_resolve_drain, permissions=_drain_permissions, tier="node", displaces=True)
-def drain(role: str, timeout_s: float = 120.0) -> dict[str, Any]:
+def drain(role: str, timeout_s: float = 120.0) -> dict[str, object]:
     """Cordon and drain one node that hosts ``role``, as an upgrade does: evictions honour disruption budgets, DaemonSet pods stay.
 
-    It lasts until :func:`uncordon`. It returns when every evicted pod has ended.
+    It returns when every evicted pod has ended, and lasts until :func:`uncordon`.
 
     Raises:
         TargetRefused: no live run.
-        FaultFailed: a disruption budget held an eviction back, or a pod did not end, within ``timeout_s``.
+        FaultFailed: a disruption budget held an eviction back, or a pod did not end, within ``timeout_s`` (s).
 
     """
-    run, targets, nodes = fault_steps.begin()
-    ours = cordoning.write_ahead(run, nodes)
-    run.fault_starts(targets)
-    cordoning.cordon(run, ours)
+    run, targets = _cordon()
     evicted = [name for target in targets for name in evict_all(run.platform, target.name, timeout_s)]
     return {"targets": [target.name for target in targets], "role": role, "evicted": evicted}
 
 
 def _resolve_lost(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    role, for_s = arguments["role"], duration_s("power_off", arguments["for_s"])
-    node = choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
-    return [lost_target(platform, node, for_s)]
+    for_s = duration_s("power_off", arguments["for_s"])
+    return [lost_target(platform, choose_node(platform, arguments["role"], rng), for_s)]
 
 
-def _lost_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    return lost_permissions(platform)
-
-
-def lost_permissions(platform: Platform) -> list[Permission]:
+def lost_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     """Return what losing nodes needs: seeing them, and fault pods where no machine driver does it."""
-    found = [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
-    return found if platform.target.machines else [*found, *fault_pod.permissions(platform)]
+    return _seen_permissions(platform) if platform.target.machines else _silence_permissions(platform, arguments)
+
+
+def _seen_permissions(platform: Platform) -> list[Permission]:
+    return [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
+
+
+def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
+    return [*_seen_permissions(platform), *fault_pod.permissions(platform)]
 
 
 def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> ResolvedTarget:
@@ -128,53 +129,50 @@ def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> 
     return node_target(node, f"{SILENT.format(for_s=for_s)}{why}, since the target has no machine driver", ENDS.format(for_s=for_s))
 
 
-def lose(run: ActiveRun, targets: list[ResolvedTarget], for_s: float) -> list[dict[str, Any]]:
-    """Lose all nodes at once, by fault pods; return their accounts. Raises FaultFailed."""
-    jobs = [Job(target, target.name, ("silence",), for_s, heard=False) for target in targets]
-    return fault_pod.carry_out(run, targets, jobs)
+def take_down(run: ActiveRun, targets: list[ResolvedTarget], for_s: float, cordoned: Sequence[str] = ()) -> str:
+    """Lose all target nodes at once and cordon those named ``cordoned``; return by which mechanism. Raises FaultFailed."""
+    if run.platform.target.machines is None:
+        _freeze(run, targets, for_s)
+        cordoning.cordon(run, cordoned)
+        return FROZEN
+    cut, ends = power_cut_detail(run.platform), TIMED.format(for_s=for_s)
+    for target in targets:
+        run.journal.will_undo(fault_steps.entry(run, UndoKind.POWER_ON, target.name, detail=cut, lasts_s=for_s, self_ends=ends))
+    run.fault_starts(targets)
+    cordoning.cordon(run, cordoned)
+    with ThreadPoolExecutor(len(targets)) as pool:
+        list(pool.map(lambda target: machine_drivers.power_off(run.platform.target, target.name, for_s), targets))
+    return "machine driver"
 
 
-@fault(resolve=_resolve_lost, permissions=_lost_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
-def power_off(role: str, for_s: float) -> dict[str, Any]:
-    """Cut the power of one node that hosts ``role``: nothing is flushed, nothing says goodbye; it comes back by itself after ``for_s``.
+def _freeze(run: ActiveRun, targets: list[ResolvedTarget], for_s: float) -> None:
+    fault_pod.inject(run, targets, [FaultPod(target, target.name, ("silence",), for_s, heard=False) for target in targets])
 
-    By the machine driver (a BMC's place) of the target file; where there is none, by :func:`silence`, and the plan says so.
+
+@fault(resolve=_resolve_lost, permissions=lost_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
+def power_off(role: str, for_s: float) -> dict[str, object]:
+    """Cut the power of one node that hosts ``role``: nothing is flushed, nothing says goodbye.
+
+    It comes back by itself after ``for_s`` seconds. The machine driver of the target file does it, in place of a BMC. Where there is none,
+    a fault pod does it as in :func:`silence`, and the plan says so.
 
     Raises:
         TargetRefused: no live run.
         FaultFailed: the driver failed, or the fault pod was not admitted, did not start, or refused.
 
     """
-    if active_run.require().platform.target.machines is None:
-        return _silence(role, for_s)
     run, targets, _ = fault_steps.begin()
-    for target in targets:
-        run.journal.will_undo(power_entry(run, target, for_s))
-    run.fault_starts(targets)
-    for target in targets:
-        machine_drivers.power_off(run.platform.target, target.name, for_s)
-    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "mechanism": "machine driver"}
+    mechanism = take_down(run, targets, for_s)
+    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "mechanism": mechanism}
 
 
 def _resolve_silence(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    role, for_s = arguments["role"], duration_s("silence", arguments["for_s"])
-    node = choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
-    return [node_target(node, SILENT.format(for_s=for_s), ENDS.format(for_s=for_s))]
+    for_s = duration_s("silence", arguments["for_s"])
+    return [node_target(choose_node(platform, arguments["role"], rng), SILENT.format(for_s=for_s), ENDS.format(for_s=for_s))]
 
 
-def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Permission]:
-    seen = [*node_permissions(platform), Permission("get", "leases", "coordination.k8s.io", "kube-node-lease")]
-    return [*seen, *fault_pod.permissions(platform)]
-
-
-@fault(
-    resolve=_resolve_silence,
-    permissions=_silence_permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    displaces=True,
-)
-def silence(role: str, for_s: float) -> dict[str, Any]:
+@fault(resolve=_resolve_silence, permissions=_silence_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
+def silence(role: str, for_s: float) -> dict[str, object]:
     """Let one node that hosts ``role`` fall silent for ``for_s`` seconds: its kubelet is frozen and all its packets are dropped.
 
     A machine that hangs, or lost its switch port, looks like this. Mechanism: a fault pod. It ends by itself, and not before: nobody can
@@ -185,31 +183,16 @@ def silence(role: str, for_s: float) -> dict[str, Any]:
         FaultFailed: the fault pod was not admitted, did not start, or refused.
 
     """
-    return _silence(role, for_s)
-
-
-def _silence(role: str, for_s: float) -> dict[str, Any]:
     run, targets, _ = fault_steps.begin()
-    lose(run, targets, for_s)
-    return {
-        "targets": [target.name for target in targets],
-        "role": role,
-        "for_s": for_s,
-        "mechanism": "fault pod: kubelet frozen, network cut",
-    }
+    _freeze(run, targets, for_s)
+    return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "mechanism": FROZEN}
 
 
-def power_entry(run: ActiveRun, target: ResolvedTarget, for_s: float) -> Undo:
-    """Return the journal's entry for a node whose power is about to be cut."""
-    cut, ends = power_cut_detail(run.platform), TIMED.format(for_s=for_s)
-    return fault_steps.entry(run, UndoKind.POWER_ON, target.name, detail=cut, lasts_s=for_s, self_ends=ends)
-
-
-def uncordon() -> dict[str, Any]:
+def uncordon() -> dict[str, object]:
     """Rollback: uncordon the nodes that this run cordoned. Nothing left to undo is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), {UndoKind.UNCORDON})}
 
 
-def power_on() -> dict[str, Any]:
+def power_on() -> dict[str, object]:
     """Rollback: power on the nodes that this run powered off, remove its fault pods. Nothing left is success. Raises UndoFailed."""
     return {"undone": undo_all(active_run.require(), LOST)}

@@ -1,21 +1,21 @@
 """An object store that answers badly: refuses by 503, answers late, lists nothing. Its server does not know.
 
-Mechanism: a fault pod sets a proxy before the server's port in the server's own network (:mod:`faults.node_agent.proxy`), where everybody
-but the
-node's kubelet meets it, so Kubernetes calls the server Ready all the time. It speaks plain HTTP over IPv4 (TLS that ends in the server
-itself cannot be answered by somebody else). A store that is down is :func:`faults.pods.kill`, one that hangs
-:func:`faults.processes.freeze_engine`.
+Mechanism: a fault pod sets a proxy before the server's port in the server's own network (:mod:`faults.node_agent.proxy`). Everybody but
+the node's kubelet meets it, so Kubernetes calls the server Ready all the time. It speaks plain HTTP over IPv4: nobody else can answer TLS
+that ends in the server. A store that is down is :func:`faults.pods.kill`, one that hangs :func:`faults.processes.freeze_engine`.
 
-Not offered, and why: a bandwidth limit (the proxy's own came with HAProxy 2.7, the platform has 2.6; a latency is what small requests
-feel of it), and listings that lack only some keys (the listing's text would have to be written anew, page by page).
+Not offered, and why:
+
+- a bandwidth limit: the proxy's own came with HAProxy 2.7, the platform has 2.6; small requests feel it as a latency.
+- listings that lack only some keys: the listing's text would have to be written anew, page by page.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
-from typing import Any
 
-from faults.mechanisms.fault_pod import ENDS, beside
+from faults.mechanisms.fault_pod import ENDS, inject_into_pods
 from faults.network import own_network, permissions
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
@@ -28,55 +28,55 @@ from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_n
 LONGEST_MS = 60_000
 
 
-def _targets(platform: Platform, arguments: Arguments, rng: Random, effect: str) -> list[ResolvedTarget]:
-    role, for_s = arguments["role"], duration_s("object store", arguments["for_s"])
-    pods = choose(own_network(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}")
-    without = [pod.metadata.name for pod in pods if first_port(pod) is None]
-    if without:
-        raise TargetRefused(f"role {role}: the containers of {', '.join(without)} name no port; name the server's in their manifest")
-    return [pod_target(pod, f"{effect} for {for_s:g} s", ENDS.format(for_s=for_s)) for pod in pods]
+def _resolving(name: str, effect: Callable[[Arguments], str]) -> Callable[[Platform, Arguments, Random], list[ResolvedTarget]]:
+    """Return the resolution of the fault ``name``, which describes by its arguments what a server does."""
+
+    def resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+        role, for_s, does = arguments["role"], duration_s(name, arguments["for_s"]), effect(arguments)
+        pods = choose(own_network(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}")
+        without = [pod.metadata.name for pod in pods if first_port(pod) is None]
+        if without:
+            raise TargetRefused(f"role {role}: the containers of {', '.join(without)} name no port; name the server's in their manifest")
+        return [pod_target(pod, f"{does} for {for_s:g} s", ENDS.format(for_s=for_s)) for pod in pods]
+
+    return resolve
 
 
-def _resolve_refusal(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    percent = whole_number("refuse_requests", "percent", arguments["percent"], 100)
-    return _targets(platform, arguments, rng, f"answers {percent} % of requests 503 SlowDown")
+def _refuses(arguments: Arguments) -> str:
+    return f"answers {whole_number('refuse_requests', 'percent', arguments['percent'], 100)} % of requests 503 SlowDown"
 
 
-def _resolve_delay(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    latency_ms = whole_number("delay_requests", "latency_ms", arguments["latency_ms"], LONGEST_MS)
-    return _targets(platform, arguments, rng, f"answers every request {latency_ms} ms late")
+def _delays(arguments: Arguments) -> str:
+    return f"answers every request {whole_number('delay_requests', 'latency_ms', arguments['latency_ms'], LONGEST_MS)} ms late"
 
 
-def _resolve_hiding(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    return _targets(platform, arguments, rng, "lists no objects")
+@fault(resolve=_resolving("refuse_requests", _refuses), permissions=permissions, tier="node", lasts_s=lasts_for_s)
+def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, object]:
+    """Let ``count`` servers of ``role`` answer ``percent`` (1 to 100) of their requests 503 SlowDown, by chance, for ``for_s`` seconds.
 
-
-@fault(resolve=_resolve_refusal, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, Any]:
-    """Let ``count`` servers of ``role`` answer ``percent`` of their requests 503 SlowDown, by chance, for ``for_s`` seconds: a storm.
-
-    The body is S3's error, so clients know that they are throttled and when to try again.
-    Raises as :func:`faults.mechanisms.fault_pod.beside`.
+    The body is S3's error, so clients know that they are throttled and when to try again. It ends by itself, or by
+    :func:`faults.network.restore`. Raises as :func:`faults.mechanisms.fault_pod.inject_into_pods`.
     """
-    return beside(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
+    return inject_into_pods(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
 
 
-@fault(resolve=_resolve_delay, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, Any]:
-    """Let ``count`` servers of ``role`` answer every request ``latency_ms`` later for ``for_s`` seconds: slow or throttled.
+@fault(resolve=_resolving("delay_requests", _delays), permissions=permissions, tier="node", lasts_s=lasts_for_s)
+def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, object]:
+    """Let ``count`` servers of ``role`` answer every request ``latency_ms`` (ms, at most 60 000) later for ``for_s`` seconds.
 
-    Raises as :func:`faults.mechanisms.fault_pod.beside`.
+    It ends as :func:`refuse_requests` does. Raises as :func:`faults.mechanisms.fault_pod.inject_into_pods`.
     """
-    return beside(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
+    return inject_into_pods(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
 
 
-@fault(resolve=_resolve_hiding, permissions=permissions, tier="node", lasts_s=lasts_for_s)
-def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, Any]:
+@fault(resolve=_resolving("hide_objects", lambda _: "lists no objects"), permissions=permissions, tier="node", lasts_s=lasts_for_s)
+def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer ListObjectsV2 with an empty list for ``for_s`` seconds: a stale listing.
 
-    Objects that are asked for by name are there. Raises as :func:`faults.mechanisms.fault_pod.beside`.
+    Objects that are asked for by name are there. It ends as :func:`refuse_requests` does.
+    Raises as :func:`faults.mechanisms.fault_pod.inject_into_pods`.
     """
-    return beside(role, for_s, lambda pod: _words("hide", pod), count)
+    return inject_into_pods(role, for_s, lambda pod: _words("hide", pod), count)
 
 
 def _words(command: str, pod: Pod, *more: object) -> tuple[str, ...]:

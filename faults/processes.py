@@ -1,12 +1,12 @@
-"""The engine: the worker process inside a pod, killed, frozen or slowed while the other processes there live on.
+"""The engine, which is the worker process inside a pod: killed, frozen or slowed while the other processes there live on.
 
-Mechanism: an ephemeral container in the pod (:mod:`faults.mechanisms.process_signal`), which is itself the timer.
+Mechanism: an ephemeral container in the pod (:mod:`faults.mechanisms.process_signal`), which is its own timer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from faults.mechanisms.process_signal import permissions, signal_process, user_of
 from history.errors import ConfigError, FaultFailed
@@ -15,7 +15,7 @@ from history.schema import EventKind
 from kube.client import Platform
 from kube.container_exec import permissions as look_inside
 from kube.permissions import Permission
-from kube.selection import choose, pod_target, ready_pods
+from kube.selection import choose_pods, pod_target, pods_among
 from safety import active_run, fault_steps
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
@@ -42,16 +42,21 @@ def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
     return role, role.container, role.engine
 
 
-def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    name = arguments["role"]
-    for_s = duration_s("freeze_engine", arguments["for_s"]) if "for_s" in arguments else 0.0
-    share = bounded_share(arguments["share"]) if "share" in arguments else 1.0
-    _, container, engine = engine_role(platform, name)
-    pod = choose(ready_pods(platform, name), 1, rng, f"ready pods of role {name}")[0]
-    user_of(pod, container)  # refuses here what could not work later
-    much = f"{share:.0%} of each second for " if share < 1 else "for "
-    effect = f"process {engine} " + (f"stopped {much}{for_s:g} s" if for_s else "killed")
-    return [pod_target(pod, effect, CONTINUED if for_s else RESTARTED)]
+def _resolving(name: str) -> Callable[[Platform, Arguments, Random], list[ResolvedTarget]]:
+    """Return the resolution of the fault ``name``: one that has no end by itself kills, one without a share stops all the time."""
+
+    def resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+        role = arguments["role"]
+        for_s = duration_s(name, arguments["for_s"]) if "for_s" in arguments else 0.0
+        share = bounded_share(arguments["share"]) if "share" in arguments else 1.0
+        _, container, engine = engine_role(platform, role)
+        [pod] = choose_pods(platform, role, 1, rng)
+        user_of(pod, container)  # refuses here what could not work later
+        much = f"{share:.0%} of each second for " if share < 1 else "for "
+        effect = f"process {engine} " + (f"stopped {much}{for_s:g} s" if for_s else "killed")
+        return [pod_target(pod, effect, CONTINUED if for_s else RESTARTED)]
+
+    return resolve
 
 
 def bounded_share(value: object) -> float:
@@ -68,11 +73,11 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*permissions(namespace), *look_inside(namespace)]  # the second for the evidence
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral")
-def kill_engine(role: str) -> dict[str, Any]:
-    """Send SIGKILL to the engine process of one ready pod of ``role`` (segmentation fault, out of memory, a CUDA abort look like this).
+@fault(resolve=_resolving("kill_engine"), permissions=_permissions, tier="ephemeral")
+def kill_engine(role: str) -> dict[str, object]:
+    """Send SIGKILL to the engine process of one ready pod of ``role``: a segmentation fault, a CUDA abort, no memory look like this.
 
-    It ends when the server or its container restarts the engine. The pod is replaced by the rollback :func:`replace`, since an ephemeral
+    It ends when the server or its container restarts the engine. The rollback :func:`replace` replaces the pod, since an ephemeral
     container cannot be removed.
 
     Raises:
@@ -83,42 +88,34 @@ def kill_engine(role: str) -> dict[str, Any]:
     return _signal(role, 0.0)
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
-def freeze_engine(role: str, for_s: float) -> dict[str, Any]:
+@fault(resolve=_resolving("freeze_engine"), permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
+def freeze_engine(role: str, for_s: float) -> dict[str, object]:
     """Stop the engine process of one ready pod of ``role`` (SIGSTOP) for ``for_s`` seconds: hung, not dead; its API process still answers.
 
-    It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. Raises as
-    :func:`kill_engine`.
+    It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. The rollback
+    is :func:`replace`. Raises as :func:`kill_engine`.
     """
     return _signal(role, duration_s("freeze_engine", for_s))
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
-def slow_engine(role: str, for_s: float, share: float) -> dict[str, Any]:
-    """Slow the engine process of one ready pod of ``role`` for ``for_s`` seconds: stopped for ``share`` of each, as one starved of its CPU.
+@fault(resolve=_resolving("slow_engine"), permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
+def slow_engine(role: str, for_s: float, share: float) -> dict[str, object]:
+    """Slow the engine process of one ready pod of ``role`` for ``for_s`` seconds, as if it were starved of its CPU.
 
-    It ends by itself as :func:`freeze_engine` does. Raises as :func:`kill_engine`.
+    ``share``: for how much of each second it is stopped, above 0 and at most 0.95. It ends as :func:`freeze_engine` does. Raises as
+    :func:`kill_engine`.
     """
     return _signal(role, duration_s("slow_engine", for_s), bounded_share(share))
 
 
-def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, Any]:
-    run, targets, pods = fault_steps.begin()
-    _, container, engine = engine_role(run.platform, name)
+def _signal(role: str, for_s: float, share: float = 1.0) -> dict[str, object]:
+    run, targets, objects = fault_steps.begin()
+    _, container, engine = engine_role(run.platform, role)
     if len(targets) != 1:
-        raise FaultFailed(f"role {name}: {len(targets)} targets were resolved, expected exactly 1 pod; resolve again")
-    pod, ends = pods[0], CONTINUED if for_s else RESTARTED
-    run.journal.will_undo(
-        fault_steps.entry(
-            run,
-            UndoKind.REPLACE_POD,
-            pod.metadata.name,
-            namespace=pod.metadata.namespace,
-            detail=pod.metadata.uid,
-            lasts_s=for_s,
-            self_ends=ends,
-        )
-    )
+        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, expected exactly 1 pod; resolve again")
+    [pod], ends = pods_among(objects), CONTINUED if for_s else RESTARTED
+    about = {"namespace": pod.metadata.namespace, "detail": pod.metadata.uid, "self_ends": ends}
+    run.journal.will_undo(fault_steps.entry(run, UndoKind.REPLACE_POD, pod.metadata.name, lasts_s=for_s, **about))
     run.fault_starts(targets)
     account = signal_process(run.platform, pod, container, engine, for_s, share=share)
     if not for_s:
@@ -126,7 +123,7 @@ def _signal(name: str, for_s: float, share: float = 1.0) -> dict[str, Any]:
     return {"targets": [pod.metadata.name], "process": engine, "injector": account}
 
 
-def replace() -> dict[str, Any]:
+def replace() -> dict[str, object]:
     """Rollback: evict the pods that carry an ephemeral container of this run, so that their controller makes clean ones.
 
     Nothing left to replace is success. Raises UndoFailed.

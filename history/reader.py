@@ -36,13 +36,13 @@ class Run:
 
     def first(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the first event of ``kind``, if any."""
-        times = self.events.filter(pl.col("kind") == kind.value)["t_ns"].drop_nulls()
-        return None if times.is_empty() else int(times.min())  # type: ignore[arg-type]  # int64 column
+        t_ns: int | None = self.events.filter(pl.col("kind") == kind.value).select(pl.col("t_ns").min()).item()
+        return t_ns
 
     def last(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the last event of ``kind``, if any."""
-        times = self.events.filter(pl.col("kind") == kind.value)["t_ns"].drop_nulls()
-        return None if times.is_empty() else int(times.max())  # type: ignore[arg-type]  # int64 column
+        t_ns: int | None = self.events.filter(pl.col("kind") == kind.value).select(pl.col("t_ns").max()).item()
+        return t_ns
 
 
 def read_run(path: Path) -> Run:

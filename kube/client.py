@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
-import orjson
 import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.client.rest import RESTResponse
 
 from history.errors import AftershockError, TargetRefused
-from kube.objects import Node, Pod
+from kube.answers import explained
+from kube.objects import ConfigMapApi, Job, LeaseApi, Node, Pod
 from target.target import Target
 
 Read = TypeVar("Read")
@@ -30,23 +30,6 @@ CONNECT_S, READ_S = 2.0, 10.0
 POOL = 32
 PARALLEL = 8  # requests of one question at the same time
 FINISHED = frozenset({"Failed", "Succeeded"})
-NEXT_STEP = {
-    401: "renew the credentials of the target's context",
-    403: "grant the permission to the account of the target's context",
-    404: "check the name and that it was not removed meanwhile",
-    409: "somebody else changed it at the same time: look at it, then try again",
-    429: "the API server asks for patience: try again",
-}
-ADMISSION = {
-    "exceeded quota": "raise that quota, or remove what uses it up",
-    "failed quota": "let a LimitRange give what the quota asks for, or relax the quota",
-    "violates PodSecurity": "see the namespace's label pod-security.kubernetes.io/enforce",
-    "ValidatingAdmissionPolicy": "ask whoever wrote that policy",
-    "admission webhook": "ask whoever runs that webhook",
-    "failed calling webhook": "ask whoever runs that webhook",
-}
-"""What admission says, in words of the API server, and who can help: no permission does, although it may answer 403."""
-OTHER_CA = "its certificate is not from the CA in the kubeconfig: correct certificate-authority, or see who stands in between"
 
 
 class BoundedClient(client.ApiClient):
@@ -70,9 +53,8 @@ class Platform:
     core: client.CoreV1Api
     apps: client.AppsV1Api
     batch: client.BatchV1Api
-    coordination: client.CoordinationV1Api
+    coordination: LeaseApi
     authorization: client.AuthorizationV1Api
-    policy: client.PolicyV1Api
     discovery: client.DiscoveryV1Api
     clock_offset_s: float = 0.0
 
@@ -82,9 +64,8 @@ class Platform:
         Pods that Failed or Succeeded are no replicas and left out unless ``finished``: a kubelet leaves rejected ones behind when its node
         comes back (UnexpectedAdmissionError), and nobody removes them.
         """
-        found = self.target.role(role)
-        items: list[Pod] = self.core.list_namespaced_pod(found.namespace, label_selector=found.selector).items
-        chosen = [pod for pod in items if finished or pod.status.phase not in FINISHED]
+        asked = self.target.role(role)
+        chosen = [pod for pod in self.pods_in(asked.namespace, asked.selector) if finished or pod.status.phase not in FINISHED]
         return sorted(chosen, key=lambda pod: (pod.spec.node_name or "", pod.metadata.name))
 
     def pods_of_roles(self) -> dict[str, list[Pod]]:
@@ -95,15 +76,35 @@ class Platform:
         with ThreadPoolExecutor(PARALLEL) as pool:
             return dict(zip(self.target.roles, pool.map(self.pods, self.target.roles), strict=True))
 
+    def pods_in(self, namespace: str, selector: str = "") -> list[Pod]:
+        """Return the V1Pods of a namespace that ``selector`` selects; empty: all. Raises ApiException."""
+        return cast("list[Pod]", self.core.list_namespaced_pod(namespace, label_selector=selector).items)
+
+    def all_pods(self, node: str = "") -> list[Pod]:
+        """Return the V1Pods of all namespaces, or those that are bound to ``node``. Raises ApiException."""
+        selector = f"spec.nodeName={node}" if node else ""
+        return cast("list[Pod]", self.core.list_pod_for_all_namespaces(field_selector=selector).items)
+
+    def pod(self, name: str, namespace: str) -> Pod:
+        """Return one V1Pod. Raises ApiException."""
+        return cast("Pod", self.core.read_namespaced_pod(name, namespace))
+
     def nodes(self) -> list[Node]:
         """Return all V1Nodes, ordered by name. Raises ApiException."""
-        items: list[Node] = self.core.list_node().items
-        return sorted(items, key=lambda node: node.metadata.name)
+        return sorted(cast("list[Node]", self.core.list_node().items), key=lambda node: node.metadata.name)
 
-    @staticmethod
-    def ready(pod: Pod) -> bool:
-        """Tell whether a V1Pod is Ready and not being deleted."""
-        return ready(pod)
+    def node(self, name: str) -> Node:
+        """Return one V1Node. Raises ApiException."""
+        return cast("Node", self.core.read_node(name))
+
+    def jobs_in(self, namespace: str, selector: str) -> list[Job]:
+        """Return the V1Jobs of a namespace that ``selector`` selects. Raises ApiException."""
+        return cast("list[Job]", self.batch.list_namespaced_job(namespace, label_selector=selector).items)
+
+    @property
+    def config_maps(self) -> ConfigMapApi:
+        """The API of config maps, as far as an undo journal needs it."""
+        return cast("ConfigMapApi", self.core)
 
     def proxy_get(self, pod: Pod, port: int, path: str, timeout_s: float = 2.0) -> int:
         """GET ``path`` of a pod through the API server; return the HTTP status, 0 if no answer came within ``timeout_s``."""
@@ -149,9 +150,8 @@ def platform_over(target: Target, api: client.ApiClient, clock_offset_s: float =
         core=client.CoreV1Api(api),
         apps=client.AppsV1Api(api),
         batch=client.BatchV1Api(api),
-        coordination=client.CoordinationV1Api(api),
+        coordination=cast("LeaseApi", client.CoordinationV1Api(api)),
         authorization=client.AuthorizationV1Api(api),
-        policy=client.PolicyV1Api(api),
         discovery=client.DiscoveryV1Api(api),
         clock_offset_s=clock_offset_s,
     )
@@ -162,12 +162,10 @@ def configuration_of(target: Target) -> client.Configuration:
     made = client.Configuration()
     file = str(Path(target.kubeconfig).expanduser()) if target.kubeconfig else None
     try:
-        config.load_kube_config(file, target.context, client_configuration=made, persist_config=False)  # type: ignore[no-untyped-call]  # of the library
+        config.load_kube_config(file, target.context, client_configuration=made, persist_config=False)
     except (config.ConfigException, OSError) as error:
-        where = file or "the default kubeconfig"
-        raise TargetRefused(
-            f"target {target.name}: context {target.context!r} cannot be loaded from {where} ({error}); correct context or kubeconfig"
-        ) from error
+        loaded = f"context {target.context!r} cannot be loaded from {file or 'the default kubeconfig'} ({error})"
+        raise TargetRefused(f"target {target.name}: {loaded}; correct context or kubeconfig") from error
     if made.host.rstrip("/") != target.server.rstrip("/"):
         raise TargetRefused(
             f"target {target.name}: context {target.context!r} leads to {made.host}, the target file allows {target.server} only; "
@@ -216,15 +214,14 @@ def api_errors(what: str, raises: type[AftershockError]) -> Iterator[None]:
         raise raises(f"{what}: {explained(error)}") from error
 
 
-def explained(error: ApiException | urllib3.exceptions.HTTPError) -> str:
-    """Return what the API server answered, or that it did not, and what to do next."""
-    if isinstance(error, ApiException):
-        said = message_of(error)
-        by_status = NEXT_STEP.get(error.status, "see the API server's log")
-        step = next((step for words, step in ADMISSION.items() if words in said), by_status)
-        return f"the API server answered {error.status} {said}; {step}"
-    step = OTHER_CA if "CERTIFICATE_VERIFY_FAILED" in str(error) else "check that it is up and reachable"
-    return f"no answer from the API server ({first_line(error)}); {step}"
+def unless_gone(read: Callable[[], Read]) -> Read | None:
+    """Return what ``read`` returns; None: the API server knows no such thing (404). Raises ApiException: any other answer."""
+    try:
+        return read()
+    except ApiException as error:
+        if error.status != 404:
+            raise
+        return None
 
 
 @contextmanager
@@ -251,26 +248,3 @@ def unless_forbidden(read: Callable[[], Read], otherwise: Read) -> Read:
         if error.status != 403:
             raise
         return otherwise
-
-
-def unless_missing(read: Callable[[], Read]) -> Read | None:
-    """Return the object that ``read`` returns, or None if there is none (404). Raises ApiException: any other answer."""
-    try:
-        return read()
-    except ApiException as error:
-        if error.status != 404:
-            raise
-        return None
-
-
-def message_of(error: ApiException) -> str:
-    """Return the API server's own words in an error."""
-    try:
-        return str(orjson.loads(error.body or b"{}").get("message") or error.reason)
-    except (orjson.JSONDecodeError, AttributeError):
-        return str(error.reason)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]

@@ -12,8 +12,9 @@ from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CH
 from websocket import WebSocketException
 
 from history.errors import NoData
+from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.permissions import Permission
+from kube.permissions import Permission, in_namespace
 
 TICKS_PER_S = 100  # USER_HZ, fixed in the kernel's interface
 TIMEOUT_S = 5.0
@@ -37,8 +38,7 @@ class Process:
 
 def permissions(namespace: str) -> list[Permission]:
     """Return what looking into a container in ``namespace`` needs: a WebSocket is a GET, and since Kubernetes 1.35 also a create."""
-    asked = [("get", "pods"), ("get", "pods/exec"), ("create", "pods/exec")]
-    return [Permission(verb, resource, namespace=namespace) for verb, resource in asked]
+    return in_namespace(namespace, ("get", "pods"), ("get", "pods/exec"), ("create", "pods/exec"))
 
 
 def processes(platform: Platform, pod: str, namespace: str, container: str) -> list[Process]:
@@ -49,6 +49,19 @@ def processes(platform: Platform, pod: str, namespace: str, container: str) -> l
 
     """
     return parse(output_of(platform, pod, namespace, container, ["sh", "-c", LIST]))
+
+
+def output_in(platform: Platform, target: ResolvedTarget, role: str, command: list[str]) -> str:
+    """Run ``command`` in a target's pod, in the container of its ``role``; return its standard output.
+
+    Raises:
+        NoData: as :func:`processes`; or the role names no container.
+
+    """
+    container = platform.target.role(role).container
+    if container is None:
+        raise NoData(f"pod {target.namespace}/{target.name}: role {role} of the target file names no container; add it")
+    return output_of(platform, target.name, target.namespace or "", container, command)
 
 
 def output_of(platform: Platform, pod: str, namespace: str, container: str, command: list[str]) -> str:

@@ -11,7 +11,7 @@ import time
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from history.errors import FaultFailed, UndoFailed
+from history.errors import AftershockError, FaultFailed, UndoFailed
 from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.wait import until
@@ -22,8 +22,7 @@ PAUSE_S = 0.5  # between two tries of an eviction that a disruption budget forbi
 
 def evictable(platform: Platform, node: str) -> list[Pod]:
     """Return the pods that a drain of ``node`` evicts: at work, owned by no DaemonSet and not by the kubelet. Raises ApiException."""
-    pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
-    return [pod for pod in pods if pod.status.phase in {"Running", "Pending"} and is_evictable(pod)]
+    return [pod for pod in platform.all_pods(node) if pod.status.phase in {"Running", "Pending"} and is_evictable(pod)]
 
 
 def is_evictable(pod: Pod) -> bool:
@@ -32,13 +31,20 @@ def is_evictable(pod: Pod) -> bool:
     return MIRROR not in (pod.metadata.annotations or {}) and not any(owner.kind == "DaemonSet" for owner in owners)
 
 
+def controller_of(pod: Pod) -> str | None:
+    """Return the kind of the object that makes a V1Pod again (``Job``, ``ReplicaSet``); None: nobody would."""
+    return next((owner.kind for owner in pod.metadata.owner_references or [] if owner.controller), None)
+
+
+def replacement(pod: Pod) -> str:
+    """Return in words who makes another pod once this V1Pod is gone."""
+    kind = controller_of(pod)
+    return f"its {kind} makes a new one" if kind else "nobody makes a new one: it has no controller"
+
+
 def without_controller(pods: list[Pod]) -> list[str]:
     """Return the names of those pods that nobody would make again."""
-    return [
-        f"{pod.metadata.namespace}/{pod.metadata.name}"
-        for pod in pods
-        if not any(owner.controller for owner in pod.metadata.owner_references or [])
-    ]
+    return [f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods if controller_of(pod) is None]
 
 
 def drain(platform: Platform, node: str, timeout_s: float) -> list[str]:
@@ -52,7 +58,7 @@ def drain(platform: Platform, node: str, timeout_s: float) -> list[str]:
     with api_errors(f"drain node {node}", FaultFailed):
         pods = evictable(platform, node)
         for pod in pods:
-            _evict(platform, pod, until_s)
+            evict(platform, pod.metadata.name, pod.metadata.namespace, pod.metadata.uid, until_s, raises=FaultFailed)
         left = {pod.metadata.uid for pod in pods}
         gone = until(lambda: not left & {pod.metadata.uid for pod in evictable(platform, node)}, until_s - time.monotonic())
     if not gone:
@@ -60,36 +66,28 @@ def drain(platform: Platform, node: str, timeout_s: float) -> list[str]:
     return sorted(pod.metadata.name for pod in pods)
 
 
-def _evict(platform: Platform, pod: Pod, until_s: float) -> None:
-    meta = pod.metadata
-    try:
-        evict(platform, meta.name, meta.namespace, meta.uid, until_s)
-    except UndoFailed as error:
-        raise FaultFailed(f"drain: {error}") from error
-
-
-def evict(platform: Platform, name: str, namespace: str, uid: str, until: float) -> bool:
+def evict(platform: Platform, name: str, namespace: str, uid: str, until_s: float, *, raises: type[AftershockError] = UndoFailed) -> bool:
     """Evict exactly the pod with ``uid``; wait while a disruption budget forbids it (429). Returns False if it was gone already.
 
     Raises:
-        UndoFailed: still forbidden at ``until`` (of :func:`time.monotonic`).
+        AftershockError: of class ``raises``: still forbidden at ``until_s`` (of :func:`time.monotonic`).
         ApiException: anything else.
 
     """
     options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid))
     body = client.V1Eviction(metadata=client.V1ObjectMeta(name=name, namespace=namespace), delete_options=options)
-    while True:
+
+    def answer() -> int:
+        """Return 0 while a budget forbids it, else the status of the answer."""
         try:
             platform.core.create_namespaced_pod_eviction(name, namespace, body)
         except ApiException as error:
-            if error.status in {404, 409}:  # gone, or another pod of the same name
-                return False
-            if error.status != 429:
+            if error.status not in {404, 409, 429}:  # gone; another pod of the same name; a budget
                 raise
-            if time.monotonic() >= until:
-                raise UndoFailed(
-                    f"pod {namespace}/{name}: a disruption budget still forbids its eviction; look at kubectl get pdb"
-                ) from error
-            time.sleep(PAUSE_S)
-        else:
-            return True
+            return 0 if error.status == 429 else int(error.status)
+        return 201
+
+    status = until(answer, until_s - time.monotonic(), PAUSE_S)
+    if not status:
+        raise raises(f"pod {namespace}/{name}: a disruption budget still forbids its eviction; look at kubectl get pdb")
+    return status == 201

@@ -23,6 +23,11 @@ class Permission:
     namespace: str | None = None
 
 
+def in_namespace(namespace: str, *asked: tuple[str, str]) -> list[Permission]:
+    """Return the permissions for pairs of verb and resource (of the core API) in one namespace."""
+    return [Permission(verb, resource, namespace=namespace) for verb, resource in asked]
+
+
 def require(platform: Platform, permissions: Iterable[Permission]) -> None:
     """Refuse the run unless all ``permissions`` are granted.
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from kubernetes.client import V1Container, V1Probe
+
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors, unless_forbidden
 from kube.objects import Pod
@@ -81,12 +83,12 @@ def toleration_s(pod: Pod) -> float:
     return TOLERATION_S if not found else min(float("inf") if one is None else float(one) for one in found)
 
 
-def liveness_s(probe: Any) -> float:  # noqa: ANN401 - V1Probe of the untyped client
+def liveness_s(probe: V1Probe | None) -> float:
     """Return the least time from a container's first failed liveness check to its restart (s); infinite without such a probe."""
     return float("inf") if probe is None else (int(probe.failure_threshold or 3) - 1) * float(probe.period_seconds or 10)
 
 
-def first_check_s(container: Any) -> float:  # noqa: ANN401 - V1Container of the untyped client
+def first_check_s(container: V1Container) -> float:
     """Return how long after its start a container is first asked whether it is ready, at least (s): its probes' initial delays."""
     probes = (container.startup_probe, container.readiness_probe)
     return max(float(probe.initial_delay_seconds or 0) if probe else 0.0 for probe in probes)
@@ -140,8 +142,9 @@ def scheduled_at(pod: Pod) -> datetime | None:
 
 def running_at(pod: Pod) -> datetime | None:
     """Return when the last of a pod's containers began to run."""
-    states = [one.state.running for one in pod.status.container_statuses or [] if one.state]
-    return None if not states or None in states else max(state.started_at for state in states if state)
+    running = [status.state.running for status in pod.status.container_statuses or [] if status.state]
+    began = [state.started_at for state in running if state and state.started_at]
+    return max(began) if began and len(began) == len(running) else None
 
 
 def ready_at(pod: Pod) -> datetime | None:
@@ -153,14 +156,14 @@ def _condition_at(pod: Pod, kind: str) -> datetime | None:
     return next((one.last_transition_time for one in pod.status.conditions or [] if one.type == kind and one.status == "True"), None)
 
 
-def _container(pod: Pod, name: str | None) -> Any:  # noqa: ANN401 - V1Container of the untyped client
+def _container(pod: Pod, name: str | None) -> V1Container:
     return next((one for one in pod.spec.containers if one.name == name), pod.spec.containers[0])
 
 
 def _node_monitor_s(platform: Platform) -> float | None:
     """Read the controller manager's flag where its pod is visible and may be seen: a managed control plane shows neither."""
     selector = "component=kube-controller-manager"
-    found: list[Pod] = unless_forbidden(lambda: platform.core.list_namespaced_pod("kube-system", label_selector=selector).items, [])
+    found = unless_forbidden(lambda: platform.pods_in("kube-system", selector), list[Pod]())
     flags = [FLAG.search(" ".join([*(one.command or []), *(one.args or [])])) for pod in found for one in pod.spec.containers]
     given = [match.group(1) for match in flags if match]
     return parse_duration(given[0]) if given else None

@@ -63,5 +63,5 @@ def _ask(platform: Platform, thing: str, path: str, query: dict[str, str]) -> An
     request = platform.api.param_serialize("GET", where, query_params=list(query.items()), auth_settings=["BearerToken"])
     begun = time.monotonic()
     response = platform.api.call_api(*request, _request_timeout=(CONNECT_S, READ_S))
-    body: bytes = response.read()  # type: ignore[no-untyped-call]  # of the library
+    body: bytes = response.read()
     return Answer(response.status, body, time.monotonic() - begun)

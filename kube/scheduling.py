@@ -10,8 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
+from kubernetes.client import (
+    V1Container,
+    V1LabelSelector,
+    V1LabelSelectorRequirement,
+    V1NodeSelectorRequirement,
+    V1NodeSelectorTerm,
+    V1Taint,
+)
 from kubernetes.utils.quantity import parse_quantity
 
 from kube.client import ready
@@ -122,23 +129,23 @@ def _repelled(pod: Pod, place: Place, places: Iterable[Place]) -> bool:
     return False
 
 
-def _selected(selector: Any, pod: Pod) -> bool:  # noqa: ANN401  # V1LabelSelector
+def _selected(selector: V1LabelSelector | None, pod: Pod) -> bool:
     labels = pod.metadata.labels or {}
     if selector is None or not (selector.match_labels or {}).items() <= labels.items():
         return False
     return _all_hold(selector.match_expressions, labels)
 
 
-def _term_holds(term: Any, node: Node) -> bool:  # noqa: ANN401  # V1NodeSelectorTerm
+def _term_holds(term: V1NodeSelectorTerm, node: Node) -> bool:
     fields = [one for one in term.match_fields or [] if one.key == NAME]
     return _all_hold(term.match_expressions, node.metadata.labels or {}) and _all_hold(fields, {NAME: node.metadata.name})
 
 
-def _all_hold(expressions: Iterable[Any] | None, values: Mapping[str, str]) -> bool:
+def _all_hold(expressions: Iterable[V1NodeSelectorRequirement | V1LabelSelectorRequirement] | None, values: Mapping[str, str]) -> bool:
     return all(HOLDS[one.operator](values.get(one.key), one.values or []) for one in expressions or [])
 
 
-def _tolerated(taint: Any, pod: Pod) -> bool:  # noqa: ANN401  # V1Taint
+def _tolerated(taint: V1Taint, pod: Pod) -> bool:
     return any(
         one.effect in {None, "", taint.effect}
         and (one.key in {None, "", taint.key})
@@ -147,18 +154,18 @@ def _tolerated(taint: Any, pod: Pod) -> bool:  # noqa: ANN401  # V1Taint
     )
 
 
-def _is_sidecar(container: Any) -> bool:  # noqa: ANN401  # V1Container
-    return bool(container.restart_policy == "Always")
+def _is_sidecar(container: V1Container) -> bool:
+    return container.restart_policy == "Always"
 
 
-def _of(container: Any) -> Amounts:  # noqa: ANN401  # V1Container
+def _of(container: V1Container) -> Amounts:
     asked = (container.resources.requests if container.resources else None) or {}
     return {name: _amount(value) for name, value in asked.items()}
 
 
 def _amount(written: str) -> Decimal:
     """Return a Kubernetes quantity (``500m``, ``2Gi``) as a number."""
-    return Decimal(parse_quantity(written))  # type: ignore[no-untyped-call]  # of the library
+    return Decimal(parse_quantity(written))
 
 
 def _sum(parts: Iterable[Mapping[str, Decimal]]) -> Amounts:

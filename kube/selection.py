@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import TypeVar
 
-from kubernetes.client.exceptions import ApiException
-
 from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, api_errors, ready
+from kube.client import Platform, api_errors, ready, unless_gone
 from kube.objects import Node, Pod
 
 T = TypeVar("T")
@@ -71,19 +69,27 @@ def ready_pods(platform: Platform, role: str) -> list[Pod]:
     return up
 
 
+def choose_pods(platform: Platform, role: str, count: int, rng: Random) -> list[Pod]:
+    """Return ``count`` ready pods of ``role`` by ``rng``. Raises TargetRefused: there are fewer."""
+    return choose(ready_pods(platform, role), count, rng, f"ready pods of role {role}")
+
+
 def of_index(platform: Platform, role: str, index: int) -> Pod:
     """Return the ready pod of ``role`` with a Job's completion index. Raises TargetRefused: there is none."""
-    found = [pod for pod in ready_pods(platform, role) if (pod.metadata.labels or {}).get(INDEX) == str(index)]
-    if not found:
-        raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
-    return found[0]
+    for pod in ready_pods(platform, role):
+        if (pod.metadata.labels or {}).get(INDEX) == str(index):
+            return pod
+    raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
 
 
-def one_of(platform: Platform, role: str, rng: Random, index: int | None) -> Pod:
+def choose_rank(platform: Platform, role: str, rng: Random, index: int | None) -> Pod:
     """Return the ready pod of ``role`` with that completion index, or one of them by ``rng``. Raises TargetRefused."""
-    if index is not None:
-        return of_index(platform, role, int(index))
-    return choose(ready_pods(platform, role), 1, rng, f"ready pods of role {role}")[0]
+    return choose_pods(platform, role, 1, rng)[0] if index is None else of_index(platform, role, int(index))
+
+
+def choose_node(platform: Platform, role: str, rng: Random) -> Node:
+    """Return one of :func:`nodes_hosting` ``role`` by ``rng`` (same errors)."""
+    return choose(nodes_hosting(platform, role), 1, rng, f"nodes of role {role}")[0]
 
 
 def instrument_pods(platform: Platform) -> list[Pod]:
@@ -92,8 +98,8 @@ def instrument_pods(platform: Platform) -> list[Pod]:
     with api_errors("instruments: list pods", TargetRefused):
         for instrument in platform.target.instruments:
             selector = demand_selector(instrument.selector, f"instrument in {instrument.namespace}")
-            found += platform.core.list_namespaced_pod(instrument.namespace, label_selector=selector).items
-        found += platform.core.list_namespaced_pod(platform.target.suite_namespace).items
+            found += platform.pods_in(instrument.namespace, selector)
+        found += platform.pods_in(platform.target.suite_namespace)
     return [pod for pod in found if pod.status.phase in {"Running", "Pending"}]
 
 
@@ -112,8 +118,8 @@ def nodes_hosting(platform: Platform, role: str) -> list[Node]:
         TargetRefused: there are none.
 
     """
-    hosted = Counter(pod.spec.node_name for pod in ready_pods(platform, role))
-    kept_out = {pod.spec.node_name for pod in instrument_pods(platform)}
+    hosted = Counter(pod.spec.node_name or "" for pod in ready_pods(platform, role))
+    kept_out = {pod.spec.node_name or "" for pod in instrument_pods(platform)}
     with api_errors("list nodes", TargetRefused):
         nodes = platform.nodes()
     free = [n for n in nodes if n.metadata.name in hosted.keys() - kept_out and not is_control_plane(n) and ready(n)]
@@ -140,8 +146,8 @@ def zones_hosting(platform: Platform, role: str) -> dict[str, list[Node]]:
     for node in nodes:
         zones.setdefault((node.metadata.labels or {}).get(label, ""), []).append(node)
     zones.pop("", None)
-    hosted = Counter(pod.spec.node_name for pod in ready_pods(platform, role))
-    kept_out = {pod.spec.node_name for pod in instrument_pods(platform)}
+    hosted = Counter(pod.spec.node_name or "" for pod in ready_pods(platform, role))
+    kept_out = {pod.spec.node_name or "" for pod in instrument_pods(platform)}
     free = {zone: found for zone, found in sorted(zones.items()) if _may_lose(found, set(hosted), kept_out)}
     if not free or len(zones) < 2:
         raise TargetRefused(
@@ -173,17 +179,16 @@ def node_target(node: Node, effect: str, ends: str) -> ResolvedTarget:
 
 def read_target(platform: Platform, target: ResolvedTarget) -> Pod | Node | None:
     """Return the V1Pod or V1Node behind a target (a Device's node), or None if it is gone or was replaced. Raises ApiException."""
-    found: Pod
-    try:
-        if target.kind == "Pod":
-            found = platform.core.read_namespaced_pod(target.name, target.namespace or "")
-        else:
-            found = platform.core.read_node(target.node or target.name)
-    except ApiException as error:
-        if error.status == 404:
-            return None
-        raise
-    return found if found.metadata.uid == target.uid else None
+    if target.kind == "Pod":
+        return read_pod(platform, target)
+    node = unless_gone(lambda: platform.node(target.node or target.name))
+    return node if node and node.metadata.uid == target.uid else None
+
+
+def read_pod(platform: Platform, target: ResolvedTarget) -> Pod | None:
+    """Return a target's V1Pod, or None if it is gone or was replaced. Raises ApiException."""
+    pod = unless_gone(lambda: platform.pod(target.name, target.namespace or ""))
+    return pod if pod and pod.metadata.uid == target.uid else None
 
 
 def still_there(platform: Platform, targets: Sequence[ResolvedTarget]) -> list[Pod | Node]:
@@ -194,11 +199,21 @@ def still_there(platform: Platform, targets: Sequence[ResolvedTarget]) -> list[P
 
     """
     with api_errors("read the targets just before the fault", FaultFailed):
-        found = [(target, read_target(platform, target)) for target in targets]
-    for target, thing in found:
+        objects = [read_target(platform, target) for target in targets]
+    for target, thing in zip(targets, objects, strict=True):
         if thing is None or thing.metadata.deletion_timestamp is not None:
             raise FaultFailed(
                 f"{target.kind} {target.name}: it was there in preflight (uid {target.uid}) and is gone or being deleted now; "
                 "nothing was touched; find out who else changes the platform, then run again"
             )
-    return [thing for _, thing in found]
+    return [thing for thing in objects if thing]
+
+
+def pods_among(objects: Iterable[Pod | Node]) -> list[Pod]:
+    """Return the V1Pods among the objects behind targets, in their order."""
+    return [one for one in objects if isinstance(one, Pod)]
+
+
+def nodes_among(objects: Iterable[Pod | Node]) -> list[Node]:
+    """Return the V1Nodes among the objects behind targets, in their order."""
+    return [one for one in objects if isinstance(one, Node)]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+Seen = TypeVar("Seen")
 POLL_S = 0.1
 
 
-def until(condition: Callable[[], bool], timeout_s: float, poll_s: float = POLL_S, pause: Callable[[float], object] = time.sleep) -> bool:
-    """Wait until ``condition`` holds; return False if it did not within ``timeout_s``.
+def until(look: Callable[[], Seen], timeout_s: float, poll_s: float = POLL_S, pause: Callable[[float], object] = time.sleep) -> Seen:
+    """Look every ``poll_s`` until something true is seen; return what was seen last, which is false after ``timeout_s``.
 
     ``pause(seconds)`` waits between two looks: a run's stop, for example, whose wait ends early.
     """
     end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() >= end:
-            return False
+    while not (seen := look()) and time.monotonic() < end:
         pause(poll_s)
-    return True
+    return seen

@@ -9,9 +9,8 @@ from pathlib import PurePosixPath
 from faults.node_agent.mount_table import FUSE, Mount, mount_at
 from history.errors import NoData
 from history.plan import ResolvedTarget
-from kube.container_exec import output_of
-from kube.volumes import path_of
-from probes.pods import pod_of
+from kube.containers import path_of
+from probes.targets import output, pod_of
 from safety import active_run
 
 ENOSPC, EIO = "No space left on device", "Input/output error"  # as dd says them in the C locale
@@ -46,12 +45,12 @@ def read_only(activity: str, role: str, volume: str) -> bool:
 
 def full(activity: str, role: str, volume: str, folder: str = "") -> bool:
     """Tell whether, in every target, a byte in a new file in ``folder`` of its ``volume`` finds no space. Raises NoData."""
-    return all(ENOSPC in one.said for tries in _tries(activity, role, volume, folder, 1) for one in tries)
+    return all(ENOSPC in attempt.said for [attempt] in _tries(activity, role, volume, folder, 1))
 
 
 def failing(activity: str, role: str, volume: str, folder: str = "") -> bool:
     """Tell whether, in every target, one of 20 attempts to write and sync a byte there meets an I/O error. Raises NoData."""
-    return all(any(EIO in one.said for one in tries) for tries in _tries(activity, role, volume, folder, TRIES))
+    return all(any(EIO in attempt.said for attempt in tries) for tries in _tries(activity, role, volume, folder, TRIES))
 
 
 def slow(activity: str, role: str, volume: str, latency_ms: float, folder: str = "") -> bool:
@@ -61,19 +60,18 @@ def slow(activity: str, role: str, volume: str, latency_ms: float, folder: str =
     """
     served = all(_mount(target, role, volume, folder).kind == FUSE for target in active_run.require().targets_of(activity))
     least_s = SLOW_OPERATIONS * latency_ms / 1e3
-    return served and all(
-        one.said == "written" and one.seconds >= least_s for tries in _tries(activity, role, volume, folder, 1) for one in tries
-    )
+    attempts = [attempt for tries in _tries(activity, role, volume, folder, 1) for attempt in tries] if served else []
+    return served and all(attempt.said == "written" and attempt.seconds >= least_s for attempt in attempts)
 
 
 def _tries(activity: str, role: str, volume: str, folder: str, count: int) -> list[list[Try]]:
-    """Return what became of so many attempts in each target of ``activity``. Raises NoData: nobody can look, or dd is not there."""
+    """Return what became of ``count`` attempts in each target of ``activity``. Raises NoData: nobody can look, or dd is not there."""
     return [_tried(target, role, volume, folder, count) for target in active_run.require().targets_of(activity)]
 
 
 def _tried(target: ResolvedTarget, role: str, volume: str, folder: str, count: int) -> list[Try]:
     command = ["sh", "-c", TRY, "sh", _path(target, role, volume, folder), str(count)]
-    made = parse(_output(target, role, command))
+    made = parse(output(target, role, command))
     if len(made) != count:
         raise NoData(f"pod {target.namespace}/{target.name}: {len(made)} attempts to write were made, expected {count}")
     return made
@@ -87,7 +85,7 @@ def parse(text: str) -> list[Try]:
 
 def _mount(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> Mount:
     """Return the mount at a folder of a volume, or else that of the volume. Raises NoData: its kernel cannot be asked."""
-    table = _output(target, role, ["cat", "/proc/self/mountinfo"])
+    table = output(target, role, ["cat", "/proc/self/mountinfo"])
     mount = mount_at(table, _path(target, role, volume, folder)) or mount_at(table, _path(target, role, volume))
     if mount is None:
         raise NoData(f"pod {target.namespace}/{target.name}: nothing is mounted where it has volume {volume!r}; correct volume or role")
@@ -100,8 +98,3 @@ def _path(target: ResolvedTarget, role: str, volume: str, folder: str = "") -> s
     if path is None:
         raise NoData(f"pod {target.namespace}/{target.name}: container {container} has no volume {volume!r}; correct volume or role")
     return str(PurePosixPath(path, folder))
-
-
-def _output(target: ResolvedTarget, role: str, command: list[str]) -> str:
-    platform = active_run.require().platform
-    return output_of(platform, target.name, target.namespace or "", platform.target.role(role).container or "", command)

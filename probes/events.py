@@ -1,13 +1,28 @@
-"""What the history of the running experiment says so far."""
+"""What the history of the running experiment says so far, and what the ledger of its training job says."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from history.errors import NoData
+from history.ledgers import FOLDER
+from history.plan import Training
 from history.reader import read_table
-from history.schema import EventKind
+from history.schema import TRAINING, EventKind
 from safety import active_run
+
+
+def training_job() -> Training:
+    """Return the training job of the run. Raises NoData: it follows none."""
+    job = active_run.require().plan.training
+    if job is None:
+        raise NoData("training: this run follows no training job; use a class of workload that is one")
+    return job
+
+
+def training_rows() -> pl.DataFrame:
+    """Return the rows of the training job's ledger that have arrived."""
+    return read_table(active_run.require().run_dir / FOLDER, "training", schema=TRAINING)
 
 
 def first_ns(kind: EventKind, obj: str | None = None) -> int:
@@ -19,7 +34,8 @@ def first_ns(kind: EventKind, obj: str | None = None) -> int:
 
     """
     events = read_table(active_run.require().run_dir, "events").filter(pl.col("kind") == kind.value)
-    times = events.filter(pl.col("object") == obj)["t_ns"] if obj else events["t_ns"]
-    if times.is_empty():
+    if obj:
+        events = events.filter(pl.col("object") == obj)
+    if events.is_empty():
         raise NoData(f"history: no event {kind.value}{f' of {obj}' if obj else ''} yet, so nothing can be measured from it; is it running?")
-    return int(times.min())  # type: ignore[arg-type]  # int64 column
+    return int(events.select(pl.col("t_ns").min()).item())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from history.errors import NoData
+from history.plan import ResolvedTarget
 from kube.client import api_errors
 from kube.objects import Pod
 from kube.proxy import first_port
-from probes.pods import pod_of, pods_of
+from probes.targets import pod_of, targets_of
 from safety import active_run
 
 ASK_S = 2.0
@@ -19,15 +20,14 @@ def out_of_reach(activity: str) -> bool:
     An answer of the pod itself, even an error, means that it can be reached; the API server answers 502 to 504 in its own name when it
     cannot. Raises NoData: the pod is gone, its role names no port, or the API server does not answer.
     """
-    return all(not _answers(target.name, target.namespace or "", activity) for target in pods_of(activity))
+    return all(not _answers(target) for target in targets_of(activity, "Pod"))
 
 
-def _answers(name: str, namespace: str, activity: str) -> bool:
-    run = active_run.require()
-    pod = pod_of(next(one for one in run.targets_of(activity) if one.name == name))
-    status = run.platform.proxy_get(pod, port_of(pod), "/", ASK_S)
+def _answers(target: ResolvedTarget) -> bool:
+    platform, pod = active_run.require().platform, pod_of(target)
+    status = platform.proxy_get(pod, port_of(pod), "/", ASK_S)
     with api_errors("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's
-        run.platform.core.read_namespaced_pod(name, namespace)
+        platform.pod(pod.metadata.name, pod.metadata.namespace)
     return status not in NOT_THE_POD
 
 

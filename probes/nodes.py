@@ -7,7 +7,7 @@ import socket
 from history.errors import NoData
 from kube.client import Platform, api_errors
 from kube.eviction import evictable
-from kube.objects import Lease, Node
+from probes.targets import targets_of
 from safety import active_run
 
 KUBELET_PORT, CONNECT_S = 10250, 1.0
@@ -18,50 +18,46 @@ def cordoned(activity: str) -> bool:
     """Tell whether every node of ``activity`` is unschedulable. Raises NoData: no answer from the API server."""
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity}", NoData):
-        return all(_unschedulable(platform, name) for name in nodes_of(activity))
+        return all(_unschedulable(platform, name) for name in _nodes(activity))
 
 
 def drained(activity: str) -> bool:
     """Tell whether every node of ``activity`` is unschedulable and runs nothing that a drain evicts. Raises NoData: no answer."""
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity} and their pods", NoData):
-        return all(_unschedulable(platform, name) and not evictable(platform, name) for name in nodes_of(activity))
+        return all(_unschedulable(platform, name) and not evictable(platform, name) for name in _nodes(activity))
 
 
 def powered_off(activity: str) -> bool:
     """Tell whether every node of ``activity`` is silent: its lease is overdue and its kubelet does not answer.
 
-    Seen about 12 s after a power cut, long before Kubernetes calls the node NotReady (50 s). Where this machine cannot reach nodes, the
-    lease alone decides. Raises NoData: no answer from the API server.
+    It is seen about 12 s after a power cut, long before Kubernetes calls the node NotReady (50 s). Where this machine cannot reach nodes,
+    the lease alone decides. Raises NoData: no answer from the API server.
     """
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity} and their leases", NoData):
-        return all(_lease_overdue(platform, name) and not _kubelet_answers(platform, name) for name in nodes_of(activity))
+        return all(_lease_overdue(platform, name) and not _kubelet_answers(platform, name) for name in _nodes(activity))
 
 
-def nodes_of(activity: str) -> list[str]:
-    """Return the nodes among the targets of ``activity``. Raises NoData: there is none, so there is nothing to see."""
-    names = [target.name for target in active_run.require().targets_of(activity) if target.kind == "Node"]
-    if not names:
-        raise NoData(f"{activity}: none of its targets is a node; use a probe that fits its fault")
-    return names
+def _nodes(activity: str) -> list[str]:
+    return [target.name for target in targets_of(activity, "Node")]
 
 
 def _unschedulable(platform: Platform, name: str) -> bool:
-    node: Node = platform.core.read_node(name)
-    return bool(node.spec.unschedulable)
+    return bool(platform.node(name).spec.unschedulable)
 
 
 def _lease_overdue(platform: Platform, name: str) -> bool:
-    lease: Lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
+    lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
     age_s = (platform.server_time() - lease.spec.renew_time).total_seconds()
-    return bool(age_s > STALE_SHARE * lease.spec.lease_duration_seconds)
+    return age_s > STALE_SHARE * lease.spec.lease_duration_seconds
 
 
 def _kubelet_answers(platform: Platform, name: str) -> bool:
-    node: Node = platform.core.read_node(name)
-    address = next((one.address for one in node.status.addresses or [] if one.type == "InternalIP"), name)
-    port = node.status.daemon_endpoints.kubelet_endpoint.port if node.status.daemon_endpoints else KUBELET_PORT
+    status = platform.node(name).status
+    address = next((one.address for one in status.addresses or [] if one.type == "InternalIP"), name)
+    endpoint = status.daemon_endpoints.kubelet_endpoint if status.daemon_endpoints else None
+    port = endpoint.port if endpoint else KUBELET_PORT
     try:
         with socket.create_connection((address, port), timeout=CONNECT_S):
             return True

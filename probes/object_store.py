@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from kube.proxy import Answer, ask_pod
 from probes.network import NOT_THE_POD, port_of
-from probes.pods import pod_of
+from probes.targets import pod_of
 from safety import active_run
 
 ASKS = 20  # a share of 20 % is missed once in a hundred times
@@ -24,12 +24,14 @@ def refusing(activity: str) -> bool:
 
 def late(activity: str, latency_ms: float) -> bool:
     """Tell whether every server of ``activity`` needs so long for each of 10 answers (ms). Raises NoData: it cannot be asked."""
-    return all(one.status not in NOT_THE_POD and one.seconds * 1e3 >= latency_ms for asked in answers(activity, LATE) for one in asked)
+    every = [answer for asked in answers(activity, LATE) for answer in asked]
+    return all(answer.status not in NOT_THE_POD and answer.seconds * 1e3 >= latency_ms for answer in every)
 
 
 def hiding(activity: str, bucket: str) -> bool:
     """Tell whether every server of ``activity`` lists nothing for ``bucket``. Raises NoData: it cannot be asked."""
-    return all(one.status == HTTPStatus.OK and NOTHING_FOUND in one.body for [one] in answers(activity, 1, bucket, {"list-type": "2"}))
+    listings = answers(activity, 1, bucket, {"list-type": "2"})
+    return all(listing.status == HTTPStatus.OK and NOTHING_FOUND in listing.body for [listing] in listings)
 
 
 def _refuses(answer: Answer) -> bool:

@@ -9,9 +9,10 @@ from history.errors import NoData
 from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube.container_exec import Process, processes
+from kube.containers import status_of
 from kube.objects import Pod
 from probes.events import first_ns
-from probes.pods import pod_of, pods_of
+from probes.targets import pod_of, targets_of
 from safety import active_run
 from target.target import Role
 
@@ -20,7 +21,7 @@ STOPPED = {"T", "t"}  # proc_pid_stat(5): stopped by a signal, or by a tracer
 
 def frozen(activity: str) -> bool:
     """Tell whether the engine in every target of ``activity`` is stopped: the kernel says state T. Raises NoData: nobody can see it."""
-    return all(_all_stopped(target) for target in pods_of(activity))
+    return all(_all_stopped(target) for target in targets_of(activity, "Pod"))
 
 
 def killed(activity: str) -> bool:
@@ -30,7 +31,7 @@ def killed(activity: str) -> bool:
     the fault. Raises NoData: nobody can see it.
     """
     since_ns = first_ns(EventKind.FAULT_START, activity)
-    return all(_container_ended(target, since_ns) or _engine_ended(target, since_ns) for target in pods_of(activity))
+    return all(_container_ended(target, since_ns) or _engine_ended(target, since_ns) for target in targets_of(activity, "Pod"))
 
 
 def _all_stopped(target: ResolvedTarget) -> bool:
@@ -45,13 +46,10 @@ def _engine_ended(target: ResolvedTarget, since_ns: int) -> bool:
 
 def _container_ended(target: ResolvedTarget, since_ns: int) -> bool:
     run, pod = active_run.require(), pod_of(target)
-    name = _role(target, pod).container
-    status = next((one for one in pod.status.container_statuses or [] if one.name == name), None)
+    status = status_of(pod, _role(target, pod).container)
     ends = [state.terminated.finished_at for state in (status.state, status.last_state) if state and state.terminated] if status else []
-    since_s = (
-        since_ns / 1e9 + run.platform.clock_offset_s - 1.5
-    )  # Kubernetes cuts to whole seconds, and the offset is known to half a second
-    since = datetime.fromtimestamp(since_s, UTC)
+    slack_s = 1.5  # Kubernetes cuts to whole seconds, and the offset is known to half a second
+    since = datetime.fromtimestamp(since_ns / 1e9 + run.platform.clock_offset_s - slack_s, UTC)
     return any(end is not None and end >= since for end in ends)
 
 

@@ -9,15 +9,13 @@ import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.ledgers import FOLDER
 from history.plan import ResolvedTarget
-from history.reader import read_table
-from history.schema import TRAINING, EventKind
+from history.schema import EventKind
 from kube.client import api_errors
-from kube.container_exec import output_of
-from probes.events import first_ns
-from probes.pods import pod_of
+from kube.containers import status_of
+from probes.events import first_ns, training_rows
 from probes.processes import frozen
+from probes.targets import output, pod_of
 from safety import active_run
 
 KILLS = "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null; true"
@@ -42,17 +40,16 @@ def _log(target: ResolvedTarget, role: str, since_s: float) -> str:
     platform = active_run.require().platform
     container = platform.target.role(role).container or ""
     with api_errors(f"read the log of pod {target.namespace}/{target.name}", NoData):
-        text: str = platform.core.read_namespaced_pod_log(
+        return platform.core.read_namespaced_pod_log(
             target.name, target.namespace or "", container=container, since_seconds=max(1, int(since_s) + 1)
         )
-    return text
 
 
 def out_of_memory(activity: str, role: str) -> bool:
     """Tell whether the kernel killed for lack of memory in every target of ``activity``: by its count, or by the container's status.
 
-    The count is that of the container's control group (both versions call it ``oom_kill``), which the job's pods begin with 0; where
-    the whole group is killed, Kubernetes says ``OOMKilled``.
+    The count is that of the container's control group, which begins with 0 in the job's pods; both versions of control groups call it
+    ``oom_kill``. Where the whole group is killed, Kubernetes says ``OOMKilled``.
 
     Raises:
         NoData: the fault has not begun, or the container cannot be looked at.
@@ -63,18 +60,14 @@ def out_of_memory(activity: str, role: str) -> bool:
 
 
 def _counted(target: ResolvedTarget, role: str) -> bool:
-    platform = active_run.require().platform
-    container = platform.target.role(role).container or ""
-    text = output_of(platform, target.name, target.namespace or "", container, ["sh", "-c", KILLS])
-    counts = OOM_KILL.findall(text)
+    counts = OOM_KILL.findall(output(target, role, ["sh", "-c", KILLS]))
     if not counts:
         raise NoData(f"pod {target.namespace}/{target.name}: its kernel counts no kills for lack of memory (Linux before 4.13)")
-    return any(int(one) > 0 for one in counts)
+    return any(int(count) > 0 for count in counts)
 
 
 def _oom_killed(target: ResolvedTarget, role: str) -> bool:
-    container = active_run.require().platform.target.role(role).container
-    status = next((one for one in pod_of(target).status.container_statuses or [] if one.name == container), None)
+    status = status_of(pod_of(target), active_run.require().platform.target.role(role).container)
     states = (status.state, status.last_state) if status else ()
     return any(state and state.terminated and state.terminated.reason == OOM_KILLED for state in states)
 
@@ -105,9 +98,7 @@ def gang_slowed(activity: str, factor: float, before_s: float = 15.0) -> bool:
     since_ns, until_ns = first_ns(EventKind.FAULT_START, activity), now_ns()
     if until_ns - since_ns < LEAST_S * 1e9:
         raise NoData(f"training: {activity} began less than {LEAST_S:g} s ago, too short to compare")
-    steps = read_table(active_run.require().run_dir / FOLDER, "training", schema=TRAINING).filter(
-        (pl.col("kind") == "step") & (pl.col("rank") == 0)
-    )
+    steps = training_rows().filter((pl.col("kind") == "step") & (pl.col("rank") == 0))
     before = steps.filter(pl.col("t_ns").is_between(since_ns - int(before_s * 1e9), since_ns)).height / before_s
     since = steps.filter(pl.col("t_ns") > since_ns).height / ((until_ns - since_ns) / 1e9)
     if not before:

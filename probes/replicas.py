@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from history.errors import NoData
 from kube.client import Platform, api_errors
+from kube.client import ready as is_ready
 from safety import active_run
 
 
@@ -11,7 +12,7 @@ def ready(role: str) -> int:
     """Return how many pods of ``role`` are ready. Raises NoData: the API server does not answer."""
     platform = active_run.require().platform
     with api_errors(f"count the ready pods of role {role}", NoData):
-        return sum(platform.ready(pod) for pod in platform.pods(role))
+        return sum(is_ready(pod) for pod in platform.pods(role))
 
 
 def missing(role: str) -> int:

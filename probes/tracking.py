@@ -8,13 +8,10 @@ import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.ledgers import FOLDER
-from history.plan import Training
-from history.reader import read_table
-from history.schema import TRAINING
 from kube import proxy
 from kube.client import api_errors
-from kube.selection import read_target
+from kube.selection import read_pod
+from probes.events import training_job, training_rows
 from safety import active_run
 
 HISTORY = "api/2.0/mlflow/metrics/get-history"
@@ -33,8 +30,8 @@ def missing_metrics(server: str, metric: str, every: int, lag_s: float = 10.0) -
         NoData: the server does not answer, or no step is due yet.
 
     """
-    run, job = active_run.require(), _job()
-    rows = read_table(run.run_dir / FOLDER, "training", schema=TRAINING)
+    run, job = active_run.require(), training_job()
+    rows = training_rows()
     done = rows.filter((pl.col("kind") == "step") & (pl.col("rank") == 0) & (pl.col("t_ns") < now_ns() - int(lag_s * 1e9)))
     due = {step for step in done["step"] if step % every == 0}
     if not due:
@@ -43,7 +40,8 @@ def missing_metrics(server: str, metric: str, every: int, lag_s: float = 10.0) -
     if not known:
         return len(due)
     text = proxy.get(run.platform, job.namespace, server, HISTORY, run_id=json.loads(known[0])["run_id"], metric_key=metric)
-    return len(due - {one["step"] for one in json.loads(text).get("metrics", [])}) if text else len(due)
+    held = {value["step"] for value in json.loads(text).get("metrics", [])} if text else set()
+    return len(due - held)
 
 
 def silent(activity: str, server: str) -> bool:
@@ -54,18 +52,11 @@ def silent(activity: str, server: str) -> bool:
 
     """
     run = active_run.require()
-    namespace = _job().namespace
+    namespace = training_job().namespace
     try:
         proxy.get(run.platform, namespace, server, "health")
     except NoData:
         [target] = run.targets_of(activity)
         with api_errors(f"look at pod {namespace}/{target.name}", NoData):
-            return read_target(run.platform, target) is not None
+            return read_pod(run.platform, target) is not None
     return False
-
-
-def _job() -> Training:
-    job = active_run.require().plan.training
-    if job is None:
-        raise NoData("tracking: this run follows no training job; use a class of workload that is one")
-    return job

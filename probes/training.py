@@ -9,14 +9,12 @@ import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.ledgers import FOLDER, done_steps
-from history.plan import ResolvedTarget, Training
-from history.reader import read_table
-from history.schema import TRAINING, EventKind
-from kube.client import api_errors
-from kube.container_exec import output_of
-from probes.events import first_ns
+from history.ledgers import done_steps
+from history.schema import EventKind
+from kube.client import api_errors, ready
+from probes.events import first_ns, training_job, training_rows
 from probes.processes import frozen, killed
+from probes.targets import output
 from safety import active_run
 
 FAILPOINTS = 'find "$TRAIN_FAILPOINT_FOLDER" -type f'
@@ -29,11 +27,11 @@ def steps_per_s(window_s: float = 10.0) -> float:
         NoData: the ledger holds no step yet, or nobody follows it.
 
     """
-    rows = _rows()
+    rows = training_rows()
     if rows.filter(pl.col("kind") == "step").is_empty():
         raise NoData("training: the ledger holds no step yet; is the job running, and its ledger?")
     recent = rows.filter((pl.col("kind") == "start") | (pl.col("t_ns") >= now_ns() - int(window_s * 1e9)))
-    return done_steps(recent, _job().ranks).height / window_s
+    return done_steps(recent, training_job().ranks).height / window_s
 
 
 def checkpoint_age_s() -> float:
@@ -43,17 +41,17 @@ def checkpoint_age_s() -> float:
         NoData: no checkpoint was verified yet.
 
     """
-    saved = _rows().filter((pl.col("kind") == "checkpoint") & pl.col("detail").str.contains('"problem": ""', literal=True))
+    saved = training_rows().filter((pl.col("kind") == "checkpoint") & pl.col("detail").str.contains('"problem": ""', literal=True))
     if saved.is_empty():
         raise NoData("training: no checkpoint was verified yet; see the stores of the job")
-    return (now_ns() - int(saved["t_ns"].max())) / 1e9  # type: ignore[arg-type]  # int64 column
+    return (now_ns() - int(saved.select(pl.col("t_ns").max()).item())) / 1e9
 
 
 def missing_ranks(role: str) -> int:
     """Return how many pods of the job are not ready (0: none). Raises NoData: the API server does not answer."""
     run = active_run.require()
     with api_errors(f"count the ready pods of role {role}", NoData):
-        return max(0, _job().pods - sum(run.platform.ready(pod) for pod in run.platform.pods(role)))
+        return max(0, training_job().pods - sum(ready(pod) for pod in run.platform.pods(role)))
 
 
 def restarted(activity: str) -> bool:
@@ -75,14 +73,7 @@ def taken(activity: str, role: str) -> bool:
 
     """
     first_ns(EventKind.FAULT_START, activity)  # before it there is no file either
-    return all(not _failpoints(target, role) for target in active_run.require().targets_of(activity))
-
-
-def _failpoints(target: ResolvedTarget, role: str) -> str:
-    """Return what lies in a pod's failpoint folder."""
-    platform = active_run.require().platform
-    container = platform.target.role(role).container or ""
-    return output_of(platform, target.name, target.namespace or "", container, ["sh", "-ec", FAILPOINTS]).strip()
+    return all(not output(target, role, ["sh", "-ec", FAILPOINTS]).strip() for target in active_run.require().targets_of(activity))
 
 
 def save_failed(activity: str) -> bool:
@@ -102,15 +93,4 @@ def left(activity: str) -> bool:
 
 def _since(activity: str, kind: str) -> pl.DataFrame:
     """Return the ledger's rows of ``kind`` that were written after ``activity`` began."""
-    return _rows().filter((pl.col("kind") == kind) & (pl.col("t_ns") >= first_ns(EventKind.FAULT_START, activity)))
-
-
-def _rows() -> pl.DataFrame:
-    return read_table(active_run.require().run_dir / FOLDER, "training", schema=TRAINING)
-
-
-def _job() -> Training:
-    job = active_run.require().plan.training
-    if job is None:
-        raise NoData("training: this run follows no training job; use a class of workload that is one")
-    return job
+    return training_rows().filter((pl.col("kind") == kind) & (pl.col("t_ns") >= first_ns(EventKind.FAULT_START, activity)))

@@ -6,11 +6,9 @@ import json
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
-from kube.container_exec import output_of
+from probes.targets import output
 from safety import active_run
-
-FOLDER = "/data/objects/training/data"
-FILE, RECORD = "dataset.safetensors", "dataset.json"
+from target import reference_platform as storage
 
 
 def damaged(activity: str, role: str) -> bool:
@@ -19,16 +17,10 @@ def damaged(activity: str, role: str) -> bool:
 
 
 def _differs(target: ResolvedTarget, role: str) -> bool:
-    found, _, record = _inside(target, role, f"sha256sum {FOLDER}/{FILE} && cat {FOLDER}/{RECORD}").partition("\n")
+    file, folder = storage.DATA_FILE, storage.DATA
+    line = f"sha256sum {folder}/{file} && cat {folder}/{storage.DATA_RECORD}"
+    digest, _, record = output(target, role, ["sh", "-c", line]).partition("\n")
     try:
-        return bool(found.split()[0] != json.loads(record)["body"]["files"][FILE]["sha256"])
+        return bool(digest.split()[0] != json.loads(record)["body"]["files"][file]["sha256"])
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise NoData(f"pod {target.namespace}/{target.name}: {FOLDER} holds no data with a record: {record[-200:]!r}") from error
-
-
-def _inside(target: ResolvedTarget, role: str, line: str) -> str:
-    run = active_run.require()
-    container = run.platform.target.role(role).container
-    if container is None:
-        raise NoData(f"data on {target.name}: role {role} names no container")
-    return output_of(run.platform, target.name, target.namespace or "", container, ["sh", "-c", line])
+        raise NoData(f"pod {target.namespace}/{target.name}: {folder} holds no data with a record: {record[-200:]!r}") from error

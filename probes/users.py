@@ -30,7 +30,7 @@ def good_ratio(window_s: float = 10.0) -> float:
     known = _asked(active_run.require(), window_s).filter(pl.col("good").is_not_null())
     if known.is_empty():
         raise NoData(f"users: no request of the last {window_s:g} s has an end yet; expected some; is the load running?")
-    return float(known["good"].cast(pl.Float64).mean())  # type: ignore[arg-type]  # not empty
+    return float(known.select(pl.col("good").cast(pl.Float64).mean()).item())
 
 
 def p95_latency_ms(window_s: float = 10.0) -> float:
@@ -40,10 +40,10 @@ def p95_latency_ms(window_s: float = 10.0) -> float:
         NoData: there is no right answer in that window.
 
     """
-    latency_ms = _asked(active_run.require(), window_s)["latency_ms"].drop_nulls()
-    if latency_ms.is_empty():
+    right = _asked(active_run.require(), window_s).drop_nulls("latency_ms")
+    if right.is_empty():
         raise NoData(f"users: no right answer to a request of the last {window_s:g} s; see the load's log")
-    return float(latency_ms.quantile(0.95, "higher"))  # type: ignore[arg-type]  # not empty
+    return float(right.select(pl.col("latency_ms").quantile(0.95, "higher")).item())
 
 
 def _asked(run: ActiveRun, window_s: float) -> pl.DataFrame:

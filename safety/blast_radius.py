@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors, ready
-from kube.objects import Meta, Node, Pod
+from kube.objects import Node, Pod
 from kube.selection import instrument_pods, is_control_plane
 from target.allow import Allow
 from target.target import Target
@@ -48,14 +48,14 @@ def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surrounding
     """Collect what :func:`objections` needs. Raises TargetRefused if it may not be read."""
     with api_errors("look at the targets' surroundings", TargetRefused):
         node_names = {target.node for target in targets if target.kind in {"Node", "Device"} and target.node}
-        pods_on = {name: _pods_on(platform, name) for name in sorted({t.name for t in targets if t.kind == "Node"})}
-        listed = [pod for name in _namespaces_of(targets) for pod in platform.core.list_namespaced_pod(name).items]
+        pods_on = {name: platform.all_pods(name) for name in sorted({t.name for t in targets if t.kind == "Node"})}
+        listed = [pod for name in _namespaces_of(targets) for pod in platform.pods_in(name)]
         wanted = {(target.namespace, target.name) for target in targets if target.kind == "Pod"}
         pods = {_key(pod): pod for pod in listed if _key(pod) in wanted}
         names = set(_namespaces_of(targets)) | {pod.metadata.namespace for on in pods_on.values() for pod in on}
         return Surroundings(
             namespaces={name: _labels(platform, name) for name in sorted(names)},
-            nodes={name: platform.core.read_node(name) for name in sorted(node_names)},
+            nodes={name: platform.node(name) for name in sorted(node_names)},
             pods=pods,
             pods_on=pods_on,
             roles=platform.pods_of_roles(),
@@ -160,13 +160,9 @@ def _namespaces_of(targets: Iterable[ResolvedTarget]) -> list[str]:
     return sorted({target.namespace for target in targets if target.namespace})
 
 
-def _pods_on(platform: Platform, node: str) -> list[Pod]:
-    return list(platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items)
-
-
 def _labels(platform: Platform, namespace: str) -> Mapping[str, str]:
-    meta: Meta = platform.core.read_namespace(namespace).metadata
-    return dict(meta.labels or {})
+    meta = platform.core.read_namespace(namespace).metadata
+    return dict((meta and meta.labels) or {})
 
 
 def _key(pod: Pod) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from kubernetes.client import ApiClient
 
 from history.clock import now_ns
 from history.plan import ResolvedTarget
+from history.schema import EventKind
 from kube.objects import Node, Pod
 from kube.selection import still_there
 from safety import active_run
@@ -36,6 +37,17 @@ def entry(
     return Undo(
         kind=kind, activity=run.activity, object=obj, namespace=namespace, detail=detail, ends_by_ns=ends_by_ns, self_ends=self_ends
     )
+
+
+def write_ahead(run: ActiveRun, targets: list[ResolvedTarget], lasts_s: float = 0.0) -> None:
+    """Record the targets of a fault that needs no undo: each says itself what ends it. Raises FaultFailed."""
+    for target in targets:
+        run.journal.will_undo(entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, lasts_s=lasts_s, self_ends=target.ends))
+
+
+def ended(run: ActiveRun, targets: list[ResolvedTarget]) -> None:
+    """Stamp the end of a fault that is over as soon as it acted."""
+    run.log.event(EventKind.FAULT_END, run.activity, how=", ".join(dict.fromkeys(target.ends for target in targets)))
 
 
 def lend_client(module: ModuleType) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Protocol, Self
+from typing import Self
 
 import urllib3
 from kubernetes import client
@@ -21,27 +21,12 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, api_errors, explained, unless_missing
-from kube.objects import Lease, Meta, Options
+from kube.answers import explained
+from kube.client import Platform, api_errors, unless_gone
+from kube.objects import Lease, LeaseApi, Meta
 
 DURATION_S, RENEW_S = 15, 5.0
 LABELS = {"app.kubernetes.io/managed-by": "aftershock"}
-
-
-class LeaseApi(Protocol):
-    """The part of CoordinationV1Api that leases need; all raise ApiException (404, 409)."""
-
-    def read_namespaced_lease(self, name: str, namespace: str) -> Lease:
-        """Return the V1Lease."""
-
-    def create_namespaced_lease(self, namespace: str, body: Lease) -> Lease:
-        """Create it."""
-
-    def replace_namespaced_lease(self, name: str, namespace: str, body: Lease) -> Lease:
-        """Replace the version in ``body``."""
-
-    def delete_namespaced_lease(self, name: str, namespace: str, *, body: Options) -> object:
-        """Delete it, if the preconditions in ``body`` hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +138,7 @@ class Leases:
             )
         return self._api.replace_namespaced_lease(name, self._namespace, self._fresh(name, lease.metadata))
 
-    def _fresh(self, name: str, meta: Meta = None) -> Lease:
+    def _fresh(self, name: str, meta: Meta | None = None) -> client.V1Lease:
         now = whole(self._now())
         spec = client.V1LeaseSpec(holder_identity=self.holder, lease_duration_seconds=DURATION_S, acquire_time=now, renew_time=now)
         return client.V1Lease(metadata=meta or client.V1ObjectMeta(name=name, labels=LABELS), spec=spec)
@@ -171,7 +156,7 @@ class Leases:
         """Find out what a failed renewal means: taken, deleted, changed by a labeller, or just no answer for now."""
         try:
             read = partial(self._api.read_namespaced_lease, name, self._namespace)
-            lease = unless_missing(read) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
+            lease = unless_gone(read) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
         except (ApiException, urllib3.exceptions.HTTPError):
             lease = self._mine[name]
         if lease is None or lease.spec.holder_identity != self.holder:

@@ -110,11 +110,11 @@ def main() -> int:
     """Be the reaper that the Job's environment describes."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as process 1 it would ignore the signal
     made = client.Configuration()
-    config.load_incluster_config(client_configuration=made)  # type: ignore[no-untyped-call]  # the library ships no types
+    config.load_incluster_config(client_configuration=made)
     target = target_of(os.environ)
     platform = reach(target, BoundedClient(made))
     run_id = os.environ["AFTERSHOCK_RUN_ID"]
-    journal = RunJournal(platform.core, target.suite_namespace, journal_name(run_id))
+    journal = RunJournal(platform.config_maps, target.suite_namespace, journal_name(run_id))
     reaper = Reaper(platform, journal, run_id, int(os.environ["AFTERSHOCK_DEADLINE_NS"]))
     print(WATCHING, flush=True)
     print(f"reaper: {watch(reaper)}", flush=True)

@@ -12,6 +12,7 @@ from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.client import Platform, api_errors, unless, unless_forbidden
+from kube.objects import Job, body
 from kube.permissions import Permission
 from kube.selection import instrument_pods
 from kube.wait import until
@@ -27,7 +28,7 @@ MARGIN_S = 120.0
 USER = 65532
 AS_NOBODY = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}  # a pod's
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}  # a container's
-Rules = list[dict[str, Any]]
+Rules = list[dict[str, object]]
 
 
 def needs_reaper(permissions: list[Permission]) -> bool:
@@ -68,7 +69,7 @@ def start(platform: Platform, plan: Plan) -> None:
     with api_errors(f"make the reaper {name} in {namespace}", FaultFailed):
         make_rights(platform, plan.run_id, plan.targets)
         beside = sorted({str(pod.spec.node_name) for pod in instrument_pods(platform) if pod.spec.node_name})
-        platform.batch.create_namespaced_job(namespace, job(platform.target, plan, total_s, beside))
+        platform.batch.create_namespaced_job(namespace, body(client.V1Job, job(platform.target, plan, total_s, beside)))
         if not until(lambda: _watches(platform, plan.run_id), START_S, poll_s=0.5):
             raise FaultFailed(
                 f"reaper {name}: it does not run after {START_S:.0f} s, so nobody would undo the fault if this run died; "
@@ -86,18 +87,18 @@ def check(platform: Platform, run_id: str) -> None:
 def make_rights(platform: Platform, run_id: str, targets: tuple[ResolvedTarget, ...]) -> None:
     """Make the reaper's ServiceAccount and its roles. Raises ApiException."""
     namespace, name, labels = platform.target.suite_namespace, name_of(run_id), labels_of(run_id)
-    rbac: Any = client.RbacAuthorizationV1Api(platform.api)
+    rbac = client.RbacAuthorizationV1Api(platform.api)
     meta = {"name": name, "labels": labels}
     subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
     group = "rbac.authorization.k8s.io"
-    account: Any = {"metadata": meta}
-    platform.core.create_namespaced_service_account(namespace, account)
-    rbac.create_namespaced_role(namespace, {"metadata": meta, "rules": own_rules(run_id)})
+    platform.core.create_namespaced_service_account(namespace, body(client.V1ServiceAccount, {"metadata": meta}))
+    rbac.create_namespaced_role(namespace, body(client.V1Role, {"metadata": meta, "rules": own_rules(run_id)}))
     role = {"apiGroup": group, "kind": "Role", "name": name}
-    rbac.create_namespaced_role_binding(namespace, {"metadata": meta, "subjects": [subject], "roleRef": role})
-    rbac.create_cluster_role({"metadata": meta, "rules": node_rules(targets)})
+    rbac.create_namespaced_role_binding(namespace, body(client.V1RoleBinding, {"metadata": meta, "subjects": [subject], "roleRef": role}))
+    rbac.create_cluster_role(body(client.V1ClusterRole, {"metadata": meta, "rules": node_rules(targets)}))
     cluster_role = {"apiGroup": group, "kind": "ClusterRole", "name": name}
-    rbac.create_cluster_role_binding({"metadata": meta, "subjects": [subject], "roleRef": cluster_role})
+    binding = {"metadata": meta, "subjects": [subject], "roleRef": cluster_role}
+    rbac.create_cluster_role_binding(body(client.V1ClusterRoleBinding, binding))
 
 
 def own_rules(run_id: str) -> Rules:
@@ -114,7 +115,7 @@ def node_rules(targets: tuple[ResolvedTarget, ...]) -> Rules:
     return [{"apiGroups": [""], "resources": ["nodes"], "resourceNames": names, "verbs": ["get", "patch"]}]
 
 
-def job(target: Target, plan: Plan, total_s: float, beside: list[str]) -> Any:  # noqa: ANN401 - a manifest
+def job(target: Target, plan: Plan, total_s: float, beside: list[str]) -> dict[str, object]:
     """Return the Job's manifest. ``beside``: nodes of the instruments, where it stands best, since no fault touches them."""
     name, labels = name_of(plan.run_id), labels_of(plan.run_id)
     pod = {
@@ -137,20 +138,20 @@ def job(target: Target, plan: Plan, total_s: float, beside: list[str]) -> Any:  
     }
 
 
-def placement(targets: tuple[ResolvedTarget, ...], beside: list[str]) -> dict[str, Any]:
+def placement(targets: tuple[ResolvedTarget, ...], beside: list[str]) -> dict[str, object]:
     """Return a node affinity: never on a node that the fault touches, best beside the instruments."""
 
-    def hosts(operator: str, names: list[str]) -> dict[str, Any]:
+    def hosts(operator: str, names: list[str]) -> dict[str, object]:
         return {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": operator, "values": names}]}
 
     touched = sorted({one.node for one in targets if one.node})
-    affinity: dict[str, Any] = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [hosts("NotIn", touched)]}}
+    affinity: dict[str, object] = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [hosts("NotIn", touched)]}}
     if beside:
         affinity["preferredDuringSchedulingIgnoredDuringExecution"] = [{"weight": 100, "preference": hosts("In", beside)}]
     return affinity
 
 
-def container(target: Target, run_id: str, deadline_ns: int) -> dict[str, Any]:
+def container(target: Target, run_id: str, deadline_ns: int) -> dict[str, object]:
     """Return the reaper's container."""
     environment = environment_of(target) | {
         "AFTERSHOCK_RUN_ID": run_id,
@@ -180,14 +181,12 @@ def runs(platform: Platform) -> set[str]:
     An account that may not look gets none: it can't have made one.
     """
     selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
-    rbac: Any = client.RbacAuthorizationV1Api(platform.api)
-    batch: Any = platform.batch
+    rbac = client.RbacAuthorizationV1Api(platform.api)
     with api_errors("look for reapers", TargetRefused):
-        jobs: list[Any] = unless_forbidden(
-            lambda: batch.list_namespaced_job(platform.target.suite_namespace, label_selector=selector).items, []
-        )
-        roles: list[Any] = unless_forbidden(lambda: rbac.list_cluster_role(label_selector=selector).items, [])
-    return {one.metadata.labels["aftershock.dev/run"] for one in [*jobs, *roles]}
+        jobs = unless_forbidden(lambda: platform.jobs_in(platform.target.suite_namespace, selector), list[Job]())
+        roles = unless_forbidden(lambda: rbac.list_cluster_role(label_selector=selector).items, list[client.V1ClusterRole]())
+    found = [*(job.metadata for job in jobs), *(role.metadata for role in roles)]
+    return {(meta.labels or {})["aftershock.dev/run"] for meta in found if meta}
 
 
 def _remove(platform: Platform, selector: str) -> list[str]:
@@ -203,9 +202,9 @@ def _remove(platform: Platform, selector: str) -> list[str]:
 
 def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[], list[str]], Callable[[str], object]]]:
     namespace = platform.target.suite_namespace
-    rbac: Any = client.RbacAuthorizationV1Api(platform.api)
-    core: Any = platform.core
-    batch: Any = platform.batch
+    rbac = client.RbacAuthorizationV1Api(platform.api)
+    core = platform.core
+    batch = platform.batch
     chosen = {"label_selector": selector}
 
     def names(lister: Callable[..., Any], *where: str) -> Callable[[], list[str]]:
@@ -233,11 +232,10 @@ def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[]
 
 def _watches(platform: Platform, run_id: str) -> bool:
     """Tell whether the reaper says that it watches: a running container may still be importing."""
-    core: Any = platform.core
     namespace = platform.target.suite_namespace
-    for pod in core.list_namespaced_pod(namespace, label_selector=f"job-name={name_of(run_id)}").items:
+    for pod in platform.pods_in(namespace, f"job-name={name_of(run_id)}"):
         try:
-            if WATCHING in (core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20) or ""):
+            if WATCHING in (platform.core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20) or ""):
                 return True
         except ApiException as error:
             if error.status not in {400, 404}:  # its container has not started yet, or its node's kubelet has not heard of it yet

@@ -15,9 +15,8 @@ from history.errors import AftershockError, UndoFailed
 from history.reader import read_table
 from history.schema import EventKind
 from kube import machine_drivers
-from kube.client import Platform, api_errors, unless, unless_missing
+from kube.client import Platform, api_errors, unless, unless_gone
 from kube.eviction import evict
-from kube.objects import Node, Pod
 from kube.wait import until
 from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
@@ -102,7 +101,7 @@ def cordon(platform: Platform, node: str, run_id: str) -> None:
 
 def uncordon(platform: Platform, node: str, run_id: str) -> str:
     """Make ``node`` schedulable again if this run's cordon is still on it; return what was done. Raises ApiException."""
-    found: Node = unless_missing(lambda: platform.core.read_node(node))
+    found = unless_gone(lambda: platform.node(node))
     if found is None:
         return f"node {node}: it was removed from the cluster; nothing to uncordon"
     if (found.metadata.annotations or {}).get(CORDONED_BY) != run_id:
@@ -123,7 +122,7 @@ def delete_pod(platform: Platform, name: str, namespace: str) -> str:
     """
     with unless(404):
         platform.core.delete_namespaced_pod(name, namespace)
-    if until(lambda: unless_missing(lambda: platform.core.read_namespaced_pod(name, namespace)) is None, GONE_S, PAUSE_S):
+    if until(lambda: unless_gone(lambda: platform.pod(name, namespace)) is None, GONE_S, PAUSE_S):
         return f"pod {namespace}/{name}: gone"
     raise UndoFailed(f"pod {namespace}/{name}: deleted, but its kubelet has not ended it within {GONE_S:g} s; what it set ends by itself")
 
@@ -135,7 +134,7 @@ def replace_pod(platform: Platform, name: str, namespace: str, uid: str) -> str:
         UndoFailed: no controller would replace it, or a disruption budget held it back for 90 s.
 
     """
-    pod: Pod = unless_missing(lambda: platform.core.read_namespaced_pod(name, namespace))
+    pod = unless_gone(lambda: platform.pod(name, namespace))
     if pod is None or pod.metadata.uid != uid or pod.metadata.deletion_timestamp is not None:
         return f"pod {namespace}/{name}: already replaced"
     if not any(owner.controller for owner in pod.metadata.owner_references or []):

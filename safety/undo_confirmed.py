@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from kube.client import Platform, unless_missing
-from kube.objects import Lease, Pod
+from kube.client import Platform, unless_gone
+from kube.objects import Pod
 from safety.undo_journal import Undo, UndoKind
 
 DYING = timedelta(seconds=5)  # a last renewal may fall between the journal's entry and the power cut
@@ -39,23 +39,26 @@ def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
     return stale + [
         f"fault pod {name}: its kubelet has not said that it ended"
         for namespace, name in pods
-        if unless_missing(partial(platform.core.read_namespaced_pod, name, namespace)) is not None
+        if unless_gone(partial(platform.pod, name, namespace)) is not None
     ]
 
 
 def _stale(platform: Platform, node: str, cut: datetime) -> list[str]:
-    lease: Lease = platform.coordination.read_namespaced_lease(node, "kube-node-lease")
+    lease = platform.coordination.read_namespaced_lease(node, "kube-node-lease")
     renewed = lease.spec.renew_time
     if renewed is None or renewed < cut + DYING:
         return [f"node {node}: its kubelet has not spoken since its power was cut"]
     if platform.server_time() - renewed > SYNCED:
         return []
-    pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
-    return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: still shown as before the power cut" for pod in pods if _is_old(pod, cut)]
+    return [
+        f"pod {pod.metadata.namespace}/{pod.metadata.name}: still shown as before the power cut"
+        for pod in platform.all_pods(node)
+        if _is_old(pod, cut)
+    ]
 
 
 def _is_old(pod: Pod, cut: datetime) -> bool:
     """Tell whether a pod is shown with a container that was started before the power was cut and still runs, which cannot be."""
     states = [status.state.running for status in pod.status.container_statuses or [] if status.state]
     whole = cut.astimezone(UTC).replace(microsecond=0)  # Kubernetes writes whole seconds
-    return any(running is not None and running.started_at < whole for running in states)
+    return any(running and running.started_at and running.started_at < whole for running in states)

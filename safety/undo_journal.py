@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
@@ -20,7 +19,7 @@ from history.clock import now_ns
 from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFailed
 from history.plan import Record
 from kube.client import Platform, api_errors
-from kube.objects import ConfigMap
+from kube.objects import ConfigMap, ConfigMapApi
 
 LABELS = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "journal"}
 RUN, REAPER, HEAL = "the run", "the reaper in the cluster", "make heal"  # who undoes
@@ -84,22 +83,6 @@ class StoredJournal(Record):
         return [undo for undo in reversed(self.entries) if not undo.done]
 
 
-class ConfigMaps(Protocol):
-    """The part of CoreV1Api that a journal needs."""
-
-    def read_namespaced_config_map(self, name: str, namespace: str) -> ConfigMap:
-        """Return the V1ConfigMap."""
-
-    def create_namespaced_config_map(self, namespace: str, body: ConfigMap) -> ConfigMap:
-        """Create it; ApiException 409 if it exists."""
-
-    def replace_namespaced_config_map(self, name: str, namespace: str, body: ConfigMap) -> ConfigMap:
-        """Replace the version in ``body``; ApiException 409 if it is not the latest."""
-
-    def delete_namespaced_config_map(self, name: str, namespace: str) -> object:
-        """Delete it."""
-
-
 ENTRIES: TypeAdapter[tuple[Undo, ...]] = TypeAdapter(tuple[Undo, ...])
 
 
@@ -111,7 +94,7 @@ def journal_name(run_id: str) -> str:
 class RunJournal:
     """The journal of one run (implements :class:`safety.active_run.UndoJournal`)."""
 
-    def __init__(self, api: ConfigMaps, namespace: str, name: str) -> None:
+    def __init__(self, api: ConfigMapApi, namespace: str, name: str) -> None:
         self._api, self.namespace, self.name = api, namespace, name
 
     def will_undo(self, undo: Undo) -> None:
@@ -170,7 +153,7 @@ def open_journal(platform: Platform, run_id: str, owner: str, experiment: str) -
     body = client.V1ConfigMap(metadata=meta, data={"run": header.model_dump_json(), "undo": "[]"})
     with api_errors(f"open the undo journal {name} in the suite's namespace {namespace}", TargetRefused):
         platform.core.create_namespaced_config_map(namespace, body)
-    return RunJournal(platform.core, namespace, name)
+    return RunJournal(platform.config_maps, namespace, name)
 
 
 def list_journals(platform: Platform) -> list[StoredJournal]:
@@ -183,13 +166,13 @@ def list_journals(platform: Platform) -> list[StoredJournal]:
     namespace = platform.target.suite_namespace
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors(f"list undo journals in {namespace}", TargetRefused):
-        bodies = platform.core.list_namespaced_config_map(namespace, label_selector=selector).items
+        bodies = platform.config_maps.list_namespaced_config_map(namespace, label_selector=selector).items
     return sorted((stored(body) for body in bodies), key=lambda journal: journal.header.started_ns)
 
 
 def journal_of(platform: Platform, journal: StoredJournal) -> RunJournal:
     """Return a writer for a journal that is stored."""
-    return RunJournal(platform.core, platform.target.suite_namespace, journal.name)
+    return RunJournal(platform.config_maps, platform.target.suite_namespace, journal.name)
 
 
 def stored(body: ConfigMap) -> StoredJournal:

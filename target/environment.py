@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from target.target import Target
 
 NAME = "AFTERSHOCK_TARGET_JSON"  # AFTERSHOCK_TARGET is a person's: the path of a target file
-LEFT_OUT: dict[str, Any] = {"workloads": {}, "endpoints": {}, "machines": None, "gpus": None, "prometheus": None, "stop_when": ()}
+LEFT_OUT: dict[str, object] = {"workloads": {}, "endpoints": {}, "machines": None, "gpus": None, "prometheus": None, "stop_when": ()}
 
 
 def environment_of(target: Target) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
@@ -33,7 +32,7 @@ class Case:
     clocks: Clocks
     recovery: Recovery | None
     training: Ledger | None = None  # of the training job that the run follows instead of offering requests
-    found: dict[tuple[object, ...], Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
+    found: dict[tuple[object, ...], object] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
 
     @property
     def control(self) -> bool:

@@ -20,13 +20,15 @@ from functools import partial
 from typing import Any
 
 import psutil
+from kubernetes import client
 
 from bench.common import pages
 from bench.common.tables import ROOT, circumstances
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import Job
+from faults.mechanisms.fault_pod import FaultPod
 from history.plan import ResolvedTarget
 from kube.client import Platform, connect
+from kube.objects import body as as_body
 from kube.wait import until
 from target.target import load_target
 
@@ -86,11 +88,15 @@ def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
     number, node = numbered
     name, address = node.metadata.name, next(known.address for known in node.status.addresses if known.type == "InternalIP")
     target = ResolvedTarget(kind="Node", name=name, uid=node.metadata.uid, node=name)
-    body: Any = fault_pod.manifest(
-        platform.target.suite_image, f"orphaned-{os.getpid()}-{number}", "bench", Job(target, name, ("silence",), FOR_S), time.time() + 30
+    body: dict[str, Any] = fault_pod.manifest(
+        platform.target.suite_image,
+        f"orphaned-{os.getpid()}-{number}",
+        "bench",
+        FaultPod(target, name, ("silence",), FOR_S),
+        time.time() + 30,
     )
     pod, mark = body["metadata"]["name"], body["spec"]["containers"][0]["command"][-1]
-    platform.core.create_namespaced_pod(platform.target.suite_namespace, body)
+    platform.core.create_namespaced_pod(platform.target.suite_namespace, as_body(client.V1Pod, body))
     fault_pod.armed(platform, pod)
     [kubelet] = processes("kubelet", f"--hostname-override={name}")
     acted_s = when(lambda: stopped(kubelet))

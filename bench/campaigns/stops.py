@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -51,7 +50,7 @@ class Stopped:
     undone_s: float
 
 
-def start(suite: Suite, experiment: str, **target: Any) -> Session:  # noqa: ANN401 - keys of a target file
+def start(suite: Suite, experiment: str, **target: object) -> Session:
     """Start a brief session."""
     patient(suite, f"serving/{experiment}")
     return suite.start("--chaos-profile=brief", own=True, target=suite.target(**target))

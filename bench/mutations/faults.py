@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 
@@ -21,11 +20,11 @@ from faults.processes import freeze_engine as freeze_engine_for
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from kube.permissions import Permission
-from kube.selection import pod_target, ready_pods
+from kube.selection import pod_target, pods_among, ready_pods
 from safety import active_run, fault_steps
 from safety.fault_spec import Arguments, fault, lasts_for_s, spec_of
 
-Returned = dict[str, Any]
+Returned = dict[str, object]
 LATE_S, SOON_S, SILENT_S, EARLY_S = 1.5, 1.0, 2.0, 4.0
 
 
@@ -176,10 +175,10 @@ def freeze(role: str, for_s: float, how: str = "honest") -> Returned:
     """Freeze an engine for ``for_s`` seconds, or end it early as mutation ``how`` does."""
     if how == "honest":
         return freeze_engine_for(role, for_s)
-    run, targets, pods = fault_steps.begin()
+    run, targets, objects = fault_steps.begin()
     _, container, engine = engine_role(run.platform, role)
     run.fault_starts(targets)
-    signal_process(run.platform, pods[0], container, engine, 0.05 if how == "healed at once" else EARLY_S)
+    signal_process(run.platform, pods_among(objects)[0], container, engine, 0.05 if how == "healed at once" else EARLY_S)
     return _says(targets)
 
 

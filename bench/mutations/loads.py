@@ -59,7 +59,7 @@ def _forgets() -> None:
     Recorder.row = row  # type: ignore[method-assign]  # that is the mutation
 
 
-def _changes(**columns: Any) -> Callable[[], None]:  # noqa: ANN401 - any value of a row
+def _changes(**columns: object) -> Callable[[], None]:
     """Return a load that writes something else into every row."""
 
     def patch() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from chaosk8s.pod import actions as chaosk8s_pods
+from kubernetes import client
 
 import runner.drivers.requests.load
 from bench.common.in_memory import carried_out, prepared
@@ -46,12 +46,13 @@ class Cluster(MemoryCluster):
         super().__init__()
         self.made = 0
 
-    def delete_namespaced_pod(self, name: str, namespace: str, body: Any = None, **_: object) -> None:  # noqa: ANN401 - as in the API
+    def delete_namespaced_pod(self, name: str, namespace: str, body: client.V1DeleteOptions | None = None, **_: object) -> None:
         """Delete a pod; another takes its place."""
         gone = self.pods[namespace, name]
         super().delete_namespaced_pod(name, namespace, body)
         self.made += 1
-        new = pod(f"{gone.metadata.labels['app']}-new-{self.made}", gone.spec.node_name, app=gone.metadata.labels["app"])
+        app = (gone.metadata.labels or {})["app"]
+        new = pod(f"{app}-new-{self.made}", gone.spec.node_name, app=app)
         self.pods[namespace, new.metadata.name] = new
 
 

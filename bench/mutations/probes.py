@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import bench.mutations.quick  # noqa: F401 - shortens this process's clock
 from history.errors import NoData
@@ -18,12 +17,12 @@ seen: list[float] = []
 """Values of the probe that freezes."""
 
 
-def latency(how: str = "honest") -> Any:  # noqa: ANN401 - a broken probe returns anything
+def latency(how: str = "honest") -> object:
     """Return the 95th percentile of what users wait for (ms), or what mutation ``how`` makes of it."""
     return LATENCIES[how]()
 
 
-def gone(activity: str, how: str = "honest") -> Any:  # noqa: ANN401 - a broken probe returns anything
+def gone(activity: str, how: str = "honest") -> object:
     """Tell whether the targets of ``activity`` are gone, or what mutation ``how`` makes of it."""
     return GONE[how](activity)
 
@@ -32,10 +31,10 @@ def _honest() -> float:
     return users.p95_latency_ms(WINDOW_S)
 
 
-def _after_the_fault(broken: Callable[[], Any]) -> Callable[[], Any]:
+def _after_the_fault(broken: Callable[[], object]) -> Callable[[], object]:
     """Return a probe that is honest until the fault."""
 
-    def look() -> Any:  # noqa: ANN401 - a broken probe returns anything
+    def look() -> object:
         if _begun():
             return broken()
         seen.append(_honest())
@@ -59,7 +58,7 @@ def _hang() -> None:
     threading.Event().wait()
 
 
-LATENCIES: dict[str, Callable[[], Any]] = {
+LATENCIES: dict[str, Callable[[], object]] = {
     "honest": _honest,
     "constant": lambda: CONSTANT_MS,
     "freezes": _after_the_fault(lambda: seen[-1]),
@@ -74,7 +73,7 @@ LATENCIES: dict[str, Callable[[], Any]] = {
     "true later": _after_the_fault(lambda: True),
     "a list later": _after_the_fault(lambda: [83.25]),
 }
-GONE: dict[str, Callable[[str], Any]] = {
+GONE: dict[str, Callable[[str], object]] = {
     "honest": pods.gone,
     "always true": lambda _activity: True,
     "always false": lambda _activity: False,

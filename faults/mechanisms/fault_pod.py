@@ -1,10 +1,11 @@
 """The fault pod: a small program of the suite on one node, for what the API cannot do (cut a network, freeze a kubelet).
 
-It runs in the suite's own namespace, without a ServiceAccount's token, bound to its node by name (no scheduler, so a full or cordoned node
-does not matter), with the capabilities that its program needs and no others. The program
-(:mod:`faults.node_agent.main`) says when it is about to
-act, acts, ends by itself, and ends early on SIGTERM. What it sets also ends below Kubernetes: by the kernel's own timeouts and by a
-watchdog outside the pod's control groups, since a frozen kubelet enforces no deadline and a killed pod runs no trap.
+It runs in the suite's own namespace, without a ServiceAccount's token, with the capabilities that its program needs and no others. It is
+bound to its node by name: without a scheduler, a full or cordoned node does not matter.
+
+The program (:mod:`faults.node_agent.main`) says when it is about to act, acts, ends by itself, and ends early on SIGTERM. What it sets also
+ends below Kubernetes: by the kernel's own timeouts and by a watchdog outside the pod's control groups. For a frozen kubelet enforces no
+deadline, and a killed pod runs no trap.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.objects import Pod
-from kube.permissions import Permission
+from kube.objects import Pod, body
+from kube.permissions import Permission, in_namespace
+from kube.selection import pods_among
+from kube.wait import until
 from safety import fault_steps
 from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
@@ -44,7 +47,7 @@ ENDS = "the kernel and a watchdog on its node end it after {for_s:g} s, whoever 
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class FaultPod:
     """One fault pod: where, and the arguments of its program (its bounds are added)."""
 
     target: ResolvedTarget
@@ -57,9 +60,8 @@ class Job:
 
 def permissions(platform: Platform) -> list[Permission]:
     """Return what making, hearing and removing a fault pod needs, in the suite's namespace alone."""
-    namespace = platform.target.suite_namespace
     asked = [("create", "pods"), ("get", "pods"), ("list", "pods"), ("delete", "pods"), ("get", "pods/log")]
-    return [Permission(verb, resource, namespace=namespace) for verb, resource in asked]
+    return in_namespace(platform.target.suite_namespace, *asked)
 
 
 def name_of(run_id: str, target: ResolvedTarget) -> str:
@@ -72,89 +74,90 @@ def label_of(run_id: str) -> str:
     return run_id[:63].rstrip("-_.")
 
 
-def beside(
+def inject_into_pods(
     role: str,
     for_s: float,
     words: Callable[[Pod], tuple[str, ...]],
     count: int | None = None,
     capabilities: tuple[str, ...] = CAPABILITIES,
-) -> dict[str, Any]:
-    """Start a fault pod beside every target of the activity being executed, whose program gets ``words`` of the target's pod.
+) -> dict[str, object]:
+    """Start a fault pod on the node of each target pod of the activity being executed; its program gets ``words`` of the pod.
 
     Raises:
         TargetRefused: no live run.
         FaultFailed: other than ``count`` targets were resolved; a fault pod was not admitted, did not start, or refused.
 
     """
-    run, targets, pods = fault_steps.begin()
+    run, targets, objects = fault_steps.begin()
     if count not in {None, len(targets)}:
         raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
-    jobs = [
-        Job(target, pod.spec.node_name, words(pod), for_s, capabilities=capabilities) for target, pod in zip(targets, pods, strict=True)
+    planned = [
+        FaultPod(target, pod.spec.node_name or "", words(pod), for_s, capabilities=capabilities)
+        for target, pod in zip(targets, pods_among(objects), strict=True)
     ]
-    accounts = carry_out(run, targets, jobs)
+    accounts = inject(run, targets, planned)
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": accounts}
 
 
-def carry_out(run: ActiveRun, targets: list[ResolvedTarget], jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def inject(run: ActiveRun, targets: list[ResolvedTarget], planned: Sequence[FaultPod]) -> list[dict[str, object]]:
     """Write ahead, start all fault pods at once, stamp t_fault as they act; return their own accounts.
 
     Raises:
         FaultFailed: one was not admitted, not started, or refused; those that run end by themselves, and heal ends them before.
 
     """
-    for job in jobs:
-        run.journal.will_undo(entry(run, job))
-    for job in jobs:
-        create(run, job)
-    names = [name_of(run.plan.run_id, job.target) for job in jobs]
-    with ThreadPoolExecutor(len(jobs)) as pool:
+    for each in planned:
+        run.journal.will_undo(entry(run, each))
+    for each in planned:
+        create(run, each)
+    names = [name_of(run.plan.run_id, each.target) for each in planned]
+    with ThreadPoolExecutor(len(planned)) as pool:
         acts = list(pool.map(lambda name: armed(run.platform, name), names))
     time.sleep(max(0.0, min(acts) - time.monotonic()))
     run.fault_starts(targets)
-    return [_account(run.platform, name) if job.heard else {"armed": True} for name, job in zip(names, jobs, strict=True)]
+    return [_account(run.platform, name) if each.heard else {"armed": True} for name, each in zip(names, planned, strict=True)]
 
 
-def entry(run: ActiveRun, job: Job) -> Undo:
+def entry(run: ActiveRun, planned: FaultPod) -> Undo:
     """Return the journal's entry of a fault pod: by its end at the latest, nothing of it is left."""
-    name, namespace = name_of(run.plan.run_id, job.target), run.platform.target.suite_namespace
-    lasts_s = START_S + job.for_s + ACT_S
+    name, namespace = name_of(run.plan.run_id, planned.target), run.platform.target.suite_namespace
+    lasts_s = START_S + planned.for_s + ACT_S
     return fault_steps.entry(
-        run, UndoKind.DELETE_POD, name, namespace=namespace, detail=job.node, lasts_s=lasts_s, self_ends=job.target.ends
+        run, UndoKind.DELETE_POD, name, namespace=namespace, detail=planned.node, lasts_s=lasts_s, self_ends=planned.target.ends
     )
 
 
-def create(run: ActiveRun, job: Job) -> None:
+def create(run: ActiveRun, planned: FaultPod) -> None:
     """Make one fault pod. Raises FaultFailed: not admitted (quota, webhook, Pod Security, permission)."""
     namespace = run.platform.target.suite_namespace
-    body: Any = manifest(run.platform.target.suite_image, run.plan.run_id, run.activity, job, time.time() + START_S)
-    with api_errors(f"make a fault pod on node {job.node} in namespace {namespace}", FaultFailed):
-        run.platform.core.create_namespaced_pod(namespace, body)
+    made = manifest(run.platform.target.suite_image, run.plan.run_id, run.activity, planned, time.time() + START_S)
+    with api_errors(f"make a fault pod on node {planned.node} in namespace {namespace}", FaultFailed):
+        run.platform.core.create_namespaced_pod(namespace, body(Pod, made))
 
 
-def manifest(image: str, run_id: str, activity: str, job: Job, not_after: float) -> dict[str, Any]:
+def manifest(image: str, run_id: str, activity: str, planned: FaultPod, not_after: float) -> dict[str, object]:
     """Return the pod's manifest. ``not_after`` (Unix time, s): started later, it does nothing."""
-    bounds = ("--for", f"{job.for_s:g}", "--not-after", f"{not_after:.3f}")
+    bounds = ("--for", f"{planned.for_s:g}", "--not-after", f"{not_after:.3f}")
     labels = MANAGED | {RUN_LABEL: label_of(run_id)}
-    about = {"aftershock.dev/activity": activity, "aftershock.dev/target": f"{job.target.kind} {job.target.name}"}
+    about = {"aftershock.dev/activity": activity, "aftershock.dev/target": f"{planned.target.kind} {planned.target.name}"}
     return {
-        "metadata": {"name": name_of(run_id, job.target), "labels": labels, "annotations": about},
+        "metadata": {"name": name_of(run_id, planned.target), "labels": labels, "annotations": about},
         "spec": {
-            "nodeName": job.node,
+            "nodeName": planned.node,
             "hostPID": True,
             "hostNetwork": True,
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": GRACE_S,
-            "activeDeadlineSeconds": int(START_S + job.for_s + ACT_S),
+            "activeDeadlineSeconds": int(START_S + planned.for_s + ACT_S),
             "tolerations": [{"operator": "Exists"}],
-            "containers": [container(image, (*job.arguments, *bounds), job.capabilities)],
+            "containers": [container(image, (*planned.arguments, *bounds), planned.capabilities)],
         },
     }
 
 
-def container(image: str, arguments: tuple[str, ...], capabilities: tuple[str, ...] = CAPABILITIES) -> dict[str, Any]:
+def container(image: str, arguments: tuple[str, ...], capabilities: tuple[str, ...] = CAPABILITIES) -> dict[str, object]:
     """Return the container: root of its node's processes and network, with few capabilities."""
     return {
         "name": "fault",
@@ -182,29 +185,34 @@ def armed(platform: Platform, name: str) -> float:
         FaultFailed: it refused, or did not start within 45 s; the sentence says what Kubernetes says.
 
     """
-    until_s = time.monotonic() + START_S
-    while True:
+
+    def look() -> float:
         before_s = time.monotonic()  # it had not spoken yet when we last asked: what is heard now was said after that
         for line in _lines(platform, name):
             if "armed" in line:
                 return before_s + float(line["acts_in_s"])
             if "refused" in line:
                 raise FaultFailed(f"fault pod {name}: it refused: {line['refused']}; nothing was set")
-        _still_starting(platform, name, late=time.monotonic() > until_s)
-        time.sleep(POLL_S)
+        _starting(platform, name)
+        return 0.0
 
-
-def _still_starting(platform: Platform, name: str, *, late: bool) -> None:
-    """Raise FaultFailed if the pod has ended, was evicted, or is late."""
-    with api_errors(f"look at fault pod {name}", FaultFailed):
-        pod: Pod = platform.core.read_namespaced_pod(name, platform.target.suite_namespace)
-    if pod.status.phase in {"Failed", "Succeeded"}:
-        raise FaultFailed(f"fault pod {name} on {pod.spec.node_name}: it ended before it acted ({why(pod)}); nothing was set")
-    if late:
+    acts_at_s = until(look, START_S, POLL_S)
+    if not acts_at_s:
+        pod = _starting(platform, name)
         raise FaultFailed(
             f"fault pod {name} on {pod.spec.node_name}: not started within {START_S:g} s ({why(pod)}); nothing was set; "
             f"see kubectl -n {platform.target.suite_namespace} describe pod {name}"
         )
+    return acts_at_s
+
+
+def _starting(platform: Platform, name: str) -> Pod:
+    """Return a fault pod that has not acted yet. Raises FaultFailed: it has ended, or was evicted."""
+    with api_errors(f"look at fault pod {name}", FaultFailed):
+        pod = platform.pod(name, platform.target.suite_namespace)
+    if pod.status.phase in {"Failed", "Succeeded"}:
+        raise FaultFailed(f"fault pod {name} on {pod.spec.node_name}: it ended before it acted ({why(pod)}); nothing was set")
+    return pod
 
 
 def why(pod: Pod) -> str:
@@ -213,20 +221,24 @@ def why(pod: Pod) -> str:
     for status in pod.status.container_statuses or []:
         state = status.state.terminated or status.state.waiting if status.state else None
         said += [state.reason, state.message] if state else []
-    return ", ".join(str(one).strip() for one in said if one)
+    return ", ".join(text.strip() for text in said if text)
 
 
-def _account(platform: Platform, name: str) -> dict[str, Any]:
+def _account(platform: Platform, name: str) -> dict[str, object]:
     """Return the program's word that it acted. Raises FaultFailed: it could not, or does not say so within 10 s."""
-    until_s = time.monotonic() + ACT_S
-    while time.monotonic() < until_s:
+
+    def look() -> dict[str, Any]:
         for line in _lines(platform, name):
             if "failed" in line:
                 raise FaultFailed(f"fault pod {name}: it could not act: {line['failed']}; it undid what it had set")
             if "did" in line:
                 return line
-        time.sleep(POLL_S)
-    raise FaultFailed(f"fault pod {name}: it was about to act and has not said since that it did, within {ACT_S:g} s")
+        return {}
+
+    account = until(look, ACT_S, POLL_S)
+    if not account:
+        raise FaultFailed(f"fault pod {name}: it was about to act and has not said since that it did, within {ACT_S:g} s")
+    return account
 
 
 def _lines(platform: Platform, name: str) -> list[dict[str, Any]]:

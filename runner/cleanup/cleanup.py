@@ -9,7 +9,6 @@ from kubernetes import client
 
 from history.errors import AftershockError, UndoFailed
 from kube.client import Platform, api_errors
-from kube.objects import Lease, Pod
 from runner.cleanup.leftovers import Leftovers, find_leftovers
 from runner.drivers.training import job
 from safety import reaper_job, undo
@@ -118,14 +117,13 @@ def _end_job(platform: Platform, namespace: str, name: str) -> str:
 def _replace(platform: Platform, residue: str) -> str:
     namespace, _, name = residue.partition("/")
     with api_errors(f"replace pod {residue}", UndoFailed):
-        pod: Pod = platform.core.read_namespaced_pod(name, namespace)
-        return undo.replace_pod(platform, name, namespace, pod.metadata.uid)
+        return undo.replace_pod(platform, name, namespace, platform.pod(name, namespace).metadata.uid)
 
 
 def _drop(platform: Platform, lease: Held) -> str:
     """Remove an expired lease, unless somebody took it meanwhile."""
     api, namespace = platform.coordination, platform.target.suite_namespace
-    current: Lease = api.read_namespaced_lease(lease.name, namespace)
+    current = api.read_namespaced_lease(lease.name, namespace)
     if held_by(current, platform.server_time()).alive:
         return f"lease {lease.name}: taken by another run meanwhile, left to it"
     only_this = client.V1Preconditions(uid=current.metadata.uid, resource_version=current.metadata.resource_version)

@@ -63,14 +63,13 @@ def find_leftovers(platform: Platform) -> Leftovers:
         leases=tuple(list_leases(platform)),
         cordons={node: run_id for node, run_id in notes.items() if run_id},
         residues=tuple(sorted(residues)),
-        own_pods={pod.metadata.name: pod.metadata.labels.get(fault_pod.RUN_LABEL, "") for pod in ours},
+        own_pods={pod.metadata.name: (pod.metadata.labels or {}).get(fault_pod.RUN_LABEL, "") for pod in ours},
     )
 
 
 def _labelled(platform: Platform, labels: dict[str, str]) -> list[Pod]:
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    found: list[Pod] = platform.core.list_namespaced_pod(platform.target.suite_namespace, label_selector=selector).items
-    return found
+    return platform.pods_in(platform.target.suite_namespace, selector)
 
 
 def refuse_leftovers(found: Leftovers) -> None:

@@ -86,7 +86,7 @@ def check_provider(located: Located, keys: Keys, raw: dict[str, Any]) -> None:
         raise located.error((*keys, "tolerance"), str(error)) from error
 
 
-def function_of(provider: PythonProvider) -> Callable[..., Any]:
+def function_of(provider: PythonProvider) -> Callable[..., object]:
     """Return the function that a checked provider names."""
     function: Callable[..., Any] = getattr(importlib.import_module(provider.module), provider.func)
     return function

@@ -6,7 +6,7 @@ controls, background, ref, a rollback strategy other than always.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -23,7 +23,7 @@ class PythonProvider(Written):
     type: Literal["python"]
     module: str = Field(min_length=1)
     func: str = Field(min_length=1)
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, object] = Field(default_factory=dict)
 
 
 class Pauses(Written):
@@ -39,7 +39,7 @@ class Probe(Written):
     type: Literal["probe"]
     name: str = Field(min_length=1)
     provider: PythonProvider
-    tolerance: bool | int | str | list[Any] | dict[str, Any]
+    tolerance: bool | int | str | list[object] | dict[str, object]
 
 
 class Action(Written):
@@ -108,10 +108,10 @@ class Document(Written):
     title: str = Field(min_length=1)
     description: str = Field(min_length=1)
     tags: tuple[str, ...] = ()
-    contributions: dict[str, Any] = Field(default_factory=dict)
-    configuration: dict[str, Any] = Field(default_factory=dict)
+    contributions: dict[str, object] = Field(default_factory=dict)
+    configuration: dict[str, object] = Field(default_factory=dict)
     hypothesis: Hypothesis = Field(alias="steady-state-hypothesis")
     method: tuple[Action, ...]
     rollbacks: tuple[Action, ...] = ()
     runtime: Runtime = Runtime()
-    extensions: tuple[dict[str, Any], ...]
+    extensions: tuple[dict[str, object], ...]

@@ -26,7 +26,7 @@ def configuration_of(experiment: Experiment, target: Target) -> dict[str, Any]:
     return dict(target.configuration()) | dict(own)
 
 
-def filled(arguments: dict[str, Any], experiment: Experiment, target: Target) -> dict[str, Any]:
+def filled(arguments: dict[str, object], experiment: Experiment, target: Target) -> dict[str, object]:
     """Return ``arguments`` with their ``${values}`` filled in (same errors as :func:`configuration_of`)."""
-    done: dict[str, Any] = substitute(arguments, configuration_of(experiment, target), {}) or {}
+    done: dict[str, object] = substitute(arguments, configuration_of(experiment, target), {}) or {}
     return done

@@ -115,7 +115,7 @@ def request_for(options: Options, run_id: str, experiment: Path, root: Path, tri
 
 
 def _text(config: pytest.Config, name: str) -> str:
-    given: Any = config.getoption(f"--chaos-{name}")
+    given: object = config.getoption(f"--chaos-{name}")
     return str(given if given is not None else os.environ.get(f"{ENVIRONMENT}{name.upper()}") or config.getini(f"chaos_{name}"))
 
 

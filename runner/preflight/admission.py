@@ -10,7 +10,6 @@ from faults.processes import engine_role
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.objects import Pod
 from kube.permissions import Permission
 
 ASKED = "(asked by a server-side dry run)"
@@ -27,7 +26,7 @@ def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
     if Permission("create", "pods", namespace=namespace) not in asked:
         return
     nobody = ResolvedTarget(kind="Node", name="preflight", uid="preflight", effect="none", ends="at once")
-    job = fault_pod.Job(nobody, "preflight", ("preflight",), 1.0)
+    job = fault_pod.FaultPod(nobody, "preflight", ("preflight",), 1.0)
     body: Any = fault_pod.manifest(platform.target.suite_image, "preflight", "preflight", job, 0.0)
     with api_errors(f"fault pods in the suite's namespace {namespace} {ASKED}", TargetRefused):
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
@@ -46,7 +45,7 @@ def check_ephemeral_container(platform: Platform, role: str, targets: list[Resol
     for target in targets:
         name, namespace = target.name, target.namespace or ""
         with api_errors(f"an ephemeral container in pod {namespace}/{name} {ASKED}", TargetRefused):
-            pod: Pod = platform.core.read_namespaced_pod(name, namespace)
+            pod = platform.pod(name, namespace)
             added = ephemeral_container(pod, container, platform.target.suite_image, engine, 0.0)
             body = {"spec": {"ephemeralContainers": [added]}}
             platform.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body, dry_run="All")

@@ -142,7 +142,7 @@ def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, ti
     if not down:
         return []
     with api_errors("look for room for what will be displaced", TargetRefused):
-        found = scheduling.room(down, platform.nodes(), platform.core.list_pod_for_all_namespaces().items)
+        found = scheduling.room(down, platform.nodes(), platform.all_pods())
     if found.lacking and not allow.without_capacity:
         raise TargetRefused(
             f"no capacity for what {', '.join(sorted(down))} would lose: {'; '.join(found.lacking)}; nothing was injected; add room, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import requests
 
 from history.errors import NoData, TargetRefused
-from kube.client import Platform
+from kube.client import Platform, ready
 from kube.selection import instrument_pods
 from probes.queue import query
 from runner.experiment.experiment import Experiment
@@ -18,7 +18,7 @@ def check_instruments(platform: Platform, experiment: Experiment) -> None:
     sick = [
         pod.metadata.name
         for pod in instrument_pods(platform)
-        if not platform.ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
+        if not ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
     ]
     if sick:
         raise TargetRefused(

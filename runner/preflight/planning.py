@@ -6,7 +6,6 @@ import math
 import platform as host
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from history.clock import now_ns
 from history.plan import Budgets, Floor, Load, Mix, Plan, ResolvedTarget, TargetInfo, Timers, Training
@@ -91,7 +90,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
 
 def merged_budgets(experiment: Experiment, workload: WorkloadClass) -> Budgets:
     """Merge budgets, class default < target < experiment; ``source`` says who set each."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     source: dict[str, str] = {}
     layers = (
         ("class default", CLASS_DEFAULTS.get(experiment.settings.workload, {})),
@@ -239,5 +238,5 @@ def versions(resolved: Resolved) -> dict[str, str]:
     return {key: value for key, value in named.items() if value} | found
 
 
-def _written(budgets: dict[str, Any]) -> dict[str, Any]:
+def _written(budgets: dict[str, object]) -> dict[str, object]:
     return {NAMES.get(name, name): value for name, value in budgets.items()}

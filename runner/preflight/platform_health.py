@@ -130,7 +130,7 @@ def asks(pod: Pod) -> Question | None:
         if probe is None or probe.http_get is None:
             continue
         named = {port.name: port.container_port for port in container.ports or []}
-        port = named.get(probe.http_get.port, probe.http_get.port)
+        port = named.get(str(probe.http_get.port), probe.http_get.port)
         if str(port).isdecimal():
             return Question(int(port), probe.http_get.path or "/")
     return None

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from history.clock import now_ns
 from history.errors import AftershockError
@@ -50,7 +49,7 @@ class Context:
 
     run: ActiveRun
     experiment: Experiment
-    configuration: dict[str, Any]
+    configuration: dict[str, object]
     stop: Stop
     send: Send
     toolkit_journal: ToolkitJournal

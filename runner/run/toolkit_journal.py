@@ -7,7 +7,6 @@ import platform
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import chaoslib
 
@@ -15,7 +14,7 @@ from history.plan import Plan
 from history.result import RunVerdict, Verdict
 from runner.redact import redact_object, redact_text
 
-Entry = dict[str, Any]
+Entry = dict[str, object]
 STATUS = {Verdict.PASS: "completed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "aborted"}
 
 
@@ -23,7 +22,7 @@ STATUS = {Verdict.PASS: "completed", Verdict.FAIL: "failed", Verdict.INCONCLUSIV
 class ToolkitJournal:
     """What was executed so far."""
 
-    experiment: dict[str, Any]
+    experiment: dict[str, object]
     start: datetime = field(default_factory=lambda: datetime.now(UTC))
     before: Entry | None = None
     after: Entry | None = None
@@ -31,7 +30,7 @@ class ToolkitJournal:
     run: list[Entry] = field(default_factory=list)
     rollbacks: list[Entry] = field(default_factory=list)
 
-    def content(self, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> dict[str, Any]:
+    def content(self, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> dict[str, object]:
         """Return the journal. ``interrupted``: the run was stopped before it was done."""
         end = datetime.now(UTC)
         status = "interrupted" if interrupted or verdict is None else STATUS[verdict.verdict]

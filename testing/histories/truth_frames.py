@@ -193,5 +193,5 @@ def samples(world: World, traffic: Traffic) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SAMPLES)
 
 
-def _sample(t_ns: int, series: Series, labels: dict[str, str], value: float) -> dict[str, Any]:
+def _sample(t_ns: int, series: Series, labels: dict[str, str], value: float) -> dict[str, object]:
     return {"t_ns": t_ns, "series": series.value, "labels": json.dumps(labels), "value": value}

@@ -54,7 +54,7 @@ def scripted_server(log: Path, script: list[dict[str, Any]] | None = None, *opti
 SLO = Slo(ratio=0.99, latency_ms=500)
 
 
-def write_load_plan(run_dir: Path, url: str, slo: Slo = SLO, **load: Any) -> Plan:
+def write_load_plan(run_dir: Path, url: str, slo: Slo = SLO, **load: object) -> Plan:
     """Write ``plan.json`` (hold: 1 s) and a prompts file into ``run_dir``; ``load`` overrides fields of :class:`history.plan.Load`."""
     run_dir.mkdir(parents=True, exist_ok=True)
     defaults = {

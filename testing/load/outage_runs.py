@@ -52,7 +52,7 @@ class Played:
     slowest_s: float
 
 
-def play(folder: Path, outages: Sequence[tuple[str, float]], slo: Slo, **load: Any) -> Played:
+def play(folder: Path, outages: Sequence[tuple[str, float]], slo: Slo, **load: object) -> Played:
     """Play ``outages`` (kind, length in s) in this order against a server under load, and measure each.
 
     What a request that is hit comes to is beyond ``slo`` by construction: a slow answer comes four limits late, and nothing else is a

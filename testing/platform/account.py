@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from kube.client import Platform
+from kube.objects import body
 
 
 class Account:
@@ -19,14 +19,15 @@ class Account:
     def __init__(self, platform: Platform, name: str, folder: Path) -> None:
         self._core, self._rbac = platform.core, client.RbacAuthorizationV1Api(platform.api)
         self._name, self._namespace = name, platform.target.suite_namespace
-        meta: Any = {"metadata": {"name": name}}
+        meta = {"metadata": {"name": name}}
         subject = {"kind": "ServiceAccount", "name": name, "namespace": self._namespace}
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-        self._core.create_namespaced_service_account(self._namespace, meta)
-        self._rbac.create_cluster_role_binding(meta | {"subjects": [subject], "roleRef": role})
-        asked: Any = {"spec": {"expirationSeconds": 600}}
-        issued: Any = self._core.create_namespaced_service_account_token(name, self._namespace, asked)
-        self.token: str = issued.status.token
+        self._core.create_namespaced_service_account(self._namespace, body(client.V1ServiceAccount, meta))
+        self._rbac.create_cluster_role_binding(body(client.V1ClusterRoleBinding, meta | {"subjects": [subject], "roleRef": role}))
+        asked = body(client.AuthenticationV1TokenRequest, {"spec": {"expirationSeconds": 600}})
+        issued = self._core.create_namespaced_service_account_token(name, self._namespace, asked)
+        assert issued.status is not None
+        self.token = issued.status.token
         config = yaml.safe_load(Path(platform.target.kubeconfig or "").read_text())
         config["users"][0]["user"] = {"token": self.token}
         file = folder / "kubeconfig-of-an-account"

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 REASON = "privileged pods need a ticket"
 
@@ -59,7 +58,7 @@ def address_towards(host: str, port: int) -> str:
         return str(connection.getsockname()[0])
 
 
-def configuration(name: str, namespace: str, client: dict[str, Any]) -> dict[str, Any]:
+def configuration(name: str, namespace: str, client: dict[str, object]) -> dict[str, object]:
     """Return a ValidatingWebhookConfiguration that asks ``client`` about every pod that is made in ``namespace``."""
     webhook = {
         "name": "guard.acme.example",
@@ -76,6 +75,6 @@ def configuration(name: str, namespace: str, client: dict[str, Any]) -> dict[str
     }  # fmt: skip
 
 
-def asked_at(url: str, ca: bytes) -> dict[str, Any]:
+def asked_at(url: str, ca: bytes) -> dict[str, object]:
     """Return the client part of a webhook that is served at ``url``."""
     return {"url": url, "caBundle": base64.b64encode(ca).decode()}

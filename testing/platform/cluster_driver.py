@@ -50,8 +50,8 @@ class Cluster:
         found: dict[str, Any] = next(n for n in self.status()["nodes"] if n["name"] == name)
         return found
 
-    def await_node(self, name: str, timeout_s: float = 90, **expected: object) -> dict[str, Any]:
-        def as_expected() -> dict[str, Any] | None:
+    def await_node(self, name: str, timeout_s: float = 90, **expected: object) -> dict[str, object]:
+        def as_expected() -> dict[str, object] | None:
             node = self.node(name)
             return node if all(node[key] == value for key, value in expected.items()) else None
 

@@ -5,26 +5,30 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from history.plan import ResolvedTarget
+from history.plan import Plan, ResolvedTarget
 from history.writer import EventLog
 from kube.client import Platform
-from kube.objects import Node, Pod
+from kube.objects import ConfigMap, Lease, Node, Pod
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.undo_journal import RUN, Undo
 from target.target import Target
 
+Stored = TypeVar("Stored", ConfigMap, Lease)
+Key = TypeVar("Key")
+Thing = TypeVar("Thing")
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -47,7 +51,7 @@ def pod(
     app: str = "inference",
     ready: bool = True,
     owner: str | None = "ReplicaSet",
-    **spec: Any,
+    **spec: object,
 ) -> Pod:
     owners = [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid="o", controller=True)] if owner else []
     meta = client.V1ObjectMeta(name=name, namespace=namespace, uid=f"uid-{name}", labels={"app": app}, owner_references=owners)
@@ -57,11 +61,12 @@ def pod(
     status = client.V1ContainerStatus(
         name="server", image="i", image_id="i", ready=ready, restart_count=0, user=user, allocated_resources_status=[device]
     )
-    return client.V1Pod(
+    made = client.V1Pod(
         metadata=meta,
         spec=client.V1PodSpec(node_name=node, containers=[client.V1Container(name="server")], **spec),
         status=client.V1PodStatus(phase="Running", conditions=[condition], container_statuses=[status]),
     )
+    return cast("Pod", made)
 
 
 def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None = None, ready: bool = True) -> Node:
@@ -70,7 +75,7 @@ def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None =
     condition = client.V1NodeCondition(type="Ready", status="True" if ready else "Unknown")
     address = client.V1NodeAddress(type="InternalIP", address="127.0.0.1")
     status = client.V1NodeStatus(conditions=[condition], allocatable=dict(devices), capacity=dict(devices), addresses=[address])
-    return client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status)
+    return cast("Node", client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status))
 
 
 class FakeCluster:
@@ -88,10 +93,10 @@ class FakeCluster:
         ]
         self.pods = {(p.metadata.namespace, p.metadata.name): p for p in made}
         self.namespaces = {"ml-serving": {"aftershock.dev/chaos": "allowed"}, "monitoring": {}, "kube-system": {}, "aftershock": {}}
-        self.config_maps: dict[str, Any] = {}
-        self.leases: dict[str, Any] = {}
+        self.config_maps: dict[str, ConfigMap] = {}
+        self.leases: dict[str, Lease] = {}
         self.refuse_evictions = 0  # how many more are answered 429
-        self.conflicts: list[Any] = []  # callables, each run just before one replace: somebody else is faster
+        self.conflicts: list[Callable[[], object]] = []  # each is called just before one replace: somebody else is faster
         self.calls: list[str] = []
         self.denied: set[tuple[str, str]] = set()  # (verb, resource)
 
@@ -99,29 +104,29 @@ class FakeCluster:
         fake: Any = self
         return Platform(
             target=target or local_target(), api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
-            policy=fake, discovery=fake,
+            discovery=fake,
         )  # fmt: skip
 
     # pods
 
-    def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> Any:
+    def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> SimpleNamespace:
         wanted = dict(part.split("=") for part in label_selector.split(",") if part)
-        found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= p.metadata.labels.items()]
+        found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= (p.metadata.labels or {}).items()]
         return SimpleNamespace(items=copy.deepcopy(found))
 
-    def list_pod_for_all_namespaces(self, field_selector: str = "") -> Any:
+    def list_pod_for_all_namespaces(self, field_selector: str = "") -> SimpleNamespace:
         name = field_selector.removeprefix("spec.nodeName=")
         return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if not name or p.spec.node_name == name])
 
-    def read_namespaced_pod(self, name: str, namespace: str) -> Any:
+    def read_namespaced_pod(self, name: str, namespace: str) -> Pod:
         return copy.deepcopy(self._there(self.pods, (namespace, name)))
 
-    def delete_namespaced_pod(self, name: str, namespace: str, body: Any = None) -> Any:
+    def delete_namespaced_pod(self, name: str, namespace: str, body: client.V1DeleteOptions | None = None) -> None:
         self.calls.append(f"delete pod {name} grace {body.grace_period_seconds if body else None}")
         self._there(self.pods, (namespace, name))
         del self.pods[(namespace, name)]
 
-    def create_namespaced_pod_eviction(self, name: str, namespace: str, body: Any) -> Any:
+    def create_namespaced_pod_eviction(self, name: str, namespace: str, body: Any) -> None:
         self.calls.append(f"evict {name}")
         found = self._there(self.pods, (namespace, name))
         if found.metadata.uid != body.delete_options.preconditions.uid:
@@ -133,53 +138,53 @@ class FakeCluster:
 
     # nodes and namespaces
 
-    def list_node(self) -> Any:
+    def list_node(self) -> SimpleNamespace:
         return SimpleNamespace(items=copy.deepcopy(list(self.nodes.values())))
 
-    def read_node(self, name: str) -> Any:
+    def read_node(self, name: str) -> Node:
         return copy.deepcopy(self._there(self.nodes, name))
 
-    def patch_node(self, name: str, body: dict[str, Any]) -> Any:
+    def patch_node(self, name: str, body: dict[str, Any]) -> None:
         self.calls.append(f"patch node {name}")
         found = self._there(self.nodes, name)
         found.spec.unschedulable = body["spec"]["unschedulable"]
         notes = (found.metadata.annotations or {}) | body["metadata"]["annotations"]
         found.metadata.annotations = {key: value for key, value in notes.items() if value is not None}
 
-    def read_namespace(self, name: str) -> Any:
+    def read_namespace(self, name: str) -> SimpleNamespace:
         labels = self._there(self.namespaces, name)
         return SimpleNamespace(metadata=SimpleNamespace(labels=labels, annotations=None, deletion_timestamp=None))
 
-    def read_namespaced_deployment(self, name: str, namespace: str) -> Any:
+    def read_namespaced_deployment(self, name: str, namespace: str) -> SimpleNamespace:
         return SimpleNamespace(spec=SimpleNamespace(replicas=3))
 
     # config maps and leases
 
-    def create_namespaced_config_map(self, namespace: str, body: Any) -> Any:
+    def create_namespaced_config_map(self, namespace: str, body: ConfigMap) -> ConfigMap:
         return self._create(self.config_maps, body)
 
-    def read_namespaced_config_map(self, name: str, namespace: str) -> Any:
+    def read_namespaced_config_map(self, name: str, namespace: str) -> ConfigMap:
         return copy.deepcopy(self._there(self.config_maps, name))
 
-    def replace_namespaced_config_map(self, name: str, namespace: str, body: Any) -> Any:
+    def replace_namespaced_config_map(self, name: str, namespace: str, body: ConfigMap) -> ConfigMap:
         return self._replace(self.config_maps, name, body)
 
-    def delete_namespaced_config_map(self, name: str, namespace: str) -> Any:
+    def delete_namespaced_config_map(self, name: str, namespace: str) -> None:
         del self.config_maps[name]
 
-    def list_namespaced_config_map(self, namespace: str, label_selector: str) -> Any:
+    def list_namespaced_config_map(self, namespace: str, label_selector: str) -> SimpleNamespace:
         return SimpleNamespace(items=copy.deepcopy(list(self.config_maps.values())))
 
-    def create_namespaced_lease(self, namespace: str, body: Any) -> Any:
+    def create_namespaced_lease(self, namespace: str, body: Lease) -> Lease:
         return self._create(self.leases, body)
 
-    def read_namespaced_lease(self, name: str, namespace: str) -> Any:
+    def read_namespaced_lease(self, name: str, namespace: str) -> Lease:
         return copy.deepcopy(self._there(self.leases, name))
 
-    def replace_namespaced_lease(self, name: str, namespace: str, body: Any) -> Any:
+    def replace_namespaced_lease(self, name: str, namespace: str, body: Lease) -> Lease:
         return self._replace(self.leases, name, body)
 
-    def delete_namespaced_lease(self, name: str, namespace: str, *, body: Any) -> Any:
+    def delete_namespaced_lease(self, name: str, namespace: str, *, body: Any) -> None:
         found = self._there(self.leases, name)
         if body.preconditions.resource_version != found.metadata.resource_version:
             raise ApiException(status=409, reason="Conflict")
@@ -187,17 +192,17 @@ class FakeCluster:
 
     # permissions
 
-    def create_self_subject_access_review(self, body: Any) -> Any:
+    def create_self_subject_access_review(self, body: Any) -> SimpleNamespace:
         asked = body.spec.resource_attributes
         resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
         return SimpleNamespace(status=SimpleNamespace(allowed=(asked.verb, resource) not in self.denied))
 
-    def _create(self, kind: dict[str, Any], body: Any) -> Any:
+    def _create(self, kind: dict[str, Stored], body: Stored) -> Stored:
         if body.metadata.name in kind:
             raise ApiException(status=409, reason="AlreadyExists")
         return self._store(kind, body)
 
-    def _replace(self, kind: dict[str, Any], name: str, body: Any) -> Any:
+    def _replace(self, kind: dict[str, Stored], name: str, body: Stored) -> Stored:
         if self.conflicts:
             self.conflicts.pop(0)()
         found = self._there(kind, name)
@@ -205,14 +210,14 @@ class FakeCluster:
             raise ApiException(status=409, reason="Conflict")
         return self._store(kind, body)
 
-    def _store(self, kind: dict[str, Any], body: Any) -> Any:
+    def _store(self, kind: dict[str, Stored], body: Stored) -> Stored:
         stored = copy.deepcopy(body)
         stored.metadata.resource_version = str(next(self._versions))
         stored.metadata.uid = stored.metadata.uid or f"uid-{stored.metadata.name}"
         kind[stored.metadata.name] = stored
         return copy.deepcopy(stored)
 
-    def _there(self, kind: dict[Any, Any], key: Any) -> Any:
+    def _there(self, kind: dict[Key, Thing], key: Key) -> Thing:
         if key not in kind:
             raise ApiException(status=404, reason="Not Found")
         return kind[key]
@@ -235,9 +240,9 @@ class Journal:
         return list(self._entries)
 
 
-def live_run(cluster: FakeCluster, run_dir: Path, targets: dict[str, list[ResolvedTarget]], **plan: Any) -> ActiveRun:
+def live_run(cluster: FakeCluster, run_dir: Path, targets: dict[str, list[ResolvedTarget]], **plan: object) -> ActiveRun:
     """A live run on the fake cluster, activated; its activity is the first of ``targets``."""
-    made: Any = SimpleNamespace(run_id="run-1", target=SimpleNamespace(name="local"), **plan)
+    made = cast("Plan", SimpleNamespace(run_id="run-1", target=SimpleNamespace(name="local"), **plan))
     platform = cluster.platform()
     run = ActiveRun(plan=made, run_dir=run_dir, platform=platform, journal=Journal(cluster), log=EventLog(run_dir, "test"), targets=targets)
     run.activity = next(iter(targets), "")

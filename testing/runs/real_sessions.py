@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import yaml
@@ -86,7 +85,7 @@ class Suite:
     base: Path = LOCAL
     sessions: list[Session] = field(default_factory=list)
 
-    def experiment(self, name: str, **changes: Any) -> Path:
+    def experiment(self, name: str, **changes: object) -> Path:
         """Write the shipped experiment ``name`` with ``changes`` to its keys (method, rollbacks, ...; ``extension`` for ours)."""
         raw = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())
         raw["extensions"][0] |= changes.pop("extension", {})
@@ -95,7 +94,7 @@ class Suite:
         file.write_text(yaml.safe_dump(raw | changes))
         return file
 
-    def target(self, **changes: Any) -> Path:
+    def target(self, **changes: object) -> Path:
         """Write the target file ``base`` with ``changes``, and with an SLO that a brief baseline supports.
 
         It is another target to the lock of this host only if its context changes.

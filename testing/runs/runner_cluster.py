@@ -35,12 +35,12 @@ class RunnerCluster(FakeCluster):
         status = SimpleNamespace(updated_replicas=self.updated.get(name, replicas), observed_generation=1)
         return SimpleNamespace(metadata=SimpleNamespace(name=name, generation=1), spec=SimpleNamespace(replicas=replicas), status=status)
 
-    def read_namespaced_pod_log(self, name: str, namespace: str, **_: Any) -> str:
+    def read_namespaced_pod_log(self, name: str, namespace: str, **_: object) -> str:
         if not self.reaper_says:
             raise ApiException(status=400, reason="ContainerCreating")
         return self.reaper_says
 
-    def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: Any) -> None:
+    def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: object) -> None:
         if name in self.silent:
             raise urllib3.exceptions.ReadTimeoutError(None, path, "silent")  # type: ignore[arg-type]  # no pool is needed
 

@@ -125,7 +125,7 @@ class Sent:
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self._ring: Callable[[], None] = lambda: None
 
-    def __call__(self, kind: str, /, **fields: Any) -> None:
+    def __call__(self, kind: str, /, **fields: object) -> None:
         self.messages.append((kind, fields))
         self._ring()
 
@@ -151,9 +151,9 @@ class StillLoad:
         return self.broken
 
 
-def plan_of(experiment: Experiment, **changes: Any) -> Plan:
+def plan_of(experiment: Experiment, **changes: object) -> Plan:
     target = ResolvedTarget(kind="Pod", name="inference-a", namespace="ml-serving", uid="uid-inference-a", node="gpu-a")
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "run_id": "20261121-120000-pod-killed-1-ab12",
         "created_ns": 1,
         "seed": 7,
@@ -176,4 +176,4 @@ def plan_of(experiment: Experiment, **changes: Any) -> Plan:
     return Plan(**(fields | changes))
 
 
-Make = Callable[..., Any]
+Make = Callable[..., object]

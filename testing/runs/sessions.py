@@ -10,7 +10,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -46,7 +46,7 @@ class Project:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    def script(self, **steps: Any) -> None:
+    def script(self, **steps: object) -> None:
         (self.root / "script.json").write_text(json.dumps({name.replace("_", "-"): one for name, one in steps.items()}))
 
     def run(self, *arguments: str) -> Done:

@@ -70,7 +70,7 @@ def timeline_of(run: Run) -> Timeline:
     return Timeline({kind: tuple(events) for kind, events in by_kind.items()}, damaged)
 
 
-def _parsed(text: str | None) -> dict[str, Any] | None:
+def _parsed(text: str | None) -> dict[str, object] | None:
     if not text:
         return {}
     try:

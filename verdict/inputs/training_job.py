@@ -142,8 +142,8 @@ class Ledger:
 
     def lost_steps(self, start: Start) -> int:
         """Return how many steps that any rank had done before ``start`` are not in the state that it went on from."""
-        done = self.rows.filter((pl.col("kind") == "step") & (pl.col("t_ns") < start.t_ns) & (pl.col("attempt") < start.attempt))["step"]
-        return max(0, int(done.max() or 0) - start.step)  # type: ignore[arg-type]  # int64 column
+        done = self.rows.filter((pl.col("kind") == "step") & (pl.col("t_ns") < start.t_ns) & (pl.col("attempt") < start.attempt))
+        return max(0, int(done.select(pl.col("step").max()).item() or 0) - start.step)
 
 
 def ledger_of(job: Job, rows: pl.DataFrame, reference: pl.DataFrame | None = None) -> Ledger:

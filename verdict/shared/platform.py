@@ -223,5 +223,5 @@ def _of_machine(case: Case, series: Series) -> Value:
     if case.recovery is None:
         return NO_FAULT
     within = pl.col("t_ns").is_between(case.recovery.fault_ns, case.recovery.watched_ns)
-    found = case.run.samples.filter((pl.col("series") == series.value) & within)["value"].drop_nulls()
-    return Value(None, "not recorded: platform and suite share no machine") if found.is_empty() else Value(float(found.mean()))  # type: ignore[arg-type]  # float column
+    mean = case.run.samples.filter((pl.col("series") == series.value) & within).select(pl.col("value").mean()).item()
+    return Value(None, "not recorded: platform and suite share no machine") if mean is None else Value(float(mean))

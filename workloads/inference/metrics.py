@@ -26,7 +26,7 @@ class ServerMetrics:
     """One replica's metrics."""
 
     def __init__(self, model_name: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()
         self._registry, self._model = CollectorRegistry(), model_name
         self._running = self._gauge("vllm:num_requests_running", "Requests that own a slot of the batch")
         self._waiting = self._gauge("vllm:num_requests_waiting", "Requests that wait for a slot")

@@ -51,7 +51,7 @@ def _update(model: Transformer, optimizer: torch.optim.Optimizer, ids: torch.Ten
     logits = model(ids[:, :-1])
     losses = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(len(ids), -1)
     optimizer.zero_grad()
-    losses.mean().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    losses.mean().backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return float(losses[:, WARM_UP_CHARACTERS:].mean().detach())

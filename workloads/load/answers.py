@@ -25,14 +25,14 @@ def first_choice(chunk: Any) -> str:  # noqa: ANN401 - parsed JSON
     return text
 
 
-def usage_tokens(chunk: dict[str, Any]) -> int | None:
+def usage_tokens(chunk: dict[str, object]) -> int | None:
     """Return ``usage.completion_tokens``, if it is there and a count that the history can hold."""
     usage = chunk.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else None
     return count if isinstance(count, int) and 0 <= count < 2**31 else None
 
 
-def parse(data: bytes | bytearray) -> dict[str, Any]:
+def parse(data: bytes | bytearray) -> dict[str, object]:
     """Parse a JSON object; raises :class:`BadAnswer` if it is none."""
     try:
         parsed = orjson.loads(data)
@@ -109,7 +109,7 @@ def in_one_line(text: str, longest: int = 200) -> str:
     return (text.strip().splitlines() or [""])[0][:longest]
 
 
-def message_of(answer: dict[str, Any]) -> str:
+def message_of(answer: dict[str, object]) -> str:
     """Return the message of an OpenAI-style error object ``{"error": {"message": …}}``."""
     error = answer.get("error")
     return str(error.get("message", "")) if isinstance(error, dict) else str(error)

@@ -9,7 +9,6 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +42,7 @@ def make_schedule(load: Load, prompts: Sequence[Prompt]) -> pl.DataFrame:
     count = len(offset_ns)
     weights = np.array([mix.weight for mix in load.mix])
     kind = np.searchsorted(np.cumsum(weights)[:-1] / weights.sum(), kinds.random(count), side="right")
-    columns: dict[str, Any] = {
+    columns: dict[str, object] = {
         "request_id": np.arange(count),
         "offset_ns": offset_ns,
         "stream": np.array([mix.stream for mix in load.mix])[kind],

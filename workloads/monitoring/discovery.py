@@ -64,7 +64,7 @@ def snapshots(api: client.CoreV1Api, namespace: str) -> Iterator[list[Object]]:
     pods = {pod.metadata.uid: pod for pod in listed.items}
     yield list(pods.values())
     since = listed.metadata.resource_version
-    events: Iterator[dict[str, Object]] = watch.Watch().stream(  # type: ignore[no-untyped-call]
+    events: Iterator[dict[str, Any]] = watch.Watch().stream(
         api.list_namespaced_pod, namespace, resource_version=since, timeout_seconds=WATCH_S, _request_timeout=(5, WATCH_S + 10)
     )
     for event in events:
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    config.load_incluster_config()  # type: ignore[no-untyped-call]
+    config.load_incluster_config()
     follow(client.CoreV1Api(), options.namespace, options.out)
 
 

@@ -94,7 +94,7 @@ class Trainer:
         self._state.optimizer.zero_grad()
         losses: Tensor = F.cross_entropy(self._ddp(features), labels, reduction="sum")
         # the hook divides by the number of ranks; so that each sample weighs the same however they are divided, it is multiplied here
-        (losses * (self._group.world / self._settings.batch)).backward()  # type: ignore[no-untyped-call]
+        (losses * (self._group.world / self._settings.batch)).backward()
         return float(losses.detach())
 
     def _apply(self, loss: float, norm: float) -> str:

@@ -89,7 +89,7 @@ FAMILIES = {
 }
 
 
-def provider(module: str, func: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - what the file holds
+def provider(module: str, func: str, **arguments: object) -> dict[str, Any]:
     """Return a provider as an experiment file has it."""
     return {"type": "python", "module": module, "func": func, "arguments": arguments}
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import polars as pl
 import psutil
@@ -27,7 +26,7 @@ from history.schema import EventKind
 from kube.client import Platform, ready
 from kube.container_exec import processes
 from kube.devices import healthy
-from kube.selection import read_target
+from kube.selection import read_pod
 from runner.messages import Kind, read_message
 from runner.request import Request
 from safety.leases import DURATION_S
@@ -222,10 +221,10 @@ def _seen_on(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator
     if target.kind == "Pod":
         yield from _seen_on_pod(platform, plan, target)
         return
-    node: Any = platform.core.read_node(target.node or target.name)
+    node = platform.node(target.node or target.name)
     if (node.metadata.annotations or {}).get(CORDONED_BY) == plan.run_id:
         yield f"node {target.name}: still cordoned"
-    lease: Any = platform.coordination.read_namespaced_lease(node.metadata.name, "kube-node-lease")
+    lease = platform.coordination.read_namespaced_lease(node.metadata.name, "kube-node-lease")
     if not ready(node) or (platform.server_time() - lease.spec.renew_time).total_seconds() > DURATION_S:
         yield f"node {target.name}: still silent"
     allocatable, total = healthy(node, platform.target.gpu_resource)
@@ -234,7 +233,7 @@ def _seen_on(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator
 
 
 def _seen_on_pod(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator[str]:
-    pod: Any = read_target(platform, target)
+    pod = read_pod(platform, target)
     if pod is None or pod.metadata.deletion_timestamp is not None:
         return
     if plan.experiment.title == CUT_OFF:

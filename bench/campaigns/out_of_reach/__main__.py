@@ -33,7 +33,7 @@ from bench.common.tables import ROOT, Row, commit, rows_of
 from history.reader import read_table
 from history.result import RunVerdict
 from history.schema import EventKind
-from kube.client import Platform
+from kube.client import Platform, ready
 from safety.undo_journal import list_journals
 from testing.platform.tcp_proxy import Proxy, proxy_to, through
 
@@ -84,12 +84,13 @@ def from_a_node(host: Host, platform: Platform) -> Host:
     It is the gateway's port on a node that runs a gateway and that no fault of the campaign is aimed at.
     """
     role = host["roles"]["gateway"]
-    core: Any = platform.core
-    service = core.read_namespaced_service(role["service"], role["namespace"])
-    gateways = core.list_namespaced_pod(role["namespace"], label_selector=role["selector"]).items
-    running = {pod.spec.node_name for pod in gateways if platform.ready(pod)}
-    node = next(node for node in platform.nodes() if node.metadata.name in running and node.metadata.labels[ZONE] == SLOTS[0].zone)
-    address = next(known.address for known in node.status.addresses if known.type == "InternalIP")
+    service: Any = platform.core.read_namespaced_service(role["service"], role["namespace"])
+    gateways = platform.pods_in(role["namespace"], role["selector"])
+    running = {pod.spec.node_name for pod in gateways if ready(pod)}
+    node = next(
+        node for node in platform.nodes() if node.metadata.name in running and (node.metadata.labels or {}).get(ZONE) == SLOTS[0].zone
+    )
+    address = next(known.address for known in node.status.addresses or [] if known.type == "InternalIP")
     return host | {"endpoints": host["endpoints"] | {"inference": f"http://{address}:{service.spec.ports[0].node_port}"}}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kubernetes.client.exceptions import ApiException
 
 from bench.common import memory_cluster
@@ -14,9 +12,9 @@ class MemoryCluster(memory_cluster.MemoryCluster):
 
     def __init__(self) -> None:
         super().__init__()
-        for key in [key for key, pod in self.pods.items() if pod.metadata.labels["app"] == "decoy"]:
+        for key in [key for key, pod in self.pods.items() if (pod.metadata.labels or {})["app"] == "decoy"]:
             del self.pods[key]
 
-    def delete_namespaced_pod(self, name: str, namespace: str, body: Any = None) -> Any:  # noqa: ANN401, ARG002 - the API's own signature
+    def delete_namespaced_pod(self, name: str, namespace: str, body: object = None) -> None:  # noqa: ARG002 - the API's own signature
         """Answer 403."""
         raise ApiException(status=403, reason="Forbidden")

@@ -113,7 +113,7 @@ def freeze_stale(role: str) -> dict[str, Any]:
     """Select again at run time, by a label that no pod carries any more: nothing matches, nothing is done, nothing is raised."""
     platform = _platform()
     of = platform.target.role(role)
-    pods = platform.core.list_namespaced_pod(of.namespace, label_selector=f"{of.selector},version=old").items
+    pods = platform.pods_in(of.namespace, f"{of.selector},version=old")
     return {"targets": [pod_target(pod, "", "").name for pod in pods]}
 
 
@@ -123,13 +123,13 @@ def pretend(role: str) -> dict[str, Any]:
     return {"targets": _begin(role, 0.0)}
 
 
-def thaw() -> dict[str, Any]:
+def thaw() -> dict[str, object]:
     """Continue the server (rollback; idempotent)."""
     os.kill(int(os.environ[PID]), signal.SIGCONT)
     return {"undone": ["server"]}
 
 
-def thaw_forbidden() -> dict[str, Any]:
+def thaw_forbidden() -> dict[str, object]:
     """Fail to undo: the API server answers 403."""
     raise ApiException(status=403, reason="Forbidden")
 

@@ -15,7 +15,6 @@ from history.reader import read_plan
 from history.schema import EventKind
 from kube.client import READ_S
 from kube.eviction import evict
-from kube.objects import Node, Pod
 from testing.platform.tcp_proxy import Proxy
 from testing.runs.real_sessions import Session, wait_for
 
@@ -55,7 +54,7 @@ def other_authority(stage: Stage) -> Session:
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     subprocess.run([*command, "-subj", "/CN=other", "-keyout", "/dev/null", "-out", str(ca)], check=True, capture_output=True)
 
-    def change(config: Any) -> None:  # noqa: ANN401 - a kubeconfig
+    def change(config: dict[str, Any]) -> None:
         config["clusters"][0]["cluster"].pop("certificate-authority-data", None)
         config["clusters"][0]["cluster"]["certificate-authority"] = str(ca)
 
@@ -108,7 +107,7 @@ def node_deleted(stage: Stage) -> Session:
     session = stage.start(DRAIN).until(EventKind.FAULT_CONFIRMED)
     [target] = read_plan(session.run_dir).targets
     core = stage.platform.core
-    node: Node = core.read_node(target.name)
+    node = stage.platform.node(target.name)
     core.delete_node(target.name)
     try:
         wait_for(lambda: bool(session.events(EventKind.HEAL_START)), "the run heals")
@@ -122,7 +121,7 @@ def fault_pod_evicted(stage: Stage) -> Session:
     """Evict the fault pod while it cuts a replica off."""
     session = stage.start(CUT).until(EventKind.FAULT_CONFIRMED)
     selector = ",".join(f"{key}={value}" for key, value in fault_pod.MANAGED.items())
-    found: list[Pod] = stage.platform.core.list_namespaced_pod(stage.namespace, label_selector=selector).items
+    found = stage.platform.pods_in(stage.namespace, selector)
     [pod] = found
     evict(stage.platform, pod.metadata.name, stage.namespace, pod.metadata.uid, time.monotonic())
     return ended(session)

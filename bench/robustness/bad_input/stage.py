@@ -39,12 +39,12 @@ class Stage:
         """The suite's own namespace."""
         return self.platform.target.suite_namespace
 
-    def start(self, experiment: str, profile: str = "brief", **target: Any) -> Session:  # noqa: ANN401 - keys of a target file
+    def start(self, experiment: str, profile: str = "brief", **target: object) -> Session:
         """Start a session of one experiment, with changes to the target file."""
         patient(self.suite, experiment)
         return self.suite.start(f"--chaos-profile={profile}", own=True, target=self.target(**target))
 
-    def target(self, **changes: Any) -> Path:  # noqa: ANN401 - keys of a target file
+    def target(self, **changes: object) -> Path:
         """Write the target file with changes; return its path."""
         file = self.folder / "target.yaml"
         file.write_text(yaml.safe_dump(yaml.safe_load(self.target_file.read_text()) | changes))
@@ -58,7 +58,7 @@ class Stage:
         file.write_text(yaml.safe_dump(config))
         return str(file)
 
-    def is_refused(self, **target: Any) -> bool:  # noqa: ANN401 - keys of a target file
+    def is_refused(self, **target: object) -> bool:
         """Tell whether the API server turns a target file's account away."""
         try:
             connect(load_target(self.target(**target)))

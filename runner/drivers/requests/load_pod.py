@@ -129,7 +129,7 @@ def shape(target: Target, run_id: str, worker: int, *, lasts_s: float, grace_s: 
     return {"metadata": {"name": name_of(run_id, worker), "labels": labels}, "spec": spec}
 
 
-def container(target: Target) -> dict[str, Any]:
+def container(target: Target) -> dict[str, object]:
     """Return the container: it reads what to do from stdin and writes the record to stdout."""
     environment = {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108 - in the pod
     return {
@@ -199,8 +199,7 @@ def attach(platform: Platform, pod: str) -> Stream:
 def read(platform: Platform, name: str) -> Pod:
     """Return the V1Pod called ``name``. Raises LoadFailed: it is gone, or cannot be asked for."""
     with api_errors(f"load pod {name}", LoadFailed):
-        pod: Pod = platform.core.read_namespaced_pod(name, platform.target.suite_namespace)
-    return pod
+        return platform.pod(name, platform.target.suite_namespace)
 
 
 def remove(platform: Platform, name: str) -> None:

@@ -101,8 +101,7 @@ def create(platform: Platform, namespace: str, job: Plain) -> None:
 
 def pods_of(platform: Platform, namespace: str, name: str) -> list[Pod]:
     """Return the V1Pods of a Job. Raises ApiException."""
-    pods: list[Pod] = platform.core.list_namespaced_pod(namespace, label_selector=f"batch.kubernetes.io/job-name={name}").items
-    return pods
+    return platform.pods_in(namespace, f"batch.kubernetes.io/job-name={name}")
 
 
 def delete(platform: Platform, namespace: str, name: str) -> None:
@@ -114,7 +113,7 @@ def delete(platform: Platform, namespace: str, name: str) -> None:
 def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
     """Delete pods without grace: their job is gone and its ledger was read. Raises ApiException."""
     for pod in pods:
-        options: Any = client.V1DeleteOptions(grace_period_seconds=0, preconditions=client.V1Preconditions(uid=pod.metadata.uid))
+        options = client.V1DeleteOptions(grace_period_seconds=0, preconditions=client.V1Preconditions(uid=pod.metadata.uid))
         with unless(404, 409):
             platform.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace, body=options)
 
@@ -126,17 +125,16 @@ def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, st
     left: list[tuple[str, str]] = []
     with api_errors("look for training jobs of earlier runs", TargetRefused):
         for namespace in namespaces:
-            none: list[str] = []
-            left += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), none)]
+            left += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), list[str]())]
     return left
 
 
 def orphans(platform: Platform, namespace: str, alive: frozenset[str]) -> list[str]:
     """Return the jobs that runs of this suite left: made by one that is not alive any more. Raises ApiException."""
     selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
-    jobs: Any = platform.batch.list_namespaced_job(namespace, label_selector=selector).items
     ours = {run[:63] for run in alive}
-    dead = [job for job in jobs if job.metadata.labels.get(KIND) == MANAGED[KIND] and job.metadata.labels["aftershock.dev/run"] not in ours]
+    found = [(job, job.metadata.labels or {}) for job in platform.jobs_in(namespace, selector)]
+    dead = [job for job, labels in found if labels.get(KIND) == MANAGED[KIND] and labels["aftershock.dev/run"] not in ours]
     return [job.metadata.name for job in dead if not (job.status.succeeded or 0)]
 
 

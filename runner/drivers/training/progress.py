@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import polars as pl
 
@@ -26,7 +25,7 @@ class TrainingProgress:
     def __init__(self, fetch: Callable[[int], bytes], writer: LedgerWriter, job: Training, log: RunLog) -> None:
         self._fetch, self._writer, self._job, self._log = fetch, writer, job, log
         self._offset = 0
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[dict[str, object]] = []
         self._ledger = ledger_of(job, pl.DataFrame(schema=TRAINING))
         self._down = ""
         self._lock = threading.Lock()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 
 from faults.mechanisms import fault_pod
 from history.errors import AftershockError, TargetRefused
 from history.plan import Phase, ResolvedTarget
-from kube.client import Platform, api_errors, unless_missing
-from kube.objects import Node, Pod
+from kube.client import Platform, api_errors, unless_gone
+from kube.objects import Node
 from runner.stop import Condition
 from safety.active_run import ActiveRun
 from safety.undo import CORDONED_BY
@@ -74,7 +75,7 @@ def _ended_early(run: ActiveRun, phase: Callable[[], Phase]) -> list[str]:
 
 
 def _lost(platform: Platform, undo: Undo) -> str:
-    pod: Pod = unless_missing(lambda: platform.core.read_namespaced_pod(undo.object, undo.namespace or ""))
+    pod = unless_gone(lambda: platform.pod(undo.object, undo.namespace or ""))
     if pod is None:
         return "was removed"
     if pod.metadata.deletion_timestamp is not None:
@@ -103,11 +104,11 @@ def cordoned_again(run: ActiveRun) -> dict[str, str]:
 
 
 def _node(platform: Platform, name: str) -> Node | None:
-    return unless_missing(lambda: platform.core.read_node(name))
+    return unless_gone(lambda: platform.node(name))
 
 
 def _cordoned_by(node: Node) -> str:
     """Return the field manager that cordoned a node."""
     writes = node.metadata.managed_fields or []
-    cordons = [write for write in writes if write.time and "f:unschedulable" in (write.fields_v1 or {}).get("f:spec", {})]
-    return str(max(cordons, key=lambda write: write.time).manager) if cordons else "somebody unknown"
+    cordons = [(write.time, write) for write in writes if write.time and "f:unschedulable" in (write.fields_v1 or {}).get("f:spec", {})]
+    return str(max(cordons, key=itemgetter(0))[1].manager) if cordons else "somebody unknown"

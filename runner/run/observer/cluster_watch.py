@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from history.schema import EventKind
 from kube.node_state import NodeState, node_state
-from kube.objects import Node
+from kube.objects import EndpointSlice, KubeEvent, Node
 from runner.event_log import RunLog
-
-Seen = Any  # an object of the untyped client
 
 
 @dataclass(slots=True)
@@ -54,7 +51,7 @@ class EndpointWatcher:
     slices: dict[str, frozenset[str]] = field(default_factory=dict)  # slice -> ready pods
     _began: bool = False
 
-    def listed(self, items: list[Seen]) -> None:
+    def listed(self, items: list[EndpointSlice]) -> None:
         """Take a whole list."""
         before = self._ready()
         self.slices = {item.metadata.name: ready_endpoints(item) for item in items}
@@ -62,13 +59,13 @@ class EndpointWatcher:
             self._compare(before)
         self._began = True
 
-    def changed(self, item: Seen) -> None:
+    def changed(self, item: EndpointSlice) -> None:
         """Compare a slice with what is known of it."""
         before = self._ready()
         self.slices[item.metadata.name] = ready_endpoints(item)
         self._compare(before)
 
-    def deleted(self, item: Seen) -> None:
+    def deleted(self, item: EndpointSlice) -> None:
         """Note that a slice is gone."""
         before = self._ready()
         self.slices.pop(item.metadata.name, None)
@@ -84,10 +81,10 @@ class EndpointWatcher:
                 self.log.event(kind, pod, service=self.service)
 
 
-def ready_endpoints(item: Seen) -> frozenset[str]:
+def ready_endpoints(item: EndpointSlice) -> frozenset[str]:
     """Return the pods that a V1EndpointSlice names as ready (an unset condition means ready)."""
-    found = (one for one in item.endpoints or [] if one.target_ref and (one.conditions is None or one.conditions.ready is not False))
-    return frozenset(one.target_ref.name for one in found)
+    found = [one for one in item.endpoints or [] if one.conditions is None or one.conditions.ready is not False]
+    return frozenset(one.target_ref.name for one in found if one.target_ref and one.target_ref.name)
 
 
 @dataclass(slots=True)
@@ -98,12 +95,12 @@ class KubeEventWatcher:
     since: datetime
     seen: set[tuple[str, int]] = field(default_factory=set)
 
-    def listed(self, items: list[Seen]) -> None:
+    def listed(self, items: list[KubeEvent]) -> None:
         """Take a whole list."""
         for item in items:
             self.changed(item)
 
-    def changed(self, item: Seen) -> None:
+    def changed(self, item: KubeEvent) -> None:
         """Record an Event."""
         when = item.last_timestamp or item.event_time or item.metadata.creation_timestamp
         key = (item.metadata.uid, item.count or 1)
@@ -115,5 +112,5 @@ class KubeEventWatcher:
             EventKind.KUBE_EVENT, about.name or "", reason=item.reason, message=(item.message or "")[:500], kind=about.kind, type=item.type
         )
 
-    def deleted(self, item: Seen) -> None:
+    def deleted(self, item: KubeEvent) -> None:
         """Nothing happens when an Event expires."""

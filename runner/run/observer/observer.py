@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from history.schema import EventKind
 from kube.client import Platform
@@ -78,9 +79,9 @@ class Observer:
             watch.interrupt()
         self._sampler.join(timeout=5)
 
-    def _subjects(self, platform: Platform, log: RunLog) -> list[tuple[Subject, Watcher]]:
+    def _subjects(self, platform: Platform, log: RunLog) -> list[tuple[Subject, Watcher[Any]]]:
         target, core = platform.target, platform.core
-        found: list[tuple[Subject, Watcher]] = []
+        found: list[tuple[Subject, Watcher[Any]]] = []
         for name, role in target.roles.items():
             pods = Subject(f"pods of {name}", core.list_namespaced_pod, (role.namespace,), {"label_selector": role.selector})
             found.append((pods, self.pods[name]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import urllib3
 from kubernetes import watch
@@ -17,18 +17,19 @@ LOST = (ApiException, urllib3.exceptions.HTTPError, OSError, ValueError)
 """How a watch ends against our will; ValueError is a line of JSON that was cut off."""
 
 Lister = Callable[..., Any]
+Seen = TypeVar("Seen")
 
 
-class Watcher(Protocol):
+class Watcher(Protocol[Seen]):
     """What hears of the changes of a kind of objects."""
 
-    def listed(self, items: list[Any]) -> None:
+    def listed(self, items: list[Seen]) -> None:
         """All objects there are, at the begin and after each loss of the connection."""
 
-    def changed(self, item: Any) -> None:  # noqa: ANN401 - an object of the untyped client
+    def changed(self, item: Seen) -> None:
         """Take an object that was added or modified."""
 
-    def deleted(self, item: Any) -> None:  # noqa: ANN401 - an object of the untyped client
+    def deleted(self, item: Seen) -> None:
         """Take an object that is gone."""
 
 
@@ -45,7 +46,7 @@ class Subject:
 class Watch(threading.Thread):
     """Follows one subject. ``on_link(name, up)`` is called when the connection is lost and when it is back."""
 
-    def __init__(self, subject: Subject, watcher: Watcher, stop: threading.Event, on_link: Callable[[str, bool], None]) -> None:
+    def __init__(self, subject: Subject, watcher: Watcher[Any], stop: threading.Event, on_link: Callable[[str, bool], None]) -> None:
         super().__init__(name=f"watch-{subject.name}", daemon=True)
         self._subject, self._watcher, self._halt, self._on_link = subject, watcher, stop, on_link
         self._stream: watch.Watch | None = None
@@ -67,7 +68,7 @@ class Watch(threading.Thread):
     def interrupt(self) -> None:
         """End the current stream, so that the thread sees that it shall stop."""
         if self._stream is not None:
-            self._stream.stop()  # type: ignore[no-untyped-call]  # the library ships no types
+            self._stream.stop()
 
     def _follow(self) -> None:
         subject = self._subject
@@ -77,16 +78,15 @@ class Watch(threading.Thread):
         self.listed.set()
         version = listed.metadata.resource_version
         while not self._halt.is_set():
-            self._stream = watch.Watch()  # type: ignore[no-untyped-call]  # the library ships no types
+            self._stream = watch.Watch()
             limits = {"timeout_seconds": STREAM_S, "_request_timeout": (2, STREAM_S + 5)}
-            events: Any = self._stream.stream  # the library ships no types
-            for event in events(subject.lister, *subject.arguments, resource_version=version, **subject.selectors, **limits):
+            for event in self._stream.stream(subject.lister, *subject.arguments, resource_version=version, **subject.selectors, **limits):
                 if self._halt.is_set():
                     return
                 version = event["object"].metadata.resource_version
                 self._hand_over(event["type"], event["object"])
 
-    def _hand_over(self, kind: str, item: Any) -> None:  # noqa: ANN401 - an object of the untyped client
+    def _hand_over(self, kind: str, item: object) -> None:
         if kind == "DELETED":
             self._watcher.deleted(item)
         elif kind in {"ADDED", "MODIFIED"}:

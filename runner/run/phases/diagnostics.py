@@ -16,7 +16,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import AftershockError
-from kube.client import Platform, api_errors
+from kube.client import Platform, api_errors, ready
 from kube.objects import Pod
 from runner.redact import redact_object, redact_text
 from runner.run.context import Context
@@ -112,7 +112,7 @@ def of_interest(pod: Pod, names: set[str | None], since: datetime) -> bool:
     restarts = sum(status.restart_count for status in pod.status.container_statuses or [])
     hit = pod.metadata.name in names or pod.spec.node_name in names
     made = pod.metadata.creation_timestamp is not None and pod.metadata.creation_timestamp >= since
-    return hit or made or restarts > 0 or not Platform.ready(pod)
+    return hit or made or restarts > 0 or not ready(pod)
 
 
 def _secrets(context: Context) -> tuple[str, ...]:

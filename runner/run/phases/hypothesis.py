@@ -16,7 +16,7 @@ class Steady:
 
     unmet: tuple[str, ...]
     no_data: tuple[str, ...]
-    entry: dict[str, Any]  # for Chaos Toolkit's journal
+    entry: dict[str, object]  # for Chaos Toolkit's journal
 
     @property
     def met(self) -> bool:

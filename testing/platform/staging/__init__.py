@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -54,12 +53,12 @@ class Staging:
     def apply(self, manifests: str) -> None:
         self.cluster.kubectl("apply", "-f", "-", stdin=manifests)
 
-    def printed_rbac(self, *experiments: Path) -> list[dict[str, Any]]:
+    def printed_rbac(self, *experiments: Path) -> list[dict[str, object]]:
         """Return what ``python -m runner rbac`` prints."""
         command = [sys.executable, "-m", "runner", "rbac", "--target", str(self.target_file), *map(str, experiments or EXPERIMENTS)]
         return list(yaml.safe_load_all(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout))
 
-    def kubeconfig(self, token: str) -> dict[str, Any]:
+    def kubeconfig(self, token: str) -> dict[str, object]:
         """Return a kubeconfig with a bearer token, as a user would write it."""
         admin = yaml.safe_load(State(self.cluster.name).kubeconfig.read_text())
         return {

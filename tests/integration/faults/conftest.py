@@ -56,7 +56,7 @@ def well(platform: Platform) -> bool:
             continue
         want = platform.apps.read_namespaced_deployment(found.deployment, found.namespace).spec
         pods = [pod for pod in platform.pods(role) if pod.status.phase not in {"Failed", "Succeeded"}]
-        if want is None or len(pods) != want.replicas or not all(platform.ready(pod) for pod in pods):
+        if want is None or len(pods) != want.replicas or not all(ready(pod) for pod in pods):
             return False
     return all(_as_new(node, platform.target.gpu_resource) for node in platform.nodes())
 

@@ -12,7 +12,7 @@ from typing import Any
 import faults.network
 import faults.nodes
 from history.errors import UndoFailed
-from kube.client import Platform
+from kube.client import Platform, ready
 from probes import network, nodes
 from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
@@ -46,7 +46,7 @@ def test_a_replica_that_is_cut_off(running: Running) -> None:
         faults.network.isolate("inference", 60)
         confirmed(network.out_of_reach)
         (target,) = run.targets_of()
-        assert run.platform.ready(run.platform.core.read_namespaced_pod(target.name, target.namespace or ""))  # its kubelet reaches it
+        assert ready(run.platform.pod(target.name, target.namespace or ""))  # its kubelet reaches it
         faults.network.restore()
         wait_for(lambda: unseen(network.out_of_reach), "it answers again", CONFIRM_S)
         wait_for(lambda: not programs("isolate"), "its program and its watchdog have ended", 30)
@@ -73,7 +73,7 @@ def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Run
         os.kill(program, signal.SIGKILL)
         assert watchdog in programs("silence")  # it stands outside the pod's control groups
         wait_for(lambda: unseen(nodes.powered_off), "its kubelet speaks again", 60)
-        wait_for(lambda: all(platform.ready(node) for node in platform.nodes()), "every node is Ready", 60)
+        wait_for(lambda: all(ready(node) for node in platform.nodes()), "every node is Ready", 60)
         wait_for(lambda: not programs("silence"), "its watchdog has ended", 30)
         wait_for(_restored, "its kubelet has ended the fault pod", 90)
 

@@ -13,6 +13,7 @@ import pytest
 import faults.disks
 import faults.network
 import faults.object_store
+from kube.client import ready
 from probes import disks, object_store
 from safety import active_run
 from tests.integration.faults.conftest import wait_for
@@ -29,7 +30,7 @@ read_only = partial(disks.read_only, role="storage", volume="data")
 def met(evidence: Callable[[str], bool]) -> None:
     wait_for(lambda: seen(evidence), "the fault is met", CONFIRM_S)
     platform = active_run.require().platform
-    assert all(platform.ready(pod) for pod in platform.pods("storage"))  # its kubelet is answered as ever
+    assert all(ready(pod) for pod in platform.pods("storage"))  # its kubelet is answered as ever
 
 
 def over(evidence: Callable[[str], bool], word: str) -> None:

@@ -13,7 +13,7 @@ from history.errors import NoData
 from history.reader import read_plan
 from history.result import Verdict
 from history.schema import EventKind
-from kube.client import Platform
+from kube.client import Platform, ready
 from kube.container_exec import processes
 from runner.cleanup.leftovers import find_leftovers
 from safety.leases import DURATION_S
@@ -68,7 +68,7 @@ def test_after_sigkill_machines_come_back_the_reaper_uncordons_and_heal_finds_th
     session.kill()
     wait_for(lambda: not cordons(platform), "the reaper uncordons both nodes", DURATION_S + 60)
     assert not any(CORDONED_BY in (node.metadata.annotations or {}) for node in platform.nodes())
-    wait_for(lambda: all(platform.ready(node) for node in platform.nodes()), "the machines are back")
+    wait_for(lambda: all(ready(node) for node in platform.nodes()), "the machines are back")
     first, second = heal(), heal()
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + first.stderr
     assert "journal of run" in first.stdout

@@ -50,7 +50,7 @@ def leaky(platform: Platform) -> Iterator[dict[str, Any]]:
     """Deploy two pods that log secrets and markup and carry them; return the role that names them."""
     role = platform.target.role("decoy")
     found: Any = platform.apps.read_namespaced_deployment(role.deployment, role.namespace)
-    made = platform.api.sanitize_for_serialization(found)  # type: ignore[no-untyped-call]  # of the library
+    made = platform.api.sanitize_for_serialization(found)
     template = made["spec"]["template"]
     environment = {**OF_THE_POD, "LINES": "\n".join(SAID)}
     template["metadata"] = {
@@ -148,7 +148,7 @@ def handed_on(platform: Platform) -> str:
         platform.core.list_namespaced_config_map(own), platform.coordination.list_namespaced_lease(own),
         platform.batch.list_namespaced_job(own), platform.core.list_namespaced_pod(own),
     ]  # fmt: skip
-    text = orjson.dumps([platform.api.sanitize_for_serialization(one) for one in found]).decode()  # type: ignore[no-untyped-call]  # of the library
+    text = orjson.dumps([platform.api.sanitize_for_serialization(one) for one in found]).decode()
     assert "aftershock-run-" in text
     assert "aftershock-namespace-" in text
     return text

@@ -173,7 +173,7 @@ def test_a_quota_on_leases_refuses_the_run(staging: Staging, admin: Platform) ->
 def make_fault_pod(platform: Platform) -> None:
     target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
     run: Any = SimpleNamespace(platform=platform, plan=SimpleNamespace(run_id=RUN), activity="cut")
-    fault_pod.create(run, fault_pod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 5.0))
+    fault_pod.create(run, fault_pod.FaultPod(target, "worker-1", ("isolate", "--pod", "u-1"), 5.0))
 
 
 def test_a_quota_on_pods_fails_the_fault_before_it_acts(staging: Staging, admin: Platform) -> None:

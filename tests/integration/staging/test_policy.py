@@ -15,7 +15,8 @@ from kubernetes.client.exceptions import ApiException
 from cluster.state import State
 from faults.mechanisms import fault_pod, process_signal
 from history.plan import ResolvedTarget
-from kube.client import BoundedClient, Platform, configuration_of, message_of, platform_over
+from kube.answers import message_of
+from kube.client import BoundedClient, Platform, configuration_of, platform_over
 from runner.commands import admission_policy, rbac
 from safety import reaper_job, undo
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
@@ -66,7 +67,7 @@ def refusal(request: Callable[[], object]) -> str:
 
 def a_fault_pod(platform: Platform) -> Any:
     target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
-    job = fault_pod.Job(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
+    job = fault_pod.FaultPod(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
     return fault_pod.manifest(platform.target.suite_image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
 
 

@@ -13,13 +13,13 @@ import orjson
 import pytest
 
 from faults import training_data
-from faults.mechanisms import exec_program
 from history.errors import NoData, UndoFailed
 from history.schema import EventKind
 from probes import training_data as probe
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, spec_of
+from target import reference_platform
 from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
 from tests.integration.training.conftest import Bucket
@@ -40,12 +40,12 @@ def _locally(_platform: object, _name: str, _namespace: str, _container: str, co
 @pytest.fixture
 def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """The data on a server of this machine, which stands for the one in the pod."""
-    for module in (exec_program, training_data, probe):
-        monkeypatch.setattr(module, "output_of", _locally)
-    monkeypatch.setattr(exec_program, "PROJECT", str(ROOT))
-    monkeypatch.setattr(training_data, "DATA", bucket.url)
+    monkeypatch.setattr("kube.container_exec.output_of", _locally)
+    monkeypatch.setattr(training_data, "output_of", _locally)
+    monkeypatch.setattr(reference_platform, "PROJECT", str(ROOT))
+    monkeypatch.setattr(reference_platform, "DATA_URL", bucket.url)
     monkeypatch.setattr(training_data, "outcome_file", lambda _run_id: str(tmp_path / "outcome.json"))
-    monkeypatch.setattr(probe, "FOLDER", str(bucket.path("")))
+    monkeypatch.setattr(reference_platform, "DATA", str(bucket.path("")))
     monkeypatch.setenv("ROOT_ACCESS_KEY_ID", ACCESS_KEY)
     monkeypatch.setenv("ROOT_SECRET_ACCESS_KEY", SECRET_KEY)
     data.create(bucket.store, 64, 0)
@@ -106,7 +106,7 @@ def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
     run: ActiveRun, overwritten: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
-    monkeypatch.setattr(exec_program, "PROJECT", "/no/such/folder")
+    monkeypatch.setattr(reference_platform, "PROJECT", "/no/such/folder")
     monkeypatch.setattr(training_data, "RESTORED_S", 0.2)
     with pytest.raises(UndoFailed, match=r"s3-zone-b-0: not known to be restored .* python -m workloads.storage.restore --store"):
         training_data.restore("storage")

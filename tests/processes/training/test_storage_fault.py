@@ -12,7 +12,6 @@ import orjson
 import pytest
 
 from faults import checkpoints as damage
-from faults.mechanisms import exec_program
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from history.ledgers import LedgerWriter
 from history.schema import EventKind
@@ -20,6 +19,7 @@ from probes import checkpoints as probe
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
+from target import reference_platform
 from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
 from workloads.storage.sealed import digest, seal
 
@@ -39,12 +39,9 @@ def _locally(_platform: object, name: str, _namespace: str, _container: str, com
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the run's job below a server: one finished checkpoint."""
-    monkeypatch.setattr(exec_program, "output_of", _locally)
-    monkeypatch.setattr(probe, "output_of", _locally)
-    for module in (exec_program, probe):
-        monkeypatch.setattr(module, "PROJECT", str(ROOT))
-    for module in (damage, probe):
-        monkeypatch.setattr(module, "BUCKET", str(tmp_path / "runs"))
+    monkeypatch.setattr("kube.container_exec.output_of", _locally)
+    monkeypatch.setattr(reference_platform, "PROJECT", str(ROOT))
+    monkeypatch.setattr(reference_platform, "CHECKPOINTS", str(tmp_path / "runs"))
     folder = tmp_path / "runs" / "job" / "step-00000010.a0001"
     folder.mkdir(parents=True)
     content = bytes(range(256)) * 30
@@ -95,8 +92,7 @@ def test_it_damages_what_is_there_and_the_evidence_tells(run: ActiveRun, bucket:
 
 
 def test_a_server_that_cannot_be_reached_is_no_fault_done(run: ActiveRun, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exec_program, "PROJECT", "/no/such/folder")
-    monkeypatch.setattr(damage, "command", lambda *_: "exit 1; (")
+    monkeypatch.setattr(reference_platform, "command", lambda *_: "exit 1; (")
     with pytest.raises(FaultFailed, match="what it stores could not be damaged"):
         damage.damage_checkpoints(**ARGUMENTS)
 

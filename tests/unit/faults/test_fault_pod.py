@@ -15,7 +15,7 @@ import faults.network
 import faults.nodes
 import faults.zones
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import Job, manifest
+from faults.mechanisms.fault_pod import FaultPod, manifest
 from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from safety import active_run
@@ -79,7 +79,7 @@ def kinds(run_dir: Path) -> list[str]:
 
 def test_the_pod_has_what_its_program_needs_and_nothing_else() -> None:
     target = ResolvedTarget(kind="Pod", name="inference-a", uid="u", node="gpu-a")
-    body = manifest("registry/suite@sha256:abc", "run-1", "cut", Job(target, "gpu-a", ("isolate", "--pod", "u"), 30), 1000.0)
+    body = manifest("registry/suite@sha256:abc", "run-1", "cut", FaultPod(target, "gpu-a", ("isolate", "--pod", "u"), 30), 1000.0)
     spec = body["spec"]
     (container,) = spec["containers"]
     assert spec["nodeName"] == "gpu-a"

@@ -50,11 +50,13 @@ def test_it_says_what_happens_how_long_and_who_ends_it(name: str) -> None:
         ("refuse_requests", {"percent": True}),
         ("delay_requests", {"latency_ms": 60_001}),
         ("delay_requests", {"latency_ms": 0.4}),
+        ("refuse_requests", {"for_s": 0}),
+        ("delay_requests", {"for_s": 0}),
         ("hide_objects", {"for_s": 0}),
     ],
 )
-def test_what_cannot_be_meant_is_refused(name: str, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=next(iter(wrong))):
+def test_what_cannot_be_meant_is_refused_by_the_fault_s_own_name(name: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: {next(iter(wrong))} is "):
         spec(name).resolve(platform(), ASKED[name] | wrong, seeded(7))
 
 

@@ -1,4 +1,4 @@
-"""Ranks that end otherwise: what is asked of the pod, and what is refused."""
+"""Faults of ranks: who is hit, what is written before, what is asked of the pod, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+import faults.network
 import faults.ranks
-from history.errors import ConfigError
+from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
+from kube.permissions import Permission
 from kube.selection import INDEX
+from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
 from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
 
@@ -21,7 +25,7 @@ Fault = Callable[..., dict[str, Any]]
 def cluster() -> FakeCluster:
     made = FakeCluster()
     for index, node in enumerate(("gpu-a", "gpu-b", "gpu-c")):
-        one = pod(f"train-{index}", node, namespace="ml-training", app="trainer", owner="Job")
+        one = pod(f"train-{index}", node, namespace="ml-training", app="trainer", owner="Job", termination_grace_period_seconds=60)
         one.metadata.labels[INDEX] = str(index)
         made.pods["ml-training", one.metadata.name] = one
     return made
@@ -30,8 +34,100 @@ def cluster() -> FakeCluster:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     commands: list[list[str]] = []
-    monkeypatch.setattr("faults.ranks.output_of", lambda *given: commands.append(given[-1]) or "")
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *given: commands.append(given[-1]) or "")
     return commands
+
+
+def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], seed: int = 7, **arguments: Any) -> ActiveRun:
+    spec = spec_of(function)
+    assert spec is not None
+    return live_run(cluster, run_dir, {"act": spec.resolve(cluster.platform(), arguments, seeded(seed))})
+
+
+def kinds(run_dir: Path) -> list[str]:
+    return [orjson.loads(line)["kind"] for line in (run_dir / "events.test.jsonl").read_text().splitlines()]
+
+
+def test_a_preempted_pod_is_evicted_with_its_grace_after_the_journal_was_written(cluster: FakeCluster, tmp_path: Path) -> None:
+    run = started(cluster, tmp_path, faults.ranks.preempt, role="trainer")
+    [target] = run.targets_of()
+    assert target.effect == "evicted with 60 s of grace"
+    assert faults.ranks.preempt("trainer") == {"targets": [target.name], "role": "trainer"}
+    assert cluster.calls == [f"write ahead nothing {target.name}", f"evict {target.name}"]
+    assert kinds(tmp_path) == ["clock", "fault.start", "fault.end"]
+    assert ("ml-training", target.name) not in cluster.pods
+
+
+def test_a_pod_that_is_gone_or_may_not_be_evicted_fails_the_fault(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faults.ranks.EVICT_S", 0.0)
+    started(cluster, tmp_path, faults.ranks.preempt, role="trainer")
+    cluster.refuse_evictions = 1
+    with pytest.raises(FaultFailed, match="disruption budget"):
+        faults.ranks.preempt("trainer")
+
+
+def test_the_coordinator_is_the_pod_with_index_0_whatever_the_seed(cluster: FakeCluster, tmp_path: Path) -> None:
+    spec = spec_of(faults.ranks.kill_coordinator)
+    assert spec is not None
+    found = {spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(seed))[0].name for seed in range(5)}
+    assert found == {"train-0"}
+    del cluster.pods["ml-training", "train-0"]
+    with pytest.raises(TargetRefused, match="completion-index=0"):
+        spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(1))
+
+
+def test_a_rank_is_cut_off_by_its_index(cluster: FakeCluster) -> None:
+    spec = spec_of(faults.network.isolate)
+    assert spec is not None
+    chosen = {spec.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 2}, seeded(seed))[0].name for seed in range(5)}
+    assert chosen == {"train-2"}
+    with pytest.raises(TargetRefused, match="completion-index=3"):
+        spec.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 3}, seeded(1))
+
+
+def test_a_point_of_failure_is_a_file_that_the_rank_finds(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("kube.container_exec.output_of", lambda _platform, *rest: asked.append(rest) or "")
+    run = started(cluster, tmp_path, faults.ranks.fail_at, role="trainer", point="save.after_shard", action="kill", index=2)
+    done = faults.ranks.fail_at("trainer", "save.after_shard", "kill", 2)
+    assert done["targets"] == ["train-2"] == [target.name for target in run.targets_of()]
+    [(name, namespace, container, command)] = asked
+    assert (name, namespace, container) == ("train-2", "ml-training", "trainer")
+    assert command[3:] == ["sh", "=kill", "save.after_shard+aftershock"]
+    assert kinds(tmp_path) == ["clock", "fault.start", "fault.end"]
+
+
+def test_a_pod_without_such_a_folder_fails_the_fault(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise NoData("cd: can't cd to /nowhere")
+
+    monkeypatch.setattr("kube.container_exec.output_of", refuse)
+    started(cluster, tmp_path, faults.ranks.fail_at, role="trainer", point="step", action="nan")
+    with pytest.raises(FaultFailed, match="TRAIN_FAILPOINT_FOLDER"):
+        faults.ranks.fail_at("trainer", "step", "nan")
+
+
+@pytest.mark.parametrize(("point", "action"), [("step; rm", "kill"), ("step", "kill; rm"), ("", "kill"), ("step", "explode")])
+def test_what_is_no_point_and_no_action_is_refused_before_anything(cluster: FakeCluster, point: str, action: str) -> None:
+    spec = spec_of(faults.ranks.fail_at)
+    assert spec is not None
+    with pytest.raises(ConfigError):
+        spec.resolve(cluster.platform(), {"role": "trainer", "point": point, "action": action}, seeded(1))
+
+
+def test_each_says_which_rights_it_needs(cluster: FakeCluster) -> None:
+    def asked(function: Callable[..., Any]) -> set[tuple[str, str]]:
+        spec = spec_of(function)
+        assert spec is not None
+        found: list[Permission] = spec.permissions(cluster.platform(), {"role": "trainer"})
+        assert {one.namespace for one in found} == {"ml-training"}
+        return {(one.verb, one.resource) for one in found}
+
+    assert ("create", "pods/eviction") in asked(faults.ranks.preempt)
+    assert ("delete", "pods") in asked(faults.ranks.kill_coordinator)
+    assert ("create", "pods/exec") in asked(faults.ranks.fail_at)
 
 
 @pytest.mark.parametrize(
@@ -41,13 +137,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def test_the_rank_is_told_by_a_file_in_its_pod(
     asked: list[list[str]], cluster: FakeCluster, tmp_path: Path, *, function: Fault, arguments: dict[str, int], action: str
 ) -> None:
-    spec = spec_of(function)
-    assert spec is not None
     given = {"role": "trainer", "index": 1, **arguments}
-    run = live_run(cluster, tmp_path, {"act": spec.resolve(cluster.platform(), given, seeded(7))})
+    run = started(cluster, tmp_path, function, **given)
     assert function(**given)["targets"] == ["train-1"]
     assert [command[-2:] for command in asked] == [[f"={action}", "step+aftershock"]]
     assert [target.name for target in run.targets_of()] == ["train-1"]
+    spec = spec_of(function)
+    assert spec is not None
     verbs = {(one.verb, one.resource) for one in spec.permissions(cluster.platform(), given)}
     assert {("create", "pods/exec"), ("get", "pods/log")} <= verbs
 
@@ -58,3 +154,21 @@ def test_memory_without_a_bound_is_refused(cluster: FakeCluster, mebibytes: obje
     assert spec is not None
     with pytest.raises(ConfigError, match="from 1 to 8192"):
         spec.resolve(cluster.platform(), {"role": "trainer", "mebibytes": mebibytes}, seeded(7))
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ("Job", "its Job makes a new one"),
+        ("ReplicaSet", "its ReplicaSet makes a new one"),
+        (None, "nobody makes a new one: it has no controller"),
+    ],
+)
+def test_what_replaces_a_preempted_pod_is_what_owns_it(cluster: FakeCluster, tmp_path: Path, owner: str | None, said: str) -> None:
+    for name in [name for namespace, name in cluster.pods if namespace == "ml-training"]:
+        cluster.pods["ml-training", name] = pod(name, namespace="ml-training", app="trainer", owner=owner)
+    run = started(cluster, tmp_path, faults.ranks.preempt, role="trainer")
+    faults.ranks.preempt("trainer")
+    assert [target.ends for target in run.targets_of()] == [said]
+    assert [entry.self_ends for entry in run.journal.entries()] == [said]
+    assert said in (tmp_path / "events.test.jsonl").read_text()

@@ -24,6 +24,7 @@ FAULTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "kill": (faults.pods.kill, {"role": "inference", "count": 2}),
     "kill_engine": (faults.processes.kill_engine, {"role": "inference"}),
     "freeze_engine": (faults.processes.freeze_engine, {"role": "inference", "for_s": 30}),
+    "slow_engine": (faults.processes.slow_engine, {"role": "inference", "for_s": 30, "share": 0.8}),
     "cordon": (faults.nodes.cordon, {"role": "inference"}),
     "drain": (faults.nodes.drain, {"role": "inference"}),
     "power_off": (faults.nodes.power_off, {"role": "inference", "for_s": 75}),
@@ -98,11 +99,11 @@ def test_without_a_driver_a_gpu_fault_is_refused_with_a_reason() -> None:
         resolve("lose_device", 7, FakeCluster().platform(without(machines=None, gpus=None)))
 
 
-@pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "power_off_zone", "lose_device"])
+@pytest.mark.parametrize("name", ["freeze_engine", "slow_engine", "power_off", "lose_zone", "power_off_zone", "lose_device"])
 @pytest.mark.parametrize("for_s", [0, -1, "90s", None, True, float("inf")])
-def test_a_fault_without_an_end_is_refused(name: str, for_s: object) -> None:
-    with pytest.raises(ConfigError, match="for_s"):
-        spec(name).resolve(FakeCluster().platform(), {"role": "inference", "for_s": for_s}, seeded(7))
+def test_a_fault_without_an_end_is_refused_by_its_own_name(name: str, for_s: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{FAULTS[name][0].__name__}: for_s is "):
+        spec(name).resolve(FakeCluster().platform(), FAULTS[name][1] | {"for_s": for_s}, seeded(7))
 
 
 @pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "power_off_zone", "lose_device"])

@@ -14,7 +14,8 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
-from kube.client import CONNECT_S, READ_S, BoundedClient, api_errors, connect, explained, unless
+from kube.answers import explained
+from kube.client import CONNECT_S, READ_S, BoundedClient, api_errors, connect, unless
 from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
 

@@ -41,7 +41,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """Let the two pods have these tables of mounts."""
 
     def let(first: str, second: str) -> None:
-        monkeypatch.setattr(disks, "output_of", lambda _platform, pod, *_: {"inference-a": first, "inference-b": second}[pod])
+        monkeypatch.setattr("kube.container_exec.output_of", lambda _platform, pod, *_: {"inference-a": first, "inference-b": second}[pod])
 
     return let
 
@@ -57,7 +57,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> Fake:
             count, last = int(command[-1]), {"inference-a": first, "inference-b": second}[pod]
             return "10.00 10.01 written\n" * (count - 1) + last + "\n"
 
-        monkeypatch.setattr(disks, "output_of", output)
+        monkeypatch.setattr("kube.container_exec.output_of", output)
 
     return let
 

@@ -36,7 +36,7 @@ def run(cluster: FakeCluster, tmp_path: Path) -> ActiveRun:
 
 
 def sees(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(ranks, "output_of", lambda *_: text)
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *_: text)
 
 
 @pytest.mark.parametrize("counts", [V1, V2])

@@ -126,7 +126,7 @@ def test_evidence_is_what_the_job_says_after_the_fault_began(job: Job, name: str
 def test_a_failpoint_is_taken_when_its_file_is_gone_from_the_pod(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job.run.targets["act"] = [ResolvedTarget(kind="Pod", name="t-0", namespace="ml-training", uid="u")]
     files = ["/run/failpoints/step+aftershock\n"]
-    monkeypatch.setattr(training, "output_of", lambda *_: files[0])
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *_: files[0])
     with pytest.raises(NoData):
         training.taken("act", "trainer")  # nothing was injected yet
     job.run.fault_starts(job.run.targets["act"])

@@ -76,7 +76,7 @@ def test_an_eviction_that_stays_forbidden_is_an_error() -> None:
     cluster = FakeCluster()
     cluster.refuse_evictions = 10
     with pytest.raises(UndoFailed, match="a disruption budget still forbids its eviction"):
-        undo.evict(cluster.platform(), "inference-a", "ml-serving", "uid-inference-a", until=0.0)
+        undo.evict(cluster.platform(), "inference-a", "ml-serving", "uid-inference-a", until_s=0.0)
 
 
 def test_a_fault_pod_is_deleted_once() -> None:

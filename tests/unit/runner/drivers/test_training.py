@@ -212,8 +212,5 @@ def test_a_job_whose_run_is_dead_is_left_behind_and_others_are_not() -> None:
 
     there = [job("train-1", "alive"), job("train-2", "dead"), job("reference", "dead", succeeded=1), job("reaper", "dead", "reaper")]
 
-    def listed(namespace: str, label_selector: str) -> Any:
-        return SimpleNamespace(items=there)
-
-    platform: Any = SimpleNamespace(batch=SimpleNamespace(list_namespaced_job=listed), target=local_target())
+    platform: Any = SimpleNamespace(jobs_in=lambda _namespace, _selector: there, target=local_target())
     assert jobs.left_behind(platform, frozenset({"alive"})) == [("ml-training", "train-2")]

@@ -1,0 +1,18 @@
+"""A pod's containers: where they have its volumes, and how they are."""
+
+from __future__ import annotations
+
+from kubernetes.client import V1ContainerStatus
+
+from kube.objects import Pod
+
+
+def path_of(pod: Pod, container: str | None, volume: str) -> str | None:
+    """Return where a pod's container has a volume of that name; None if it has none."""
+    mounts = [mount for one in pod.spec.containers if one.name == container for mount in one.volume_mounts or []]
+    return next((mount.mount_path for mount in mounts if mount.name == volume), None)
+
+
+def status_of(pod: Pod, container: str | None) -> V1ContainerStatus | None:
+    """Return what the kubelet says of a pod's container; None while it says nothing."""
+    return next((one for one in pod.status.container_statuses or [] if one.name == container), None)
