@@ -52,7 +52,7 @@ class Measurement(Record):
 
 
 class LoadSummary(Record):
-    """How well the load was offered (the ruler's own accuracy)."""
+    """How well the load was offered."""
 
     offered_rps: float
     achieved_rps: float

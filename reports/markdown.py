@@ -55,7 +55,7 @@ def markdown(report: Report) -> str:
 
 
 def _table(report: Report) -> list[str]:
-    rows = ["| | experiment | RTO | bad requests | availability | wrong green | trials |", "|---|---|---|--:|---|--:|---|"]
+    rows = ["| | experiment | RTO | bad requests | availability | false healthy | trials |", "|---|---|---|--:|---|--:|---|"]
     rows += [_row(experiment) for experiment in report.experiments[:MOST_ROWS]]
     left = len(report.experiments) - MOST_ROWS
     return [*rows, f"| | … and {left} more: see index.html | | | | | |"] if left > 0 else rows
@@ -63,7 +63,7 @@ def _table(report: Report) -> list[str]:
 
 def _row(experiment: Experiment) -> str:
     row = budget_row(experiment)
-    cells = (row.rto, row.bad, row.availability, row.wrong_green, row.trials)
+    cells = (row.rto, row.bad, row.availability, row.false_healthy, row.trials)
     expected = "" if experiment.expect.verdict == "PASS" else f" ({experiment.verdict}, as a seeded weakness should)"
     name = f"{SIGN[experiment.counts_as]} {experiment.counts_as} | {plain(experiment.id)}{expected}"
     return f"| {name} | {' | '.join(plain(str(cell)) for cell in cells)} |"

@@ -46,7 +46,7 @@ class Fault(Record):
 
 
 class LoadQuality(Record):
-    """How well the ruler itself behaved. ``in_flight_cap`` is what the generator may have open at once."""
+    """How well the load was offered. ``in_flight_cap`` is what the generator may have open at once."""
 
     offered_rps: float
     achieved_rps: float

@@ -35,27 +35,22 @@ COLUMNS = (
 
 
 class PolicyRow(Record):
-    """What one policy did in all runs of a fault, from the fault to the end of what was watched; counts are of requests users made then.
-
-    ``hidden``: in runs that can be believed, users noticed nothing, neither an outage nor more bad requests than the SLO allows.
-    ``added`` is attempts beyond the first as a share of requests, ``added_at_worst`` what the policy allows if nothing is answered,
-    ``peak`` the attempts sent in the busiest second as a multiple of the offered rate.
-    """
+    """What one policy did in all runs of a fault, from the fault to the end of what was watched; counts are of requests users made then."""
 
     policy: str
     contract: str
     runs: int
     verdict: Verdict  # the worst
-    hidden: bool
+    hidden: bool  # in runs that can be believed, users noticed neither an outage nor more bad requests than the SLO allows
     requests: int
     bad: int
     unanswered: int  # of the bad: no right answer came at all, however late
     outage_s: float | None  # the longest RTO; null: users were not served again before healing
     attempts: int
     attempts_bad: int
-    added: float
-    added_at_worst: float
-    peak: float
+    added: float  # attempts beyond the first, as a share of requests
+    added_at_worst: float  # the same, if nothing is answered
+    peak: float  # attempts sent in the busiest second, as a multiple of the offered rate
 
 
 class RetryComparison(Record):

@@ -1,7 +1,7 @@
 """Words and numbers as people read them, and text from a cluster made safe to print.
 
-Escaping for HTML, SVG, XML and Markdown happens where each is written; :func:`clean` removes what no escaping can carry: control
-characters (ill-formed in XML), lone surrogates (not encodable) and invisible direction changes (they make text read as another text).
+Escaping for HTML, SVG, XML and Markdown happens where each is written. :func:`clean` spells out what no escaping can
+carry: control characters (ill-formed in XML), lone surrogates (not encodable), and invisible changes of direction.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ def _load(judged: Judged) -> LoadQuality | None:
     summary, load = judged.verdict.load, judged.plan.requests_load
     if summary is None or load is None:
         return None
-    about = [check for check in judged.verdict.checks if check.name in names.RULER]
+    about = [check for check in judged.verdict.checks if check.name in names.OF_MEASUREMENT]
     verdict = worst([check.verdict for check in about]) if about else None
     sentence = " ".join(check.sentence for check in about if check.verdict == verdict)
     return LoadQuality(**summary.model_dump(), in_flight_cap=load.in_flight_cap, arrivals=load.arrivals, verdict=verdict, sentence=sentence)

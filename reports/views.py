@@ -38,7 +38,7 @@ class BudgetRow:
     rpo: Against
     availability: Against
     bad: str
-    wrong_green: str
+    false_healthy: str
     trials: str
 
 
@@ -59,7 +59,7 @@ def budget_row(experiment: Experiment) -> BudgetRow:
         rpo=against(trial, names.RPO_STEPS if trial.training else names.RPO),
         availability=against(trial, names.AVAILABILITY),
         bad=number(trial.value(names.BAD_REQUESTS), 9),
-        wrong_green=measurement_text(trial.measured(names.WRONG_GREEN)),
+        false_healthy=measurement_text(trial.measured(names.FALSE_HEALTHY)),
         trials=f"{sum(t.counts_as is Verdict.PASS for t in experiment.trials)} of {len(experiment.trials)}",
     )
 
@@ -220,7 +220,7 @@ def _states(lane: Lane) -> str:
 
 def green_sentences(trial: Trial) -> list[str]:
     """Say for how long health said green while users were not served, if it did."""
-    everyone, target = trial.measured(names.WRONG_GREEN), trial.measured(names.TARGET_GREEN)
+    everyone, target = trial.measured(names.FALSE_HEALTHY), trial.measured(names.TARGET_GREEN)
     said = []
     if everyone and everyone.value:
         said.append(f"Health said green for {measurement_text(everyone)} while users were not served.")
@@ -231,10 +231,12 @@ def green_sentences(trial: Trial) -> list[str]:
 
 
 def measured_how(report: Report) -> str:
-    """Say how good the ruler was over all runs: the least load achieved, the largest send lag, the coarsest resolution."""
+    """Say how well all runs were measured: the least load achieved, the largest send lag, the coarsest resolution."""
     trials = [trial for experiment in report.experiments for trial in experiment.trials]
     coarsest_s = max((trial.rto_resolution_s for trial in trials if trial.rto_resolution_s is not None), default=None)
-    doubts = sum(any(check.name in names.RULER and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials)
+    doubts = sum(
+        any(check.name in names.OF_MEASUREMENT and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials
+    )
     parts = [
         *_offered_how([trial.load for trial in trials if trial.load]),
         *([f"RTO to ± {seconds(coarsest_s)} or better"] if coarsest_s is not None else []),

@@ -1,8 +1,8 @@
 """Synthetic runs whose right answer follows from how they were made, never from the code that is tested.
 
-A :class:`World` says when requests arrive and what hits them; :func:`build` makes a whole run of it (plan and frames, as a real one would
-record them) and its :class:`Truth`. The construction decides for every request whether it is bad, so the truth subtracts what the
-definition subtracts: in a hang, those that arrive within one SLO of its end are answered in time.
+A :class:`World` says when requests arrive and what hits them. :func:`build` makes a whole run of it, as a real one would be recorded, and
+its :class:`Truth`. The construction decides for every request whether it is bad. In a hang, those that arrive within one SLO of its end are
+answered in time; the truth leaves them out as the definition does.
 """
 
 from __future__ import annotations

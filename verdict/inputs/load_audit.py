@@ -1,4 +1,4 @@
-"""How well the load was offered: the accuracy of the ruler itself."""
+"""How well the load was offered: whether what was measured with it can be believed."""
 
 from __future__ import annotations
 

@@ -15,19 +15,18 @@ from verdict.inputs.timeline import Timeline
 class Recovery:
     """From the fault to the end of what was watched (all times ns UTC).
 
-    ``outages`` began before healing, ``while_healing`` after; ``residue`` counts bad requests that are part of none.
-    ``recovered_ns`` is the end of the last outage (``fault_ns`` if there was none), ``None`` if users were not served again before healing
-    or nobody watched for a whole hold after it; ``known_down_ns`` is then the last time at which users were known not to be served.
+    ``recovered_ns`` is the end of the last outage, or ``fault_ns`` if there was none. It is ``None`` if users were not served again before
+    healing, or if nobody watched for a whole hold after it.
     """
 
     fault_ns: int
     watched_ns: int
     hold_ns: int
-    outages: tuple[Span, ...]
-    while_healing: tuple[Span, ...]
-    residue: int
+    outages: tuple[Span, ...]  # that began before healing
+    while_healing: tuple[Span, ...]  # that began after it did
+    residue: int  # bad requests that are part of no outage
     recovered_ns: int | None
-    known_down_ns: int
+    known_down_ns: int  # not recovered: when users were last known not to be served
 
     @property
     def rto_s(self) -> float | None:

@@ -1,7 +1,7 @@
 """A training job from its ledger: which steps were done, when training was beyond everything before, and what each start went on from.
 
 A step is *done* when every rank has a row of it in the same attempt. *Progress* is a step beyond all that were done before it, in any
-attempt; what an attempt does again after it resumed from a checkpoint is no progress. Training is *out* between two steps of progress if a
+attempt. What an attempt does again after it resumed from a checkpoint is no progress. Training is *out* between two steps of progress if a
 new attempt began between them, or if they lie further apart than a stall.
 """
 

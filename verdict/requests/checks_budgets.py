@@ -120,7 +120,7 @@ def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
 def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float) -> bool:
     """Tell whether a window that is too short would meet ``budget`` if what it lacks had been good throughout.
 
-    It is too short if it was cut short of the hold, or has fewer requests than a pass needs: then one of them weighs more than it should.
+    It is too short if it was cut short of the hold, or has fewer requests than a pass needs.
     """
     whole = float(max(len(good), arrivals_needed(budget)))
     if recovery.recovered_ns is None:

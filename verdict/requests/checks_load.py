@@ -1,4 +1,4 @@
-"""Whether the load was offered as planned: check ``load``. If the ruler bends, nothing measured with it counts."""
+"""Check ``load``: whether the load was offered as planned. If not, what was measured with it supports no verdict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIGMAS = 5
 
 
 def load(case: Case) -> Check:
-    """Check the generator against itself: rate, send lag, silence, cap, CPU, and that it ran to the end (measurement.md §4.3)."""
+    """Check that the load was offered as planned: rate, send lag, silence, cap, CPU, and that it ran to the end."""
     summary = case.audit.summary
     limit_ms = largest_lag_ms(case)
     cpu = f", generator CPU at most {percent(summary.cpu_share_max)}" if summary.cpu_share_max is not None else ""

@@ -1,7 +1,7 @@
 """Replicas that can serve, over time, and when they were all back.
 
-Kubernetes goes on calling a replica Ready for the better part of a minute after its node lost power; a replica that is Ready but whose own
-health endpoint does not answer 200 is therefore not counted as capacity.
+A replica that is Ready but whose own health endpoint does not answer 200 is not counted as capacity. Kubernetes goes on calling a replica
+Ready for the better part of a minute after its node lost power.
 """
 
 from __future__ import annotations

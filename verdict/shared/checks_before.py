@@ -87,7 +87,7 @@ def _hypothesis_before(case: Case) -> Iterator[str]:
 
 
 def fault(case: Case) -> Check:
-    """Check that every action of the method did what it was told, to exactly the targets of the plan."""
+    """Check that every action of the method succeeded, on exactly the targets of the plan."""
     if case.run.plan.experiment.fault == "none":
         return _no_fault(case, "fault", "No fault was planned, and none was injected.")
     names = touched(case)
@@ -128,11 +128,10 @@ def _hit_before(case: Case) -> Iterator[str]:
 
 
 def evidence(case: Case) -> Check:
-    """Check that the fault's effect was observed by every evidence probe, after it began and before anything was healed, and lasted.
+    """Check that every evidence probe saw the fault's effect after it began and before anything was healed, and that it lasted.
 
-    The evidence of a fault that is to last for a time is looked at again every few seconds: one that is gone early, although the platform
-    neither restarted nor replaced what was hit, belongs to a smaller fault than the plan says. Source: fault.confirmed, fault.unconfirmed,
-    fault.evidence events.
+    The evidence of a fault that is to last for a time is looked at again every few seconds. If it is gone early, the fault was smaller than
+    planned, unless the platform restarted or replaced what was hit. Source: fault.confirmed, fault.unconfirmed, fault.evidence events.
     """
     if case.run.plan.experiment.fault == "none":
         return _no_fault(case, "evidence", "Without a fault there is nothing to prove.")

@@ -34,8 +34,8 @@ class Claim:
 def health_claims(case: Case) -> dict[str, list[Claim]]:
     """Return for each pod what its health endpoint claimed.
 
-    Green holds until the next answer, never longer than three usual periods; a replica that was not green stays so until it says otherwise
-    (one that does not answer is asked less often, since each question waits for its time limit).
+    A green answer holds until the next one, but for at most three usual periods. Any other answer holds until the next one: a replica that
+    does not answer is asked less often, since each question waits for its time limit.
     """
     wanted = (pl.col("series") == Series.HEALTH.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
     samples: dict[str, list[Sample]] = {}

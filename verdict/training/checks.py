@@ -161,10 +161,10 @@ def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> C
 
 
 def state(case: Case) -> Check:
-    """Check that the whole state is bit by bit that of an undisturbed run at every step compared, up to after recovery.
+    """Check that the whole state equals that of an undisturbed run, bit by bit, at every step compared, up to after recovery.
 
-    Where a batch was set aside the two rightly part, and the comparison ends. Where another number of ranks took part, bits are compared up
-    to there, and the mean loss from there on. Source: training ledger, reference.
+    The comparison ends where a batch was set aside: from there on the two rightly differ. Where another number of ranks took part, bits are
+    compared up to there, and the mean loss from there on. Source: training ledger, reference.
     """
     book = of_run(case)
     found = states_of(book)
@@ -203,7 +203,7 @@ def _resized(found: States, losses: Losses, figures: Figures) -> Check:
 
 
 def samples(case: Case) -> Check:
-    """Check that every sample was seen exactly as often as in an undisturbed run, steps done again counted once."""
+    """Check that every sample was seen exactly as often as in an undisturbed run; a step done again counts once."""
     book = of_run(case)
     found = seen_of(book)
     if found is None or not found.steps:
@@ -235,7 +235,7 @@ def writers(case: Case) -> Check:
 
 
 def checkpoints(case: Case) -> Check:
-    """Check that checkpoints are made and verified again after recovery: without them the next fault costs everything since."""
+    """Check that checkpoints are made and verified again after recovery; without them the next fault would cost all steps since."""
     book, recovery = of_run(case), case.recovery
     if recovery is None or recovery.recovered_ns is None:
         return inconclusive("checkpoints", "Training was not seen to go on, so no checkpoint could be made after recovery.")

@@ -73,7 +73,7 @@ def states_of(ledger: Ledger) -> States:
 
 
 def _set_aside(ledger: Ledger) -> tuple[int, dict[int, int]]:
-    """Return the first step at which a batch was set aside in what the job has in the end (0: none), and the first one of each attempt.
+    """Return the first step with a batch that was set aside for good (0: none), and the first one of each attempt.
 
     What an attempt set aside and a later one did again as usual is not in the end state.
     """

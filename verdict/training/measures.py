@@ -32,9 +32,9 @@ def since_fault(case: Case, of: Callable[[Ledger, tuple[Start, ...], int], Value
 def rto_train(case: Case) -> Value:
     """From t_fault to the first step beyond the high-water mark, the highest step that was done before; 0 if training was never out.
 
-    Recomputing what was lost is part of it. It is the end of the last outage of training that began before healing: a pause between two
-    steps beyond all before in which a new attempt began, or that is longer than 3 s and 10 usual steps. A lower bound if training did not
-    go on for a whole hold. Source: training ledger.
+    It ends with the last outage of training that began before healing. Progress is a step beyond all before. An outage is a
+    pause between two of them in which a new attempt began, or that is longer than 3 s and 10 usual steps. Doing again what was lost is part
+    of it. The value is a lower bound if training did not go on for a whole hold. Source: training ledger.
     """
     return rto(case) if case.training is not None else NO_JOB
 
@@ -73,9 +73,10 @@ def rpo_samples(case: Case) -> Value:
 
 @measure("s")
 def rpo_seconds(case: Case) -> Value:
-    """How old the state was that training went on from: from the restored step to the last one before, when they were first done.
+    """How old the state was that training went on from: the time between the restored step and the last one done before the restart.
 
-    Of several new attempts, the most; a start from nothing counts from the first step. Source: training ledger.
+    Both count when they were first done. Of several new attempts, the most; a start from nothing counts from the first step. Source:
+    training ledger.
     """
 
     def age(ledger: Ledger, starts: tuple[Start, ...], _: int) -> Value:
@@ -111,9 +112,9 @@ def save_success(case: Case) -> Value:
 
 @measure("s")
 def verified_age(case: Case) -> Value:
-    """How old, at most, the newest verified checkpoint was from the fault to healing: what a loss then would have cost.
+    """How old the newest verified checkpoint became between the fault and healing: the most that a loss would have cost.
 
-    A checkpoint is known when its save was verified and is as old as its step. Source: training ledger.
+    A checkpoint counts from when its save was verified, and is as old as its step. Source: training ledger.
     """
     if case.training is None or case.recovery is None:
         return NO_JOB if case.training is None else NO_FAULT
@@ -132,7 +133,7 @@ def verified_age(case: Case) -> Value:
 
 @measure("checkpoints")
 def verified_checkpoints(case: Case) -> Value:
-    """After how many saves since the fault at least one store held a verified checkpoint. Source: training ledger."""
+    """How many saves since the fault left a verified checkpoint in at least one store. Source: training ledger."""
 
     def held(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
         rows = ledger.rows.filter((ledger.rows["kind"] == "checkpoint") & (ledger.rows["t_ns"] > fault_ns))
@@ -145,7 +146,8 @@ def verified_checkpoints(case: Case) -> Value:
 def ettr(case: Case) -> Value:
     """Effective training time ratio: productive time over wall time, from the first step to healing. Source: training ledger.
 
-    Productive is what was done beyond all before; restarts, restores and steps done again are not (Meta: "Revisiting Reliability").
+    Time is productive if it went into steps beyond all before, not into restarts, restores and steps done again (Meta: "Revisiting
+    Reliability").
     """
     return _spent(case, lambda spent: spent.productive_s / spent.wall_s)
 
@@ -204,7 +206,7 @@ def states_differing(case: Case) -> Value:
 
 @measure("batches")
 def batches_set_aside(case: Case) -> Value:
-    """How many batches were set aside after the fault, since loss or gradient were such that nothing may learn from them.
+    """How many batches were set aside after the fault because of their loss or gradient: nothing was learnt from them.
 
     Source: training ledger.
     """
@@ -233,7 +235,7 @@ def divergence_found(case: Case) -> Value:
 
 @measure("writers")
 def two_writers(case: Case) -> Value:
-    """How often two wrote for one run: an attempt that went on after a newer one had begun, or one rank in two processes.
+    """How often two processes wrote for one run: an attempt went on after a newer one had begun, or one rank was two processes.
 
     Source: training ledger.
     """

@@ -11,7 +11,7 @@ from verdict.shared.registry import NO_FAULT, Value, measure
 
 @measure("s")
 def phase_went_on(case: Case) -> Value:
-    """Went on: from t_fault to the last progress before the last outage, what an earlier outage took included. Source: training ledger."""
+    """Went on: from t_fault to the last progress before the last outage, earlier outages included. Source: training ledger."""
     return _phase(case, "went on")
 
 

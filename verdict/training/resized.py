@@ -19,8 +19,8 @@ from verdict.inputs.training_job import Ledger, Start
 FEWEST_STEPS = 25
 """Losses of fewer steps say little: dropout alone moves their mean."""
 LOSS_SHARE = 0.10
-"""How far the mean loss may lie from the reference's: what dropout explains is within it, weights that were lost are far beyond (both by
-tests/unit/verdict/test_resized_model.py, on the reference platform's model). An optimizer's state that was lost is not told by it."""
+"""How far the mean loss may lie from the reference's. What dropout explains is within it; lost weights are far beyond. (Both by
+tests/unit/verdict/test_resized_model.py, on the reference platform's model.) It does not tell that an optimizer's state was lost."""
 ATTEMPT = re.compile(r"\.a(\d+)$")  # of a checkpoint's name, step-00000040.a0002
 
 

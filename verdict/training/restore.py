@@ -10,7 +10,7 @@ from verdict.training.measures import since_fault
 
 @measure("s")
 def verified_state(case: Case) -> Value:
-    """From t_fault until the last new attempt stood on a state that was verified: its restore, digests compared, was over.
+    """From t_fault until the last new attempt had restored a verified state, digests compared.
 
     0 if no new attempt began, since the state in memory was never lost; a start from nothing has none. Source: training ledger.
     """
@@ -33,9 +33,9 @@ def fallback_depth(case: Case) -> Value:
 
 @measure("ratio")
 def checkpoint_validity(case: Case) -> Value:
-    """Share of the checkpoints that new attempts tried to load that loaded with the digests they were saved with.
+    """Of the checkpoints that new attempts tried to load, the share that loaded with the digests they were saved with.
 
-    One that was never finished is none. Source: start rows of the training ledger.
+    One whose save was never finished does not count. Source: start rows of the training ledger.
     """
 
     def share(_ledger: Ledger, starts: tuple[Start, ...], _: int) -> Value:
