@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import LEDGER, SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind
+from history.schema import SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,7 @@ class Run:
     schedule: pl.DataFrame
     closed: bool
     torn: tuple[str, ...] = ()
-    ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)
-    training: dict[str, pl.DataFrame] = field(default_factory=dict)  # ``training`` and ``reference``, if there are such ledgers
+    training: dict[str, pl.DataFrame] = field(default_factory=dict)  # its ledgers: ``training`` and ``reference``, where they exist
 
     def first(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the first event of ``kind``, if any."""
@@ -55,10 +54,9 @@ def read_run(path: Path) -> Run:
     plan = read_plan(path)
     torn: list[str] = []
     tables = {name: read_table(path, name, torn) for name in TABLES}
-    found = {name: read_table(path / "ledgers", name, torn, ledger_schema(name)) for name in ledger_names(path)}
-    training = {name: found.pop(name) for name in TRAINING_LEDGERS if name in found}
+    training = {name: read_table(path / "ledgers", name, torn, TRAINING) for name in ledger_names(path)}
     closed = (path / "requests.parquet").exists()
-    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), ledgers=found, training=training, **tables)
+    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), training=training, **tables)
 
 
 def read_plan(path: Path) -> Plan:
@@ -78,13 +76,9 @@ def read_plan(path: Path) -> Plan:
 
 
 def ledger_names(path: Path) -> list[str]:
-    """Return the names of the ledgers in the run folder ``path``."""
-    return sorted({file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / "ledgers").glob(f"*.{kind}")})
-
-
-def ledger_schema(name: str) -> dict[str, pl.DataType]:
-    """Return the columns of the ledger ``name``."""
-    return TRAINING if name in TRAINING_LEDGERS else LEDGER
+    """Return which of a training job's ledgers the run folder ``path`` holds."""
+    kept = {file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / "ledgers").glob(f"*.{kind}")}
+    return [name for name in TRAINING_LEDGERS if name in kept]
 
 
 def read_table(path: Path, name: str, torn: list[str] | None = None, schema: dict[str, pl.DataType] | None = None) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from reports import names, retries, text, views
 from reports.model import Experiment, Report, Trial
 from reports.plot import caption, plot
+from verdict import words
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXIT_CODES = (
@@ -57,7 +58,7 @@ def _prose(docstring: str) -> Markup:
 def _finalize(value: object) -> object:
     """Spell out unprintable characters of every text on the page; markup of our own stays."""
     if value is None:
-        return text.NONE
+        return words.NONE
     return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -71,10 +72,10 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     env.filters |= {
-        "seconds": text.seconds,
+        "seconds": words.seconds,
         "at": text.at_seconds,
-        "percent": text.percent,
-        "num": text.number,
+        "percent": words.percent,
+        "num": words.number,
         "quantity": text.quantity,
         "bytes": text.bytes_of,
         "clock": text.clock,

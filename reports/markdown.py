@@ -7,8 +7,9 @@ import re
 from history.result import Verdict
 from reports.model import Experiment, NotTested, Report
 from reports.sentences import why
-from reports.text import clock, one_line, seconds
+from reports.text import clock, one_line
 from reports.views import budget_row
+from verdict.words import seconds
 
 MOST_LINES = 100
 MOST_ROWS = 40

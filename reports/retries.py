@@ -14,8 +14,8 @@ import numpy as np
 from history.plan import Record, Retry
 from history.result import Verdict, worst
 from history.schema import EventKind
-from reports.text import number, percent, seconds
 from verdict.case import Case
+from verdict.words import number, percent, seconds
 
 SECOND_NS = 1_000_000_000
 NOBODY_RETRIED = " No client tried again: no attempt failed while there was time, answers were late, which only a hedge notices."

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from history.result import Verdict
 from reports import names
 from reports.model import Experiment, NotTested
-from reports.text import count, one_line, percent
+from reports.text import one_line
+from verdict.words import count, percent
 
 LONGEST = 400
 """Characters of a sentence that the headline quotes; the experiment below shows it whole."""

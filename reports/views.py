@@ -8,7 +8,8 @@ from history.result import RANK, Check, Measurement, Verdict
 from reports import names
 from reports.axis import Lane, Progress, TimeAxis
 from reports.model import Experiment, LoadQuality, Report, Timeline, Trial
-from reports.text import at_seconds, count, number, percent, quantity, seconds
+from reports.text import at_seconds, quantity
+from verdict.words import count, number, percent, seconds
 
 SCALE = 1.35
 """A bullet bar ends at this multiple of its budget; longer ones are cut and say so."""

@@ -9,14 +9,14 @@ from verdict.inputs.arrivals import scheduled_arrivals
 from verdict.inputs.clocks import clocks_of
 from verdict.inputs.goodness import good_request
 from verdict.inputs.outages import find_outages
-from verdict.requests import acknowledged, answers, checks_budgets, checks_load, latency, queue
+from verdict.requests import answers, checks_budgets, checks_load, latency, queue
 from verdict.shared import checks_after, checks_before, checks_record, phases, platform, users
 from verdict.shared.registry import MEASURES, Measure
 from verdict.training import checks, pods, restore
 from verdict.training import measures as of_training
 from verdict.training import phases as training_phases
 
-MODULES = (users, answers, acknowledged, latency, platform, phases, queue, of_training, restore, training_phases, pods)
+MODULES = (users, answers, latency, platform, phases, queue, of_training, restore, training_phases, pods)
 """The modules whose functions measure; importing them fills the registry, in this order."""
 
 CHECKS = (

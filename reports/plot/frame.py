@@ -10,7 +10,8 @@ from typing import Any
 import altair as alt
 
 from reports.axis import Bar, Mark, MarkName, TimeAxis
-from reports.text import at_seconds, seconds
+from reports.text import at_seconds
+from verdict.words import seconds
 
 WIDTH = 820
 LEFT = 152

@@ -8,7 +8,8 @@ import altair as alt
 
 from reports.axis import Bar, Mark
 from reports.plot.frame import COLOUR, DASHES, GLYPH_PX, LEFT, Frame, Panel, Row, look, mark_label, place
-from reports.text import one_line, seconds
+from reports.text import one_line
+from verdict.words import seconds
 
 LANE_PX = 17
 FILL = {

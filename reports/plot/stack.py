@@ -16,7 +16,8 @@ from reports.model import Trial
 from reports.plot import panels, svg, training
 from reports.plot.frame import LEFT, WIDTH, Frame, Panel
 from reports.plot.lanes import lanes
-from reports.text import clean, count, seconds
+from reports.text import clean
+from verdict.words import count, seconds
 
 
 def plot(trial: Trial, ident: str) -> str:

@@ -6,7 +6,7 @@ import altair as alt
 
 from reports.axis import Progress, Saved
 from reports.plot.frame import Frame, Panel, Row, legend, rules, shade
-from reports.text import count
+from verdict.words import count
 
 SIGN = {"verified": "●", "verified in part": "◐", "not saved": "✕", "passed over": "▼"}
 INK = {"verified": "var(--good)", "verified in part": "var(--p95)", "not saved": "var(--bad)", "passed over": "var(--bad)"}

@@ -8,7 +8,6 @@ from history.result import Check, Verdict
 from verdict.case import Case
 from verdict.inputs.attempts import Bools
 from verdict.inputs.recovery import Recovery
-from verdict.requests.acknowledged import ledger_lost, ledger_unknown
 from verdict.requests.answers import answers_acknowledged, answers_unchecked, requests_lost
 from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
 from verdict.shared.capacity import capacity_of
@@ -137,28 +136,26 @@ def rpo_requests(case: Case) -> Check | None:
     lost, served = requests_lost(case).value, answers_acknowledged(case).value
     if lost is None or served is None:
         return inconclusive("rpo_requests", NOTHING_INJECTED, budget=budget, unit="answers")
-    items = ledger_lost(case).value or 0.0
-    figures = Figures(measured=lost + items, budget=budget, unit="answers", margin=_left(lost + items, budget))
+    figures = Figures(measured=lost, budget=budget, unit="answers", margin=_left(lost, budget))
     gone = f"{count(int(lost), 'acknowledged answer was', 'acknowledged answers were')} lost (complete, with a status of 2xx, and wrong)"
-    gone += f", and {count(int(items), 'acknowledged item')} of its ledgers" if items else ""
-    if lost + items > budget:
+    if lost > budget:
         return failed("rpo_requests", f"{gone}; the budget is {budget}.", **figures)
     doubt = _rpo_doubt(case, served)
     if doubt:
         return inconclusive("rpo_requests", doubt, **figures)
-    kept = gone if lost + items else "No acknowledged answer was lost"
+    kept = gone if lost else "No acknowledged answer was lost"
     return passed("rpo_requests", f"{kept}: {int(served - lost):,} were complete and right; the budget is {budget}.", **figures)
 
 
 def _rpo_doubt(case: Case, served: float) -> str:
     """Return why nothing can be said about lost answers; empty if something can."""
-    unchecked, unread = answers_unchecked(case).value, ledger_unknown(case).value
+    unchecked = answers_unchecked(case).value
     if not served:
         return "No answer was acknowledged after the fault, so none could be kept or lost."
     if unchecked:
         whose = f"{int(unchecked):,} of {count(int(served), 'acknowledged answer')}"
         return f"{whose} could not be checked, because the right answer is not known: give every prompt its completion."
-    return f"{count(int(unread), 'acknowledged item')} of the ledgers was never looked for at the end." if unread else ""
+    return ""
 
 
 def latency(case: Case) -> Check | None:

@@ -114,13 +114,13 @@ def test_a_forecast_that_retries_cover_the_fault_is_right_if_users_noticed_nothi
 
 
 def test_the_dominant_phase_is_named_beside_the_forecast() -> None:
-    assert measured(run_of(HIT), "dominant_phase").sentence == "load; the forecast expected load (5.00 s)"
+    assert measured(run_of(HIT), "dominant_phase").sentence == "load; the forecast expected load (5 s)"
 
 
 def test_the_timers_behind_the_dominant_phase_are_named() -> None:
     read = Forecast(rto_s=5.0, capacity_rto_s=8.0, dominant="load", parts={"load": 5.0}, timers={"load": "as the replicas took"})
     said = measured(with_plan(run_of(HIT), forecast=read), "dominant_phase").sentence
-    assert said == "load (as the replicas took); the forecast expected load (5.00 s)"
+    assert said == "load (as the replicas took); the forecast expected load (5 s)"
 
 
 def test_the_effect_is_seen_by_the_last_of_two_faults() -> None:
