@@ -53,14 +53,14 @@ class EventLog:
         self.event(EventKind.CLOCK, process, wall_ns=ANCHOR.wall_ns, monotonic_ns=ANCHOR.monotonic_ns)
 
     def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
-        """Record an event now (or at ``t_ns``) and return its time (ns)."""
+        """FrozenModel an event now (or at ``t_ns``) and return its time (ns)."""
         t_ns = now_ns() if t_ns is None else t_ns
         text = orjson.dumps(detail, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
         self._events.write({"t_ns": t_ns, "kind": kind.value, "object": obj, "detail": text})
         return t_ns
 
     def sample(self, series: str, value: float, /, t_ns: int | None = None, **labels: str) -> None:
-        """Record one value of a series now (or at ``t_ns``)."""
+        """FrozenModel one value of a series now (or at ``t_ns``)."""
         t_ns = now_ns() if t_ns is None else t_ns
         text = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
         self._samples.write({"t_ns": t_ns, "series": str(series), "labels": text, "value": value})

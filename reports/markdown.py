@@ -47,7 +47,7 @@ def markdown(report: Report) -> str:
         "",
         *_table(report),
         *_reasons(report),
-        *[line for one in report.retries for line in ("", f"Client retries, {plain(one.fault)}: {plain(one.sentence, 600)}")],
+        *[line for met in report.retries for line in ("", f"Client retries, {plain(met.fault)}: {plain(met.sentence, 600)}")],
         *_not_tested(report.not_tested),
     ]
     if run.command:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from history.plan import Record, Retry
+from history.plan import FrozenModel, Retry
 from history.result import Verdict, worst
 from history.schema import EventKind
 from verdict.case import Case
@@ -34,7 +34,7 @@ COLUMNS = (
 )
 
 
-class PolicyRow(Record):
+class PolicyRow(FrozenModel):
     """What one policy did in all runs of a fault, from the fault to the end of what was watched; counts are of requests users made then."""
 
     policy: str
@@ -53,7 +53,7 @@ class PolicyRow(Record):
     peak: float  # attempts sent in the busiest second, as a multiple of the offered rate
 
 
-class RetryComparison(Record):
+class RetryComparison(FrozenModel):
     """One fault under several policies, the one that can add least first. ``weakest`` is the first that hid the fault (null: none did)."""
 
     fault: str
@@ -122,8 +122,8 @@ def compare(runs: Iterable[Met | None]) -> tuple[RetryComparison, ...]:
     for run in runs:
         if run is not None:
             groups[run.fault, run.alike].append(run)
-    found = (_comparison(fault, alike) for (fault, _), alike in groups.items())
-    return tuple(one for one in found if len(one.rows) > 1)
+    comparisons = (_comparison(fault, alike) for (fault, _), alike in groups.items())
+    return tuple(comparison for comparison in comparisons if len(comparison.rows) > 1)
 
 
 def _comparison(fault: str, runs: Sequence[Met]) -> RetryComparison:

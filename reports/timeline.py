@@ -145,19 +145,19 @@ def marks_of(case: Case, verdict: RunVerdict, zero_ns: int, to_s: float) -> list
     if case.recovery is None:
         return []
     budget = case.run.plan.budgets.rto_s
-    found = {
+    moments = {
         MarkName.FAULT: 0.0 if case.run.plan.experiment.fault != "none" else None,
         MarkName.IMPACT: (verdict.outages[0].start_ns - zero_ns) / 1e9 if verdict.outages else None,
         MarkName.DETECTED: _value(verdict, "time_to_detection"),
         MarkName.RECOVERED: _recovered(verdict, zero_ns),
         MarkName.DEADLINE: budget,
     }
-    return [Mark(name=name, t_s=round(t_s, 3)) for name, t_s in found.items() if t_s is not None and t_s <= to_s]
+    return [Mark(name=name, t_s=round(t_s, 3)) for name, t_s in moments.items() if t_s is not None and t_s <= to_s]
 
 
 def _value(verdict: RunVerdict, name: str) -> float | None:
-    found = verdict.measurement(name)
-    return found.value if found and not found.censored else None
+    measurement = verdict.measurement(name)
+    return measurement.value if measurement and not measurement.censored else None
 
 
 def _recovered(verdict: RunVerdict, zero_ns: int) -> float | None:

@@ -15,7 +15,7 @@ from history.reader import read_run
 from history.result import Check, RunVerdict, Verdict, worst
 from history.schema import EventKind
 from reports import names
-from reports.model import Effect, ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, Trial
+from reports.model import ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, TouchedObject, Trial
 from reports.text import iso, one_line
 from reports.timeline import timeline_of
 from reports.training import progress_of
@@ -148,7 +148,8 @@ def _fault(judged: Judged) -> Fault:
         ended_s=_since(ended, judged.zero_ns),
         ended_how="; ".join(dict.fromkeys(_endings(case))),
         effects=tuple(
-            Effect(target=f"{t.kind}/{t.name}", namespace=t.namespace, node=t.node, effect=t.effect, ends=t.ends) for t in plan.targets
+            TouchedObject(target=f"{t.kind}/{t.name}", namespace=t.namespace, node=t.node, effect=t.effect, ends=t.ends)
+            for t in plan.targets
         ),
         targets=summary.targets if summary else (),
     )
@@ -163,8 +164,8 @@ def _since(t_ns: int | None, zero_ns: int) -> float | None:
 
 
 def _endings(case: Case) -> list[str]:
-    found = (event.detail.get("how") for event in case.timeline.all(EventKind.FAULT_END))
-    return [one_line(str(how)) for how in found if how]
+    endings = (event.detail.get("how") for event in case.timeline.all(EventKind.FAULT_END))
+    return [one_line(str(how)) for how in endings if how]
 
 
 def _evidence(case: Case) -> list[str]:

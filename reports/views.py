@@ -105,8 +105,8 @@ def _check_row(check: Check) -> CheckRow:
 
 def against(trial: Trial, name: str) -> Against:
     """Return what was measured of the budget ``name``, and the budget in words (empty: none was set)."""
-    check, found = check_of(trial, name), trial.measured(name)
-    value, unit = (check.measured, check.unit) if check else (found.value, found.unit) if found else (None, "")
+    check, measurement = check_of(trial, name), trial.measured(name)
+    value, unit = (check.measured, check.unit) if check else (measurement.value, measurement.unit) if measurement else (None, "")
     return Against(quantity(value, names.unit(name, unit)), "" if check is None or check.budget is None else _allowed(check, check.budget))
 
 
@@ -133,7 +133,9 @@ def recovery_rows(trial: Trial) -> list[RecoveryRow]:
         return []
     predicted = {name: getattr(forecast, part) for name, part in names.FORECAST_OF.items()} if forecast else {}
     return [
-        _recovery_row(trial, found, label, predicted.get(name)) for name, label in names.RECOVERY.items() if (found := trial.measured(name))
+        _recovery_row(trial, measurement, label, predicted.get(name))
+        for name, label in names.RECOVERY.items()
+        if (measurement := trial.measured(name))
     ]
 
 
@@ -142,18 +144,18 @@ def phase_rows(trial: Trial) -> list[RecoveryRow]:
     parts = trial.forecast.parts if trial.forecast else {}
     rows = []
     for name, part in names.PHASES.items():
-        found = trial.measured(name)
-        if (found and found.value is not None) or part in parts:
-            rows.append(RecoveryRow(part, measurement_text(found), seconds(parts[part]) if part in parts else "", ""))
+        measurement = trial.measured(name)
+        if (measurement and measurement.value is not None) or part in parts:
+            rows.append(RecoveryRow(part, measurement_text(measurement), seconds(parts[part]) if part in parts else "", ""))
     others = [RecoveryRow(part, "", seconds(value), "") for part, value in parts.items() if part not in names.PHASES.values()]
     return rows + others
 
 
 def dominant(trial: Trial) -> str:
     """Say which phase took longest and which the forecast expected to; empty if neither is known."""
-    found, forecast = trial.measured(names.DOMINANT), trial.forecast
-    if found and found.value is not None:
-        return f"Longest: {found.sentence}."
+    measurement, forecast = trial.measured(names.DOMINANT), trial.forecast
+    if measurement and measurement.value is not None:
+        return f"Longest: {measurement.sentence}."
     return f"The forecast, from manifests and live timers alone, expected {forecast.dominant} to dominate." if forecast else ""
 
 
@@ -163,20 +165,20 @@ def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
     return [(names.label(m.name), measurement_text(m), m.sentence) for m in trial.measurements if m.name not in shown]
 
 
-def measurement_text(found: Measurement | None) -> str:
+def measurement_text(measurement: Measurement | None) -> str:
     """Return a measured value with its unit, "> " before a lower bound, a dash if there is none."""
-    if found is None or found.value is None:
+    if measurement is None or measurement.value is None:
         return quantity(None, "")
-    return ("> " if found.censored else "") + quantity(found.value, names.unit(found.name, found.unit))
+    return ("> " if measurement.censored else "") + quantity(measurement.value, names.unit(measurement.name, measurement.unit))
 
 
-def _recovery_row(trial: Trial, found: Measurement, label: str, predicted_s: float | None) -> RecoveryRow:
-    parts = [found.sentence] if found.sentence else []
-    if found.name == "rto" and found.value is not None and trial.rto_resolution_s is not None:
+def _recovery_row(trial: Trial, measurement: Measurement, label: str, predicted_s: float | None) -> RecoveryRow:
+    parts = [measurement.sentence] if measurement.sentence else []
+    if measurement.name == "rto" and measurement.value is not None and trial.rto_resolution_s is not None:
         parts.append(f"± {seconds(trial.rto_resolution_s)}")
-    if predicted_s and found.value and not found.censored:
-        parts.append(f"{(found.value - predicted_s) / predicted_s:+.0%} against the forecast".replace("-", "−").replace("%", " %"))
-    return RecoveryRow(label, measurement_text(found), "" if predicted_s is None else seconds(predicted_s), "; ".join(parts))
+    if predicted_s and measurement.value and not measurement.censored:
+        parts.append(f"{(measurement.value - predicted_s) / predicted_s:+.0%} against the forecast".replace("-", "−").replace("%", " %"))
+    return RecoveryRow(label, measurement_text(measurement), "" if predicted_s is None else seconds(predicted_s), "; ".join(parts))
 
 
 def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:
@@ -191,20 +193,20 @@ def attempts_table(progress: Progress) -> list[tuple[str, ...]]:
     """Return (attempt, began, went on from step, reached step, steps lost, done again until), one row an attempt."""
     return [
         (
-            str(one.attempt),
-            at_seconds(one.from_s),
-            str(one.from_step),
-            number(one.step[-1] if one.step else None, 9),
-            str(one.lost_steps),
-            "" if one.replayed_to_s is None else at_seconds(one.replayed_to_s),
+            str(attempt.attempt),
+            at_seconds(attempt.from_s),
+            str(attempt.from_step),
+            number(attempt.step[-1] if attempt.step else None, 9),
+            str(attempt.lost_steps),
+            "" if attempt.replayed_to_s is None else at_seconds(attempt.replayed_to_s),
         )
-        for one in progress.attempts
+        for attempt in progress.attempts
     ]
 
 
 def checkpoints_table(progress: Progress) -> list[tuple[str, ...]]:
     """Return (when, step, what became of it, why), one row a checkpoint."""
-    return [(at_seconds(one.t_s), str(one.step), one.state, one.note) for one in progress.checkpoints]
+    return [(at_seconds(saved.t_s), str(saved.step), saved.state, saved.note) for saved in progress.checkpoints]
 
 
 def lanes_table(timeline: TimeAxis) -> list[tuple[str, str]]:

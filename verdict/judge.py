@@ -136,8 +136,8 @@ def _failing(case: Case, good: Bools) -> frozenset[str]:
     """Return which checks of what users felt fail if ``good`` are the arrivals that were."""
     arrivals = replace(case.arrivals, good=good)
     kind = replace(case, arrivals=arrivals, recovery=recovery_of(case.run.plan, case.timeline, arrivals))
-    found = (make(kind) for make in JUDGED_AGAIN.values())
-    return frozenset(check.name for check in found if check and check.verdict is Verdict.FAIL)
+    judged = (make(kind) for make in JUDGED_AGAIN.values())
+    return frozenset(check.name for check in judged if check and check.verdict is Verdict.FAIL)
 
 
 def _excused(case: Case, checks: Sequence[Check]) -> list[Check]:

@@ -188,30 +188,30 @@ def _shadow(world: World, at_s: Floats) -> Bools:
 def truth_of(world: World, traffic: Traffic) -> Truth:
     """Return the right answer, from which requests each hit made bad."""
     hurt = [np.flatnonzero(traffic.hit == index) for index in range(len(world.hits))]
-    sizes = [_size(world, traffic, found) for found in hurt]
-    real = [found for found, size in zip(hurt, sizes, strict=True) if size == "outage"]
-    after = [int(found[-1]) + 1 for found in real]
+    sizes = [_size(world, traffic, bad) for bad in hurt]
+    real = [bad for bad, size in zip(hurt, sizes, strict=True) if size == "outage"]
+    after = [int(bad[-1]) + 1 for bad in real]
     ends = [float(traffic.at_s[index]) if index < len(traffic.at_s) else np.inf for index in after]
     recovered = max(ends, default=0.0)
     return Truth(
         rto_s=recovered if recovered <= world.heal_s else None,
         end_s=max((hit.end_s for hit in world.hits), default=0.0),
         outages=_separate(world, traffic, real),
-        bad=sum(len(found) for found in hurt),
-        first_bad_s=float(traffic.at_s[min(found[0] for found in real)]) if real else None,
+        bad=sum(len(bad) for bad in hurt),
+        first_bad_s=float(traffic.at_s[min(bad[0] for bad in real)]) if real else None,
         clear="unclear" not in sizes,
         floor=all(size == "residue" for size in sizes),
     )
 
 
-def _size(world: World, traffic: Traffic, found: Ints) -> Literal["outage", "residue", "unclear"]:
+def _size(world: World, traffic: Traffic, bad: Ints) -> Literal["outage", "residue", "unclear"]:
     """Say what the definition makes of one hit: more bad requests, in a row or beyond the allowance, than chance would make."""
     least = {0.9: 6, 0.95: 5, 0.99: 3, 0.999: 2}[world.ratio]
-    longest, lasted_s = _longest_run(traffic, found)
-    excess, over_s = _largest_excess(traffic, found, 1 - world.ratio)
+    longest, lasted_s = _longest_run(traffic, bad)
+    excess, over_s = _largest_excess(traffic, bad, 1 - world.ratio)
     needed = {0.9: 29, 0.95: 59, 0.99: 299, 0.999: 2995}[world.ratio]
     window_s = max(world.hold_s, needed / world.rate_rps)
-    fullest = int((np.searchsorted(traffic.at_s[found], traffic.at_s[found] + window_s) - np.arange(len(found))).max(initial=0))
+    fullest = int((np.searchsorted(traffic.at_s[bad], traffic.at_s[bad] + window_s) - np.arange(len(bad))).max(initial=0))
     filled = fullest / ((1 - world.ratio) * window_s * world.rate_rps)
     if (longest >= least and lasted_s >= SHORTEST_S) or (excess > 6 and over_s >= SHORTEST_S) or filled > 1.5:
         return "outage"
@@ -219,10 +219,10 @@ def _size(world: World, traffic: Traffic, found: Ints) -> Literal["outage", "res
     return "unclear" if doubtful else "residue"
 
 
-def _largest_excess(traffic: Traffic, found: Ints, allowed: float) -> tuple[float, float]:
+def _largest_excess(traffic: Traffic, bad: Ints, allowed: float) -> tuple[float, float]:
     """Return by how many the bad requests of one hit exceed the ``allowed`` share at most, and over how long (s)."""
     total, largest, lasted_s, since, before = 0.0, 0.0, 0.0, 0, 0
-    for index in found:
+    for index in bad:
         total -= allowed * (index - before - 1)
         if total <= 0:
             total, since = 0.0, index
@@ -232,18 +232,18 @@ def _largest_excess(traffic: Traffic, found: Ints, allowed: float) -> tuple[floa
     return largest, float(lasted_s)
 
 
-def _longest_run(traffic: Traffic, found: Ints) -> tuple[int, float]:
+def _longest_run(traffic: Traffic, bad: Ints) -> tuple[int, float]:
     """Return the number and the time (s) of the longest run of neighbours in ``found``, up to the next arrival."""
-    if not len(found):
+    if not len(bad):
         return 0, 0.0
-    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    runs = np.split(bad, np.flatnonzero(np.diff(bad) > 1) + 1)
     run = max(runs, key=len)
     return len(run), float(traffic.at_s[min(run[-1] + 1, len(traffic.at_s) - 1)] - traffic.at_s[run[0]])
 
 
 def _separate(world: World, traffic: Traffic, real: list[Ints]) -> int:
     """Count outages: hits closer than a hold are one."""
-    spans = sorted((float(traffic.at_s[found[0]]), float(traffic.at_s[found[-1]])) for found in real)
+    spans = sorted((float(traffic.at_s[bad[0]]), float(traffic.at_s[bad[-1]])) for bad in real)
     return sum(1 for index, (start, _) in enumerate(spans) if index == 0 or start > spans[index - 1][1] + world.hold_s + 1.0)
 
 

@@ -85,8 +85,8 @@ def positions(scheduled: pl.Series, requested: pl.Series) -> Ints:
     if not len(ids):
         return np.full(len(wanted), -1)
     order = np.argsort(ids, kind="stable")
-    found = order[np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)]
-    return np.where(ids[found] == wanted, found, -1)
+    nearest = order[np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)]
+    return np.where(ids[nearest] == wanted, nearest, -1)
 
 
 def _streamed(run: Run, position: Ints) -> Bools:

@@ -46,8 +46,8 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """All outages in order of time, and the bad requests that belong to none."""
+class Detected:
+    """All outages in order of time, and the number of bad requests that belong to none."""
 
     outages: tuple[Span, ...]
     residue: int
@@ -64,7 +64,7 @@ class _Bad(NamedTuple):
     breaks: Bools  # breaks the SLO: by such a run, or by its window
 
 
-def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
+def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Detected:
     """Return the outages among arrivals (definition: outage).
 
     An outage begins where bad arrivals break the SLO, in one of three ways. (1) The window of one hold that starts with a bad arrival
@@ -88,7 +88,7 @@ def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
     """
     position = np.flatnonzero(~good)
     if not len(position):
-        return Found((), 0)
+        return Detected((), 0)
     bad = _bad_arrivals(t_ns, position, rule)
     spans, first, outside = [], 0, 0
     while first < len(position):
@@ -100,7 +100,7 @@ def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
         else:
             outside += last + 1 - first
         first = last + 1
-    return Found(tuple(spans), outside)
+    return Detected(tuple(spans), outside)
 
 
 def _bad_arrivals(t_ns: Ints, position: Ints, rule: Rule) -> _Bad:

@@ -59,21 +59,21 @@ def recovery_of(plan: Plan, timeline: Timeline, arrivals: Arrivals) -> Recovery 
         return None
     rule = Rule(plan.slo.ratio, int(plan.timers.hold_s * 1e9))
     after = arrivals.between(start_ns, FOREVER_NS)
-    found = find_outages(arrivals.t_ns[after], arrivals.good[after], rule, arrivals.stop_ns)
+    detected = find_outages(arrivals.t_ns[after], arrivals.good[after], rule, arrivals.stop_ns)
     heal_ns = timeline.first_ns(EventKind.HEAL_START)
     watched_ns = arrivals.stop_ns if heal_ns is None else min(heal_ns, arrivals.stop_ns)
-    outages = tuple(span for span in found.outages if span.start_ns < watched_ns)
+    before = tuple(span for span in detected.outages if span.start_ns < watched_ns)
     seen_ns = max(start_ns, timeline.last_ns(EventKind.FAULT_CONFIRMED) or start_ns)
     unhurt = seen_ns + rule.hold_ns <= arrivals.stop_ns
     return Recovery(
         fault_ns=start_ns,
         watched_ns=watched_ns,
         hold_ns=rule.hold_ns,
-        outages=outages,
-        while_healing=found.outages[len(outages) :],
-        residue=found.residue,
-        recovered_ns=_recovered(outages[-1], watched_ns) if outages else start_ns if unhurt else None,
-        known_down_ns=min(outages[-1].last_bad_ns, watched_ns) if outages else start_ns,
+        outages=before,
+        while_healing=detected.outages[len(before) :],
+        residue=detected.residue,
+        recovered_ns=_recovered(before[-1], watched_ns) if before else start_ns if unhurt else None,
+        known_down_ns=min(before[-1].last_bad_ns, watched_ns) if before else start_ns,
     )
 
 

@@ -43,18 +43,18 @@ class Timeline:
 
     def first_ns(self, kind: EventKind) -> int | None:
         """Return when the first event of ``kind`` was (ns), if there was one."""
-        found = self.all(kind)
-        return found[0].t_ns if found else None
+        events = self.all(kind)
+        return events[0].t_ns if events else None
 
     def last_ns(self, kind: EventKind) -> int | None:
         """Return when the last event of ``kind`` was (ns), if there was one."""
-        found = self.all(kind)
-        return found[-1].t_ns if found else None
+        events = self.all(kind)
+        return events[-1].t_ns if events else None
 
     def phase_ns(self, phase: Phase) -> int | None:
         """Return when ``phase`` last began (ns): a baseline may be retried."""
-        found = [event.t_ns for event in self.all(EventKind.PHASE) if event.object == phase.value]
-        return found[-1] if found else None
+        begun_ns = [event.t_ns for event in self.all(EventKind.PHASE) if event.object == phase.value]
+        return begun_ns[-1] if begun_ns else None
 
 
 def timeline_of(run: Run) -> Timeline:

@@ -61,9 +61,9 @@ def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
     t_ns, good = case.arrivals.t_ns[inside], case.arrivals.good[inside]
     if len(good) and good.mean() < ratio:
         yield f"{percent(float(good.mean()))} of its requests were good, {percent(ratio)} are needed"
-    found = find_outages(t_ns, good, Rule(ratio, int(case.run.plan.timers.hold_s * 1e9)), span[1])
-    if found.outages:
-        yield f"{count(len(found.outages), 'outage')} began before the fault"
+    detected = find_outages(t_ns, good, Rule(ratio, int(case.run.plan.timers.hold_s * 1e9)), span[1])
+    if detected.outages:
+        yield f"{count(len(detected.outages), 'outage')} began before the fault"
     wrong = (
         case.attempts.acknowledged & ~case.attempts.right & (case.attempts.intended_ns >= span[0]) & (case.attempts.intended_ns < span[1])
     )

@@ -111,8 +111,8 @@ def target_green(case: Case) -> Value:
         return NO_FAULT
     claims, source = _claims(case)
     asked = [pod for pod in target_pods(case) if pod in claims]  # a node also hosts pods whose health nobody asks
-    found = [green for pod in asked if (green := _green_s(case, pod, claims[pod]))]
-    return max(found, key=lambda value: value.value or 0.0) if found else Value(None, f"no {source} of a faulted replica was recorded")
+    stayed = [green for pod in asked if (green := _green_s(case, pod, claims[pod]))]
+    return max(stayed, key=lambda value: value.value or 0.0) if stayed else Value(None, f"no {source} of a faulted replica was recorded")
 
 
 def capacity_value(case: Case, capacity: Capacity) -> Value:
@@ -226,5 +226,5 @@ def _of_machine(case: Case, series: Series) -> Value:
     if case.recovery is None:
         return NO_FAULT
     within = pl.col("t_ns").is_between(case.recovery.fault_ns, case.recovery.watched_ns)
-    found = case.run.samples.filter((pl.col("series") == series.value) & within)["value"].drop_nulls()
-    return Value(None, "not recorded: platform and suite share no machine") if found.is_empty() else Value(float(found.mean()))  # type: ignore[arg-type]  # float column
+    values = case.run.samples.filter((pl.col("series") == series.value) & within)["value"].drop_nulls()
+    return Value(None, "not recorded: platform and suite share no machine") if values.is_empty() else Value(float(values.mean()))  # type: ignore[arg-type]  # float column

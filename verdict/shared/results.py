@@ -36,5 +36,5 @@ def inconclusive(name: str, sentence: str, **figures: Unpack[Figures]) -> Check:
 
 def unless(name: str, problems: Iterable[str], opening: str, otherwise: str, **figures: Unpack[Figures]) -> Check:
     """Return a check that passed with the sentence ``otherwise``, or is inconclusive because of ``problems``."""
-    found = list(problems)
-    return inconclusive(name, f"{opening}: {'; '.join(found)}.", **figures) if found else passed(name, otherwise, **figures)
+    reasons = list(problems)
+    return inconclusive(name, f"{opening}: {'; '.join(reasons)}.", **figures) if reasons else passed(name, otherwise, **figures)

@@ -8,7 +8,7 @@ import polars as pl
 
 from history.ledgers import detail_of
 from verdict.case import Case
-from verdict.inputs.training_job import Ledger, Start, newest_verified, verified_ns
+from verdict.inputs.training_job import Start, TrainingJob, newest_verified, verified_ns
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import rto
 from verdict.training.exactly_once import seen_of, states_of
@@ -18,8 +18,8 @@ from verdict.training.goodput import Goodput, goodput_of
 NO_JOB = Value(None, "the run followed no training job")
 
 
-def since_fault(case: Case, of: Callable[[Ledger, tuple[Start, ...], int], Value]) -> Value:
-    """Return ``of`` the ledger, the new attempts from the fault to healing, and t_fault (ns); no value without a job or a fault."""
+def since_fault(case: Case, of: Callable[[TrainingJob, tuple[Start, ...], int], Value]) -> Value:
+    """Return ``of`` the job, the new attempts from the fault to healing, and t_fault (ns); no value without a job or a fault."""
     if case.training is None:
         return NO_JOB
     if case.recovery is None:
@@ -46,10 +46,10 @@ def rto_train_first(case: Case) -> Value:
     Without a new attempt it is rto_train. Source: training ledger.
     """
 
-    def first(ledger: Ledger, starts: tuple[Start, ...], fault_ns: int) -> Value:
+    def first(job: TrainingJob, starts: tuple[Start, ...], fault_ns: int) -> Value:
         if not starts:
             return rto(case)
-        done = [one.t_ns for one in ledger.done if one.attempt == starts[-1].attempt]
+        done = [step.t_ns for step in job.done if step.attempt == starts[-1].attempt]
         return Value((min(done) - fault_ns) / 1e9) if done else Value(None, "no step was done after the last start")
 
     return since_fault(case, first)
@@ -61,14 +61,14 @@ def lost_steps(case: Case) -> Value:
 
     0 if no new attempt began after the fault. The RPO of training. Source: training ledger.
     """
-    return since_fault(case, lambda ledger, starts, _: Value(max(map(ledger.lost_steps, starts), default=0)))
+    return since_fault(case, lambda job, starts, _: Value(max(map(job.lost_steps, starts), default=0)))
 
 
 @measure("samples")
 def rpo_samples(case: Case) -> Value:
     """How many samples of all ranks are in the lost steps. Source: training ledger, plan."""
     steps = lost_steps(case)
-    return steps if steps.value is None or case.training is None else Value(steps.value * case.training.job.batch)
+    return steps if steps.value is None or case.training is None else Value(steps.value * case.training.plan.batch)
 
 
 @measure("s")
@@ -79,13 +79,13 @@ def rpo_seconds(case: Case) -> Value:
     training ledger.
     """
 
-    def age(ledger: Ledger, starts: tuple[Start, ...], _: int) -> Value:
-        if not starts or not ledger.progress:
-            return Value(0.0 if ledger.progress else None, "" if ledger.progress else "no step was done")
+    def age(job: TrainingJob, starts: tuple[Start, ...], _: int) -> Value:
+        if not starts or not job.progress:
+            return Value(0.0 if job.progress else None, "" if job.progress else "no step was done")
         ages = []
         for start in starts:
-            before = [one for one in ledger.progress if one.t_ns < start.t_ns]
-            restored = [one.t_ns for one in before if one.step <= start.step] or [one.t_ns for one in before[:1]]
+            before = [step for step in job.progress if step.t_ns < start.t_ns]
+            restored = [step.t_ns for step in before if step.step <= start.step] or [step.t_ns for step in before[:1]]
             ages.append(before[-1].t_ns - restored[-1] if before else 0)
         return Value(max(ages) / 1e9)
 
@@ -95,15 +95,15 @@ def rpo_seconds(case: Case) -> Value:
 @measure("starts")
 def restarts(case: Case) -> Value:
     """How many new attempts began after the fault and before healing. Source: training ledger."""
-    return since_fault(case, lambda _ledger, starts, _: Value(len(starts)))
+    return since_fault(case, lambda _job, starts, _: Value(len(starts)))
 
 
 @measure("ratio")
 def save_success(case: Case) -> Value:
     """Share of saves, each store on its own, that were committed and verified after the fault. Source: training ledger."""
 
-    def share(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((ledger.rows["kind"] == "checkpoint") & (ledger.rows["t_ns"] > fault_ns))
+    def share(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((job.rows["kind"] == "checkpoint") & (job.rows["t_ns"] > fault_ns))
         stores = [store for text in rows["detail"] for store in detail_of(text).get("stores") or ()]
         return Value(sum(not store.get("problem") for store in stores) / len(stores)) if stores else Value(None, "nothing was saved")
 
@@ -118,14 +118,14 @@ def verified_age(case: Case) -> Value:
     """
     if case.training is None or case.recovery is None:
         return NO_JOB if case.training is None else NO_FAULT
-    done_ns = {one.step: one.t_ns for one in reversed(case.training.done)}  # when a step was first done
+    done_ns = {step.step: step.t_ns for step in reversed(case.training.done)}  # when a step was first done
     known = [(t_ns, done_ns[step]) for t_ns, step in verified_ns(case.training) if step in done_ns]
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
     before = [taken for t_ns, taken in known if t_ns <= start_ns]
     if not before:
         return Value(None, "no checkpoint was verified before the fault")
     ages, newest = [], max(before)
-    for t_ns, taken in [one for one in known if start_ns < one[0] <= end_ns] + [(end_ns, 0)]:
+    for t_ns, taken in [(t_ns, taken) for t_ns, taken in known if start_ns < t_ns <= end_ns] + [(end_ns, 0)]:
         ages.append(t_ns - newest)
         newest = max(newest, taken)
     return Value(max(ages) / 1e9)
@@ -135,8 +135,8 @@ def verified_age(case: Case) -> Value:
 def verified_checkpoints(case: Case) -> Value:
     """How many saves since the fault left a verified checkpoint in at least one store. Source: training ledger."""
 
-    def held(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((ledger.rows["kind"] == "checkpoint") & (ledger.rows["t_ns"] > fault_ns))
+    def held(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((job.rows["kind"] == "checkpoint") & (job.rows["t_ns"] > fault_ns))
         return Value(sum(newest_verified(detail_of(text)) is not None for text in rows["detail"]))
 
     return since_fault(case, held)
@@ -186,22 +186,24 @@ def _spent(case: Case, of: Callable[[Goodput], float]) -> Value:
 @measure("samples")
 def samples_skipped(case: Case) -> Value:
     """How many samples this run did not see that an undisturbed one of as many steps saw. Source: training ledger, reference."""
-    found = seen_of(case.training) if case.training is not None else None
-    return Value(None, "there is no reference to compare with") if found is None else Value(found.skipped, f"{found.steps} steps")
+    seen = seen_of(case.training) if case.training is not None else None
+    return Value(None, "there is no reference to compare with") if seen is None else Value(seen.skipped, f"{seen.steps} steps")
 
 
 @measure("samples")
 def samples_repeated(case: Case) -> Value:
     """How many more times this run saw samples than an undisturbed one, replay not counted. Source: training ledger, reference."""
-    found = seen_of(case.training) if case.training is not None else None
-    return Value(None, "there is no reference to compare with") if found is None else Value(found.repeated, f"{found.steps} steps")
+    seen = seen_of(case.training) if case.training is not None else None
+    return Value(None, "there is no reference to compare with") if seen is None else Value(seen.repeated, f"{seen.steps} steps")
 
 
 @measure("states")
 def states_differing(case: Case) -> Value:
     """At how many steps the digest of the whole state was not that of an undisturbed run. Source: training ledger, reference."""
-    found = states_of(case.training) if case.training is not None else None
-    return Value(len(found.differing), f"of {found.compared} compared") if found and found.compared else Value(None, "none was compared")
+    states = states_of(case.training) if case.training is not None else None
+    return (
+        Value(len(states.differing), f"of {states.compared} compared") if states and states.compared else Value(None, "none was compared")
+    )
 
 
 @measure("batches")
@@ -211,8 +213,8 @@ def batches_set_aside(case: Case) -> Value:
     Source: training ledger.
     """
 
-    def aside(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((pl.col("outcome") == "quarantined") & (pl.col("t_ns") >= fault_ns))
+    def aside(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((pl.col("outcome") == "quarantined") & (pl.col("t_ns") >= fault_ns))
         steps = rows["step"].unique().sort().to_list()
         return Value(len(steps), f"at step {', '.join(map(str, steps))}" if steps else "")
 
@@ -223,14 +225,14 @@ def batches_set_aside(case: Case) -> Value:
 def divergence_found(case: Case) -> Value:
     """How many steps all ranks did from t_fault until a comparison found that they hold different weights. Source: training ledger."""
 
-    def found(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((pl.col("kind") == "divergence") & (pl.col("t_ns") >= fault_ns)).sort("t_ns")
+    def steps_until(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((pl.col("kind") == "divergence") & (pl.col("t_ns") >= fault_ns)).sort("t_ns")
         if rows.is_empty():
             return Value(None, "no ranks were found to differ")
         step = int(rows["step"][0])
-        return Value(max(0, step - ledger.high_water(fault_ns)), str(detail_of(rows["detail"][0]).get("sentence", "")))
+        return Value(max(0, step - job.high_water(fault_ns)), str(detail_of(rows["detail"][0]).get("sentence", "")))
 
-    return since_fault(case, found)
+    return since_fault(case, steps_until)
 
 
 @measure("writers")
@@ -250,5 +252,5 @@ def restarts_left(case: Case) -> Value:
     """
     if case.training is None or not case.training.starts:
         return NO_JOB
-    most, used = case.training.job.max_restarts, case.training.starts[-1].detail.get("restart")
+    most, used = case.training.plan.max_restarts, case.training.starts[-1].detail.get("restart")
     return Value(most - used) if isinstance(used, int) else Value(None, "the start does not say how many were used")

@@ -19,8 +19,8 @@ def pods_doubled(case: Case) -> Value:
     """
     if case.training is None or case.recovery is None:
         return NO_FAULT if case.training else Value(None, "the run followed no training job")
-    found = [one for old, new in _pairs(case, case.training.job.job) if (one := _beside(case, old, new)).value]
-    return max(found, key=lambda value: value.value or 0.0, default=Value(0.0))
+    doubled = [_beside(case, old, new) for old, new in _pairs(case, case.training.plan.job)]
+    return max((value for value in doubled if value.value), key=lambda value: value.value or 0.0, default=Value(0.0))
 
 
 def _pairs(case: Case, job: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from history.ledgers import LedgerWriter
 from history.plan import Training
 from history.schema import TRAINING, EventKind
 from runner.event_log import RunLog
-from verdict.inputs.training_job import Ledger, ledger_of, recovered, verified_ns
+from verdict.inputs.training_job import TrainingJob, recovered, training_job_of, verified_ns
 
 LEDGER = "ledger"
 DONE = "all steps are done"  # why an attempt ends that did the last step; see workloads/training/trainer.py
@@ -27,7 +27,7 @@ class TrainingProgress:
         self._fetch, self._writer, self._job, self._log = fetch, writer, job, log
         self._offset = 0
         self._rows: list[dict[str, Any]] = []
-        self._book = ledger_of(job, pl.DataFrame(schema=TRAINING))
+        self._book = training_job_of(job, pl.DataFrame(schema=TRAINING))
         self._down = ""
         self._lock = threading.Lock()
 
@@ -44,10 +44,10 @@ class TrainingProgress:
             if end:
                 self._offset += end
                 self._rows += self._writer.write(data[:end])
-                self._book = ledger_of(self._job, pl.DataFrame(self._rows, schema=TRAINING))
+                self._book = training_job_of(self._job, pl.DataFrame(self._rows, schema=TRAINING))
 
     @property
-    def book(self) -> Ledger:
+    def book(self) -> TrainingJob:
         """The ledger as it was read last."""
         return self._book
 
