@@ -73,11 +73,16 @@ def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
 
 def _hypothesis_before(case: Case) -> Iterator[str]:
     assert case.baseline_ns is not None  # noqa: S101 - told by baseline
-    start_ns, end_ns = case.baseline_ns[0], case.recovery.fault_ns if case.recovery else case.baseline_ns[1]
     if not case.run.plan.hypothesis_probes:
         yield "the hypothesis has no probe"
+    end_ns = case.recovery.fault_ns if case.recovery else case.baseline_ns[1]
+    yield from unmet_before(case, (case.baseline_ns[0], end_ns))
+
+
+def unmet_before(case: Case, span: tuple[int, int]) -> Iterator[str]:
+    """Yield which hypothesis probes were not asked, had no data or were unmet in ``span`` (ns)."""
     for probe in case.run.plan.hypothesis_probes:
-        said = [e.said for e in evaluations_of(case.timeline, probe) if start_ns <= e.t_ns < end_ns]
+        said = [e.said for e in evaluations_of(case.timeline, probe) if span[0] <= e.t_ns < span[1]]
         if not said:
             yield f"hypothesis probe {probe} was not asked"
         elif Said.NO_DATA in said:

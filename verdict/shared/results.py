@@ -7,6 +7,13 @@ from typing import TypedDict, Unpack
 
 from history.result import Check, Verdict
 
+NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
+
+
+def left(measured: float, budget: float) -> float | None:
+    """Return the share of the budget that is left (negative: over; ``None``: the budget is 0)."""
+    return 1 - measured / budget if budget > 0 else None
+
 
 class Figures(TypedDict, total=False):
     """The figures of a check; see :class:`history.result.Check`."""

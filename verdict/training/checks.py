@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 
-from history.plan import Phase
 from history.result import Check
-from history.schema import EventKind
 from verdict.case import Case
-from verdict.inputs.evaluations import Said, evaluations_of
 from verdict.inputs.recovery import Recovery
 from verdict.inputs.training_job import TrainingJob, verified_ns
+from verdict.shared.checks_before import NEARLY, unmet_before
+from verdict.shared.checks_record import LARGEST_CLOCK_ERROR_S, phases_back, torn_lines
+from verdict.shared.recovery_time import checked_rto, over, too_close
 from verdict.shared.registry import Value
-from verdict.shared.results import Figures, failed, inconclusive, passed, unless
+from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed, unless
 from verdict.training import measures
 from verdict.training.exactly_once import States, seen_of, states_of, two_writers
 from verdict.training.pods import pods_doubled
 from verdict.training.resized import FEWEST_STEPS, LOSS_SHARE, Losses, losses_of
-from verdict.words import count, listed, plain, seconds
-
-LARGEST_CLOCK_ERROR_S = 1.0
-NEARLY = 0.95
-NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
+from verdict.words import count, listed, seconds
 
 
 def ledger(case: Case) -> Check:
@@ -61,14 +56,10 @@ def _ledger_gaps(job: TrainingJob) -> Iterator[str]:
 def _record_gaps(case: Case) -> Iterator[str]:
     if case.run.events.is_empty():
         yield "it holds no events"
-    for name in case.run.torn:
-        yield f"the last line of {name} was cut off"
+    yield from torn_lines(case)
     if case.timeline.damaged:
         yield f"{count(case.timeline.damaged, 'event lacks', 'events lack')} a required value"
-    order = list(Phase)
-    begun = [order.index(Phase(event.object)) for event in case.timeline.all(EventKind.PHASE) if event.object in set(order)]
-    if any(after < before for before, after in pairwise(begun)):
-        yield "its phases are out of order in time"
+    yield from phases_back(case)
     if not case.clocks.error_s <= LARGEST_CLOCK_ERROR_S:
         yield "no process recorded its clock" if math.isnan(case.clocks.error_s) else f"clocks disagree by {seconds(case.clocks.error_s)}"
 
@@ -94,29 +85,12 @@ def _unwell(case: Case, span: tuple[int, int]) -> Iterator[str]:
         yield f"{count(len(broken), 'break')} of its progress began before the fault" if broken else "no step was done in it"
     if not any(t_ns < span[1] for t_ns, _ in verified_ns(job)):
         yield "no checkpoint had been verified"
-    for probe in case.run.plan.hypothesis_probes:
-        said = [e.said for e in evaluations_of(case.timeline, probe) if span[0] <= e.t_ns < span[1]]
-        if not said or set(said) != {Said.MET}:
-            yield f"hypothesis probe {probe} was not met throughout" if said else f"hypothesis probe {probe} was not asked"
+    yield from unmet_before(case, span)
 
 
 def rto(case: Case) -> Check | None:
     """Check the time until training was beyond its high-water mark (rto_train) against ``budgets.rto_s``."""
-    budget_s, recovery = case.run.plan.budgets.rto_s, case.recovery
-    if budget_s is None:
-        return None
-    if recovery is None:
-        return inconclusive("rto", NOTHING_INJECTED, budget=budget_s, unit="s")
-    measured_s, budget = recovery.rto_s, f"the budget is {plain(budget_s)}"
-    if measured_s is None:
-        return _not_beyond(recovery, case.resolution_s, budget_s)
-    figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=case.resolution_s)
-    said = f"{_beyond(case, recovery)}; {budget}."
-    if measured_s - case.resolution_s > budget_s:
-        return failed("rto", said, **figures)
-    if not measured_s + case.resolution_s <= budget_s:
-        return inconclusive("rto", f"{said} That is too close to the budget to call.", **figures)
-    return passed("rto", said, **figures)
+    return checked_rto(case, _beyond, _not_beyond, too_close)
 
 
 def _beyond(case: Case, recovery: Recovery) -> str:
@@ -127,12 +101,10 @@ def _beyond(case: Case, recovery: Recovery) -> str:
     return f"Training was beyond its high-water mark {seconds(recovery.rto_s or 0.0)} after the fault ({how})"
 
 
-def _not_beyond(recovery: Recovery, fine_s: float, budget_s: float) -> Check:
-    least_s = recovery.at_least_s
-    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), resolution=fine_s, censored=True)
-    said = f"Training was not seen to go on for a whole hold beyond its high-water mark {seconds(least_s)} after the fault"
-    said += f"; the budget is {plain(budget_s)}."
-    return failed("rto", said, **figures) if least_s - fine_s > budget_s else inconclusive("rto", said, **figures)
+def _not_beyond(_case: Case, recovery: Recovery, figures: Figures, budget: str) -> Check:
+    beyond = f"beyond its high-water mark {seconds(recovery.at_least_s)} after the fault"
+    said = f"Training was not seen to go on for a whole hold {beyond}; {budget}."
+    return failed("rto", said, **figures) if over(figures) else inconclusive("rto", said, **figures)
 
 
 def rpo_steps(case: Case) -> Check | None:
@@ -151,7 +123,7 @@ def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> C
     unit = f"{noun}s"
     if lost.value is None:
         return inconclusive(name, NOTHING_INJECTED, budget=budget, unit=unit)
-    figures = Figures(measured=lost.value, budget=budget, unit=unit, margin=_left(lost.value, budget))
+    figures = Figures(measured=lost.value, budget=budget, unit=unit, margin=left(lost.value, budget))
     said = f"{count(int(lost.value), noun)} that had been done {'was' if lost.value == 1 else 'were'} lost; the budget is {budget}."
     if lost.value > budget:
         return failed(name, said, **figures)
@@ -259,7 +231,3 @@ def impact(case: Case) -> Check | None:
     if recovery.recovered_ns is None:
         return inconclusive("impact", "The control run was watched for less than a hold.")
     return passed("impact", "The control run shows no impact: training was never out.")
-
-
-def _left(measured: float, budget: float) -> float | None:
-    return 1 - measured / budget if budget > 0 else None
