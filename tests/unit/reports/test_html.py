@@ -8,7 +8,7 @@ import pytest
 
 from history.plan import Expect
 from reports import Report, build, write
-from reports.html import html
+from reports.page.html import html
 from testing.runs.pages import Node, parse
 from tests.unit.reports.conftest import Night
 

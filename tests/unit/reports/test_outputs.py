@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reports import Context, NotTested, build
 from reports.__main__ import SCHEMA, main, schema
-from reports.markdown import MOST_LINES, markdown
+from reports.page.markdown import MOST_LINES, markdown
 from reports.text import bytes_of, clean, one_line, quantity
 from tests.unit.reports.conftest import Night
 from verdict.words import number, percent, seconds

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from reports.axis import Mark, MarkName
 from reports.model import Buckets, Timeline
-from reports.plot import svg
-from reports.plot.frame import GLYPH_PX, WIDTH, Frame, mark_label, placed_labels
-from reports.plot.panels import log_ticks, rates, rug_of, segments
+from reports.page.plot import svg
+from reports.page.plot.frame import GLYPH_PX, WIDTH, Frame, mark_label, placed_labels
+from reports.page.plot.panels import log_ticks, rates, rug_of, segments
 
 
 def buckets(offered: list[int], bad: list[int], low: list[float | None] | None = None, high: list[float | None] | None = None) -> Buckets:

@@ -9,7 +9,7 @@ import altair as alt
 
 from history.plan import Slo
 from reports.model import Buckets, Gauge, Timeline
-from reports.plot.frame import Frame, Panel, Row, legend, rules, shade
+from reports.page.plot.frame import Frame, Panel, Row, legend, rules, shade
 from verdict.words import number, seconds
 
 GAUGES = {"in_flight": ("in flight", "var(--p50)", [1, 0]), "queue_depth": ("waiting in engines", "var(--p95)", [4, 2])}

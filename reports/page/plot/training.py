@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from reports.axis import Progress, Saved
-from reports.plot.frame import Frame, Panel, Row, legend, rules, shade
+from reports.page.plot.frame import Frame, Panel, Row, legend, rules, shade
 from verdict.words import count
 
 SIGN = {"verified": "●", "verified in part": "◐", "not saved": "✕", "passed over": "▼"}

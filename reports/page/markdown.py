@@ -6,9 +6,9 @@ import re
 
 from history.result import Verdict
 from reports.model import Experiment, NotTested, Report
+from reports.page.views import budget_row
 from reports.sentences import why
 from reports.text import clock, one_line
-from reports.views import budget_row
 from verdict.words import seconds
 
 MOST_LINES = 100

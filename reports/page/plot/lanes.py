@@ -7,7 +7,7 @@ from typing import Literal
 import altair as alt
 
 from reports.axis import Bar, Mark
-from reports.plot.frame import COLOUR, DASHES, GLYPH_PX, LEFT, Frame, Panel, Row, look, mark_label, placed_labels
+from reports.page.plot.frame import COLOUR, DASHES, GLYPH_PX, LEFT, Frame, Panel, Row, look, mark_label, placed_labels
 from reports.text import one_line
 from verdict.words import seconds
 

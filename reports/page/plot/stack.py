@@ -13,9 +13,9 @@ import altair as alt
 import vl_convert
 
 from reports.model import Trial
-from reports.plot import panels, svg, training
-from reports.plot.frame import LEFT, WIDTH, Frame, Panel
-from reports.plot.lanes import lanes
+from reports.page.plot import panels, svg, training
+from reports.page.plot.frame import LEFT, WIDTH, Frame, Panel
+from reports.page.plot.lanes import lanes
 from reports.text import clean
 from verdict.words import count, seconds
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import names, retries, text, views
+from reports import names, retries, text
 from reports.model import Experiment, Report, Trial
-from reports.plot import caption, plot
+from reports.page import views
+from reports.page.plot import caption, plot
 from verdict import words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -47,7 +48,7 @@ def _slug(name: str) -> str:
 
 
 def _plot(trial: Trial, ident: str) -> Markup:
-    return Markup(plot(trial, ident))  # noqa: S704 - drawn and pruned to known elements by reports.plot.svg
+    return Markup(plot(trial, ident))  # noqa: S704 - drawn and pruned to known elements by reports.page.plot.svg
 
 
 def _prose(docstring: str) -> Markup:

@@ -11,8 +11,8 @@ import polars as pl
 from history.result import RunVerdict
 from history.schema import Series
 from reports.axis import Mark, MarkName
-from reports.lanes import Clock, lanes_of
 from reports.model import Buckets, Gauge, Timeline
+from reports.trial.lanes import Clock, lanes_of
 from verdict.case import Case
 
 FINE = 410

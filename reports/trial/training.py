@@ -11,9 +11,9 @@ import polars as pl
 from history.ledgers import detail_of
 from history.result import RunVerdict
 from reports.axis import Attempt, Progress, Saved
-from reports.lanes import Clock, lanes_of
 from reports.text import one_line
-from reports.timeline import extent, marks_of, zero_of
+from reports.trial.lanes import Clock, lanes_of
+from reports.trial.timeline import extent, marks_of, zero_of
 from verdict.case import Case
 from verdict.inputs.training_job import Start, TrainingJob
 

@@ -17,8 +17,8 @@ from history.schema import EventKind
 from reports import names
 from reports.model import ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, TouchedObject, Trial
 from reports.text import iso, one_line
-from reports.timeline import timeline_of
-from reports.training import progress_of
+from reports.trial.timeline import timeline_of
+from reports.trial.training import progress_of
 from verdict.case import Case, case_of
 from verdict.size import refuse_if_too_large
 
