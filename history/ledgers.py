@@ -63,11 +63,11 @@ class LedgerWriter:
         folder.mkdir(exist_ok=True)
         self._rows = RowWriter(folder, name, writer, buffer_rows=1000)
 
-    def write(self, text: bytes) -> list[dict[str, Any]]:
+    def write(self, text: bytes) -> list[dict[str, object]]:
         """Append the rows of ``text`` (whole lines) and return them."""
         return self.append(list(training_rows(text)))
 
-    def append(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def append(self, rows: list[dict[str, object]]) -> list[dict[str, object]]:
         """Append ``rows`` and return them."""
         for row in rows:
             self._rows.write(row)

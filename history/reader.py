@@ -6,14 +6,13 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind
+from history.schema import SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind, in_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,14 @@ class Run:
 
     def first(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the first event of ``kind``, if any."""
-        times = self.events.filter(pl.col("kind") == kind.value)["t_ns"].drop_nulls()
-        return None if times.is_empty() else int(times.min())  # type: ignore[arg-type]  # int64 column
+        return min(self._times(kind), default=None)
 
     def last(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the last event of ``kind``, if any."""
-        times = self.events.filter(pl.col("kind") == kind.value)["t_ns"].drop_nulls()
-        return None if times.is_empty() else int(times.max())  # type: ignore[arg-type]  # int64 column
+        return max(self._times(kind), default=None)
+
+    def _times(self, kind: EventKind) -> list[int]:
+        return self.events.filter(pl.col("kind") == kind.value)["t_ns"].drop_nulls().to_list()
 
 
 def read_run(path: Path) -> Run:
@@ -63,7 +63,7 @@ def read_plan(path: Path) -> Plan:
     """Read ``plan.json`` of the run folder ``path`` (same errors as :func:`read_run`)."""
     file = path / "plan.json"
     try:
-        raw: dict[str, Any] = json.loads(file.read_text())
+        raw: object = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise HistoryError(f"{path}: plan.json cannot be read ({error}); a run folder starts with its plan; name another folder") from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
@@ -133,6 +133,6 @@ def _conform(frame: pl.DataFrame, schema: dict[str, pl.DataType], file: Path) ->
     if missing:
         raise HistoryError(f"{file}: columns {missing} are missing; expected {sorted(schema)}")
     try:
-        return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])
+        return in_columns(frame, schema)
     except pl.exceptions.PolarsError as error:
         raise HistoryError(f"{file}: a value does not fit its column ({error}); the file was changed after the run was written") from error

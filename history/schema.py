@@ -156,3 +156,8 @@ TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: wha
 }
 TRAINING_LEDGERS = ("training", "reference")
 TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}
+
+
+def in_columns(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Return the columns of ``schema``, in its order and types. Raises polars' errors: a column is missing, a value does not fit."""
+    return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -26,7 +25,7 @@ class RowWriter:
         self._rows: list[bytes] = []
         self._buffer_rows = buffer_rows
 
-    def write(self, row: Mapping[str, Any]) -> None:
+    def write(self, row: Mapping[str, object]) -> None:
         """Append one row; it reaches the kernel at the latest when ``buffer_rows`` are waiting."""
         self._rows.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         if len(self._rows) >= self._buffer_rows:

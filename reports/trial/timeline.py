@@ -91,7 +91,7 @@ def _asked(case: Case, zero_ns: int) -> pl.DataFrame:
 
 def extent(t_s: pl.Series) -> tuple[float, float]:
     """Return the span to draw: everything after the fault, and enough before it to see what normal was."""
-    first, last = float(t_s.min()), float(t_s.max())  # type: ignore[arg-type]  # a column of floats
+    first, last = float(t_s.to_numpy().min()), float(t_s.to_numpy().max())
     if last <= 0 or first >= 0:
         return first, last + 0.001
     return max(first, -max(5.0, BEFORE_SHARE / (1 - BEFORE_SHARE) * last)), last + 0.001

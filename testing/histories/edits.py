@@ -26,14 +26,14 @@ def asked(start_s: float, end_s: float) -> pl.Expr:
     return pl.col("intended_ns").is_between(at(start_s), at(end_s), closed="left")
 
 
-def with_plan(run: Run, **changes: Any) -> Run:
+def with_plan(run: Run, **changes: object) -> Run:
     """Return ``run`` with fields of its plan changed; a dict changes fields of a part: ``budgets={"rto_s": 1}``."""
     parts = {key: getattr(run.plan, key).model_copy(update=value) if isinstance(value, dict) else value for key, value in changes.items()}
     fields = {field.alias or name: name for name, field in type(run.plan).model_fields.items()}
     return replace(run, plan=run.plan.model_copy(update={fields[key]: part for key, part in parts.items()}))
 
 
-def change_rows(run: Run, where: pl.Expr, **columns: Any) -> Run:
+def change_rows(run: Run, where: pl.Expr, **columns: object) -> Run:
     """Return ``run`` with columns of some of its requests changed."""
     schema = run.requests.schema
     made = [
@@ -54,7 +54,7 @@ def drop_events(run: Run, *kinds: EventKind, where: pl.Expr | None = None) -> Ru
     return replace(run, events=run.events.filter(~gone))
 
 
-def add_event(run: Run, at_s: float, kind: EventKind, name: str = "", **detail: Any) -> Run:
+def add_event(run: Run, at_s: float, kind: EventKind, name: str = "", **detail: object) -> Run:
     """Return ``run`` with one more event."""
     row = pl.DataFrame([{"t_ns": at(at_s), "kind": kind.value, "object": name, "detail": json.dumps(detail)}], schema=EVENTS)
     return replace(run, events=pl.concat([run.events, row]).sort("t_ns", maintain_order=True))

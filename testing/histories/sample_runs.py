@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -92,7 +91,7 @@ def _hypothesis(s: Scenario) -> list[Step]:
 
 def samples(s: Scenario) -> pl.DataFrame:
     """Return health, queue, in-flight and generator samples of ``s``, one a second (in flight: four)."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     hang = any(hit.kind in {"hang", "slow"} for hit in s.impacts)
     for t_s in np.arange(-BASELINE_S, s.observed_s, 0.25):
         bad = max((hit.bad_share for hit in s.impacts if hit.start_s <= t_s < (hit.end_s or np.inf)), default=0.0)
@@ -114,5 +113,5 @@ def _health(s: Scenario, t_s: float, bad: bool) -> dict[str, float]:
     return {pod: float(not (bad and pod == REPLICAS[0] and t_s >= s.green_s)) for pod in living}
 
 
-def _sample(t_s: float, series: Series, labels: dict[str, str], value: float) -> dict[str, Any]:
+def _sample(t_s: float, series: Series, labels: dict[str, str], value: float) -> dict[str, object]:
     return {"t_ns": ns(t_s), "series": series.value, "labels": json.dumps(labels), "value": float(value)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from history.close import close_run
 from history.ledgers import LedgerWriter
@@ -40,7 +39,7 @@ JOB = Training(
     ledger="ledger:8100",
     reference="reference",
 )
-Row = dict[str, Any]
+Row = dict[str, object]
 
 
 def _row(kind: str, attempt: int, rank: int, step: int, t_s: float, **values: object) -> Row:

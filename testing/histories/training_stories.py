@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -63,12 +62,12 @@ class Story:
 NEVER = Story(lives=(Life(0.0, 0, 100),), heal_s=60.0)
 
 
-def row(kind: str, attempt: int, rank: int, step: int, t_s: float, **values: object) -> dict[str, Any]:
+def row(kind: str, attempt: int, rank: int, step: int, t_s: float, **values: object) -> dict[str, object]:
     fixed = {"kind": kind, "attempt": attempt, "rank": rank, "step": step, "t_ns": ns(t_s), "run": "j", "host": "h", "pid": attempt}
     return fixed | values
 
 
-def life_rows(attempt: int, life: Life) -> list[dict[str, Any]]:
+def life_rows(attempt: int, life: Life) -> list[dict[str, object]]:
     detail = {"world": life.ranks, "depth": life.depth, "rejected": life.rejected, "restore_s": 0.5, "restart": attempt - 1}
     checkpoint = f"step-{life.resumed:08d}.a{life.origin or attempt - 1:04d}" if life.resumed else None
     rows = [row("start", attempt, 0, life.resumed, life.start_s, checkpoint=checkpoint, **detail)]
@@ -88,21 +87,23 @@ def life_rows(attempt: int, life: Life) -> list[dict[str, Any]]:
     return rows
 
 
-def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+def frame(rows: list[dict[str, object]]) -> pl.DataFrame:
     text = b"".join(json.dumps(row_of).encode() + b"\n" for row_of in rows)
     return pl.DataFrame(list(training_rows(text)), schema=TRAINING)
 
 
-def rows_of(story: Story) -> list[dict[str, Any]]:
+def rows_of(story: Story) -> list[dict[str, object]]:
     rows = [made for number, life in enumerate(story.lives, 1) for made in life_rows(number, life)]
     return [
         made for made in rows if not (made["kind"] == "step" and made["rank"] == 1 and (made["attempt"], made["step"]) in story.without)
     ]
 
 
-def events_of(story: Story) -> list[dict[str, Any]]:
+def events_of(story: Story) -> list[dict[str, object]]:
     phases = {Phase.BASELINE: 2.0, Phase.INJECT: story.fault_s, Phase.OBSERVE: story.fault_s + 1, Phase.HEAL: story.heal_s}
-    events: list[tuple[float, EventKind, str, dict[str, Any]]] = [(t_s, EventKind.PHASE, phase.value, {}) for phase, t_s in phases.items()]
+    events: list[tuple[float, EventKind, str, dict[str, object]]] = [
+        (t_s, EventKind.PHASE, phase.value, {}) for phase, t_s in phases.items()
+    ]
     events.append((0.0, EventKind.CLOCK, "runner", {"wall_ns": 1, "monotonic_ns": 0}))
     if story.kind == "fault":
         events.append((story.fault_s, EventKind.FAULT_START, "kill", {"targets": ["trainer-1"]}))
@@ -134,7 +135,7 @@ def plan_of(story: Story) -> Plan:
     )
 
 
-def run_of(story: Story, rows: list[dict[str, Any]] | None = None) -> Run:
+def run_of(story: Story, rows: list[dict[str, object]] | None = None) -> Run:
     tables = {name: pl.DataFrame(schema=schema) for name, schema in (("requests", REQUESTS), ("samples", SAMPLES), ("schedule", SCHEDULE))}
     training = {"training": frame(rows_of(story) if rows is None else rows)}
     if story.reference:

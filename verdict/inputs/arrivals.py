@@ -83,9 +83,9 @@ def load_stop_ns(run: Run) -> int:
     """Return the end of the load (ns): when its first worker stopped, or the last thing recorded if none said so."""
     stops = run.events.filter(pl.col("kind") == EventKind.LOAD_STOP.value).group_by("object").agg(pl.col("t_ns").max())["t_ns"].drop_nulls()
     if not stops.is_empty():
-        return int(stops.min())  # type: ignore[arg-type]  # int64 column
-    seen = (run.events["t_ns"].max(), run.requests["done_ns"].max(), run.requests["intended_ns"].max())
-    return max((int(t) for t in seen if t is not None), default=0)  # type: ignore[arg-type]  # int64 columns
+        return int(stops.to_numpy().min())
+    seen = (run.events["t_ns"], run.requests["done_ns"], run.requests["intended_ns"])
+    return max(int(times.drop_nulls().to_numpy().max(initial=0)) for times in seen)
 
 
 def _due(run: Run, attempts: Attempts) -> tuple[Ints, int, float]:

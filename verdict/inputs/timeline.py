@@ -6,11 +6,12 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from history.plan import Phase
 from history.reader import Run
 from history.schema import EventKind
+
+Detail = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Event:
     t_ns: int
     kind: str
     object: str
-    detail: Mapping[str, Any]
+    detail: Detail
 
     def number(self, key: str) -> float | None:
         """Return ``detail[key]`` if it is a finite number (true and false are 1 and 0)."""
@@ -70,7 +71,7 @@ def timeline_of(run: Run) -> Timeline:
     return Timeline({kind: tuple(events) for kind, events in by_kind.items()}, damaged)
 
 
-def _parsed(text: str | None) -> dict[str, Any] | None:
+def _parsed(text: str | None) -> dict[str, object] | None:
     if not text:
         return {}
     try:

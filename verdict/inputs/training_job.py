@@ -150,7 +150,7 @@ class TrainingJob:
     def lost_steps(self, start: Start) -> int:
         """Return how many steps that any rank had done before ``start`` are not in the state that it went on from."""
         done = self.rows.filter((pl.col("kind") == "step") & (pl.col("t_ns") < start.t_ns) & (pl.col("attempt") < start.attempt))["step"]
-        return max(0, int(done.max() or 0) - start.step)  # type: ignore[arg-type]  # int64 column
+        return max(0, max(done.to_list(), default=0) - start.step)
 
 
 def training_job_of(plan: Training, rows: pl.DataFrame, reference: pl.DataFrame | None = None) -> TrainingJob:

@@ -114,7 +114,7 @@ def heal(case: Case) -> Check:
     if end is None:
         return inconclusive("heal", "The platform was never proven to be as before: the run ended before it was healed.")
     remains = end.detail.get("remains")
-    left = [str(item) for item in remains] if isinstance(remains, list) else []
+    left: list[str] = [str(item) for item in remains] if isinstance(remains, list) else []
     what = f"what remains: {listed(left)}" if left else "nothing remains"
     if end.detail.get("clean") is False and not case.timeline.all(EventKind.FAULT_START):
         return inconclusive("heal", f"The platform is not as it was before, although nothing was injected; {what}.")

@@ -13,7 +13,7 @@ from history.result import Check
 from history.schema import EventKind, Outcome
 from verdict.case import Case
 from verdict.inputs.clocks import Clocks
-from verdict.shared.results import unless
+from verdict.shared.results import Figures, unless
 from verdict.words import count, plain, seconds
 
 STEP_BACK_NS = 1_000_000_000
@@ -29,8 +29,8 @@ def history(case: Case) -> Check:
     summary = case.audit.summary
     problems = [*distrust(case), *gaps(case)]
     whole = f"The record is whole: {count(summary.scheduled, 'scheduled request')}, each with its row.{elsewhere(case.clocks)}"
-    figures = {"measured": float(summary.holes), "budget": 0.0, "unit": "requests"}
-    return unless("history", problems, "The record does not support a verdict", whole, **figures)  # type: ignore[arg-type]  # figures by name
+    figures = Figures(measured=float(summary.holes), budget=0.0, unit="requests")
+    return unless("history", problems, "The record does not support a verdict", whole, **figures)
 
 
 def elsewhere(clocks: Clocks) -> str:

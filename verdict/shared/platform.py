@@ -227,4 +227,4 @@ def _of_machine(case: Case, series: Series) -> Value:
         return NO_FAULT
     within = pl.col("t_ns").is_between(case.recovery.fault_ns, case.recovery.watched_ns)
     values = case.run.samples.filter((pl.col("series") == series.value) & within)["value"].drop_nulls()
-    return Value(None, "not recorded: platform and suite share no machine") if values.is_empty() else Value(float(values.mean()))  # type: ignore[arg-type]  # float column
+    return Value(None, "not recorded: platform and suite share no machine") if values.is_empty() else Value(float(values.to_numpy().mean()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from history.schema import EventKind
 from verdict.case import Case
@@ -36,7 +35,7 @@ def _fault_ns(case: Case) -> int:
     return case.recovery.fault_ns if case.recovery else 0
 
 
-def _names(targets: Any) -> Iterable[str]:  # noqa: ANN401 - parsed JSON
+def _names(targets: object) -> Iterable[str]:
     if not isinstance(targets, list):
         return []
     named = (target.get("name") if isinstance(target, dict) else target for target in targets)

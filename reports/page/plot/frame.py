@@ -20,7 +20,7 @@ GLYPH_PX = 6.0
 DASH = {MarkName.IMPACT: [1.5, 3], MarkName.DETECTED: [6, 2, 1, 2], MarkName.DEADLINE: [8, 3]}
 INK = {MarkName.FAULT: "var(--fault)", MarkName.RECOVERED: "var(--good)", MarkName.IMPACT: "var(--bad)"}
 COLOUR = alt.Color("colour:N", scale=None, legend=None)
-ABOVE = alt.YValue(-9)  # type: ignore[no-untyped-call]  # Altair's own lack
+ABOVE = alt.value(-9)
 DASHES = alt.StrokeDash("dash:N", scale=None, legend=None)
 
 Row = dict[str, Any]

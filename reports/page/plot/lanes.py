@@ -71,7 +71,7 @@ def _marks(frame: Frame, placed: list[tuple[Mark, bool, int]], heads: list[str],
     """Return the vertical marks of the first panel, each from its label down."""
     marks = [{"x": mark.t_s, "lane": heads[row], "text": mark_label(mark), "left": left, **look(mark)} for mark, left, row in placed]
     rules = alt.Chart(frame.data(marks)).mark_rule(strokeWidth=1.3)
-    bottom = alt.Y2Value(height)  # type: ignore[no-untyped-call]  # Altair's own lack
+    bottom = alt.value(height)
     lines = frame.layer(rules, y=y, y2=bottom, color=COLOUR, strokeDash=DASHES)
     left, right = ([row for row in marks if row["left"] is side] for side in (True, False))
     return [lines, _names(frame, left, "right", y), _names(frame, right, "left", y)]
