@@ -115,8 +115,8 @@ def _rto(verdict: RunVerdict) -> _Rto:
 
 def _duration_s(judged: Judged) -> float:
     run, created_ns = judged.case.run, judged.plan.created_ns
-    last_ns = max((t for t in (run.events["t_ns"].max(), run.requests["done_ns"].max()) if t is not None), default=created_ns)
-    return round((int(last_ns) - created_ns) / 1e9, 1)  # type: ignore[arg-type]  # int64 columns
+    times = pl.concat([run.events["t_ns"], run.requests["done_ns"].alias("t_ns")]).drop_nulls().to_numpy()
+    return round((int(times.max() if len(times) else created_ns) - created_ns) / 1e9, 1)
 
 
 def counts_as(judged: Judged) -> Verdict:

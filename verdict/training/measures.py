@@ -13,7 +13,6 @@ from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import rto
 from verdict.training.exactly_once import seen_of, states_of
 from verdict.training.exactly_once import two_writers as writers
-from verdict.training.goodput import Goodput, goodput_of
 
 NO_JOB = Value(None, "the run followed no training job")
 
@@ -140,47 +139,6 @@ def verified_checkpoints(case: Case) -> Value:
         return Value(sum(newest_verified(detail_of(text)) is not None for text in rows["detail"]))
 
     return since_fault(case, held)
-
-
-@measure("ratio")
-def ettr(case: Case) -> Value:
-    """Effective training time ratio: productive time over wall time, from the first step to healing. Source: training ledger.
-
-    Time is productive if it went into steps beyond all before, not into restarts, restores and steps done again (Meta: "Revisiting
-    Reliability").
-    """
-    return _spent(case, lambda spent: spent.productive_s / spent.wall_s)
-
-
-@measure("s")
-def badput_recovery(case: Case) -> Value:
-    """Time until a new attempt began to restore: detection, new pods, start, failed attempts. Source: training ledger."""
-    return _spent(case, lambda spent: spent.recovery_s)
-
-
-@measure("s")
-def badput_restore(case: Case) -> Value:
-    """Time in which checkpoints were loaded and verified. Source: training ledger."""
-    return _spent(case, lambda spent: spent.restore_s)
-
-
-@measure("s")
-def badput_replay(case: Case) -> Value:
-    """Time in which steps were done again (wasted progress). Source: training ledger."""
-    return _spent(case, lambda spent: spent.replay_s)
-
-
-@measure("s")
-def badput_stall(case: Case) -> Value:
-    """Time in which nothing moved although no new attempt began. Source: training ledger."""
-    return _spent(case, lambda spent: spent.stall_s)
-
-
-def _spent(case: Case, of: Callable[[Goodput], float]) -> Value:
-    if case.training is None or case.recovery is None:
-        return NO_JOB if case.training is None else NO_FAULT
-    spent = goodput_of(case.training, case.recovery.watched_ns)
-    return Value(None, "no step was done") if spent is None else Value(of(spent))
 
 
 @measure("samples")
