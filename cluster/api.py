@@ -5,13 +5,30 @@ import json
 import os
 import ssl
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
 from cluster.pki import ADMIN
 from cluster.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """What Kubernetes says of a node: whether it is Ready, and how many healthy GPUs it offers."""
+
+    name: str
+    ready: bool
+    gpus: int
+
+    @classmethod
+    def of(cls, node: dict[str, Any]) -> Self:
+        """Read a node object."""
+        status = node["status"]
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
+        return cls(node["metadata"]["name"], ready, int(status.get("allocatable", {}).get("nvidia.com/gpu", 0)))
 
 
 class Api:
@@ -45,13 +62,13 @@ class Api:
             return False
         return True
 
-    def nodes(self) -> list[dict[str, Any]]:
-        """Return the node objects; none while the API can't be asked."""
+    def nodes(self) -> dict[str, NodeStatus]:
+        """Return the nodes by name; none while the API can't be asked."""
         try:
-            items: list[dict[str, Any]] = json.loads(self.get("/api/v1/nodes"))["items"]
+            items = json.loads(self.get("/api/v1/nodes"))["items"]
         except OSError:
-            return []
-        return items
+            return {}
+        return {node.name: node for node in map(NodeStatus.of, items)}
 
     def available(self, namespace: str, deployment: str) -> bool:
         """Whether the deployment has an available replica."""
@@ -60,16 +77,6 @@ class Api:
         except OSError:
             return False
         return int(found["status"].get("availableReplicas", 0)) > 0
-
-
-def is_ready(node: dict[str, Any]) -> bool:
-    """Whether a node object's Ready condition is true."""
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", []))
-
-
-def allocatable_gpus(node: dict[str, Any]) -> int:
-    """How many healthy GPUs a node offers."""
-    return int(node["status"].get("allocatable", {}).get("nvidia.com/gpu", 0))
 
 
 def apply(programs: Path, state: State, manifest: str) -> None:

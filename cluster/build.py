@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cluster.config import KUBERNETES_VERSION
 from cluster.errors import ClusterError
-from cluster.host.shell import run
+from cluster.host.commands import run
 
 GO_FOLDER = Path(__file__).parent / "go"
 OLDEST_GO = (1, 26)

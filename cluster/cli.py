@@ -11,7 +11,7 @@ from cluster.config import DEFAULT_NAME, ClusterConfig, default_config, load_fil
 from cluster.durations import seconds
 from cluster.errors import ClusterError
 from cluster.host import requirements
-from cluster.machines import machine, power_switch
+from cluster.machines import machine
 from cluster.power import client
 from cluster.state import State, cluster_names
 
@@ -124,7 +124,7 @@ def _free_index(name: str) -> int:
 
 def _kubectl(state: State, arguments: list[str]) -> None:
     state.load_config()
-    program = power_switch.programs(state) / "kubectl"
+    program = state.programs / "kubectl"
     os.environ["KUBECONFIG"] = str(state.kubeconfig)
     os.environ["KUBECACHEDIR"] = str(state.folder / "kubectl-cache")
     sys.stdout.flush()
@@ -147,7 +147,7 @@ def _logs(state: State, of: str | None, tail: int | None) -> None:
 def _power(state: State, options: argparse.Namespace) -> None:
     requirements.check_machine()
     machine.control_process(state)
-    request = {"do": options.command, "node": options.node}
+    request: client.Request = {"do": options.command, "node": options.node}
     if "gpu" in options:
         request["gpu"] = options.gpu
     if "duration" in options:

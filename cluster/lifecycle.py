@@ -9,13 +9,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cluster import balancer, build, pki
-from cluster.api import Api, allocatable_gpus, apply, is_ready
+from cluster import balancer, build, leftovers, pki
+from cluster.api import Api, apply
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
-from cluster.host import cgroups, leftovers, packages, requirements, settings
+from cluster.host import cgroups, kernel_settings, packages, requirements
+from cluster.host.lock import lock
+from cluster.host.wait import until_clear
 from cluster.machines import control_plane, image, machine, network, power_switch
-from cluster.power import bookkeeping
+from cluster.power import outages
 from cluster.state import State, write_atomic
 
 Say = Callable[[str], None]
@@ -23,7 +25,6 @@ Say = Callable[[str], None]
 _MANIFESTS = Path(__file__).parent / "manifests"
 _API_TIMEOUT_S = 90.0
 _NODES_TIMEOUT_S = 120.0
-_POLL_S = 0.1
 
 
 def prepare(say: Say) -> Path:
@@ -36,7 +37,7 @@ def prepare(say: Say) -> Path:
 def up(config: ClusterConfig, say: Say, *, exactly: bool) -> None:
     """Start the cluster, or what of it is missing; with `exactly`, refuse if it is up with other parameters."""
     requirements.check_machine()
-    with settings.lock(say):
+    with lock(say):
         state = State(config.name)
         if machine.process_of(state, machine.CONTROL):
             running = state.load_config()
@@ -44,7 +45,7 @@ def up(config: ClusterConfig, say: Say, *, exactly: bool) -> None:
                 raise ClusterError(
                     f"cluster {config.name} is up with other parameters: `python -m cluster --name {config.name} down` first."
                 )
-            _mend(running, state, say)
+            _start_missing(running, state, say)
             return
         programs = prepare(say)
         if found := leftovers.clear(config.name, say):
@@ -60,7 +61,7 @@ def _start(config: ClusterConfig, state: State, programs: Path, say: Say) -> Non
     def done(step: str) -> None:
         steps.append(f"{step} {time.monotonic() - start:.1f} s")
 
-    settings.prepare()
+    kernel_settings.prepare()
     _lay_out(config, state, programs)
     done("keys, image, disks")
     _boot_control(config, state, programs)
@@ -100,18 +101,16 @@ def _boot_control(config: ClusterConfig, state: State, programs: Path) -> None:
     spec = control_plane.render(config, state, image.shares(programs))
     control = machine.boot(state, machine.CONTROL, programs, spec)
     network.plug_control(config, control.pid)
-    api, deadline = Api(config, state), time.monotonic() + _API_TIMEOUT_S
-    while not api.ready():
-        if time.monotonic() > deadline:
-            raise ClusterError(f"the API at {config.server} is not ready after {_API_TIMEOUT_S:g} s: see {state.logs('control')}.")
-        time.sleep(_POLL_S)
+    api = Api(config, state)
+    sentence = f"the API at {config.server} is not ready after {_API_TIMEOUT_S:g} s: see {state.logs('control')}."
+    until_clear(lambda: not api.ready(), lambda _: sentence, _API_TIMEOUT_S)
 
 
 def _boot_nodes(config: ClusterConfig, state: State) -> None:
-    ledger = bookkeeping.load(state)
-    wanted = [n.name for n in config.nodes if n.name not in ledger.nodes_off()]
+    known = outages.load(state)
+    wanted = [n.name for n in config.nodes if n.name not in known.nodes_off()]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda name: power_switch.power_on(config, state, name, ledger.failed_gpus(name)), wanted))
+        list(pool.map(lambda name: power_switch.power_on(config, state, name, known.failed_gpus(name)), wanted))
 
 
 def _manifests(config: ClusterConfig) -> str:
@@ -139,7 +138,7 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
     write_atomic(folder / "spec.json", json.dumps(spec, indent=1))
     with (logs / "init.log").open("ab") as log:
         supervisor = subprocess.Popen(
-            [str(power_switch.programs(state) / "aftershock-node"), "run", str(folder / "spec.json")],
+            [str(state.programs / "aftershock-node"), "run", str(folder / "spec.json")],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -151,44 +150,39 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
 
 
 def _await_nodes(config: ClusterConfig, state: State) -> None:
-    expected = {n.name for n in config.nodes} - bookkeeping.load(state).nodes_off()
+    expected = {n.name for n in config.nodes} - outages.load(state).nodes_off()
     api = Api(config, state)
-    _await(lambda: expected - {n["metadata"]["name"] for n in api.nodes() if is_ready(n)}, "nodes that are not Ready", state)
+    _await(lambda: expected - {n.name for n in api.nodes().values() if n.ready}, "nodes that are not Ready", state)
 
 
 def _await_addons(config: ClusterConfig, state: State) -> None:
-    api, ledger = Api(config, state), bookkeeping.load(state)
-    expected = {n.name: n.gpus - len(ledger.failed_gpus(n.name)) for n in config.nodes if n.name not in ledger.nodes_off()}
+    api, known = Api(config, state), outages.load(state)
+    expected = {n.name: n.gpus - len(known.failed_gpus(n.name)) for n in config.nodes if n.name not in known.nodes_off()}
 
     def lacking() -> set[str]:
-        offered = {n["metadata"]["name"]: allocatable_gpus(n) for n in api.nodes()}
-        gpus = {
-            f"{name} offers {offered.get(name, 0)} of {count} GPUs" for name, count in expected.items() if offered.get(name, 0) != count
-        }
+        offered = dict.fromkeys(expected, 0) | {n.name: n.gpus for n in api.nodes().values()}
+        gpus = {f"{name} offers {offered[name]} of {count} GPUs" for name, count in expected.items() if offered[name] != count}
         return gpus | (set() if api.available("kube-system", "coredns") else {"CoreDNS is not available"})
 
     _await(lacking, "lacking", state)
 
 
 def _await(lacking: Callable[[], set[str]], what: str, state: State) -> None:
-    deadline = time.monotonic() + _NODES_TIMEOUT_S
-    while missing := lacking():
-        if time.monotonic() > deadline:
-            raise ClusterError(
-                f"after {_NODES_TIMEOUT_S:g} s, {what}: {', '.join(sorted(missing))}; see the logs in {state.folder / 'logs'}."
-            )
-        time.sleep(_POLL_S)
+    def sentence(missing: set[str]) -> str:
+        return f"after {_NODES_TIMEOUT_S:g} s, {what}: {', '.join(sorted(missing))}; see the logs in {state.folder / 'logs'}."
+
+    until_clear(lacking, sentence, _NODES_TIMEOUT_S)
 
 
-def _mend(config: ClusterConfig, state: State, say: Say) -> None:
+def _start_missing(config: ClusterConfig, state: State, say: Say) -> None:
     """Start what does not run and is not meant to be off."""
     start = time.monotonic()
     _boot_nodes(config, state)
     start_host_services(config, state)
-    apply(power_switch.programs(state), state, _manifests(config))
+    apply(state.programs, state, _manifests(config))
     _await_nodes(config, state)
     _await_addons(config, state)
-    off = bookkeeping.load(state).nodes_off()
+    off = outages.load(state).nodes_off()
     say(
         f"cluster {config.name} is up already ({time.monotonic() - start:.1f} s){'; off for now: ' + ', '.join(sorted(off)) if off else ''}"
     )
@@ -197,7 +191,7 @@ def _mend(config: ClusterConfig, state: State, say: Say) -> None:
 def down(name: str, say: Say) -> None:
     """Remove the cluster and everything that it left anywhere."""
     requirements.check_machine()
-    with settings.lock(say):
+    with lock(say):
         start = time.monotonic()
         found = leftovers.clear(name, say)
         if not found:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.config import ClusterConfig
-from cluster.host.shell import run
+from cluster.host.commands import run
 from cluster.state import State, write_atomic
 
 VALID_DAYS = 365

@@ -39,6 +39,11 @@ class State:
         return self.folder / "kubeconfig"
 
     @property
+    def programs(self) -> Path:
+        """The folder of the programs that the cluster was started with."""
+        return (self.folder / "programs").readlink()
+
+    @property
     def socket(self) -> Path:
         """Where the power controller listens."""
         return self.folder / "power.sock"

@@ -3,21 +3,21 @@
 import json
 from typing import Any
 
-from cluster.api import Api, allocatable_gpus, is_ready
+from cluster.api import Api, NodeStatus
 from cluster.config import ClusterConfig, NodeConfig
 from cluster.host import cgroups
 from cluster.machines import machine
-from cluster.power import bookkeeping
+from cluster.power import outages
 from cluster.state import State
 
 
 def collect(state: State) -> dict[str, Any]:
     """Return the cluster's state; times are UTC. A node's power is on, off (by the controller) or crashed (its init died otherwise)."""
     config = state.load_config()
-    ledger = bookkeeping.load(state)
+    known = outages.load(state)
     control = machine.process_of(state, machine.CONTROL)
     api = Api(config, state) if control else None
-    objects = {n["metadata"]["name"]: n for n in api.nodes()} if api else {}
+    seen = api.nodes() if api else {}
     return {
         "name": config.name,
         "server": config.server,
@@ -27,13 +27,13 @@ def collect(state: State) -> dict[str, Any]:
         "api_ready": bool(api and api.ready()),
         "host_services": "on" if machine.process_of(state, machine.HOST) else "off",
         "balancer": {f.name: f"http://127.0.0.1:{f.port}" for f in config.frontends},
-        "nodes": [_node(config, state, n, ledger, objects.get(n.name)) for n in config.nodes],
+        "nodes": [_node(config, state, n, known, seen.get(n.name)) for n in config.nodes],
     }
 
 
-def _node(config: ClusterConfig, state: State, node: NodeConfig, ledger: bookkeeping.Ledger, seen: dict[str, Any] | None) -> dict[str, Any]:
+def _node(config: ClusterConfig, state: State, node: NodeConfig, known: outages.Outages, seen: NodeStatus | None) -> dict[str, object]:
     process = machine.process_of(state, node.name)
-    outage = ledger.outages.get((node.name, None))
+    outage = known.current.get((node.name, None))
     return {
         "name": node.name,
         "zone": node.zone,
@@ -41,15 +41,15 @@ def _node(config: ClusterConfig, state: State, node: NodeConfig, ledger: bookkee
         "power": "on" if process else "off" if outage else "crashed",
         "pid": process.pid if process else None,
         "off_until": outage.until if outage else None,
-        "ready": bool(seen and is_ready(seen)),
-        "gpus": [_gpu(node.name, i, ledger) for i in range(node.gpus)],
-        "gpus_allocatable": allocatable_gpus(seen) if seen else 0,
+        "ready": bool(seen and seen.ready),
+        "gpus": [_gpu(node.name, i, known) for i in range(node.gpus)],
+        "gpus_allocatable": seen.gpus if seen else 0,
         "processes": len(cgroups.members(cgroups.node_group(config.name, node.name))),
     }
 
 
-def _gpu(node: str, index: int, ledger: bookkeeping.Ledger) -> dict[str, Any]:
-    outage = ledger.outages.get((node, index))
+def _gpu(node: str, index: int, known: outages.Outages) -> dict[str, object]:
+    outage = known.current.get((node, index))
     return {"index": index, "health": "lost" if outage else "ok", "lost_until": outage.until if outage else None}
 
 

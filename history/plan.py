@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -127,15 +127,12 @@ class Timers(FrozenModel):
     deadline_parts: dict[str, float] = Field(default_factory=dict)
 
 
-class Forecast(FrozenModel):
-    """Predicted from manifests and live timers alone, before the fault (s)."""
+class Floor(FrozenModel):
+    """How soon after the fault recovery is possible at all, by the platform's own timers, read before the fault (s)."""
 
-    rto_s: float  # what is expected
-    rto_range_s: tuple[float, float] | None = None  # where 9 of 10 such faults lie, if it depends on chance
-    capacity_rto_s: float | None
-    dominant: str  # the timer that dominates
-    parts: dict[str, float]  # detect, evict, schedule, start, load, warm ...
-    timers: dict[str, str] = Field(default_factory=dict)  # part -> the settings that it comes from, in words
+    capacity_rto_s: float
+    rto_s: float | None = None  # none where other replicas may serve users meanwhile
+    timers: str  # the settings that bound it, in words
 
 
 class ResolvedTarget(FrozenModel):
@@ -202,7 +199,8 @@ class Plan(FrozenModel):
     replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
     evidence: tuple[str, ...] = ()  # names of the evidence probes
     hypothesis_probes: tuple[str, ...] = ()
-    forecast: Forecast | None = None
+    floor: Floor | None = None  # none: no timer bounds recovery
+    forecast: dict[str, Any] | None = None  # of older runs: an RTO predicted before the fault; read, and no longer used
     versions: dict[str, str] = Field(default_factory=dict)
     command: str = ""  # repeats this run
 

@@ -253,6 +253,16 @@ def unless_forbidden(read: Callable[[], Read], otherwise: Read) -> Read:
         return otherwise
 
 
+def unless_missing(read: Callable[[], Read]) -> Read | None:
+    """Return the object that ``read`` returns, or None if there is none (404). Raises ApiException: any other answer."""
+    try:
+        return read()
+    except ApiException as error:
+        if error.status != 404:
+            raise
+        return None
+
+
 def message_of(error: ApiException) -> str:
     """Return the API server's own words in an error."""
     try:

@@ -10,12 +10,12 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from history.plan import Budgets, Expect, Forecast, FrozenModel, Slo
+from history.plan import Budgets, Expect, Floor, FrozenModel, Slo
 from history.result import Check, Measurement, Verdict
 from reports.axis import Progress, TimeAxis
 from reports.retries import RetryComparison
 
-REPORT_SCHEMA = 1
+REPORT_SCHEMA = 2
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
 
 
@@ -148,7 +148,7 @@ class Trial(FrozenModel):
     outages: tuple[OutageSpan, ...]
     load: LoadQuality | None
     errors: tuple[ErrorSeen, ...]
-    forecast: Forecast | None
+    floor: Floor | None  # null: no timer of the platform bounds recovery
     scene: tuple[SceneFile, ...]
     torn: tuple[str, ...]  # files of the history whose last line was cut off
     timeline: Timeline | None  # null: no arrival to draw

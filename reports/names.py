@@ -31,10 +31,10 @@ PHASES = {
     "phase_first_step": "first step",
     "phase_replay": "replay",
 }
-"""The phases of recovery, of a service and of a training job, and the forecast's part that predicts each."""
+"""The phases of recovery, of a service and of a training job, and what each is called."""
 DOMINANT = "dominant_phase"
-FORECAST_OF = {"rto": "rto_s", "full_capacity": "capacity_rto_s"}
-"""Which field of the forecast predicts a measurement."""
+FLOOR_OF = {"rto": "rto_s", "full_capacity": "capacity_rto_s"}
+"""Which field of the floor bounds a measurement from below."""
 FALSE_HEALTHY = "wrong_green"
 TARGET_GREEN = "target_green"
 BAD_REQUESTS = "requests_bad"

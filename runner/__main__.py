@@ -16,7 +16,8 @@ from runner.cleanup import cleanup
 from runner.commands import admission_policy, calibrate, permission_page, rbac
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
-from target.target import load_target, parse_duration
+from target.target import load_target
+from target.values import parse_duration
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def carry_out(options: argparse.Namespace) -> int:
+def execute_command(options: argparse.Namespace) -> int:
     """Carry out one command and return its exit code. Raises AftershockError: refused."""
     target = load_target(options.target)
     if options.command == "heal":
@@ -74,7 +75,7 @@ def carry_out(options: argparse.Namespace) -> int:
         experiments = [read_experiment(path.resolve(), path.resolve().parent) for path in options.experiments]
         for experiment in experiments:
             check_target(experiment, target)
-        print(rbac.text(rbac.manifests(rbac.permissions(experiments, target), target.suite_namespace)), end="")
+        print(rbac.text(rbac.manifests(rbac.least_permissions(experiments, target), target.suite_namespace)), end="")
         return 0
     return _calibrate(options)
 
@@ -94,13 +95,13 @@ def _calibrate(options: argparse.Namespace) -> int:
 def _null_runs(options: argparse.Namespace) -> list[calibrate.NullRun]:
     path = options.experiment.resolve()
     template = calibrate.template(path, path.parent.parent, options.target.resolve(), options.out.resolve(), options.profile)
-    return calibrate.carry_out(template, options.runs, lambda line: print(line, flush=True))
+    return calibrate.run_null_runs(template, options.runs, lambda line: print(line, flush=True))
 
 
 def main() -> int:
     """Parse, carry out, and say what refuses."""
     try:
-        return carry_out(parser().parse_args())
+        return execute_command(parser().parse_args())
     except AftershockError as error:
         print(error, file=sys.stderr)
         return REFUSED

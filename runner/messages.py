@@ -1,6 +1,6 @@
-"""What parent and child say to each other: the child sends JSON lines on the standard output it was started with, the parent shows them.
+"""What the child sends to its parent: JSON lines on the standard output it was started with; the parent shows them.
 
-The rest of the process, libraries that print included, writes to the run's own log instead, so a line is a message or nothing.
+Everything else that the process prints goes to the run's own log, so a line is a message or nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     SEEN = "seen"  # what is seen now: text
     DONE = "done"  # a phase ended: name, seconds, text
     NOTE = "note"  # a sentence worth showing at once: text
-    RESOLVED = "resolved"  # preflight passed: targets, permissions, forecast (shown by a dry run)
+    RESOLVED = "resolved"  # preflight passed: targets, permissions, floor (shown by a dry run)
     REFUSED = "refused"  # preflight refused; nothing was injected: text
     VERDICT = "verdict"  # the run was judged: verdict, sentence
 
@@ -53,18 +53,18 @@ def read_message(line: str) -> Message | None:
 class Send(Protocol):
     """Where messages for the person at the terminal go."""
 
-    def __call__(self, kind: str, /, **fields: Any) -> None:  # noqa: ANN401 - any JSON value
+    def __call__(self, kind: str, /, **fields: object) -> None:
         """Send one message. ``kind`` is a :class:`Kind`."""
 
 
 class Pipe:
-    """Writes messages to a file descriptor; a parent that is gone is no reason to stop healing."""
+    """Writes messages to a file descriptor. Without a parent that reads them, the run goes on and heals."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._lock = threading.RLock()  # a signal handler may speak while the main thread does
 
-    def __call__(self, kind: str, /, **fields: Any) -> None:  # noqa: ANN401 - any JSON value
+    def __call__(self, kind: str, /, **fields: object) -> None:
         """Send one message."""
         line = json.dumps({"kind": kind, **redact_object(fields)}, default=str).encode() + b"\n"
         try:

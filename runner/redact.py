@@ -1,7 +1,7 @@
-"""Taking secrets out of everything that a run writes or says: by their names, by their shapes, and those that this process knows.
+"""Takes secrets out of everything that a run writes or says: by name, by shape, and by the values that this process knows.
 
-A process knows the values of its environment under names that sound secret, and the credentials of its kubeconfig
-(:func:`remember`). Everything passes here on its way out: events, messages, journal, log, scene, tracebacks.
+Known values are those of its environment under secret names, and the credentials of its kubeconfig (:func:`remember`). Events, messages,
+journal, log, diagnostics and tracebacks are redacted. Names and shapes stand in :mod:`target.credentials`.
 """
 
 from __future__ import annotations
@@ -9,24 +9,16 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import yaml
 
+from target import credentials
+
+Value = TypeVar("Value")
 HIDDEN = "[redacted]"
-NAMES = re.compile(r"(?i)(pass(word|wd)?|secret|token|api[-_]?key|access[-_]?key|credential|private[-_]?key|authorization|dsn)")
-PATTERNS = (
-    re.compile(r"(?i)((?:pass(?:word|wd)?|secret|token|api[-_]?key|access[-_]?key|credentials?)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&}]+)"),
-    re.compile(r"(?i)(authorization[\"']?\s*[=:]\s*[\"']?(?:bearer|basic)\s+)([^\s\"',;]+)"),
-    re.compile(r"(://[^/\s:@]*:)([^@\s/]+)(?=@)"),
-    re.compile(r"()\b(eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"),
-    re.compile(r"()\b(AKIA[0-9A-Z]{12,})"),
-)
-
-
 SHORTEST = 8  # a shorter value is no secret, and would be found in ordinary words
 KUBECONFIG_KEYS = ("token", "password", "client-key-data", "id-token", "refresh-token", "access-token")
 _known: set[str] = set()
@@ -43,8 +35,8 @@ def forget() -> None:
 
 
 def of_environment(environment: Mapping[str, str]) -> list[str]:
-    """Return the values of an environment under names that sound secret."""
-    return [value for name, value in environment.items() if NAMES.search(name)]
+    """Return the values of an environment under secret names."""
+    return [value for name, value in environment.items() if credentials.NAME.search(name)]
 
 
 def of_kubeconfig(path: str | None) -> list[str]:
@@ -53,19 +45,19 @@ def of_kubeconfig(path: str | None) -> list[str]:
         raw: Any = yaml.safe_load(Path(path or "~/.kube/config").expanduser().read_text())
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return []
-    found = list(_under(raw, KUBECONFIG_KEYS))
-    return found + [decoded for one in found if (decoded := _decoded(one))]
+    encoded = list(_under(raw, KUBECONFIG_KEYS))
+    return encoded + [plain for text in encoded if (plain := _decoded(text))]
 
 
 def _under(value: object, keys: tuple[str, ...]) -> Iterable[str]:
     if isinstance(value, dict):
-        for key, one in value.items():
-            if key in keys and isinstance(one, str):
-                yield one
-            yield from _under(one, keys)
+        for key, part in value.items():
+            if key in keys and isinstance(part, str):
+                yield part
+            yield from _under(part, keys)
     elif isinstance(value, list):
-        for one in value:
-            yield from _under(one, keys)
+        for part in value:
+            yield from _under(part, keys)
 
 
 def _decoded(text: str) -> str:
@@ -87,20 +79,24 @@ def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Hide what looks like a credential, every one of ``secrets``, and what this process knows."""
     for secret in (*secrets, *_known):
         text = text.replace(secret, HIDDEN) if secret else text
-    for pattern in PATTERNS:
-        text = pattern.sub(rf"\1{HIDDEN}", text)
+    for shape in credentials.SHAPES:
+        text = shape.sub(rf"\1{HIDDEN}", text)
     return text
 
 
-def redact_object(value: Any, secrets: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - any JSON value
-    """Hide values under names that sound secret (``{name, value}`` pairs of a container's environment too), and text that looks it."""
+def redact_object(value: Value, secrets: tuple[str, ...] = ()) -> Value:
+    """Hide values under secret names (``{name, value}`` pairs of a container's environment too), and text that looks secret."""
+    return cast("Value", _redacted(value, secrets))
+
+
+def _redacted(value: object, secrets: tuple[str, ...]) -> object:
     if isinstance(value, dict):
-        named = NAMES.search(str(value.get("name", ""))) and isinstance(value.get("value"), str)
-        return {key: HIDDEN if _hides(key, one, named=bool(named)) else redact_object(one, secrets) for key, one in value.items()}
+        named = credentials.NAME.search(str(value.get("name", ""))) and isinstance(value.get("value"), str)
+        return {key: HIDDEN if _hides(key, part, named=bool(named)) else _redacted(part, secrets) for key, part in value.items()}
     if isinstance(value, list):
-        return [redact_object(one, secrets) for one in value]
+        return [_redacted(part, secrets) for part in value]
     return redact_text(value, secrets) if isinstance(value, str) else value
 
 
 def _hides(key: str, value: object, *, named: bool) -> bool:
-    return isinstance(value, str) and bool(value) and ((named and key == "value") or bool(NAMES.search(key)))
+    return isinstance(value, str) and bool(value) and ((named and key == "value") or bool(credentials.NAME.search(key)))

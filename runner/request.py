@@ -17,7 +17,7 @@ class Profile(FrozenModel):
     hold_s: float
 
 
-PROFILES: dict[str, Profile] = {
+PROFILES: dict[ProfileName, Profile] = {
     "smoke": Profile(baseline_s=15, hold_s=10),
     "full": Profile(baseline_s=60, hold_s=30),
     "brief": Profile(baseline_s=3, hold_s=2),  # for campaigns that test the suite itself: what it concludes of users is worth little

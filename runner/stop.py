@@ -1,7 +1,7 @@
 """Stopping a run early: signals and stop conditions interrupt whatever the run is doing, except while it heals.
 
-:class:`Interrupted` derives from BaseException because chaoslib 1.44 turns every Exception that passes through an activity (its own
-SIGTERM handler's included) into "activity failed" and goes on with the next fault.
+:class:`Interrupted` derives from BaseException. Chaoslib 1.44 turns every Exception that passes through an activity into "activity failed"
+and goes on with the next fault.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ SIGNALS = {
 }
 
 FOR_GOOD = 1 << 30
+Condition = Callable[[], tuple[str, str] | None]
+"""Asked every second of a run: who asks to stop and a sentence, or None."""
 
 
 class Stop:

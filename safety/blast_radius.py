@@ -1,6 +1,6 @@
-"""The guard between a fault and the platform: what may be touched, and how much of it at once.
+"""The blast radius of a fault: what of the platform may be touched, and how much of it at once.
 
-:func:`check` collects what it needs to know (:class:`Surroundings`) and refuses with every objection at once; :func:`objections` is pure.
+:func:`check` collects what it needs to know (:class:`Surroundings`) and refuses with every objection at once. :func:`objections` is pure.
 """
 
 from __future__ import annotations
@@ -13,23 +13,16 @@ from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors, ready
 from kube.objects import Meta, Node, Pod
 from kube.selection import instrument_pods, is_control_plane
-from target.target import Target, Written
+from target.allow import Allow
+from target.target import Target
 
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"  # every device plugin must mount this folder of its node
 
 
-class Allow(Written):
-    """What an experiment may do although the guard would refuse it (``allow`` in its extension)."""
-
-    last_replica: bool = False  # leave a role without any ready replica
-    share_of_role: bool = False  # touch more of a role than the target's limit
-    without_capacity: bool = False  # displace pods for which no other node has room; looked at in preflight
-
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the guard must know of the platform; pods and nodes are V1Pod and V1Node."""
+    """What must be known of the platform; pods and nodes are V1Pod and V1Node."""
 
     namespaces: Mapping[str, Mapping[str, str]]  # name -> labels, of every namespace that a target or a pod on a target node lives in
     nodes: Mapping[str, Node]  # of every target
@@ -46,14 +39,14 @@ def check(platform: Platform, targets: Sequence[ResolvedTarget], allow: Allow | 
         TargetRefused: with all objections, parted by semicolons.
 
     """
-    found = objections(platform.target, targets, survey(platform, targets), allow or Allow())
-    if found:
-        raise TargetRefused("the guard refuses: " + "; ".join(found))
+    against = objections(platform.target, targets, survey(platform, targets), allow or Allow())
+    if against:
+        raise TargetRefused("beyond the blast radius: " + "; ".join(against))
 
 
 def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surroundings:
     """Collect what :func:`objections` needs. Raises TargetRefused if it may not be read."""
-    with api_errors("the guard looks at the targets' surroundings", TargetRefused):
+    with api_errors("look at the targets' surroundings", TargetRefused):
         node_names = {target.node for target in targets if target.kind in {"Node", "Device"} and target.node}
         pods_on = {name: _pods_on(platform, name) for name in sorted({t.name for t in targets if t.kind == "Node"})}
         listed = [pod for name in _namespaces_of(targets) for pod in platform.core.list_namespaced_pod(name).items]
@@ -72,28 +65,28 @@ def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surrounding
 
 def objections(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings, allow: Allow) -> list[str]:
     """Return every reason why ``targets`` must not be touched, as sentences; empty if they may be."""
-    found: list[str] = [] if targets else ["no target was resolved; a fault that touches nothing proves nothing"]
-    for one in targets:
-        if one.kind == "Pod":
-            found += _against_pod(target, one, around)
+    against: list[str] = [] if targets else ["no target was resolved; a fault that touches nothing proves nothing"]
+    for hit in targets:
+        if hit.kind == "Pod":
+            against += _against_pod(target, hit, around)
         else:
-            found += _against_node(target, one, around)
-    return found + _against_extent(target, targets) + _against_roles(target, targets, around, allow)
+            against += _against_node(target, hit, around)
+    return against + _against_extent(target, targets) + _against_roles(target, targets, around, allow)
 
 
-def _against_pod(target: Target, one: ResolvedTarget, around: Surroundings) -> list[str]:
-    namespace, what = one.namespace or "", f"pod {one.namespace}/{one.name}"
-    found = against_namespace(target, namespace, around.namespaces, what)
-    if any(_key(pod) == (namespace, one.name) for pod in around.instruments):
-        found.append(f"{what} is an instrument: the measurement depends on it")
-    pod = around.pods.get((namespace, one.name))
+def _against_pod(target: Target, hit: ResolvedTarget, around: Surroundings) -> list[str]:
+    namespace, what = hit.namespace or "", f"pod {hit.namespace}/{hit.name}"
+    against = against_namespace(target, namespace, around.namespaces, what)
+    if any(_key(pod) == (namespace, hit.name) for pod in around.instruments):
+        against.append(f"{what} is an instrument: the measurement depends on it")
+    pod = around.pods.get((namespace, hit.name))
     if pod is None:
-        found.append(f"{what} is not there any more")
+        against.append(f"{what} is not there any more")
     elif is_device_plugin(pod):
-        found.append(f"{what} is a device plugin: without it the node loses every device, not the one that is meant")
+        against.append(f"{what} is a device plugin: without it the node loses every device, not the one that is meant")
     elif "kubernetes.io/config.mirror" in (pod.metadata.annotations or {}):
-        found.append(f"{what} is a static pod of its node: deleting it changes nothing but the record")
-    return found
+        against.append(f"{what} is a static pod of its node: deleting it changes nothing but the record")
+    return against
 
 
 def against_namespace(target: Target, namespace: str, labels_of: Mapping[str, Mapping[str, str]], what: str) -> list[str]:
@@ -112,24 +105,24 @@ def against_namespace(target: Target, namespace: str, labels_of: Mapping[str, Ma
     return []
 
 
-def _against_node(target: Target, one: ResolvedTarget, around: Surroundings) -> list[str]:
-    what, name = f"{one.kind.lower()} {one.name}", one.node or one.name
+def _against_node(target: Target, hit: ResolvedTarget, around: Surroundings) -> list[str]:
+    what, name = f"{hit.kind.lower()} {hit.name}", hit.node or hit.name
     node = around.nodes.get(name)
     if node is None:
         return [f"{what}: node {name} is not there any more"]
-    found = [f"{what} belongs to the control plane"] if is_control_plane(node) else []
-    if one.kind != "Node":
-        return found
+    against = [f"{what} belongs to the control plane"] if is_control_plane(node) else []
+    if hit.kind != "Node":
+        return against
     hosted = [pod for pod in around.instruments if pod.spec.node_name == name]
-    found += [f"{what} hosts the instrument {'/'.join(_key(pod))}: move it out of the blast radius" for pod in hosted]
+    against += [f"{what} hosts the instrument {'/'.join(_key(pod))}: move it out of the blast radius" for pod in hosted]
     for namespace in sorted({pod.metadata.namespace for pod in around.pods_on.get(name, ()) if _suffers(pod)}):
         if namespace not in SYSTEM_NAMESPACES | {target.suite_namespace}:
-            found += against_namespace(target, namespace, around.namespaces, f"{what} runs a pod that")
-    return found
+            against += against_namespace(target, namespace, around.namespaces, f"{what} runs a pod that")
+    return against
 
 
 def _suffers(pod: Pod) -> bool:
-    """Tell whether the loss of its node is felt by a pod: it is at work and its owner is no DaemonSet."""
+    """Tell whether a pod suffers from the loss of its node: it is at work, and its owner is no DaemonSet."""
     owners = pod.metadata.owner_references or []
     return pod.status.phase in {"Running", "Pending"} and not any(owner.kind == "DaemonSet" for owner in owners)
 
@@ -150,17 +143,17 @@ def _against_extent(target: Target, targets: Sequence[ResolvedTarget]) -> list[s
 def _against_roles(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings, allow: Allow) -> list[str]:
     direct = {(t.namespace, t.name) for t in targets if t.kind == "Pod"}
     down = {t.name for t in targets if t.kind == "Node"}
-    found = []
+    against = []
     for role, pods in around.roles.items():
         up = [pod for pod in pods if ready(pod)]
         hit = [pod for pod in up if _key(pod) in direct or pod.spec.node_name in down]
         if hit and len(hit) == len(up):
             if not allow.last_replica:
-                found.append(f"role {role} would lose its last ready replica ({_names(hit)}); allow it by allow: {{last_replica: true}}")
+                against.append(f"role {role} would lose its last ready replica ({_names(hit)}); allow it by allow: {{last_replica: true}}")
         elif hit and len(hit) > target.limits.share_of_role * len(up) and not allow.share_of_role:
             share = target.limits.share_of_role
-            found.append(f"role {role} would lose {len(hit)} of {len(up)} ready replicas, limits.share_of_role is {share:.0%}")
-    return found
+            against.append(f"role {role} would lose {len(hit)} of {len(up)} ready replicas, limits.share_of_role is {share:.0%}")
+    return against
 
 
 def _namespaces_of(targets: Iterable[ResolvedTarget]) -> list[str]:

@@ -29,7 +29,7 @@ Tier = Literal["namespace", "ephemeral", "node"]
 class FaultSpec:
     """What preflight knows of a fault.
 
-    ``resolve(platform, arguments, rng)`` returns the objects, by name, in the order in which they will be touched; it raises
+    ``resolve(platform, arguments, rng)`` returns the objects, by name, in the order in which they will be touched. It raises
     :class:`history.errors.TargetRefused` if a selector is empty or matches nothing.
     ``permissions(platform, arguments)`` returns what inject and undo need.
     ``lasts_s(arguments)`` is how long the fault lasts by itself (0: until undone or at once).

@@ -41,8 +41,8 @@ def entry(
 def lend_client(module: ModuleType) -> None:
     """Let a module of chaosk8s use the live run's API client.
 
-    Its own comes from process-wide configuration (whatever KUBECONFIG says), without time limits; with ours it reaches no cluster but
-    the verified one, and outside a run it refuses.
+    Its own comes from process-wide configuration (whatever KUBECONFIG says), without time limits. With ours it reaches no cluster but
+    the verified one. Outside a run it refuses.
     """
 
     def client_of_live_run(_secrets: object = None) -> ApiClient:

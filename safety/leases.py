@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol, Self
 
 import urllib3
@@ -20,7 +21,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, api_errors, explained
+from kube.client import Platform, api_errors, explained, unless_missing
 from kube.objects import Lease, Meta, Options
 
 DURATION_S, RENEW_S = 15, 5.0
@@ -51,6 +52,11 @@ class Held:
     holder: str
     alive: bool
     age_s: float  # since its last renewal
+
+    @property
+    def run_id(self) -> str:
+        """The run that holds it."""
+        return self.holder.split("@", 1)[0]
 
 
 def names_for(targets: Iterable[ResolvedTarget]) -> list[str]:
@@ -138,14 +144,14 @@ class Leases:
         except ApiException as error:
             if error.status != 409:
                 raise
-        found = self._api.read_namespaced_lease(name, self._namespace)
-        held = held_by(found, self._now())
+        lease = self._api.read_namespaced_lease(name, self._namespace)
+        held = held_by(lease, self._now())
         if held.alive:
             raise TargetRefused(
                 f"lease {name}: held by the run {held.holder}, renewed {held.age_s:.0f} s ago; "
                 "two runs must not touch the same thing; wait for that run to end"
             )
-        return self._api.replace_namespaced_lease(name, self._namespace, self._fresh(name, found.metadata))
+        return self._api.replace_namespaced_lease(name, self._namespace, self._fresh(name, lease.metadata))
 
     def _fresh(self, name: str, meta: Meta = None) -> Lease:
         now = whole(self._now())
@@ -164,26 +170,19 @@ class Leases:
     def _failed(self, name: str, error: ApiException | urllib3.exceptions.HTTPError) -> None:
         """Find out what a failed renewal means: taken, deleted, changed by a labeller, or just no answer for now."""
         try:
-            found = self._look(name) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
+            read = partial(self._api.read_namespaced_lease, name, self._namespace)
+            lease = unless_missing(read) if getattr(error, "status", 0) in {404, 409} else self._mine[name]
         except (ApiException, urllib3.exceptions.HTTPError):
-            found = self._mine[name]
-        if found is None or found.spec.holder_identity != self.holder:
-            holder = found.spec.holder_identity if found else "nobody: it was deleted"
-            self._tell(name, f"lease {name} is no longer ours; it is held by {holder}")
+            lease = self._mine[name]
+        if lease is None or lease.spec.holder_identity != self.holder:
+            holder = lease.spec.holder_identity if lease else "nobody: it was deleted"
+            self._report_lost(name, f"lease {name} is no longer ours; it is held by {holder}")
         elif (self._now() - self._mine[name].spec.renew_time).total_seconds() > DURATION_S:
-            self._tell(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
+            self._report_lost(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
         else:
-            self._mine[name] = found  # somebody changed its labels, or no answer for now: the next renewal uses this version
+            self._mine[name] = lease  # somebody changed its labels, or no answer for now: the next renewal uses this version
 
-    def _look(self, name: str) -> Lease | None:
-        try:
-            return self._api.read_namespaced_lease(name, self._namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
-
-    def _tell(self, name: str, sentence: str) -> None:
+    def _report_lost(self, name: str, sentence: str) -> None:
         self._mine.pop(name)
         if not self.lost:
             self.lost = sentence
@@ -205,21 +204,19 @@ def held_by(lease: Lease, now: datetime) -> Held:
     return Held(lease.metadata.name, spec.holder_identity, age_s <= (spec.lease_duration_seconds or DURATION_S), age_s)
 
 
-def take(platform: Platform, run_id: str, targets: Sequence[ResolvedTarget], on_lost: Callable[[str], None] | None = None) -> Leases:
-    """Take the leases that ``targets`` need and return them, to be used in a ``with`` (which renews them). Raises TargetRefused."""
-    leases = Leases(platform.coordination, platform.target.suite_namespace, holder_of(run_id), platform.server_time, on_lost)
-    leases.acquire(names_for(targets))
-    return leases
+def leases_of(platform: Platform, run_id: str, on_lost: Callable[[str], None] | None = None) -> Leases:
+    """Return the leases of a run, none of them taken yet."""
+    return Leases(platform.coordination, platform.target.suite_namespace, holder_of(run_id), platform.server_time, on_lost)
 
 
 def list_leases(platform: Platform) -> list[Held]:
     """Return every lease of the suite in its namespace. Raises TargetRefused."""
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors("list the suite's leases", TargetRefused):
-        found = platform.coordination.list_namespaced_lease(platform.target.suite_namespace, label_selector=selector).items
-    return [held_by(lease, platform.server_time()) for lease in found]
+        leases = platform.coordination.list_namespaced_lease(platform.target.suite_namespace, label_selector=selector).items
+    return [held_by(lease, platform.server_time()) for lease in leases]
 
 
 def alive_runs(platform: Platform) -> frozenset[str]:
     """Return the ids of the runs that hold a living lease. Raises TargetRefused."""
-    return frozenset(lease.holder.split("@", 1)[0] for lease in list_leases(platform) if lease.alive)
+    return frozenset(lease.run_id for lease in list_leases(platform) if lease.alive)

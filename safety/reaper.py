@@ -1,7 +1,8 @@
 """``python -m safety.reaper``: the dead man's switch in the cluster. It outlives the suite and carries out what the journal still holds.
 
-It acts when the run's leases are not renewed any more (the suite, its machine or its network is gone), or when the run's deadline has
-passed. It undoes API changes only; what ends by itself (a machine's power, a frozen process, a fault pod) is marked once its time is over.
+It acts when the run's leases are not renewed any more: the suite, its machine or its network is gone. It acts, too, when the run's
+deadline has passed. It undoes API changes only. What ends by itself (a machine's power, a frozen process, a fault pod) is marked once its
+time is over.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
 from kube.client import BoundedClient, Platform, api_errors, clock_offset_s, platform_over
 from safety.leases import list_leases
-from safety.undo import carry_out
+from safety.undo import undo_entry
 from safety.undo_journal import REAPER, RunJournal, Undo, UndoKind, journal_name
 from target.environment import target_of
 from target.target import Target
@@ -67,14 +68,14 @@ class Reaper:
         return "" if left else HEALED
 
     def _due(self) -> bool:
-        holders = [lease for lease in list_leases(self.platform) if lease.holder.split("@", 1)[0] == self.run_id]
+        holders = [lease for lease in list_leases(self.platform) if lease.run_id == self.run_id]
         return now_ns() > self.deadline_ns or not any(lease.alive for lease in holders)
 
     def _undo(self, entry: Undo) -> str:
         """Undo one entry, or note that it ended by itself; return what went wrong."""
         try:
             if entry.kind in BY_API:
-                print(carry_out(self.platform, entry), flush=True)
+                print(undo_entry(self.platform, entry), flush=True)
             elif entry.ends_by_ns > now_ns():
                 return ""
             self.journal.undone(entry, REAPER)

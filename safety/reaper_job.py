@@ -30,12 +30,12 @@ CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}
 Rules = list[dict[str, Any]]
 
 
-def needed(permissions: list[Permission]) -> bool:
+def needs_reaper(permissions: list[Permission]) -> bool:
     """Tell whether a run changes something by the API that must be undone by the API: it may patch nodes (cordon)."""
-    return any(one.verb == "patch" and one.resource == "nodes" for one in permissions)
+    return any(permission.verb == "patch" and permission.resource == "nodes" for permission in permissions)
 
 
-def permissions(namespace: str) -> list[Permission]:
+def reaper_permissions(namespace: str) -> list[Permission]:
     """Return what making and removing a reaper needs."""
     rbac = "rbac.authorization.k8s.io"
     own = [("serviceaccounts", ""), ("roles", rbac), ("rolebindings", rbac), ("jobs", "batch")]
@@ -175,9 +175,9 @@ def remove(platform: Platform, run_id: str) -> list[str]:
 
 
 def runs(platform: Platform) -> set[str]:
-    """Return the runs that have a reaper, or something left of one; none to an account that may not look: it can't have made one.
+    """Return the runs that have a reaper, or something left of one. Raises TargetRefused.
 
-    Raises TargetRefused.
+    An account that may not look gets none: it can't have made one.
     """
     selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
     rbac: Any = client.RbacAuthorizationV1Api(platform.api)

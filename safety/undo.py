@@ -9,16 +9,16 @@ import time
 from collections.abc import Collection
 
 import polars as pl
-from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
 from history.reader import read_table
 from history.schema import EventKind
 from kube import machine_drivers
-from kube.client import Platform, api_errors
+from kube.client import Platform, api_errors, unless, unless_missing
 from kube.eviction import evict
 from kube.objects import Node, Pod
+from kube.wait import until
 from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
 
@@ -27,7 +27,7 @@ EVICT_S, PAUSE_S = 90.0, 0.5  # a disruption budget may hold an eviction back fo
 GONE_S = 10.0  # for a kubelet to end a fault pod: its grace, and then some
 
 
-def carry_out(platform: Platform, undo: Undo) -> str:
+def undo_entry(platform: Platform, undo: Undo) -> str:
     """Undo one entry and return what was done.
 
     Raises:
@@ -70,7 +70,7 @@ def undo_all(run: ActiveRun, kinds: Collection[UndoKind] | None = None) -> list[
         if undo.done or (kinds is not None and undo.kind not in kinds):
             continue
         try:
-            undone.append((undo, carry_out(run.platform, undo)))
+            undone.append((undo, undo_entry(run.platform, undo)))
             run.journal.undone(undo)
         except AftershockError as error:
             failed.append(str(error))
@@ -102,12 +102,9 @@ def cordon(platform: Platform, node: str, run_id: str) -> None:
 
 def uncordon(platform: Platform, node: str, run_id: str) -> str:
     """Make ``node`` schedulable again if this run's cordon is still on it; return what was done. Raises ApiException."""
-    try:
-        found: Node = platform.core.read_node(node)
-    except ApiException as error:
-        if error.status == 404:
-            return f"node {node}: it was removed from the cluster; nothing to uncordon"
-        raise
+    found: Node = unless_missing(lambda: platform.core.read_node(node))
+    if found is None:
+        return f"node {node}: it was removed from the cluster; nothing to uncordon"
     if (found.metadata.annotations or {}).get(CORDONED_BY) != run_id:
         return f"node {node}: this run's cordon is not on it any more; left as it is"
     was = found.spec.unschedulable
@@ -117,22 +114,16 @@ def uncordon(platform: Platform, node: str, run_id: str) -> str:
 
 
 def delete_pod(platform: Platform, name: str, namespace: str) -> str:
-    """Delete a fault pod with its own grace (its program ends the fault on SIGTERM) and wait until its kubelet says that it is gone.
+    """Delete a fault pod and wait until its kubelet says that it is gone. Its program ends the fault on SIGTERM.
 
     Raises:
-        UndoFailed: it is still there after 10 s: a silent node hears nobody, and speaks again by itself; ask again.
+        UndoFailed: it is still there after 10 s; the kubelet of a silent node answers later, so ask again.
         ApiException: anything else.
 
     """
-    until = time.monotonic() + GONE_S
-    try:
+    with unless(404):
         platform.core.delete_namespaced_pod(name, namespace)
-        while time.monotonic() < until:
-            platform.core.read_namespaced_pod(name, namespace)
-            time.sleep(PAUSE_S)
-    except ApiException as error:
-        if error.status != 404:
-            raise
+    if until(lambda: unless_missing(lambda: platform.core.read_namespaced_pod(name, namespace)) is None, GONE_S, PAUSE_S):
         return f"pod {namespace}/{name}: gone"
     raise UndoFailed(f"pod {namespace}/{name}: deleted, but its kubelet has not ended it within {GONE_S:g} s; what it set ends by itself")
 
@@ -144,13 +135,8 @@ def replace_pod(platform: Platform, name: str, namespace: str, uid: str) -> str:
         UndoFailed: no controller would replace it, or a disruption budget held it back for 90 s.
 
     """
-    try:
-        pod: Pod = platform.core.read_namespaced_pod(name, namespace)
-    except ApiException as error:
-        if error.status == 404:
-            return f"pod {namespace}/{name}: already replaced"
-        raise
-    if pod.metadata.uid != uid or pod.metadata.deletion_timestamp is not None:
+    pod: Pod = unless_missing(lambda: platform.core.read_namespaced_pod(name, namespace))
+    if pod is None or pod.metadata.uid != uid or pod.metadata.deletion_timestamp is not None:
         return f"pod {namespace}/{name}: already replaced"
     if not any(owner.controller for owner in pod.metadata.owner_references or []):
         raise UndoFailed(f"pod {namespace}/{name}: it has no controller, so its ended ephemeral container stays; replace the pod by hand")

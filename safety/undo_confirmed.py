@@ -1,18 +1,17 @@
 """Whether an undo has become true.
 
-A machine that was switched on boots for a while, and until its kubelet speaks, Kubernetes shows the state from before the power cut: node
-Ready, pods Ready. Proving a platform healthy must look past that. A fault pod that was deleted is gone only when its kubelet, perhaps
-frozen until then, says that its program has ended.
+A machine that was switched on boots for a while. Until its kubelet speaks, Kubernetes shows the state from before the power cut: node
+Ready, pods Ready. Proving a platform healthy must look past that. A fault pod that was deleted is gone only when its kubelet says that its
+program has ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from kubernetes.client.exceptions import ApiException
-
-from kube.client import Platform
+from kube.client import Platform, unless_missing
 from kube.objects import Lease, Pod
 from safety.undo_journal import Undo, UndoKind
 
@@ -25,8 +24,8 @@ def power_cut_detail(platform: Platform) -> str:
     return platform.server_time().isoformat()
 
 
-def unsettled(platform: Platform, entries: Sequence[Undo]) -> list[str]:
-    """Return what still shows the state from before a power cut, or a fault pod that is there, as sentences; nothing once all is over.
+def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
+    """Return what still shows the state from before a power cut, and the fault pods that are still there, as sentences.
 
     A machine that was never without power (its driver did nothing) settles within a renewal of its lease (10 s).
 
@@ -38,7 +37,9 @@ def unsettled(platform: Platform, entries: Sequence[Undo]) -> list[str]:
     stale = [sentence for node, cut in sorted(cuts.items()) for sentence in _stale(platform, node, cut)]
     pods = sorted({(undo.namespace or "", undo.object) for undo in entries if undo.kind is UndoKind.DELETE_POD})
     return stale + [
-        f"fault pod {name}: its kubelet has not said that it ended" for namespace, name in pods if _is_there(platform, namespace, name)
+        f"fault pod {name}: its kubelet has not said that it ended"
+        for namespace, name in pods
+        if unless_missing(partial(platform.core.read_namespaced_pod, name, namespace)) is not None
     ]
 
 
@@ -51,16 +52,6 @@ def _stale(platform: Platform, node: str, cut: datetime) -> list[str]:
         return []
     pods: list[Pod] = platform.core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={node}").items
     return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: still shown as before the power cut" for pod in pods if _is_old(pod, cut)]
-
-
-def _is_there(platform: Platform, namespace: str, name: str) -> bool:
-    try:
-        platform.core.read_namespaced_pod(name, namespace)
-    except ApiException as error:
-        if error.status == 404:
-            return False
-        raise
-    return True
 
 
 def _is_old(pod: Pod, cut: datetime) -> bool:

@@ -1,8 +1,8 @@
 """The undo journal: one ConfigMap a run in the suite's namespace, written before the fault.
 
-It names owner, start, end, and how to undo what was done, in a closed vocabulary (:class:`UndoKind`) that the suite, ``heal`` and the
-reaper in the cluster carry out alike (:mod:`safety.undo`). Writers never overwrite each other: every change is a replace of the version
-that was read, and a conflict reads again.
+It names owner, start, end, and how to undo what was done. The vocabulary is closed (:class:`UndoKind`): the suite, ``heal`` and the reaper
+in the cluster carry it out alike (:mod:`safety.undo`). Writers never overwrite each other: every change replaces the version that was
+read, and a conflict reads again.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class RunJournal:
         """Record that ``undo`` has been carried out, and by whom. Raises UndoFailed."""
 
         def mark(entries: tuple[Undo, ...]) -> tuple[Undo, ...]:
-            return tuple(one.carried_out(by) if one.same_as(undo) and not one.done else one for one in entries)
+            return tuple(entry.carried_out(by) if entry.same_as(undo) and not entry.done else entry for entry in entries)
 
         self._change(mark, f"record that {undo.activity} is undone", UndoFailed)
 
@@ -133,10 +133,10 @@ class RunJournal:
 
     def close(self) -> None:
         """Delete the journal. Raises UndoFailed: entries remain (they are named), or it cannot be deleted."""
-        remaining = [one for one in self.entries() if not one.done]
+        remaining = [entry for entry in self.entries() if not entry.done]
         if remaining:
-            what = ", ".join(f"{one.kind} {one.object}" for one in remaining)
-            raise UndoFailed(f"journal {self.name}: {what} is not undone yet; run make heal")
+            what = ", ".join(f"{entry.kind} {entry.object}" for entry in remaining)
+            raise UndoFailed(f"journal {self.name}: {what} is not undone yet; run make heal, or python -m runner heal --target FILE")
         with api_errors(f"journal {self.name}: delete", UndoFailed):
             self._api.delete_namespaced_config_map(self.name, self.namespace)
 
@@ -183,13 +183,13 @@ def list_journals(platform: Platform) -> list[StoredJournal]:
     namespace = platform.target.suite_namespace
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors(f"list undo journals in {namespace}", TargetRefused):
-        found = platform.core.list_namespaced_config_map(namespace, label_selector=selector).items
-    return sorted((stored(one) for one in found), key=lambda journal: journal.header.started_ns)
+        bodies = platform.core.list_namespaced_config_map(namespace, label_selector=selector).items
+    return sorted((stored(body) for body in bodies), key=lambda journal: journal.header.started_ns)
 
 
-def journal_of(platform: Platform, found: StoredJournal) -> RunJournal:
-    """Return a writer for a journal that was found."""
-    return RunJournal(platform.core, platform.target.suite_namespace, found.name)
+def journal_of(platform: Platform, journal: StoredJournal) -> RunJournal:
+    """Return a writer for a journal that is stored."""
+    return RunJournal(platform.core, platform.target.suite_namespace, journal.name)
 
 
 def stored(body: ConfigMap) -> StoredJournal:

@@ -1,4 +1,4 @@
-"""What people write to guard their platform while the suite runs: when to stop a run, and when not to begin one.
+"""When to stop a run, and when not to begin one, as people write it for their platform.
 
 Models of the target file and of experiments; who asks is :mod:`runner.run.abort.conditions` and :mod:`runner.preflight.blackouts`.
 """
@@ -9,7 +9,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from target.values import Written
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -23,7 +25,7 @@ def _zone(name: str) -> str:
 
 
 def _clock(value: object) -> object:
-    """Return what YAML 1.1 reads as a number to the base of 60 (22:00 is 1320 there) as the time of day that was written."""
+    """Return the time of day that was written: YAML 1.1 reads 22:00 as the number 1320, to the base of 60."""
     if isinstance(value, bool) or not isinstance(value, int):
         return value
     seconds = value * 60 if value < MINUTES else value
@@ -34,13 +36,7 @@ MINUTES = 24 * 60
 Clock = Annotated[time, BeforeValidator(_clock)]
 
 
-class Guarded(BaseModel):
-    """Base of these models: every unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StopWhen(Guarded):
+class StopWhen(Written):
     """A stop condition: a PromQL expression, or the error ratio of a bystander service that is asked once a second."""
 
     promql: str | None = Field(default=None, min_length=1)
@@ -58,7 +54,7 @@ class StopWhen(Guarded):
         return self
 
 
-class Blackout(Guarded):
+class Blackout(Written):
     """A stretch of time in which no run may begin or still be going on: every day, on some days, or on dates."""
 
     why: str = Field(min_length=1)

@@ -4,53 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from history.errors import ConfigError
-from history.plan import Retry, Slo
 from target import credentials
 from target.stop_when import Blackout, StopWhen
+from target.values import Seconds, Share, Written
+from target.workload import WorkloadClass
 
-DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
-
-
-def parse_duration(value: object) -> float:
-    """Return seconds of ``30s``, ``5m``, ``1h30m``, ``250ms`` or a plain number of seconds.
-
-    Raises:
-        ValueError: anything else.
-
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:  # not negative, not endless, not nan
-        return float(value)
-    match = DURATION.fullmatch(str(value).strip())
-    if not match or not any(match.groups()):
-        raise ValueError(f"{value!r} is not a duration; write 30s, 5m, 1h30m or 250ms")
-    return sum(float(part or 0) * scale for part, scale in zip(match.groups(), (3600, 60, 1, 0.001), strict=True))
-
-
-def parse_share(value: object) -> float:
-    """Return 0.99 of ``99%`` or of 0.99. Raises ValueError: not a share between 0 and 1."""
-    text = str(value).strip()
-    share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    if not 0 <= share <= 1:
-        raise ValueError(f"{value!r} is not a share; write 99% or 0.99")
-    return share
-
-
-Part = TypeVar("Part")
 CONSENT = re.compile(r"[^=\s]+=[^=\s]+")
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-Share = Annotated[float, BeforeValidator(parse_share)]
-
-
-class Written(BaseModel):
-    """Base of models of files that people write: every unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Role(Written):
@@ -87,115 +52,11 @@ class CommandDriver(Written):
 
 
 class Balancer(Written):
-    """How the load balancer in front of the cluster checks what is behind it; the forecast needs it, and no API of the cluster tells."""
+    """How the load balancer in front of the cluster checks what is behind it. Nothing reads it any more; files that say it stay valid."""
 
     interval: Seconds
     fall: int = Field(gt=0)
     timeout: Seconds
-
-
-class WrittenBudgets(Written):
-    """Budgets as people write them: durations and percentages."""
-
-    rto: Seconds | None = None
-    rpo_requests: int | None = None
-    availability: Share | None = None
-    p95_ratio: float | None = None
-    capacity_rto: Seconds | None = None
-    rpo_steps: int | None = Field(default=None, ge=0)
-    rpo_samples: int | None = Field(default=None, ge=0)
-
-
-class WrittenSlo(Written):
-    """When one request is good, and which share of them must be."""
-
-    ratio: Share
-    latency: Seconds
-    ttft: Seconds | None = None
-    max_gap: Seconds | None = None
-
-    def slo(self) -> Slo:
-        """Return it in the units of the history (ms)."""
-        return Slo(
-            ratio=self.ratio,
-            latency_ms=self.latency * 1e3,
-            ttft_ms=None if self.ttft is None else self.ttft * 1e3,
-            max_gap_ms=None if self.max_gap is None else self.max_gap * 1e3,
-        )
-
-
-class WrittenMix(Written):
-    """One kind of request."""
-
-    weight: float = Field(gt=0)
-    stream: bool = False
-    max_tokens: tuple[int, int]
-    prompt_chars: tuple[int, int] = (1, 10_000)
-
-
-class WrittenLoad(Written):
-    """What the load generator offers to this class."""
-
-    endpoint: str  # a key of ``endpoints``
-    model: str
-    rate_rps: float = Field(gt=0)
-    arrivals: Literal["poisson", "constant"] = "poisson"
-    mix: tuple[WrittenMix, ...] = Field(min_length=1)
-    prompts: str
-    in_flight_cap: int = Field(gt=0)
-    timeout: Seconds
-    connection_max_age: Seconds = 10.0
-    workers: int = Field(default=1, ge=1)
-    workers_as: Literal["processes", "pods"] = "processes"  # pods: in the suite's namespace; the endpoint's name is then theirs to resolve
-    retry: Retry = Retry()
-    headers: dict[str, str] = Field(default_factory=dict)
-    api_key_env: str | None = None
-    ca_file: str | None = None
-
-
-class WrittenTraining(Written):
-    """The training job that a class of workload is: made anew for each run, of a template that never runs by itself."""
-
-    template: str  # a CronJob (suspended) in the namespace of the class's role; each run makes a Job of it
-    ledger: str  # service:port of the ledger, in the same namespace
-    storage: str  # the role that keeps checkpoints
-    settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that runs of this suite set otherwise
-
-
-class WorkloadClass(Written):
-    """A class of workload: its default budgets, and either SLO and load, or the training job that it is."""
-
-    role: str  # the role that serves it
-    written_slo: WrittenSlo | None = Field(default=None, alias="slo")
-    budgets: WrittenBudgets = WrittenBudgets()
-    written_load: WrittenLoad | None = Field(default=None, alias="load")
-    training: WrittenTraining | None = None
-
-    @model_validator(mode="after")
-    def _has_one_drive(self) -> WorkloadClass:
-        """Demand an SLO with a load, or a training job."""
-        missing = [name for name, part in (("slo", self.written_slo), ("load", self.written_load)) if part is None]
-        if self.training is None and missing:
-            raise ValueError(f"{' and '.join(missing)}: missing; a class has slo and load, or training")
-        if self.training is not None and len(missing) < 2:
-            raise ValueError("training: a class has slo and load, or training, not both")
-        return self
-
-    @property
-    def slo(self) -> WrittenSlo:
-        """Return when a request is good. Raises ConfigError: this class has no requests."""
-        return _of_requests(self.written_slo)
-
-    @property
-    def load(self) -> WrittenLoad:
-        """Return what is offered. Raises ConfigError: this class has no requests."""
-        return _of_requests(self.written_load)
-
-
-def _of_requests(part: Part | None) -> Part:
-    if part is None:
-        raise ConfigError("this class of workload is a training job: it has no requests, hence neither slo nor load")
-    return part
 
 
 class Limits(Written):
@@ -237,19 +98,20 @@ class Target(Written):
     @model_validator(mode="after")
     def _refers_to_what_is_there(self) -> Target:
         """List every name that leads nowhere."""
-        wrong = [
-            f"workloads.{name}.role: {one.role!r} is not under roles" for name, one in self.workloads.items() if one.role not in self.roles
-        ]
-        for name, one in self.workloads.items():
-            if one.written_load is not None and one.load.endpoint not in self.endpoints:
-                wrong.append(f"workloads.{name}.load.endpoint: {one.load.endpoint!r} is not under endpoints")
-            if one.training is not None and one.training.storage not in self.roles:
-                wrong.append(f"workloads.{name}.training.storage: {one.training.storage!r} is not under roles")
+        wrong: list[str] = []
+        for name, workload in self.workloads.items():
+            if workload.role not in self.roles:
+                wrong.append(f"workloads.{name}.role: {workload.role!r} is not under roles")
+            if workload.written_load is not None and workload.load.endpoint not in self.endpoints:
+                wrong.append(f"workloads.{name}.load.endpoint: {workload.load.endpoint!r} is not under endpoints")
+            if workload.training is not None and workload.training.storage not in self.roles:
+                wrong.append(f"workloads.{name}.training.storage: {workload.training.storage!r} is not under roles")
         if self.prometheus is not None and self.prometheus not in self.endpoints:
             wrong.append(f"prometheus: {self.prometheus!r} is not under endpoints")
-        if self.prometheus is None and any(one.promql for one in self.stop_when):
+        if self.prometheus is None and any(condition.promql for condition in self.stop_when):
             wrong.append("stop_when: promql needs prometheus, a key of endpoints")
-        wrong += credentials.in_target(self.endpoints, {name: one.load.headers for name, one in self.workloads.items() if one.written_load})
+        loads = {name: workload.load for name, workload in self.workloads.items() if workload.written_load}
+        wrong += credentials.in_target(self.endpoints, {name: load.headers for name, load in loads.items()})
         if not CONSENT.fullmatch(self.consent_label):
             wrong.append(f"consent_label: {self.consent_label!r} is not KEY=VALUE")
         if self.suite_namespace in self.namespaces:

@@ -1,7 +1,7 @@
 """Compile once what pods of the embedded cluster import: they see this machine's Python environment read-only and cannot keep it compiled.
 
 Without it every start of a replica or a rank compiles thousands of modules anew. Much of torch and botocore is imported only when it is
-used, so a store's client is made and one step is trained here, which nobody hears of.
+used. So a store's client is made here and one step is trained, without a trace.
 """
 
 import os

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from workloads import spread
 from workloads.compiled import compile_modules
+from workloads.spread import Object
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SUITE, TRAINING = "suite", "training"
@@ -54,9 +54,9 @@ class Kubectl:
             raise DeployFailed(f"`{shlex.join([*self.command, *arguments])}` ended with exit code {done.returncode}, see its message above")
         return done.stdout or ""
 
-    def read(self, *arguments: str) -> dict[str, Any]:
+    def read(self, *arguments: str) -> Object:
         """Run `kubectl get …` and return the object or list."""
-        found: dict[str, Any] = json.loads(self.run(*arguments, "-o", "json", capture=True))
+        found: Object = json.loads(self.run(*arguments, "-o", "json", capture=True))
         return found
 
 
@@ -138,7 +138,7 @@ def await_training(kubectl: Kubectl, timeout_s: int, say: Callable[[str], None])
     kubectl.run("-n", TRAINING_NAMESPACE, "wait", "--for=condition=complete", "job/buckets", f"--timeout={timeout_s}s")
 
 
-def _rendered(kubectl: Kubectl, folder: str) -> list[dict[str, Any]]:
+def _rendered(kubectl: Kubectl, folder: str) -> list[Object]:
     return [found for found in yaml.safe_load_all(kubectl.run("kustomize", str(MANIFESTS / folder), capture=True)) if found]
 
 
@@ -167,7 +167,7 @@ def _spread(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Callable[[st
 def _start_alone(kubectl: Kubectl, parts: list[Deployment], timeout_s: int, say: Callable[[str], None]) -> None:
     """Replace one replica of the model, if all of them started at once.
 
-    How long a replica takes that starts alone is what recoveries are forecast from. On nodes that share one machine, replicas that start
+    How long a replica takes that starts alone is what deadlines are made of. On nodes that share one machine, replicas that start
     together do not show it; on a cluster of machines they do.
     """
     model = next(one for one in parts if one.name == MODEL)
@@ -209,7 +209,7 @@ def status(kubectl: Kubectl, variant: str, say: Callable[[str], None]) -> bool:
     return complete
 
 
-def replicas(deployment: dict[str, Any] | None) -> tuple[int | None, int]:
+def replicas(deployment: Object | None) -> tuple[int | None, int]:
     """Return how many replicas a Deployment object wants (None: there is none) and how many are available."""
     if not deployment:
         return None, 0

@@ -5,9 +5,10 @@ from typing import Any
 
 ZONE = "topology.kubernetes.io/zone"
 GPU = "nvidia.com/gpu"
+Object = dict[str, Any]  # of the API, as JSON
 
 
-def replicas_by_zone(deployment: dict[str, Any], pods: list[dict[str, Any]], nodes: list[dict[str, Any]]) -> dict[str, int]:
+def replicas_by_zone(deployment: Object, pods: list[Object], nodes: list[Object]) -> dict[str, int]:
     """Count a Deployment's running pods in each zone that could take one (a Ready, schedulable node there, with a GPU if it needs one).
 
     ``pods`` and ``nodes`` are objects of the API; the pods are those of the Deployment's selector.
@@ -20,18 +21,18 @@ def replicas_by_zone(deployment: dict[str, Any], pods: list[dict[str, Any]], nod
     return {zone: counted[zone] for zone in sorted(zones)}
 
 
-def uneven(deployment: dict[str, Any], by_zone: dict[str, int]) -> bool:
+def uneven(deployment: Object, by_zone: dict[str, int]) -> bool:
     """Return whether the zones differ by more than the Deployment's own constraint wants; false if it has none."""
     constraints = deployment["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
     allowed = [constraint["maxSkew"] for constraint in constraints if constraint["topologyKey"] == ZONE]
     return bool(allowed and by_zone) and max(by_zone.values()) - min(by_zone.values()) > min(allowed)
 
 
-def _usable(node: dict[str, Any], needs_gpu: bool) -> bool:
+def _usable(node: Object, needs_gpu: bool) -> bool:
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
     has_gpu = int(node["status"]["allocatable"].get(GPU, 0)) > 0
     return ready and not node["spec"].get("unschedulable", False) and (has_gpu or not needs_gpu)
 
 
-def _counts(pod: dict[str, Any]) -> bool:
+def _counts(pod: Object) -> bool:
     return pod["status"]["phase"] in ("Pending", "Running") and "deletionTimestamp" not in pod["metadata"]

@@ -1,1 +1,1 @@
-"""How true the suite's measurements are: load against its schedule, detectors against known truth, forecasts, null runs."""
+"""How true the suite's measurements are: load against its schedule, detectors against known truth, null runs."""

@@ -23,7 +23,7 @@ from rich.table import Table
 from bench.common.tables import ROOT, Row, add_rows, commit, rows_of
 from history.errors import HistoryError
 from runner.commands.calibrate import NullRun, findings, read_null_run
-from target.target import parse_duration
+from target.values import parse_duration
 
 OUT = ROOT / "reports" / "out" / "soak"
 JUDGED = ("PASS", "INCONCLUSIVE", "FAIL")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.campaigns.kill_platform import AT_ONCE, ROOT
 from bench.common.tables import Row, rows_of
-from target.target import parse_duration
+from target.values import parse_duration
 
 
 def parser_of(module: str, about: str | None) -> argparse.ArgumentParser:

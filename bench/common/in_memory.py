@@ -20,12 +20,12 @@ from runner.preflight import checks
 from runner.preflight.platform_health import Before, look
 from runner.run.abort.conditions import Conditions
 from runner.run.context import Context
-from runner.run.lifecycle import Steps, carry_out
+from runner.run.lifecycle import Steps, run_phases
 from runner.run.phases import baseline, confirm, heal, observe
-from runner.run.phases.diagnostics import keep_scene
-from runner.run.phases.drain_and_judge import close_and_judge, settle
+from runner.run.phases.diagnostics import keep_diagnostics
+from runner.run.phases.drain_and_judge import close_and_judge, drain
 from runner.run.phases.inject import inject
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import SIGNALS, Stop
 from safety import active_run
 from safety.undo_journal import open_journal
@@ -43,7 +43,7 @@ def prepared(experiment: Experiment, platform: Platform, run_dir: Path, seed: in
     faults = checks.faults_of(experiment, platform)
     checks.check_access(faults, platform)
     targets = checks.resolve(faults, platform, seed)
-    checks.check_guard(targets, platform, experiment)
+    checks.check_blast_radius(targets, platform, experiment)
     before = look(platform)
     run_dir.mkdir()
     hit = tuple({one.name: one for found in targets.values() for one in found}.values())
@@ -52,7 +52,7 @@ def prepared(experiment: Experiment, platform: Platform, run_dir: Path, seed: in
     log = RunLog(run_dir)
     journal = open_journal(platform, made.run_id, "bench", experiment.id)
     run = active_run.ActiveRun(plan=made, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
-    return Context(run, experiment, {}, Stop(), _silent, Record(experiment.raw), log), before
+    return Context(run, experiment, {}, Stop(), _silent, ToolkitJournal(experiment.raw), log), before
 
 
 def _silent(_kind: str, /, **_fields: object) -> None:
@@ -66,7 +66,7 @@ def carried_out(context: Context, before: Before, guards: list[Callable[[], tupl
     try:
         with _at(pace), _own_signals(context.stop):
             watching.start()
-            return carry_out(context, _steps(before))
+            return run_phases(context, _steps(before))
     finally:
         watching.halt()
         active_run.activate(None)
@@ -82,9 +82,9 @@ def _steps(before: Before) -> Steps:
         inject=inject,
         confirm=confirm.confirm,
         observe=observe.observe,
-        scene=keep_scene,
+        diagnostics=keep_diagnostics,
         heal=partial(heal.heal, before=before),
-        settle=settle,
+        drain=drain,
         close=close_and_judge,
     )
 

@@ -39,8 +39,6 @@ FIGURES = (
         "30 runs, 0 FAIL",
         lambda n: n[0] >= 30 and n[3] == 0,
     ),
-    Figure("forecast.md", re.compile(r"- RTO: (\d+) of (\d+) within 20%[^;(\n]*"), "all within 20 %", lambda n: n[0] == n[1] > 0),
-    Figure("forecast.md", re.compile(r"- capacity RTO: (\d+) of (\d+) within 20%[^;(\n]*"), "all within 20 %", lambda n: n[0] == n[1] > 0),
     Figure(
         "kill-campaign.md",
         re.compile(r"\*\*SIGKILL\*\*: (\d+) trials" + OUTLIVED),

@@ -20,7 +20,7 @@ from bench.mutations.memory import MEMORY
 from bench.mutations.page import page, wrong
 from bench.mutations.recorded import judge_all
 from bench.mutations.session import PLATFORM, ROOT, Told
-from target.target import parse_duration
+from target.values import parse_duration
 
 TABLE = ROOT / "reports" / "out" / "mutations.jsonl"
 

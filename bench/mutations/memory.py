@@ -33,7 +33,7 @@ from runner.experiment.experiment import Experiment, read_experiment
 from runner.run.abort import conditions
 from runner.run.abort.conditions import overdue
 from runner.run.phases import baseline, confirm, heal, observe
-from target.target import parse_duration
+from target.values import parse_duration
 from testing.load.load_runs import scripted_server
 from testing.load.scripted_server import write_prompts
 from testing.platform.fake_cluster import FakeCluster, pod

@@ -28,7 +28,7 @@ from history.plan import ResolvedTarget
 from kube.client import Platform, connect
 from runner.preflight.lease_queue import Queue
 from runner.request import Request
-from runner.run.assemble import check
+from runner.run.assemble import run_preflight
 from runner.stop import Stop
 from safety.leases import holder_of
 from safety.undo_journal import Undo, UndoKind, open_journal
@@ -74,7 +74,7 @@ def request_for(experiment: str, target: Path, folder: Path) -> Request:
 def preflight(request: Request) -> None:
     """Carry out preflight in this process. Raises TargetRefused."""
     with ExitStack() as stack:
-        check(request, lambda *_, **__: None, Stop(), stack)
+        run_preflight(request, lambda *_, **__: None, Stop(), stack)
 
 
 def dry_run(request: Request) -> None:

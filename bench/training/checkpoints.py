@@ -2,9 +2,9 @@
 
 A real run (three ranks) leaves checkpoints of steps 10 and 20 on a volume; the same tensors are written as stock tools write them
 (stock_checkpoints.py), and all of it is copied into an S3 bucket. Then the newest checkpoint is damaged, seed by seed, and a resume is
-tried with our loader and with each stock loader. In S3, bytes are damaged twice: in the server's file, as a disk would (boto3 compares what
-it reads with the server's checksum, as it does by default, for stock loaders, too), and before they were uploaded, so that the server's
-checksum is that of the damaged bytes.
+tried with our loader and with each stock loader. In S3, bytes are damaged twice. In the server's file, as a disk
+would: boto3 compares what it reads with the server's checksum, as it does by default, for stock loaders, too. And before they were
+uploaded, so that the server's checksum is that of the damaged bytes.
 
 Exit code 1 if ours let anything pass unnoticed, or complained about an undamaged checkpoint.
 """

@@ -3,9 +3,9 @@
 ``python -m bench.training.recovery [--megabytes 64] [--write FILE]``.
 
 Training data in a versioned bucket are damaged, way by way; each time the procedure runs as an operator would run it (detect, choose the
-newest good version, restore, verify), timed step by step, and then a training job is started on them, timed until its first step
-(resume). Where no version is good, the object comes from the replica, by rclone. Replication is measured beside it: objects arrive at
-the source while rclone runs again and again, then the source is gone, and what the replica lacks is its RPO.
+newest good version, restore, verify), timed step by step. Then a training job is started on them, timed until its first step (resume).
+Where no version is good, the object comes from the replica, by rclone. Replication is measured beside it: objects arrive at the source
+while rclone runs again and again. Then the source is gone, and what the replica lacks is its RPO.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from testing.training.gang import Gang
 from workloads.storage import damage, replicate
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.inventory import Comparison, compare, take
-from workloads.storage.restore import Outcome, megabytes_per_s, restore_record
+from workloads.storage.restore import Restored, megabytes_per_s, restore_record
 from workloads.storage.s3 import S3Store
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 from workloads.training import data
@@ -48,11 +48,11 @@ class Trial:
     """One damage and its repair; seconds from the start of a job to its first step are ``resume_s``."""
 
     way: str
-    outcomes: list[Outcome]
+    outcomes: list[Restored]
     resume_s: float
 
     @property
-    def data(self) -> Outcome:
+    def data(self) -> Restored:
         """What was done for the data's file."""
         return next(one for one in self.outcomes if one.key.endswith(data.FILE))
 

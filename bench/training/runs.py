@@ -13,7 +13,6 @@ from statistics import fmean
 
 import polars as pl
 
-from bench.accuracy.forecast import RUNS, verdict_figure
 from history.errors import HistoryError
 from history.reader import Run, read_run
 from history.result import Measurement, RunVerdict, Verdict
@@ -30,6 +29,7 @@ storage)"` on the embedded cluster: three ranks, 5 steps/s, a checkpoint every 1
 | experiment | run | verdict | RTO | first step | steps lost | ETTR | largest RPO gauge | states that differ | longest phase | idle |
 |---|---|---|---|---|---|---|---|---|---|---|
 """
+RUNS = Path(__file__).parents[2] / "reports" / "out" / "runs"
 PHASES = ("went_on", "replace", "gang", "restore", "first_step", "replay")
 
 
@@ -46,6 +46,14 @@ def row_of(run: Run) -> str:
     ]
     cells = [run.plan.experiment.id, run.plan.run_id, said(verdict), *figures, longest(verdict), idle(run, verdict)]
     return f"| {' | '.join(cells)} |"
+
+
+def verdict_figure(verdict: RunVerdict, name: str) -> Measurement:
+    """Return a measurement by its name. Raises KeyError: there is none."""
+    found = verdict.measurement(name)
+    if found is None:
+        raise KeyError(name)
+    return found
 
 
 def said(verdict: RunVerdict) -> str:

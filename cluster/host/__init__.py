@@ -1,1 +1,1 @@
-"""What the cluster does to the machine under it: requirements, packages, control groups, settings, and what may be left over."""
+"""What the cluster does to the machine under it: what must be there, packages, control groups, and settings of the kernel."""

@@ -12,10 +12,10 @@ What is in there is the cluster's, whatever else got lost: that is how leftovers
 
 import os
 import signal
-import time
+from contextlib import suppress
 from pathlib import Path
 
-from cluster.errors import ClusterError
+from cluster.host.wait import until_clear
 
 MOUNT = Path("/sys/fs/cgroup")
 _PERIOD_US = 20_000  # short, so that a spent quota delays a request by milliseconds, not by a tenth of a second
@@ -129,22 +129,22 @@ def members(group: str) -> set[int]:
     return found - {0, os.getpid()}
 
 
-def kill(group: str, timeout_s: float = 10) -> int:
-    """Kill every process in the group and wait until it is empty; return how many there were; raise ClusterError if some stay."""
-    deadline, killed = time.monotonic() + timeout_s, 0
-    while pids := members(group):
-        if time.monotonic() > deadline:
-            raise ClusterError(
-                f"processes {sorted(pids)} of cgroup {group} survive SIGKILL: they wait for the kernel; reboot if they stay."
-            )
+def kill(group: str, timeout_s: float = 10) -> None:
+    """Kill every process in the group and wait until it is empty; raise ClusterError if some stay."""
+
+    def alive() -> set[int]:
+        pids = members(group)
         for pid in pids:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-                killed += 1
-            except ProcessLookupError:
-                continue
-        time.sleep(0.02)
-    return killed
+        return pids
+
+    until_clear(
+        alive,
+        lambda pids: f"processes {sorted(pids)} of cgroup {group} survive SIGKILL: they wait for the kernel; reboot if they stay.",
+        timeout_s,
+        pause_s=0.02,
+    )
 
 
 def remove(group: str) -> None:
@@ -157,16 +157,17 @@ def remove(group: str) -> None:
 
 
 def _remove_one(folder: Path, timeout_s: float = 5) -> None:
-    deadline = time.monotonic() + timeout_s
-    while True:
+    def problem() -> OSError | None:
         try:
             folder.rmdir()
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:  # the kernel frees a killed process's group a moment later
-            if time.monotonic() > deadline:
-                raise ClusterError(f"cgroup {folder} can't be removed: {error}; see what is in its cgroup.procs.") from error
-            time.sleep(0.02)
+            return error
+        return None
+
+    sentence = f"cgroup {folder} can't be removed: {{}}; see what is in its cgroup.procs."
+    until_clear(problem, sentence.format, timeout_s, pause_s=0.02)
 
 
 def exists(cluster: str) -> bool:

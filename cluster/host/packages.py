@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import ClusterError
-from cluster.host.shell import run
+from cluster.host.commands import run
 
 
 @dataclass(frozen=True, slots=True)

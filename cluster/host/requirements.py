@@ -1,14 +1,16 @@
 """What the machine must have, each lack as one sentence that says what, and what to do."""
 
+import json
 import os
 import platform
 import shutil
 import socket
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
-from cluster.machines import network
+from cluster.host.commands import run
 from cluster.state import BASE, State, cluster_names
 
 LEAST_MEMORY_BYTES = 4 * 10**9
@@ -70,7 +72,7 @@ def check_room(config: ClusterConfig) -> None:
             raise ClusterError(f"cluster {other} has index {config.index} on this machine: choose another with --index N.")
     for frontend in config.frontends:
         _check_port(frontend.port)
-    network.check_ranges(config)
+    check_ranges(config)
 
 
 def _available_memory_bytes() -> int:
@@ -92,3 +94,18 @@ def _check_port(port: int) -> None:
                 f"port {port} of 127.0.0.1 is taken ({error.strerror}): end the program that listens there (`ss -ltnp`), "
                 "or choose --index N or a --config file."
             ) from error
+
+
+def check_ranges(config: ClusterConfig) -> None:
+    """Raise ClusterError if the host already routes one of the cluster's ranges elsewhere."""
+    ours = [IPv4Network(n) for n in (config.node_network, config.pod_network, config.service_network)]
+    for route in json.loads(run("ip", "-json", "-4", "route", "show", "table", "all")):
+        destination = route.get("dst", "default")
+        if destination == "default" or route.get("dev") == config.interface or route.get("type", "unicast") != "unicast":
+            continue
+        for network in ours:
+            if IPv4Network(destination).overlaps(network):
+                raise ClusterError(
+                    f"the host already routes {destination} to {route.get('dev')}, which overlaps the cluster's range {network}: "
+                    "choose another with --index N or a --config file."
+                )

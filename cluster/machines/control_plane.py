@@ -3,18 +3,16 @@
 Kubernetes' own defaults everywhere; what is given here is identity and addresses. One replica of each, so no leader election.
 """
 
-from typing import Any
-
 from cluster.config import ClusterConfig
 from cluster.machines.image import PROGRAMS, Share
-from cluster.machines.spec import bind, common_mounts, service, spec
+from cluster.machines.spec import Spec, bind, common_mounts, service, spec
 from cluster.state import State
 
 PKI = "/etc/kubernetes/pki"
 _ETCD = "http://127.0.0.1:2379"
 
 
-def render(config: ClusterConfig, state: State, shares: list[Share]) -> dict[str, Any]:
+def render(config: ClusterConfig, state: State, shares: list[Share]) -> Spec:
     """Return the machine's spec for aftershock-node."""
     mounts = [
         *common_mounts(shares, state.logs("control")),

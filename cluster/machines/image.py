@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.config import IMAGE
-from cluster.host.shell import run
+from cluster.host.commands import run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = "/opt/aftershock"  # the repository, inside nodes and containers

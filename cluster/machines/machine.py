@@ -5,15 +5,14 @@ import json
 import os
 import signal
 import struct
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.host import cgroups
-from cluster.host.shell import run
+from cluster.host.commands import run
+from cluster.host.wait import until_clear
 from cluster.state import State, boot_id, read_json, write_atomic
 
 CONTROL, HOST = "control", "host"
@@ -75,7 +74,7 @@ def group_of(cluster: str, machine: str) -> str:
     return f"{cgroups.name_of(cluster)}/{machine}" if machine in (CONTROL, HOST) else cgroups.node_group(cluster, machine)
 
 
-def boot(state: State, machine: str, programs: Path, spec: dict[str, Any]) -> Process:
+def boot(state: State, machine: str, programs: Path, spec: Mapping[str, object]) -> Process:
     """Start a machine's init in new namespaces and return it; it waits there for its network."""
     folder = state.machine(machine)
     (folder / "root").mkdir(parents=True, exist_ok=True)
@@ -138,13 +137,12 @@ def await_disk_released(file: Path, timeout_s: float = 20) -> None:
 
     Mounting it earlier would give the stopped filesystem again instead of what the disk holds.
     """
-    deadline = time.monotonic() + timeout_s
-    while devices := loop_devices(file):
-        if time.monotonic() > deadline:
-            raise ClusterError(
-                f"{', '.join(devices)} still holds {file} {timeout_s:g} s after its node was switched off: see `losetup -l`."
-            )
-        time.sleep(0.02)
+    until_clear(
+        lambda: loop_devices(file),
+        lambda devices: f"{', '.join(devices)} still holds {file} {timeout_s:g} s after its node was switched off: see `losetup -l`.",
+        timeout_s,
+        pause_s=0.02,
+    )
 
 
 def make_disk(file: Path, size_bytes: int) -> None:

@@ -1,17 +1,16 @@
 """The wires: a bridge in the control plane's network namespace, a veth pair to every node and one to the host.
 
 No tunnel and no address translation between pods: every node routes the other nodes' pod networks to their addresses.
-The bridge is not in the host's namespace, so the host's firewall rules neither see nor need to allow what nodes say to
-each other, and the host gets one interface and its routes, nothing else.
+The bridge is not in the host's namespace: the host's firewall rules do not see the nodes' traffic and need not allow it.
+The host gets one interface and its routes, nothing else.
 """
 
-import json
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
-from cluster.host.shell import run, succeeds
+from cluster.host.commands import run, succeeds
 
 _BRIDGE = "br0"
 
@@ -81,8 +80,8 @@ def plug_node(config: ClusterConfig, node: str, node_pid: int, control_pid: int)
 def _spare_the_balancer(config: ClusterConfig, node_pid: int) -> None:
     """Let a node drop, not refuse, what the host sends to a Service without endpoints: the host's checks then wait and cost nothing.
 
-    The refusal (kube-proxy's REJECT: an ICMP error) is here within the host's own connect(), where the kernel can only note it: the
-    socket reports an error without end, yet goes on connecting, and HAProxy spins until its timeout (a third of a processor).
+    kube-proxy refuses by an ICMP error (REJECT). Here that error arrives within the host's own connect(), where the kernel only notes it.
+    The socket then reports an error without end, yet goes on connecting, and HAProxy spins until its timeout (a third of a processor).
     """
     rule = ("OUTPUT", "-p", "icmp", "--icmp-type", "port-unreachable", "-d", str(config.host_address), "-j", "DROP")
     run("nsenter", f"--net=/proc/{node_pid}/ns/net", "iptables", "-w", "5", "-A", *rule)
@@ -106,18 +105,3 @@ def unplug_host(config: ClusterConfig) -> bool:
     if not succeeds("ip", "link", "del", config.interface) and device.exists():
         raise ClusterError(f"the interface {config.interface} can't be removed: try `ip link del {config.interface}`.")
     return True
-
-
-def check_ranges(config: ClusterConfig) -> None:
-    """Raise ClusterError if the host already routes one of the cluster's ranges elsewhere."""
-    ours = [IPv4Network(n) for n in (config.node_network, config.pod_network, config.service_network)]
-    for route in json.loads(run("ip", "-json", "-4", "route", "show", "table", "all")):
-        destination = route.get("dst", "default")
-        if destination == "default" or route.get("dev") == config.interface or route.get("type", "unicast") != "unicast":
-            continue
-        for network in ours:
-            if IPv4Network(destination).overlaps(network):
-                raise ClusterError(
-                    f"the host already routes {destination} to {route.get('dev')}, which overlaps the cluster's range {network}: "
-                    "choose another with --index N or a --config file."
-                )

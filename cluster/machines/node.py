@@ -4,12 +4,11 @@ import json
 import os
 import uuid
 from collections.abc import Collection
-from typing import Any
 
 from cluster.config import ClusterConfig, NodeConfig
 from cluster.host import cgroups
 from cluster.machines.image import PROGRAMS, SANDBOX_IMAGE, Share, may_lower_oom_score
-from cluster.machines.spec import bind, common_mounts, one_shot, service, spec
+from cluster.machines.spec import Mount, Service, Spec, bind, common_mounts, fresh, one_shot, service, spec
 from cluster.state import State
 
 GPU_FOLDER = "/var/lib/aftershock-gpu"
@@ -25,16 +24,16 @@ _KEPT_BACK_BYTES = 4 * 2**30  # for the control plane, the load and the suite
 _LEAST_NODE_BYTES = 2**29
 
 
-def render(config: ClusterConfig, state: State, node: NodeConfig, shares: list[Share], failed_gpus: Collection[int] = ()) -> dict[str, Any]:
+def render(config: ClusterConfig, state: State, node: NodeConfig, shares: list[Share], failed_gpus: Collection[int] = ()) -> Spec:
     """Return the node's spec for aftershock-node; GPUs whose number is in `failed_gpus` are there, but lost."""
-    disk = {"kind": "loop", "source": str(state.disk(node.name)), "target": "/var", "data": "discard"}
+    disk: Mount = {"kind": "loop", "source": str(state.disk(node.name)), "target": "/var", "data": "discard"}
     mounts = [
         *common_mounts(shares, state.logs(node.name), disk),
         *_credentials(state, node.name),
         bind(str(state.folder / "base-spec.json"), _BASE_SPEC),
         bind(str(state.folder / "image.tar"), _IMAGE_ARCHIVE),
         # devices are hardware: their health is not on the node's disk
-        *([{"kind": "tmpfs", "source": "", "target": GPU_FOLDER, "data": "mode=755,size=1m"}] if node.gpus else []),
+        *([fresh("tmpfs", GPU_FOLDER, "mode=755,size=1m")] if node.gpus else []),
     ]
     files = {
         "/etc/machine-id": uuid.uuid5(uuid.NAMESPACE_DNS, f"{node.name}.{config.name}").hex + "\n",
@@ -52,7 +51,7 @@ def gpu_files(node: NodeConfig, failed: Collection[int]) -> dict[str, str]:
     return files | {f"{GPU_FOLDER}/GPU-{i}/status": GPU_OK for i in range(node.gpus) if i not in failed}
 
 
-def _credentials(state: State, node: str) -> list[dict[str, Any]]:
+def _credentials(state: State, node: str) -> list[Mount]:
     pairs = {
         "ca.crt": "pki/ca.crt",
         f"{node}.crt": "pki/kubelet.crt",
@@ -63,7 +62,7 @@ def _credentials(state: State, node: str) -> list[dict[str, Any]]:
     return [bind(str(state.pki / source), f"/etc/kubernetes/{target}") for source, target in pairs.items()]
 
 
-def _services(config: ClusterConfig, node: NodeConfig) -> list[dict[str, Any]]:
+def _services(config: ClusterConfig, node: NodeConfig) -> list[Service]:
     labels = {"topology.kubernetes.io/zone": node.zone, "topology.kubernetes.io/region": config.name}
     if node.gpus:
         labels["aftershock.dev/accelerator"] = "gpu"

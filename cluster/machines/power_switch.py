@@ -1,16 +1,10 @@
 """A node's power switch: how one goes on and off in a running cluster."""
 
 from collections.abc import Collection
-from pathlib import Path
 
 from cluster.config import ClusterConfig
 from cluster.machines import image, machine, network, node
 from cluster.state import State
-
-
-def programs(state: State) -> Path:
-    """Return the folder of the programs that the cluster was started with."""
-    return (state.folder / "programs").readlink()
 
 
 def power_on(config: ClusterConfig, state: State, name: str, failed_gpus: Collection[int] = ()) -> None:
@@ -18,9 +12,8 @@ def power_on(config: ClusterConfig, state: State, name: str, failed_gpus: Collec
     if machine.process_of(state, name):
         return
     control = machine.control_process(state)
-    folder = programs(state)
-    spec = node.render(config, state, config.node(name), image.shares(folder), failed_gpus)
-    process = machine.boot(state, name, folder, spec)
+    spec = node.render(config, state, config.node(name), image.shares(state.programs), failed_gpus)
+    process = machine.boot(state, name, state.programs, spec)
     network.plug_node(config, name, process.pid, control.pid)
 
 

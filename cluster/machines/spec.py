@@ -1,7 +1,6 @@
 """The parts that every machine's spec has; the Go program cluster/go/node reads it (its spec.go says what each field means)."""
 
 from pathlib import Path
-from typing import Any
 
 from cluster.machines.image import GROUPS, LINKS, PATH, USERS, Share
 
@@ -17,8 +16,9 @@ _DEVICE_LINKS = {
 }
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the machine's own, not the host's
 
-Mount = dict[str, Any]
-Service = dict[str, Any]
+Mount = dict[str, object]
+Service = dict[str, object]
+Spec = dict[str, object]
 
 
 def bind(source: str, target: str, *, read_only: bool = True) -> Mount:
@@ -63,9 +63,7 @@ def _devices() -> list[Mount]:
     return [fresh("tmpfs", "/dev", "mode=755,size=1m"), *devices, *own]
 
 
-def spec(
-    mounts: list[Mount], services: list[Service], *, wait_address: str, hostname: str, files: dict[str, str] | None = None
-) -> dict[str, Any]:
+def spec(mounts: list[Mount], services: list[Service], *, wait_address: str, hostname: str, files: dict[str, str] | None = None) -> Spec:
     """Return a spec; the files and links that any Linux machine has are added."""
     etc = {
         "/etc/hostname": f"{hostname}\n",

@@ -2,17 +2,26 @@
 
 import json
 import socket
-import time
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from cluster.errors import ClusterError
+from cluster.host.wait import until_clear
 from cluster.state import State
 
 _ANSWER_TIMEOUT_S = 60.0
 _START_TIMEOUT_S = 10.0
 
 
-def ask(state: State, request: dict[str, Any]) -> str | None:
+class Request(TypedDict):
+    """What a node or one of its GPUs shall do, and for how long (s)."""
+
+    do: str
+    node: str
+    gpu: NotRequired[int]
+    for_s: NotRequired[float]
+
+
+def ask(state: State, request: Request) -> str | None:
     """Send one request and return until when it holds (UTC), None for an end; raise ClusterError if it is refused or nobody answers."""
     with _connect(state) as connection:
         connection.settimeout(_ANSWER_TIMEOUT_S)
@@ -33,17 +42,12 @@ def ask(state: State, request: dict[str, Any]) -> str | None:
 
 
 def _connect(state: State) -> socket.socket:
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while True:
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.connect(str(state.socket))
-        except OSError as error:
-            connection.close()
-            if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"no power controller answers at {state.socket}: `python -m cluster --name {state.name} up` starts it again."
-                ) from error
-            time.sleep(0.1)  # its supervisor starts it again within a second
-        else:
-            return connection
+    """Connect; a controller that died is started again by its supervisor within a second."""
+    connection = socket.socket(socket.AF_UNIX)
+    sentence = f"no power controller answers at {state.socket}: `python -m cluster --name {state.name} up` starts it again."
+    try:
+        until_clear(lambda: connection.connect_ex(str(state.socket)), lambda _: sentence, _START_TIMEOUT_S)
+    except ClusterError:
+        connection.close()
+        raise
+    return connection

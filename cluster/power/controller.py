@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
 from cluster.machines import machine
 from cluster.machines.node import GPU_FOLDER, GPU_OK
 from cluster.machines.power_switch import power_off, power_on
-from cluster.power import bookkeeping
+from cluster.power import outages
+from cluster.power.client import Request
 from cluster.state import State
 
 _IDLE_S = 1.0
@@ -29,13 +29,13 @@ log = logging.getLogger("power")
 
 
 class Controller:
-    """Owns the ledger; every change is saved before it is made real."""
+    """Owns the outages; every change is saved before it is made real."""
 
     def __init__(self, config: ClusterConfig, state: State) -> None:
         self.config = config
         self.state = state
-        self.ledger = bookkeeping.load(state)
-        self.verbs: dict[str, Callable[[dict[str, Any]], None]] = {
+        self.outages = outages.load(state)
+        self.verbs: dict[str, Callable[[Request], None]] = {
             "power-off": self._power_off,
             "power-on": self._power_on,
             "gpu-fail": self._gpu_fail,
@@ -44,12 +44,12 @@ class Controller:
 
     def resume(self) -> None:
         """Make real what was saved: a predecessor may have died between saving and doing."""
-        for name in self.ledger.nodes_off():
+        for name in self.outages.nodes_off():
             power_off(self.config, self.state, name)
         for node in self.config.nodes:
             self._show_gpus(node.name)
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, request: Request) -> dict[str, str | None]:
         """Do what a caller asks; return {"until": …} or {"error": …}."""
         try:
             verb = self.verbs[request["do"]]
@@ -60,12 +60,12 @@ class Controller:
         except (KeyError, TypeError, ValueError) as error:
             return {"error": f"the power controller does not understand {request}: {error!r}."}
         log.info("%s", request)
-        outage = self.ledger.outages.get((request["node"], request.get("gpu")))
+        outage = self.outages.current.get((request["node"], request.get("gpu")))
         return {"until": outage.until if outage else None}
 
     def end_due(self) -> None:
         """Bring back whatever's time is over, machines at the same time, as machines do; what fails is tried again a second later."""
-        due = self.ledger.due(bookkeeping.now_s())
+        due = self.outages.due(outages.now_s())
         if not due:
             return
         for outage in due:
@@ -79,61 +79,61 @@ class Controller:
             else:
                 self._ended(outage.node, outage.gpu)
 
-    def _boot(self, outage: bookkeeping.Outage) -> str:
+    def _boot(self, outage: outages.Outage) -> str:
         """Boot the node, if it is one that is out; return why it could not be done."""
         try:
             if outage.gpu is None:
-                power_on(self.config, self.state, outage.node, self.ledger.failed_gpus(outage.node))
+                power_on(self.config, self.state, outage.node, self.outages.failed_gpus(outage.node))
         except ClusterError as error:
             return str(error)
         return ""
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do unless a caller comes."""
-        deadline_s = self.ledger.next_deadline_s()
-        return _IDLE_S if deadline_s is None else min(max(deadline_s - bookkeeping.now_s(), 0.0), _IDLE_S)
+        deadline_s = self.outages.next_deadline_s()
+        return _IDLE_S if deadline_s is None else min(max(deadline_s - outages.now_s(), 0.0), _IDLE_S)
 
     def _begin(self, node: str, gpu: int | None, for_s: float) -> None:
-        self.ledger.begin(node, gpu, for_s, bookkeeping.now_s())
-        bookkeeping.save(self.state, self.ledger)
+        self.outages.begin(node, gpu, for_s, outages.now_s())
+        outages.save(self.state, self.outages)
 
     def _end(self, node: str, gpu: int | None) -> None:
         if gpu is None:
-            power_on(self.config, self.state, node, self.ledger.failed_gpus(node))
+            power_on(self.config, self.state, node, self.outages.failed_gpus(node))
         self._ended(node, gpu)
 
     def _ended(self, node: str, gpu: int | None) -> None:
-        self.ledger.end(node, gpu)
-        bookkeeping.save(self.state, self.ledger)
+        self.outages.end(node, gpu)
+        outages.save(self.state, self.outages)
         if gpu is not None:
             self._show_gpus(node)
 
-    def _power_off(self, request: dict[str, Any]) -> None:
+    def _power_off(self, request: Request) -> None:
         self._begin(request["node"], None, float(request["for_s"]))
         power_off(self.config, self.state, request["node"])
 
-    def _power_on(self, request: dict[str, Any]) -> None:
+    def _power_on(self, request: Request) -> None:
         self._end(request["node"], None)
 
-    def _gpu_fail(self, request: dict[str, Any]) -> None:
+    def _gpu_fail(self, request: Request) -> None:
         self._begin(request["node"], self._gpu(request), float(request["for_s"]))
         self._show_gpus(request["node"])
 
-    def _gpu_repair(self, request: dict[str, Any]) -> None:
+    def _gpu_repair(self, request: Request) -> None:
         self._end(request["node"], self._gpu(request))
 
-    def _gpu(self, request: dict[str, Any]) -> int:
+    def _gpu(self, request: Request) -> int:
         index, count = int(request["gpu"]), self.config.node(request["node"]).gpus
         if not 0 <= index < count:
             raise ClusterError(f"node {request['node']} has no GPU {index}: it has {count}, counted from 0.")
         return index
 
     def _show_gpus(self, node: str) -> None:
-        """Let the node's devices be as the ledger says; a node without power learns it when it boots."""
+        """Let the node's devices be as its outages say; a node without power learns it when it boots."""
         process = machine.process_of(self.state, node)
         if process is None:
             return
-        failed = self.ledger.failed_gpus(node)
+        failed = self.outages.failed_gpus(node)
         for i in range(self.config.node(node).gpus):
             status = Path(f"/proc/{process.pid}/root{GPU_FOLDER}/GPU-{i}/status")
             if i in failed:

@@ -122,41 +122,30 @@ class RecoveryRow:
 
     label: str
     measured: str
-    forecast: str
+    floor: str
     note: str
 
 
 def recovery_rows(trial: Trial) -> list[RecoveryRow]:
-    """Return what happened after the fault, in order, beside what was forecast; empty if there was nothing to recover from."""
-    forecast = trial.forecast
+    """Return what happened after the fault, in order, beside the floor; empty if there was nothing to recover from."""
     if all(trial.value(name) is None for name in names.RECOVERY):
         return []
-    predicted = {name: getattr(forecast, part) for name, part in names.FORECAST_OF.items()} if forecast else {}
+    return [_recovery_row(trial, measurement, label) for name, label in names.RECOVERY.items() if (measurement := trial.measured(name))]
+
+
+def phase_rows(trial: Trial) -> list[tuple[str, str]]:
+    """Return (phase, how long it took) of each phase of the way to full capacity that is known."""
     return [
-        _recovery_row(trial, measurement, label, predicted.get(name))
-        for name, label in names.RECOVERY.items()
-        if (measurement := trial.measured(name))
+        (part, measurement_text(measurement))
+        for name, part in names.PHASES.items()
+        if (measurement := trial.measured(name)) and measurement.value is not None
     ]
 
 
-def phase_rows(trial: Trial) -> list[RecoveryRow]:
-    """Return where the time to full capacity went, beside the forecast's parts; empty if neither is known."""
-    parts = trial.forecast.parts if trial.forecast else {}
-    rows = []
-    for name, part in names.PHASES.items():
-        measurement = trial.measured(name)
-        if (measurement and measurement.value is not None) or part in parts:
-            rows.append(RecoveryRow(part, measurement_text(measurement), seconds(parts[part]) if part in parts else "", ""))
-    others = [RecoveryRow(part, "", seconds(value), "") for part, value in parts.items() if part not in names.PHASES.values()]
-    return rows + others
-
-
 def dominant(trial: Trial) -> str:
-    """Say which phase took longest and which the forecast expected to; empty if neither is known."""
-    measurement, forecast = trial.measured(names.DOMINANT), trial.forecast
-    if measurement and measurement.value is not None:
-        return f"Longest: {measurement.sentence}."
-    return f"The forecast, from manifests and live timers alone, expected {forecast.dominant} to dominate." if forecast else ""
+    """Say which phase took longest; empty if none is known."""
+    measurement = trial.measured(names.DOMINANT)
+    return f"Longest: {measurement.sentence}." if measurement and measurement.value is not None else ""
 
 
 def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
@@ -172,13 +161,14 @@ def measurement_text(measurement: Measurement | None) -> str:
     return ("> " if measurement.censored else "") + quantity(measurement.value, names.unit(measurement.name, measurement.unit))
 
 
-def _recovery_row(trial: Trial, measurement: Measurement, label: str, predicted_s: float | None) -> RecoveryRow:
+def _recovery_row(trial: Trial, measurement: Measurement, label: str) -> RecoveryRow:
     parts = [measurement.sentence] if measurement.sentence else []
     if measurement.name == "rto" and measurement.value is not None and trial.rto_resolution_s is not None:
         parts.append(f"± {seconds(trial.rto_resolution_s)}")
-    if predicted_s and measurement.value and not measurement.censored:
-        parts.append(f"{(measurement.value - predicted_s) / predicted_s:+.0%} against the forecast".replace("-", "−").replace("%", " %"))
-    return RecoveryRow(label, measurement_text(measurement), "" if predicted_s is None else seconds(predicted_s), "; ".join(parts))
+    floor_s = getattr(trial.floor, names.FLOOR_OF[measurement.name]) if trial.floor and measurement.name in names.FLOOR_OF else None
+    if trial.floor and floor_s is not None:
+        parts.append(f"floor: {trial.floor.timers}")
+    return RecoveryRow(label, measurement_text(measurement), "" if floor_s is None else seconds(floor_s), "; ".join(parts))
 
 
 def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:

@@ -94,7 +94,7 @@ def trial_of(judged: Judged) -> Trial:
         outages=_outages(judged),
         load=_load(judged),
         errors=_errors(judged),
-        forecast=plan.forecast,
+        floor=plan.floor,
         scene=_scene(run.path),
         torn=run.torn,
         timeline=None if judged.case.training else timeline_of(judged.case, verdict, judged.zero_ns),

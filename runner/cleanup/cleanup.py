@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from kubernetes import client
 
 from history.errors import AftershockError, UndoFailed
 from kube.client import Platform, api_errors
-from kube.objects import Lease
+from kube.objects import Lease, Pod
 from runner.cleanup.leftovers import Leftovers, find_leftovers
 from runner.drivers.training import job
 from safety import reaper_job, undo
@@ -44,38 +43,38 @@ class Cleaned:
 
 def clean_up(platform: Platform) -> Cleaned:
     """End everything that dead runs left; a run that is alive is not touched. Raises TargetRefused: nobody can look."""
-    found, cleaned = find_leftovers(platform), Cleaned()
-    cleaned.done += [f"run {run_id} is alive: it is left alone and heals itself" for run_id in sorted(found.active)]
-    for journal in found.dead:
+    left, cleaned = find_leftovers(platform), Cleaned()
+    cleaned.done += [f"run {run_id} is alive: it is left alone and heals itself" for run_id in sorted(left.active)]
+    for journal in left.dead:
         _end_journal(platform, journal, cleaned)
-    written = {journal.header.run_id for journal in found.dead}
-    for node, run_id in found.orphaned_cordons.items():
+    written = {journal.header.run_id for journal in left.dead}
+    for node, run_id in left.orphaned_cordons.items():
         if run_id not in written:
             cleaned.attempt(partial(undo.uncordon, platform, node, run_id))
-    for name in found.orphaned_pods:
+    for name in left.orphaned_pods:
         cleaned.attempt(partial(undo.delete_pod, platform, name, platform.target.suite_namespace))
-    for residue in () if found.active else found.residues:
+    for residue in () if left.active else left.residues:
         cleaned.attempt(partial(_replace, platform, residue))
-    for lease in found.leases:
+    for lease in left.leases:
         if not lease.alive:
             cleaned.attempt(partial(_drop, platform, lease))
-    for run_id in sorted(reaper_job.runs(platform) - found.active):
+    for run_id in sorted(reaper_job.runs(platform) - left.active):
         cleaned.attempt(partial(_remove_reaper, platform, run_id))
-    for namespace, name in job.left_behind(platform, found.active):
+    for namespace, name in job.left_behind(platform, left.active):
         cleaned.attempt(partial(_end_job, platform, namespace, name))
     return cleaned
 
 
 def status(platform: Platform) -> list[str]:
     """Return what is active or left, as lines for a person. Raises TargetRefused."""
-    found = find_leftovers(platform)
-    lines = [_lease_line(lease) for lease in found.leases]
-    lines += [line for journal in found.journals for line in _journal_lines(journal, found)]
-    lines += [f"node {node}: cordoned by run {run_id}" for node, run_id in found.cordons.items()]
-    lines += [f"pod {name}: of run {run_id}" for name, run_id in sorted(found.own_pods.items())]
-    lines += [f"pod {name}: carries an ephemeral container of an earlier run" for name in found.residues]
+    left = find_leftovers(platform)
+    lines = [_lease_line(lease) for lease in left.leases]
+    lines += [line for journal in left.journals for line in _journal_lines(journal, left)]
+    lines += [f"node {node}: cordoned by run {run_id}" for node, run_id in left.cordons.items()]
+    lines += [f"pod {name}: of run {run_id}" for name, run_id in sorted(left.own_pods.items())]
+    lines += [f"pod {name}: carries an ephemeral container of an earlier run" for name in left.residues]
     lines += [f"reaper of run {run_id}" for run_id in sorted(reaper_job.runs(platform))]
-    lines += [f"training job {namespace}/{name}: of a run that is dead" for namespace, name in job.left_behind(platform, found.active)]
+    lines += [f"training job {namespace}/{name}: of a run that is dead" for namespace, name in job.left_behind(platform, left.active)]
     return lines or ["no fault is active: no lease, no journal, no cordon, no reaper"]
 
 
@@ -83,21 +82,21 @@ def _lease_line(lease: Held) -> str:
     return f"lease {lease.name}: {lease.holder}, {'alive' if lease.alive else 'expired'}, renewed {lease.age_s:.0f} s ago"
 
 
-def _journal_lines(journal: StoredJournal, found: Leftovers) -> list[str]:
-    state = "alive" if journal.header.run_id in found.active else "dead"
+def _journal_lines(journal: StoredJournal, left: Leftovers) -> list[str]:
+    state = "alive" if journal.header.run_id in left.active else "dead"
     entries = [f"  {'undone' if entry.done else 'OPEN  '} {entry.kind} {entry.object} ({entry.activity})" for entry in journal.entries]
     return [f"run {journal.header.run_id} ({state}): {journal.header.experiment}, {journal.header.owner}", *entries]
 
 
-def _end_journal(platform: Platform, found: StoredJournal, cleaned: Cleaned) -> None:
-    journal = journal_of(platform, found)
-    ended = [cleaned.attempt(partial(_end_entry, platform, journal, entry)) for entry in found.remaining]
+def _end_journal(platform: Platform, stored: StoredJournal, cleaned: Cleaned) -> None:
+    journal = journal_of(platform, stored)
+    ended = [cleaned.attempt(partial(_end_entry, platform, journal, entry)) for entry in stored.remaining]
     if all(ended):
-        cleaned.attempt(partial(_close, journal, found.header.run_id))
+        cleaned.attempt(partial(_close, journal, stored.header.run_id))
 
 
 def _end_entry(platform: Platform, journal: RunJournal, entry: Undo) -> str:
-    said = undo.carry_out(platform, entry)
+    said = undo.undo_entry(platform, entry)
     journal.undone(entry, HEAL)
     return said
 
@@ -119,16 +118,16 @@ def _end_job(platform: Platform, namespace: str, name: str) -> str:
 def _replace(platform: Platform, residue: str) -> str:
     namespace, _, name = residue.partition("/")
     with api_errors(f"replace pod {residue}", UndoFailed):
-        pod: Any = platform.core.read_namespaced_pod(name, namespace)
+        pod: Pod = platform.core.read_namespaced_pod(name, namespace)
         return undo.replace_pod(platform, name, namespace, pod.metadata.uid)
 
 
 def _drop(platform: Platform, lease: Held) -> str:
     """Remove an expired lease, unless somebody took it meanwhile."""
     api, namespace = platform.coordination, platform.target.suite_namespace
-    found: Lease = api.read_namespaced_lease(lease.name, namespace)
-    if held_by(found, platform.server_time()).alive:
+    current: Lease = api.read_namespaced_lease(lease.name, namespace)
+    if held_by(current, platform.server_time()).alive:
         return f"lease {lease.name}: taken by another run meanwhile, left to it"
-    only_this = client.V1Preconditions(uid=found.metadata.uid, resource_version=found.metadata.resource_version)
+    only_this = client.V1Preconditions(uid=current.metadata.uid, resource_version=current.metadata.resource_version)
     api.delete_namespaced_lease(lease.name, namespace, body=client.V1DeleteOptions(preconditions=only_this))
     return f"lease {lease.name}: expired, removed"

@@ -28,7 +28,7 @@ class Leftovers:
     @property
     def active(self) -> frozenset[str]:
         """Ids of the runs that are alive."""
-        return frozenset(lease.holder.split("@", 1)[0] for lease in self.leases if lease.alive)
+        return frozenset(lease.run_id for lease in self.leases if lease.alive)
 
     @property
     def dead(self) -> list[StoredJournal]:
@@ -83,4 +83,5 @@ def refuse_leftovers(found: Leftovers) -> None:
     undone = [f"run {journal.header.run_id} left {entry.kind} {entry.object}" for journal in found.dead for entry in journal.remaining]
     undone += [f"node {node} is still cordoned by run {run_id}" for node, run_id in found.orphaned_cordons.items()]
     if undone:
-        raise TargetRefused(f"leftovers of an earlier run: {'; '.join(undone)}; nothing was injected; end them first: make heal")
+        end = "make heal, or python -m runner heal --target FILE"
+        raise TargetRefused(f"leftovers of an earlier run: {'; '.join(undone)}; nothing was injected; end them first: {end}")

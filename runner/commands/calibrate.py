@@ -44,7 +44,7 @@ class NullRun:
 def read_null_run(run_dir: Path) -> NullRun:
     """Read a null run that was judged; its outages are counted from the baseline on, by the verdict's own rule.
 
-    What comes before the baseline is no error of the detector: the load warms up until the hypothesis holds, and nothing is judged by it.
+    What comes before the baseline is no error of the detector: the load still warms up, and nothing is judged by it.
 
     Raises:
         HistoryError: its plan or record cannot be read.
@@ -61,7 +61,7 @@ def read_null_run(run_dir: Path) -> NullRun:
     return NullRun(run.plan, verdict, len(found.outages), (arrivals.stop_ns - since_ns) / 1e9)
 
 
-def carry_out(template: Request, runs: int, say: Callable[[str], None]) -> list[NullRun]:
+def run_null_runs(template: Request, runs: int, say: Callable[[str], None]) -> list[NullRun]:
     """Carry out ``runs`` null runs one after another; what is refused or breaks is said and left out."""
     found = []
     for number in range(1, runs + 1):
@@ -168,9 +168,9 @@ def smallest_outage_s(plan: Plan) -> float:
 
 
 def rate_needed_rps(plan: Plan, resolution_s: float, budget_s: float) -> float | None:
-    """Return the rate that an RTO budget needs: the RTO read within 5 % of it, and the hold full enough to support the SLO's ratio.
+    """Return the rate that an RTO budget needs (requests/s); None: no rate is enough, clock and send lag alone are too coarse.
 
-    ``None``: no rate is enough, since clock and send lag alone are coarser than that.
+    The RTO must be read within 5 % of the budget, and the hold must bring enough arrivals to support the SLO's ratio.
     """
     lag_s = max(0.0, resolution_s - 1 / plan.load.rate_rps)
     room_s = LARGEST_RESOLUTION * budget_s - lag_s

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kube.permissions import Permission
-from runner.commands.rbac import needs, offline
+from runner.commands.rbac import experiment_permissions, offline
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.preflight.checks import Fault, faults_of, permissions_of
 from safety.fault_spec import Tier
@@ -50,7 +50,7 @@ def page(files: Iterable[Path], root: Path, target: Target) -> str:
     for tier in TIERS:
         alike: dict[tuple[str, ...], list[Experiment]] = {}
         for experiment in of_tier[tier]:
-            more = [one for one in needs(experiment, platform) if one not in base]
+            more = [one for one in experiment_permissions(experiment, platform) if one not in base]
             alike.setdefault(tuple(_table(more, target)), []).append(experiment)
         lines += [line for table, found in alike.items() for line in ("", f"## {tier}: {_names(found)}, besides", "", *table)]
     return "\n".join(lines) + "\n"
@@ -69,12 +69,12 @@ def _table(needed: Iterable[Permission], target: Target) -> list[str]:
     """Return a table: where, what, verbs; what a right in the whole cluster covers is left out."""
     asked = list(needed)
     rows: dict[tuple[str, str], set[str]] = {}
-    for one in asked:
-        if one.namespace is None or replace(one, namespace=None) not in asked:
-            resource = f"{one.resource}.{one.group}" if one.group else one.resource
-            rows.setdefault((_place(one.namespace, target), resource), set()).add(one.verb)
-    found = [f"| {where} | {resource} | {', '.join(sorted(verbs))} |" for (where, resource), verbs in sorted(rows.items())]
-    return ["| where | what | verbs |", "|---|---|---|", *found]
+    for permission in asked:
+        if permission.namespace is None or replace(permission, namespace=None) not in asked:
+            resource = f"{permission.resource}.{permission.group}" if permission.group else permission.resource
+            rows.setdefault((_place(permission.namespace, target), resource), set()).add(permission.verb)
+    lines = [f"| {where} | {resource} | {', '.join(sorted(verbs))} |" for (where, resource), verbs in sorted(rows.items())]
+    return ["| where | what | verbs |", "|---|---|---|", *lines]
 
 
 def _place(namespace: str | None, target: Target) -> str:

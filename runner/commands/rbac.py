@@ -26,24 +26,24 @@ def offline(target: Target) -> Platform:
     return platform_over(target, BoundedClient())
 
 
-def permissions(experiments: Iterable[Experiment], target: Target) -> list[Permission]:
-    """Return what ``experiments`` need on ``target``, each permission once, none that another one covers."""
+def least_permissions(experiments: Iterable[Experiment], target: Target) -> list[Permission]:
+    """Return what ``experiments`` need on ``target``, each permission once, none that another permission covers."""
     platform = offline(target)
-    found = [one for experiment in experiments for one in needs(experiment, platform)]
-    everywhere = {one for one in found if one.namespace is None}
-    return [one for one in dict.fromkeys(found) if one in everywhere or replace(one, namespace=None) not in everywhere]
+    needed = [permission for experiment in experiments for permission in experiment_permissions(experiment, platform)]
+    everywhere = {permission for permission in needed if permission.namespace is None}
+    return [right for right in dict.fromkeys(needed) if right in everywhere or replace(right, namespace=None) not in everywhere]
 
 
-def needs(experiment: Experiment, platform: Platform) -> list[Permission]:
+def experiment_permissions(experiment: Experiment, platform: Platform) -> list[Permission]:
     """Return everything that preflight asks for one experiment: for every run, for its faults and for what drives it."""
-    return [*permissions_of(faults_of(experiment, platform), platform), *choice.needed(platform.target, experiment)]
+    return [*permissions_of(faults_of(experiment, platform), platform), *choice.driver_permissions(platform.target, experiment)]
 
 
 def manifests(needed: Iterable[Permission], namespace: str) -> list[Manifest]:
     """Return a ServiceAccount in ``namespace`` (the suite's) with a Role for each namespace and a ClusterRole for the rest."""
     scopes: dict[str | None, list[Permission]] = defaultdict(list)
-    for one in needed:
-        scopes[one.namespace].append(one)
+    for permission in needed:
+        scopes[permission.namespace].append(permission)
     made: list[Manifest] = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": namespace}}]
     for scope in sorted(scopes, key=lambda name: name or ""):
         made += _role(scope, rules(scopes[scope]), namespace)
@@ -53,8 +53,8 @@ def manifests(needed: Iterable[Permission], namespace: str) -> list[Manifest]:
 def rules(needed: Iterable[Permission]) -> list[Manifest]:
     """Return rules with the verbs of each resource gathered; resources of one group with the same verbs share a rule."""
     verbs: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for one in needed:
-        verbs[one.group, one.resource].add(one.verb)
+    for permission in needed:
+        verbs[permission.group, permission.resource].add(permission.verb)
     gathered: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for (group, resource), found in verbs.items():
         gathered[group, tuple(sorted(found))].append(resource)

@@ -6,23 +6,24 @@ from history.errors import TargetRefused
 from kube.client import Platform, api_errors
 from kube.permissions import Permission
 from runner.drivers.driver import WorkloadDriver
-from runner.drivers.requests.driver import RequestsDriver, requests_need
-from runner.drivers.training.driver import TrainingDriver
-from runner.drivers.training.driver import needed as training_needs
+from runner.drivers.requests.driver import RequestsDriver, request_permissions
+from runner.drivers.training.driver import TrainingDriver, training_permissions
 from runner.experiment.experiment import Experiment
 from runner.request import Request
 from runner.stop import Stop
 from target.target import Target
 
 
-def needed(target: Target, experiment: Experiment) -> list[Permission]:
-    """Return what the drive of an experiment needs on ``target``, without asking the platform."""
+def driver_permissions(target: Target, experiment: Experiment) -> list[Permission]:
+    """Return what the driver of an experiment needs on ``target``, without asking the platform."""
     workload = target.workloads[experiment.settings.workload]
-    return requests_need(target, workload) if workload.training is None else training_needs(target.role(workload.role).namespace)
+    return (
+        request_permissions(target, workload) if workload.training is None else training_permissions(target.role(workload.role).namespace)
+    )
 
 
 def driver_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> WorkloadDriver:
-    """Return the drive of a run, as the experiment's class of workload says."""
+    """Return the driver of a run, as the experiment's class of workload says."""
     workload = platform.target.workloads[experiment.settings.workload]
     if workload.training is None:
         return RequestsDriver(platform, workload)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from history.plan import Training
 from kube.permissions import Permission
-from runner.drivers.platform_timers import PlatformTimers
+from kube.platform_timers import PlatformTimers
 from runner.drivers.progress import Progress
 from runner.drivers.requests.load import LoadLike
 from runner.event_log import RunLog
@@ -35,7 +35,7 @@ class DrivenRun(Protocol):
 
 
 class WorkloadDriver(Protocol):
-    """One kind of drive, prepared for one run, in the order of the methods."""
+    """One kind of driver, prepared for one run; its methods are called in this order."""
 
     def permissions(self) -> list[Permission]:
         """Return what it needs of the API server."""

@@ -1,4 +1,4 @@
-"""What a run's drive shows of itself while it goes on: requests as users felt them, or the steps of a training job."""
+"""How a run goes on, as its driver shows it: the requests of users, or the steps of a training job."""
 
 from __future__ import annotations
 

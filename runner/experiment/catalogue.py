@@ -36,7 +36,7 @@ WRAPPERS = {
     "cordon_node": "faults.nodes.cordon",
     "drain_nodes": "faults.nodes.drain",
 }
-"""chaosk8s action -> the fault of ours that calls it behind the guard on targets and effect."""
+"""chaosk8s action -> the fault of ours that calls it, with checks of targets and effect."""
 
 RENAMED = {
     "faults.engine": "faults.processes",
@@ -53,7 +53,7 @@ RENAMED = {
 logging.getLogger("chaostoolkit").addHandler(logging.NullHandler())
 
 
-def rename_providers(data: Any) -> None:  # noqa: ANN401 - any part of a file
+def rename_providers(data: object) -> None:
     """Let every provider of ``data`` name its module as it is called today; in place."""
     for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
         rename_providers(part)
@@ -109,7 +109,9 @@ def check_fault(located: Located, keys: Keys, provider: PythonProvider) -> None:
     name = f"{provider.module}.{provider.func}"
     ours = WRAPPERS.get(provider.func) if provider.module.startswith("chaosk8s") else None
     next_step = (
-        f"use {ours}, which calls it behind the guard" if ours else "use a function of faults/ (declared with safety.fault_spec.fault)"
+        f"use {ours}, which calls it within the blast radius"
+        if ours
+        else "use a function of faults/ (declared with safety.fault_spec.fault)"
     )
     raise located.error((*keys, "provider", "func"), f"{name} is not a fault of this suite, so nothing would bound or undo it; {next_step}")
 

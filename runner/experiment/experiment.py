@@ -158,11 +158,11 @@ def _placed(keys: tuple[Key, ...], activities: tuple[Probe | Action, ...]) -> It
 
 def _extension_at(located: Located) -> int:
     extensions = located.data.get("extensions") or []
-    found = [number for number, extension in enumerate(extensions) if extension.get("name") == EXTENSION]
-    if len(found) != 1:
-        sentence = f"expected exactly one extension named {EXTENSION!r}, found {len(found)}; budgets and evidence stand there"
+    places = [number for number, extension in enumerate(extensions) if extension.get("name") == EXTENSION]
+    if len(places) != 1:
+        sentence = f"expected exactly one extension named {EXTENSION!r}, found {len(places)}; budgets and evidence stand there"
         raise located.error(("extensions",), sentence)
-    return found[0]
+    return places[0]
 
 
 def _check_shape(experiment: Experiment, at: int) -> None:

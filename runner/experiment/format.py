@@ -1,7 +1,7 @@
 """The experiment file as people write it: Chaos Toolkit's format plus ``extensions: [{name: aftershock, …}]``; nothing unknown.
 
-Keys of Chaos Toolkit that a run of this suite would not honour (controls, background, ref, a rollback strategy other than always) are
-not part of the model, so they are refused instead of being ignored.
+Keys of Chaos Toolkit that a run of this suite would not honour are refused instead of being ignored, since the model lacks them:
+controls, background, ref, a rollback strategy other than always.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from history.plan import Expect
-from safety.blast_radius import Allow
+from target.allow import Allow
 from target.stop_when import StopWhen
-from target.target import Seconds, Written, WrittenBudgets
+from target.values import Seconds, Written
+from target.workload import WrittenBudgets
 
 
 class PythonProvider(Written):

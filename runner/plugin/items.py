@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -96,8 +95,8 @@ class ExperimentFile(pytest.File):
 class WrongFile(pytest.Item):
     """A file that is no experiment. Where it is selected it becomes a collection error (:mod:`runner.plugin.selection`)."""
 
-    def __init__(self, *, mistake: str, **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
-        super().__init__(**keywords)
+    def __init__(self, name: str, parent: ExperimentFile, *, mistake: str) -> None:
+        super().__init__(name, parent)
         self.mistake = mistake
 
     def runtest(self) -> None:
@@ -108,11 +107,10 @@ class WrongFile(pytest.Item):
 class ExperimentItem(pytest.Item):
     """One run: preflight is its setup, so that a refusal is an error and not a failed test."""
 
-    def __init__(self, *, experiment: Experiment, trial: int, **keywords: Any) -> None:  # noqa: ANN401 - pytest's own
-        super().__init__(**keywords)
+    def __init__(self, name: str, parent: ExperimentFile, *, experiment: Experiment, trial: int) -> None:
+        super().__init__(name, parent)
         self.experiment, self.absent = experiment, ""
         options = self.config.stash[KEY].options
-        parent: Any = self.parent
         self.request = request_for(options, _run_id(self.path.stem, trial), self.path, parent.root, trial)
         self.chaos = self.config.stash[KEY]
         self.child = Child(self.request, self.chaos.progress.line)

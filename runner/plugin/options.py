@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runner.request import PROFILES, ProfileName, Request
-from target.target import parse_duration
+from target.values import parse_duration
 
 ENVIRONMENT = "AFTERSHOCK_"
 DEFAULTS = {"target": "targets/local.yaml", "trials": "1", "profile": "smoke", "out": "reports/out", "wait": "0s"}
@@ -74,15 +74,16 @@ def read_options(config: pytest.Config) -> Options:
     """
     root = config.rootpath
     folders = config.getoption("--chaos-experiments") or ["experiments"]
-    profile = _text(config, "profile")
-    if profile not in PROFILES:
-        raise pytest.UsageError(f"--chaos-profile: {profile!r} is not a profile; choose one of {', '.join(PROFILES)}")
+    given = _text(config, "profile")
+    profile = next((name for name in PROFILES if name == given), None)
+    if profile is None:
+        raise pytest.UsageError(f"--chaos-profile: {given!r} is not a profile; choose one of {', '.join(PROFILES)}")
     return Options(
         target=root / _text(config, "target"),
         experiments=tuple((root / folder).resolve() for folder in folders),
         trials=_number("trials", _text(config, "trials"), 1),
         seed=_seed(config),
-        profile=profile,  # type: ignore[arg-type]  # one of PROFILES, as checked above
+        profile=profile,
         dry_run=bool(config.getoption("--chaos-dry-run")),
         out=(root / _text(config, "out")).resolve(),
         wait_s=_wait(_text(config, "wait")),

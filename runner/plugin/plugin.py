@@ -18,10 +18,10 @@ from runner.plugin.options import add_options, read_options, selects_chaos
 from runner.plugin.progress import Progress
 from runner.plugin.selection import fit_target, leave_out, refuse_wrong
 from runner.plugin.session_end import exit_status, write_report
-from runner.plugin.session_lock import Turn
+from runner.plugin.session_lock import SessionLock
 from target.target import load_target
 
-TURN: pytest.StashKey[Turn] = pytest.StashKey()
+LOCK: pytest.StashKey[SessionLock] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -105,17 +105,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Take this host's turn on the target: two sessions at once would break each other's measurements."""
+    """Take this host's lock on the target: two sessions at once would break each other's measurements."""
     chaos = session.config.stash[KEY]
     looks_only = session.config.option.collectonly or chaos.options.dry_run
     runs = bool(experiments_of(session)) and not looks_only
     if chaos.target is None or not runs:
         return (yield)
     try:
-        session.config.stash[TURN] = Turn.take(chaos.target, chaos.options.wait_s, chaos.progress.line)
+        session.config.stash[LOCK] = SessionLock.acquire(chaos.target, chaos.options.wait_s, chaos.progress.line)
     except AftershockError as error:
         pytest.exit(str(error), returncode=REFUSED)
-    with ending_well(session):
+    with ending_on_sigterm(session):
         return (yield)
 
 
@@ -125,7 +125,7 @@ def experiments_of(session: pytest.Session) -> list[ExperimentItem]:
 
 
 @contextmanager
-def ending_well(session: pytest.Session) -> Iterator[None]:
+def ending_on_sigterm(session: pytest.Session) -> Iterator[None]:
     """Let SIGTERM between two runs end the session in order (while one goes on, its item owns the signals)."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -142,13 +142,13 @@ def ending_well(session: pytest.Session) -> Iterator[None]:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Render the report and set the exit code."""
     chaos = session.config.stash[KEY]
-    if TURN in session.config.stash:
-        session.config.stash[TURN].give_back()
+    if LOCK in session.config.stash:
+        session.config.stash[LOCK].release()
     rendered = write_report(chaos)
     session.exitstatus = exit_status(chaos, exitstatus, rendered)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401 - pytest exports no type for it
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say where the report is."""
     report = config.stash[KEY].report
     if report is not None:

@@ -28,8 +28,9 @@ class Progress:
         self._said_s = 0.0
 
     @property
-    def _reporter(self) -> Any:  # noqa: ANN401 - pytest exports no type for it
-        return self._plugins.get_plugin("terminalreporter")
+    def _reporter(self) -> pytest.TerminalReporter | None:
+        reporter: pytest.TerminalReporter | None = self._plugins.get_plugin("terminalreporter")
+        return reporter
 
     @contextmanager
     def during(self) -> Iterator[None]:

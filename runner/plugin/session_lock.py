@@ -6,28 +6,28 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from history.errors import TargetRefused
+from kube.wait import until
 from target.target import Target
 
 POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """This session's turn."""
+class SessionLock:
+    """The lock that this session holds."""
 
     fd: int
     path: Path
 
     @classmethod
-    def take(cls, target: Target, wait_s: float, say: Callable[[str], None]) -> Self:
-        """Take the turn, waiting up to ``wait_s`` for another session to end.
+    def acquire(cls, target: Target, wait_s: float, say: Callable[[str], None]) -> Self:
+        """Take the lock, waiting up to ``wait_s`` for another session to end.
 
         Raises:
             TargetRefused: another session is running on this target.
@@ -35,21 +35,17 @@ class Turn:
         """
         digest = hashlib.sha256(f"{target.server} {target.context}".encode()).hexdigest()[:12]
         path = Path(tempfile.gettempdir()) / f"aftershock-{os.getuid()}-{digest}.lock"
-        turn = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), path)
-        until = time.monotonic() + wait_s
-        said = False
-        while not turn._try():
-            if time.monotonic() >= until:
-                raise TargetRefused(turn._busy(target))
-            if not said:
-                say(f"{turn._busy(target)}; waiting up to {wait_s:.0f} s")
-                said = True
-            time.sleep(POLL_S)
-        os.ftruncate(turn.fd, 0)
-        os.pwrite(turn.fd, str(os.getpid()).encode(), 0)
-        return turn
+        lock = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), path)
+        if not lock._try():
+            if wait_s > 0:
+                say(f"{lock._busy(target)}; waiting up to {wait_s:.0f} s")
+            if not until(lock._try, wait_s, POLL_S):
+                raise TargetRefused(lock._busy(target))
+        os.ftruncate(lock.fd, 0)
+        os.pwrite(lock.fd, str(os.getpid()).encode(), 0)
+        return lock
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let the next session run."""
         os.close(self.fd)
 

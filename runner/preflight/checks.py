@@ -1,4 +1,4 @@
-"""Preflight: everything that can forbid a run, asked before anything is touched. A refusal is a sentence, never a skip."""
+"""What can forbid a run, asked in preflight before anything is touched: rights, targets, capacity, clock, platform."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import requests
 from kubernetes import client
 
-from history.errors import NoData, TargetRefused
+from history.errors import TargetRefused
 from history.plan import Plan, ResolvedTarget
 from kube import permissions, scheduling
 from kube.client import Platform, api_errors
 from kube.permissions import Permission
-from kube.selection import instrument_pods
-from probes.queue import query
+from kube.platform_timers import PlatformTimers
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
-from runner.drivers.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
 from runner.experiment.format import Action
@@ -31,12 +28,11 @@ from runner.preflight import admission
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before, complaints, look
 from safety import blast_radius, reaper_job
-from safety.blast_radius import Allow
 from safety.fault_spec import FaultSpec
+from target.allow import Allow
 from target.target import Target
 
 Targets = dict[str, list[ResolvedTarget]]  # activity -> what it will touch
-ENDPOINT_S = 5.0
 OFFSET_S = 5.0  # deadlines and leases are written by one clock and kept by another; the API server's is known to a second
 
 
@@ -51,49 +47,49 @@ class Fault:
 
 def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
     """Return the method's faults. Raises TargetRefused: an action is no fault of ours."""
-    found = []
+    faults = []
     for action in experiment.document.method:
         spec = fault_of(action.provider)
         if spec is None:
             raise TargetRefused(
                 f"{action.provider.module}.{action.provider.func} is not a fault of this suite; nothing would bound or undo it"
             )
-        found.append(Fault(action, spec, filled(action.provider.arguments, experiment, platform.target)))
-    return found
+        faults.append(Fault(action, spec, filled(action.provider.arguments, experiment, platform.target)))
+    return faults
 
 
 def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
     """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
     target = platform.target
-    found = [*permissions.suite_permissions(target), *observing(target)]
+    needed = [*permissions.suite_permissions(target), *observing(target)]
     for fault in faults:
-        found += fault.spec.permissions(platform, fault.arguments)
+        needed += fault.spec.permissions(platform, fault.arguments)
     if faults:
-        found.append(Permission("get", "nodes"))  # the scene: the node that a target ran on
+        needed.append(Permission("get", "nodes"))  # diagnostics: the node that a target ran on
     if any(fault.spec.tier == "node" for fault in faults):
-        found.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
-        found.append(Permission("get", "namespaces"))  # the guard: whose pods run on the node, and have they consented
-    if reaper_job.needed(found):
-        found += reaper_job.permissions(target.suite_namespace)
-    return list(dict.fromkeys(found))
+        needed.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
+        needed.append(Permission("get", "namespaces"))  # the blast radius: whose pods run on the node, and have they consented
+    if reaper_job.needs_reaper(needed):
+        needed += reaper_job.reaper_permissions(target.suite_namespace)
+    return list(dict.fromkeys(needed))
 
 
 def observing(target: Target) -> list[Permission]:
-    """Return what watching the platform, sampling it and keeping the scene need."""
+    """Return what watching the platform, sampling it and keeping diagnostics need."""
     roles = target.roles.values()
     namespaces = sorted({role.namespace for role in roles})
     watched: list[tuple[str, str, str | None]] = [("nodes", "", None)]
     watched += [("events", "", namespace) for namespace in sorted({*namespaces, "default"})]  # Events of nodes are in default
     watched += [("endpointslices", "discovery.k8s.io", role.namespace) for role in roles if role.service]
-    found = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
-    found += [Permission("get", "deployments", "apps", role.namespace) for role in roles if role.deployment]
-    return found + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
+    needed = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
+    needed += [Permission("get", "deployments", "apps", role.namespace) for role in roles if role.deployment]
+    return needed + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
 
 
-def check_access(faults: list[Fault], platform: Platform, of_drive: list[Permission] | None = None) -> list[Permission]:
-    """Ask for every permission, the drive's too; return them. Raises TargetRefused: with every missing one."""
+def check_access(faults: list[Fault], platform: Platform, of_driver: list[Permission] | None = None) -> list[Permission]:
+    """Ask for every permission, the driver's too; return them. Raises TargetRefused: with every missing one."""
     of_faults = permissions_of(faults, platform)
-    asked = list(dict.fromkeys([*of_faults, *(of_drive or [])]))
+    asked = list(dict.fromkeys([*of_faults, *(of_driver or [])]))
     permissions.require(platform, asked)
     admission.check_fault_pod(of_faults, platform)
     return asked
@@ -115,8 +111,8 @@ def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> 
             admission.check_ephemeral_container(platform, fault.arguments["role"], targets[fault.action.name])
 
 
-def check_guard(targets: Targets, platform: Platform, experiment: Experiment) -> None:
-    """Let the guard look at each fault's targets. Raises TargetRefused."""
+def check_blast_radius(targets: Targets, platform: Platform, experiment: Experiment) -> None:
+    """Refuse targets beyond the blast radius. Raises TargetRefused."""
     for found in targets.values():
         blast_radius.check(platform, found, experiment.settings.allow)
 
@@ -167,38 +163,6 @@ def check_platform(platform: Platform) -> Before:
     return before
 
 
-def check_instruments(platform: Platform, experiment: Experiment) -> None:
-    """Refuse unless what measures is up: instrument pods, Prometheus, the load's endpoint. Raises TargetRefused."""
-    sick = [
-        pod.metadata.name
-        for pod in instrument_pods(platform)
-        if not platform.ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
-    ]
-    if sick:
-        raise TargetRefused(
-            f"instruments are not ready: {', '.join(sorted(sick))}; without them nothing can be measured; repair them first"
-        )
-    try:
-        if platform.target.prometheus is not None:
-            query(platform.target, "vector(1)")
-    except NoData as error:
-        raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error
-    _check_endpoint(platform, experiment)
-
-
-def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
-    load = platform.target.workloads[experiment.settings.workload].written_load
-    if load is None or load.workers_as == "pods":
-        return  # a training job has no users, and what pods can reach is not for this machine to say
-    url = platform.target.endpoints[load.endpoint]
-    try:
-        requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
-    except requests.RequestException as error:
-        raise TargetRefused(
-            f"endpoint {load.endpoint} ({url}) does not answer ({type(error).__name__}); nothing was injected; see the target's endpoints"
-        ) from error
-
-
 def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before, commit: str) -> Resolved:
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
@@ -227,26 +191,21 @@ def ask_commit(stack: ExitStack) -> Callable[[], str]:
 def describe(targets: Targets, needed: list[Permission]) -> list[str]:
     """Return what a dry run prints: each target, what will be done to it, how it ends, and the permissions needed."""
     lines = []
-    for activity, found in targets.items():
-        for one in found:
-            where = f"{one.namespace}/{one.name}" if one.namespace else one.name
-            on = f" on {one.node}" if one.node and one.node != one.name else ""
-            lines.append(f"{activity}: {one.kind} {where}{on}: {one.effect}; ends: {one.ends}")
+    for activity, chosen in targets.items():
+        for target in chosen:
+            where = f"{target.namespace}/{target.name}" if target.namespace else target.name
+            on = f" on {target.node}" if target.node and target.node != target.name else ""
+            lines.append(f"{activity}: {target.kind} {where}{on}: {target.effect}; ends: {target.ends}")
     if not targets:
         lines.append("nothing is injected")
     return [*lines, "permissions:", *(f"  {permissions.sentence(permission)}" for permission in needed)]
 
 
 def foretell(plan: Plan) -> list[str]:
-    """Return what a dry run prints of the plan: budgets, deadline, forecast."""
+    """Return what a dry run prints of the plan: budgets, deadline, floor."""
     budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.model_dump(exclude_none=True, exclude={"source"}).items())
     lines = [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
-    if plan.forecast is not None:
-        forecast = plan.forecast
-        capacity = "" if forecast.capacity_rto_s is None else f", full capacity {forecast.capacity_rto_s:.1f} s"
-        felt = f"RTO {forecast.rto_s:.1f} s" if forecast.rto_s else "users notice nothing"
-        if forecast.rto_range_s is not None:
-            felt += f" (by chance {forecast.rto_range_s[0]:.1f} to {forecast.rto_range_s[1]:.1f} s)"
-        why = f" ({forecast.timers[forecast.dominant]})" if forecast.dominant in forecast.timers else ""
-        lines.append(f"forecast: {felt}{capacity}; {forecast.dominant} dominates{why}")
+    if plan.floor is not None:
+        served = "" if plan.floor.rto_s is None else f", users not served before {plan.floor.rto_s:.1f} s"
+        lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served} ({plan.floor.timers})")
     return lines

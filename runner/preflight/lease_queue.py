@@ -11,7 +11,7 @@ from history.plan import ResolvedTarget
 from kube.client import Platform
 from runner.messages import Kind, Send
 from runner.stop import Stop
-from safety.leases import Leases, holder_of, names_for
+from safety.leases import Leases, leases_of, names_for
 
 POLL_S = 2.0
 
@@ -20,8 +20,7 @@ class Queue:
     """The leases of one run; ``wait_s`` is how long it may queue in all. A lost lease stops the run."""
 
     def __init__(self, platform: Platform, run_id: str, wait_s: float, stop: Stop, send: Send) -> None:
-        api, holder = platform.coordination, holder_of(run_id)
-        self._make = partial(Leases, api, platform.target.suite_namespace, holder, platform.server_time, partial(stop.ask, "lease"))
+        self._make = partial(leases_of, platform, run_id, partial(stop.ask, "lease"))
         self._until_s = time.monotonic() + wait_s
         self._stop, self._send = stop, send
         self._held: list[Leases] = []

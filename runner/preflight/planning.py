@@ -9,14 +9,15 @@ from importlib.metadata import version
 from typing import Any
 
 from history.clock import now_ns
-from history.plan import Budgets, Forecast, Load, Mix, Plan, ResolvedTarget, TargetInfo, Timers, Training
-from runner.drivers.platform_timers import PlatformTimers
+from history.plan import Budgets, Floor, Load, Mix, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from kube.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
 from runner.experiment.variables import filled
-from runner.preflight.forecast import EFFECTS, predict
+from runner.preflight.floor import EFFECTS, floor_of
 from runner.request import PROFILES, Request
-from target.target import Target, WorkloadClass
+from target.target import Target
+from target.workload import WorkloadClass
 from verdict.statistics import arrivals_needed
 
 CLASS_DEFAULTS: dict[str, dict[str, float]] = {
@@ -32,7 +33,8 @@ CLASS_DEFAULTS: dict[str, dict[str, float]] = {
 CONFIRM_S = 30.0  # evidence inside pods and on the API server
 LEASE_S = 15.0  # more where evidence is a node's silence: 12 s of an overdue lease
 SLACK_S = 10.0
-FORECAST_MARGIN = 1.5  # a forecast may be wrong by half before the observation ends too early
+PATIENCE = 1.5  # a platform may take half as long again as its timers say before the observation ends
+NOTICED_S = 12.0  # that a fault is noticed, or that a machine whose power is back has booted (measured: at most 12 s)
 HEAL_S, HEAL_NODE_S = 60.0, 120.0
 ELSE_S = 240.0  # warming up, a drain, the scene
 NAMES = {"rto": "rto_s", "capacity_rto": "capacity_rto_s"}
@@ -60,8 +62,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
     workload = target.workloads[experiment.settings.workload]
     budgets = merged_budgets(experiment, workload)
     lasts_s = duration_s(experiment, target)
-    forecast = None if job else forecast_of(experiment, resolved.timers, lasts_s)  # those chains are of servers
-    timers = timers_of(request, experiment, workload, budgets=budgets, resolved=resolved, forecast=forecast, lasts_s=lasts_s)
+    timers = timers_of(request, experiment, workload, budgets=budgets, resolved=resolved, lasts_s=lasts_s)
     return Plan(
         run_id=request.run_id,
         trial=request.trial,
@@ -82,7 +83,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         replicas_desired=resolved.replicas,
         evidence=tuple(probe.name for probe in experiment.settings.evidence),
         hypothesis_probes=tuple(probe.name for probe in experiment.document.hypothesis.probes),
-        forecast=forecast,
+        floor=None if job else floor_under(experiment, target, resolved),  # a job's pods go by their own rules
         versions=versions(resolved),
         command=request.command,
     )
@@ -110,7 +111,6 @@ def timers_of(
     *,
     budgets: Budgets,
     resolved: Resolved,
-    forecast: Forecast | None,
     lasts_s: float,
 ) -> Timers:
     """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
@@ -119,8 +119,9 @@ def timers_of(
     enough_s = span_s(arrivals_needed(workload.slo.slo().ratio), workload.load.rate_rps) if requests else 0.0
     hold_s = experiment.settings.hold or max(profile.hold_s, enough_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
-    parts = deadline_parts(budgets, forecast, lasts_s, hold_s)
-    auto_s = max(parts["budget"], parts["forecast"], parts["fault"]) + parts["hold"] + parts["slack"]
+    recovery_s = recovery_at_most_s(resolved, lasts_s) if requests and experiment.settings.fault == "fault" else 0.0
+    parts = deadline_parts(budgets, recovery_s, lasts_s, hold_s)
+    auto_s = max(parts["budget"], parts["recovery"], parts["fault"]) + parts["hold"] + parts["slack"]
     return Timers(
         baseline_s=max(profile.baseline_s, enough_s),
         hold_s=hold_s,
@@ -132,19 +133,28 @@ def timers_of(
     )
 
 
-def deadline_parts(budgets: Budgets, forecast: Forecast | None, lasts_s: float, hold_s: float) -> dict[str, float]:
-    """Return what ``deadline: auto`` is made of (s): the longest of budget, forecast and fault, then the hold and some slack.
-
-    The forecast counts with capacity: a hypothesis on replicas holds again only when they are back.
-    """
-    forecast_s = 0.0 if forecast is None else max(forecast.rto_s, forecast.capacity_rto_s or 0.0)
+def deadline_parts(budgets: Budgets, recovery_s: float, lasts_s: float, hold_s: float) -> dict[str, float]:
+    """Return what ``deadline: auto`` is made of (s): the longest of budget, recovery and fault, then the hold and some slack."""
     return {
         "budget": max(budgets.rto_s or 0.0, budgets.capacity_rto_s or 0.0),
-        "forecast": FORECAST_MARGIN * forecast_s,
+        "recovery": PATIENCE * recovery_s,
         "fault": lasts_s,
         "hold": hold_s,
         "slack": SLACK_S,
     }
+
+
+def recovery_at_most_s(resolved: Resolved, lasts_s: float) -> float:
+    """Return how long the platform's timers let a recovery take, capacity included: a hypothesis on replicas waits for it (s).
+
+    What ran on a lost node starts there when it is back, or elsewhere when its toleration is over. A container may wait for its next start
+    as long again as the fault lasted, since its back-off doubles.
+    """
+    timers = resolved.timers
+    gone_s = 2 * lasts_s + NOTICED_S
+    if any(target.kind == "Node" for target in resolved.all_targets):
+        gone_s = min(lasts_s + NOTICED_S, timers.node_monitor_s + timers.toleration_s)
+    return gone_s + timers.ready_s
 
 
 def span_s(arrivals: int, rate_rps: float) -> float:
@@ -162,12 +172,21 @@ def duration_s(experiment: Experiment, target: Target) -> float:
     return max(found)
 
 
-def forecast_of(experiment: Experiment, timers: PlatformTimers, lasts_s: float) -> Forecast | None:
-    """Return the forecast for the method's first fault that has one; a control has none."""
+def floor_under(experiment: Experiment, target: Target, resolved: Resolved) -> Floor | None:
+    """Return the highest floor of the method's faults on the workload's role; None for a control, or if no timer bounds recovery."""
     if experiment.settings.fault != "fault":
         return None
-    names = [f"{action.provider.module}.{action.provider.func}" for action in experiment.document.method]
-    return next((predict(EFFECTS[name], timers, lasts_s) for name in names if name in EFFECTS), None)
+    workload = target.workloads[experiment.settings.workload]
+    hit = sum(one.kind == "Pod" for one in resolved.all_targets)
+    alone = resolved.replicas.get(workload.role, math.inf) <= max(1, hit)
+    waits_s = workload.slo.slo().latency_ms / 1e3 if alone else None
+    floors = []
+    for action in experiment.document.method:
+        effect, spec = EFFECTS.get(f"{action.provider.module}.{action.provider.func}"), fault_of(action.provider)
+        arguments = filled(action.provider.arguments, experiment, target)
+        if effect is not None and spec is not None and arguments.get("role") == workload.role:
+            floors.append(floor_of(effect, resolved.timers, spec.lasts_s(arguments), waits_s))
+    return max((one for one in floors if one), key=lambda one: one.capacity_rto_s, default=None)
 
 
 def horizon_s(timers: Timers, workload: WorkloadClass) -> float:

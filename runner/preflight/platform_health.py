@@ -16,7 +16,7 @@ from history.plan import ResolvedTarget
 from kube.client import PARALLEL, Platform, api_errors, ready
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
-from safety.undo_confirmed import unsettled
+from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
 
 Deployment = Any  # V1Deployment
@@ -50,19 +50,19 @@ def look(platform: Platform) -> Before:
 
 def complaints(platform: Platform, before: Before) -> list[str]:
     """Return why the platform is not healthy now, as sentences: replicas missing, a rollout in flight, a node under a role not ready."""
-    found: list[str] = []
+    wrong: list[str] = []
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         pods = platform.pods_of_roles()
         with ThreadPoolExecutor(PARALLEL) as pool:
             rollouts = list(pool.map(lambda role: _rollout(platform, role), before.replicas))
         for (role, want), rollout in zip(before.replicas.items(), rollouts, strict=True):
-            found += [*_lacking(role, pods[role], want), *_surplus(role, pods[role], want), *rollout]
-        found += _silent(platform, pods)
+            wrong += [*_lacking(role, pods[role], want), *_surplus(role, pods[role], want), *rollout]
+        wrong += _silent(platform, pods)
         hosts = {pod.spec.node_name for those in pods.values() for pod in those}
-    found += [
+    wrong += [
         f"node {name} hosts the platform and is not ready" for name, state in before.nodes.items() if name in hosts and not state.ready
     ]
-    return found
+    return wrong
 
 
 def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Sequence[Undo]) -> list[str]:
@@ -78,22 +78,22 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         TargetRefused: the platform cannot be read.
 
     """
-    found: list[str] = []
+    wrong: list[str] = []
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         names = {target.node for target in targets if target.kind != "Pod" and target.node}
         now = {node.metadata.name: node for node in platform.nodes()}
         for name in sorted(names & set(before.nodes)):
-            found += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
-        found += unsettled(platform, entries)
+            wrong += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
+        wrong += unconfirmed_undos(platform, entries)
         pods = platform.pods_of_roles()
         for role, want in before.replicas.items():
-            found += _lacking(role, pods[role], want)
-        return found or _silent(platform, pods)
+            wrong += _lacking(role, pods[role], want)
+        return wrong or _silent(platform, pods)
 
 
 def _desired(platform: Platform, role: str) -> int:
-    found = _deployment(platform, role)
-    return len(platform.pods(role)) if found is None else int(found.spec.replicas or 0)
+    deployment = _deployment(platform, role)
+    return len(platform.pods(role)) if deployment is None else int(deployment.spec.replicas or 0)
 
 
 def _deployment(platform: Platform, role: str) -> Deployment:
@@ -115,7 +115,7 @@ def _silent(platform: Platform, pods: dict[str, list[Pod]]) -> list[str]:
     """Return the ready replicas that do not answer what their own readiness probes ask."""
     asked = [(role, pod, question) for role, those in pods.items() for pod in those if ready(pod) and (question := asks(pod))]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        statuses = list(pool.map(lambda one: platform.proxy_get(one[1], one[2].port, one[2].path), asked))
+        statuses = list(pool.map(lambda item: platform.proxy_get(item[1], item[2].port, item[2].path), asked))
     return [
         f"pod {pod.metadata.name} of role {role} is ready by the API server, but its {question.path} answers {status or 'nothing'}"
         for (role, pod, question), status in zip(asked, statuses, strict=True)
@@ -137,25 +137,24 @@ def asks(pod: Pod) -> Question | None:
 
 
 def _rollout(platform: Platform, role: str) -> list[str]:
-    found = _deployment(platform, role)
-    if found is None:
+    deployment = _deployment(platform, role)
+    if deployment is None:
         return []
-    updated = found.status.updated_replicas or 0
-    seen = found.status.observed_generation or 0
-    if seen >= found.metadata.generation and updated >= (found.spec.replicas or 0):
+    updated = deployment.status.updated_replicas or 0
+    seen = deployment.status.observed_generation or 0
+    if seen >= deployment.metadata.generation and updated >= (deployment.spec.replicas or 0):
         return []
-    return [
-        f"role {role}: a rollout of deployment {found.metadata.name} is in flight ({updated} of {found.spec.replicas} replicas updated)"
-    ]
+    name, wanted = deployment.metadata.name, deployment.spec.replicas
+    return [f"role {role}: a rollout of deployment {name} is in flight ({updated} of {wanted} replicas updated)"]
 
 
 def _node_differs(name: str, was: NodeState, node: Node | None, gpu_resource: str) -> list[str]:
     if node is None:
         return [f"node {name} is gone"]
     now = node_state(node, gpu_resource)
-    found = [f"node {name} is not ready"] if was.ready and not now.ready else []
+    wrong = [f"node {name} is not ready"] if was.ready and not now.ready else []
     if was.schedulable and not now.schedulable:
-        found.append(f"node {name} is cordoned")
+        wrong.append(f"node {name} is cordoned")
     if now.gpus < was.gpus:
-        found.append(f"node {name} has {now.gpus} of {was.gpus} {gpu_resource}")
-    return found
+        wrong.append(f"node {name} has {now.gpus} of {was.gpus} {gpu_resource}")
+    return wrong

@@ -6,11 +6,11 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from history.clock import now_ns
 from history.errors import AftershockError
 from history.plan import Phase, Plan, ResolvedTarget, write_plan
+from history.result import RunVerdict
 from history.schema import EventKind
 from kube.client import Platform, connect
 from kube.permissions import Permission
@@ -21,6 +21,8 @@ from runner.experiment.experiment import Experiment, check_target, read_experime
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks
+from runner.preflight.floor import below_floor
+from runner.preflight.instruments import check_instruments
 from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before
@@ -28,18 +30,19 @@ from runner.redact import of_kubeconfig, remember
 from runner.request import Request
 from runner.run.abort import stop_when
 from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone
+from runner.run.abort.interference import interference
 from runner.run.context import Context
 from runner.run.lifecycle import Steps
 from runner.run.observer.observer import Observer
 from runner.run.phases.baseline import baseline
 from runner.run.phases.confirm import confirm
-from runner.run.phases.diagnostics import keep_scene
-from runner.run.phases.drain_and_judge import close_and_judge, settle
+from runner.run.phases.diagnostics import keep_diagnostics
+from runner.run.phases.drain_and_judge import close_and_judge, drain
 from runner.run.phases.heal import heal
 from runner.run.phases.inject import inject
 from runner.run.phases.observe import observe
 from runner.run.ticker import Ticker
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run, reaper_job
 from safety.leases import holder_of
@@ -62,7 +65,7 @@ class Checked:
     began_ns: int
 
 
-def check(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked:
+def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked:
     """Carry out preflight; a dry run takes no lease. Leases are given back when ``stack`` is closed.
 
     Raises:
@@ -92,6 +95,8 @@ def check(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
     plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), driver.job())
+    for text in below_floor(plan, target.workloads[plan.workload].role):
+        send(Kind.NOTE, text=text)
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
     return Checked(experiment, platform, permissions, targets, before, plan, driver, began_ns)
 
@@ -108,7 +113,7 @@ def _read(request: Request) -> tuple[Experiment, Target]:
 def _look(experiment: Experiment, platform: Platform, driver: WorkloadDriver) -> Before:
     """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and what drives the run can."""
     before = checks.check_platform(platform)
-    checks.check_instruments(platform, experiment)
+    check_instruments(platform, experiment)
     stop_when.refuse_met(platform.target, stop_conditions_of(experiment, platform))
     driver.check()
     return before
@@ -117,7 +122,7 @@ def _look(experiment: Experiment, platform: Platform, driver: WorkloadDriver) ->
 def _choose(faults: list[checks.Fault], experiment: Experiment, platform: Platform, seed: int) -> checks.Targets:
     """Choose the targets, and refuse those that may not be touched, or on which the fault would not work."""
     targets = checks.resolve(faults, platform, seed)
-    checks.check_guard(targets, platform, experiment)
+    checks.check_blast_radius(targets, platform, experiment)
     checks.check_signals(faults, targets, platform)
     return targets
 
@@ -127,7 +132,7 @@ def stop_conditions_of(experiment: Experiment, platform: Platform) -> tuple[Stop
     return (*platform.target.stop_when, *experiment.settings.stop_when)
 
 
-def prepare(checked: Checked, request: Request, send: Send, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
+def assemble(checked: Checked, request: Request, send: Send, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
     """Write the plan, open the journal, begin to watch; ``stack`` undoes all that when the run is over.
 
     Raises:
@@ -148,7 +153,7 @@ def prepare(checked: Checked, request: Request, send: Send, stop: Stop, stack: E
         configuration=configuration_of(checked.experiment, platform.target),
         stop=stop,
         send=send,
-        record=Record(checked.experiment.raw),
+        toolkit_journal=ToolkitJournal(checked.experiment.raw),
         log=log,
     )
     _open(checked, context, journal, stack)
@@ -157,7 +162,7 @@ def prepare(checked: Checked, request: Request, send: Send, stop: Stop, stack: E
 
 def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitStack) -> None:
     """See to it that the journal is closed; start the reaper before the load: a starting container takes CPU from what is measured."""
-    reaper = reaper_job.needed(checked.permissions)
+    reaper = reaper_job.needs_reaper(checked.permissions)
     stack.callback(_close_journal, context, journal, reaper=reaper)
     if reaper:
         reaper_job.start(checked.platform, checked.plan)
@@ -173,7 +178,7 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     guards = [
         *stop_when.stop_conditions(platform.target, stop_conditions_of(checked.experiment, platform)),
-        stop_when.opposed(context.run, lambda: context.phase),
+        interference(context.run, lambda: context.phase),
     ]
     conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
     conditions.start()
@@ -184,10 +189,10 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
 
 def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker: Ticker) -> Steps:
     def write_ahead(context: Context) -> None:
-        if reaper_job.needed(checked.permissions):
+        if reaper_job.needs_reaper(checked.permissions):
             reaper_job.check(context.run.platform, context.run.plan.run_id)
 
-    def close(context: Context) -> Any:  # noqa: ANN401 - what close_and_judge returns
+    def close(context: Context) -> RunVerdict:
         conditions.halt()
         ticker.halt()
         observer.stop()
@@ -200,9 +205,9 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         inject=inject,
         confirm=confirm,
         observe=observe,
-        scene=keep_scene,
+        diagnostics=keep_diagnostics,
         heal=partial(heal, before=checked.before),
-        settle=settle,
+        drain=drain,
         close=close,
     )
 

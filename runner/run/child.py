@@ -17,21 +17,21 @@ from runner.messages import Kind, Send, take_stdout
 from runner.preflight import checks
 from runner.redact import Redacted, of_environment, remember
 from runner.request import Request
-from runner.run.assemble import check, prepare
-from runner.run.lifecycle import carry_out
+from runner.run.assemble import assemble, run_preflight
+from runner.run.lifecycle import run_phases
 from runner.stop import Interrupted, Stop
 
 
-def run(request: Request, send: Send, stop: Stop) -> int:
+def run_request(request: Request, send: Send, stop: Stop) -> int:
     """Carry out one run; return the exit code."""
     with ExitStack() as stack:
         try:
-            checked = check(request, send, stop, stack)
+            checked = run_preflight(request, send, stop, stack)
             lines = checks.describe(checked.targets, checked.permissions) if request.dry_run else []
             if request.dry_run:
                 send(Kind.RESOLVED, lines=lines + checks.foretell(checked.plan))
                 return 0
-            context, steps = prepare(checked, request, send, stop, stack)
+            context, steps = assemble(checked, request, send, stop, stack)
             send(Kind.RESOLVED, lines=[])
         except AftershockError as error:
             send(Kind.REFUSED, text=str(error))
@@ -39,7 +39,7 @@ def run(request: Request, send: Send, stop: Stop) -> int:
         except Interrupted as request_to_stop:
             send(Kind.REFUSED, text=f"stopped in preflight, nothing was injected: {request_to_stop.reason}")
             return REFUSED
-        verdict = carry_out(context, steps)
+        verdict = run_phases(context, steps)
         send(Kind.VERDICT, verdict=verdict.verdict, sentence=verdict.sentence)
         stop.no_more()
     return 0
@@ -61,7 +61,7 @@ def main() -> int:
     send = take_stdout(request.run_dir / "child.log")
     stop = Stop(on_repeat=lambda reason: send(Kind.NOTE, text=f"{reason}; the run is already being ended, its fault is healed first"))
     stop.install()
-    return run(request, send, stop)
+    return run_request(request, send, stop)
 
 
 if __name__ == "__main__":

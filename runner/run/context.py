@@ -17,7 +17,7 @@ from runner.drivers.requests.load import LoadFailed, LoadLike
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment
 from runner.messages import Kind, Send
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety.active_run import ActiveRun
 
@@ -53,7 +53,7 @@ class Context:
     configuration: dict[str, Any]
     stop: Stop
     send: Send
-    record: Record
+    toolkit_journal: ToolkitJournal
     log: RunLog
     observations: Observations = field(default_factory=Observations)
     load: LoadLike | None = None

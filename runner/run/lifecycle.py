@@ -31,30 +31,30 @@ class Steps:
     inject: Step
     confirm: Step
     observe: Step
-    scene: Step
+    diagnostics: Step
     heal: Step
-    settle: Step
+    drain: Step
     close: Callable[[Context], RunVerdict]
 
 
-def carry_out(context: Context, steps: Steps) -> RunVerdict:
+def run_phases(context: Context, steps: Steps) -> RunVerdict:
     """Carry a prepared run through its life and return its verdict."""
     with context.stop.shielded():
-        guarded(context, lambda: _ahead(context, steps))
+        run_part(context, lambda: _ahead(context, steps))
         asked = context.stop.request is not None
         if not asked:
-            guarded(context, lambda: _scene(context, steps))
+            run_part(context, lambda: _keep_diagnostics(context, steps))
         context.stop.no_more()
-        guarded(context, lambda: _heal(context, steps))
+        run_part(context, lambda: _heal(context, steps))
         if asked:  # what was broken was mended first
-            guarded(context, lambda: steps.scene(context))
-        guarded(context, lambda: _settle(context, steps))
+            run_part(context, lambda: steps.diagnostics(context))
+        run_part(context, lambda: _drain(context, steps))
         _note_late_stop(context)
         return steps.close(context)
 
 
 def _ahead(context: Context, steps: Steps) -> None:
-    """Go from the baseline to recovery; only this part and the scene can be interrupted."""
+    """Go from the baseline to recovery; only this part and the diagnostics can be interrupted."""
     with context.stop.exposed():
         with context.during(Phase.BASELINE):
             steps.start_load(context)
@@ -70,10 +70,10 @@ def _ahead(context: Context, steps: Steps) -> None:
             steps.observe(context)
 
 
-def _scene(context: Context, steps: Steps) -> None:
-    """Keep the scene before it is healed; who asks to stop meanwhile waits for no file."""
+def _keep_diagnostics(context: Context, steps: Steps) -> None:
+    """Keep diagnostics before anything is healed; a stop request interrupts it."""
     with context.during(Phase.SCENE), context.stop.exposed():
-        steps.scene(context)
+        steps.diagnostics(context)
 
 
 def _heal(context: Context, steps: Steps) -> None:
@@ -81,16 +81,16 @@ def _heal(context: Context, steps: Steps) -> None:
         steps.heal(context)
 
 
-def _settle(context: Context, steps: Steps) -> None:
+def _drain(context: Context, steps: Steps) -> None:
     with context.during(Phase.SETTLE):
-        steps.settle(context)
+        steps.drain(context)
 
 
-def guarded(context: Context, part: Callable[[], object]) -> None:
+def run_part(context: Context, part: Callable[[], object]) -> None:
     """Carry out one part of a run; whatever ends it early becomes an event of the history, so that the verdict knows.
 
-    This is the one boundary at which unexpected errors are caught: the run is healed and INCONCLUSIVE, and the traceback is part of the
-    scene, not of the terminal.
+    This is the one boundary at which unexpected errors are caught. The run is healed and INCONCLUSIVE; the traceback is kept with the
+    diagnostics and not shown at the terminal.
     """
     try:
         part()

@@ -20,7 +20,7 @@ STATUS = {Verdict.PASS: "completed", Verdict.FAIL: "failed", Verdict.INCONCLUSIV
 
 
 @dataclass(slots=True)
-class Record:
+class ToolkitJournal:
     """What was executed so far."""
 
     experiment: dict[str, Any]
@@ -31,7 +31,7 @@ class Record:
     run: list[Entry] = field(default_factory=list)
     rollbacks: list[Entry] = field(default_factory=list)
 
-    def journal(self, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> dict[str, Any]:
+    def content(self, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> dict[str, Any]:
         """Return the journal. ``interrupted``: the run was stopped before it was done."""
         end = datetime.now(UTC)
         status = "interrupted" if interrupted or verdict is None else STATUS[verdict.verdict]
@@ -57,5 +57,5 @@ class Record:
 
     def write(self, run_dir: Path, plan: Plan, verdict: RunVerdict | None, interrupted: bool) -> None:
         """Write ``journal.json``."""
-        journal = redact_object(self.journal(plan, verdict, interrupted))
+        journal = redact_object(self.content(plan, verdict, interrupted))
         (run_dir / "journal.json").write_text(json.dumps(journal, indent=1, default=lambda one: redact_text(str(one))))

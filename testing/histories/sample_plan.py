@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from history.plan import Budgets, Expect, ExperimentInfo, Forecast, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.plan import Budgets, Expect, ExperimentInfo, Floor, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
 from history.schema import EventKind
 
 BASE_NS = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC; the fault acts BASELINE_S later
@@ -55,7 +55,7 @@ class Scenario:
     rto_budget_s: float = 30.0
     observed_s: float = 35.0
     rate_rps: float = 40.0
-    forecast: Forecast | None = None
+    floor: Floor | None = None
     expect: Expect | None = None
     send_lag_ms: float = 0.4
     description: str = ""
@@ -96,7 +96,7 @@ def plan_of(s: Scenario, trial: int = 1, trials: int = 1) -> Plan:
         replicas_desired={"inference": 3},
         evidence=() if s.fault == "none" else ("replica-gone",),
         hypothesis_probes=("error-ratio", "latency-p95", "ready-replicas"),
-        forecast=s.forecast,
+        floor=s.floor,
         versions={"aftershock": "0.1.0", "commit": "932b705c1f0a", "kubernetes": "v1.36.0", "torch": "2.13.0"},
         command=f"pytest -m chaos -k {s.id} --chaos-seed 7",
     )

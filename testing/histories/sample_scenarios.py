@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from history.plan import Expect, Forecast
+from history.plan import Expect, Floor
 from history.schema import EventKind
 from testing.histories.sample_plan import NODES, REPLICAS, Impact, Scenario, Step
 
@@ -31,14 +31,13 @@ DRAINED = (
     *pod_lost(REPLICAS[0], 2.0, "inference-7c9d-zz8cq", 11.4),
     Step(33, EventKind.NODE_UNCORDONED, NODES[0]),
 )
-NODE_PARTS = {"detect": 40.0, "evict": 5.0, "schedule": 0.4, "start": 2.1, "load": 6.5, "warm": 1.0}
+NODE_FLOOR = Floor(capacity_rto_s=59.0, timers="node-monitor-grace-period 50 s less 11 s, then the pods' toleration 20 s")
 
 REPLICA_KILLED = Scenario(
     id="serving/replica-killed",
     title="A serving replica is killed",
     impacts=(Impact(0.1, 2.3, 0.34),),
     steps=pod_lost(REPLICAS[0], 0.4, "inference-7c9d-m5v7d", 9.1),
-    forecast=Forecast(rto_s=2.6, capacity_rto_s=10.2, dominant="detect", parts={"detect": 2.0, "start": 0.6}),
 )
 ENGINE_KILLED = Scenario(
     id="serving/engine-killed",
@@ -52,7 +51,6 @@ ENGINE_KILLED = Scenario(
         Step(6.8, EventKind.POD_READY, REPLICAS[0], {"role": "inference"}),
         Step(6.9, EventKind.ENDPOINT_IN, REPLICAS[0]),
     ),
-    forecast=Forecast(rto_s=5.0, capacity_rto_s=7.0, dominant="detect", parts={"detect": 3.0, "restart": 2.0}),
 )
 ENGINE_FROZEN = Scenario(
     id="serving/engine-frozen",
@@ -71,7 +69,6 @@ ENGINE_FROZEN = Scenario(
         Step(45.6, EventKind.POD_READY, REPLICAS[0], {"role": "inference"}),
         Step(46.0, EventKind.ENDPOINT_IN, REPLICAS[0]),
     ),
-    forecast=Forecast(rto_s=24.0, capacity_rto_s=46.0, dominant="detect", parts={"detect": 15.0, "gateway": 9.0}),
 )
 GPU_LOST = Scenario(
     id="gpu/device-lost",
@@ -89,7 +86,6 @@ GPU_LOST = Scenario(
         *pod_lost(REPLICAS[0], 3.1, "inference-7c9d-n2r4t", 13.0),
         Step(60.4, EventKind.GPU_ALLOCATABLE, NODES[0], {"allocatable": 2, "capacity": 2}),
     ),
-    forecast=Forecast(rto_s=9.0, capacity_rto_s=14.0, dominant="detect", parts={"detect": 6.0, "start": 3.0}),
 )
 NODE_DRAINED = Scenario(
     id="nodes/drained",
@@ -119,7 +115,7 @@ NODE_OFF = Scenario(
         Step(41.3, EventKind.ENDPOINT_OUT, REPLICAS[0]),
         *pod_lost(REPLICAS[0], 52.0, "inference-7c9d-d9fhk", 97.5),
     ),
-    forecast=Forecast(rto_s=55.0, capacity_rto_s=96.0, dominant="detect", parts=NODE_PARTS),
+    floor=NODE_FLOOR,
 )
 ZONE_LOST = Scenario(
     id="nodes/zone-lost",
@@ -139,7 +135,7 @@ ZONE_LOST = Scenario(
         Step(41.3, EventKind.ENDPOINT_OUT, REPLICAS[0]),
         *pod_lost(REPLICAS[0], 52.0, "inference-7c9d-d9fhk", 97.5),
     ),
-    forecast=Forecast(rto_s=58.0, capacity_rto_s=96.0, dominant="detect", parts=NODE_PARTS),
+    floor=NODE_FLOOR,
 )
 NULL = Scenario(
     id="controls/null", title="Null control: nothing is broken", tags=("controls",), fault="none", target="", rto_budget_s=30, observed_s=30

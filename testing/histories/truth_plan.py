@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from history.plan import Budgets, ExperimentInfo, Forecast, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.plan import Budgets, ExperimentInfo, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
 
 if TYPE_CHECKING:
     from testing.histories.truth import World
@@ -41,7 +41,6 @@ def plan_of(world: World) -> Plan:
         replicas_desired={"inference": 3},
         evidence=("replica-gone",) if aimed else (),
         hypothesis_probes=PROBES,
-        forecast=Forecast(rto_s=5.0, capacity_rto_s=8.0, dominant="load", parts={"detect": 0.5, "start": 1.0, "load": 5.0}),
     )
 
 

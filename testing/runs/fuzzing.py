@@ -2,7 +2,7 @@
 
 A case is a seed: it picks a shipped experiment and target, and mutates one of them, as a tree (keys dropped, doubled, renamed; values
 replaced, nested, emptied) or as text (cut, indented, characters changed). The platform behind is the in-memory one, so that selectors
-resolve and the guard has something to look at; nothing that an invalid file says can reach it but reads.
+resolve and the blast radius has something to look at; nothing that an invalid file says can reach it but reads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import yaml
 from history.errors import AftershockError
 from history.plan import Plan
 from kube.client import Platform
-from runner.drivers.platform_timers import PlatformTimers
+from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.preflight import checks
 from runner.preflight.planning import Resolved, make_plan
@@ -32,7 +32,7 @@ from testing.platform.fake_cluster import ROOT, FakeCluster
 
 EXPERIMENTS = sorted(path for path in (ROOT / "experiments").rglob("*.yaml") if path.parent.name in {"serving", "control"})
 TARGETS = (ROOT / "targets" / "local.yaml", ROOT / "targets" / "staging.example.yaml")
-TIMERS = PlatformTimers(50.0, 20.0, None, None, None, start_s=2.0, load_s=12.0)
+TIMERS = PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)
 MILD: tuple[Any, ...] = (0, 1, 2, 15, 0.5, 0.99, True, "30s", "2m", "a text", "99%", [], {}, None)
 HARSH: tuple[Any, ...] = (
     -1, 1e308, float("nan"), float("inf"), 10**400, "", "\0", "💥" * 50, "${nothing}", "${", "{node}", "*", "app!=x", "../../etc/passwd",

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from runner.exits import REFUSED
 from runner.messages import Kind
 from runner.request import Request
-from runner.run.child import run
+from runner.run.child import run_request
 from runner.stop import Stop
 from testing.platform.fake_cluster import pod
 from testing.runs.runner_cluster import RunnerCluster
-from testing.runs.runner_parts import Told
+from testing.runs.runner_parts import Sent
 
 KILL = "module: testing.runs.runner_parts, func: kill, arguments: {role: inference}"
 Make = Callable[..., Request]
 
 
-def refusal(request: Request, told: Told) -> str:
-    assert run(request, told, Stop()) == REFUSED
-    [text] = told.texts(Kind.REFUSED)
+def refusal(request: Request, sent: Sent) -> str:
+    assert run_request(request, sent, Stop()) == REFUSED
+    [text] = sent.texts(Kind.REFUSED)
     return text
 
 

@@ -21,10 +21,10 @@ Request = dict[str, Any]
 def main() -> None:
     request = json.loads(sys.argv[1])
     script = json.loads(Path(os.environ["FAKE_CHILD"]).read_text())
-    carry_out(script[Path(request["experiment"]).stem], request)
+    play(script[Path(request["experiment"]).stem], request)
 
 
-def carry_out(steps: list[Any], request: Request) -> None:
+def play(steps: list[Any], request: Request) -> None:
     for step in steps:
         match step:
             case ["say", message]:
@@ -40,7 +40,7 @@ def carry_out(steps: list[Any], request: Request) -> None:
 
 
 def end(steps: list[Any], request: Request, *_: object) -> None:
-    carry_out(steps, request)
+    play(steps, request)
     sys.exit(0)
 
 

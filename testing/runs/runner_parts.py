@@ -1,4 +1,4 @@
-"""Parts for tests of the runner: an experiment whose functions do what the test scripts, a plan, an ear for what is told."""
+"""Parts for tests of the runner: an experiment whose functions do what the test scripts, a plan, and what the child sends."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ def just_an_action() -> None:
     """No fault: nothing bounds or undoes it."""
 
 
-class Told:
-    """Keeps what the child tells its parent."""
+class Sent:
+    """Keeps what the child sends to its parent."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, dict[str, Any]]] = []

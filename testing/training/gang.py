@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
+from testing.training.run_summary import RunSummary
 from workloads.storage.folder import FolderStore
 from workloads.storage.server import free_port
-from workloads.training.audit import Audit, audit
+from workloads.storage.store import Store
 from workloads.training.checkpoint import shard
 from workloads.training.checkpoint.catalog import survey
 from workloads.training.checkpoint.manifest import Manifest
@@ -129,10 +131,10 @@ class Gang:
                 return
         raise AssertionError(f"not done after {tries} starts, exit codes {codes}: {self.log.read_text()}")
 
-    def audit(self) -> Audit:
-        return audit(self.rows())
+    def summary(self) -> RunSummary:
+        return RunSummary(self.ledger.read_bytes())
 
-    def rows(self, kind: str = "") -> list[dict[str, object]]:
+    def rows(self, kind: str = "") -> list[dict[str, Any]]:
         text = self.ledger.read_text() if self.ledger.exists() else ""
         return [row for row in ledger.read(text) if not kind or row["kind"] == kind]
 
@@ -153,13 +155,13 @@ SMALL: dict[str, object] = {
 }
 
 
-def loadable(store: object) -> list[Manifest]:
+def loadable(store: Store) -> list[Manifest]:
     good = []
-    for found in survey(store, RUN).checkpoints:  # type: ignore[arg-type]
+    for found in survey(store, RUN).checkpoints:
         if found.manifest is None:
             continue
         try:
-            shard.read_all(store, found.manifest, "sealed", verify=True)  # type: ignore[arg-type]
+            shard.read_all(store, found.manifest, "sealed", verify=True)
         except CheckpointRejected:
             continue
         good.append(found.manifest)

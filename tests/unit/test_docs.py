@@ -1,4 +1,4 @@
-"""What the pages say is there: links lead somewhere, every page can be found from the README, commands and experiments exist."""
+"""What the pages say is there: links lead somewhere, every page can be found from the README, commands, files and experiments exist."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from testing.platform.fake_cluster import ROOT
 
 README = ROOT / "README.md"
-PAGES = sorted([README, *ROOT.glob("[!.]*/README.md"), *ROOT.glob("workloads/*/README.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("[!.]*/README.md"), *ROOT.glob("workloads/*/README.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")  # of a file or folder of this repository
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 
 
@@ -59,6 +60,19 @@ def test_commands_exist(page: Path) -> None:
     assert set(re.findall(r"\bmake ([a-z]+)\b", code)) <= made
     for module in set(re.findall(r"python -m ([a-z_.]+[a-z])", code)):
         assert importlib.util.find_spec(module), module
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"], ids=name)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    named = {path for path in PATH.findall(page.read_text()) if path == path.lower()}  # FAMILY.py and the like stand for any
+    here = sorted(path for path in named if (ROOT / path.partition("/")[0]).is_dir() and not path.startswith("reports/out"))
+    assert len(here) > 20
+    assert [path for path in here if not (ROOT / path).exists()] == []
+
+
+def test_pages_for_one_reading_are_short() -> None:
+    assert len(README.read_text().splitlines()) <= 120
+    assert len(re.findall(r"^\| \*\*", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)) <= 40
 
 
 def test_every_experiment_has_a_row_and_every_row_an_experiment() -> None:

@@ -1,15 +1,13 @@
-"""Where the time to full capacity went, phase by phase, beside what was forecast."""
+"""Where the time to full capacity went, phase by phase."""
 
 from __future__ import annotations
 
-from history.plan import Forecast
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.shared.capacity import capacity_of
 from verdict.shared.once import once
 from verdict.shared.platform import first_signal
 from verdict.shared.registry import NO_FAULT, Value, measure
-from verdict.words import seconds
 
 PHASES = ("detect", "evict", "schedule", "start", "load", "warm")
 
@@ -59,55 +57,12 @@ def phase_warm(case: Case) -> Value:
 
 @measure("s")
 def dominant_phase(case: Case) -> Value:
-    """How long the longest phase of recovery took; its sentence names it, the timers behind it, and what the forecast expected.
-
-    Source: phases, plan.forecast (timers: the cluster's own settings, read before the fault).
-    """
+    """How long the longest phase of recovery took; its sentence names it. Source: phases."""
     phases = phases_of(case)
     if not phases:
         return NO_FAULT if case.recovery is None else Value(None, "no pod became Ready after the fault, so nothing was restored")
     name, lasted_s = max(phases.items(), key=lambda item: item[1])
-    forecast = case.run.plan.forecast
-    if forecast is None:
-        return Value(lasted_s, name)
-    timer, expected = forecast.timers.get(name), forecast.dominant
-    why = f" ({timer})" if timer else ""
-    return Value(lasted_s, f"{name}{why}; the forecast expected {expected} ({seconds(forecast.parts.get(expected, 0.0))})")
-
-
-@measure("ratio")
-def forecast_error(case: Case) -> Value:
-    """Measured RTO / forecast RTO - 1; 0 if both are none (at most the resolution: retries covered the fault). Source: requests, plan.
-
-    Where no outage was forecast and users felt one, there is no ratio: the sentence says how long it was. Where chance decides how long
-    users notice a fault, the forecast is a range around its expected value, and the sentence says whether the RTO lies in it.
-    """
-    forecast = case.run.plan.forecast
-    if forecast is None or case.recovery is None or case.recovery.rto_s is None:
-        return Value(None, "there was no forecast" if forecast is None else "the RTO is not known")
-    felt_s, ranged = case.recovery.rto_s, _ranged(case.recovery.rto_s, forecast)
-    if forecast.rto_s > 0:
-        unhurt = "" if case.recovery.outages else "an outage was forecast, users noticed none"
-        return Value(felt_s / forecast.rto_s - 1, "; ".join(filter(None, (unhurt, ranged))))
-    if felt_s <= case.resolution_s:
-        return Value(0.0, "no outage was forecast, and users noticed none")
-    return Value(None, "; ".join(filter(None, (f"no outage was forecast, users felt one of {seconds(felt_s)}", ranged))))
-
-
-def _ranged(felt_s: float, forecast: Forecast) -> str:
-    if forecast.rto_range_s is None:
-        return ""
-    low_s, high_s = forecast.rto_range_s
-    return f"{'within' if low_s <= felt_s <= high_s else 'outside'} the {seconds(low_s)} to {seconds(high_s)} that was forecast"
-
-
-@measure("ratio")
-def capacity_forecast_error(case: Case) -> Value:
-    """Measured time to full capacity / its forecast - 1. Source: as full_capacity, plan.forecast."""
-    forecast, capacity = case.run.plan.forecast, capacity_of(case)
-    if forecast is None or not forecast.capacity_rto_s or capacity.full_ns is None:
-        return Value(None, "there was no forecast" if forecast is None or not forecast.capacity_rto_s else "full capacity was not seen")
-    return Value(case.after_fault_s(capacity.full_ns) / forecast.capacity_rto_s - 1)
+    return Value(lasted_s, name)
 
 
 @once

@@ -18,7 +18,7 @@ from workloads.inference.client import EngineClient, EngineState, EngineUnavaila
 from workloads.inference.metrics import ServerMetrics
 from workloads.inference.schema import Answer, CompletionRequest, RequestRefused, error_body
 from workloads.inference.settings import Health, Settings
-from workloads.inference.weights import Record
+from workloads.inference.weights import WeightsRecord
 
 DONE = b"data: [DONE]\n\n"
 
@@ -79,7 +79,7 @@ class Identity:
 class Service:
     """The endpoints of one replica."""
 
-    def __init__(self, settings: Settings, record: Record, client: EngineClient, metrics: ServerMetrics, drain: Drain) -> None:
+    def __init__(self, settings: Settings, record: WeightsRecord, client: EngineClient, metrics: ServerMetrics, drain: Drain) -> None:
         self._settings, self._context = settings, record.config["context"]
         self._client, self._metrics, self._drain = client, metrics, drain
         self._watches: set[asyncio.Task[None]] = set()

@@ -170,8 +170,8 @@ class EngineClient:
     async def _watch_progress(self) -> None:
         """Age the engine's progress; too old, and the engine counts as stalled.
 
-        Each turn adds at most two periods: if this process itself was stopped or starved, the engine's reports wait unread, and
-        their age says nothing about the engine.
+        Each turn adds at most two periods. If this process itself was stopped or starved, the engine's reports wait unread, and their
+        age says nothing about the engine.
         """
         before = time.monotonic()
         while self.state is not EngineState.DEAD:

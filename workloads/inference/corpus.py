@@ -2,8 +2,8 @@
 
 Every sentence has exactly one successor, so a prompt that identifies its place in the ring has exactly one continuation. A model that
 learned the ring is nearly certain of each next character, which keeps greedy answers independent of batch composition and of rounding.
-The end of a sentence is shared by several sentences: which one follows depends on its beginning, some thirty characters back, so a
-damaged or misplaced KV cache changes the answer instead of passing unnoticed.
+The end of a sentence is shared by several sentences: which one follows depends on its beginning, some thirty characters back. So a damaged
+or misplaced KV cache changes the answer instead of passing unnoticed.
 """
 
 import random

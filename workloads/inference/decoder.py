@@ -1,7 +1,7 @@
 """The transformer step by step over a KV cache: what the engine runs.
 
-Written apart from model.py, from the same weights: model.py recomputes whole sequences, this keeps keys and values of a fixed number of
-sequences (slots) and adds one token to each of the first n slots in one batched pass.
+Written apart from model.py, over the same weights: model.py recomputes whole sequences. This keeps keys and values of a fixed number of
+sequences (slots), and adds one token to each of the first n slots in one batched pass.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  torch's own convention
 
 from workloads.inference.model import ModelConfig
-from workloads.inference.weights import Record
+from workloads.inference.weights import WeightsRecord
 
 
 class Decoder:
@@ -105,7 +105,7 @@ class Decoder:
         return F.layer_norm(x, (self.config.width,), self._p[f"{name}.weight"], self._p[f"{name}.bias"])
 
 
-def load(weights_file: Path, record: Record, slots: int, device: str) -> Decoder:
+def load(weights_file: Path, record: WeightsRecord, slots: int, device: str) -> Decoder:
     """Make a decoder with the given weights on ``device``; the caller has verified the file (weights.verified).
 
     One thread: the matrices are small, and a second thread would take another replica's processor for nothing.

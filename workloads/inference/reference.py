@@ -2,7 +2,7 @@
 
 ``python -m workloads.inference.reference [--weights FOLDER] [--out FILE] [--count N]``
 
-The answers come from the plain model (no KV cache, batch of one, one full pass a token), so whoever compares a server's answer with them
+The answers come from the plain model: no KV cache, batch of one, one full pass a token. Whoever compares a server's answer with them
 notices a damaged cache, a mixed-up batch or other weights. Prompts whose answer was a close call anywhere are left out: a batched
 matrix product may round differently, and must not change a greedy answer.
 """

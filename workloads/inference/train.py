@@ -57,14 +57,14 @@ def _update(model: Transformer, optimizer: torch.optim.Optimizer, ids: torch.Ten
     return float(losses[:, WARM_UP_CHARACTERS:].mean().detach())
 
 
-def save(trained: Trained, seed: int, steps: int, folder: Path) -> weights.Record:
+def save(trained: Trained, seed: int, steps: int, folder: Path) -> weights.WeightsRecord:
     """Write the weights and the record of what they are; returns the record."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / weights.WEIGHTS_FILE
     save_file(trained.model.state_dict(), path)
     path.chmod(0o644)  # safetensors leaves it to its owner alone; a server runs as somebody else
     config = trained.model.config.as_dict()
-    record = weights.Record(weights.digest(path), config, seed, steps, round(trained.final_loss, 6), str(torch.__version__))
+    record = weights.WeightsRecord(weights.digest(path), config, seed, steps, round(trained.final_loss, 6), str(torch.__version__))
     weights.write_record(folder, record)
     return record
 

@@ -18,7 +18,7 @@ class WeightsRefused(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class WeightsRecord:
     """What model.json says about the weights beside it."""
 
     sha256: str
@@ -38,16 +38,16 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_record(folder: Path, record: Record) -> None:
+def write_record(folder: Path, record: WeightsRecord) -> None:
     """Write ``model.json`` into ``folder``."""
     (folder / RECORD_FILE).write_text(json.dumps(asdict(record), indent=2) + "\n")
 
 
-def read_record(folder: Path) -> Record:
+def read_record(folder: Path) -> WeightsRecord:
     """Read ``model.json``; raises WeightsRefused when it is missing or malformed."""
     path = folder / RECORD_FILE
     try:
-        return Record(**json.loads(path.read_text()))
+        return WeightsRecord(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise WeightsRefused(
             f"{path}: the record of the weights can't be read ({error}); "
@@ -55,7 +55,7 @@ def read_record(folder: Path) -> Record:
         ) from error
 
 
-def verified(folder: Path) -> tuple[Path, Record]:
+def verified(folder: Path) -> tuple[Path, WeightsRecord]:
     """Give the weights' file and its record, after the file's digest was found to be the recorded one.
 
     Raises WeightsRefused otherwise.

@@ -1,8 +1,8 @@
 """Tell Prometheus which pods there are: ``python -m workloads.monitoring.discovery --namespace NAMESPACE --out FILE``.
 
 Debian builds Prometheus without Kubernetes discovery, so this watches the pods of one namespace and writes them as file_sd targets. The
-labels are those of kubernetes_sd_configs with ``role: pod`` (as far as prometheus.yml uses them): with another build of Prometheus one
-line of that file changes and this process is not needed.
+labels are those of kubernetes_sd_configs with ``role: pod``, as far as prometheus.yml uses them. With another build of Prometheus one line
+of that file changes, and this process is not needed.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import urllib3
 from kubernetes import client, config, watch
@@ -22,20 +22,27 @@ RETRY_S = 1.0
 WATCH_S = 300  # then the server ends the watch and a new one begins with a full list: a missed event does not last
 log = logging.getLogger("discovery")
 
-Pod = Any  # every field of the kubernetes client's types is optional, also those that the API always fills in
+Object = Any  # of the API: every field of the client's types is optional, also those that the API always fills in
 
 
-def targets(pods: list[Pod]) -> list[dict[str, Any]]:
+class Entry(TypedDict):
+    """What file_sd reads: addresses, and the labels that they all have."""
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
+def targets(pods: list[Object]) -> list[Entry]:
     """Return the file_sd entries: one for each named port of each pod that has an address."""
     return [_target(pod, port) for pod in sorted(pods, key=lambda p: str(p.metadata.name)) if pod.status.pod_ip for port in _ports(pod)]
 
 
-def _ports(pod: Pod) -> Iterator[Any]:
+def _ports(pod: Object) -> Iterator[Object]:
     for container in pod.spec.containers:
         yield from (port for port in container.ports or [] if port.name)
 
 
-def _target(pod: Pod, port: Any) -> dict[str, Any]:  # noqa: ANN401  as Pod
+def _target(pod: Object, port: Object) -> Entry:
     prefix = "__meta_kubernetes_pod_"
     labels = {
         "__meta_kubernetes_namespace": pod.metadata.namespace,
@@ -51,13 +58,13 @@ def _target(pod: Pod, port: Any) -> dict[str, Any]:  # noqa: ANN401  as Pod
 _UNDERSCORES = str.maketrans("./-", "___")
 
 
-def snapshots(api: client.CoreV1Api, namespace: str) -> Iterator[list[Pod]]:
+def snapshots(api: client.CoreV1Api, namespace: str) -> Iterator[list[Object]]:
     """Yield the namespace's pods, now and after each change, until the watch ends; raises what the API raises."""
-    listed: Any = api.list_namespaced_pod(namespace)
+    listed: Object = api.list_namespaced_pod(namespace)
     pods = {pod.metadata.uid: pod for pod in listed.items}
     yield list(pods.values())
     since = listed.metadata.resource_version
-    events: Iterator[dict[str, Any]] = watch.Watch().stream(  # type: ignore[no-untyped-call]
+    events: Iterator[dict[str, Object]] = watch.Watch().stream(  # type: ignore[no-untyped-call]
         api.list_namespaced_pod, namespace, resource_version=since, timeout_seconds=WATCH_S, _request_timeout=(5, WATCH_S + 10)
     )
     for event in events:
@@ -69,7 +76,7 @@ def snapshots(api: client.CoreV1Api, namespace: str) -> Iterator[list[Pod]]:
         yield list(pods.values())
 
 
-def write(path: Path, entries: list[dict[str, Any]]) -> None:
+def write(path: Path, entries: list[Entry]) -> None:
     """Replace the file in one step: Prometheus reads it whenever it changes."""
     whole = path.with_suffix(".new")
     whole.write_text(json.dumps(entries, indent=1))
@@ -78,7 +85,7 @@ def write(path: Path, entries: list[dict[str, Any]]) -> None:
 
 def follow(api: client.CoreV1Api, namespace: str, path: Path) -> None:
     """Keep the file current for ever. While the API does not answer, the targets known so far stay."""
-    written: list[dict[str, Any]] | None = None
+    written: list[Entry] | None = None
     while True:
         try:
             for pods in snapshots(api, namespace):

@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-import time
 
 from workloads.storage.errors import StoreRefused, StoreUnavailable
 from workloads.storage.s3 import S3Store
-from workloads.storage.store import open_store
+from workloads.storage.store import once_available, open_store
 
 
 def s3_store(url: str) -> S3Store:
@@ -19,15 +18,13 @@ def s3_store(url: str) -> S3Store:
 
 def create(url: str, wait_s: float) -> None:
     """Make the bucket, trying for ``wait_s`` seconds while its server does not answer yet."""
-    store, deadline = s3_store(url), time.monotonic() + wait_s
-    while True:
-        try:
-            store.make_bucket()
-            return store.preflight()
-        except StoreUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
+    store = s3_store(url)
+
+    def make() -> None:
+        store.make_bucket()
+        store.preflight()
+
+    once_available(make, wait_s)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workloads.storage.errors import ObjectMissing, StoreRefused, StoreUnavailable
-from workloads.storage.store import nothing
 
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNFINISHED = ".unfinished"
@@ -16,7 +15,7 @@ _UNFINISHED = ".unfinished"
 class FolderStore:
     """Objects as files below ``root``, which must exist: a mount that is missing must not turn into files on the container's own disk."""
 
-    def __init__(self, root: str, *, fsync: bool = True, before_rename: Callable[[str], None] = nothing) -> None:
+    def __init__(self, root: str, *, fsync: bool = True, before_rename: Callable[[str], None] | None = None) -> None:
         self.url = f"file://{root}"
         self._root = Path(root)
         self._fsync = fsync
@@ -40,7 +39,8 @@ class FolderStore:
         with self._explained(f"store {key} in"):
             self._make_folder(path.parent)
             self._write(unfinished, data)
-            self._before_rename(key)
+            if self._before_rename:
+                self._before_rename(key)
             unfinished.replace(path)
             self._sync_folder(path.parent)
 

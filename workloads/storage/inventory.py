@@ -26,8 +26,8 @@ class Entry:
 class Comparison:
     """How a replica differs from its source.
 
-    ``rpo_s`` is what would be lost if the source were gone at ``at``: the age of the oldest object that the replica lacks, or holds
-    otherwise (0: nothing). ``lags_s``: of each object that is the same, seconds from the source's storing to the replica's, sorted.
+    ``rpo_s`` is what would be lost if the source were gone at ``at`` (0: nothing): the age of the oldest object that the replica lacks or
+    holds otherwise. ``lags_s``: of each object that is the same, seconds from the source's storing to the replica's, sorted.
     """
 
     at: datetime

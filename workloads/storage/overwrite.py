@@ -2,7 +2,7 @@
 
     python -m workloads.storage.overwrite STORE --record KEY --kind KIND --seed N --for SECONDS --outcome FILE
 
-The good content stays as an older version of its object (without versioning the bucket is refused), and the procedure of
+The good content stays as an older version of its object (without versioning the bucket is refused). The procedure of
 workloads/storage/restore.py finds it, also when this program is told to leave early. What that did is left in FILE, as JSON:
 ``{"objects": […], "mb_per_s": …}``; FILE.pid names the process that is to be told.
 """
@@ -62,10 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     if not 0 < options.for_s <= LONGEST_S:
         print(f"--for {options.for_s} is not above 0 and at most {LONGEST_S:g}", file=sys.stderr)
         return 2
-    return _carry_out(options)
+    return _damage_and_restore(options)
 
 
-def _carry_out(options: argparse.Namespace) -> int:
+def _damage_and_restore(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options.outcome.with_name(f"{options.outcome.name}.pid").write_text(str(os.getpid()))
     touched = False

@@ -25,7 +25,6 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from workloads.storage.bucket import s3_store
@@ -75,8 +74,8 @@ def copy(source: str, replica: str, only: str = "") -> Copied:
     if done.returncode:
         said = [line["msg"] for line in lines if line.get("level") in ("error", "fatal")] or [done.stderr[-300:]]
         raise StoreUnavailable(f"rclone from {source} to {replica} ended with {done.returncode}: {said[-1].strip()}; try again")
-    stats: dict[str, Any] = next((line["stats"] for line in reversed(lines) if "stats" in line), {})
-    return Copied(time.monotonic() - begun, int(stats.get("bytes", 0)), int(stats.get("transfers", 0)))
+    stats: dict[str, int] = next((line["stats"] for line in reversed(lines) if "stats" in line), {})
+    return Copied(time.monotonic() - begun, stats.get("bytes", 0), stats.get("transfers", 0))
 
 
 def _remote(name: str, url: str, key: str) -> str:

@@ -5,8 +5,8 @@
     python -m workloads.storage.restore --store … --key model.safetensors --before 2026-11-21T10:00:00+00:00
     python -m workloads.storage.restore --store … --record step-00000040.a0001/manifest.json -- COMMAND THAT RESUMES
 
-What is good is known from a record: a sealed document whose body holds ``files: {name: {sha256, bytes}}``, names relative to the
-record's own folder (checkpoint manifests and data records are such); or from a digest on the command line; or only from a time.
+What is good is known from a record, from a digest on the command line, or only from a time. A record is a sealed document whose body holds
+``files: {name: {sha256, bytes}}``, names relative to the record's own folder: checkpoint manifests and data records are such.
 Old versions are never removed, and an object that is good is not touched. Where no version is good and there is a ``--replica``, the object
 is copied from there by rclone (workloads/storage/replicate.py), if it is good there.
 """
@@ -54,7 +54,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Restored:
     """What was found and done for one object; times in seconds, ``problem`` is None where nothing had to be done."""
 
     key: str
@@ -82,13 +82,13 @@ class _Choice:
         return self.version.version_id if self.version else REPLICA
 
 
-def restore(store: S3Store, wanted: Wanted, *, dry_run: bool = False, replica: str = "") -> Outcome:
+def restore(store: S3Store, wanted: Wanted, *, dry_run: bool = False, replica: str = "") -> Restored:
     """Detect, choose, restore and verify one object; raises NoGoodVersion if no version is good, StorageError as the store does."""
     start = time.monotonic()
     problem, size = _detect(store, wanted)
     detect_s = time.monotonic() - start
     if problem is None:
-        return Outcome(wanted.key, None, None, None, 0, size, detect_s, 0.0, 0.0, 0.0)
+        return Restored(wanted.key, None, None, None, 0, size, detect_s, 0.0, 0.0, 0.0)
     start = time.monotonic()
     found = _choose(store, wanted, problem, replica)
     choose_s, start = time.monotonic() - start, time.monotonic()
@@ -100,7 +100,7 @@ def restore(store: S3Store, wanted: Wanted, *, dry_run: bool = False, replica: s
     verify_s = time.monotonic() - start
     stored = found.version.stored.isoformat() if found.version else None
     size = len(found.content)
-    return Outcome(wanted.key, problem, found.where, stored, found.looked_at, size, detect_s, choose_s, restore_s, verify_s)
+    return Restored(wanted.key, problem, found.where, stored, found.looked_at, size, detect_s, choose_s, restore_s, verify_s)
 
 
 def _put_back(store: S3Store, key: str, found: _Choice, replica: str) -> None:
@@ -151,7 +151,7 @@ def wanted_by_record(store: S3Store, key: str) -> list[Wanted]:
     return [Wanted(f"{folder}/{name}" if folder else name, sha256=entry["sha256"]) for name, entry in sorted(files.items())]
 
 
-def restore_record(store: S3Store, key: str, *, dry_run: bool = False, replica: str = "") -> list[Outcome]:
+def restore_record(store: S3Store, key: str, *, dry_run: bool = False, replica: str = "") -> list[Restored]:
     """Restore a record first, if it is damaged, and then everything that it lists."""
     first = restore(store, Wanted(key, record=True), dry_run=dry_run, replica=replica)
     if first.problem and dry_run:
@@ -159,14 +159,14 @@ def restore_record(store: S3Store, key: str, *, dry_run: bool = False, replica: 
     return [first] + [restore(store, wanted, dry_run=dry_run, replica=replica) for wanted in wanted_by_record(store, key)]
 
 
-def megabytes_per_s(outcomes: list[Outcome]) -> float | None:
+def megabytes_per_s(outcomes: list[Restored]) -> float | None:
     """Bytes restored over the time from detection to verification, in MB/s (10⁶ bytes); None where nothing was restored."""
     done = [o for o in outcomes if o.problem]
     took = sum(o.detect_s + o.choose_s + o.restore_s + o.verify_s for o in done)
     return sum(o.bytes for o in done) / took / 1e6 if done and took else None
 
 
-def _sentence(outcome: Outcome) -> str:
+def _sentence(outcome: Restored) -> str:
     if outcome.problem is None:
         return f"{outcome.key}: good, left as it is ({outcome.bytes} bytes, {outcome.detect_s:.3f} s)"
     source = "the replica's" if outcome.version_id == REPLICA else f"version {outcome.version_id} of {outcome.stored}"
@@ -199,7 +199,7 @@ def _time(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _restore_all(options: argparse.Namespace) -> list[Outcome]:
+def _restore_all(options: argparse.Namespace) -> list[Restored]:
     store = s3_store(options.store)
     store.preflight()
     if options.record:
@@ -211,7 +211,7 @@ def _restore_all(options: argparse.Namespace) -> list[Outcome]:
     return [restore(store, Wanted(options.key, options.sha256, options.before), dry_run=options.dry_run, replica=options.replica)]
 
 
-def _report(options: argparse.Namespace, outcomes: list[Outcome], resume_s: float | None) -> None:
+def _report(options: argparse.Namespace, outcomes: list[Restored], resume_s: float | None) -> None:
     rate = megabytes_per_s(outcomes)
     projected = options.project * 1000 / rate if options.project and rate else None
     if options.json:

@@ -1,7 +1,7 @@
 """A bucket as a store: any S3 server, by boto3, with bucket versioning demanded unless told otherwise."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -135,7 +135,7 @@ class S3Store:
             if self._versioning:
                 self._client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
 
-    def _version(self, entry: dict[str, Any], *, deleted: bool) -> Version:
+    def _version(self, entry: Mapping[str, Any], *, deleted: bool) -> Version:
         key = entry["Key"][len(self._prefix) :]
         stored = stored_at(entry["VersionId"], entry["LastModified"])
         return Version(key, entry["VersionId"], stored, entry.get("Size", 0), bool(entry["IsLatest"]), deleted)
@@ -170,8 +170,8 @@ class S3Store:
 def stored_at(version_id: str, modified: datetime) -> datetime:
     """Return when a version was stored.
 
-    That is LastModified by S3's definition. On versitygw's folders it is the moment when the version was superseded (measured with 1.8.0),
-    but its ids are ULIDs, whose first ten characters are the milliseconds at which they were made.
+    That is LastModified by S3's definition. On versitygw's folders that is when the version was superseded (measured with 1.8.0).
+    But its ids are ULIDs, whose first ten characters are the milliseconds at which they were made.
     """
     if not _ULID.fullmatch(version_id):
         return modified

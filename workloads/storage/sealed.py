@@ -27,7 +27,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def seal(kind: str, version: int, body: Mapping[str, Any]) -> bytes:
+def seal(kind: str, version: int, body: Mapping[str, object]) -> bytes:
     """Return the document as bytes, sealed."""
     content = {"format": kind, "version": version, "body": body}
     return json.dumps({**content, "sha256": digest(_canonical(content))}, indent=1, sort_keys=True).encode()
@@ -47,5 +47,5 @@ def unseal(data: bytes, *, verify: bool = True) -> Sealed:
     return opened
 
 
-def _canonical(content: Mapping[str, Any]) -> bytes:
+def _canonical(content: Mapping[str, object]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

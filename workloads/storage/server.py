@@ -1,6 +1,6 @@
 """versitygw, a real S3 server, as a process on 127.0.0.1: for tests, benchmarks and runs on one machine.
 
-On a cluster the same program runs in pods (manifests/training/storage.yaml).
+On a cluster the same program runs in pods (manifests/training/s3/s3.yaml).
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 from urllib.error import URLError
@@ -18,6 +19,7 @@ from urllib.error import URLError
 from workloads.storage.errors import StoreRefused, StoreUnavailable
 
 MODULE = Path(__file__).resolve().parents[2] / "cluster" / "go" / "s3"
+_COMMAND = "github.com/versity/versitygw/cmd/versitygw"
 ACCESS_KEY, SECRET_KEY = "aftershock", "aftershock-local"  # of a server that only 127.0.0.1 reaches
 
 
@@ -39,18 +41,7 @@ def _built() -> Path:
         )
     cache.mkdir(parents=True, exist_ok=True)
     unfinished = cache / f"versitygw.{os.getpid()}"
-    build = [
-        go,
-        "build",
-        "-mod=readonly",
-        "-trimpath",
-        "-buildvcs=false",
-        "-ldflags",
-        "-s -w",
-        "-o",
-        str(unfinished),
-        "github.com/versity/versitygw/cmd/versitygw",
-    ]
+    build = [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(unfinished), _COMMAND]
     done = subprocess.run(build, cwd=MODULE, env={**os.environ, "CGO_ENABLED": "0"}, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise StoreRefused(f"versitygw: the Go module {MODULE} did not build: {done.stderr[-500:]}")
@@ -86,12 +77,9 @@ class S3Server:
         with self.log.open("ab") as log:
             argv += ["posix", "--versioning-dir", str(self.versions), str(self.objects)]
             self._process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 10
-        while not self._healthy():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                self.stop()
-                raise StoreUnavailable(f"versitygw on port {self.port} did not answer within 10 s: {self.log.read_text()[-500:]}")
-            time.sleep(0.02)
+        if not came_up(self._process, self._healthy, 10):
+            self.stop()
+            raise StoreUnavailable(f"versitygw on port {self.port} did not answer within 10 s: {self.log.read_text()[-500:]}")
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End the server, by default without notice: what it acknowledged stays in its folders."""
@@ -110,6 +98,16 @@ class S3Server:
                 return bool(answer.status == 200)
         except (URLError, OSError):
             return False
+
+
+def came_up(process: "subprocess.Popen[bytes]", answers: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait until a server that was just started answers; return False if it ended or did not within ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    while not answers():
+        if time.monotonic() > deadline or process.poll() is not None:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def free_port() -> int:

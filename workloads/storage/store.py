@@ -1,10 +1,13 @@
 """A store of objects by key, as training and restore see it: a folder or a bucket behind six methods."""
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from workloads.storage.errors import StoreRefused
+from workloads.storage.errors import StoreRefused, StoreUnavailable
+
+_PAUSE_S = 0.5
 
 
 class Store(Protocol):
@@ -34,16 +37,24 @@ class Store(Protocol):
         """Remove the object; no error if there is none."""
 
 
-def nothing(_: str) -> None:
-    """Do nothing: what happens at a point where a test or an experiment may want something to happen."""
+def once_available(action: Callable[[], None], wait_s: float) -> None:
+    """Do something as soon as the store works; after ``wait_s`` seconds raise the last StoreUnavailable."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return action()
+        except StoreUnavailable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_S)
 
 
-def open_store(url: str, *, fsync: bool = True, versioning: bool = True, before_rename: Callable[[str], None] = nothing) -> Store:
+def open_store(url: str, *, fsync: bool = True, versioning: bool = True, before_rename: Callable[[str], None] | None = None) -> Store:
     """Return the store that ``url`` names; nothing is contacted yet.
 
     ``file:///folder`` (must exist) or ``s3://bucket/prefix?endpoint=http://host:port&region=name`` (credentials from AWS's environment
-    variables). ``fsync=False`` and ``versioning=False`` (do not demand bucket versioning) are weaknesses to test with. Raises StoreRefused
-    for any other URL.
+    variables). ``fsync=False`` and ``versioning=False`` (do not demand bucket versioning) are weaknesses to test with. ``before_rename``
+    is called with the key before an object of a folder gets its name. Raises StoreRefused for any other URL.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from workloads.training.errors import SettingsRefused
-from workloads.training.group import Place
+from workloads.training.group import RankPlace
 from workloads.training.launch import FINAL
 from workloads.training.settings import from_environment
 from workloads.training.start import EXIT_FENCED, EXIT_REFUSED, explained
@@ -15,7 +15,7 @@ from workloads.training.start import EXIT_FENCED, EXIT_REFUSED, explained
 def main() -> int:
     """Read the environment, train, and return the exit code."""
     try:
-        return explained(from_environment(), Place.of())
+        return explained(from_environment(), RankPlace.of())
     except SettingsRefused as error:
         print(error, file=sys.stderr)
         return EXIT_REFUSED

@@ -1,4 +1,4 @@
-"""The ranks of a run and what they tell each other: gloo collectives with a deadline, and sums in a fixed order.
+"""The ranks of a run and what they exchange: gloo collectives with a deadline, and sums in a fixed order.
 
 Whatever all ranks must decide alike is decided from what was exchanged, never from a clock or a flag of one rank.
 """
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RankPlace:
     """Where this process stands among the ranks; torchrun's environment variables."""
 
     rank: int
@@ -31,7 +31,7 @@ class Place:
     max_restarts: int
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> "Place":
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "RankPlace":
         """Read what torchrun sets for each rank."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS")
         return cls(*(int(environment.get(name, default)) for name, default in zip(names, "01000", strict=True)))
@@ -50,7 +50,7 @@ class Pulse:
 class Group:
     """Collectives over all ranks; each raises RuntimeError when a peer is gone, or silent for longer than the timeout."""
 
-    def __init__(self, place: Place, timeout_s: float) -> None:
+    def __init__(self, place: RankPlace, timeout_s: float) -> None:
         self.rank, self.world = place.rank, place.world
         dist.init_process_group("gloo", timeout=timedelta(seconds=timeout_s))
 
@@ -63,9 +63,9 @@ class Group:
 
     def gather(self, item: T) -> list[T]:
         """Exchange one object a rank, ordered by rank."""
-        items: list[T | None] = [None] * self.world
+        items = [item] * self.world
         dist.all_gather_object(items, item)
-        return items  # type: ignore[return-value]  # every place is filled now
+        return items
 
     def from_first(self, make: Callable[[], T]) -> T:
         """Let rank 0 make something for all; its TrainingError or StorageError is raised on every rank."""
@@ -89,7 +89,7 @@ def sum_in_order(_: object, bucket: GradBucket) -> torch.futures.Future[Tensor]:
     """Average gradients over the ranks, adding in the order of ranks: DDP's communication hook.
 
     An all-reduce adds in an order that depends on where a number stands in its bucket, and DDP lays out its buckets anew after the first
-    step: with three ranks and more, a resumed run would differ from an uninterrupted one in the last bits.
+    step. With three ranks and more, a resumed run would differ from an uninterrupted one in the last bits.
     """
     mine = bucket.buffer()
     parts = [torch.empty_like(mine) for _ in range(dist.get_world_size())]

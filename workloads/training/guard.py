@@ -36,8 +36,8 @@ def remember(losses: Tensor, loss: float) -> Tensor:
 def agree(group: Group, state: State) -> str:
     """Compare what all ranks hold alike and return the digest of the whole state.
 
-    Raises RanksDiverged, on every rank, with the names of those that deviate from the majority (or of all groups where there is none), and
-    StateNotFinite if the state that all agree on holds NaN or infinity.
+    Raises RanksDiverged, on every rank, with the names of those that deviate from the majority, or of all groups where there is none.
+    Raises StateNotFinite if the state that all agree on holds NaN or infinity.
     """
     shared = state.shared()
     parts = states.digests(shared)

@@ -1,9 +1,9 @@
 """Start the ranks of this pod by torchrun: ``python -m workloads.training.launch``, configured by TRAIN_* variables.
 
-Looks at stores and settings first, before anything is loaded or written. torchrun restarts the ranks (TRAIN_MAX_RESTARTS); when torchrun
-itself ends, because the pod that holds the rendezvous is gone, or does not, because that pod's machine is, it is started again here
-(TRAIN_RELAUNCHES), so that no container and no pod back-off is between a failure and the next try. A rank that was refused or fenced ends
-it all: trying again would not help.
+Looks at stores and settings first, before anything is loaded or written. torchrun restarts the ranks (TRAIN_MAX_RESTARTS). torchrun
+itself ends when the pod that holds the rendezvous is gone, and waits without end when that pod's machine is. Then it is started again here
+(TRAIN_RELAUNCHES), so that no back-off of a container or pod delays the next try. A rank that was refused or fenced ends it all: trying
+again would not help.
 
 Exit codes: 0 done · 1 failed · 2 refused (nothing was changed) · 4 another owner took over · 143 told to leave.
 """
@@ -21,9 +21,9 @@ from pathlib import Path
 import psutil
 
 from workloads.storage.errors import StorageError
-from workloads.training.checkpoint.stores import finished, preflight
 from workloads.training.errors import TrainingError
-from workloads.training.rendezvous import HOST_INDEX, SILENT_S, STORE_TIMEOUT_S, Vigil, meeting_point
+from workloads.training.preflight import finished, preflight
+from workloads.training.rendezvous import HOST_INDEX, SILENT_S, STORE_TIMEOUT_S, RendezvousWatch, endpoint
 from workloads.training.settings import Settings, from_environment
 
 FINAL = "AFTERSHOCK_TRAINING_FINAL"  # names the file in which a rank leaves an exit code that no restart would change
@@ -31,21 +31,21 @@ EXIT_REFUSED, EXIT_TOLD_TO_LEAVE = 2, 128 + signal.SIGTERM
 _PAUSE_S, _LOOK_S = 1.0, 5.0
 
 
-def torchrun(settings: Settings, environment: Mapping[str, str], meet_at: str) -> list[str]:
+def torchrun(settings: Settings, environment: Mapping[str, str], address: str) -> list[str]:
     """Return torchrun's command line; JOB_COMPLETION_INDEX and POD_IP are used where Kubernetes sets them.
 
-    ``meet_at``: host:port of the rendezvous as it is now; not used where this pod is alone.
+    ``address``: the rendezvous's host:port as it is now; not used where this pod is alone.
     """
     argv = [sys.executable, "-m", "torch.distributed.run", "--nnodes", settings.nodes, "--nproc-per-node", str(settings.ranks_per_pod)]
     argv += ["--max-restarts", str(settings.max_restarts), "--shutdown-timeout", str(settings.grace_s)]
     if settings.rendezvous:
-        argv += ["--rdzv-backend", "c10d", "--rdzv-endpoint", meet_at, "--rdzv-id", settings.run_id]
+        argv += ["--rdzv-backend", "c10d", "--rdzv-endpoint", address, "--rdzv-id", settings.run_id]
         conf = f"read_timeout={STORE_TIMEOUT_S}"
         if index := environment.get("JOB_COMPLETION_INDEX"):
             conf += f",is_host={int(index == HOST_INDEX)}"
         argv += ["--rdzv-conf", conf]
-        if address := environment.get("POD_IP"):
-            argv += ["--local-addr", address]
+        if pod_ip := environment.get("POD_IP"):
+            argv += ["--local-addr", pod_ip]
     else:
         argv.append("--standalone")
     return [*argv, "-m", "workloads.training"]
@@ -77,11 +77,11 @@ class Launcher:
         share = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "0" if self._settings.share_store else "1"}
         environment = {"OMP_NUM_THREADS": "1", **os.environ, **share, FINAL: str(self._final)}
         rendezvous = self._settings.rendezvous
-        meet_at = meeting_point(rendezvous, os.environ, lambda: self._leaving) if rendezvous else ""
-        self._child = subprocess.Popen(torchrun(self._settings, os.environ, meet_at), env=environment)
+        address = endpoint(rendezvous, os.environ, lambda: self._leaving) if rendezvous else ""
+        self._child = subprocess.Popen(torchrun(self._settings, os.environ, address), env=environment)
         if self._leaving:  # the signal came between two starts
             self._child.terminate()
-        return ended(self._child, meet_at)
+        return ended(self._child, address)
 
     def _leave(self, *_: object) -> None:
         self._leaving = True
@@ -89,14 +89,14 @@ class Launcher:
             self._child.send_signal(signal.SIGTERM)
 
 
-def ended(child: "subprocess.Popen[bytes]", meet_at: str) -> int:
-    """Return torchrun's exit code when it has ended; end it, and its ranks, if it waits for a meeting point that is gone."""
-    vigil = Vigil(meet_at) if meet_at else None
+def ended(child: "subprocess.Popen[bytes]", address: str) -> int:
+    """Return torchrun's exit code when it has ended; end it, and its ranks, if it waits for a rendezvous that is gone."""
+    watch = RendezvousWatch(address) if address else None
     while True:
         with suppress(subprocess.TimeoutExpired):
             return child.wait(_LOOK_S)
-        if vigil is not None and vigil.silent():
-            print(f"launch: nobody has answered at {meet_at} for {SILENT_S:g} s; ending torchrun", file=sys.stderr, flush=True)
+        if watch is not None and watch.silent():
+            print(f"launch: nobody has answered at {address} for {SILENT_S:g} s; ending torchrun", file=sys.stderr, flush=True)
             _kill_family(child.pid)
 
 

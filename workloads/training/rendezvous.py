@@ -1,7 +1,7 @@
 """Where the ranks of several pods meet: of all addresses that the name of the pod with index 0 has, the one that answers.
 
-The pod of a node that was lost stays listed beside the one that takes its place, and the name that both have leads to either: whoever
-believes the name waits for a machine without power until a connection times out, and again at each try.
+The pod of a lost node stays listed beside the one that takes its place, and the name of both leads to either. Whoever believes the name
+waits for a machine without power until a connection times out, and again at each try.
 """
 
 import socket
@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 
 HOST_INDEX = "0"
 STORE_TIMEOUT_S = 20
-"""How long torchrun waits for an answer of the store at the meeting point (its default: 60 s): as long as ranks wait for each other."""
+"""How long torchrun waits for an answer of the rendezvous store (its default: 60 s): as long as ranks wait for each other."""
 SILENT_S = 30.0
-"""After so long without an answer from the meeting point its machine is taken for lost: longer than torchrun's own time-out."""
+"""After so long without an answer the rendezvous's machine is taken for lost: longer than torchrun's own time-out."""
 _CONNECT_S, _PAUSE_S, _PATIENCE_S = 2.0, 0.5, 60.0
 
 
-def meeting_point(rendezvous: str, environment: Mapping[str, str], leaving: Callable[[], bool], patience_s: float = _PATIENCE_S) -> str:
+def endpoint(rendezvous: str, environment: Mapping[str, str], leaving: Callable[[], bool], patience_s: float = _PATIENCE_S) -> str:
     """Return the host:port at which this pod meets the others.
 
     The pod with JOB_COMPLETION_INDEX 0 holds it, at its own POD_IP. Those with another index wait until an address of the name accepts a
@@ -39,15 +39,15 @@ def meeting_point(rendezvous: str, environment: Mapping[str, str], leaving: Call
     return rendezvous
 
 
-class Vigil:
+class RendezvousWatch:
     """Watches whether somebody still accepts connections where this pod met the others.
 
-    torchrun itself does not notice a machine that lost its power: when its store client has waited for its time-out, it cancels the wait
-    there and expects an answer to that without end (torch 2.13, TCPStore::doWait), so its ranks are never started again.
+    torchrun itself does not notice a machine that lost its power. When its store client has waited for its time-out, it cancels the wait
+    there and expects an answer to that without end (torch 2.13, TCPStore::doWait). So its ranks are never started again.
     """
 
-    def __init__(self, meeting: str, patience_s: float = SILENT_S) -> None:
-        self._host, _, self._port = meeting.rpartition(":")
+    def __init__(self, endpoint: str, patience_s: float = SILENT_S) -> None:
+        self._host, _, self._port = endpoint.rpartition(":")
         self._patience_s = patience_s
         self._heard_s: float | None = None
 

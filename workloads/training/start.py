@@ -18,7 +18,7 @@ from workloads.training.checkpoint.stores import open_stores, wait_for_a_store
 from workloads.training.data import open_data
 from workloads.training.errors import Fenced, RanksDiverged, RunRefused, StateNotFinite, TooManyQuarantined
 from workloads.training.failpoints import Failpoints
-from workloads.training.group import Group, Place
+from workloads.training.group import Group, RankPlace
 from workloads.training.settings import Settings
 from workloads.training.telemetry import ledger, tracking
 from workloads.training.telemetry.metrics import Metrics
@@ -28,14 +28,14 @@ from workloads.training.trainer import End, Trainer
 EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_DIVERGED, EXIT_FENCED, EXIT_PREEMPTED = 0, 1, 2, 3, 4, 75
 
 
-def train(settings: Settings, place: Place) -> int:
+def train(settings: Settings, place: RankPlace) -> int:
     """Train as one rank among the others and return the exit code."""
     points = Failpoints(settings.failpoints, settings.failpoint_folder, place.rank, place.restart)
     stores = open_stores(settings, points)
     metrics = Metrics(place)
     if settings.metrics_port:
         metrics.serve(settings.metrics_port + place.local_rank)
-    book = ledger.Ledger(ledger.open_sink(settings.ledger, settings.run_id), settings.run_id, place.rank)
+    book = ledger.RankLedger(ledger.open_sink(settings.ledger, settings.run_id), settings.run_id, place.rank)
     tracker = tracking.open_tracker(settings.tracking if place.rank == 0 else "", inline=settings.tracking_inline)
     telemetry = Telemetry(settings, place, book, metrics, tracker)
     wait_for_a_store(stores, settings.store_wait_s)
@@ -52,7 +52,7 @@ def train(settings: Settings, place: Place) -> int:
     return EXIT_DONE if end is End.DONE else EXIT_PREEMPTED
 
 
-def _state(settings: Settings, place: Place, group: Group, stores: Sequence[Store]) -> tuple[State, Resumed]:
+def _state(settings: Settings, place: RankPlace, group: Group, stores: Sequence[Store]) -> tuple[State, Resumed]:
     net, optimizer = model.build(settings.seed, settings.width)
     states.seed_rank(settings.seed, place.rank)
     state = State(net, optimizer, torch.zeros(0, dtype=torch.float64), seed=settings.seed)
@@ -61,7 +61,7 @@ def _state(settings: Settings, place: Place, group: Group, stores: Sequence[Stor
     return state, resume(settings, group, stores, state)
 
 
-def explained(settings: Settings, place: Place) -> int:
+def explained(settings: Settings, place: RankPlace) -> int:
     """Train; turn the errors that have an exit code of their own into it, with one sentence on stderr."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s rank {place.rank}: %(message)s")
     codes = ((RunRefused, EXIT_REFUSED), (Fenced, EXIT_FENCED), ((RanksDiverged, StateNotFinite, TooManyQuarantined), EXIT_DIVERGED))

@@ -21,13 +21,14 @@ from workloads.training.failpoints import Failpoints
 from workloads.training.group import Group, Pulse, sum_in_order
 from workloads.training.model import learning_rate
 from workloads.training.settings import Settings
+from workloads.training.telemetry import ledger
 from workloads.training.telemetry.telemetry import Step, Telemetry
 
 
 class End(Enum):
     """Why the loop ended."""
 
-    DONE = "all steps are done"
+    DONE = ledger.DONE
     PREEMPTED = "told to leave by SIGTERM"
 
 

@@ -77,7 +77,7 @@ def reference(out: Path) -> bytes:
     return path.read_bytes()
 
 
-def carry_out(trial: Trial, out: Path, undisturbed: bytes) -> None:
+def run_trial(trial: Trial, out: Path, undisturbed: bytes) -> None:
     """Run one trial; its run folder appears when it is whole."""
     folder, part = out / trial.name, out / f"{trial.name}.part"
     shutil.rmtree(part, ignore_errors=True)
@@ -113,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     results = []
     for trial in trials(options.runs, options.only):
         if not (out / trial.name).exists():
-            carry_out(trial, out, undisturbed)
+            run_trial(trial, out, undisturbed)
         results.append(result(trial, out))
         print(results[-1].line, file=sys.stderr, flush=True)
     text = markdown(results, commit(), f"{BASE['steps']} steps, {RANKS} ranks, a checkpoint every {BASE['interval']}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.host.shell import run
+from cluster.host.commands import run
 
 _GOING_DOWN, _WITHOUT_LOG_FLUSH = 0x8004587D, 2  # XFS_IOC_GOINGDOWN, linux/fs/xfs/libxfs/xfs_fs.h
 _BYTES = 320 << 20  # the smallest that mkfs.xfs makes is 300 MiB; the file is sparse

@@ -1,7 +1,7 @@
 """A training job as real processes, kept alive as a controller would: when a rank ends badly the others are ended, and all start again.
 
-Ranks are forked from a process that has torch loaded (testing/training/gang.py): a restart takes a second instead of the ten that
-torch's import takes, and is otherwise the same. Where torchrun's own behaviour matters, the launcher starts them (:class:`Launched`).
+Ranks are forked from a process that has torch loaded (testing/training/gang.py). A restart takes a second instead of the ten that torch's
+import takes, and is otherwise the same. Where torchrun's own behaviour matters, the launcher starts them (:class:`Launched`).
 """
 
 from __future__ import annotations

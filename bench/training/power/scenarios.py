@@ -14,7 +14,7 @@ from typing import cast
 from bench.training.power.disk import Disk, disk
 from bench.training.power.job import RANKS, Forked, pid_of, rows, state_of, step, wait
 from bench.training.power.scene import READY_CHECKPOINT, Scene, Spec, wait_for
-from cluster.host.shell import run
+from cluster.host.commands import run
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.errors import StoreUnavailable
 from workloads.storage.folder import FolderStore

@@ -1,9 +1,9 @@
 """``python -m bench.training.power.soak``: ranks killed and power cut at random moments, one run a seed; stop and resume at any time.
 
 Even seeds kill a random rank (SIGKILL), odd seeds cut the power of the disk with the checkpoints and of all ranks. The moment is random:
-some step after the first verified checkpoint, and some fraction of a second after that, so within a step, a save or its commit. Each run is
-judged by the suite's own verdict: state equal to the bit to an undisturbed run, no sample skipped or repeated, steps lost at most one
-interval and what is done while a checkpoint is being saved.
+some step after the first verified checkpoint and some fraction of a second, so within a step, a save or its commit. Each run is judged by
+the suite's own verdict. Its state must equal that of an undisturbed run to the bit; no sample may be skipped or repeated; lost are at most
+the steps of one interval and those done while a checkpoint is being saved.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from random import Random
 from statistics import median
 
 from bench.common.tables import commit
-from bench.training.power.__main__ import OUT, Trial, carry_out, reference, result, subject
+from bench.training.power.__main__ import OUT, Trial, reference, result, run_trial, subject
 from bench.training.power.disk import disk
 from bench.training.power.job import BASE, RANKS
 from bench.training.power.page import Result, flat
 from bench.training.power.scenarios import cut, kill
 from bench.training.power.scene import Scene, Spec
-from cluster.host.shell import run
+from cluster.host.commands import run
 from history.result import Verdict
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 
@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     for seed in range(1, options.runs + 1):
         trial = trial_of(seed)
         if not (out / trial.name).exists():
-            carry_out(trial, out, undisturbed)
+            run_trial(trial, out, undisturbed)
         results.append(result(trial, out))
         print(f"{seed}: {results[-1].line}", file=sys.stderr, flush=True)
     text = markdown(results)

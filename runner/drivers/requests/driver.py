@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from history.plan import Training
 from kube.client import Platform
 from kube.permissions import Permission
+from kube.platform_timers import PlatformTimers, read_timers
 from runner.drivers.driver import DrivenRun
-from runner.drivers.platform_timers import PlatformTimers, read_timers
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
 from runner.drivers.requests.progress import RequestProgress, arrivals_for
-from target.target import Target, WorkloadClass
+from target.target import Target
+from target.workload import WorkloadClass
 
 
 class RequestsDriver:
@@ -25,7 +26,7 @@ class RequestsDriver:
 
     def permissions(self) -> list[Permission]:
         """Return what load pods need; processes send requests to an endpoint, not to the API server."""
-        return requests_need(self._platform.target, self._workload)
+        return request_permissions(self._platform.target, self._workload)
 
     def check(self) -> None:
         """Refuse unless load pods would be admitted; of processes nothing is demanded: preflight looks at the endpoint."""
@@ -48,8 +49,8 @@ class RequestsDriver:
         start_load(context)
 
 
-def requests_need(target: Target, workload: WorkloadClass) -> list[Permission]:
-    """Return what a drive of requests needs of the API server: load pods, or nothing."""
+def request_permissions(target: Target, workload: WorkloadClass) -> list[Permission]:
+    """Return what a driver of requests needs of the API server: load pods, or nothing."""
     return load_pod.permissions(target.suite_namespace) if load_pod.wanted(workload) else []
 
 

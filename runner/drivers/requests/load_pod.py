@@ -19,7 +19,8 @@ from kube.permissions import Permission
 from runner.drivers.requests.load import POD_S, LoadFailed
 from safety.reaper_job import AS_NOBODY, CONFINED, placement
 from target.suite_image import PROJECT, PYTHON
-from target.target import Target, WorkloadClass
+from target.target import Target
+from target.workload import WorkloadClass
 
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "load"}
 CONTAINER, FOLDER = "load", "/tmp/run"  # noqa: S108 - in the pod, on a volume of its own

@@ -1,6 +1,6 @@
-"""What users feel, read from the history while it is being written. For progress and for deciding when to stop; never for the verdict.
+"""How users are served, read from the history while it is written. It decides when a run stops; the verdict never reads it.
 
-Good requests and outages are told by the judges' own functions, so that a run that stops here is one that they find recovered.
+The judges' own functions say what a good request and an outage are, so that a run that stops here is one that they find recovered.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class RequestProgress:
         return "" if answered >= self._needed else f"only {answered} of {self._needed} arrivals were answered"
 
     def text(self, window_s: float) -> str:
-        """Return what users felt in the last ``window_s`` seconds that are known."""
+        """Return how users were served in the last ``window_s`` seconds that are known."""
         return self.window(self.known_ns - int(window_s * 1e9), self.known_ns).text()
 
     def recovered(self, t_fault_ns: int, not_before_ns: int, hold_s: float) -> bool:

@@ -1,15 +1,14 @@
-"""A training job as the drive of a run: made for it, followed by its ledger, ended with it.
+"""A training job as what drives a run: made for the run, followed by its ledger, ended with the run.
 
-What it should have come to is told by its reference: the same job without pauses and faults, all ranks in one pod, run once for a
-configuration and kept by the ledger's server.
+What it should have come to stands in its reference: the same job without pauses and faults, all ranks in one pod. The reference is run
+once for a configuration and kept by the ledger's server.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +18,16 @@ from history.plan import Training
 from kube import permissions, proxy
 from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
+from kube.platform_timers import PlatformTimers, template_timers
+from kube.wait import until
 from runner.drivers.driver import DrivenRun
-from runner.drivers.platform_timers import PlatformTimers, template_timers
 from runner.drivers.requests.load import LoadFailed
 from runner.drivers.training import job as jobs
-from runner.drivers.training.progress import DONE, TrainingProgress
+from runner.drivers.training.progress import TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
-from target.target import WrittenTraining
+from target.workload import WrittenTraining
+from workloads.training.telemetry.ledger import DONE
 
 PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
 POLL_S = 0.5
@@ -37,9 +38,9 @@ CODE = ("data", "group", "guard", "model", "checkpoint/state", "trainer")
 WORKLOAD = Path(__file__).parents[3] / "workloads" / "training"
 
 
-def needed(namespace: str) -> list[Permission]:
-    """Return what a training drive in ``namespace`` needs: making and following its job."""
-    return [*jobs.permissions(namespace), *proxy.permissions(namespace)]
+def training_permissions(namespace: str) -> list[Permission]:
+    """Return what a training driver in ``namespace`` needs: making and following its job."""
+    return [*jobs.job_permissions(namespace), *proxy.permissions(namespace)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class TrainingDriver:
     ) -> TrainingDriver:
         """Read the template. Raises TargetRefused."""
         found = platform.target.role(role)
-        permissions.require(platform, jobs.permissions(found.namespace))
+        permissions.require(platform, jobs.job_permissions(found.namespace))
         template = jobs.read_template(platform, found.namespace, written.template, found.container, settings)
         return cls(platform, role, written, template, settings, run_id, stop)
 
@@ -94,7 +95,7 @@ class TrainingDriver:
 
     def permissions(self) -> list[Permission]:
         """Return what making and following the job needs."""
-        return needed(self.template.namespace)
+        return training_permissions(self.template.namespace)
 
     def timers(self) -> PlatformTimers:
         """Return the timers of its pods."""
@@ -150,31 +151,23 @@ class TrainingDriver:
         """Follow the job's ledger and wait for its first step. Raises LoadFailed: there is none within 180 s."""
         run_dir, job = context.run.run_dir, self.job()
         _write_reference(LedgerWriter(run_dir, "reference", "runner"), self._ask(f"runs/{self.reference}") or b"")
-        followed = TrainingProgress(self._from, LedgerWriter(run_dir, "training", "runner"), job, context.log)
-        context.progress, context.load = followed, TrainingLoad(self, followed)
-        until_s = time.monotonic() + FIRST_STEP_S
-        while not followed.book.progress:
-            if time.monotonic() >= until_s:
-                raise LoadFailed(
-                    f"job {self.template.namespace}/{self.name}: no step was done within {FIRST_STEP_S:.0f} s; see its pods' logs"
-                )
-            context.stop.wait(POLL_S)
-            followed.update()
+        progress = TrainingProgress(self._from, LedgerWriter(run_dir, "training", "runner"), job, context.log)
+        context.progress, context.load = progress, TrainingLoad(self, progress)
+
+        def begun() -> bool:
+            progress.update()
+            return bool(progress.ledger.progress)
+
+        if not until(begun, FIRST_STEP_S, POLL_S, context.stop.wait):
+            raise LoadFailed(f"job {self.template.namespace}/{self.name}: no step was done within {FIRST_STEP_S:.0f} s; see its pods' logs")
 
     def end(self) -> None:
         """End the job: its pods get their grace for a while, then none. Idempotent; what fails is left to the job's own deadline."""
         platform, namespace = self.platform, self.template.namespace
-        try:
-            with api_errors(f"end job {namespace}/{self.name}", AftershockError):
-                jobs.delete(platform, namespace, self.name)
-                until_s = time.monotonic() + END_S
-                while pods := jobs.pods_of(platform, namespace, self.name):
-                    if time.monotonic() >= until_s:
-                        return jobs.delete_pods_now(platform, pods)
-                    time.sleep(POLL_S)
-        except AftershockError:
-            return None
-        return None
+        with suppress(AftershockError), api_errors(f"end job {namespace}/{self.name}", AftershockError):
+            jobs.delete(platform, namespace, self.name)
+            if not until(lambda: not jobs.pods_of(platform, namespace, self.name), END_S, POLL_S):
+                jobs.delete_pods_now(platform, jobs.pods_of(platform, namespace, self.name))
 
     def _provide_reference(self) -> None:
         if self._referenced():
@@ -201,14 +194,9 @@ class TrainingDriver:
         return sum(map(ready, pods)) >= self.template.pods
 
     def _wait(self, condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
-        until_s = time.monotonic() + limit_s
         with api_errors(otherwise, TargetRefused):
-            while not condition():
-                if time.monotonic() >= until_s:
-                    raise TargetRefused(
-                        f"{otherwise} after {limit_s:.0f} s; nothing was injected; see kubectl describe job and its pods' logs"
-                    )
-                self.stop.wait(POLL_S)
+            if not until(condition, limit_s, POLL_S, self.stop.wait):
+                raise TargetRefused(f"{otherwise} after {limit_s:.0f} s; nothing was injected; see kubectl describe job and its pods' logs")
 
     def _ask(self, path: str, **query: str) -> bytes | None:
         return proxy.get(self.platform, self.template.namespace, self.written.ledger, path, **query)
@@ -220,22 +208,22 @@ class TrainingDriver:
 class TrainingLoad:
     """The job as the phases see it: whether it goes on, and how it is ended."""
 
-    def __init__(self, driver: TrainingDriver, followed: TrainingProgress) -> None:
-        self._drive, self._followed, self._ended = driver, followed, False
+    def __init__(self, driver: TrainingDriver, progress: TrainingProgress) -> None:
+        self._driver, self._progress, self._ended = driver, progress, False
 
     def failure(self) -> str:
         """Return why there is nothing left to watch although nobody ended the job; empty while it goes on, or should."""
-        if self._ended or not self._followed.finished():
+        if self._ended or not self._progress.finished():
             return ""
-        return f"job {self._drive.name}: it did its last step before the run was over; give it more (TRAIN_STEPS)"
+        return f"job {self._driver.name}: it did its last step before the run was over; give it more (TRAIN_STEPS)"
 
     def end(self) -> str:
         """Read the ledger to its end, then end the job."""
         wrong = self.failure()
         if not self._ended:
-            self._followed.update()
+            self._progress.update()
             self._ended = True
-            self._drive.end()
+            self._driver.end()
         return wrong
 
 

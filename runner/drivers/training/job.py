@@ -45,11 +45,11 @@ class Template:
         return int(text)
 
 
-def permissions(namespace: str) -> list[Permission]:
+def job_permissions(namespace: str) -> list[Permission]:
     """Return what making, watching and ending a job in ``namespace`` needs."""
-    found = [Permission(verb, "jobs", "batch", namespace) for verb in ("create", "list", "delete")]
-    found += [Permission("get", "cronjobs", "batch", namespace), Permission("get", "configmaps", namespace=namespace)]
-    return found + [Permission(verb, "pods", namespace=namespace) for verb in ("list", "delete")]
+    needed = [Permission(verb, "jobs", "batch", namespace) for verb in ("create", "list", "delete")]
+    needed += [Permission("get", "cronjobs", "batch", namespace), Permission("get", "configmaps", namespace=namespace)]
+    return needed + [Permission(verb, "pods", namespace=namespace) for verb in ("list", "delete")]
 
 
 def read_template(platform: Platform, namespace: str, name: str, container: str | None, settings: Mapping[str, str]) -> Template:
@@ -57,14 +57,14 @@ def read_template(platform: Platform, namespace: str, name: str, container: str 
     with api_errors(f"read cronjob {namespace}/{name}, of which training jobs are made", TargetRefused):
         plain: Plain = _plain(platform, platform.batch.read_namespaced_cron_job(name, namespace))["spec"]["jobTemplate"]
         containers = plain["spec"]["template"]["spec"]["containers"]
-        chosen = next((one for one in containers if container in {None, one["name"]}), None)
+        chosen = next((item for item in containers if container in {None, item["name"]}), None)
         if chosen is None:
             raise TargetRefused(f"cronjob {namespace}/{name}: it has no container {container!r}; correct the role's container")
         environment: dict[str, str] = {}
         for source in chosen.get("envFrom", []):
             if "configMapRef" in source:
                 environment |= platform.core.read_namespaced_config_map(source["configMapRef"]["name"], namespace).data or {}
-    environment |= {one["name"]: one["value"] for one in chosen.get("env", []) if "value" in one}
+    environment |= {item["name"]: item["value"] for item in chosen.get("env", []) if "value" in item}
     return Template(namespace, name, chosen["name"], plain, environment | dict(settings))
 
 
@@ -75,9 +75,9 @@ def manifest(template: Template, name: str, run_id: str, settings: Mapping[str, 
     if one_pod:
         spec |= {"completions": 1, "parallelism": 1}
     pod = spec["template"]["spec"]
-    containers = [_with(one, settings) if one["name"] == template.container else one for one in pod["containers"]]
+    containers = [_with(item, settings) if item["name"] == template.container else item for item in pod["containers"]]
     if one_pod:  # the template's limits are for one rank
-        containers = [{**one, "resources": {"requests": one.get("resources", {}).get("requests", {})}} for one in containers]
+        containers = [{**item, "resources": {"requests": item.get("resources", {}).get("requests", {})}} for item in containers]
     labelled = {**template.job.get("metadata", {}).get("labels", {}), **labels}
     of_pod = {**spec["template"].get("metadata", {})}
     if one_pod:  # no rank of a run: no selector of a role may find it
@@ -101,8 +101,8 @@ def create(platform: Platform, namespace: str, job: Plain) -> None:
 
 def pods_of(platform: Platform, namespace: str, name: str) -> list[Pod]:
     """Return the V1Pods of a Job. Raises ApiException."""
-    found: list[Pod] = platform.core.list_namespaced_pod(namespace, label_selector=f"batch.kubernetes.io/job-name={name}").items
-    return found
+    pods: list[Pod] = platform.core.list_namespaced_pod(namespace, label_selector=f"batch.kubernetes.io/job-name={name}").items
+    return pods
 
 
 def delete(platform: Platform, namespace: str, name: str) -> None:
@@ -122,13 +122,13 @@ def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
 def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, str]]:
     """Return (namespace, name) of the training jobs that dead runs left, as far as they may be listed. Raises TargetRefused."""
     target = platform.target
-    namespaces = sorted({target.role(one.role).namespace for one in target.workloads.values() if one.training is not None})
-    found: list[tuple[str, str]] = []
+    namespaces = sorted({target.role(workload.role).namespace for workload in target.workloads.values() if workload.training is not None})
+    left: list[tuple[str, str]] = []
     with api_errors("look for training jobs of earlier runs", TargetRefused):
         for namespace in namespaces:
             none: list[str] = []
-            found += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), none)]
-    return found
+            left += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), none)]
+    return left
 
 
 def orphans(platform: Platform, namespace: str, alive: frozenset[str]) -> list[str]:

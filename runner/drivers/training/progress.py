@@ -15,9 +15,9 @@ from history.plan import Training
 from history.schema import TRAINING, EventKind
 from runner.event_log import RunLog
 from verdict.inputs.training_job import TrainingJob, recovered, training_job_of, verified_ns
+from workloads.training.telemetry.ledger import DONE
 
 LEDGER = "ledger"
-DONE = "all steps are done"  # why an attempt ends that did the last step; see workloads/training/trainer.py
 
 
 class TrainingProgress:
@@ -27,7 +27,7 @@ class TrainingProgress:
         self._fetch, self._writer, self._job, self._log = fetch, writer, job, log
         self._offset = 0
         self._rows: list[dict[str, Any]] = []
-        self._book = training_job_of(job, pl.DataFrame(schema=TRAINING))
+        self._ledger = training_job_of(job, pl.DataFrame(schema=TRAINING))
         self._down = ""
         self._lock = threading.Lock()
 
@@ -44,39 +44,39 @@ class TrainingProgress:
             if end:
                 self._offset += end
                 self._rows += self._writer.write(data[:end])
-                self._book = training_job_of(self._job, pl.DataFrame(self._rows, schema=TRAINING))
+                self._ledger = training_job_of(self._job, pl.DataFrame(self._rows, schema=TRAINING))
 
     @property
-    def book(self) -> TrainingJob:
+    def ledger(self) -> TrainingJob:
         """The ledger as it was read last."""
-        return self._book
+        return self._ledger
 
     def lacks(self, since_ns: int) -> str:
         """Return what a baseline that began at ``since_ns`` still lacks: steps, a verified checkpoint."""
         self.update()
-        done = [one for one in self._book.progress if one.t_ns >= since_ns]
+        done = [one for one in self._ledger.progress if one.t_ns >= since_ns]
         if not done:
             return "no step of training was done"
-        return "" if verified_ns(self._book) else f"{len(done)} steps were done, and no checkpoint is verified yet"
+        return "" if verified_ns(self._ledger) else f"{len(done)} steps were done, and no checkpoint is verified yet"
 
     def recovered(self, t_fault_ns: int, not_before_ns: int, hold_s: float) -> bool:
         """Tell whether training has been beyond its high-water mark for ``hold_s`` after ``not_before_ns``, by the judges' own rule."""
-        return recovered(self._book, t_fault_ns, not_before_ns, hold_s, now_ns())
+        return recovered(self._ledger, t_fault_ns, not_before_ns, hold_s, now_ns())
 
     def finished(self) -> bool:
         """Tell whether the last step of the job was done, so that there is nothing left to watch."""
-        details = self._book.rows.filter(pl.col("kind") == "end")["detail"]
+        details = self._ledger.rows.filter(pl.col("kind") == "end")["detail"]
         return any(DONE in (detail or "") for detail in details)
 
     def text(self, window_s: float) -> str:
         """Return how far training is, how fast, and from which attempt."""
-        done = self._book.done
+        done = self._ledger.done
         if not done:
             return "no step yet"
         recent = sum(one.t_ns >= now_ns() - int(window_s * 1e9) for one in done)
-        known = verified_ns(self._book)
+        known = verified_ns(self._ledger)
         saved = f", checkpoint {max(step for _, step in known)}" if known else ", no checkpoint"
-        again = f", attempt {done[-1].attempt}" if len(self._book.starts) > 1 else ""
+        again = f", attempt {done[-1].attempt}" if len(self._ledger.starts) > 1 else ""
         return f"step {done[-1].step}, {recent / window_s:.1f} steps/s{saved}{again}"
 
     def _link(self, down: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import urllib3
@@ -15,7 +14,7 @@ from kube.client import Platform
 from runner.drivers.requests.load import READY_S
 from runner.run.context import Context
 from runner.run.phases.baseline import TRIES, WARM_S
-from runner.stop import Stop
+from runner.stop import Condition, Stop
 
 PERIOD_S = 1.0
 HANGS_S = 60.0
@@ -26,7 +25,7 @@ ANNOTATION = "aftershock.dev/stop"
 GONE = "namespace {} is gone or being deleted; it was there in preflight; find out who deletes it, then deploy the platform again"
 
 
-def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
+def parent_gone(parent: int) -> Condition:
     """Return a condition that is met once process ``parent`` is not our parent any more."""
 
     def met() -> tuple[str, str] | None:
@@ -35,7 +34,7 @@ def parent_gone(parent: int) -> Callable[[], tuple[str, str] | None]:
     return met
 
 
-def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | None]:
+def asked_by_annotation(platform: Platform) -> Condition:
     """Return a condition that is met once a namespace of the platform carries ``aftershock.dev/stop=true``, or vanishes."""
     there: set[str] = set()
 
@@ -59,8 +58,8 @@ def asked_by_annotation(platform: Platform) -> Callable[[], tuple[str, str] | No
     return met
 
 
-def overdue(context: Context) -> Callable[[], tuple[str, str] | None]:
-    """Return a condition that is met once a phase before healing lasts longer than its plan and a minute: a probe or an action hangs."""
+def overdue(context: Context) -> Condition:
+    """Return a condition that is met once a phase before healing lasts a minute longer than its plan: a probe or an action hangs."""
     timers = context.run.plan.timers
     limits_s = {
         Phase.BASELINE: READY_S + TRIES * (WARM_S + BASELINES * timers.baseline_s),
@@ -82,30 +81,30 @@ def overdue(context: Context) -> Callable[[], tuple[str, str] | None]:
 def pauses_s(experiment: dict[str, Any]) -> float:
     """Return how long the method waits by its own pauses (s)."""
     pauses = [action.get("pauses", {}) for action in experiment["method"]]
-    return float(sum(one.get("before", 0) + one.get("after", 0) for one in pauses))
+    return float(sum(pause.get("before", 0) + pause.get("after", 0) for pause in pauses))
 
 
 class Conditions(threading.Thread):
     """Asks every condition once a second until one is met or the thread is halted."""
 
-    def __init__(self, stop: Stop, conditions: list[Callable[[], tuple[str, str] | None]]) -> None:
+    def __init__(self, stop: Stop, conditions: list[Condition]) -> None:
         super().__init__(name="conditions", daemon=True)
         self._stop_request, self._conditions, self._halt = stop, conditions, threading.Event()
 
     def run(self) -> None:
         """Ask until stopped; each condition in a thread of its own, so that a slow answer to one delays no other."""
-        threads = [threading.Thread(target=self._ask, args=(one,), name="condition", daemon=True) for one in self._conditions]
+        threads = [threading.Thread(target=self._ask, args=(condition,), name="condition", daemon=True) for condition in self._conditions]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _ask(self, condition: Callable[[], tuple[str, str] | None]) -> None:
+    def _ask(self, condition: Condition) -> None:
         while not self._halt.wait(PERIOD_S):
-            found = condition()
-            if found is not None:
+            request = condition()
+            if request is not None:
                 self._halt.set()
-                self._stop_request.ask(*found)
+                self._stop_request.ask(*request)
                 return
 
     def halt(self) -> None:

@@ -28,7 +28,7 @@ class NodeWatcher:
             self.changed(item)
 
     def changed(self, item: Node) -> None:
-        """Compare a node with what is known of it; a node seen for the first time is no news."""
+        """Compare a node with what is known of it; a node seen for the first time makes no event."""
         name, now = item.metadata.name, node_state(item, self.gpu_resource)
         before = self.known.get(name, now)
         self.known[name] = now

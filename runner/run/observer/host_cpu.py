@@ -28,7 +28,7 @@ class Used:
     waited_s: float | None
 
 
-class Machine:
+class HostCpu:
     """Reads the machine's account; ``group`` is the platform's control group."""
 
     def __init__(self, group: str, proc: Path = PROC, groups: Path = GROUPS) -> None:

@@ -1,4 +1,4 @@
-"""Everything that looks at the platform while a run goes on: watches and the sampler, each in a thread, none able to end the run."""
+"""Looks at the platform while a run goes on: watches and a sampler, each in a thread. None of them can end the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from probes.queue import depth, query
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
-from runner.run.observer.host_cpu import Machine
+from runner.run.observer.host_cpu import HostCpu
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.sampler import Sampler, Sources
 from runner.run.observer.watch import Subject, Watch, Watcher
@@ -30,7 +30,7 @@ class Links:
     lost: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tell(self, name: str, up: bool) -> None:
+    def note(self, name: str, up: bool) -> None:
         """Note the state of one watch."""
         with self._lock:
             before = bool(self.lost)
@@ -45,9 +45,9 @@ class Links:
         return not self.lost
 
 
-def _machine(platform: Platform) -> Machine | None:
+def _machine(platform: Platform) -> HostCpu | None:
     group = platform.target.shared_machine
-    return None if group is None else Machine(group)
+    return None if group is None else HostCpu(group)
 
 
 class Observer:
@@ -57,7 +57,7 @@ class Observer:
         self._halt = threading.Event()
         self.links = Links(log)
         self.pods = {role: PodWatcher(role, log, observations) for role in platform.target.roles}
-        self._watches = [Watch(subject, watcher, self._halt, self.links.tell) for subject, watcher in self._subjects(platform, log)]
+        self._watches = [Watch(subject, watcher, self._halt, self.links.note) for subject, watcher in self._subjects(platform, log)]
         asked = queue and platform.target.prometheus is not None  # what nobody needs is no instrument of the run
         prometheus = partial(query, platform.target, "vector(1)") if asked else None
         sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform))

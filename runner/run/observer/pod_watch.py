@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from history.schema import EventKind, Series
 from kube.client import ready
@@ -93,8 +92,8 @@ class PodWatcher:
         self.observations.names[self.role], self.observations.ready[self.role] = names, len(names)
         self.sample()
 
-    def _event(self, kind: EventKind, name: str, **detail: Any) -> None:  # noqa: ANN401 - any JSON value
-        self.log.event(kind, name, role=self.role, **detail)
+    def _event(self, kind: EventKind, name: str, **detail: object) -> None:
+        self.log.event(kind, name, None, role=self.role, **detail)
 
 
 def state_of(pod: Pod) -> PodState:

@@ -16,7 +16,7 @@ from kube.client import Platform
 from kube.objects import Pod
 from runner.event_log import RunLog
 from runner.run.context import Observations
-from runner.run.observer.host_cpu import Machine
+from runner.run.observer.host_cpu import HostCpu
 from runner.run.observer.pod_watch import PodWatcher
 
 PERIOD_S = 0.5
@@ -36,7 +36,7 @@ class Sources:
     up: Callable[[], bool]  # whether the API server answers
     depth: Callable[[], float] | None  # the queue's depth; raises NoData
     prometheus: Callable[[], object] | None  # raises NoData if Prometheus does not answer
-    machine: Machine | None = None  # that suite and platform share
+    machine: HostCpu | None = None  # that suite and platform share
 
 
 class Sampler(threading.Thread):
@@ -44,7 +44,7 @@ class Sampler(threading.Thread):
 
     def __init__(self, sources: Sources, log: RunLog, observations: Observations, halt: threading.Event) -> None:
         super().__init__(name="sampler", daemon=True)
-        self._from, self._log, self._sight, self._halt = sources, log, observations, halt
+        self._from, self._log, self._observations, self._halt = sources, log, observations, halt
         self._pending: dict[str, Future[None]] = {}
         self._prometheus_down = False
 
@@ -84,7 +84,7 @@ class Sampler(threading.Thread):
         status = self._from.platform.proxy_get(pod, port, path, timeout_s=HEALTH_S)
         if status or self._from.up():  # no answer while the API server is away says nothing about the replica
             self._log.sample(Series.HEALTH, float(status == 200), t_ns=asked_ns, pod=pod.metadata.name)
-            (self._sight.ill.discard if status == 200 else self._sight.ill.add)(pod.metadata.name)
+            (self._observations.ill.discard if status == 200 else self._observations.ill.add)(pod.metadata.name)
 
     def _queue(self) -> None:
         if self._from.depth is None or self._from.prometheus is None:
@@ -92,15 +92,15 @@ class Sampler(threading.Thread):
         try:
             self._from.prometheus()
         except AftershockError as error:
-            self._sight.queue = None
+            self._observations.queue = None
             self._link(down=str(error))
             return
         self._link(down="")
         try:
-            self._sight.queue = self._from.depth()
-            self._log.sample(Series.QUEUE_DEPTH, self._sight.queue)
+            self._observations.queue = self._from.depth()
+            self._log.sample(Series.QUEUE_DEPTH, self._observations.queue)
         except AftershockError:
-            self._sight.queue = None  # no engine reports: nothing is sampled, and nothing is made up
+            self._observations.queue = None  # no engine reports: nothing is sampled, and nothing is made up
 
     def _link(self, *, down: str) -> None:
         if bool(down) != self._prometheus_down:

@@ -20,7 +20,7 @@ Lister = Callable[..., Any]
 
 
 class Watcher(Protocol):
-    """What is told of a kind of objects."""
+    """What hears of the changes of a kind of objects."""
 
     def listed(self, items: list[Any]) -> None:
         """All objects there are, at the begin and after each loss of the connection."""
@@ -43,7 +43,7 @@ class Subject:
 
 
 class Watch(threading.Thread):
-    """Follows one subject. ``on_link(name, up)`` is told when the connection is lost and when it is back."""
+    """Follows one subject. ``on_link(name, up)`` is called when the connection is lost and when it is back."""
 
     def __init__(self, subject: Subject, watcher: Watcher, stop: threading.Event, on_link: Callable[[str, bool], None]) -> None:
         super().__init__(name=f"watch-{subject.name}", daemon=True)
@@ -71,11 +71,11 @@ class Watch(threading.Thread):
 
     def _follow(self) -> None:
         subject = self._subject
-        found = subject.lister(*subject.arguments, **subject.selectors)
+        listed = subject.lister(*subject.arguments, **subject.selectors)
         self._on_link(subject.name, True)
-        self._watcher.listed(found.items)
+        self._watcher.listed(listed.items)
         self.listed.set()
-        version = found.metadata.resource_version
+        version = listed.metadata.resource_version
         while not self._halt.is_set():
             self._stream = watch.Watch()  # type: ignore[no-untyped-call]  # the library ships no types
             limits = {"timeout_seconds": STREAM_S, "_request_timeout": (2, STREAM_S + 5)}
@@ -84,9 +84,9 @@ class Watch(threading.Thread):
                 if self._halt.is_set():
                     return
                 version = event["object"].metadata.resource_version
-                self._tell(event["type"], event["object"])
+                self._hand_over(event["type"], event["object"])
 
-    def _tell(self, kind: str, item: Any) -> None:  # noqa: ANN401 - an object of the untyped client
+    def _hand_over(self, kind: str, item: Any) -> None:  # noqa: ANN401 - an object of the untyped client
         if kind == "DELETED":
             self._watcher.deleted(item)
         elif kind in {"ADDED", "MODIFIED"}:

@@ -21,13 +21,13 @@ Configuration = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one activity ended. ``error`` is what it raised; ``record`` is its entry in Chaos Toolkit's journal."""
+class ActivityResult:
+    """How one activity ended. ``error`` is what it raised; ``entry`` is what Chaos Toolkit's journal says of it."""
 
     name: str
     value: Any
     error: BaseException | None
-    record: dict[str, Any] = field(repr=False)
+    entry: dict[str, Any] = field(repr=False)
 
     @property
     def no_data(self) -> bool:
@@ -42,20 +42,20 @@ class Outcome:
         return f"{self.name}: {self.error}" if str(self.error) else f"{self.name}: {type(self.error).__name__}"
 
 
-def execute(activity: Activity, configuration: Configuration) -> Outcome:
+def execute(activity: Activity, configuration: Configuration) -> ActivityResult:
     """Run ``activity`` once and return how it ended; only a stop request (a BaseException) passes through."""
     start = datetime.now(UTC)
-    record: dict[str, Any] = {"activity": dict(activity), "output": None, "start": start.isoformat()}
+    entry: dict[str, Any] = {"activity": dict(activity), "output": None, "start": start.isoformat()}
     value, error = None, None
     try:
         value = run_activity(activity, configuration, {})
-        record |= {"output": value, "status": "succeeded"}
+        entry |= {"output": value, "status": "succeeded"}
     except ActivityFailed as failed:
         error = failed.__context__ or failed  # chaoslib wraps what the function raised
-        record |= {"status": "failed", "exception": traceback.format_exception(type(failed), failed, None)}
+        entry |= {"status": "failed", "exception": traceback.format_exception(type(failed), failed, None)}
     end = datetime.now(UTC)
-    record |= {"end": end.isoformat(), "duration": (end - start).total_seconds()}
-    return Outcome(activity["name"], value, error, record)
+    entry |= {"end": end.isoformat(), "duration": (end - start).total_seconds()}
+    return ActivityResult(activity["name"], value, error, entry)
 
 
 def is_nothing(value: object) -> bool:
@@ -63,19 +63,19 @@ def is_nothing(value: object) -> bool:
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
-def tolerated(outcome: Outcome, activity: Activity, configuration: Configuration) -> bool:
+def tolerated(result: ActivityResult, activity: Activity, configuration: Configuration) -> bool:
     """Return whether the value lies within the activity's tolerance; nothing, an error or a value of another kind never does."""
-    if outcome.error is not None or is_nothing(outcome.value):
+    if result.error is not None or is_nothing(result.value):
         return False
     tolerance = activity["tolerance"]
-    if _is_range(tolerance) and (isinstance(outcome.value, bool) or not isinstance(outcome.value, int | float)):
+    if _is_range(tolerance) and (isinstance(result.value, bool) or not isinstance(result.value, int | float)):
         return False
     tolerance = substitute(tolerance, configuration, {}) if isinstance(tolerance, str) else tolerance
     try:
-        met = bool(within_tolerance(tolerance, outcome.value, configuration=configuration, secrets={}))
+        met = bool(within_tolerance(tolerance, result.value, configuration=configuration, secrets={}))
     except (TypeError, ValueError, AttributeError, KeyError, InvalidOperation):  # a value of a kind that this tolerance cannot judge
         met = False
-    outcome.record["tolerance_met"] = met
+    result.entry["tolerance_met"] = met
     return met
 
 

@@ -44,7 +44,7 @@ def hold(context: Context) -> str:
         context.stop.wait(PERIOD_S)
         context.check_load()
         steady = evaluate(context, "warm-up" if since_ns is None else Phase.BASELINE)
-        context.record.before = steady.entry
+        context.toolkit_journal.before = steady.entry
         if since_ns is None:
             if steady.met:
                 since_ns = context.log.event(EventKind.PHASE, Phase.BASELINE.value, window=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from history.clock import now_ns
 from history.schema import EventKind
+from kube.wait import until
 from runner.messages import Kind
 from runner.run.context import Context, Unconfirmed
-from runner.run.phases.activities import execute, shown, tolerated
+from runner.run.phases.activities import ActivityResult, execute, shown, tolerated
 
 PERIOD_S = 0.25
 AGAIN_S = 3.0
@@ -19,18 +19,18 @@ ENDING_S = 3.0
 
 
 def look_before(context: Context) -> None:
-    """Look at the evidence before anything is injected: what is true already proves nothing.
+    """Look at the evidence before anything is injected: it must be false then.
 
     Raises:
         Unconfirmed: a probe is true.
 
     """
     for probe in _probes(context):
-        outcome = execute(probe, context.configuration)
-        if tolerated(outcome, probe, context.configuration):
-            context.log.event(EventKind.FAULT_CONFIRMED, outcome.name, observed=shown(outcome.value))
+        result = execute(probe, context.configuration)
+        if tolerated(result, probe, context.configuration):
+            context.log.event(EventKind.FAULT_CONFIRMED, result.name, observed=shown(result.value))
             raise Unconfirmed(
-                f"the evidence is true before the fault, so it could prove nothing: {outcome.sentence}; nothing was injected; "
+                f"the evidence is true before the fault, so it could prove nothing: {result.sentence}; nothing was injected; "
                 "correct the probe, or end what an earlier fault left"
             )
 
@@ -42,21 +42,27 @@ def confirm(context: Context) -> None:
         Unconfirmed: not within the plan's ``confirm_s``.
 
     """
-    waiting: dict[str, dict[str, Any]] = {probe["name"]: probe for probe in _probes(context)}
+    waiting = {probe["name"]: probe for probe in _probes(context)}
     seen: dict[str, str] = {}
-    until_s = time.monotonic() + context.run.plan.timers.confirm_s
-    while waiting:
+
+    def all_true() -> bool:
         for name, probe in list(waiting.items()):
-            outcome = execute(probe, context.configuration)
-            seen[name] = outcome.sentence
-            if tolerated(outcome, probe, context.configuration):
-                context.t_confirmed_ns = context.log.event(EventKind.FAULT_CONFIRMED, name, observed=shown(outcome.value))
-                context.record.run.append(outcome.record)
-                context.send(Kind.NOTE, text=f"{name}: seen, the fault acts")
+            result = execute(probe, context.configuration)
+            seen[name] = result.sentence
+            if tolerated(result, probe, context.configuration):
+                _confirmed(context, result)
                 del waiting[name]
-        if waiting and time.monotonic() >= until_s:
-            _refuse(context, {name: seen[name] for name in waiting})
-        context.stop.wait(PERIOD_S if waiting else 0)
+        return not waiting
+
+    if not until(all_true, context.run.plan.timers.confirm_s, PERIOD_S, context.stop.wait):
+        _refuse(context, {name: seen[name] for name in waiting})
+    context.stop.check()
+
+
+def _confirmed(context: Context, result: ActivityResult) -> None:
+    context.t_confirmed_ns = context.log.event(EventKind.FAULT_CONFIRMED, result.name, observed=shown(result.value))
+    context.toolkit_journal.run.append(result.entry)
+    context.send(Kind.NOTE, text=f"{result.name}: seen, the fault acts")
 
 
 def look_again(context: Context) -> None:
@@ -65,10 +71,10 @@ def look_again(context: Context) -> None:
     if begun_ns is None or now_ns() - begun_ns > (context.run.plan.timers.fault_s - ENDING_S) * 1e9:
         return
     for probe in _probes(context):
-        outcome = execute(probe, context.configuration)
-        if outcome.error is None and not outcome.no_data:
-            held = tolerated(outcome, probe, context.configuration)
-            context.log.event(EventKind.FAULT_EVIDENCE, outcome.name, held=held, observed=shown(outcome.value))
+        result = execute(probe, context.configuration)
+        if result.error is None and not result.no_data:
+            held = tolerated(result, probe, context.configuration)
+            context.log.event(EventKind.FAULT_EVIDENCE, result.name, held=held, observed=shown(result.value))
 
 
 def _probes(context: Context) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Keeping the scene: logs, Events and descriptions of what was hit or does not work, before anything is healed. Bounded in time."""
+"""Keeping diagnostics (``scene/``): logs, Events and descriptions of what was hit or does not work, before anything is healed."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ REQUEST_S = (2, 4)
 Job = Callable[[], None]
 
 
-def keep_scene(context: Context) -> None:
+def keep_diagnostics(context: Context) -> None:
     """Write what can be had within 8 s into ``scene/``; what cannot be had is noted, never raised."""
     folder = context.run.run_dir / "scene"
     folder.mkdir(exist_ok=True)
-    scene = Scene(context.run.platform, folder, _secrets(context))
+    diagnostics = Diagnostics(context.run.platform, folder, _secrets(context))
     pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="scene")
     until_s = time.monotonic() + LIMIT_S
     try:
-        jobs = [*scene.namespace_jobs(context), *scene.pod_jobs(context), *scene.node_jobs(context)]
-        wait([pool.submit(scene.try_to, job) for job in jobs], timeout=max(0.0, until_s - time.monotonic()))
+        jobs = [*diagnostics.namespace_jobs(context), *diagnostics.pod_jobs(context), *diagnostics.node_jobs(context)]
+        wait([pool.submit(diagnostics.try_to, job) for job in jobs], timeout=max(0.0, until_s - time.monotonic()))
     except AftershockError as error:
-        scene.missing.append(str(error))
+        diagnostics.missing.append(str(error))
     finally:  # a stop request waits for none of it
         pool.shutdown(wait=False, cancel_futures=True)
-        if scene.missing:
-            (folder / "missing.txt").write_text("\n".join(scene.missing) + "\n")
+        if diagnostics.missing:
+            (folder / "missing.txt").write_text("\n".join(diagnostics.missing) + "\n")
 
 
-class Scene:
+class Diagnostics:
     """Copies things of a platform into a folder, without credentials."""
 
     def __init__(self, platform: Platform, folder: Path, secrets: tuple[str, ...]) -> None:
@@ -68,9 +68,9 @@ class Scene:
 
     def pod_jobs(self, context: Context) -> list[Job]:
         """Return jobs for pods that were hit, are not ready, restarted, or were made since the fault."""
-        since = context.record.start
+        since = context.toolkit_journal.start
         names = {target.name for target in context.run.all_targets()} | {target.node for target in context.run.all_targets()}
-        with api_errors("scene: list the platform's pods", AftershockError):
+        with api_errors("diagnostics: list the platform's pods", AftershockError):
             pods = [pod for role in self._platform.target.roles for pod in self._platform.pods(role, finished=True)]
         chosen = [pod for pod in pods if of_interest(pod, names, since)][:MOST_PODS]
         jobs: list[Job] = []

@@ -14,7 +14,7 @@ from runner.run.context import Context
 from verdict import judge
 
 
-def settle(context: Context) -> None:
+def drain(context: Context) -> None:
     """End the load: no new arrivals, every request that was sent gets its end."""
     if context.load is None:
         return
@@ -37,7 +37,7 @@ def close_and_judge(context: Context) -> RunVerdict:
     except AftershockError as error:
         verdict = unjudged(context.run.plan, str(error))
     (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1))
-    context.record.write(run_dir, context.run.plan, verdict, interrupted=context.stop.request is not None)
+    context.toolkit_journal.write(run_dir, context.run.plan, verdict, interrupted=context.stop.request is not None)
     return verdict
 
 

@@ -9,7 +9,7 @@ from history.errors import AftershockError
 from history.schema import EventKind
 from kube.client import answers, can_look
 from runner.preflight.platform_health import Before, differences
-from runner.run.abort.stop_when import taken_over
+from runner.run.abort.interference import cordoned_again
 from runner.run.context import Context
 from runner.run.phases.activities import execute
 from runner.run.phases.patience import Patience
@@ -29,7 +29,7 @@ def heal(context: Context, before: Before) -> list[str]:
     unknown = bool(remains) and not can_look(context.run.platform)  # what could not be looked at may well be mended by others
     context.log.event(EventKind.HEAL_END, clean=None if unknown else not remains, remains=remains)
     if remains:
-        context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal")
+        context.note(f"heal: not proven as before: {'; '.join(remains)}; look at it, then: python -m runner heal --target FILE")
     return remains
 
 
@@ -47,11 +47,11 @@ def _undo(context: Context) -> list[str]:
     failed: list[str] = []
     for rollback in context.experiment.raw.get("rollbacks", []):
         context.run.activity = rollback["name"]
-        outcome = execute(rollback, context.configuration)
+        result = execute(rollback, context.configuration)
         context.run.activity = ""
-        context.record.rollbacks.append(outcome.record)
-        if outcome.error is not None:
-            failed.append(outcome.sentence)
+        context.toolkit_journal.rollbacks.append(result.entry)
+        if result.error is not None:
+            failed.append(result.sentence)
     try:
         undo_all(context.run)
     except AftershockError as error:
@@ -62,7 +62,7 @@ def _undo(context: Context) -> list[str]:
 def _differs(context: Context, before: Before) -> list[str]:
     try:
         run = context.run
-        others = taken_over(run)
+        others = cordoned_again(run)
         nodes = {name: replace(state, schedulable=state.schedulable and name not in others) for name, state in before.nodes.items()}
         return differences(run.platform, replace(before, nodes=nodes), run.all_targets(), run.journal.entries())
     except AftershockError as error:
@@ -71,6 +71,6 @@ def _differs(context: Context, before: Before) -> list[str]:
 
 def _left_to_others(context: Context) -> list[str]:
     try:
-        return sorted(taken_over(context.run).values())
+        return sorted(cordoned_again(context.run).values())
     except AftershockError as error:
         return [str(error)]

@@ -35,15 +35,15 @@ def evaluate(context: Context, phase: str) -> Steady:
     no_data: list[str] = []
     entries: list[dict[str, Any]] = []
     for probe in context.experiment.raw["steady-state-hypothesis"]["probes"]:
-        outcome = execute(probe, context.configuration)
-        met = tolerated(outcome, probe, context.configuration)
-        sentence = outcome.sentence if met else f"{outcome.sentence}; expected {described(probe['tolerance'])}"
-        value = outcome.value if outcome.value is None or isinstance(outcome.value, bool | int | float | str) else shown(outcome.value)
-        log, no_value = context.log, outcome.no_data
-        log.event(EventKind.HYPOTHESIS, outcome.name, phase=phase, met=met, value=value, no_data=no_value, sentence=sentence)
-        entries.append(outcome.record | {"tolerance_met": met})
+        result = execute(probe, context.configuration)
+        met = tolerated(result, probe, context.configuration)
+        sentence = result.sentence if met else f"{result.sentence}; expected {described(probe['tolerance'])}"
+        value = result.value if result.value is None or isinstance(result.value, bool | int | float | str) else shown(result.value)
+        log, no_value = context.log, result.no_data
+        log.event(EventKind.HYPOTHESIS, result.name, phase=phase, met=met, value=value, no_data=no_value, sentence=sentence)
+        entries.append(result.entry | {"tolerance_met": met})
         if not met:
-            (no_data if outcome.no_data else unmet).append(sentence)
+            (no_data if result.no_data else unmet).append(sentence)
     return Steady(tuple(unmet), tuple(no_data), {"steady_state_met": not unmet and not no_data, "probes": entries})
 
 

@@ -6,7 +6,7 @@ from history.errors import FaultFailed
 from history.schema import EventKind
 from runner.messages import Kind
 from runner.run.context import Context
-from runner.run.phases.activities import Outcome, execute
+from runner.run.phases.activities import ActivityResult, execute
 from runner.run.phases.confirm import look_before
 
 
@@ -22,17 +22,17 @@ def inject(context: Context) -> None:
     for action in context.experiment.raw["method"]:
         pauses = action.get("pauses", {})
         context.stop.wait(pauses.get("before", 0))
-        outcome = _execute(context, action)
-        context.record.run.append(outcome.record)
-        wrong = _wrong(outcome)
+        result = _execute(context, action)
+        context.toolkit_journal.run.append(result.entry)
+        wrong = _wrong(result)
         if wrong:
-            context.log.event(EventKind.FAULT_FAILED, outcome.name, error=wrong)
+            context.log.event(EventKind.FAULT_FAILED, result.name, error=wrong)
             raise FaultFailed(wrong)
-        context.send(Kind.NOTE, text=f"{outcome.name}: {', '.join(map(str, outcome.value['targets']))}")
+        context.send(Kind.NOTE, text=f"{result.name}: {', '.join(map(str, result.value['targets']))}")
         context.stop.wait(pauses.get("after", 0))
 
 
-def _execute(context: Context, action: dict[str, object]) -> Outcome:
+def _execute(context: Context, action: dict[str, object]) -> ActivityResult:
     context.run.activity = str(action["name"])
     try:
         return execute(action, context.configuration)
@@ -40,10 +40,10 @@ def _execute(context: Context, action: dict[str, object]) -> Outcome:
         context.run.activity = ""
 
 
-def _wrong(outcome: Outcome) -> str:
-    if outcome.error is not None:
-        return outcome.sentence
-    targets = outcome.value.get("targets") if isinstance(outcome.value, dict) else None
+def _wrong(result: ActivityResult) -> str:
+    if result.error is not None:
+        return result.sentence
+    targets = result.value.get("targets") if isinstance(result.value, dict) else None
     if not targets:
-        return f"{outcome.name}: it succeeded without naming a target (it returned {outcome.value!r}), so nothing proves that it acted"
+        return f"{result.name}: it succeeded without naming a target (it returned {result.value!r}), so nothing proves that it acted"
     return ""

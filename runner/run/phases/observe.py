@@ -22,8 +22,8 @@ def observe(context: Context) -> None:
         LoadFailed: the load ended.
 
     """
-    felt, timers = context.progress, context.run.plan.timers
-    if felt is None:
+    progress, timers = context.progress, context.run.plan.timers
+    if progress is None:
         return
     began_ns = now_ns()
     zero_ns = context.log.t_fault_ns or began_ns
@@ -34,7 +34,7 @@ def observe(context: Context) -> None:
         if time.monotonic() >= again_s:
             again_s = time.monotonic() + AGAIN_S
             look_again(context)
-        back = recovered(context, felt, zero_ns, context.t_confirmed_ns or began_ns)
+        back = recovered(context, progress, zero_ns, context.t_confirmed_ns or began_ns)
         if back or time.monotonic() >= next_s:
             next_s = time.monotonic() + HYPOTHESIS_S
             if _steady(context) and back:
@@ -45,16 +45,16 @@ def observe(context: Context) -> None:
 def _steady(context: Context) -> bool:
     """Evaluate the hypothesis once more; the last evaluation is what Chaos Toolkit calls "after"."""
     steady = evaluate(context, Phase.OBSERVE)
-    context.record.during.append(steady.entry)
-    context.record.after = steady.entry
+    context.toolkit_journal.during.append(steady.entry)
+    context.toolkit_journal.after = steady.entry
     return steady.met
 
 
-def recovered(context: Context, felt: Progress, zero_ns: int, not_before_ns: int) -> bool:
+def recovered(context: Context, progress: Progress, zero_ns: int, not_before_ns: int) -> bool:
     """Tell whether there is nothing left to wait for."""
-    felt.update()
+    progress.update()
     plan = context.run.plan
-    if not felt.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
+    if not progress.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
         return False
     return plan.budgets.capacity_rto_s is None or not lacking(context)
 

@@ -1,4 +1,4 @@
-"""How long healing may take. Time in which the API server does not answer is given back: nobody could see or mend anything then."""
+"""How long healing may take. Time in which the API server does not answer is given back."""
 
 from __future__ import annotations
 

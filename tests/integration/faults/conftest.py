@@ -21,7 +21,7 @@ from safety import active_run, blast_radius, leases
 from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
 from safety.undo import undo_all
-from safety.undo_confirmed import unsettled
+from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import list_journals, open_journal
 from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT, seeded
@@ -83,7 +83,9 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
         used = platform_over(use, platform.api, platform.clock_offset_s) if use else platform
         run_id = f"test-{uuid4()}"
         targets = preflight(used, function, arguments)
-        with leases.take(used, run_id, targets):
+        held = leases.leases_of(used, run_id)
+        held.acquire(leases.names_for(targets))
+        with held:
             journal = open_journal(used, run_id, "tests/integration/faults", function.__name__)
             plan: Any = SimpleNamespace(run_id=run_id, seed=7, target=SimpleNamespace(name=used.target.name))
             log = EventLog(tmp_path, "test")
@@ -94,7 +96,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
             finally:
                 undo_all(made)
                 active_run.activate(None)
-                wait_for(lambda: not unsettled(used, journal.entries()), "every machine that was switched on has spoken")
+                wait_for(lambda: not unconfirmed_undos(used, journal.entries()), "every machine that was switched on has spoken")
                 journal.close()
         assert run_id not in {journal.header.run_id for journal in list_journals(used)}
 

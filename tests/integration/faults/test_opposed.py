@@ -17,7 +17,7 @@ from history.errors import FaultFailed
 from history.plan import Phase
 from kube.client import Platform
 from probes import network
-from runner.run.abort.stop_when import opposed, taken_over
+from runner.run.abort.interference import cordoned_again, interference
 from safety.active_run import ActiveRun
 from safety.undo import evict, undo_all
 from safety.undo_journal import UndoKind
@@ -54,7 +54,7 @@ def reconciling(platform: Platform, node: str, *, cordoned: bool) -> Iterator[No
 
 def said(run: ActiveRun) -> str:
     """Wait until somebody who works against the run is recognised; return the sentence."""
-    met, found = opposed(run, lambda: Phase.OBSERVE), set[str]()
+    met, found = interference(run, lambda: Phase.OBSERVE), set[str]()
 
     def recognised() -> bool:
         found.update(sentence for _, sentence in filter(None, [met()]))
@@ -67,7 +67,7 @@ def said(run: ActiveRun) -> str:
 def test_a_controller_that_reverts_the_fault_is_recognised(running: Running, platform: Platform) -> None:
     with running(faults.nodes.cordon, role="decoy") as run:
         faults.nodes.cordon("decoy")
-        assert opposed(run, lambda: Phase.OBSERVE)() is None
+        assert interference(run, lambda: Phase.OBSERVE)() is None
         [target] = run.targets_of()
         with reconciling(platform, target.name, cordoned=False):
             text = said(run)
@@ -80,8 +80,8 @@ def test_a_controller_that_reverts_the_undo_is_named_and_left_alone(running: Run
         [target] = run.targets_of()
         with reconciling(platform, target.name, cordoned=True):
             undo_all(run)
-            wait_for(lambda: target.name in taken_over(run), "the node is cordoned again", CONFIRM_S)
-            text = taken_over(run)[target.name]
+            wait_for(lambda: target.name in cordoned_again(run), "the node is cordoned again", CONFIRM_S)
+            text = cordoned_again(run)[target.name]
             undo_all(run)  # healing goes on as if nothing had happened
             assert platform.core.read_node(target.name).spec.unschedulable
     assert f"cordoned again by {MANAGER}: a controller reverts the undo; it is left as it is" in text
@@ -91,7 +91,7 @@ def test_a_fault_pod_that_is_evicted_is_noticed_and_what_it_set_ends(running: Ru
     with running(faults.network.isolate, role="gateway", for_s=60) as run:
         faults.network.isolate("gateway", 60)
         confirmed(network.out_of_reach)
-        assert opposed(run, lambda: Phase.OBSERVE)() is None
+        assert interference(run, lambda: Phase.OBSERVE)() is None
         [entry] = [one for one in run.journal.entries() if one.kind is UndoKind.DELETE_POD]
         pod = platform.core.read_namespaced_pod(entry.object, entry.namespace or "")
         assert evict(platform, entry.object, entry.namespace or "", pod.metadata.uid, time.monotonic())

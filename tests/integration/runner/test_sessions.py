@@ -78,7 +78,6 @@ def test_the_platform_is_watched_while_a_replica_dies(suite: Suite) -> None:
     assert {"pod.gone", "pod.created", "pod.scheduled", "pod.started", "pod.ready", "endpoint.out", "endpoint.in", "kube.event"} <= kinds
     assert {Series.HEALTH, Series.READY_REPLICAS, Series.QUEUE_DEPTH, Series.IN_FLIGHT} <= set(run.samples["series"])
     assert not {"instrument.down", "stopped"} & kinds
-    assert run.plan.forecast is not None
     assert list((session.run_dir / "scene").glob("*.log"))
 
 

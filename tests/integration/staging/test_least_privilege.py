@@ -23,13 +23,13 @@ from kube.permissions import Permission
 from runner.experiment.experiment import read_experiment
 from runner.preflight.checks import check_access, faults_of
 from runner.request import Request
-from runner.run.assemble import check
+from runner.run.assemble import run_preflight
 from runner.stop import Stop
 from target.target import load_target
 from testing.platform.cluster_driver import ROOT
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
 from testing.runs.real_sessions import wait_for
-from testing.runs.runner_parts import Told
+from testing.runs.runner_parts import Sent
 
 NAMES = ("serving/replica-killed", "serving/engine-frozen", "serving/node-drained", "control/null-control", "control/sham-control")
 FILES = tuple(ROOT / "experiments" / f"{name}.yaml" for name in NAMES)
@@ -107,9 +107,9 @@ def test_with_all_that_is_printed_a_dry_run_passes(accounts: Accounts, tmp_path:
             run_id="20261121-120000-dry-1-ab12", run_dir=tmp_path, experiment=file, experiments_root=ROOT / "experiments",
             target=accounts.target_file, seed=1, profile="smoke", dry_run=True,
         )  # fmt: skip
-        told = Told()
+        sent = Sent()
         with ExitStack() as stack:
-            checked = check(request, told, Stop(), stack)
+            checked = run_preflight(request, sent, Stop(), stack)
         assert bool(checked.targets) == ("null" not in name)
 
 

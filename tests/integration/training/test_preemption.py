@@ -25,4 +25,4 @@ def test_told_to_leave_it_saves_and_leaves(gang: Gang, bucket: Bucket) -> None:
         launcher.terminate()
         assert launcher.wait(60) == 128 + signal.SIGTERM
     (saved,) = loadable(bucket.store)
-    assert saved.step == max(int(str(row["step"])) for row in gang.rows("step"))
+    assert saved.step == max(row["step"] for row in gang.rows("step"))

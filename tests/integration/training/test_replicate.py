@@ -38,8 +38,8 @@ def test_a_run_goes_on_from_the_replica_when_the_source_is_gone(tmp_path: Path, 
     bucket.server.stop()
     gang.settings["stores"] = replica.url
     gang.finish()
-    assert gang.audit().attempts[-1].resumed_step == 12
-    assert gang.audit().flawless
+    assert gang.summary().last.step == 12
+    assert gang.summary().flawless
 
 
 def test_what_others_speak_of_arrives_before_them(bucket: Bucket, replica: Bucket) -> None:

@@ -46,7 +46,7 @@ def test_damaged_training_data_are_restored_and_training_goes_on(gang: Gang, buc
     assert any(o.problem for o in outcomes)
     assert digest(store.get(data.FILE)) == dataset
     assert gang.run() == [0, 0]
-    assert gang.audit().flawless
+    assert gang.summary().flawless
 
 
 def test_the_newest_good_version_is_chosen(bucket: Bucket) -> None:

@@ -25,9 +25,9 @@ def test_a_kill_at_a_stage_of_a_save(gang: Gang, bucket: Bucket, reference: str,
     assert -9 in gang.run(failpoints=failpoints)
     assert loadable(bucket.store)
     gang.finish(failpoints=failpoints)
-    audit = gang.audit()
-    assert audit.final_digest == reference
-    assert audit.flawless
+    summary = gang.summary()
+    assert summary.final_digest == reference
+    assert summary.flawless
 
 
 @pytest.mark.parametrize("where", ["on the server's disk", "by an overwriting client"])
@@ -41,21 +41,21 @@ def test_a_damaged_newest_checkpoint_costs_one_checkpoint(gang: Gang, bucket: Bu
     else:
         bucket.store.put(key, bytes(data))
     gang.finish()
-    audit = gang.audit()
-    assert (audit.attempts[-1].resumed_step, audit.attempts[-1].depth) == (6, 1)
-    assert audit.final_digest == reference
+    summary = gang.summary()
+    assert (summary.last.step, summary.last.depth) == (6, 1)
+    assert summary.final_digest == reference
 
 
 def test_an_outage_of_the_store_stops_no_step(gang: Gang, bucket: Bucket, reference: str) -> None:
     ranks = gang.launch(step_pause_s=0.05)
     gang.until(lambda: gang.rows("checkpoint"), ranks)
     bucket.server.stop()
-    gang.until(lambda: any(store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]), ranks)  # type: ignore[attr-defined]
+    gang.until(lambda: any(store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]), ranks)
     bucket.server.start()
     assert gang.wait(ranks) == [0, 0], gang.log.read_text()
-    audit = gang.audit()
-    assert len(audit.attempts) == 1
-    assert audit.final_digest == reference
+    summary = gang.summary()
+    assert len(summary.attempts) == 1
+    assert summary.final_digest == reference
     assert "Could not connect" in gang.log.read_text()
 
 
@@ -76,8 +76,8 @@ def test_with_a_store_a_zone_the_loss_of_one_costs_nothing(tmp_path: Path, bucke
         assert [m.step for m in loadable(s3_store(url))] == [m.step for m in loadable(bucket.store)] == [12, 6]
         bucket.server.stop()
         gang.finish()
-        audit = gang.audit()
-        assert (audit.attempts[-1].resumed_step, audit.attempts[-1].lost_steps) == (12, 2)
-        assert audit.final_digest == reference
-        problems = {store["url"]: bool(store["problem"]) for store in gang.rows("checkpoint")[-1]["stores"]}  # type: ignore[attr-defined]
+        summary = gang.summary()
+        assert (summary.last.step, summary.last_lost_steps) == (12, 2)
+        assert summary.final_digest == reference
+        problems = {store["url"]: bool(store["problem"]) for store in gang.rows("checkpoint")[-1]["stores"]}
         assert sorted(problems.values()) == [False, True], "which zone lacks the newest checkpoint stands in the ledger"

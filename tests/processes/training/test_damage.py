@@ -39,7 +39,7 @@ def reference_30(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The state after the same 30 steps without a fault."""
     gang = Gang(tmp_path_factory.mktemp("reference30"), settings={"steps": 30})
     gang.finish()
-    return str(gang.audit().final_digest)
+    return str(gang.summary().final_digest)
 
 
 CHANGES = {"bit flip": damage.flip_bit, "zeroed page": damage.zero_page, "truncation": damage.truncate}
@@ -56,11 +56,11 @@ def test_a_damaged_newest_checkpoint_costs_one_checkpoint(copy: Gang, reference_
 def passed_over(gang: Gang, reference: str) -> str:
     """Restart, expect step 24 to be passed over and everything else to be as if nothing had happened; return what was said of it."""
     gang.finish()
-    audit = gang.audit()
-    last = audit.attempts[-1]
-    assert (last.resumed_step, last.depth, last.lost_steps) == (18, 1, 8)
-    assert audit.final_digest == reference
-    assert audit.flawless
+    summary = gang.summary()
+    last = summary.last
+    assert (last.step, last.depth, summary.last_lost_steps) == (18, 1, 8)
+    assert summary.final_digest == reference
+    assert summary.flawless
     (said,) = [text for text in last.rejected if STEP_24 in text]
     return said
 
@@ -152,9 +152,9 @@ def test_a_folder_of_another_run_is_refused_even_without_a_checkpoint(copy: Gang
 def test_restored_at_another_number_of_ranks(copy: Gang, world: int) -> None:
     copy.world = world
     copy.finish()
-    audit = copy.audit()
-    assert (audit.attempts[-1].resumed_step, audit.attempts[-1].depth) == (24, 0)
-    assert (audit.steps, audit.samples_skipped, audit.samples_repeated) == (30, 0, 0)
+    summary = copy.summary()
+    assert (summary.last.step, summary.last.depth) == (24, 0)
+    assert (summary.seen.steps, summary.seen.skipped, summary.seen.repeated) == (30, 0, 0)
     manifest = json.loads((copy.checkpoints / "step-00000030.a0002/manifest.json").read_text())["body"]
     assert manifest["world_size"] == world
 
@@ -167,8 +167,8 @@ def test_two_volumes_one_of_them_damaged(tmp_path: Path, reference: str) -> None
     for shard in gang.checkpoints.rglob("shard-*"):
         shard.write_bytes(b"")
     gang.finish()
-    audit = gang.audit()
-    assert audit.attempts[-1].depth == 0, "the other volume has it"
-    assert audit.final_digest == reference
-    stored = {store["url"]: store["problem"] for row in gang.rows("checkpoint")[-1:] for store in row["stores"]}  # type: ignore[attr-defined]
+    summary = gang.summary()
+    assert summary.last.depth == 0, "the other volume has it"
+    assert summary.final_digest == reference
+    stored = {store["url"]: store["problem"] for row in gang.rows("checkpoint")[-1:] for store in row["stores"]}
     assert stored == {f"file://{tmp_path}/checkpoints": "", f"file://{second}": ""}

@@ -28,12 +28,12 @@ def test_a_killed_rank_costs_at_most_an_interval_and_no_bit(gang: Gang, referenc
     assert gang.loadable(), "no checkpoint can be loaded"
 
     gang.finish(failpoints=failpoints)
-    audit = gang.audit()
-    assert audit.final_digest == reference
-    assert audit.flawless, audit
-    assert audit.attempts[-1].depth == 0
+    summary = gang.summary()
+    assert summary.final_digest == reference
+    assert summary.flawless, summary.ledger.rows
+    assert summary.last.depth == 0
     # what is lost is what was done since the last checkpoint, and while the one after it was being saved
-    assert audit.attempts[-1].lost_steps <= 2 * 6
+    assert summary.last_lost_steps <= 2 * 6
     assert len(gang.loadable()) >= 2
 
 
@@ -47,17 +47,17 @@ def test_kills_at_random_moments(gang: Gang, reference: str, seed: int) -> None:
         victim.kill()
         gang.wait(ranks)
     gang.finish()
-    audit = gang.audit()
-    assert audit.final_digest == reference
-    assert audit.flawless, audit
+    summary = gang.summary()
+    assert summary.final_digest == reference
+    assert summary.flawless, summary.ledger.rows
 
 
 def test_three_ranks_replay_the_same_bits(tmp_path: object, gang: Gang, reference_of_three: str) -> None:
     gang.world = 3
     assert -9 in gang.run(failpoints="step@rank=2@step=15@restart=0=kill")
     gang.finish()
-    assert gang.audit().final_digest == reference_of_three
-    assert gang.audit().flawless
+    assert gang.summary().final_digest == reference_of_three
+    assert gang.summary().flawless
 
 
 def test_a_rank_that_hangs_is_noticed_by_the_timeout(gang: Gang, reference: str) -> None:
@@ -68,10 +68,10 @@ def test_a_rank_that_hangs_is_noticed_by_the_timeout(gang: Gang, reference: str)
     ranks[1].kill()
     gang.wait(ranks)
     gang.finish()
-    assert gang.audit().final_digest == reference
+    assert gang.summary().final_digest == reference
 
 
 def test_a_segfault_is_survived(gang: Gang, reference: str) -> None:
     assert -11 in gang.run(failpoints="step@rank=0@step=9@restart=0=segfault")
     gang.finish()
-    assert gang.audit().final_digest == reference
+    assert gang.summary().final_digest == reference

@@ -23,7 +23,7 @@ def volume(tmp_path: Path) -> Path:
 
 def problems(gang: Gang) -> list[str]:
     """Return what became of saves: empty for one that was committed."""
-    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]]  # type: ignore[attr-defined]
+    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_saves_fail_with_the_reason_and_training_goes_on_to_the_same_state(
     finally:
         gang.end()
     assert any(said in problem for problem in problems(gang))
-    assert gang.audit().final_digest == reference
-    assert gang.audit().flawless
+    assert gang.summary().final_digest == reference
+    assert gang.summary().flawless
 
 
 def test_a_volume_that_fails_now_and_then_never_leaves_nothing_loadable(tmp_path: Path, volume: Path, reference: str) -> None:
@@ -68,4 +68,4 @@ def test_a_volume_that_fails_now_and_then_never_leaves_nothing_loadable(tmp_path
     finally:
         gang.end()
     assert seen == sorted(seen), "there was a loadable checkpoint, and then none"
-    assert gang.audit().final_digest == reference
+    assert gang.summary().final_digest == reference

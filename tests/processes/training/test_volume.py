@@ -15,8 +15,8 @@ import pytest
 from testing.training.gang import RUN, Gang, contents, loadable
 from workloads.storage.errors import StoreRefused
 from workloads.storage.folder import FolderStore
-from workloads.training.checkpoint.stores import preflight
 from workloads.training.errors import SettingsRefused
+from workloads.training.preflight import preflight
 from workloads.training.settings import from_environment
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
@@ -51,7 +51,7 @@ def fill(volume: Path) -> Path:
 
 
 def failed_saves(gang: Gang) -> list[str]:
-    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"] if store["problem"]]  # type: ignore[attr-defined]
+    return [store["problem"] for row in gang.rows("checkpoint") for store in row["stores"] if store["problem"]]
 
 
 def test_a_read_only_volume_is_refused_and_left_as_it_is(volume: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_full_volume_costs_saves_never_the_last_good_checkpoint(tmp_path: Path
         foreign.unlink()
         gang.wait(ranks)
         gang.finish()  # if the last save fell into the time without room
-        assert gang.audit().final_digest == reference
-        assert gang.audit().flawless
+        assert gang.summary().final_digest == reference
+        assert gang.summary().flawless
     finally:
         gang.end()

@@ -28,8 +28,8 @@ def test_without_verification_damage_is_resumed_from_silently(gang: Gang, refere
     _interrupted(gang, verify=False)
     _damage(gang)
     gang.finish()
-    assert gang.audit().attempts[-1].depth == 0
-    assert gang.audit().final_digest != reference
+    assert gang.summary().last.depth == 0
+    assert gang.summary().final_digest != reference
 
 
 def test_torch_save_does_not_notice_damage(gang: Gang, reference: str) -> None:
@@ -38,15 +38,15 @@ def test_torch_save_does_not_notice_damage(gang: Gang, reference: str) -> None:
     stale = gang.checkpoints / "step-00000006.a0001" / "shard-0-of-2.pt"
     shutil.copy(stale, shard)
     gang.finish()
-    assert gang.audit().attempts[-1].depth == 0
-    assert gang.audit().final_digest != reference
+    assert gang.summary().last.depth == 0
+    assert gang.summary().final_digest != reference
 
 
 def test_with_torch_save_an_undamaged_run_still_resumes(gang: Gang, reference: str) -> None:
     _interrupted(gang, format="torch", verify=False)
     gang.finish()
-    assert gang.audit().attempts[-1].resumed_step == 12
-    assert gang.audit().final_digest == reference
+    assert gang.summary().last.step == 12
+    assert gang.summary().final_digest == reference
 
 
 def test_a_single_checkpoint_leaves_nothing_to_fall_back_to(gang: Gang) -> None:
@@ -66,15 +66,15 @@ def test_a_pointer_that_moves_early_names_what_is_not_there(gang: Gang) -> None:
 def test_without_resume_everything_is_lost(gang: Gang) -> None:
     _interrupted(gang, resume=False)
     gang.finish()
-    assert gang.audit().attempts[-1].lost_steps == 15 - 1
+    assert gang.summary().last_lost_steps == 15 - 1
 
 
 def test_a_data_order_that_begins_again_repeats_and_skips(gang: Gang) -> None:
     _interrupted(gang, resume_data=False)
     gang.finish()
-    audit = gang.audit()
-    assert audit.samples_repeated
-    assert audit.samples_skipped
+    seen = gang.summary().seen
+    assert seen.repeated
+    assert seen.skipped
 
 
 def test_without_a_snapshot_later_weights_get_into_an_earlier_checkpoint(gang: Gang) -> None:
@@ -88,14 +88,14 @@ def test_without_a_snapshot_later_weights_get_into_an_earlier_checkpoint(gang: G
 def test_without_the_guard_a_poisoned_batch_reaches_every_weight(gang: Gang) -> None:
     gang.settings |= {"guard": False, "digest_every": 0}
     assert not any(gang.run(failpoints="step@rank=1@step=9=nan"))
-    assert gang.audit().quarantined == 0
+    assert {row["outcome"] for row in gang.rows("step")} == {"applied"}
     assert str(gang.rows("step")[-1]["loss"]) == "nan"
 
 
 def test_without_comparison_a_corrupted_rank_is_saved(gang: Gang, reference: str) -> None:
     gang.settings |= {"digest_every": 0}
     assert not any(gang.run(failpoints="step@rank=1@step=9=flip"))
-    assert gang.audit().divergences == ()
+    assert gang.rows("divergence") == []
     assert [m.step for m in gang.loadable()] == [24, 18]
 
 
@@ -114,6 +114,6 @@ def test_without_fencing_two_attempts_write(gang: Gang) -> None:
     gang.finish()
     gang.signal(first, signal.SIGCONT)
     assert gang.wait(first) == [0, 0]
-    assert gang.audit().overlaps
+    assert gang.summary().writers
     names = [found.name for found in survey(FolderStore(str(gang.checkpoints)), "test-run").checkpoints]
     assert {name.attempt for name in names} == {1, 2}

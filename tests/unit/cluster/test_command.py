@@ -11,8 +11,7 @@ from cluster import cli, state
 from cluster.config import Frontend, default_config
 from cluster.errors import ClusterError
 from cluster.host import requirements
-from cluster.host.shell import run
-from cluster.machines import network
+from cluster.host.commands import run
 
 
 @pytest.fixture(autouse=True)
@@ -76,12 +75,12 @@ def test_too_little_disk_is_said_with_what_is_needed(monkeypatch: pytest.MonkeyP
 
 def test_a_range_that_the_host_routes_elsewhere_is_named() -> None:
     config = replace(default_config("test", 9), node_network="127.0.0.0/24", frontends=())
-    network.check_ranges(default_config("test", 9))
+    requirements.check_ranges(default_config("test", 9))
     monkey = '[{"dst": "10.89.9.0/25", "dev": "vpn0"}]'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "run", lambda *_argv: monkey)
+        patch.setattr(requirements, "run", lambda *_argv: monkey)
         with pytest.raises(ClusterError, match=r"already routes 10\.89\.9\.0/25 to vpn0"):
-            network.check_ranges(replace(config, node_network="10.89.9.0/24"))
+            requirements.check_ranges(replace(config, node_network="10.89.9.0/24"))
 
 
 def test_an_index_is_chosen_that_no_other_cluster_has(base: Path) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster import state
+from cluster import leftovers, state
 from cluster.config import default_config
-from cluster.host import leftovers
-from cluster.host.leftovers import Leftovers, mounts_below
+from cluster.leftovers import Leftovers, mounts_below
 from cluster.machines import machine, network
 from cluster.machines.machine import Process
 from cluster.state import State

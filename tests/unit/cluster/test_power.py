@@ -10,9 +10,9 @@ import pytest
 from cluster import state
 from cluster.config import default_config
 from cluster.errors import ClusterError
-from cluster.power import bookkeeping, client, controller
-from cluster.power.bookkeeping import Ledger
+from cluster.power import client, controller, outages
 from cluster.power.controller import Controller
+from cluster.power.outages import Outages
 from cluster.state import State
 
 
@@ -38,7 +38,7 @@ class Switch:
             self.failures -= 1
             raise ClusterError("it sticks")
         self.calls.append((verb, node))
-        self.saved.append(bookkeeping.load(self.here).nodes_off())
+        self.saved.append(outages.load(self.here).nodes_off())
 
 
 @pytest.fixture
@@ -47,53 +47,53 @@ def switch(here: State, monkeypatch: pytest.MonkeyPatch) -> Switch:
 
 
 def test_an_outage_is_due_at_its_deadline_and_not_before() -> None:
-    ledger = Ledger()
-    ledger.begin("gpu-a", None, 90, now_s=1000)
-    ledger.begin("gpu-b", 1, 60, now_s=1000)
-    assert ledger.due(1059.9) == []
-    assert [(o.node, o.gpu) for o in ledger.due(1090)] == [("gpu-b", 1), ("gpu-a", None)]
-    assert ledger.next_deadline_s() == 1060
+    known = Outages()
+    known.begin("gpu-a", None, 90, now_s=1000)
+    known.begin("gpu-b", 1, 60, now_s=1000)
+    assert known.due(1059.9) == []
+    assert [(o.node, o.gpu) for o in known.due(1090)] == [("gpu-b", 1), ("gpu-a", None)]
+    assert known.next_deadline_s() == 1060
 
 
 def test_a_node_and_its_gpus_are_out_independently() -> None:
-    ledger = Ledger()
-    ledger.begin("gpu-a", None, 90, now_s=0)
-    ledger.begin("gpu-a", 0, 60, now_s=0)
-    assert ledger.nodes_off() == {"gpu-a"}
-    assert ledger.failed_gpus("gpu-a") == {0}
-    ledger.end("gpu-a", None)
-    assert ledger.nodes_off() == set()
-    assert ledger.failed_gpus("gpu-a") == {0}
+    known = Outages()
+    known.begin("gpu-a", None, 90, now_s=0)
+    known.begin("gpu-a", 0, 60, now_s=0)
+    assert known.nodes_off() == {"gpu-a"}
+    assert known.failed_gpus("gpu-a") == {0}
+    known.end("gpu-a", None)
+    assert known.nodes_off() == set()
+    assert known.failed_gpus("gpu-a") == {0}
 
 
 def test_a_second_outage_of_the_same_thing_moves_its_end() -> None:
-    ledger = Ledger()
-    ledger.begin("cpu-a", None, 10, now_s=0)
-    ledger.begin("cpu-a", None, 30, now_s=5)
-    assert ledger.due(34) == []
-    assert len(ledger.due(35)) == 1
+    known = Outages()
+    known.begin("cpu-a", None, 10, now_s=0)
+    known.begin("cpu-a", None, 30, now_s=5)
+    assert known.due(34) == []
+    assert len(known.due(35)) == 1
 
 
 @pytest.mark.parametrize("for_s", [0, -1, 3601, float("inf"), float("nan")])
 def test_an_outage_without_a_near_end_is_refused(for_s: float) -> None:
     with pytest.raises(ClusterError, match="refused"):
-        Ledger().begin("cpu-a", None, for_s, now_s=0)
+        Outages().begin("cpu-a", None, for_s, now_s=0)
 
 
 def test_what_was_saved_is_read_back(here: State) -> None:
-    ledger = Ledger()
-    ledger.begin("gpu-a", 1, 60, now_s=bookkeeping.now_s())
-    bookkeeping.save(here, ledger)
-    assert bookkeeping.load(here) == ledger
+    known = Outages()
+    known.begin("gpu-a", 1, 60, now_s=outages.now_s())
+    outages.save(here, known)
+    assert outages.load(here) == known
 
 
 def test_records_of_an_earlier_boot_of_the_machine_are_void(here: State) -> None:
-    ledger = Ledger()
-    ledger.begin("cpu-a", None, 60, now_s=bookkeeping.now_s())
-    bookkeeping.save(here, ledger)
+    known = Outages()
+    known.begin("cpu-a", None, 60, now_s=outages.now_s())
+    outages.save(here, known)
     noted = json.loads(here.power_file.read_text())
     here.power_file.write_text(json.dumps(noted | {"boot_id": "another"}))
-    assert bookkeeping.load(here) == Ledger()
+    assert outages.load(here) == Outages()
 
 
 def test_the_end_is_on_disk_before_the_power_is_cut(here: State, switch: Switch) -> None:
@@ -109,18 +109,18 @@ def test_what_is_due_comes_back_and_is_forgotten(here: State, switch: Switch) ->
         pass
     subject.end_due()
     assert switch.calls == [("off", "gpu-a"), ("on", "gpu-a")]
-    assert bookkeeping.load(here).nodes_off() == set()
+    assert outages.load(here).nodes_off() == set()
 
 
 def test_the_machines_of_a_zone_boot_together(here: State, monkeypatch: pytest.MonkeyPatch, switch: Switch) -> None:
     subject, both = Controller(default_config(), here), threading.Barrier(2, timeout=30)
     for node in ("cpu-a", "gpu-a"):
         subject.answer({"do": "power-off", "node": node, "for_s": 0.001})
-    while len(subject.ledger.due(bookkeeping.now_s())) < 2:
+    while len(subject.outages.due(outages.now_s())) < 2:
         pass
     monkeypatch.setattr(controller, "power_on", lambda *_: both.wait())  # one after the other it would break
     subject.end_due()
-    assert bookkeeping.load(here).nodes_off() == set()
+    assert outages.load(here).nodes_off() == set()
 
 
 def test_a_node_that_does_not_come_back_is_tried_again(here: State, switch: Switch) -> None:
@@ -130,18 +130,18 @@ def test_a_node_that_does_not_come_back_is_tried_again(here: State, switch: Swit
         pass
     switch.failures = 1
     subject.end_due()
-    assert bookkeeping.load(here).nodes_off() == {"gpu-a"}, "still to be brought back"
+    assert outages.load(here).nodes_off() == {"gpu-a"}, "still to be brought back"
     assert 0 < subject.wait_s() <= 1
 
 
 def test_a_successor_goes_on_where_the_controller_was_killed(here: State, switch: Switch) -> None:
-    ledger = Ledger()
-    ledger.begin("cpu-b", None, 60, now_s=bookkeeping.now_s())
-    bookkeeping.save(here, ledger)
+    known = Outages()
+    known.begin("cpu-b", None, 60, now_s=outages.now_s())
+    outages.save(here, known)
     successor = Controller(default_config(), here)
     successor.resume()
     assert switch.calls == [("off", "cpu-b")]
-    assert successor.ledger.nodes_off() == {"cpu-b"}
+    assert successor.outages.nodes_off() == {"cpu-b"}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_request_that_makes_no_sense_changes_nothing(here: State, switch: Swit
     subject = Controller(default_config(), here)
     assert words in subject.answer(request_)["error"]
     assert switch.calls == []
-    assert subject.ledger == Ledger()
+    assert subject.outages == Outages()
 
 
 def test_callers_are_answered_and_one_that_dies_halfway_does_not_matter(here: State, switch: Switch) -> None:

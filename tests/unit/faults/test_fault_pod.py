@@ -20,7 +20,7 @@ from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from safety import active_run
 from safety.active_run import ActiveRun
-from safety.undo_confirmed import unsettled
+from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import UndoKind
 from testing.platform.fake_cluster import FakeCluster, live_run, local_target, pod, seeded
 
@@ -103,9 +103,9 @@ def test_a_replica_is_cut_off_after_it_was_written_down(tmp_path: Path) -> None:
     assert kinds(tmp_path) == ["fault.start"]
     (entry,) = run.journal.entries()
     assert (entry.kind, entry.namespace) == (UndoKind.DELETE_POD, "aftershock")
-    assert unsettled(run.platform, [entry]) == [f"fault pod {entry.object}: its kubelet has not said that it ended"]
+    assert unconfirmed_undos(run.platform, [entry]) == [f"fault pod {entry.object}: its kubelet has not said that it ended"]
     faults.network.restore()
-    assert unsettled(run.platform, [entry]) == []
+    assert unconfirmed_undos(run.platform, [entry]) == []
     assert faults.network.restore() == {"undone": []}
 
 

@@ -3,65 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kubernetes import client
 
 from history.errors import TargetRefused
-from runner.drivers.platform_timers import (
-    LOAD_S,
-    START_S,
-    UNCHECKED,
-    Checks,
-    entry_checks,
-    haproxy_checks,
-    load_s,
-    probe_checks,
-    read_timers,
-    start_s,
-    toleration_s,
-)
-from target.target import load_target
-from testing.platform.fake_cluster import NOW, ROOT, FakeCluster
-
-HAPROXY = (ROOT / "workloads/manifests/base/haproxy.cfg").read_text()
-
-
-def test_the_gateways_checks_are_read_from_its_configuration() -> None:
-    checks = haproxy_checks(HAPROXY)
-    assert checks == Checks(interval_s=0.5, again_s=0.2, fall=2, timeout_s=1.0, retries=True, least_open=True, connect_s=0.5)
-    assert checks.refused_s == pytest.approx(0.7)
-    assert checks.silent_s == pytest.approx(1.7)
-
-
-def test_users_inside_the_cluster_have_no_balancer_in_front_that_asks_the_gateways(tmp_path: Path) -> None:
-    outside = (ROOT / "targets/local.yaml").read_text()
-    inside = tmp_path / "inside.yaml"
-    inside.write_text(outside.replace("      arrivals: poisson", "      arrivals: poisson\n      workers_as: pods"))
-    assert entry_checks(load_target(ROOT / "targets/local.yaml"), "inference") == Checks(0.5, 0.5, 2, 0.5)
-    assert entry_checks(load_target(inside), "inference") is UNCHECKED
-    assert UNCHECKED.silent_mean_s == float("inf")
-
-
-@pytest.mark.parametrize(
-    ("config", "checks"),
-    [
-        ("backend b\n  server s 10.0.0.1:80\n", None),
-        ("backend b\n  server s 10.0.0.1:80 check\n", Checks(2, 2, 3, 2, connect_s=2)),
-        ("  timeout check 300\nbackend b\n  server s 10.0.0.1:80 check inter 1500 fall 5\n", Checks(1.5, 1.5, 5, 0.3, connect_s=1.5)),
-    ],
-)
-def test_haproxys_defaults(config: str, checks: Checks | None) -> None:
-    assert haproxy_checks(config) == checks
+from kube.platform_timers import LOAD_S, START_S, first_check_s, liveness_s, load_s, read_timers, start_s, toleration_s
+from testing.platform.fake_cluster import NOW, FakeCluster
 
 
 def test_probes_and_tolerations_of_pods() -> None:
-    probe = SimpleNamespace(period_seconds=1, failure_threshold=None, timeout_seconds=2)
-    assert probe_checks(probe) == Checks(1, 1, 3, 2)
-    assert probe_checks(None) is None
+    assert liveness_s(SimpleNamespace(period_seconds=5, failure_threshold=2)) == 5
+    assert liveness_s(SimpleNamespace(period_seconds=None, failure_threshold=None)) == 20
+    assert liveness_s(None) == float("inf")
+    readiness, startup = SimpleNamespace(initial_delay_seconds=None), SimpleNamespace(initial_delay_seconds=30)
+    assert first_check_s(SimpleNamespace(startup_probe=startup, readiness_probe=readiness)) == 30
+    assert first_check_s(SimpleNamespace(startup_probe=None, readiness_probe=readiness)) == 0
 
     def pod_with(*tolerations: tuple[str, int | None]) -> Any:
         made = [SimpleNamespace(key=key, effect="NoExecute", toleration_seconds=seconds) for key, seconds in tolerations]
@@ -70,6 +28,7 @@ def test_probes_and_tolerations_of_pods() -> None:
     assert toleration_s(pod_with(("node.kubernetes.io/unreachable", 20))) == 20
     assert toleration_s(pod_with(("node.kubernetes.io/unreachable", None))) == float("inf")
     assert toleration_s(pod_with()) == 300
+    assert toleration_s(pod_with(("node.kubernetes.io/unreachable", None), ("node.kubernetes.io/unreachable", 60))) == 60
 
 
 def started(running_after_s: float, ready_after_s: float, restarts: int = 0) -> Any:
@@ -100,7 +59,7 @@ def test_a_return_to_readiness_is_no_load() -> None:
 
 
 class Configured(FakeCluster):
-    """A cluster whose gateway has its configuration, and whose controller manager shows its flags."""
+    """A cluster whose controller manager shows its flags."""
 
     flags: tuple[str, ...] = ()
 
@@ -108,25 +67,16 @@ class Configured(FakeCluster):
         if namespace == "kube-system":
             container = SimpleNamespace(command=list(self.flags), args=None)
             return SimpleNamespace(items=[SimpleNamespace(spec=SimpleNamespace(containers=[container]))])
-        found = super().list_namespaced_pod(namespace, label_selector)
-        for one in found.items:
-            one.spec.volumes = [client.V1Volume(name="config", config_map=client.V1ConfigMapVolumeSource(name="gateway"))]
-        return found
-
-    def read_namespaced_config_map(self, *_: str) -> Any:
-        return SimpleNamespace(data={"entrypoint.sh": "exec haproxy", "haproxy.cfg": HAPROXY})
+        return super().list_namespaced_pod(namespace, label_selector)
 
 
 def test_timers_are_read_from_what_is_live() -> None:
     cluster = Configured()
-    assert read_timers(cluster.platform(), "inference").node_monitor_s == 50
+    assumed = read_timers(cluster.platform(), "inference")
+    assert (assumed.node_monitor_s, assumed.node_monitor_known) == (50, False)
     cluster.flags = ("kube-controller-manager", "--node-monitor-grace-period=16s")
-    timers = read_timers(cluster.platform(), "inference")
-    assert timers.node_monitor_s == 16
-    assert timers.balancer is not None
-    assert timers.balancer.retries
-    assert timers.demand is not None
-    assert (timers.demand.rate_rps, timers.demand.gateways) == (20, len(cluster.platform().pods("gateway")))
+    read = read_timers(cluster.platform(), "inference")
+    assert (read.node_monitor_s, read.node_monitor_known) == (16, True)
 
 
 def test_a_role_without_pods_has_no_timers() -> None:

@@ -115,9 +115,9 @@ def test_the_pod_has_no_rights_ends_by_itself_and_stands_off_the_fault(tmp_path:
 def test_rights_for_pods_are_asked_for_and_allowed_only_where_the_target_wants_pods() -> None:
     target = load_target(ROOT / "targets" / "local.yaml")
     workload = target.workloads["realtime-inference"]
-    assert driver.requests_need(target, workload) == []
+    assert driver.request_permissions(target, workload) == []
     assert "workloads.load.pod" not in rbac.text(admission_policy.manifests(target))
     pods = workload.model_copy(update={"written_load": workload.load.model_copy(update={"workers_as": "pods"})})
-    assert Permission("create", "pods/attach", namespace="aftershock") in driver.requests_need(target, pods)
+    assert Permission("create", "pods/attach", namespace="aftershock") in driver.request_permissions(target, pods)
     wanting = target.model_copy(update={"workloads": target.workloads | {"realtime-inference": pods}})
     assert "workloads.load.pod" in rbac.text(admission_policy.manifests(wanting))

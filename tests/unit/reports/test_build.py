@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from history.plan import Expect
-from reports import Context, NotTested, build
+from history.reader import read_run
+from reports import Context, NotTested, build, render
 from reports.build import supports
 from reports.model import Experiment, Trial
+from reports.page.views import recovery_rows
 from testing.histories.sample_plan import Impact, Scenario
 from testing.histories.sample_runs import write_run
-from testing.histories.sample_scenarios import NEVER_BACK, REPLICA_KILLED, UNCONFIRMED, WEAK
+from testing.histories.sample_scenarios import NEVER_BACK, REPLICA_KILLED, UNCONFIRMED, WEAK, ZONE_LOST
 from tests.unit.reports.conftest import Night
+from verdict import judge
 
 
 def only(experiments: tuple[Experiment, ...]) -> Experiment:
@@ -41,7 +44,7 @@ def test_the_headline_counts_and_quotes(night: Night) -> None:
 
 def test_the_contract_of_report_json(night: Night) -> None:
     raw = night.raw
-    assert raw["schema"] == 1
+    assert raw["schema"] == 2
     assert {"id", "started", "target", "seed"} <= raw["run"].keys()
     trial = raw["experiments"][0]["trials"][0]
     assert {"verdict", "rto_s", "rto_resolution_s", "budgets", "fault", "checks", "load"} <= trial.keys()
@@ -156,3 +159,33 @@ def test_what_was_refused_is_not_a_pass_what_was_skipped_may_be(tmp_path: Path, 
 def test_no_run_at_all_is_inconclusive() -> None:
     report = build([])
     assert (report.verdict, report.sentence) == ("INCONCLUSIVE", "No run was given, so nothing is known.")
+
+
+def test_the_floor_stands_beside_full_capacity(tmp_path: Path) -> None:
+    trial = only(build([write_run(tmp_path, ZONE_LOST)]).experiments).trials[0]
+    [capacity] = [row for row in recovery_rows(trial) if row.label == "Full capacity"]
+    assert capacity.floor == "59 s"
+    assert "floor: node-monitor-grace-period 50 s less 11 s, then the pods' toleration 20 s" in capacity.note
+    assert {row.floor for row in recovery_rows(trial) if row.label != "Full capacity"} == {""}
+
+
+def test_a_run_that_was_stored_with_a_forecast_is_judged_and_shown_without_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path, REPLICA_KILLED)
+    plan = json.loads((run / "plan.json").read_text())
+    del plan["floor"]
+    plan["forecast"] = {
+        "rto_s": 0.5,
+        "rto_range_s": [0.0, 1.0],
+        "capacity_rto_s": 8.0,
+        "dominant": "load",
+        "parts": {"load": 5.0},
+        "timers": {},
+    }
+    (run / "plan.json").write_text(json.dumps(plan))
+    assert read_run(run).plan.forecast == plan["forecast"]
+    assert judge(read_run(run)).verdict == "PASS"
+    stored = json.loads((run / "verdict.json").read_text())
+    stored["measurements"].append({"name": "forecast_error", "value": 0.1, "unit": "ratio", "sentence": ""})
+    (run / "verdict.json").write_text(json.dumps(stored))
+    page = render([run], tmp_path / "out").parent / "index.html"
+    assert "Forecast error" in page.read_text()

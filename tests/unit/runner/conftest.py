@@ -14,11 +14,11 @@ from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.run.context import Context
 from runner.run.phases import baseline
-from runner.run.toolkit_journal import Record
+from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run
 from testing.platform.fake_cluster import FakeCluster, Journal, local_target
-from testing.runs.runner_parts import EXPERIMENT, Told, plan_of, scripted
+from testing.runs.runner_parts import EXPERIMENT, Sent, plan_of, scripted
 
 
 @pytest.fixture(autouse=True)
@@ -51,12 +51,12 @@ def cluster() -> FakeCluster:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def sent() -> Sent:
+    return Sent()
 
 
 @pytest.fixture
-def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: Told) -> Context:
+def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, sent: Sent) -> Context:
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     plan: Plan = plan_of(experiment)
@@ -71,7 +71,9 @@ def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, told: 
         targets={"kill": list(plan.targets)},
     )
     active_run.activate(run)
-    return Context(run=run, experiment=experiment, configuration={}, stop=Stop(), send=told, record=Record(experiment.raw), log=log)
+    return Context(
+        run=run, experiment=experiment, configuration={}, stop=Stop(), send=sent, toolkit_journal=ToolkitJournal(experiment.raw), log=log
+    )
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from history.errors import ConfigError
 from history.schema import EventKind
 from runner.event_log import RunLog
 from runner.messages import Pipe
-from runner.redact import Redacted, forget, of_environment, of_kubeconfig, redact_text, remember
+from runner.redact import HIDDEN, Redacted, forget, of_environment, of_kubeconfig, redact_object, redact_text, remember
 from runner.run.context import Context
-from runner.run.lifecycle import guarded
+from runner.run.lifecycle import run_part
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import plan_of
@@ -106,9 +106,9 @@ def test_the_journal_and_a_traceback_hold_none(context: Context, tmp_path: Path,
         raise RuntimeError(said)
 
     outcome: dict[str, Any] = {"activity": {"name": "act"}, "output": {"said": said, "odd": Odd()}, "exception": [said]}
-    context.record.run.append(outcome)
-    guarded(context, fails)
-    context.record.write(context.run.run_dir, plan_of(context.experiment), None, interrupted=True)
+    context.toolkit_journal.run.append(outcome)
+    run_part(context, fails)
+    context.toolkit_journal.write(context.run.run_dir, plan_of(context.experiment), None, interrupted=True)
     context.log.close()
     written = everything(context.run.run_dir)
     assert "act" in json.loads((context.run.run_dir / "journal.json").read_text())["run"][0]["activity"]["name"]
@@ -142,3 +142,34 @@ def test_a_target_file_that_holds_a_credential_is_refused_without_showing_it(tmp
         load_target(file)
     assert said in str(refused.value)
     clean(str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=hunter2",
+        "AWS_SECRET_ACCESS_KEY: hunter2",
+        '{"api_key": "hunter2"}',
+        "Authorization: Bearer hunter2",
+        "connecting to redis://user:hunter2@cache:6379/0",
+        "token hunter2 was given",
+    ],
+)
+def test_what_looks_like_a_credential_is_hidden_in_logs(text: str) -> None:
+    assert "hunter2" not in redact_text(text, secrets=("token hunter2",))
+
+
+def test_tokens_are_known_by_their_shape() -> None:
+    assert redact_text("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln and AKIAABCDEFGHIJKLMNOP") == f"{HIDDEN} and {HIDDEN}"
+
+
+def test_ordinary_words_stay() -> None:
+    for text in ("max_tokens=32 latency=0.2", "GET /health 200", "the password is wrong", "vllm:num_requests_waiting 3"):
+        assert redact_text(text) == text
+
+
+def test_descriptions_lose_values_under_names_that_sound_secret() -> None:
+    env = [{"name": "S3_SECRET_KEY", "value": "hunter2"}, {"name": "MODE", "value": "fast"}, {"name": "API_KEY", "valueFrom": {"x": 1}}]
+    hidden = redact_object({"spec": {"env": env, "password": "hunter2"}})
+    assert "hunter2" not in json.dumps(hidden)
+    assert hidden["spec"]["env"][1]["value"] == "fast"

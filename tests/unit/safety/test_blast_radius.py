@@ -12,7 +12,7 @@ from history.plan import ResolvedTarget
 from kube.objects import Pod
 from kube.selection import node_target, pod_target
 from safety import blast_radius
-from safety.blast_radius import Allow
+from target.allow import Allow
 from target.target import Limits
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
 

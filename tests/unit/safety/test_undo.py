@@ -32,36 +32,36 @@ def test_our_cordon_is_taken_back() -> None:
     undo.cordon(cluster.platform(), "gpu-a", "run-1")
     assert cluster.nodes["gpu-a"].spec.unschedulable
     done = entry(UndoKind.UNCORDON, "gpu-a", detail="run-1")
-    assert undo.carry_out(cluster.platform(), done) == "node gpu-a: uncordoned"
+    assert undo.undo_entry(cluster.platform(), done) == "node gpu-a: uncordoned"
     assert not cluster.nodes["gpu-a"].spec.unschedulable
     assert not cluster.nodes["gpu-a"].metadata.annotations
-    assert undo.carry_out(cluster.platform(), done).endswith("left as it is")
+    assert undo.undo_entry(cluster.platform(), done).endswith("left as it is")
 
 
 def test_a_cordon_of_others_stays() -> None:
     cluster = FakeCluster()
     undo.cordon(cluster.platform(), "gpu-a", "run-2")
-    undo.carry_out(cluster.platform(), entry(UndoKind.UNCORDON, "gpu-a", detail="run-1"))
+    undo.undo_entry(cluster.platform(), entry(UndoKind.UNCORDON, "gpu-a", detail="run-1"))
     assert cluster.nodes["gpu-a"].spec.unschedulable
 
 
 def test_a_node_that_was_removed_needs_no_undo() -> None:
-    assert "removed from the cluster" in undo.carry_out(FakeCluster().platform(), entry(UndoKind.UNCORDON, "ghost", detail="run-1"))
+    assert "removed from the cluster" in undo.undo_entry(FakeCluster().platform(), entry(UndoKind.UNCORDON, "ghost", detail="run-1"))
 
 
 def test_a_pod_with_an_ephemeral_container_is_replaced_once() -> None:
     cluster = FakeCluster()
     cluster.refuse_evictions = 1  # a disruption budget, for a moment
     done = entry(UndoKind.REPLACE_POD, "inference-a", namespace="ml-serving", detail="uid-inference-a")
-    assert "evicted" in undo.carry_out(cluster.platform(), done)
+    assert "evicted" in undo.undo_entry(cluster.platform(), done)
     assert cluster.calls == ["evict inference-a"] * 2
-    assert undo.carry_out(cluster.platform(), done) == "pod ml-serving/inference-a: already replaced"
+    assert undo.undo_entry(cluster.platform(), done) == "pod ml-serving/inference-a: already replaced"
 
 
 def test_a_new_pod_of_the_same_name_is_left_alone() -> None:
     cluster = FakeCluster()
     done = entry(UndoKind.REPLACE_POD, "inference-a", namespace="ml-serving", detail="uid-of-an-older-one")
-    assert "already replaced" in undo.carry_out(cluster.platform(), done)
+    assert "already replaced" in undo.undo_entry(cluster.platform(), done)
     assert not cluster.calls
 
 
@@ -69,7 +69,7 @@ def test_a_pod_that_nobody_would_make_again_is_reported() -> None:
     cluster = FakeCluster()
     cluster.pods[("ml-serving", "inference-a")].metadata.owner_references = []
     with pytest.raises(UndoFailed, match="it has no controller, so its ended ephemeral container stays"):
-        undo.carry_out(cluster.platform(), entry(UndoKind.REPLACE_POD, "inference-a", namespace="ml-serving", detail="uid-inference-a"))
+        undo.undo_entry(cluster.platform(), entry(UndoKind.REPLACE_POD, "inference-a", namespace="ml-serving", detail="uid-inference-a"))
 
 
 def test_an_eviction_that_stays_forbidden_is_an_error() -> None:
@@ -83,8 +83,8 @@ def test_a_fault_pod_is_deleted_once() -> None:
     cluster = FakeCluster()
     cluster.pods[("aftershock", "fault")] = pod("fault", namespace="aftershock")
     done = entry(UndoKind.DELETE_POD, "fault", namespace="aftershock")
-    assert undo.carry_out(cluster.platform(), done) == "pod aftershock/fault: gone"
-    assert undo.carry_out(cluster.platform(), done) == "pod aftershock/fault: gone"
+    assert undo.undo_entry(cluster.platform(), done) == "pod aftershock/fault: gone"
+    assert undo.undo_entry(cluster.platform(), done) == "pod aftershock/fault: gone"
 
 
 def test_a_fault_pod_whose_kubelet_is_frozen_is_not_undone_yet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,14 +94,14 @@ def test_a_fault_pod_whose_kubelet_is_frozen_is_not_undone_yet(monkeypatch: pyte
     monkeypatch.setattr(undo, "GONE_S", 0.05)
     monkeypatch.setattr(undo, "PAUSE_S", 0.01)
     with pytest.raises(UndoFailed, match=r"its kubelet has not ended it within 0\.05 s; what it set ends by itself"):
-        undo.carry_out(cluster.platform(), entry(UndoKind.DELETE_POD, "fault", namespace="aftershock"))
+        undo.undo_entry(cluster.platform(), entry(UndoKind.DELETE_POD, "fault", namespace="aftershock"))
 
 
 def test_a_driver_that_fails_says_so() -> None:
     driver = CommandDriver(fail=("false",), repair=(sys.executable, "-c", "import sys; sys.exit('no route to the BMC of {node}')"))
     platform = FakeCluster().platform(local_target(machines=driver))
     with pytest.raises(UndoFailed, match=r"power on gpu-a: .* ended with status 1, expected 0; it said: no route to the BMC of gpu-a"):
-        undo.carry_out(platform, entry(UndoKind.POWER_ON, "gpu-a"))
+        undo.undo_entry(platform, entry(UndoKind.POWER_ON, "gpu-a"))
 
 
 def test_all_are_tried_latest_first_and_the_end_is_recorded_once(tmp_path: Path) -> None:

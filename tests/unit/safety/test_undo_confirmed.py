@@ -9,7 +9,7 @@ import pytest
 from kubernetes import client
 
 from kube.client import Platform
-from safety.undo_confirmed import unsettled
+from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import NOW, FakeCluster
 
@@ -41,36 +41,36 @@ def entry(kind: UndoKind = UndoKind.POWER_ON, detail: str = NOW.isoformat()) -> 
 
 
 def test_a_machine_that_has_not_spoken_is_not_back(cluster: FakeCluster) -> None:
-    assert unsettled(cluster.platform(), [entry()]) == ["node gpu-a: its kubelet has not spoken since its power was cut"]
+    assert unconfirmed_undos(cluster.platform(), [entry()]) == ["node gpu-a: its kubelet has not spoken since its power was cut"]
 
 
 def test_a_pod_that_is_shown_as_before_is_not_back(cluster: FakeCluster) -> None:
     shown(cluster, renewed_s=9, started_s=-600)
-    assert unsettled(cluster.platform(), [entry()]) == ["pod ml-serving/inference-a: still shown as before the power cut"]
+    assert unconfirmed_undos(cluster.platform(), [entry()]) == ["pod ml-serving/inference-a: still shown as before the power cut"]
 
 
 def test_a_last_renewal_while_the_power_goes_is_no_return(cluster: FakeCluster) -> None:
     shown(cluster, renewed_s=0.3, started_s=-600)
-    assert unsettled(cluster.platform(), [entry()]) == ["node gpu-a: its kubelet has not spoken since its power was cut"]
+    assert unconfirmed_undos(cluster.platform(), [entry()]) == ["node gpu-a: its kubelet has not spoken since its power was cut"]
 
 
 def test_a_machine_that_was_never_without_power_settles(cluster: FakeCluster, clock: list[float]) -> None:
     shown(cluster, renewed_s=9, started_s=-600)
     clock[0] = 16
-    assert unsettled(cluster.platform(), [entry()]) == []
+    assert unconfirmed_undos(cluster.platform(), [entry()]) == []
 
 
 def test_a_pod_that_was_started_again_is_back(cluster: FakeCluster) -> None:
     shown(cluster, renewed_s=9, started_s=8)
-    assert unsettled(cluster.platform(), [entry()]) == []
+    assert unconfirmed_undos(cluster.platform(), [entry()]) == []
 
 
 def test_a_pod_that_ended_is_no_past(cluster: FakeCluster) -> None:
     shown(cluster, renewed_s=9, started_s=8)
     ended = client.V1ContainerStateTerminated(exit_code=255)
     cluster.pods[("ml-serving", "inference-a")].status.container_statuses[0].state = client.V1ContainerState(terminated=ended)
-    assert unsettled(cluster.platform(), [entry()]) == []
+    assert unconfirmed_undos(cluster.platform(), [entry()]) == []
 
 
 def test_other_undos_settle_at_once(cluster: FakeCluster) -> None:
-    assert unsettled(cluster.platform(), [entry(UndoKind.UNCORDON, "run-1"), entry(detail="")]) == []
+    assert unconfirmed_undos(cluster.platform(), [entry(UndoKind.UNCORDON, "run-1"), entry(detail="")]) == []

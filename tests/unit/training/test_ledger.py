@@ -1,4 +1,4 @@
-"""The ledger: rows survive, a ledger that is down stops nobody, and the audit reads what happened."""
+"""The ledger: rows survive, a ledger that is down stops nobody, and what real ranks did is read from it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import requests
 
-from workloads.training.audit import audit
+from testing.training.run_summary import RunSummary
 from workloads.training.data import Order
 from workloads.training.errors import SettingsRefused
-from workloads.training.telemetry.ledger import Clock, Ledger, open_sink, read
+from workloads.training.telemetry.ledger import Clock, RankLedger, open_sink, read
 from workloads.training.telemetry.ledger_server import LedgerServer
 
 
@@ -66,7 +66,7 @@ def _steps(folder: Path, run: str = "run") -> list[Any]:
 
 
 def test_rows_reach_the_server_before_append_returns(server: LedgerServer, tmp_path: Path) -> None:
-    ledgers = [Ledger(open_sink(f"http://127.0.0.1:{server.server_port}", "run"), "run", rank) for rank in (0, 1)]
+    ledgers = [RankLedger(open_sink(f"http://127.0.0.1:{server.server_port}", "run"), "run", rank) for rank in (0, 1)]
     for step in (1, 2, 3):
         for ledger in ledgers:
             ledger.append("step", step, loss=0.5)
@@ -79,7 +79,7 @@ def test_rows_reach_the_server_before_append_returns(server: LedgerServer, tmp_p
 def test_a_ledger_that_is_down_delays_nothing_and_loses_nothing(tmp_path: Path) -> None:
     clock, folder = Hand(), tmp_path / "sub"
     folder.mkdir()
-    ledger = Ledger(open_sink(f"file://{folder}/run.jsonl", "run"), "run", 0, clock)
+    ledger = RankLedger(open_sink(f"file://{folder}/run.jsonl", "run"), "run", 0, clock)
     folder.rename(tmp_path / "away")
     for step in (1, 2, 3):
         ledger.append("step", step)
@@ -162,36 +162,31 @@ def _run(*parts: Any) -> list[dict[str, Any]]:
     return [row for part in parts for row in (part if isinstance(part, list) else [part])]
 
 
+def _summary(rows: list[dict[str, Any]]) -> RunSummary:
+    return RunSummary(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+
+
 def test_a_replay_counts_once() -> None:
     rows = _run(_start(1), *[_step(1, n) for n in (1, 2, 3)], _step(1, 4)[:1], _start(2, 2), *[_step(2, n) for n in (3, 4, 5)])
-    found = audit(rows + rows[:3])
+    found = _summary(rows + rows[:3])
     assert found.flawless
-    assert (found.steps, [a.lost_steps for a in found.attempts]) == (5, [0, 2])
+    assert (found.seen.steps, found.last_lost_steps) == (5, 2)
+    assert _summary(_run(_start(1), _step(1, 1), _step(1, 3))).seen.steps == 1, "a gap ends what is counted"
 
 
 def test_skipped_repeated_and_differing_are_seen() -> None:
     rows = _run(_start(1), *[_step(1, n) for n in (1, 2)], _start(2, 1), _step(2, 2, digest="other"), _step(2, 3, position=0))
-    found = audit(rows)
-    assert (found.samples_skipped, found.samples_repeated) == (4, 4)
-    assert found.differing == ("step 2 has 2 results",)
+    found = _summary(rows)
+    assert (found.seen.skipped, found.seen.repeated) == (4, 4)
+    assert found.differing == [2]
 
 
 def test_two_writers_are_seen() -> None:
-    rows = _run(_start(1), _step(1, 1), _start(2, 1), _step(2, 2, t_ns=5000), _step(1, 2, t_ns=5001))
-    assert audit(rows).overlaps == ("attempt 1 did step 2 on h after attempt 2 had begun",)
-
-
-def test_a_rank_that_is_there_twice_is_seen() -> None:
-    rows = _run(_start(1), _step(1, 1), _step(1, 2))
-    assert audit(rows).overlaps == ()
-    twin = [{**row, "host": "other", "pid": 7} for row in _step(1, 2) if row["rank"] == 1]
-    assert audit(rows + twin).overlaps == ("attempt 1, rank 1: 2 processes on h, other",)
-
-
-def test_a_gap_ends_what_is_counted() -> None:
-    assert audit(_run(_start(1), _step(1, 1), _step(1, 3))).steps == 1
-    with pytest.raises(ValueError, match="no start of an attempt"):
-        audit([])
+    rows = _run(_start(1), _step(1, 1), _start(2, 1), _step(2, 2, t_ns=5000))
+    assert not _summary(rows).writers
+    assert _summary(rows + _step(1, 2, t_ns=5001)).writers == ("attempt 1 did step 2 on h after attempt 2 had begun",)
+    twin = [{**row, "host": "other", "pid": 7} for row in _step(1, 1) if row["rank"] == 1]
+    assert _summary(rows + twin).writers == ("rank 1 of attempt 1 was 2 processes",)
 
 
 def test_the_order_sees_each_sample_once_an_epoch() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from workloads.training.checkpoint.stores import check_nodes
+from workloads.training.preflight import check_nodes
 from workloads.training.settings import from_environment
 
 FOLDER = Path(__file__).resolve().parents[3] / "workloads" / "manifests" / "training"

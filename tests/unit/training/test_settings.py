@@ -4,8 +4,8 @@ from dataclasses import MISSING, fields
 
 import pytest
 
-from workloads.training.checkpoint.stores import check_nodes
 from workloads.training.errors import SettingsRefused
+from workloads.training.preflight import check_nodes
 from workloads.training.settings import Settings, from_environment, main
 
 NEEDED = {"TRAIN_RUN_ID": "r", "TRAIN_STORES": "file:///a, file:///b", "TRAIN_LEDGER": "file:///l"}

@@ -58,8 +58,6 @@ STEP = 0.01
         ("phase_load", 5.2),
         ("phase_warm", 0.0),
         ("dominant_phase", 5.2),
-        ("forecast_error", 3.2 / 5 - 1),
-        ("capacity_forecast_error", 7 / 8 - 1),
         ("queue_drain", 0.0),
     ],
 )

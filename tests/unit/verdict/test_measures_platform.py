@@ -1,4 +1,4 @@
-"""Measurements of the platform beside its users: health, capacity, detection, phases and forecasts; a replica is replaced by 7 s."""
+"""Measurements of the platform beside its users: health, capacity, detection and phases; a replica is replaced by 7 s."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from history.plan import Forecast
 from history.schema import EventKind, Series
-from testing.histories.edits import add_event, at, change_details, change_samples, drop_events, drop_samples, with_plan
+from testing.histories.edits import add_event, at, change_details, change_samples, drop_events, drop_samples
 from testing.histories.truth import FAULT_NS, Hit
 from tests.unit.verdict.conftest import HIT, measured, run_of
 from verdict import judge
@@ -98,29 +97,8 @@ def test_a_replica_that_is_ready_but_answers_no_health_question_is_no_capacity()
     assert measured(well, "full_capacity").value == 0.0
 
 
-def test_forecasts_are_optional() -> None:
-    run = with_plan(run_of(HIT), forecast=None)
-    assert measured(run, "forecast_error").sentence == "there was no forecast"
-    assert judge(run).verdict == "PASS"
-
-
-def test_a_forecast_that_retries_cover_the_fault_is_right_if_users_noticed_nothing() -> None:
-    none = Forecast(rto_s=0.0, capacity_rto_s=8.0, dominant="load", parts={"load": 8.0})
-    unhurt = measured(with_plan(run_of(replace(HIT, hits=())), forecast=none), "forecast_error")
-    assert (unhurt.value, unhurt.sentence) == (0.0, "no outage was forecast, and users noticed none")
-    hurt = measured(with_plan(run_of(HIT), forecast=none), "forecast_error")
-    assert hurt.value is None
-    assert hurt.sentence.startswith("no outage was forecast, users felt one of 3.2")
-
-
-def test_the_dominant_phase_is_named_beside_the_forecast() -> None:
-    assert measured(run_of(HIT), "dominant_phase").sentence == "load; the forecast expected load (5 s)"
-
-
-def test_the_timers_behind_the_dominant_phase_are_named() -> None:
-    read = Forecast(rto_s=5.0, capacity_rto_s=8.0, dominant="load", parts={"load": 5.0}, timers={"load": "as the replicas took"})
-    said = measured(with_plan(run_of(HIT), forecast=read), "dominant_phase").sentence
-    assert said == "load (as the replicas took); the forecast expected load (5 s)"
+def test_the_dominant_phase_is_named() -> None:
+    assert measured(run_of(HIT), "dominant_phase").sentence == "load"
 
 
 def test_the_effect_is_seen_by_the_last_of_two_faults() -> None:

@@ -107,8 +107,8 @@ class Manifest:
 def decode(data: bytes, run_id: str, *, verify: bool = True) -> Manifest:
     """Read a manifest.
 
-    Raises CheckpointRejected if it is not what was written, RunRefused if it is of another run or of a newer version: then the person
-    who started this run is at the wrong place, and an older checkpoint would be the wrong answer.
+    Raises CheckpointRejected if it is not what was written, RunRefused if it is of another run or of a newer version. Then whoever started
+    this run is at the wrong place, and an older checkpoint would be the wrong answer.
     """
     try:
         document = unseal(data, verify=verify)

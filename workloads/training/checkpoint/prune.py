@@ -1,7 +1,7 @@
 """Makes room in a bucket: ``python -m workloads.training.checkpoint.prune --keep 50 --older-than 24 s3://training/runs?endpoint=…``.
 
 Below the address each folder is a run. Those beyond the ``--keep`` newest that nobody has written to for ``--older-than`` hours are removed
-for good, all their versions with them: a versioned bucket would grow for ever otherwise. Only what is a checkpoint, an attempt's record
+for good with all their versions; a versioned bucket would grow for ever otherwise. Only what is a checkpoint, an attempt's record
 or a pointer is removed; a folder that holds anything else is left whole, and named.
 """
 

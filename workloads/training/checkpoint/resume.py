@@ -36,8 +36,8 @@ class _Candidate:
 def resume(settings: Settings, group: Group, stores: Sequence[Store], state: State) -> Resumed:
     """Load the newest checkpoint that verifies on every rank into ``state``.
 
-    Raises RunRefused if there are finished checkpoints and none can be loaded (starting from nothing would bury them), or if they are of
-    another run, model or a newer format; StorageError if no store answers. Nothing is written or deleted.
+    Raises RunRefused if there are finished checkpoints and none can be loaded: a start from nothing would bury them. Likewise if they are
+    of another run, model or a newer format; StorageError if no store answers. Nothing is written or deleted.
     """
     begun = time.monotonic()
     candidates, notes = group.from_first(lambda: _candidates(settings, stores))

@@ -54,7 +54,7 @@ class StoreOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SaveOutcome:
     """What a save came to. ``fenced``: why this attempt must end."""
 
     name: Name
@@ -83,15 +83,16 @@ class Lane:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._thread = ThreadPoolExecutor(1)
-        self._last: Future[None] | Future[Collected] | None = None
+        self._idle: Callable[[], bool] = lambda: True
 
     def submit(self, job: Callable[[Store], T]) -> "Future[T]":
         """Start a job; its future fails at once if the one before has not come back."""
-        if self._last is not None and not self._last.done():
+        if not self._idle():
             busy: Future[T] = Future()
             busy.set_exception(StoreUnavailable(f"{self.store.url}: an earlier write has not come back yet"))
             return busy
-        self._last = future = self._thread.submit(job, self.store)  # type: ignore[assignment]  # only whether it is done is asked of it
+        future = self._thread.submit(job, self.store)
+        self._idle = future.done
         return future
 
 
@@ -106,7 +107,7 @@ class Saver:
         self._begun = 0.0
         self._template: Manifest | None = None
         self._part: Future[_Part] | None = None
-        self._commit: Future[Outcome] | None = None
+        self._commit: Future[SaveOutcome] | None = None
         self._waiting = False  # for rank 0 to commit
 
     @property
@@ -138,7 +139,7 @@ class Saver:
         self._begun, self._waiting, self._commit = time.monotonic(), False, None
         self._part = self._thread.submit(self._write, self._template, entries)
 
-    def advance(self, pulses: Sequence[Pulse]) -> Outcome | None:
+    def advance(self, pulses: Sequence[Pulse]) -> SaveOutcome | None:
         """Go on from what all ranks told; every rank must call this with the same pulses. Return the outcome when the save is over."""
         if self._template is None or self._part is None:
             return None
@@ -153,7 +154,7 @@ class Saver:
             return outcome
         return None
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> SaveOutcome:
         if self._commit is None:
             raise RuntimeError("rank 0 has not committed")
         return self._commit.result()
@@ -191,7 +192,7 @@ class Saver:
                 results.append(future.result())
         return results
 
-    def _commit_all(self, template: Manifest, parts: Sequence[_Part]) -> Outcome:
+    def _commit_all(self, template: Manifest, parts: Sequence[_Part]) -> SaveOutcome:
         whole = {name: d for part in parts for name, d in part.shard.entries.items()}
         found = state.state_digest(whole, template.step, template.samples)
         manifest = replace(template, state_digest=found, shards=tuple(part.shard for part in parts))
@@ -202,7 +203,7 @@ class Saver:
         results = self._on_lanes(lambda store: self._commit_to(store, manifest, missing[store.url]))
         outcomes = tuple(_store_outcome(lane.store.url, result) for lane, result in zip(self._lanes, results, strict=True))
         fenced = next((o.problem.removeprefix("FENCED ") for o in outcomes if o.problem.startswith("FENCED ")), "")
-        return Outcome(manifest.name, outcomes, time.monotonic() - self._begun, found, fenced)
+        return SaveOutcome(manifest.name, outcomes, time.monotonic() - self._begun, found, fenced)
 
     def _commit_to(self, store: Store, manifest: Manifest, missing: str) -> Collected:
         settings, hit = self._settings, self._points.hit

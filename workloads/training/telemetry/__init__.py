@@ -1,1 +1,1 @@
-"""What a training job tells of itself: ledger, metrics, tracking."""
+"""What a training job reports of itself: ledger, metrics, tracking."""

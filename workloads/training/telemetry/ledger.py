@@ -1,11 +1,17 @@
 """The step ledger: what every rank did, step by step, kept outside the trainer's fate.
 
-One JSON object a line. ``kind`` is ``start`` (an attempt began: where it resumed, what it rejected), ``step`` (one rank's step: sample
-ids, loss and its digest), ``state`` (the digest of the whole state), ``checkpoint`` (a save, per store), ``divergence``, ``tracked`` (the
-tracking server's name for the run) or ``end``. Every row has run, attempt, rank, step, t_ns (UTC), host and pid; rows of the same (attempt,
-rank, kind, step) are the same row, sent twice.
+One JSON object a line. Every row has run, attempt, rank, step, t_ns (UTC), host, pid, and ``kind``:
 
-A row is durable when append() returns, or it is in the backlog: a ledger that is down delays a step by at most the timeout, once a second.
+- ``start``: an attempt began: where it resumed, what it rejected;
+- ``step``: one rank's step: sample ids, loss and its digest;
+- ``state``: the digest of the whole state;
+- ``checkpoint``: a save, per store;
+- ``divergence``: which ranks deviate;
+- ``tracked``: the tracking server's name for the run;
+- ``end``: why the attempt ended; DONE if its last step is done.
+
+Rows of the same (attempt, rank, kind, step) are the same row, sent twice. A row is durable when append() returns, or it is in the backlog.
+A ledger that is down delays a step by at most the time-out, once a second.
 """
 
 import http.client
@@ -16,11 +22,13 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from workloads.training.errors import SettingsRefused
 
+DONE = "all steps are done"
+"""The ``why`` of an ``end`` row of an attempt that did the last step: whoever follows a job knows its end by this sentence."""
 _RETRY_S = 1.0
 _BACKLOG = 200_000  # rows
 Row = Mapping[str, object]
@@ -93,7 +101,7 @@ def open_sink(address: str, run_id: str) -> Sink:
     raise SettingsRefused(f"TRAIN_LEDGER={address!r}: expected file:///folder/that/exists/ledger.jsonl or http://host:port")
 
 
-class Ledger:
+class RankLedger:
     """The ledger of one rank in one attempt."""
 
     def __init__(self, sink: Sink, run_id: str, rank: int, clock: "Clock | None" = None) -> None:
@@ -142,7 +150,7 @@ class Clock:
         return time.monotonic()
 
 
-def read(text: str) -> list[dict[str, object]]:
+def read(text: str) -> list[dict[str, Any]]:
     """Return the rows of a ledger's text; a line that was cut short is left out (its rows were written again, or never acknowledged)."""
     rows = []
     for line in text.split("\n"):

@@ -8,8 +8,8 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from workloads.training.checkpoint.resume import Resumed
-from workloads.training.checkpoint.saver import Outcome
-from workloads.training.group import Place, Pulse
+from workloads.training.checkpoint.saver import SaveOutcome
+from workloads.training.group import Pulse, RankPlace
 
 _STEP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SAVE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -26,7 +26,7 @@ def _counter(registry: CollectorRegistry, name: str, about: str, *labels: str) -
 class Metrics:
     """The metrics of one rank, in a registry of their own."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: RankPlace) -> None:
         self.registry = registry = CollectorRegistry()
         gauge, counter = partial(_gauge, registry), partial(_counter, registry)
         self.step = gauge("step", "optimizer steps done")
@@ -78,7 +78,7 @@ class Metrics:
         for rank, pulse in enumerate(pulses):
             self.compute.labels(str(rank)).set(pulse.compute_s)
 
-    def saved(self, outcome: Outcome) -> None:
+    def saved(self, outcome: SaveOutcome) -> None:
         """Note what a save came to."""
         for store in outcome.stores:
             if store.problem:

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Self
 
 import psutil
 import requests
 
+from workloads.storage.server import came_up
 from workloads.training.errors import TrainingError
 
 START_S = 300.0  # it makes its database first, and reads half a gigabyte of Python
@@ -36,12 +36,9 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 self._argv, env={**os.environ, **QUIET}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        deadline = time.monotonic() + START_S
-        while not self.answers():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                self.__exit__()
-                raise TrainingError(f"mlflow at {self.endpoint} did not answer within {START_S:g} s: {self._log.read_text()[-500:]}")
-            time.sleep(0.1)
+        if not came_up(self._process, self.answers, START_S):
+            self.__exit__()
+            raise TrainingError(f"mlflow at {self.endpoint} did not answer within {START_S:g} s: {self._log.read_text()[-500:]}")
         return self
 
     def __exit__(self, *_: object) -> None:

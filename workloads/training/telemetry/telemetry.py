@@ -1,4 +1,4 @@
-"""Everything that a rank tells of itself: ledger, metrics, tracking and log, each event in one call."""
+"""Everything that a rank reports of itself: ledger, metrics, tracking and log, each event in one call."""
 
 import hashlib
 import logging
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workloads.training.checkpoint.resume import Resumed
-from workloads.training.checkpoint.saver import Outcome
+from workloads.training.checkpoint.saver import SaveOutcome
 from workloads.training.checkpoint.state import State
-from workloads.training.group import Place, Pulse
+from workloads.training.group import Pulse, RankPlace
 from workloads.training.settings import Settings
-from workloads.training.telemetry.ledger import Ledger
+from workloads.training.telemetry.ledger import RankLedger
 from workloads.training.telemetry.metrics import Metrics
 from workloads.training.telemetry.tracking import Tracker
 
@@ -31,9 +31,9 @@ class Step:
 
 
 class Telemetry:
-    """What one rank tells."""
+    """Reports what one rank does."""
 
-    def __init__(self, settings: Settings, place: Place, ledger: Ledger, metrics: Metrics, tracker: Tracker) -> None:
+    def __init__(self, settings: Settings, place: RankPlace, ledger: RankLedger, metrics: Metrics, tracker: Tracker) -> None:
         self._settings, self._place = settings, place
         self._ledger, self._metrics, self._tracker = ledger, metrics, tracker
         self._tracked = ""
@@ -91,7 +91,7 @@ class Telemetry:
         if self._place.rank == 0:
             self._ledger.append("divergence", step, sentence=sentence)
 
-    def saved(self, outcome: Outcome) -> None:
+    def saved(self, outcome: SaveOutcome) -> None:
         """Tell what a save came to."""
         self._metrics.saved(outcome)
         if self._place.rank:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kube.client import Platform
-from runner.drivers.platform_timers import PlatformTimers
+from kube.platform_timers import PlatformTimers
 from runner.request import Request
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_cluster import RunnerCluster, serve
@@ -24,11 +24,9 @@ def cluster() -> RunnerCluster:
 def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
     made = serve(monkeypatch, cluster)
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: made)
-    monkeypatch.setattr("runner.preflight.checks.query", lambda *_: 1.0)
-    monkeypatch.setattr("runner.preflight.checks.requests.get", lambda *_, **__: None)
-    monkeypatch.setattr(
-        "runner.drivers.requests.driver.read_timers", lambda *_: PlatformTimers(50, 20, None, None, None, start_s=2, load_s=12)
-    )
+    monkeypatch.setattr("runner.preflight.instruments.query", lambda *_: 1.0)
+    monkeypatch.setattr("runner.preflight.instruments.requests.get", lambda *_, **__: None)
+    monkeypatch.setattr("runner.drivers.requests.driver.read_timers", lambda *_: PlatformTimers(50, 20, start_s=2, load_s=12))
     return made
 
 

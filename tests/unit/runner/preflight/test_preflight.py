@@ -12,21 +12,23 @@ from kubernetes import client
 
 from history.errors import NoData, TargetRefused
 from kube.client import Platform
+from kube.platform_timers import PlatformTimers
 from runner.messages import Kind
-from runner.run.child import run
+from runner.preflight.floor import EFFECTS, Effect
+from runner.run.child import run_request
 from runner.stop import Stop
 from safety.undo_journal import Undo, UndoKind, open_journal
 from testing.platform.fake_cluster import pod
 from testing.runs.preflight import KILL, Make, refusal, unready
 from testing.runs.runner_cluster import REPLICAS, RunnerCluster
-from testing.runs.runner_parts import EXPERIMENT, Told
+from testing.runs.runner_parts import EXPERIMENT, Sent
 
 
-def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_nothing(
-    platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told
+def test_a_dry_run_shows_targets_effects_permissions_and_budgets_and_touches_nothing(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, sent: Sent
 ) -> None:
-    assert run(request_of(), told, Stop()) == 0
-    [lines] = [fields["lines"] for kind, fields in told.messages if kind == Kind.RESOLVED]
+    assert run_request(request_of(), sent, Stop()) == 0
+    [lines] = [fields["lines"] for kind, fields in sent.messages if kind == Kind.RESOLVED]
     text = "\n".join(lines)
     assert "kill: Pod ml-serving/inference-" in text
     assert "delete pods in ml-serving" in text
@@ -36,11 +38,27 @@ def test_a_dry_run_shows_targets_effects_permissions_and_forecast_and_touches_no
     assert not cluster.config_maps
 
 
+def test_a_budget_below_the_floor_is_said_and_refuses_nothing(
+    platform: Platform, request_of: Make, sent: Sent, experiment_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EFFECTS, "testing.runs.runner_parts.kill", Effect.POD_DELETED)
+    slow = PlatformTimers(50, 20, start_s=2, load_s=12, first_check_s=90)
+    monkeypatch.setattr("runner.drivers.requests.driver.read_timers", lambda *_: slow)
+    text = experiment_file.read_text()
+    assert "budgets: {rto: 30s" in text
+    experiment_file.write_text(text.replace("budgets: {rto: 30s", "budgets: {capacity_rto: 60s, rto: 30s"))
+    assert run_request(request_of(), sent, Stop()) == 0
+    [note] = [str(fields["text"]) for kind, fields in sent.messages if kind == Kind.NOTE]
+    assert "budget capacity_rto of 60 s (set by: experiment) is below the floor" in note
+    [lines] = [fields["lines"] for kind, fields in sent.messages if kind == Kind.RESOLVED]
+    assert "floor: full capacity not back before 90.0 s (the probes' initial delay 90 s)" in lines  # type: ignore[operator]
+
+
 def test_the_seed_decides_the_targets(platform: Platform, request_of: Make) -> None:
     def chosen(seed: int) -> str:
-        told = Told()
-        run(request_of(seed=seed), told, Stop())
-        return next(str(fields["lines"][0]) for kind, fields in told.messages if kind == Kind.RESOLVED)
+        sent = Sent()
+        run_request(request_of(seed=seed), sent, Stop())
+        return next(str(fields["lines"][0]) for kind, fields in sent.messages if kind == Kind.RESOLVED)
 
     assert chosen(7) == chosen(7)
     assert len({chosen(seed) for seed in range(8)}) > 1
@@ -108,53 +126,53 @@ def silent_node(cluster: RunnerCluster) -> None:
 )
 @pytest.mark.usefixtures("platform")
 def test_what_forbids_a_run_is_refused_in_a_sentence(
-    cluster: RunnerCluster, request_of: Make, told: Told, spoil: Callable[[RunnerCluster], None], said: str
+    cluster: RunnerCluster, request_of: Make, sent: Sent, spoil: Callable[[RunnerCluster], None], said: str
 ) -> None:
     spoil(cluster)
-    assert said in refusal(request_of(), told)
+    assert said in refusal(request_of(), sent)
     assert not any(call.startswith(("delete", "evict", "patch")) for call in cluster.calls)
 
 
 @pytest.mark.usefixtures("platform")
 def test_a_selector_that_matches_nothing_is_refused(
-    cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+    cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(REPLICAS, "decoy", 0)
     cluster.pods = {key: one for key, one in cluster.pods.items() if one.metadata.labels["app"] != "decoy"}
     experiment_file.write_text(EXPERIMENT.replace(KILL, "module: faults.pods, func: kill, arguments: {role: decoy}"))
-    assert "selector app=decoy in namespace ml-serving matches 0 pods" in refusal(request_of(), told)
+    assert "selector app=decoy in namespace ml-serving matches 0 pods" in refusal(request_of(), sent)
 
 
-def test_prometheus_that_is_down_is_refused(platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prometheus_that_is_down_is_refused(platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: object) -> float:
         raise NoData("Prometheus at http://127.0.0.1:19090 does not answer")
 
-    monkeypatch.setattr("runner.preflight.checks.query", down)
-    assert "it is an instrument of the run" in refusal(request_of(), told)
+    monkeypatch.setattr("runner.preflight.instruments.query", down)
+    assert "it is an instrument of the run" in refusal(request_of(), sent)
 
 
-def test_a_load_endpoint_that_is_down_is_refused(platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_endpoint_that_is_down_is_refused(platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: object, **__: object) -> None:
         raise requests.ConnectionError("refused")
 
-    monkeypatch.setattr("runner.preflight.checks.requests.get", down)
-    assert "endpoint inference (http://127.0.0.1:18080) does not answer (ConnectionError)" in refusal(request_of(), told)
+    monkeypatch.setattr("runner.preflight.instruments.requests.get", down)
+    assert "endpoint inference (http://127.0.0.1:18080) does not answer (ConnectionError)" in refusal(request_of(), sent)
 
 
-def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     def elsewhere(_target: object) -> None:
         raise TargetRefused("context 'prod' leads to https://prod:6443, the target file allows https://10.89.0.1:6443 only")
 
     monkeypatch.setattr("runner.run.assemble.connect", elsewhere)
-    assert "leads to https://prod:6443" in refusal(request_of(), told)
+    assert "leads to https://prod:6443" in refusal(request_of(), sent)
 
 
 @pytest.mark.parametrize("offset_s", [-6.0, 3600.0])
 def test_clocks_that_are_too_far_apart_are_refused(
-    platform: Platform, request_of: Make, told: Told, monkeypatch: pytest.MonkeyPatch, offset_s: float
+    platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch, offset_s: float
 ) -> None:
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: replace(platform, clock_offset_s=offset_s))
-    text = refusal(request_of(), told)
+    text = refusal(request_of(), sent)
     assert f"the clock of the API server is {offset_s:+.0f} s from this machine's, at most 5 s are allowed" in text
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: replace(platform, clock_offset_s=4.0))
-    assert run(request_of(), told, Stop()) == 0
+    assert run_request(request_of(), sent, Stop()) == 0

@@ -10,11 +10,11 @@ from kubernetes import client
 from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
-from runner.run.child import run
+from runner.run.child import run_request
 from runner.stop import Stop
 from testing.runs.preflight import KILL, Make, refusal
 from testing.runs.runner_cluster import RunnerCluster
-from testing.runs.runner_parts import EXPERIMENT, Told
+from testing.runs.runner_parts import EXPERIMENT, Sent
 
 DRAIN = "module: faults.nodes, func: drain, arguments: {role: inference}"
 
@@ -33,40 +33,40 @@ def drained(file: Path, allow: str = "") -> None:
 
 
 def test_a_drain_of_pods_for_which_there_is_no_room_is_refused(
-    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent
 ) -> None:
     crowded(cluster)
     drained(experiment_file)
-    text = refusal(request_of(), told)
+    text = refusal(request_of(), sent)
     assert text.startswith("no capacity for what gpu-")
     assert "(nvidia.com/gpu 1) finds no room on cpu-a, cpu-b, cpu-c, gpu-" in text
     assert "allow: {without_capacity: true}" in text
 
 
 def test_an_experiment_may_be_about_missing_capacity_and_the_sentence_is_shown(
-    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent
 ) -> None:
     crowded(cluster)
     drained(experiment_file, "    allow: {without_capacity: true}\n")
-    assert run(request_of(), told, Stop()) == 0
-    assert any("finds no room on" in text for text in told.texts(Kind.NOTE))
+    assert run_request(request_of(), sent, Stop()) == 0
+    assert any("finds no room on" in text for text in sent.texts(Kind.NOTE))
 
 
 def test_a_node_that_is_back_before_kubernetes_gives_it_up_displaces_nothing(
-    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent
 ) -> None:
     crowded(cluster)
     for for_s, code in ((69, 0), (71, REFUSED)):  # 50 s until the node is not ready, 20 s until its pods may leave
         lost = f"module: faults.nodes, func: power_off, arguments: {{role: inference, for_s: {for_s}}}"
         experiment_file.write_text(EXPERIMENT.replace(KILL, lost))
-        assert run(request_of(), told, Stop()) == code
+        assert run_request(request_of(), sent, Stop()) == code
 
 
 FREEZE = "module: faults.processes, func: freeze_engine, arguments: {role: inference, for_s: 5}"
 
 
 def test_a_pod_that_would_not_admit_the_ephemeral_container_is_refused(
-    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, told: Told
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent
 ) -> None:
     asked: list[str] = []
 
@@ -79,7 +79,7 @@ def test_a_pod_that_would_not_admit_the_ephemeral_container_is_refused(
 
     cluster.patch_namespaced_pod_ephemeralcontainers = refuse  # type: ignore[attr-defined]
     experiment_file.write_text(EXPERIMENT.replace(KILL, FREEZE))
-    text = refusal(request_of(), told)
+    text = refusal(request_of(), sent)
     assert text.startswith("an ephemeral container in pod ml-serving/inference-")
     assert text.endswith("see the namespace's label pod-security.kubernetes.io/enforce")
     assert asked == ["server All"]

@@ -10,12 +10,12 @@ from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
 from runner.preflight.lease_queue import Queue, namespace_of
-from runner.run.child import run
+from runner.run.child import run_request
 from runner.stop import Interrupted, Stop
 from safety.leases import Leases
 from testing.runs.preflight import Make, refusal, unready
 from testing.runs.runner_cluster import RunnerCluster
-from testing.runs.runner_parts import Told
+from testing.runs.runner_parts import Sent
 
 
 def another_run(cluster: RunnerCluster, platform: Platform) -> Leases:
@@ -24,19 +24,19 @@ def another_run(cluster: RunnerCluster, platform: Platform) -> Leases:
     return other
 
 
-def test_a_second_run_on_the_same_namespace_is_refused(platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told) -> None:
+def test_a_second_run_on_the_same_namespace_is_refused(platform: Platform, cluster: RunnerCluster, request_of: Make, sent: Sent) -> None:
     another_run(cluster, platform)
-    assert "held by the run other-run@host:1" in refusal(request_of(dry_run=False), told)
+    assert "held by the run other-run@host:1" in refusal(request_of(dry_run=False), sent)
     assert list(cluster.leases) == ["aftershock-namespace-ml-serving"]
 
 
-def test_a_refused_run_gives_its_leases_back(platform: Platform, cluster: RunnerCluster, request_of: Make, told: Told) -> None:
+def test_a_refused_run_gives_its_leases_back(platform: Platform, cluster: RunnerCluster, request_of: Make, sent: Sent) -> None:
     unready(cluster)
-    refusal(request_of(dry_run=False), told)
+    refusal(request_of(dry_run=False), sent)
     assert not cluster.leases
 
 
-def test_a_run_may_queue_behind_another(platform: Platform, cluster: RunnerCluster, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_may_queue_behind_another(platform: Platform, cluster: RunnerCluster, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.preflight.lease_queue.POLL_S", 0.01)
     other = another_run(cluster, platform)
 
@@ -45,15 +45,15 @@ def test_a_run_may_queue_behind_another(platform: Platform, cluster: RunnerClust
             super().wait(seconds)
             other.release()
 
-    queue = Queue(platform, "mine", 30, Patient(), told)
+    queue = Queue(platform, "mine", 30, Patient(), sent)
     queue.take([namespace_of("ml-serving")])
-    assert "held by the run other-run" in told.texts(Kind.NOTE)[0]
+    assert "held by the run other-run" in sent.texts(Kind.NOTE)[0]
     queue.take([namespace_of("ml-serving")])
     queue.release()
     assert not cluster.leases
 
 
-def test_a_stop_in_preflight_says_that_nothing_was_injected(platform: Platform, request_of: Make, told: Told) -> None:
+def test_a_stop_in_preflight_says_that_nothing_was_injected(platform: Platform, request_of: Make, sent: Sent) -> None:
     class Asked(Stop):
         def wait(self, _seconds: float) -> None:
             raise Interrupted("SIGTERM", "asked to end (SIGTERM)")
@@ -61,5 +61,5 @@ def test_a_stop_in_preflight_says_that_nothing_was_injected(platform: Platform, 
     stop = Asked()
     cluster: Any = platform.core
     another_run(cluster, platform)
-    assert run(request_of(dry_run=False, wait_s=60), told, stop) == REFUSED
-    assert told.texts(Kind.REFUSED) == ["stopped in preflight, nothing was injected: asked to end (SIGTERM)"]
+    assert run_request(request_of(dry_run=False, wait_s=60), sent, stop) == REFUSED
+    assert sent.texts(Kind.REFUSED) == ["stopped in preflight, nothing was injected: asked to end (SIGTERM)"]

@@ -1,0 +1,166 @@
+"""The platform's own timers, read from what is live: what decides how long detection, eviction and a new replica take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from history.errors import TargetRefused
+from kube.client import Platform, api_errors, unless_forbidden
+from kube.objects import Pod
+from target.values import parse_duration
+
+NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
+TOLERATION_S = 300.0  # added to every pod that names none
+START_S, LOAD_S = 5.0, 25.0  # where no replica shows how long it took
+UNREACHABLE = "node.kubernetes.io/unreachable"
+FLAG = re.compile(r"--node-monitor-grace-period=(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTimers:
+    """The timers that matter to one role (s)."""
+
+    node_monitor_s: float
+    toleration_s: float
+    start_s: float  # scheduled -> container runs, as the running replicas took (median)
+    load_s: float  # container runs -> ready, likewise
+    restarts: bool = True  # a container that ends is started again in its pod
+    liveness_s: float = float("inf")  # a hung container is not restarted sooner
+    first_check_s: float = 0.0  # a container that started is not asked sooner whether it is ready
+    node_monitor_known: bool = False  # it was read from the controller manager, not assumed
+
+    @property
+    def ready_s(self) -> float:
+        """From being scheduled to being ready."""
+        return self.start_s + self.load_s
+
+
+def read_timers(platform: Platform, role: str) -> PlatformTimers:
+    """Read the timers of ``role`` from its pods and the controller manager. Raises TargetRefused."""
+    with api_errors(f"target {platform.target.name}: read the timers of role {role}", TargetRefused):
+        pods = platform.pods(role)
+        if not pods:
+            raise TargetRefused(f"role {role}: it has no pod, so its timers cannot be read; deploy the platform")
+        container = _container(pods[0], platform.target.role(role).container)
+        given_s = _node_monitor_s(platform)
+        return PlatformTimers(
+            node_monitor_s=NODE_MONITOR_S if given_s is None else given_s,
+            toleration_s=min(map(toleration_s, pods)),
+            start_s=start_s(pods),
+            load_s=load_s(pods),
+            restarts=pods[0].spec.restart_policy != "Never",
+            liveness_s=liveness_s(container.liveness_probe),
+            first_check_s=first_check_s(container),
+            node_monitor_known=given_s is not None,
+        )
+
+
+def template_timers(platform: Platform, pod: dict[str, Any]) -> PlatformTimers:
+    """Return the timers of pods that do not run yet, from the plain spec of their template. Raises TargetRefused."""
+    found = [one for one in pod.get("tolerations", []) if one.get("key") == UNREACHABLE and one.get("effect") == "NoExecute"]
+    stays_s = TOLERATION_S if not found else found[0].get("tolerationSeconds", float("inf"))
+    with api_errors(f"target {platform.target.name}: read the controller manager's timers", TargetRefused):
+        given_s = _node_monitor_s(platform)
+        return PlatformTimers(
+            node_monitor_s=NODE_MONITOR_S if given_s is None else given_s,
+            toleration_s=float(stays_s),
+            start_s=START_S,
+            load_s=0.0,
+            node_monitor_known=given_s is not None,
+        )
+
+
+def toleration_s(pod: Pod) -> float:
+    """Return how long a pod stays bound to a node that is unreachable (s): by its shortest toleration, as Kubernetes does."""
+    found = [one.toleration_seconds for one in pod.spec.tolerations or [] if one.key == UNREACHABLE and one.effect == "NoExecute"]
+    return TOLERATION_S if not found else min(float("inf") if one is None else float(one) for one in found)
+
+
+def liveness_s(probe: Any) -> float:  # noqa: ANN401 - V1Probe of the untyped client
+    """Return the least time from a container's first failed liveness check to its restart (s); infinite without such a probe."""
+    return float("inf") if probe is None else (int(probe.failure_threshold or 3) - 1) * float(probe.period_seconds or 10)
+
+
+def first_check_s(container: Any) -> float:  # noqa: ANN401 - V1Container of the untyped client
+    """Return how long after its start a container is first asked whether it is ready, at least (s): its probes' initial delays."""
+    probes = (container.startup_probe, container.readiness_probe)
+    return max(float(probe.initial_delay_seconds or 0) if probe else 0.0 for probe in probes)
+
+
+def start_s(pods: Iterable[Pod]) -> float:
+    """Return how long the replicas took from their node to a running container (s, median; Kubernetes keeps whole seconds).
+
+    A pod whose container was restarted says nothing: its times are those of the last start.
+    """
+    first = [pod for pod in pods if not any(one.restart_count for one in pod.status.container_statuses or [])]
+    taken = [_seconds(one) for one in _spans(first, scheduled_at, running_at)]
+    return float(median(taken)) if taken else START_S
+
+
+def load_s(pods: Iterable[Pod]) -> float:
+    """Return how long the replicas' containers took from running to ready (s, median; Kubernetes keeps whole seconds).
+
+    Those that loaded while no other did go before: it is a single replica's load that a recovery waits for. More than twice the quickest
+    load is a later return to readiness.
+    """
+    spans = _spans(pods, running_at, ready_at)
+    alone = [one for one in spans if not any(one is not other and _overlap(one, other) for other in spans)]
+    longest_s = 2 * min(map(_seconds, spans), default=0.0)
+    loads = [_seconds(one) for one in alone if _seconds(one) <= longest_s] or [_seconds(one) for one in spans]
+    return float(median(loads)) if loads else LOAD_S
+
+
+Moment = Callable[[Pod], datetime | None]
+Span = tuple[datetime, datetime]
+
+
+def _spans(pods: Iterable[Pod], begin: Moment, end: Moment) -> list[Span]:
+    """Return from when to when each pod took, for those that show both."""
+    found = [(begin(pod), end(pod)) for pod in pods]
+    return [(began, ended) for began, ended in found if began is not None and ended is not None and began <= ended]
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _seconds(span: Span) -> float:
+    return (span[1] - span[0]).total_seconds()
+
+
+def scheduled_at(pod: Pod) -> datetime | None:
+    """Return when a pod was bound to its node."""
+    return _condition_at(pod, "PodScheduled")
+
+
+def running_at(pod: Pod) -> datetime | None:
+    """Return when the last of a pod's containers began to run."""
+    states = [one.state.running for one in pod.status.container_statuses or [] if one.state]
+    return None if not states or None in states else max(state.started_at for state in states if state)
+
+
+def ready_at(pod: Pod) -> datetime | None:
+    """Return when a pod became ready."""
+    return _condition_at(pod, "Ready")
+
+
+def _condition_at(pod: Pod, kind: str) -> datetime | None:
+    return next((one.last_transition_time for one in pod.status.conditions or [] if one.type == kind and one.status == "True"), None)
+
+
+def _container(pod: Pod, name: str | None) -> Any:  # noqa: ANN401 - V1Container of the untyped client
+    return next((one for one in pod.spec.containers if one.name == name), pod.spec.containers[0])
+
+
+def _node_monitor_s(platform: Platform) -> float | None:
+    """Read the controller manager's flag where its pod is visible and may be seen: a managed control plane shows neither."""
+    selector = "component=kube-controller-manager"
+    found: list[Pod] = unless_forbidden(lambda: platform.core.list_namespaced_pod("kube-system", label_selector=selector).items, [])
+    flags = [FLAG.search(" ".join([*(one.command or []), *(one.args or [])])) for pod in found for one in pod.spec.containers]
+    given = [match.group(1) for match in flags if match]
+    return parse_duration(given[0]) if given else None

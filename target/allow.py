@@ -1,0 +1,13 @@
+"""What an experiment may do although the blast radius would refuse it: ``allow`` in its extension."""
+
+from __future__ import annotations
+
+from target.values import Written
+
+
+class Allow(Written):
+    """Each key lifts one bound for one experiment."""
+
+    last_replica: bool = False  # leave a role without any ready replica
+    share_of_role: bool = False  # touch more of a role than the target's limit
+    without_capacity: bool = False  # displace pods for which no other node has room; looked at in preflight

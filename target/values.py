@@ -1,0 +1,44 @@
+"""Values as people write them, durations and shares, and the base of every model of a file that people write."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+def parse_duration(value: object) -> float:
+    """Return seconds of ``30s``, ``5m``, ``1h30m``, ``250ms`` or a plain number of seconds.
+
+    Raises:
+        ValueError: anything else.
+
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:  # not negative, not endless, not nan
+        return float(value)
+    match = DURATION.fullmatch(str(value).strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"{value!r} is not a duration; write 30s, 5m, 1h30m or 250ms")
+    return sum(float(part or 0) * scale for part, scale in zip(match.groups(), (3600, 60, 1, 0.001), strict=True))
+
+
+def parse_share(value: object) -> float:
+    """Return 0.99 of ``99%`` or of 0.99. Raises ValueError: not a share between 0 and 1."""
+    text = str(value).strip()
+    share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{value!r} is not a share; write 99% or 0.99")
+    return share
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Share = Annotated[float, BeforeValidator(parse_share)]
+
+
+class Written(BaseModel):
+    """Base of models of files that people write: every unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

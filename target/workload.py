@@ -1,0 +1,117 @@
+"""Classes of workload as a target file writes them: budgets, and either SLO and load, or a training job."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+from pydantic import Field, model_validator
+
+from history.errors import ConfigError
+from history.plan import Retry, Slo
+from target.values import Seconds, Share, Written
+
+Part = TypeVar("Part")
+
+
+class WrittenBudgets(Written):
+    """Budgets as people write them: durations and percentages."""
+
+    rto: Seconds | None = None
+    rpo_requests: int | None = None
+    availability: Share | None = None
+    p95_ratio: float | None = None
+    capacity_rto: Seconds | None = None
+    rpo_steps: int | None = Field(default=None, ge=0)
+    rpo_samples: int | None = Field(default=None, ge=0)
+
+
+class WrittenSlo(Written):
+    """When one request is good, and which share of them must be."""
+
+    ratio: Share
+    latency: Seconds
+    ttft: Seconds | None = None
+    max_gap: Seconds | None = None
+
+    def slo(self) -> Slo:
+        """Return it in the units of the history (ms)."""
+        return Slo(
+            ratio=self.ratio,
+            latency_ms=self.latency * 1e3,
+            ttft_ms=None if self.ttft is None else self.ttft * 1e3,
+            max_gap_ms=None if self.max_gap is None else self.max_gap * 1e3,
+        )
+
+
+class WrittenMix(Written):
+    """One kind of request."""
+
+    weight: float = Field(gt=0)
+    stream: bool = False
+    max_tokens: tuple[int, int]
+    prompt_chars: tuple[int, int] = (1, 10_000)
+
+
+class WrittenLoad(Written):
+    """What the load generator offers to this class."""
+
+    endpoint: str  # a key of ``endpoints``
+    model: str
+    rate_rps: float = Field(gt=0)
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    mix: tuple[WrittenMix, ...] = Field(min_length=1)
+    prompts: str
+    in_flight_cap: int = Field(gt=0)
+    timeout: Seconds
+    connection_max_age: Seconds = 10.0
+    workers: int = Field(default=1, ge=1)
+    workers_as: Literal["processes", "pods"] = "processes"  # pods: in the suite's namespace; the endpoint's name is then theirs to resolve
+    retry: Retry = Retry()
+    headers: dict[str, str] = Field(default_factory=dict)
+    api_key_env: str | None = None
+    ca_file: str | None = None
+
+
+class WrittenTraining(Written):
+    """The training job that a class of workload is: made anew for each run, of a template that never runs by itself."""
+
+    template: str  # a CronJob (suspended) in the namespace of the class's role; each run makes a Job of it
+    ledger: str  # service:port of the ledger, in the same namespace
+    storage: str  # the role that keeps checkpoints
+    settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that runs of this suite set otherwise
+
+
+class WorkloadClass(Written):
+    """A class of workload: its default budgets, and either SLO and load, or the training job that it is."""
+
+    role: str  # the role that serves it
+    written_slo: WrittenSlo | None = Field(default=None, alias="slo")
+    budgets: WrittenBudgets = WrittenBudgets()
+    written_load: WrittenLoad | None = Field(default=None, alias="load")
+    training: WrittenTraining | None = None
+
+    @model_validator(mode="after")
+    def _has_one_drive(self) -> WorkloadClass:
+        """Demand an SLO with a load, or a training job."""
+        missing = [name for name, part in (("slo", self.written_slo), ("load", self.written_load)) if part is None]
+        if self.training is None and missing:
+            raise ValueError(f"{' and '.join(missing)}: missing; a class has slo and load, or training")
+        if self.training is not None and len(missing) < 2:
+            raise ValueError("training: a class has slo and load, or training, not both")
+        return self
+
+    @property
+    def slo(self) -> WrittenSlo:
+        """Return when a request is good. Raises ConfigError: this class has no requests."""
+        return _of_requests(self.written_slo)
+
+    @property
+    def load(self) -> WrittenLoad:
+        """Return what is offered. Raises ConfigError: this class has no requests."""
+        return _of_requests(self.written_load)
+
+
+def _of_requests(part: Part | None) -> Part:
+    if part is None:
+        raise ConfigError("this class of workload is a training job: it has no requests, hence neither slo nor load")
+    return part

@@ -1,0 +1,219 @@
+"""A training job as a drive: the Job that is made of a template, and its ledger progress while it is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from history.clock import now_ns
+from history.errors import NoData, TargetRefused
+from history.ledgers import LedgerWriter
+from history.plan import Training
+from history.reader import read_table
+from history.schema import TRAINING, EventKind
+from runner.drivers.choice import driver_of
+from runner.drivers.training import job as jobs
+from runner.drivers.training.driver import TrainingDriver
+from runner.drivers.training.progress import TrainingProgress
+from runner.event_log import RunLog
+from runner.experiment.experiment import read_experiment
+from runner.stop import Stop
+from target.target import load_target
+from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
+
+JOB = Training(
+    template="trainer", namespace="n", job="j", ranks=2, pods=2, steps=100, batch=4, max_restarts=3, interval_steps=5,
+    ledger="ledger:1", reference="r",
+)  # fmt: skip
+SPEC = {
+    "metadata": {"labels": {"app": "trainer"}},
+    "spec": {
+        "completions": 3,
+        "parallelism": 3,
+        "completionMode": "Indexed",
+        "template": {
+            "metadata": {"labels": {"app": "trainer"}},
+            "spec": {
+                "containers": [
+                    {
+                        "name": "trainer",
+                        "env": [{"name": "TRAIN_STEPS", "value": "9"}, {"name": "HOME", "value": "/home"}],
+                        "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}},
+                    },
+                    {"name": "sidecar"},
+                ]
+            },
+        },
+    },
+}
+TEMPLATE = jobs.Template("n", "trainer", "trainer", SPEC, {"TRAIN_STEPS": "9", "TRAIN_BATCH": "four"})
+
+
+def line(kind: str, step: int, rank: int = 0, attempt: int = 1, t_ns: int | None = None, **values: Any) -> bytes:
+    row = {"kind": kind, "step": step, "rank": rank, "attempt": attempt, "t_ns": t_ns or now_ns(), "run": "j", "host": "h", "pid": 1}
+    return json.dumps(row | values).encode() + b"\n"
+
+
+def step(number: int, t_ns: int, attempt: int = 1) -> bytes:
+    return b"".join(line("step", number, rank, attempt, t_ns, samples=[rank], outcome="applied") for rank in range(2))
+
+
+class Server:
+    """The ledger's server: what it holds, or why it does not answer."""
+
+    def __init__(self) -> None:
+        self.text, self.down = b"", False
+
+    def fetch(self, offset: int) -> bytes:
+        if self.down:
+            raise NoData("the ledger does not answer")
+        return self.text[offset:]
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> RunLog:
+    return RunLog(tmp_path)
+
+
+@pytest.fixture
+def progress(server: Server, tmp_path: Path, log: RunLog) -> TrainingProgress:
+    return TrainingProgress(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log)
+
+
+def kinds(tmp_path: Path) -> list[str]:
+    return [kind for kind in read_table(tmp_path, "events")["kind"] if kind != EventKind.CLOCK.value]
+
+
+def test_what_is_followed_is_kept_in_the_history_once(progress: TrainingProgress, server: Server, tmp_path: Path) -> None:
+    server.text = line("start", 0, world=2) + step(1, now_ns())
+    progress.update()
+    server.text += step(2, now_ns())[:-5]  # the last line is still being written
+    progress.update()
+    assert progress.ledger.progress[-1].step == 1
+    server.text = server.text[: server.text.rfind(b"\n") + 1] + line("step", 2, 1, samples=[1])
+    progress.update()
+    assert progress.ledger.progress[-1].step == 2
+    kept = read_table(tmp_path / "ledgers", "training", schema=TRAINING)
+    assert kept.filter(pl.col("kind") == "step").select("step", "rank").rows() == [(1, 0), (1, 1), (2, 0), (2, 1)]
+
+
+def test_a_ledger_that_does_not_answer_is_an_instrument_that_is_down(progress: TrainingProgress, server: Server, tmp_path: Path) -> None:
+    server.down = True
+    progress.update()
+    progress.update()
+    server.down = False
+    progress.update()
+    assert kinds(tmp_path) == [EventKind.INSTRUMENT_DOWN.value, EventKind.INSTRUMENT_UP.value]
+
+
+def test_a_baseline_lacks_steps_then_a_verified_checkpoint_then_nothing(progress: TrainingProgress, server: Server) -> None:
+    since = now_ns()
+    assert progress.lacks(since) == "no step of training was done"
+    server.text = line("start", 0, world=2) + step(1, now_ns())
+    assert progress.lacks(since) == "1 steps were done, and no checkpoint is verified yet"
+    failed = [{"url": "s3", "problem": "no answer", "verified": None}]
+    server.text += line("checkpoint", 1, stores=failed)
+    assert "no checkpoint is verified" in progress.lacks(since)
+    server.text += line("checkpoint", 2, stores=[*failed, {"url": "s3-c", "problem": "", "verified": [1, since]}])
+    assert progress.lacks(since) == ""
+
+
+def test_training_is_back_when_it_is_beyond_its_high_water_mark_and_has_held(progress: TrainingProgress, server: Server) -> None:
+    fault = now_ns() - int(30e9)
+    before = b"".join(step(number, fault - int((20 - number) * 1e8)) for number in range(1, 20))
+    again = b"".join(step(number, fault + int((5 + (number - 9) * 0.1) * 1e9), 2) for number in range(10, 259))
+    server.text = line("start", 0, t_ns=fault - int(3e9), world=2) + before
+    progress.update()
+    assert not progress.recovered(fault, fault, hold_s=10)
+    server.text += line("start", 9, attempt=2, t_ns=fault + int(5e9), world=2) + again
+    progress.update()
+    assert progress.recovered(fault, fault, hold_s=10)
+    assert not progress.recovered(fault, fault, hold_s=25)
+    assert "attempt 2" in progress.text(5.0)
+
+
+def test_a_job_that_did_its_last_step_is_finished(progress: TrainingProgress, server: Server) -> None:
+    server.text = line("end", 9, why="told to leave by SIGTERM")
+    progress.update()
+    assert not progress.finished()
+    server.text += line("end", 100, why="all steps are done")
+    progress.update()
+    assert progress.finished()
+
+
+def test_a_job_is_its_template_with_the_runs_settings_and_an_end_of_its_own() -> None:
+    made = jobs.manifest(TEMPLATE, "train-1", "run-1", {"TRAIN_STEPS": "20"})
+    assert made["metadata"] == {
+        "name": "train-1",
+        "labels": {
+            "app": "trainer",
+            "app.kubernetes.io/managed-by": "aftershock",
+            "aftershock.dev/kind": "training",
+            "aftershock.dev/run": "run-1",
+        },
+    }
+    assert made["spec"]["activeDeadlineSeconds"] == jobs.LONGEST_S
+    assert made["spec"]["completions"] == 3
+    assert made["spec"]["template"]["metadata"]["labels"] == {"app": "trainer"}
+    trainer, sidecar = made["spec"]["template"]["spec"]["containers"]
+    assert trainer["env"] == [{"name": "HOME", "value": "/home"}, {"name": "TRAIN_STEPS", "value": "20"}]
+    assert sidecar == {"name": "sidecar"}
+
+
+def test_a_reference_is_one_pod_that_no_role_selects() -> None:
+    made = jobs.manifest(TEMPLATE, "reference-1", "run-1", {}, one_pod=True)
+    assert (made["spec"]["completions"], made["spec"]["parallelism"]) == (1, 1)
+    assert "app" not in {**made["metadata"]["labels"], **made["spec"]["template"]["metadata"]["labels"]}
+    assert made["spec"]["template"]["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "1"}}
+    assert SPEC["spec"]["completions"] == 3  # type: ignore[index]  # the template itself is as it was
+
+
+def test_a_template_that_does_not_say_what_is_needed_is_refused() -> None:
+    assert (TEMPLATE.pods, TEMPLATE.number("TRAIN_STEPS"), TEMPLATE.number("TRAIN_RANKS_PER_POD", 1)) == (3, 9, 1)
+    for name in ("TRAIN_BATCH", "TRAIN_INTERVAL"):
+        with pytest.raises(TargetRefused, match=name):
+            TEMPLATE.number(name)
+
+
+@pytest.mark.parametrize(("name", "template"), [("rank-killed", "trainer"), ("zone-lost-no-room", "trainer-zonal")])
+def test_an_experiment_may_have_another_template_than_its_class(name: str, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = read_experiment(ROOT / "experiments" / "training" / f"{name}.yaml", ROOT / "experiments")
+    asked: list[str] = []
+    monkeypatch.setattr(TrainingDriver, "of", lambda _platform, _role, written, **_: asked.append(written.template))
+    request: Any = SimpleNamespace(run_id="r")
+    driver_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
+    assert asked == [template]
+
+
+def test_the_jobs_name_is_short_and_tells_runs_apart() -> None:
+    def name(run_id: str) -> str:
+        drive: Any = TrainingDriver
+        return str(drive.name.fget(type("Drive", (), {"run_id": run_id})))
+
+    first, second = name("20261121-145600-rank-killed-1-2eb7"), name("20261121-145600-rank-killed-2-ba87")
+    assert first == "train-1121145600-2eb7"
+    assert first != second
+
+
+def test_a_job_whose_run_is_dead_is_left_behind_and_others_are_not() -> None:
+    def job(name: str, run: str, kind: str = "training", succeeded: int = 0) -> Any:
+        labels = {"aftershock.dev/run": run, "aftershock.dev/kind": kind}
+        return SimpleNamespace(metadata=SimpleNamespace(name=name, labels=labels), status=SimpleNamespace(succeeded=succeeded))
+
+    there = [job("train-1", "alive"), job("train-2", "dead"), job("reference", "dead", succeeded=1), job("reaper", "dead", "reaper")]
+
+    def listed(namespace: str, label_selector: str) -> Any:
+        return SimpleNamespace(items=there)
+
+    platform: Any = SimpleNamespace(batch=SimpleNamespace(list_namespaced_job=listed), target=local_target())
+    assert jobs.left_behind(platform, frozenset({"alive"})) == [("ml-training", "train-2")]

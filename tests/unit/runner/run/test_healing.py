@@ -1,0 +1,117 @@
+"""Healing and settling, and what is seen meanwhile, with fakes for the load, for what users feel, and for what probes say."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.client.exceptions import ApiException
+
+from history.clock import now_ns
+from history.errors import UndoFailed
+from history.schema import EventKind
+from runner.messages import Kind
+from runner.preflight.platform_health import Before
+from runner.run.context import Context
+from runner.run.phases.drain_and_judge import drain
+from runner.run.phases.heal import heal
+from runner.run.ticker import Ticker
+from safety.undo_journal import Undo, UndoKind
+from testing.platform.fake_cluster import FakeCluster
+from testing.runs.phases import events, with_load
+from testing.runs.runner_parts import Sent, StillLoad, scripted
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+class AsBefore:
+    """What the platform differs in, one answer a look."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        monkeypatch.setattr("runner.run.phases.heal.differences", self)
+
+    def __call__(self, *_: object) -> list[str]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+BEFORE = Before({"inference": 3}, {})
+
+
+def test_healing_runs_rollbacks_undoes_the_journal_and_proves_the_platform(
+    context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AsBefore(monkeypatch, ["node gpu-a is not ready"], [])
+    node = cluster.nodes["gpu-a"]
+    node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": "run-1"}
+    context.run.journal.will_undo(Undo(kind=UndoKind.UNCORDON, activity="kill", object="gpu-a", detail="run-1", ends_by_ns=0))
+    assert heal(context, BEFORE) == []
+    assert not node.spec.unschedulable
+    assert [entry["status"] for entry in context.toolkit_journal.rollbacks] == ["succeeded"]
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail == {"clean": True, "remains": []}
+
+
+def test_a_rollback_that_fails_is_tried_again(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    AsBefore(monkeypatch, [])
+    scripted["put_back"] = [UndoFailed("no answer"), UndoFailed("no answer"), {"undone": []}]
+    assert heal(context, BEFORE) == []
+    assert [entry["status"] for entry in context.toolkit_journal.rollbacks] == ["failed", "failed", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("script", "differs", "left"),
+    [([UndoFailed("no answer")], [], "put-back: no answer"), ([{"undone": []}], ["node gpu-a is cordoned"], "node gpu-a is cordoned")],
+)
+def test_what_cannot_be_healed_is_said(
+    context: Context, monkeypatch: pytest.MonkeyPatch, script: list[Any], differs: list[str], left: str
+) -> None:
+    AsBefore(monkeypatch, differs)
+    scripted["put_back"] = script
+    assert heal(context, BEFORE) == [left]
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail == {"clean": False, "remains": [left]}
+
+
+def test_what_nobody_may_look_at_any_more_is_not_called_broken(
+    context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turned_away() -> None:
+        raise ApiException(status=401, reason="Unauthorized")
+
+    monkeypatch.setattr(cluster, "list_node", turned_away)
+    scripted["put_back"] = [UndoFailed("401 Unauthorized")]
+    assert heal(context, BEFORE) == ["put-back: 401 Unauthorized"]
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail == {"clean": None, "remains": ["put-back: 401 Unauthorized"]}
+
+
+def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context) -> None:
+    drain(context)
+    context.load = load = StillLoad(broken="load: it did not drain in time and was killed")
+    drain(context)
+    assert load.ended == 1
+    [(name, detail)] = events(context, EventKind.INSTRUMENT_DOWN)
+    assert (name, detail["error"]) == ("load", load.broken)
+
+
+def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
+    with_load(context)
+    context.observations.ready, context.observations.queue = {"inference": 2}, 4.0
+    assert context.text() == "0% bad, inference 2/3, queue 4"
+    context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(12.4e9))
+    assert context.text().startswith("+12.4 s 0% bad")
+
+
+def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.run.ticker.PERIOD_S", 0.01)
+    ticker = Ticker(context)
+    ticker.start()
+    acted = threading.Event()
+    sent.listen(acted.set)
+    assert acted.wait(10)
+    ticker.halt()
+    assert not ticker.is_alive()
+    assert sent.texts(Kind.SEEN)
