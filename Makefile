@@ -1,4 +1,4 @@
-# Aftershock: two commands do everything.
+# Aftershock: two commands do everything; while working, make quick.
 #   make chaos   set up, start the embedded Kubernetes, run the experiments, print where the report is
 #   make test    set up, run all checks and tests
 SHELL := /bin/bash
@@ -16,7 +16,7 @@ TARGET ?= targets/local.yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser help setup build up deploy down chaos test lint unit processes integration local beside bench power soak mutations heal status lock clean
+.PHONY: browser help setup build up deploy down chaos test quick lint unit processes integration local beside bench power soak mutations heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: setup ## set up, run all checks and all tests (pure, with processes, on th
 	@echo "test: the checks, the pure tests and the embedded Kubernetes at once, some two minutes; each speaks when it ends"
 	+@$(AT_ONCE) lint unit deploy
 	@$(MAKE) --no-print-directory integration
+
+quick: setup ## the checks and the pure tests at once: what every commit must pass, within two minutes
+	+@$(AT_ONCE) lint unit
 
 setup: $(VENV)/.stamp ## the Python environment from requirements.lock
 
@@ -61,8 +64,8 @@ lint: setup
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-unit: setup ## pure tests: no process, no cluster
-	$(RUN) -m pytest tests/unit
+unit: setup ## pure tests on up to four cores at once: no process, no cluster
+	$(RUN) -m pytest -n logical --maxprocesses=4 --dist=loadfile tests/unit
 
 processes: setup ## real processes on this machine, no cluster: model servers, training ranks, whole sessions with a scripted child
 	$(RUN) -m pytest tests/processes

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from testing.runs.turns import turn
+from testing.runs.turns import Turns
 
-TURNS = os.environ.pop("AFTERSHOCK_TURNS", None)
-"""The file through which two processes of tests know of each other; what a test starts takes no turn of its own."""
+_file = os.environ.pop("AFTERSHOCK_TURNS", None)
+TURNS = Turns(Path(_file)) if _file else None
+"""Two processes of tests know of each other through this file; what a test starts takes no turn of its own."""
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -30,9 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """Take turns with another process of tests, from the first fixture to the last."""
     if TURNS is None:
         return (yield)
-    with turn(Path(TURNS), alone=item.get_closest_marker("quiet") is not None):
+    with TURNS.test(alone=_is_quiet(item), next_alone=nextitem is not None and _is_quiet(nextitem)):
         return (yield)
+
+
+def _is_quiet(item: pytest.Item) -> bool:
+    return item.get_closest_marker("quiet") is not None

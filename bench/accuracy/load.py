@@ -1,8 +1,8 @@
 """``python -m bench.accuracy.load``: how well the load keeps its schedule, beside what locust's own users do in the same run.
 
 Two questions. *Speed*: at 2,000 and 5,000 requests/s against a trivial server on the other core, how late are requests sent, and is
-every one recorded? *Truth*: a server of 5 ms is stopped for 3 s under 200 requests/s; which share of users does the generator see
-harmed (slower than 100 ms), against the share that the construction says, and how long is it silent?
+every one recorded? *Truth*: a server of 5 ms is stopped for 3 s under 200 requests/s. Which share of users does the generator see
+harmed (slower than 100 ms), against the share by construction, and how long is it silent?
 
 Each generator as it is meant to be run: the dispatcher asks for real-time scheduling (and gets it where that is permitted).
 """

@@ -1,7 +1,7 @@
 """``python -m bench.accuracy.retries``: one fault on the platform under clients that try again in different ways.
 
-The experiment is carried out once a policy, each time by a session of its own, with its class of workload changed in nothing but
-``retry``. The runs stay in ``reports/out/retries/<experiment>``, so that policies can be measured one after another (``--policies``);
+The experiment is carried out once a policy, each time by a session of its own. Its class of workload is changed in nothing but ``retry``.
+The runs stay in ``reports/out/retries/<experiment>``, so that policies can be measured one after another (``--policies``);
 what is there is compared by :mod:`reports.retries`, as it is in any report that holds such runs (``python -m reports RUN…``).
 """
 
@@ -16,13 +16,16 @@ from typing import Any
 
 import yaml
 
+from bench.common import pages
+from bench.common.tables import ROOT, Row, add_rows, rows_of
 from history.errors import AftershockError
 from history.plan import Retry
 from reports.retries import RetryComparison, compare, markdown, met
 from reports.trial import read_judged
 
-ROOT = Path(__file__).parents[2]
 OUT = ROOT / "reports" / "out" / "retries"
+COMMAND = "python -m bench.accuracy.retries --experiment serving/engine-frozen --write docs/results/retries.md"
+MEASURED = "measured.jsonl"  # beside the runs of a session: when, and on how busy a machine
 POLICIES: dict[str, Retry] = {
     "none": Retry(),
     "budgeted": Retry(policy="budgeted", max_attempts=3, backoff_ms=50, budget_ratio=0.1),
@@ -70,28 +73,28 @@ def comparisons(folder: Path) -> tuple[RetryComparison, ...]:
     return compare(judged)
 
 
-def page(found: Sequence[RetryComparison], command: str, note: str) -> str:
+def page(compared: Sequence[RetryComparison], measured: list[Row], command: str, note: str) -> str:
     """Return docs/results/retries.md; ``note`` says under which circumstances it was measured."""
-    lines = ["# Client retries: what they hide from users, and what they cost the platform", ""]
-    lines += [f"Measured on the embedded platform by `{command}`; the same section is part of any report that holds such runs.", ""]
-    lines += [
+    return pages.page(
+        "Client retries: what they hide from users, and what they cost the platform",
+        command,
+        measured,
+        "Measured on the embedded platform; the same section is part of any report that holds such runs. "
         "Users (requests) and attempts are counted apart, from the fault until healing; no run that came to its end is left out.",
-        "",
-    ]
-    lines += [note, ""] if note else []
-    return "\n".join([*lines, *(line for one in found for line in markdown(one))]) + "\n"
+        note,
+        "\n".join(line for comparison in compared for line in markdown(comparison)),
+    )
 
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.accuracy.retries", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of("bench.accuracy.retries", __doc__)
     parser.add_argument("--experiment", default="serving/engine-frozen", help="path under experiments/ without its ending (%(default)s)")
     parser.add_argument("--target", type=Path, default=ROOT / "targets" / "local.yaml", help="target file (default: targets/local.yaml)")
     parser.add_argument(
         "--policies", nargs="*", choices=POLICIES, default=list(POLICIES), help="run these (default: all; none: compare only)"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="publish every comparison of reports/out/retries there")
     parser.add_argument("--note", default="", help="said in that file: the circumstances of the measurement")
     return parser.parse_args()
 
@@ -102,21 +105,17 @@ def main() -> int:
     folder = OUT / options.experiment.replace("/", ".")
     for policy in options.policies:
         number = len(list(folder.glob(f"{policy}-*"))) + 1
-        run_once(options.experiment, options.target, policy, folder / f"{policy}-{number}", options.seed)
-    found = comparisons(folder)
-    for one in found:
-        print("\n".join(markdown(one)))
+        out = folder / f"{policy}-{number}"
+        run_once(options.experiment, options.target, policy, out, options.seed)
+        add_rows(out / MEASURED, [{}])
+    compared = comparisons(folder)
+    for comparison in compared:
+        print("\n".join(markdown(comparison)))
     if options.write:
-        everything = [one for each in sorted(OUT.iterdir()) for one in comparisons(each)]
-        command = "python -m bench.accuracy.retries --experiment serving/engine-frozen --write docs/results/retries.md"
-        options.write.write_text(
-            page(
-                everything,
-                command,
-                options.note,
-            )
-        )
-    return int(not found)
+        everything = [comparison for experiment in sorted(OUT.iterdir()) for comparison in comparisons(experiment)]
+        measured = [row for out in sorted(OUT.glob("*/*")) for row in rows_of(out / MEASURED) or [{}]]
+        options.write.write_text(page(everything, measured, COMMAND, options.note))
+    return int(not compared)
 
 
 if __name__ == "__main__":

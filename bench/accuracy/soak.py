@@ -1,7 +1,7 @@
-"""``python -m bench.accuracy.soak``: repeat one experiment until a table holds N judged runs; stop and resume at any time.
+"""``python -m bench.accuracy.soak``: repeat one experiment until a table holds N judged runs. Resumable.
 
 The table is ``reports/out/soak/<experiment>.jsonl``: one line a run (commit, verdict, sentence, RTO, resolution, send lag), appended
-when the run has been judged. No run is left out: one that was refused, or broke before its verdict, is a row too, but does not count
+when the run has been judged. No run is left out: one that was refused, or broke before its verdict, is a row too. It does not count
 towards N. ``--write FILE`` publishes the table with what ``runner.commands.calibrate`` concludes from its runs.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,10 +19,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.common import pages
 from bench.common.tables import ROOT, Row, add_rows, commit, rows_of
 from history.errors import HistoryError
 from runner.commands.calibrate import NullRun, findings, read_null_run
-from target.values import parse_duration
 
 OUT = ROOT / "reports" / "out" / "soak"
 JUDGED = ("PASS", "INCONCLUSIVE", "FAIL")
@@ -51,7 +50,7 @@ def run_once(experiment: str, target: str, out: Path, seed: int) -> Row:
     )
     report = out / "latest" / "report.json"
     experiments = json.loads(report.read_text())["experiments"] if report.exists() else []
-    trials = [trial for one in experiments for trial in one["trials"]]
+    trials = [trial for experiment_row in experiments for trial in experiment_row["trials"]]
     if not trials:
         verdict = "REFUSED" if done.returncode == REFUSED else "BROKEN"
         return {"exit": done.returncode, "verdict": verdict, "sentence": done.stdout[-400:]}
@@ -65,7 +64,6 @@ def run_once(experiment: str, target: str, out: Path, seed: int) -> Row:
         "rto_s": trial["rto_s"],
         "resolution_s": trial["rto_resolution_s"],
         "send_lag_p99_ms": load.get("send_lag_p99_ms"),
-        "load_average": round(os.getloadavg()[0], 1),
         "run": str(run_dir),
     }
 
@@ -89,20 +87,23 @@ def page(rows: list[Row], experiment: str, command: str) -> str:
     """Return the table as a page of docs/, with what the runs say of the platform, its load and its noise."""
     kept = [run for row in judged(rows) if (run := _stored(Path(row["run"])))]
     loads = sorted(row["load_average"] for row in judged(rows) if "load_average" in row)
-    noise = (
-        f"The machine has {os.cpu_count()} cores; its load average at the ends of the runs was {loads[0]:g} to {loads[-1]:g}."
-        if loads
-        else ""
+    noise = f"The load average at the ends of the judged runs was {loads[0]:g} to {loads[-1]:g}." if loads else ""
+    return pages.page(
+        "Null runs",
+        command,
+        rows,
+        f"Experiment `{experiment}`, one run a row, none left out.",
+        f"**{summary(rows)}.** {noise}",
+        "\n".join(f"- {line}" for line in findings(kept, None)),
+        pages.table(
+            ("run", "commit", "load average", "verdict", "resolution s", "send lag p99 ms", "its sentence"),
+            (_cells(number, row) for number, row in enumerate(rows, 1)),
+        ),
     )
-    lines = ["# Null runs", "", f"Made by `{command}`: experiment `{experiment}`, one run a row, none left out.", ""]
-    lines += [f"**{summary(rows)}.** {noise}", "", *(f"- {line}" for line in findings(kept, None)), ""]
-    lines += ["| run | commit | load average | verdict | resolution s | send lag p99 ms | its sentence |", "|---|---|---|---|---|---|---|"]
-    for number, row in enumerate(rows, 1):
-        _, resolution, lag = _figures(row)
-        sentence = " ".join(row["sentence"].split()).replace("|", "/")
-        busy = f"{row['load_average']:g}" if "load_average" in row else "–"
-        lines.append(f"| {number} | {row['commit']} | {busy} | {row['verdict']} | {resolution} | {lag} | {sentence} |")
-    return "\n".join([*lines, ""])
+
+
+def _cells(number: int, row: Row) -> tuple[object, ...]:
+    return number, row["commit"], row.get("load_average", "–"), row["verdict"], *_figures(row)[1:], row["sentence"]
 
 
 def _figures(row: Row) -> list[str]:
@@ -119,15 +120,12 @@ def _stored(run_dir: Path) -> NullRun | None:
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.accuracy.soak", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of("bench.accuracy.soak", __doc__)
+    pages.add_time_limit(parser)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--experiment", default="control/null-control")
     parser.add_argument("--target", default="targets/local.yaml")
-    parser.add_argument(
-        "--for", dest="for_s", type=parse_duration, default=float("inf"), metavar="TIME", help="begin no run after this time"
-    )
     parser.add_argument("--commit", action="store_true", help="count only runs of the commit that is checked out")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="publish the table there")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """What locust's own users do: a locustfile of ``constant_throughput`` users as its documentation writes them.
 
 Read by ``locust -f``, in its own process. Every request is kept (user, wall-clock start, duration) and written at the end to
-``STOCK_OUT`` as CSV, so that the same questions can be asked of them as of the open-loop dispatcher.
+``STOCK_OUT`` as CSV. The same questions can then be asked of them as of the open-loop dispatcher.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``python -m bench.accuracy.truth``: the verdict's RTO against outages of known length.
 
-A server fails by script (refuses, hangs, answers late, with 500, with half an answer, with a reset, with a wrong answer) under the real
-load, 200 requests/s; the server notes when each outage really began and ended, and the verdict reads the load's record alone. Who asks
+A server fails by script under the real load, 200 requests/s: it refuses, hangs, answers late, with 500, with half an answer, with a reset,
+with a wrong answer. It notes when each outage really began and ended; the verdict reads the load's record alone. Who asks
 while it lasts is not served, who asks later is answered in 5 ms: so the RTO is the length of the outage, up to the next arrival.
 """
 
@@ -36,8 +36,8 @@ def main() -> int:
     lags_ms = played.run.requests.select((played.run.requests["sent_ns"] - played.run.requests["intended_ns"]) / 1e6).to_series()
     console = Console(width=140)
     console.print(table(played.outages))
-    worst_ms = max(one.error_s for one in played.outages) * 1e3
-    wrong = sum(one.outages != 1 for one in played.outages)
+    worst_ms = max(outage.error_s for outage in played.outages) * 1e3
+    wrong = sum(outage.outages != 1 for outage in played.outages)
     console.print(
         f"{len(played.outages)} outages, {played.run.requests.height:,} requests, send lag p99 {np.percentile(lags_ms, 99):.2f} ms; "
         f"largest error {worst_ms:.1f} ms (bound {BOUND_MS:g}: {'reached' if worst_ms <= BOUND_MS else 'MISSED'}); "
@@ -51,9 +51,9 @@ def table(outages: tuple[Measured, ...]) -> Table:
     shown = Table(
         "outage", "lasted s", "RTO by the verdict s", "off by ms", "stated resolution ms", title="scripted outages, 200 requests/s"
     )
-    for one in outages:
-        rto = "none" if one.rto_s is None else f"{one.rto_s:.4f}"
-        shown.add_row(one.kind, f"{one.truth_s:.4f}", rto, f"{one.error_s * 1e3:.1f}", f"{one.resolution_s * 1e3:.1f}")
+    for outage in outages:
+        rto = "none" if outage.rto_s is None else f"{outage.rto_s:.4f}"
+        shown.add_row(outage.kind, f"{outage.truth_s:.4f}", rto, f"{outage.error_s * 1e3:.1f}", f"{outage.resolution_s * 1e3:.1f}")
     return shown
 
 

@@ -126,14 +126,14 @@ def compound() -> list[Row]:
 
 def false_outages(hours: int) -> list[Row]:
     """Count outages in fault-free hours: 100 requests/s, log-normal latency, 0.05 % spikes, a pause of up to 100 ms every minute."""
-    found = bad = asked = 0
+    outages = bad = asked = 0
     for hour in range(hours):
         world = World(fault="none", replaced=False, horizon_s=3600.0, seed=hour + 1, spikes=5e-4, pauses_per_min=1.0, streams=0.3)
         verdict = judge(build(world).run)
-        found += len(verdict.outages) + sum("began before the fault" in check.sentence for check in verdict.checks)
+        outages += len(verdict.outages) + sum("began before the fault" in check.sentence for check in verdict.checks)
         late = verdict.measurement("residue")
         bad, asked = bad + int(late.value or 0 if late else 0), asked + (verdict.load.scheduled if verdict.load else 0)
-    return [(f"false outages in {hours} h without a fault", f"{found} ({bad:,} of {asked:,} requests were bad)", "0", found == 0)]
+    return [(f"false outages in {hours} h without a fault", f"{outages} ({bad:,} of {asked:,} requests were bad)", "0", outages == 0)]
 
 
 def cost() -> list[Row]:
@@ -145,9 +145,9 @@ def cost() -> list[Row]:
         )
     seen = json.loads(child.stdout)
     total_s = seen["read_s"] + seen["judge_s"]
-    said = f"{total_s:.2f} s ({seen['read_s']:.2f} s reading), best of {TRIES}"
+    times = f"{total_s:.2f} s ({seen['read_s']:.2f} s reading), best of {TRIES}"
     return [
-        (f"{seen['rows']:,} requests read and judged", said, "≤ 1 s", total_s <= 1),
+        (f"{seen['rows']:,} requests read and judged", times, "≤ 1 s", total_s <= 1),
         ("… peak memory of the process", f"{seen['peak_mb']:.0f} MB", "≤ 600 MB", seen["peak_mb"] <= 600),
     ]
 

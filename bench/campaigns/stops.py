@@ -6,13 +6,13 @@ namespace, or the fault itself lifts a PromQL expression; the history says when 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,7 +20,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.common.tables import add_rows, rows_of
+from bench.common import pages
+from bench.common.tables import ROOT, add_rows, rows_of
 from history.errors import NoData
 from history.schema import EventKind
 from kube.client import Platform, connect
@@ -29,7 +30,6 @@ from runner.preflight.platform_health import complaints, look
 from runner.run.abort.conditions import ANNOTATION
 from target.target import load_target
 from testing.platform.bystander import bystander
-from testing.platform.fake_cluster import ROOT
 from testing.runs.patient import patient
 from testing.runs.real_sessions import LOCAL, Session, Suite, wait_for
 
@@ -41,7 +41,7 @@ Play = Callable[[Suite, Platform], tuple[Session, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Stopped:
     """One session; seconds since the condition came about."""
 
     kind: str
@@ -110,7 +110,7 @@ def by_expression(suite: Suite, platform: Platform) -> tuple[Session, float]:
 KINDS: dict[str, Play] = {"bystander": by_bystander, "annotation": by_annotation, "PromQL": by_expression}
 
 
-def play(kind: str, platform: Platform, target_file: Path) -> Row:
+def play(kind: str, platform: Platform, target_file: Path) -> Stopped:
     """Carry out one session; return its row."""
     wait_for(lambda: not complaints(platform, look(platform)), "the platform is healthy")
     with tempfile.TemporaryDirectory() as folder:
@@ -121,20 +121,20 @@ def play(kind: str, platform: Platform, target_file: Path) -> Row:
             suite.close()
         [healing_ns], [undone_ns] = session.events(EventKind.HEAL_START), session.events(EventKind.FAULT_END)
         verdict = session.verdict
-        return Row(kind, verdict.verdict.value, verdict.sentence, healing_ns / 1e9 - asked_s, undone_ns / 1e9 - asked_s)
+        return Stopped(kind, verdict.verdict.value, verdict.sentence, healing_ns / 1e9 - asked_s, undone_ns / 1e9 - asked_s)
 
 
-def stored() -> list[Row]:
+def stored() -> list[Stopped]:
     """Return every row so far."""
-    return [Row(**row) for row in rows_of(TABLE)]
+    return [Stopped(**{field.name: row[field.name] for field in fields(Stopped)}) for row in rows_of(TABLE)]
 
 
 def main() -> int:
     """Play until each kind has its sessions, print; exit 1 if one was not INCONCLUSIVE, or undone too late."""
-    parser = argparse.ArgumentParser(prog="python -m bench.campaigns.stops", description=(__doc__ or "").splitlines()[0])
+    parser = ArgumentParser(prog="python -m bench.campaigns.stops", description=(__doc__ or "").splitlines()[0])
+    pages.add_time_limit(parser)
     parser.add_argument("--target", type=Path, default=LOCAL, metavar="FILE", help="whose cluster (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="of each kind")
-    parser.add_argument("--for", dest="for_s", type=float, default=float("inf"), metavar="S", help="begin no session after so many seconds")
     options = parser.parse_args()
     platform, until_s = connect(load_target(options.target)), time.monotonic() + options.for_s
     for number in range(options.runs):
@@ -146,15 +146,16 @@ def main() -> int:
     return int(not rows or any(row.verdict != "INCONCLUSIVE" or row.undone_s > WITHIN_S for row in rows))
 
 
-def show(rows: list[Row]) -> None:
+def show(rows: list[Stopped]) -> None:
     """Print the figures of each kind."""
     table = Table("stop condition", "sessions", "INCONCLUSIVE", "healing began, median (worst)", "undone, median (worst)", "bound")
     for kind in KINDS:
-        found = [row for row in rows if row.kind == kind]
-        if found:
-            times = [f"{median(one):.1f} s ({max(one):.1f} s)" for one in ([r.healing_s for r in found], [r.undone_s for r in found])]
-            inconclusive = sum(row.verdict == "INCONCLUSIVE" for row in found)
-            table.add_row(kind, str(len(found)), str(inconclusive), *times, f"{WITHIN_S:g} s")
+        chosen = [row for row in rows if row.kind == kind]
+        if chosen:
+            measured = [row.healing_s for row in chosen], [row.undone_s for row in chosen]
+            times = [f"{median(times_s):.1f} s ({max(times_s):.1f} s)" for times_s in measured]
+            inconclusive = sum(row.verdict == "INCONCLUSIVE" for row in chosen)
+            table.add_row(kind, str(len(chosen)), str(inconclusive), *times, f"{WITHIN_S:g} s")
     Console(width=130).print(table)
 
 

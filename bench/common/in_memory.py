@@ -1,23 +1,28 @@
-"""The suite's own preflight and phases without a cluster: real load, the API server in memory, phases that look more often than usual."""
+"""The suite's own preflight and phases without a cluster: real load, the API server in memory, phases that look more often than usual.
+
+What only a cluster has is left out: leases, the reaper's Job, watches, Prometheus.
+"""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 
-from history.plan import Plan, write_plan
+from history.plan import Budgets, Load, Mix, Plan, Slo, Timers, write_plan
 from history.result import RunVerdict
 from kube.client import Platform
+from runner.drivers.requests import progress
 from runner.drivers.requests.driver import start_load
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, check_target
 from runner.preflight import checks
 from runner.preflight.platform_health import Before, look
+from runner.run.abort import conditions
 from runner.run.abort.conditions import Conditions
 from runner.run.context import Context
 from runner.run.lifecycle import Steps, run_phases
@@ -29,42 +34,68 @@ from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import SIGNALS, Stop
 from safety import active_run
 from safety.undo_journal import open_journal
+from testing.load.scripted_server import write_prompts
+from testing.runs.runner_parts import plan_of
 
-Pace = Sequence[tuple[ModuleType, Mapping[str, float]]]
+SEED = 7
+PACE = (
+    (baseline, {"PERIOD_S": 0.1, "WARM_S": 3.0}),
+    (observe, {"PERIOD_S": 0.1, "HYPOTHESIS_S": 0.3}),
+    (confirm, {"PERIOD_S": 0.05}),
+    (heal, {"PERIOD_S": 0.1}),
+    (progress, {"MARGIN_S": 0.3}),
+    (conditions, {"HANGS_S": 1.0}),
+)
 """How often phases look, and how long they wait for a first sight (s): module, and its constants."""
+_LOAD = {"model": "tiny", "mix": (Mix(weight=1, max_tokens=(2, 8)),), "timeout_s": 3.0, "seed": SEED}
 
 
-def prepared(experiment: Experiment, platform: Platform, run_dir: Path, seed: int, plan: Callable[[], Plan]) -> tuple[Context, Before]:
-    """Carry out preflight and return a run that can begin in ``run_dir``, which is made; ``plan`` lacks only what preflight finds.
+def prepared(
+    experiment: Experiment, platform: Platform, run_dir: Path, *, load: dict[str, Any], slo: Slo, timers: Timers
+) -> tuple[Context, Before]:
+    """Carry out preflight and return a run that can begin in ``run_dir``, which is made. ``load``: fields of its load besides the usual.
 
     Raises what preflight raises.
     """
     check_target(experiment, platform.target)
     faults = checks.faults_of(experiment, platform)
     checks.check_access(faults, platform)
-    targets = checks.resolve(faults, platform, seed)
+    targets = checks.resolve(faults, platform, SEED)
     checks.check_blast_radius(targets, platform, experiment)
     before = look(platform)
     run_dir.mkdir()
-    hit = tuple({one.name: one for found in targets.values() for one in found}.values())
-    made = plan().model_copy(update={"targets": hit, "replicas_desired": before.replicas})
-    write_plan(made, run_dir)
+    hit = tuple({target.name: target for resolved in targets.values() for target in resolved}.values())
+    plan = _plan(experiment, platform, run_dir, load).model_copy(
+        update={"slo": slo, "timers": timers, "targets": hit, "replicas_desired": before.replicas}
+    )
+    write_plan(plan, run_dir)
     log = RunLog(run_dir)
-    journal = open_journal(platform, made.run_id, "bench", experiment.id)
-    run = active_run.ActiveRun(plan=made, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
+    journal = open_journal(platform, plan.run_id, "bench", experiment.id)
+    run = active_run.ActiveRun(plan=plan, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
     return Context(run, experiment, {}, Stop(), _silent, ToolkitJournal(experiment.raw), log), before
 
 
+def _plan(experiment: Experiment, platform: Platform, run_dir: Path, load: dict[str, Any]) -> Plan:
+    prompts, url = write_prompts(run_dir / "prompts.jsonl"), platform.target.endpoints["inference"]
+    written = experiment.settings.budgets
+    return plan_of(
+        experiment,
+        load=Load.model_validate(_LOAD | {"url": url, "prompts": str(prompts)} | load),
+        hypothesis_probes=tuple(probe.name for probe in experiment.document.hypothesis.probes),
+        budgets=Budgets(rto_s=written.rto, rpo_requests=written.rpo_requests, availability=written.availability),
+    )
+
+
 def _silent(_kind: str, /, **_fields: object) -> None:
-    """Tell nobody: the history says it all."""
+    """Report to nobody: the history holds it all."""
 
 
-def carried_out(context: Context, before: Before, guards: list[Callable[[], tuple[str, str] | None]], pace: Pace) -> RunVerdict:
+def carried_out(context: Context, before: Before, guards: list[Callable[[], tuple[str, str] | None]]) -> RunVerdict:
     """Carry a prepared run through its life, watched by ``guards``, and return its verdict; nothing of it is left active."""
     watching = Conditions(context.stop, guards)
     active_run.activate(context.run)
     try:
-        with _at(pace), _own_signals(context.stop):
+        with _quick(), _own_signals(context.stop):
             watching.start()
             return run_phases(context, _steps(before))
     finally:
@@ -90,11 +121,10 @@ def _steps(before: Before) -> Steps:
 
 
 @contextmanager
-def _at(pace: Pace) -> Iterator[None]:
+def _quick() -> Iterator[None]:
     with ExitStack() as stack:
-        for module, constants in pace:
-            for name, value in constants.items():
-                stack.enter_context(patch.object(module, name, value))
+        for module, constants in PACE:
+            stack.enter_context(patch.multiple(module, **dict[str, Any](constants)))
         yield
 
 

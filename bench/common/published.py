@@ -11,7 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-DOCS = Path(__file__).parents[2] / "docs" / "results"
+from bench.common.tables import ROOT
+
+DOCS = ROOT / "docs" / "results"
 Counts = tuple[int, ...]
 OUTLIVED = r" [^:]*: (\d+) with a fault alive after its deadline, (\d+) in whose round something was left"
 
@@ -66,10 +68,10 @@ FIGURES = (
 def read(figure: Figure, docs: Path) -> tuple[str, bool]:
     """Return what the page says first of ``figure``, and whether that reaches its bound; a page that does not say it misses it."""
     file = docs / figure.page
-    found = figure.sentence.search(file.read_text()) if file.exists() else None
-    if found is None:
+    published = figure.sentence.search(file.read_text()) if file.exists() else None
+    if published is None:
         return "not published", False
-    return found.group().removeprefix("- ").replace("**", ""), figure.reached(tuple(int(number) for number in found.groups()))
+    return published.group().replace("**", ""), figure.reached(tuple(int(number) for number in published.groups()))
 
 
 def main(docs: Path = DOCS) -> int:
@@ -77,7 +79,7 @@ def main(docs: Path = DOCS) -> int:
     table, missed = Table("page", "figure", "bound", "", title="published figures (each page names the command that makes it)"), 0
     for figure in FIGURES:
         text, reached = read(figure, docs)
-        table.add_row(f"docs/{figure.page}", text, figure.bound, "reached" if reached else "MISSED")
+        table.add_row(f"docs/results/{figure.page}", text, figure.bound, "reached" if reached else "MISSED")
         missed += not reached
     Console(width=160).print(table)
     return int(missed > 0)

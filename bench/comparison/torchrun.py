@@ -1,9 +1,7 @@
-"""``python -m bench.comparison.torchrun``: whether torchrun brings the ranks back after one was killed.
-
-Its own way, and the hardened job's, in pods.
+"""``python -m bench.comparison.torchrun``: whether torchrun brings a killed rank back, its own way and the hardened job's. Resumable.
 
 Every trial is a job of its own, made of the platform's template with two ranks: a pod and a node each, or both in one pod. When a
-checkpoint is verified, rank 1's process gets SIGKILL. The recovery counts if both ranks do a step beyond all that were done before: it is
+checkpoint is verified, rank 1's process gets SIGKILL. The recovery counts if both ranks do a step beyond all that were done before. It is
 lost when torchrun gives up (its container ends), or when that has not happened in time. ``torchrun's way`` is what its documentation
 shows (``--max-restarts=3``, its rendezvous store shared with the ranks); by default ``--max-restarts`` is 0, with which every one is lost.
 
@@ -13,7 +11,6 @@ call goes on. The jobs are the bench's own, and are deleted; what a killed bench
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import defaultdict
@@ -22,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.common.tables import Row, add_rows, commit, rows_of
+from bench.common import pages
+from bench.common.tables import ROOT, Row, add_rows, commit, rows_of
 from bench.comparison.torchrun_page import HARD, RECOVERY_S, VARIANTS, markdown
 from history.clock import now_ns
 from history.errors import AftershockError, NoData
@@ -36,7 +34,6 @@ from runner.drivers.training import job as jobs
 from target.target import load_target
 from workloads.training.telemetry.ledger import read
 
-ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "reports" / "out" / "torchrun" / "trials.jsonl"
 CLASS, RUN, PREFIX = "batch-training", "bench-torchrun", "torchrun-"
 VICTIM, RANKS = 1, 2
@@ -72,7 +69,7 @@ class Trial:
         """How many pods the two ranks have."""
         return int(VARIANTS[self.variant]["TRAIN_NODES"])
 
-    def carry_out(self) -> Row:
+    def play(self) -> Row:
         """Make the job, kill, watch, delete it. Raises AftershockError: it never came to the kill."""
         name = self.job
         made = jobs.manifest(self.template, name, RUN, {**COMMON, **VARIANTS[self.variant]})
@@ -104,7 +101,7 @@ class Trial:
         """Kill the victim's process; return when (ns UTC). Raises NoData, Unusable: there is not exactly one."""
         pod = next(pod for pod in self._pods(name) if (pod.metadata.labels or {}).get(INDEX) == str(self.pods - 1))
         place = (self.platform, pod.metadata.name, self.template.namespace, self.template.container)
-        pids = " ".join(str(one.pid) for one in processes(*place) if self.engine in one.command)
+        pids = " ".join(str(process.pid) for process in processes(*place) if self.engine in process.command)
         at_ns = now_ns()
         killed = output_of(*place, ["sh", "-c", KILL.format(pids=pids, rank=VICTIM)]).split()
         if len(killed) != 1:
@@ -128,7 +125,9 @@ class Trial:
 
 def ended(pod: Pod) -> bool:
     """Tell whether a container of the pod has ended since the pod began."""
-    return any(one.restart_count or (one.state and one.state.terminated) for one in pod.status.container_statuses or [])
+    return any(
+        container.restart_count or (container.state and container.state.terminated) for container in pod.status.container_statuses or []
+    )
 
 
 def trained(rows: Iterable[Row]) -> bool:
@@ -142,7 +141,7 @@ def beyond_ns(rows: Iterable[Row]) -> int | None:
     for row in rows:
         if row["kind"] == "step":
             times[row["attempt"], row["step"]].append(row["t_ns"])
-    done = {key: max(found) for key, found in times.items() if len(found) == RANKS}
+    done = {key: max(of_ranks) for key, of_ranks in times.items() if len(of_ranks) == RANKS}
     high = max((step for attempt, step in done if attempt == 1), default=0)
     return min((t_ns for (attempt, step), t_ns in done.items() if attempt > 1 and step > high), default=None)
 
@@ -161,7 +160,7 @@ def campaign(target: Path, wanted: list[tuple[str, int]], at_once: int, until_s:
     if written is None:
         raise Unusable(f"target {target}: class {CLASS} has no training; see targets/local.yaml")
     template = jobs.read_template(platform, role.namespace, written.template, role.container, {})
-    trials = [Trial(platform, template, written.ledger, role.engine or "", *one) for one in wanted]
+    trials = [Trial(platform, template, written.ledger, role.engine or "", *trial) for trial in wanted]
     for left in jobs.orphans(platform, role.namespace, frozenset()):  # of a bench that was killed
         if left.startswith(PREFIX):
             jobs.delete(platform, role.namespace, left)
@@ -176,7 +175,7 @@ def attempt(until_s: float, trial: Trial) -> Row | None:
     if time.monotonic() > until_s:
         return None
     try:
-        row = trial.carry_out()
+        row = trial.play()
     except AftershockError as error:
         print(f"torchrun: {trial.variant} {trial.number}: {error}", file=sys.stderr, flush=True)
         return None
@@ -186,20 +185,16 @@ def attempt(until_s: float, trial: Trial) -> Row | None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run what is missing and print the page; exit code 1 if trials are still missing or the hardened job lost a recovery."""
-    parser = argparse.ArgumentParser(prog="python -m bench.comparison.torchrun", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of("bench.comparison.torchrun", __doc__)
+    pages.add_time_limit(parser, 3600.0)
     parser.add_argument("--target", type=Path, default=ROOT / "targets" / "local.yaml", metavar="FILE")
     parser.add_argument("--trials", type=int, default=20, help="of each variant, in all (default: %(default)s)")
     parser.add_argument("--at-once", type=int, default=2, help="jobs at a time (default: %(default)s)")
-    parser.add_argument("--for", type=float, default=3600, dest="for_s", metavar="S", help="begin no trial after S seconds")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
     options = parser.parse_args(argv)
     if wanted := missing(rows_of(TABLE), options.trials):
         campaign(options.target, wanted, options.at_once, time.monotonic() + options.for_s)
     rows = rows_of(TABLE)
-    text = markdown(rows)
-    print(text)
-    if options.write:
-        options.write.write_text(text)
+    pages.publish(markdown(rows), options.write)
     lost = any(row["rto_s"] is None for row in rows if row["variant"] in HARD)
     return int(lost or bool(missing(rows, options.trials)))
 

@@ -1,8 +1,8 @@
-"""``python -m bench.mutations``: the suite under test, mutated: none of the mutants may pass, each twin must. Stop and resume at any time.
+"""``python -m bench.mutations``: the suite under test, mutated: none of the mutants may pass, each twin must. Resumable.
 
-A case is carried out twice: by the suite's own phases with real load and the API in memory, and (``--platform``) as a whole session of
-``pytest -m chaos`` on the embedded platform (``make deploy``). Rows are kept in ``reports/out/mutations.jsonl``; recorded runs are judged
-again each time. ``--write FILE`` publishes the joint table.
+A case is carried out twice: by the suite's own phases with real load and the API in memory, and, with ``--platform``, as a whole session
+of ``pytest -m chaos`` on the embedded platform (``make deploy``). Rows are kept in ``reports/out/mutations.jsonl``. Recorded runs are
+judged again each time. ``--write FILE`` publishes the joint table.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.common.tables import Row, add_rows, rows_of
+from bench.common.pages import add_time_limit, parser_of
+from bench.common.tables import ROOT, Row, add_rows, circumstances, rows_of
 from bench.mutations import memory, session
-from bench.mutations.cases import CASES, Case
-from bench.mutations.memory import MEMORY
+from bench.mutations.cases import CASES, MEMORY, PLATFORM, Case
 from bench.mutations.page import page, wrong
 from bench.mutations.recorded import judge_all
-from bench.mutations.session import PLATFORM, ROOT, Told
-from target.values import parse_duration
 
 TABLE = ROOT / "reports" / "out" / "mutations.jsonl"
 
@@ -32,12 +30,11 @@ def latest_of(table: Path) -> dict[tuple[str, str], Row]:
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.mutations", description=(__doc__ or "").splitlines()[0])
+    parser = parser_of("bench.mutations", __doc__)
+    add_time_limit(parser)
     parser.add_argument("--platform", action="store_true", help="on the embedded platform too")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name contains this, done again")
-    parser.add_argument("--for", dest="for_s", type=parse_duration, default=float("inf"), metavar="TIME", help="begin no case after this")
     parser.add_argument("--again", action="store_true", help="do cases again that did not come out right")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="publish the joint table there")
     return parser.parse_args()
 
 
@@ -58,8 +55,8 @@ def cases_of(where: str) -> list[Case]:
     return [case for case in CASES if where == PLATFORM or memory.possible(case)]
 
 
-def carry_out(case: Case, where: str) -> Told:
-    """Carry out one case; its files are thrown away."""
+def try_case(case: Case, where: str) -> session.Result:
+    """Try one case; its files are thrown away."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         return session.run(case, Path(folder)) if where == PLATFORM else memory.run(case, Path(folder))
 
@@ -70,14 +67,15 @@ def main() -> int:
     for case, where in to_do(options):
         if time.monotonic() - began_s > options.for_s:
             break
-        told = carry_out(case, where)
-        add_rows(TABLE, [told.row()])
-        said = f"{case.name} ({where}): {told.verdict}: {told.check}: {told.sentence}"
-        print(f"{'right' if told.right else 'WRONG'}: {said} ({told.seconds:.0f} s)", flush=True)
+        result = try_case(case, where)
+        add_rows(TABLE, [result.row()])
+        sentence = f"{case.name} ({where}): {result.verdict}: {result.check}: {result.sentence}"
+        print(f"{'right' if result.right else 'WRONG'}: {sentence} ({result.seconds:.0f} s)", flush=True)
     known = latest_of(TABLE)
     rows = [row for where in (MEMORY, PLATFORM) for case in cases_of(where) if (row := known.get((case.name, where)))]
-    rows += [told.row() for told in judge_all()] if options.write else []
     if options.write:
+        now = circumstances()
+        rows += [now | result.row() for result in judge_all()]
         options.write.write_text(page(rows, f"python -m bench.mutations --platform --write {options.write}"))
     missing = [case.name for case in cases_of(MEMORY) if (case.name, MEMORY) not in known]
     print(f"{len(rows)} rows; wrong: {wrong(rows) or 'none'}; not done yet: {missing or 'none'}")

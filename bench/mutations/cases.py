@@ -9,6 +9,9 @@ from itertools import zip_longest
 from typing import Any
 
 PASS, INCONCLUSIVE, FAIL, REFUSED = "PASS", "INCONCLUSIVE", "FAIL", "refused"
+MEMORY, PLATFORM = "memory", "platform"  # where a case is carried out
+BROKEN_LOAD = "AFTERSHOCK_BROKEN_LOAD"
+"""Environment variable: which of ``bench.mutations.loads`` takes the place of the real load."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,10 +119,10 @@ def _then(load: Callable[[int], None]) -> Callable[[str, int], Returned]:
     """Return a fault that does what it says, and breaks the load a second later."""
 
     def act(role: str, count: int) -> Returned:
-        said = kill_pods(role, count)
+        returned = kill_pods(role, count)
         pid = next(int(child) for child in _children() if "workloads.load" in Path(f"/proc/{child}/cmdline").read_text())
         threading.Timer(SOON_S, load, [pid]).start()
-        return said
+        return returned
 
     return act
 

@@ -11,10 +11,10 @@ from typing import Any
 from workloads.load import worker  # isort: skip - first: importing locust patches the process
 import polars as pl
 
-from bench.mutations.names import BROKEN_LOAD
+from bench.mutations.cases import BROKEN_LOAD
 from history.clock import now_ns
 from history.plan import Load
-from workloads.load import __main__, offer, schedule
+from workloads.load import __main__, inputs, schedule
 from workloads.load.client import Call
 from workloads.load.dispatcher import Dispatcher
 from workloads.load.recorder import Recorder
@@ -29,7 +29,7 @@ def _half_rate() -> None:
     def half(load: Load, prompts: Any) -> Any:  # noqa: ANN401 - as the real one
         return real(load.model_copy(update={"rate_rps": load.rate_rps / 2}), prompts)
 
-    offer.make_schedule = half  # type: ignore[attr-defined]  # that is the mutation
+    inputs.make_schedule = half  # type: ignore[attr-defined]  # that is the mutation
 
 
 def _closed_loop() -> None:
@@ -85,7 +85,7 @@ def _ends_early() -> None:
     """Know of no arrival after the time that a baseline and a hold alone take."""
     real = worker.run_worker
 
-    def run_worker(whole: offer.Offer, number: int | None, parent_pid: int) -> int:
+    def run_worker(whole: inputs.LoadInputs, number: int | None, parent_pid: int) -> int:
         until_ns = int((whole.plan.timers.baseline_s + whole.plan.timers.hold_s) * 1e9)
         return real(replace(whole, schedule=whole.schedule.filter(pl.col("offset_ns") < until_ns)), number, parent_pid)
 

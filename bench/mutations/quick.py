@@ -1,6 +1,6 @@
 """A shorter clock for mutated runs, and only that: importing this module changes how long the phases of a run in this process take.
 
-The experiments of the table name functions of this package, so the child process that carries a run out imports it in preflight, before
+The experiments of the table name functions of this package. So the child process that carries a run out imports it in preflight, before
 it plans. Everything else is the suite as it stands.
 """
 
@@ -11,7 +11,7 @@ import os
 import runner.drivers.requests.load
 import runner.preflight.planning
 import runner.run.abort.conditions
-from bench.mutations.names import BROKEN_LOAD
+from bench.mutations.cases import BROKEN_LOAD
 from runner.request import PROFILES, Profile
 
 PROFILES["smoke"] = Profile(baseline_s=5, hold_s=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.mutations.session import Told
+from bench.mutations.session import Result
 from history.result import Verdict
 from testing.histories.mutations import MUTATIONS, TWINS
 from testing.histories.truth import build
@@ -13,14 +13,14 @@ from verdict import judge
 RECORDED = "recorded"
 
 
-def judge_all() -> Iterator[Told]:
+def judge_all() -> Iterator[Result]:
     """Judge every mutated history and every twin."""
     for number, world in enumerate(TWINS, 1):
         verdict = judge(build(world).run)
         name, right = f"history twin {number}", verdict.verdict is Verdict.PASS
-        yield Told(name, "twin", verdict.verdict.value, "", verdict.sentence, right, 0.0, 0, RECORDED)
+        yield Result(name, "twin", verdict.verdict.value, "", verdict.sentence, right, 0.0, 0, RECORDED)
     for name, world, mutate, check, words in MUTATIONS:
         verdict = judge(mutate(build(world).run))
-        named = next(one for one in verdict.checks if one.name == check)
+        named = next(candidate for candidate in verdict.checks if candidate.name == check)
         right = verdict.verdict is not Verdict.PASS and named.verdict is not Verdict.PASS and words in named.sentence
-        yield Told(name, "history", verdict.verdict.value, check, named.sentence, right, 0.0, 0, RECORDED)
+        yield Result(name, "history", verdict.verdict.value, check, named.sentence, right, 0.0, 0, RECORDED)

@@ -8,21 +8,19 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from bench.mutations.cases import PASS, REFUSED, Case
+from bench.common.tables import ROOT, Row
+from bench.mutations.cases import BROKEN_LOAD, PASS, PLATFORM, REFUSED, Case
 from bench.mutations.document import write_files
-from bench.mutations.names import BROKEN_LOAD
 from history.result import RunVerdict
 
-ROOT = Path(__file__).parent.parent.parent
-BROKEN, PLATFORM = "broken", "platform"
+BROKEN = "broken"
 MOST_S = 300.0
-LAST = 400
+LAST = 400  # characters of a session without a verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Result:
     """What the suite says of a case: a row of the campaign's table. ``right``: it is what the case demands."""
 
     name: str
@@ -35,12 +33,12 @@ class Told:
     exit: int
     where: str = PLATFORM
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> Row:
         """Return it as plain data."""
         return asdict(self)
 
 
-def run(case: Case, folder: Path, *more: str) -> Told:
+def run(case: Case, folder: Path, *more: str) -> Result:
     """Carry out ``case`` on the embedded platform; its files and its runs go to ``folder``. ``more``: options of the session."""
     experiments, file = write_files(case, folder, ROOT)
     out, began_s = folder / "out", time.monotonic()
@@ -53,14 +51,14 @@ def run(case: Case, folder: Path, *more: str) -> Told:
     return judged(case, verdict, done.stdout + done.stderr, done.returncode, time.monotonic() - began_s)
 
 
-def judged(case: Case, verdict: RunVerdict | None, said: str, code: int, seconds: float) -> Told:
-    """Return whether ``verdict`` (or, without one, what the session ``said``) is what ``case`` demands."""
+def judged(case: Case, verdict: RunVerdict | None, output: str, code: int, seconds: float) -> Result:
+    """Return whether ``verdict`` (or, without one, what the session's ``output``) is what ``case`` demands."""
     if verdict is None:
-        name, checks = (REFUSED if code == 11 else BROKEN), {REFUSED: " ".join(said[-LAST:].split())}
+        name, checks = (REFUSED if code == 11 else BROKEN), {REFUSED: " ".join(output[-LAST:].split())}
     else:
         name, checks = verdict.verdict.value, {check.name: check.sentence for check in verdict.checks}
     sentence = checks.get(case.check, verdict.sentence if verdict else checks[REFUSED])
     if case.verdict == PASS:
-        return Told(case.name, case.part, name, "", verdict.sentence if verdict else sentence, name == PASS and code == 0, seconds, code)
+        return Result(case.name, case.part, name, "", verdict.sentence if verdict else sentence, name == PASS and code == 0, seconds, code)
     right = name == case.verdict and case.words in sentence and case.check in {*checks, REFUSED} and code != 0
-    return Told(case.name, case.part, name, case.check, sentence, right, seconds, code)
+    return Result(case.name, case.part, name, case.check, sentence, right, seconds, code)

@@ -9,7 +9,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from testing.runs.fuzzing import case
@@ -18,11 +17,11 @@ SHARE = 0.3  # of the cases that must still reach a plan, or the mutations are t
 SHOWN = 20
 
 
-def some(seeds: Sequence[int]) -> list[tuple[int, str, str]]:
+def outcomes_of(seeds: Sequence[int]) -> list[tuple[int, str, str]]:
     """Carry out the cases of ``seeds``; return (seed, kind, what was said) of each."""
     with tempfile.TemporaryDirectory() as folder:
-        found = [(seed, case(seed, Path(folder))) for seed in seeds]
-    return [(seed, outcome.kind, outcome.said) for seed, outcome in found]
+        outcomes = [(seed, case(seed, Path(folder))) for seed in seeds]
+    return [(seed, outcome.kind, outcome.said) for seed, outcome in outcomes]
 
 
 def main() -> int:
@@ -35,14 +34,14 @@ def main() -> int:
     seeds = range(options.seed, options.seed + options.cases)
     parts = [seeds[at : at + 200] for at in range(0, len(seeds), 200)]
     with ProcessPoolExecutor(options.processes) as pool:
-        rows = [row for part in pool.map(partial(some), parts) for row in part]
+        rows = [row for part in pool.map(outcomes_of, parts) for row in part]
     counts = Counter(kind for _, kind, _ in rows)
-    wrong = [(seed, said) for seed, kind, said in rows if kind == "traceback"]
-    for seed, said in wrong[:SHOWN]:
-        print(f"seed {seed}: {said[:300]}")
+    wrong = [(seed, text) for seed, kind, text in rows if kind == "traceback"]
+    for seed, text in wrong[:SHOWN]:
+        print(f"seed {seed}: {text[:300]}")
     reached = counts["planned"] / len(rows)
-    said = f"{counts['planned']} reached a plan ({reached:.0%}), {counts['refused']} were refused in a sentence"
-    print(f"{len(rows)} cases: {said}, {len(wrong)} tracebacks")
+    outcomes = f"{counts['planned']} reached a plan ({reached:.0%}), {counts['refused']} were refused in a sentence"
+    print(f"{len(rows)} cases: {outcomes}, {len(wrong)} tracebacks")
     return int(bool(wrong) or reached < SHARE)
 
 

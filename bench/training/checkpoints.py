@@ -1,15 +1,14 @@
-"""How much corruption is noticed: ``python -m bench.training.checkpoints [--seeds N] [--write docs/results/checkpoint-corruption.md]``.
+"""``python -m bench.training.checkpoints``: how many damaged checkpoints are noticed, by our loader and by stock loaders.
 
 A real run (three ranks) leaves checkpoints of steps 10 and 20 on a volume; the same tensors are written as stock tools write them
-(stock_checkpoints.py), and all of it is copied into an S3 bucket. Then the newest checkpoint is damaged, seed by seed, and a resume is
-tried with our loader and with each stock loader. In S3, bytes are damaged twice. In the server's file, as a disk
-would: boto3 compares what it reads with the server's checksum, as it does by default, for stock loaders, too. And before they were
-uploaded, so that the server's checksum is that of the damaged bytes.
+(loaders.py), and all of it is copied into an S3 bucket. Then the newest checkpoint is damaged, seed by seed, and a resume is
+tried with our loader and with each stock loader. In S3, bytes are damaged twice. First in the server's file, as a disk would: boto3
+compares what it reads with the server's checksum, as it does by default, for stock loaders, too. Then before they were uploaded, so that
+the server's checksum is that of the damaged bytes.
 
 Exit code 1 if ours let anything pass unnoticed, or complained about an undamaged checkpoint.
 """
 
-import argparse
 import os
 import random
 import shutil
@@ -22,31 +21,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 
-from bench.comparison.stock_checkpoints import NEW, OLD, RANKS, STOCK, Entries, Tool, write
+from bench.common import pages
+from bench.common.tables import ROOT
 from bench.training.checkpoints_page import markdown
+from bench.training.loaders import NEW, OLD, OURS, RANKS, RUN, STOCK, WIDTH, Entries, Tool, write
 from workloads.storage import damage
 from workloads.storage.bucket import create, s3_store
-from workloads.storage.errors import StorageError
 from workloads.storage.folder import FolderStore
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 from workloads.storage.store import Store
-from workloads.training import model
-from workloads.training.checkpoint import shard, state
+from workloads.training.checkpoint import shard
 from workloads.training.checkpoint.catalog import read_shard, survey
-from workloads.training.checkpoint.manifest import MANIFEST
-from workloads.training.checkpoint.resume import resume
-from workloads.training.errors import TrainingError
-from workloads.training.group import Group
-from workloads.training.settings import Settings
 
-T = TypeVar("T")
-RUN, BUCKET, WIDTH = "bench", "bench", 128
-REPOSITORY = Path(__file__).parents[2]
+BUCKET = "bench"
 NOTICED, SILENT, OLDER, UNHARMED, ALARM, ABSENT = "noticed", "SILENT", "older, silently", "unharmed", "false alarm", "–"
 UNDAMAGED = "(undamaged)"
 VOLUME, DISK, UPLOAD = "volume", "S3, damaged on its disk", "S3, uploaded damaged"
@@ -64,21 +56,6 @@ class Place:
 Damage = Callable[[Place, Tool, random.Random], None]
 
 
-class Alone(Group):
-    """A group of one rank, without other processes."""
-
-    def __init__(self) -> None:
-        self.rank, self.world = 0, 1
-
-    def gather(self, item: T) -> list[T]:
-        """Return the only item."""
-        return [item]
-
-    def from_first(self, make: Callable[[], T]) -> T:
-        """Make it."""
-        return make()
-
-
 def _bytes(change: Callable[[bytes, bytes, random.Random], bytes]) -> Damage:
     def apply(place: Place, tool: Tool, rng: random.Random) -> None:
         key = rng.choice(tool.shards(place.store))
@@ -92,15 +69,10 @@ def _stale(place: Place, tool: Tool, rng: random.Random, count: int = 1) -> None
         place.store.put(key, place.store.get(tool.older(key)))
 
 
-def _mixed(place: Place, tool: Tool, rng: random.Random) -> None:
-    _stale(place, tool, rng, RANKS - 1)
-
-
 def _swapped(place: Place, tool: Tool, rng: random.Random) -> None:
-    one, other = rng.sample(tool.shards(place.store), 2)
-    contents = place.store.get(one), place.store.get(other)
-    place.store.put(one, contents[1])
-    place.store.put(other, contents[0])
+    keys = rng.sample(tool.shards(place.store), 2)
+    for key, content in zip(keys, [place.store.get(key) for key in reversed(keys)], strict=True):
+        place.store.put(key, content)
 
 
 def _no_marker(place: Place, tool: Tool, _: random.Random) -> None:
@@ -120,30 +92,12 @@ CLASSES: dict[str, Damage] = {
     "torn write": _bytes(damage.tear),
     "truncation": _bytes(lambda new, _, rng: damage.truncate(new, rng)),
     "stale shard": _stale,
-    "mixed steps": _mixed,
+    "mixed steps": partial(_stale, count=RANKS - 1),
     "swapped files": _swapped,
     "manifest missing": _no_marker,
     "newest gone": _gone,
 }
 BYTES = ("bit flip", "zeroed page", "torn write", "truncation")  # the others are done by clients: the same in both kinds of S3
-
-
-def _ours(store: Store) -> tuple[Entries, bool]:
-    settings = Settings(run_id=RUN, stores=(store.url,), ledger="", width=WIDTH)
-    net, optimizer = model.build(settings.seed, settings.width)
-    now = state.State(net, optimizer, torch.zeros(0, dtype=torch.float64), seed=settings.seed)
-    resumed = resume(settings, Alone(), [store], now)
-    return now.shared(), bool(resumed.rejected)
-
-
-OURS = Tool(
-    "ours",
-    lambda store: [key for key in store.listing(f"step-{NEW:08d}") if "shard" in key],
-    lambda key: key.replace(f"{NEW:08d}", f"{OLD:08d}"),
-    f"step-{NEW:08d}.a0001/{MANIFEST}",
-    _ours,
-    (TrainingError, StorageError),
-)
 
 
 def train(root: Path) -> dict[int, Entries]:
@@ -153,12 +107,12 @@ def train(root: Path) -> dict[int, Entries]:
     run |= {"STEPS": NEW, "INTERVAL": OLD, "RANKS_PER_POD": RANKS}
     environment = os.environ | {f"TRAIN_{name}": str(value) for name, value in run.items()}
     argv = [sys.executable, "-m", "workloads.training.launch"]
-    done = subprocess.run(argv, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the training that makes the checkpoints ended with {done.returncode}: {done.stderr[-800:]}")
     store, states = FolderStore(str(root)), {}
     for manifest in [found.manifest for found in survey(store, RUN).checkpoints if found.manifest]:
-        parts = [shard.decode(read_shard(store, manifest, one, verify=True), "sealed") for one in manifest.shards]
+        parts = [shard.decode(read_shard(store, manifest, part, verify=True), "sealed") for part in manifest.shards]
         write(root, manifest.step, parts)
         states[manifest.step] = {name: tensor for part in parts for name, tensor in part.items()}
     return states
@@ -222,13 +176,13 @@ def _cases(name: str, storage: str, place: Place, seed: int, states: dict[int, E
 
 def _outcome(tool: Tool, store: Store, states: dict[int, Entries]) -> str:
     try:
-        entries, said = tool.resume(store)
+        entries, complained = tool.resume(store)
     except tool.notices:
         return NOTICED
     newest, older = (all(torch.equal(tensor, states[step][name]) for name, tensor in entries.items()) for step in (NEW, OLD))
     if newest:
-        return ALARM if said else UNHARMED
-    return (NOTICED if said else OLDER) if older else SILENT
+        return ALARM if complained else UNHARMED
+    return (NOTICED if complained else OLDER) if older else SILENT
 
 
 def verdict(figures: Figures) -> tuple[str, bool]:
@@ -251,19 +205,15 @@ def verdict(figures: Figures) -> tuple[str, bool]:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.training.checkpoints", description=__doc__)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
+    parser = pages.parser_of("bench.training.checkpoints", __doc__)
     parser.add_argument("--seeds", type=int, default=20, help="cases of each class, storage and tool (default: %(default)s)")
     options = parser.parse_args(argv)
     os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), options.seeds)
     sentence, reached = verdict(figures)
-    text = markdown(figures.outcomes, sentence, options.seeds, (SILENT, OLDER, ALARM))
-    print(text)
-    if options.write:
-        options.write.write_text(text)
-    return 0 if reached else 1
+    pages.publish(markdown(figures.outcomes, sentence, options.seeds, (SILENT, OLDER, ALARM)), options.write)
+    return int(not reached)
 
 
 if __name__ == "__main__":

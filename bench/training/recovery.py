@@ -1,16 +1,13 @@
-"""How long recovery from data corrupted at rest takes, on real S3 servers.
+"""``python -m bench.training.recovery``: how long recovery from data corrupted at rest takes, on real S3 servers.
 
-``python -m bench.training.recovery [--megabytes 64] [--write FILE]``.
-
-Training data in a versioned bucket are damaged, way by way; each time the procedure runs as an operator would run it (detect, choose the
-newest good version, restore, verify), timed step by step. Then a training job is started on them, timed until its first step (resume).
-Where no version is good, the object comes from the replica, by rclone. Replication is measured beside it: objects arrive at the source
-while rclone runs again and again. Then the source is gone, and what the replica lacks is its RPO.
+Training data in a versioned bucket are damaged, way by way. Each time the procedure runs as an operator would run it, timed step by step:
+detect, choose the newest good version, restore, verify. Then a training job is started on them, timed until its first step (resume). Where
+no version is good, the object comes from the replica, by rclone. Replication is measured beside it: objects arrive at the source while
+rclone runs again and again. Then the source is gone, and what the replica lacks is its RPO.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -21,6 +18,8 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
+from bench.common import pages
+from bench.common.tables import circumstances
 from testing.training.gang import Gang
 from workloads.storage import damage, replicate
 from workloads.storage.bucket import create, s3_store
@@ -33,6 +32,7 @@ from workloads.training.model import FEATURES
 
 COMMAND = "python -m bench.training.recovery --write docs/results/recovery-at-rest.md"
 BUCKET, PROJECTED_GB = "training", 500
+STEPS = ("detect_s", "choose_s", "restore_s", "verify_s")
 Way = Callable[[S3Store, Path, bytes, Random], object]  # (store, file below the server, good content, seeded randomness)
 WAYS: dict[str, Way] = {
     "bit flip, uploaded": lambda store, _, good, rng: store.put(data.FILE, damage.flip_bit(good, rng)),
@@ -54,7 +54,7 @@ class Trial:
     @property
     def data(self) -> Restored:
         """What was done for the data's file."""
-        return next(one for one in self.outcomes if one.key.endswith(data.FILE))
+        return next(outcome for outcome in self.outcomes if outcome.key.endswith(data.FILE))
 
 
 def resumed_s(folder: Path, url: str) -> float:
@@ -113,58 +113,49 @@ def replication(root: Path, objects: int, size: int) -> tuple[list[replicate.Cop
 
 def page(trials: list[Trial], copied: list[replicate.Copied], lost: Comparison, after: Comparison) -> str:
     """Return the page in Markdown."""
-    rates = [rate for one in trials if (rate := megabytes_per_s(one.outcomes))]
+    rates = [rate for trial in trials if (rate := megabytes_per_s(trial.outcomes))]
     size_mb = trials[0].data.bytes / 1e6
-    moved = [one for one in copied if one.objects]
-    lines = [
-        "# Recovery from data corrupted at rest",
-        "",
-        f"Made by `{COMMAND}`, {os.cpu_count()} cores: {size_mb:.0f} MB of training data in a versioned bucket (versitygw), medians of",
-        f"{len(trials) // len(WAYS)} trials a way. The procedure is `python -m workloads.storage.restore`, resume is a job's first step.",
-        "",
-        f"**Detection to verification: {median(rates):.0f} MB/s at the median, {min(rates):.0f} at least; {PROJECTED_GB} GB would take",
-        f"{PROJECTED_GB * 1000 / median(rates) / 60:.0f} minutes at that rate on this machine. Detected and repaired:",
-        f"{sum(bool(one.data.problem) for one in trials)} of {len(trials)} damages.**",
-        "",
-        "| damage | detect s | choose s | restore s | verify s | resume s | restored from | MB/s |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_row([one for one in trials if one.way == way]) for way in WAYS),
-        "",
+    moved = [run for run in copied if run.objects]
+    return pages.page(
+        "Recovery from data corrupted at rest",
+        COMMAND,
+        [circumstances()],
+        f"{size_mb:.0f} MB of training data in a versioned bucket (versitygw), medians of {len(trials) // len(WAYS)} trials a way. "
+        "The procedure is `python -m workloads.storage.restore`, resume is a job's first step.",
+        f"**Detection to verification: {median(rates):.0f} MB/s at the median, {min(rates):.0f} at least; {PROJECTED_GB} GB would take "
+        f"{PROJECTED_GB * 1000 / median(rates) / 60:.0f} minutes at that rate on this machine. Detected and repaired: "
+        f"{sum(bool(trial.data.problem) for trial in trials)} of {len(trials)} damages.**",
+        pages.table(
+            ("damage", *(step.replace("_", " ") for step in (*STEPS, "resume_s")), "restored from", "MB/s"),
+            (_cells([trial for trial in trials if trial.way == way]) for way in WAYS),
+        ),
         "## Replication",
-        "",
-        f"`python -m workloads.storage.replicate` (rclone): {sum(one.objects for one in moved)} objects in {len(moved)} runs,",
-        f"{median(one.mb_per_s for one in moved):.1f} MB/s at the median. When the source was gone, the replica",
-        f"lacked {len(lost.missing)} of {lost.objects} objects: **RPO of the replica {lost.rpo_s:.1f} s**. After one more run:",
+        f"`python -m workloads.storage.replicate` (rclone): {sum(run.objects for run in moved)} objects in {len(moved)} runs, "
+        f"{median(run.mb_per_s for run in moved):.1f} MB/s at the median. When the source was gone, the replica "
+        f"lacked {len(lost.missing)} of {lost.objects} objects: **RPO of the replica {lost.rpo_s:.1f} s**. After one more run: "
         f"{replicate.sentence(after)}.",
-        "",
-    ]
-    return "\n".join(lines)
+    )
 
 
-def _row(trials: list[Trial]) -> str:
-    steps = ("detect_s", "choose_s", "restore_s", "verify_s")
-    times = " | ".join(f"{median(getattr(one.data, step) for one in trials):.2f}" for step in steps)
+def _cells(trials: list[Trial]) -> tuple[str, ...]:
+    times = (f"{median(getattr(trial.data, step) for trial in trials):.2f}" for step in STEPS)
     where = "the replica" if trials[0].data.version_id == "replica" else "an older version"
-    rate = median(megabytes_per_s(one.outcomes) or 0.0 for one in trials)
-    return f"| {trials[0].way} | {times} | {median(one.resume_s for one in trials):.1f} | {where} | {rate:.0f} |"
+    rate = median(megabytes_per_s(trial.outcomes) or 0.0 for trial in trials)
+    return trials[0].way, *times, f"{median(trial.resume_s for trial in trials):.1f}", where, f"{rate:.0f}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and print; exit code 1 if a damage went unnoticed or the replica was not the same in the end."""
-    parser = argparse.ArgumentParser(prog="python -m bench.training.recovery", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of("bench.training.recovery", __doc__)
     parser.add_argument("--megabytes", type=float, default=64, help="size of the training data (default: %(default)s)")
     parser.add_argument("--trials", type=int, default=3, help="trials a way (default: %(default)s)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
     options = parser.parse_args(argv)
     os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     with tempfile.TemporaryDirectory() as folder:
         trials = repair(Path(folder), int(options.megabytes * 1e6 / (4 * FEATURES + 8)), options.trials)
         copied, lost, after = replication(Path(folder), 20, 200_000)
-    text = page(trials, copied, lost, after)
-    print(text)
-    if options.write:
-        options.write.write_text(text)
-    return int(not (all(one.data.problem for one in trials) and after.equal))
+    pages.publish(page(trials, copied, lost, after), options.write)
+    return int(not (all(trial.data.problem for trial in trials) and after.equal))
 
 
 if __name__ == "__main__":

@@ -1,39 +1,37 @@
-"""``python -m bench.training.runs [RUN...]``: stored runs that followed a training job, each judged again, a row each and none left out.
+"""``python -m bench.training.runs``: stored runs that followed a training job, each judged again, a row each and none left out.
 
 ``--write FILE`` publishes the page. How busy the machine was belongs to every row: a job on two cores is as quick as they are free.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
 import polars as pl
 
+from bench.common import pages
+from bench.common.tables import ROOT, Row
 from history.errors import HistoryError
 from history.reader import Run, read_run
 from history.result import Measurement, RunVerdict, Verdict
 from history.schema import Series
 from verdict import judge
 
-HEAD = """# Training under faults
-
-Made by `python -m bench.training.runs RUN... --write docs/results/training-runs.md` from stored runs of `pytest -m "chaos and (training or
-storage)"` on the embedded cluster: three ranks, 5 steps/s, a checkpoint every 10 steps. What the columns mean:
-[training.md](../training.md).
+RUNS = ROOT / "reports" / "out" / "runs"
+COMMAND = "python -m bench.training.runs RUN... --write docs/results/training-runs.md"
+HEAD = """From stored runs of `pytest -m "chaos and (training or storage)"` on the embedded cluster.
+Three ranks, 5 steps/s, a checkpoint every 10 steps. What the columns mean: [training.md](../training.md).
 *idle*: share of the machine's processors that nobody used, on average from the fault on.
-
-| experiment | run | verdict | RTO | first step | steps lost | ETTR | largest RPO gauge | states that differ | longest phase | idle |
-|---|---|---|---|---|---|---|---|---|---|---|
 """
-RUNS = Path(__file__).parents[2] / "reports" / "out" / "runs"
+COLUMNS = ("experiment", "run", "verdict", "RTO", "first step", "steps lost", "ETTR", "largest RPO gauge", "states that differ")
 PHASES = ("went_on", "replace", "gang", "restore", "first_step", "replay")
 
 
-def row_of(run: Run) -> str:
+def cells_of(run: Run) -> list[str]:
     """Return the row of a run that followed a training job."""
     verdict = judge(run)
     figures = [
@@ -44,47 +42,43 @@ def row_of(run: Run) -> str:
         seconds(verdict_figure(verdict, "verified_age")),
         of_all(verdict_figure(verdict, "states_differing")),
     ]
-    cells = [run.plan.experiment.id, run.plan.run_id, said(verdict), *figures, longest(verdict), idle(run, verdict)]
-    return f"| {' | '.join(cells)} |"
+    return [run.plan.experiment.id, run.plan.run_id, outcome(verdict), *figures, longest(verdict), idle(run, verdict)]
 
 
 def verdict_figure(verdict: RunVerdict, name: str) -> Measurement:
     """Return a measurement by its name. Raises KeyError: there is none."""
-    found = verdict.measurement(name)
-    if found is None:
-        raise KeyError(name)
-    return found
+    return {measurement.name: measurement for measurement in verdict.measurements}[name]
 
 
-def said(verdict: RunVerdict) -> str:
+def outcome(verdict: RunVerdict) -> str:
     """Return the verdict, and which checks it is for where it is no PASS."""
     if verdict.verdict is Verdict.PASS:
         return verdict.verdict.value
     return f"{verdict.verdict.value}: {', '.join(check.name for check in verdict.checks if check.verdict is verdict.verdict)}"
 
 
-def seconds(one: Measurement) -> str:
+def seconds(measured: Measurement) -> str:
     """Return a duration; a lower bound as such."""
-    if one.value is None:
+    if measured.value is None:
         return "–"
-    return f"> {one.value:.1f} s" if one.censored else f"{one.value:.1f} s" if one.value else "none"
+    return f"> {measured.value:.1f} s" if measured.censored else f"{measured.value:.1f} s" if measured.value else "none"
 
 
-def number(one: Measurement, style: str = ".0f") -> str:
+def number(measured: Measurement, style: str = ".0f") -> str:
     """Return a count or a share."""
-    return "–" if one.value is None else format(one.value, style)
+    return "–" if measured.value is None else format(measured.value, style)
 
 
-def of_all(one: Measurement) -> str:
+def of_all(measured: Measurement) -> str:
     """Return how many, of how many that were compared."""
-    return "–" if one.value is None else f"{one.value:.0f} {one.sentence}"
+    return "–" if measured.value is None else f"{measured.value:.0f} {measured.sentence}"
 
 
 def longest(verdict: RunVerdict) -> str:
     """Return the phase of the recovery that took longest; none where nothing was out."""
-    found = {name: verdict_figure(verdict, f"phase_{name}").value or 0.0 for name in PHASES}
-    name = max(found, key=lambda one: found[one])
-    return f"{name.replace('_', ' ')}, {found[name]:.1f} s" if found[name] else "–"
+    times = {name: verdict_figure(verdict, f"phase_{name}").value or 0.0 for name in PHASES}
+    name = max(times, key=times.__getitem__)
+    return f"{name.replace('_', ' ')}, {times[name]:.1f} s" if times[name] else "–"
 
 
 def idle(run: Run, verdict: RunVerdict) -> str:
@@ -95,9 +89,9 @@ def idle(run: Run, verdict: RunVerdict) -> str:
     return f"{fmean(shares):.0%}" if shares else "–"
 
 
-def rows(paths: Iterable[Path]) -> list[str]:
-    """Return the rows of all runs among ``paths`` that followed a training job, by experiment; what cannot be read is said."""
-    found = []
+def training_runs(paths: Iterable[Path]) -> list[Run]:
+    """Return all runs among ``paths`` that followed a training job, by experiment; what cannot be read is said."""
+    runs = []
     for path in paths:
         try:
             run = read_run(path)
@@ -105,22 +99,24 @@ def rows(paths: Iterable[Path]) -> list[str]:
             print(f"{path}: left out: {error}", file=sys.stderr)
             continue
         if run.plan.training is not None:
-            found.append(row_of(run))
-    return sorted(found)
+            runs.append(run)
+    return sorted(runs, key=lambda run: (run.plan.experiment.id, run.plan.run_id))
 
 
 def main() -> int:
     """Print the table, or write the page; exit 1 if there is no such run."""
-    parser = argparse.ArgumentParser(prog="python -m bench.training.runs", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of("bench.training.runs", __doc__)
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders (default: all of reports/out/runs)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="publish the page there")
     options = parser.parse_args()
-    found = rows(options.runs or sorted(path.parent for path in RUNS.glob("*/plan.json")))
-    text = HEAD + "".join(f"{row}\n" for row in found)
-    if options.write:
-        options.write.write_text(text)
-    print(text)
-    return int(not found)
+    runs = training_runs(options.runs or sorted(path.parent for path in RUNS.glob("*/plan.json")))
+    rows = pages.table((*COLUMNS, "longest phase", "idle"), map(cells_of, runs))
+    pages.publish(pages.page("Training under faults", COMMAND, map(circumstances_of, runs), HEAD, rows), options.write)
+    return int(not runs)
+
+
+def circumstances_of(run: Run) -> Row:
+    """Return when a run was made: a run notes neither the suite's commit nor the load average."""
+    return {"measured_at": datetime.fromtimestamp(run.plan.created_ns / 1e9, UTC).isoformat(timespec="seconds")}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import itertools
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -28,9 +29,14 @@ ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 
 
+@cache
+def _local() -> dict[str, Any]:
+    raw: dict[str, Any] = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
+    return raw
+
+
 def local_target(**changes: Any) -> Target:
-    raw = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
-    return Target.model_validate(raw | changes)
+    return Target.model_validate(copy.deepcopy(_local()) | changes)
 
 
 def pod(

@@ -21,6 +21,25 @@ def turn(file: Path, *, alone: bool) -> Iterator[None]:
         yield
 
 
+class Turns:
+    """The turns of one process. Tests in a row that must be alone share one: else each would wait for a test of the other process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._held, self._holds = file, ExitStack(), False
+
+    @contextmanager
+    def test(self, *, alone: bool, next_alone: bool) -> Iterator[None]:
+        """Hold a turn for the block, and on until the next test where both must be alone."""
+        if not self._holds:
+            self._held.enter_context(turn(self._file, alone=alone))
+        self._holds = alone and next_alone
+        try:
+            yield
+        finally:
+            if not self._holds:
+                self._held.close()
+
+
 @contextmanager
 def locked(file: Path, mode: int) -> Iterator[None]:
     """Hold ``file`` locked. It is released by name: a process that was forked meanwhile has the open file, too."""

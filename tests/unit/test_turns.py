@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from testing.load.load_runs import wait_until
-from testing.runs.turns import locked, turn
+from testing.runs.turns import Turns, locked, turn
 
 LONGEST_S = 30.0  # only ends a test that would hang
 
@@ -63,6 +63,17 @@ def test_one_that_waits_to_be_alone_is_not_passed_by(tmp_path: Path) -> None:
         waits.result()
         late.result()
     assert order == [True, False]
+
+
+def test_tests_in_a_row_that_must_be_alone_share_a_turn_and_no_other_does(tmp_path: Path) -> None:
+    file = tmp_path / "turns"
+    turns = Turns(file)
+    seen = []
+    for alone, next_alone in ((True, True), (True, False), (False, True), (True, False)):
+        with turns.test(alone=alone, next_alone=next_alone):
+            assert taken(file)
+        seen.append(taken(file))  # between this test and the next
+    assert seen == [True, False, False, False]
 
 
 def taken(file: Path) -> bool:

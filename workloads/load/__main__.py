@@ -1,7 +1,10 @@
-"""``python -m workloads.load``: write the schedule of a run, or offer its load.
+"""``python -m workloads.load``: write the schedule of a run, or send its load.
 
-Exit codes: 0 the load was offered (to its horizon, or until it was told to stop) and every row is written; 1 rows are missing;
-2 it could not start, nothing was sent.
+Exit codes:
+
+- 0: the load ran to its horizon, or until it was told to stop, and every row is written;
+- 1: rows are missing;
+- 2: it could not start, and nothing was sent.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import sys
 from pathlib import Path
 
 from history.errors import AftershockError
-from workloads.load.offer import prepare, refuse_second_load
+from workloads.load.inputs import prepare, refuse_second_load
 
 
 def arguments() -> argparse.Namespace:
@@ -22,7 +25,7 @@ def arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, says in (
         ("schedule", "write schedule.parquet from plan.json"),
-        ("run", "offer the load of plan.json; SIGTERM ends it, drained"),
+        ("run", "send the load of plan.json; SIGTERM stops and drains it"),
     ):
         command = commands.add_parser(name, help=says)
         command.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="run folder with a plan.json")
@@ -35,18 +38,18 @@ def arguments() -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Offer the load in this process, or start one process a worker."""
+    """Send the load from this process, or start one process a worker."""
     refuse_second_load(options.run_dir, options.worker)
-    offer = prepare(options.run_dir)
-    if options.worker is None and (offer.plan.load.workers > 1 or options.each):
-        from workloads.load.crew import Crew  # noqa: PLC0415 - either this module or locust, never both
+    inputs = prepare(options.run_dir)
+    if options.worker is None and (inputs.plan.load.workers > 1 or options.each):
+        from workloads.load.workers import Workers  # noqa: PLC0415 - either this module or locust, never both
 
-        crew = Crew(options.run_dir, offer.plan.load.workers, options.each)
-        crew.start()
-        return crew.wait(options.parent)
+        workers = Workers(options.run_dir, inputs.plan.load.workers, options.each)
+        workers.start()
+        return workers.wait(options.parent)
     from workloads.load.worker import run_worker  # noqa: PLC0415 - importing locust patches the process
 
-    return run_worker(offer, options.worker, options.parent)
+    return run_worker(inputs, options.worker, options.parent)
 
 
 def main() -> int:

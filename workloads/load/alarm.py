@@ -1,7 +1,7 @@
 """Waking up on time: the event loop's own timers count in whole milliseconds, a timer descriptor in microseconds.
 
-Measured on a 2-core VM, sleeping 2.3 ms: ``gevent.sleep`` wakes 0.85 ms late (median; libev rounds epoll's time-out up to a
-millisecond), a timerfd watched by the same loop 0.08 ms.
+Measured on a 2-core VM, sleeping 2.3 ms (medians): ``gevent.sleep`` wakes 0.85 ms late, since libev rounds epoll's time-out up to a
+millisecond. A timerfd watched by the same loop wakes 0.08 ms late.
 """
 
 from __future__ import annotations

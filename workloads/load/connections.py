@@ -1,7 +1,7 @@
 """Keep-alive connections to one endpoint, none older than its age allows.
 
-A kept connection pins its requests to whichever pod or gateway accepted it, since a Service balances connections, not requests: users
-would look luckier, or unluckier, than they are. So connections are dropped at ``max_age_s`` and a name is looked up again as often.
+A Service balances connections, not requests: a kept connection pins its requests to the pod or gateway that accepted it. Users would
+look luckier, or unluckier, than they are. So connections are dropped at ``max_age_s``, and a name is looked up again as often.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ def make_room_for(connections: int) -> None:
     """Have the kernel's table of descriptors grow to ``connections`` now, as far as the limit on open files goes, which is raised.
 
     It doubles at descriptors 256, 512, 1024 …, and in a process of several threads (polars has its own) the kernel then waits for all
-    cores to notice (synchronize_rcu): measured on a busy machine, 10 to 70 ms in which nothing is sent, in the middle of an outage.
+    cores (synchronize_rcu). Measured on a busy machine: 10 to 70 ms in which nothing is sent, in the middle of an outage.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + SPARE

@@ -3,8 +3,8 @@
 - ``none``: one attempt.
 - ``naive``: try again after a fixed ``backoff_ms``, up to ``max_attempts``.
 - ``budgeted``: try again after an exponential back-off with full jitter, as long as retries stay below ``budget_ratio`` of first
-  attempts; credit older than 10 s lapses (as in Finagle's RetryBudget).
-- ``hedged``: if there is no answer after ``hedge_after_ms``, or a bad one at once, ask again beside it; the first good answer wins
+  attempts. Credit older than 10 s lapses (as in Finagle's RetryBudget).
+- ``hedged``: without an answer after ``hedge_after_ms``, or after a bad one at once, ask again beside it. The first good answer wins,
   and the others are cut off.
 
 Every attempt is a row; a user was served if any attempt was. An answer that says the request is at fault (4xx) is not tried again.

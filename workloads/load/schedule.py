@@ -1,4 +1,4 @@
-"""The schedule of arrivals: pure, decided by the seed alone, and written before the load starts.
+"""The schedule of arrivals: decided by the seed alone, and written before the load starts.
 
 It is what was promised to users: a scheduled request without a row in the history is unknown, never forgotten.
 """
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 def make_schedule(load: Load, prompts: Sequence[Prompt]) -> pl.DataFrame:
     """Return the arrivals of ``load`` up to its horizon; columns of :data:`history.schema.SCHEDULE`, sorted by ``offset_ns``.
 
-    Times, kinds, prompts and lengths come from random streams of their own, all seeded by ``load.seed``: the same seed gives the same
+    Times, kinds, prompts and lengths come from random streams of their own, all seeded by ``load.seed``. So the same seed gives the same
     schedule, and a longer horizon only adds to its end. Requests are dealt to workers in turn.
 
     Raises:

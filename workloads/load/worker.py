@@ -28,7 +28,7 @@ from workloads.load.alarm import new_alarm
 from workloads.load.client import Client
 from workloads.load.descriptors import make_room_for
 from workloads.load.dispatcher import Arrival, Dispatcher
-from workloads.load.offer import Offer
+from workloads.load.inputs import LoadInputs
 from workloads.load.recorder import Attempts, Recorder
 from workloads.load.retries import policy_of
 
@@ -43,16 +43,16 @@ COLUMNS = ("request_id", "offset_ns", "stream", "prompt_id", "max_tokens")
 class Worker:
     """Everything that one worker process holds."""
 
-    def __init__(self, offer: Offer, number: int) -> None:
-        load, self.name = offer.plan.load, f"load-{number}"
-        self.load, mine = load, offer.schedule.filter(pl.col("worker") == number)
+    def __init__(self, inputs: LoadInputs, number: int) -> None:
+        load, self.name = inputs.plan.load, f"load-{number}"
+        self.load, mine = load, inputs.schedule.filter(pl.col("worker") == number)
         self.scheduled = mine.height
         self.environment = locust.env.Environment(catch_exceptions=False)
-        self.client = Client(load, offer.plan.run_id, self.name)
-        self.recorder = Recorder(offer.run_dir, self.name, self.environment.events.request.fire)
+        self.client = Client(load, inputs.plan.run_id, self.name)
+        self.recorder = Recorder(inputs.run_dir, self.name, self.environment.events.request.fire)
         self.attempts = Attempts(self.client, self.recorder, max(1, load.in_flight_cap // load.workers))
         arrivals: Iterator[Arrival] = zip(*(mine[column].to_list() for column in COLUMNS), strict=True)
-        self.dispatcher = Dispatcher(arrivals, offer.prompts, self.attempts.begin, policy_of(load, self.attempts, number), new_alarm())
+        self.dispatcher = Dispatcher(arrivals, inputs.prompts, self.attempts.begin, policy_of(load, self.attempts, number), new_alarm())
         self.client.meanwhile = self.dispatcher.catch_up
         self.stopped_by = "horizon"
         self.failure: OSError | None = None
@@ -66,7 +66,7 @@ class Worker:
         self.dispatcher.stop()
 
     def run(self, origin_ns: int, parent_pid: int) -> int:
-        """Offer the schedule from ``origin_ns`` on, drain, account for it; return the exit code."""
+        """Send the schedule from ``origin_ns`` on, drain, write the account; return the exit code."""
         housekeeping = gevent.spawn(self._housekeeping, parent_pid)
         try:
             self.recorder.log.event(EventKind.LOAD_START, self.name, t_ns=origin_ns, scheduled=self.scheduled, pid=os.getpid())
@@ -92,7 +92,7 @@ class Worker:
             fixed_count = 1
 
             @locust.task
-            def offer(self) -> None:
+            def send(self) -> None:
                 """Send the whole schedule."""
                 try:
                     dispatcher.run(origin_ns)
@@ -160,9 +160,9 @@ class Worker:
         self.recorder.account.gc_pause_max_ms = max(self.recorder.account.gc_pause_max_ms, (now_ns() - before) / 1e6)
 
 
-def run_worker(offer: Offer, number: int | None, parent_pid: int) -> int:
+def run_worker(inputs: LoadInputs, number: int | None, parent_pid: int) -> int:
     """Run worker ``number`` to its end, from the origin (ns UTC) that it reads from stdin; ``None``: the only one, with its own origin."""
-    worker = Worker(offer, number or 0)
+    worker = Worker(inputs, number or 0)
     worker.client.connections.warm_up()
     make_room_for(worker.load.in_flight_cap // worker.load.workers)
     worker.scheduling = prefer_this_process()
@@ -179,7 +179,7 @@ def run_worker(offer: Offer, number: int | None, parent_pid: int) -> int:
 
 
 def prefer_this_process() -> str:
-    """Keep the ruler straight: run first, if permitted, and collect no garbage at times of Python's choosing; return the scheduling.
+    """Send on time: run first, if permitted, and collect no garbage at times of Python's choosing. Return the scheduling.
 
     Real-time and not ``nice``: with Linux' autogroups, niceness counts only among processes of one session, which the platform
     under test is not in. Measured beside busy neighbours at 5,000 requests/s: p99 send lag 0.8 ms instead of 1.4 to 17 ms. The

@@ -21,7 +21,8 @@ import requests
 from chaoslib.exit import exit_gracefully
 from kubernetes.client.exceptions import ApiException
 
-from bench.comparison.false_passes.memory import MemoryCluster, target_for
+from bench.common.memory_cluster import target_for
+from bench.comparison.false_passes.memory import MemoryCluster
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from kube.permissions import Permission
@@ -112,8 +113,8 @@ def freeze_stale(role: str) -> dict[str, Any]:
     """Select again at run time, by a label that no pod carries any more: nothing matches, nothing is done, nothing is raised."""
     platform = _platform()
     of = platform.target.role(role)
-    found = platform.core.list_namespaced_pod(of.namespace, label_selector=f"{of.selector},version=old").items
-    return {"targets": [pod_target(pod, "", "").name for pod in found]}
+    pods = platform.core.list_namespaced_pod(of.namespace, label_selector=f"{of.selector},version=old").items
+    return {"targets": [pod_target(pod, "", "").name for pod in pods]}
 
 
 @as_fault
@@ -188,10 +189,12 @@ def _begin(role: str, for_s: float) -> list[str]:
         platform = _platform()
         return [pod_target(pod, "", "").name for pod in platform.pods(role)[:1]]
     targets = run.targets_of()
-    for one in targets:
-        run.journal.will_undo(fault_steps.entry(run, UndoKind.NOTHING, one.name, namespace=one.namespace, lasts_s=for_s, self_ends=ENDS))
+    for target in targets:
+        run.journal.will_undo(
+            fault_steps.entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, lasts_s=for_s, self_ends=ENDS)
+        )
     run.fault_starts(targets)
-    return [one.name for one in targets]
+    return [target.name for target in targets]
 
 
 def _stop_server(for_s: float) -> None:

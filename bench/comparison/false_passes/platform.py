@@ -12,9 +12,7 @@ import yaml
 
 from bench.comparison.false_passes.cases import Case
 from bench.comparison.false_passes.parts import PID, URL, WITNESS, State
-from testing.load.load_runs import ROOT, scripted_server
-
-__all__ = ["ROOT", "platform_of"]
+from testing.load.load_runs import scripted_server
 
 
 @contextmanager

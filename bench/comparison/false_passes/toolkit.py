@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.common.tables import ROOT
 from bench.comparison.false_passes.cases import Case
 from bench.comparison.false_passes.parts import STOPPED, state_of_server
-from bench.comparison.false_passes.platform import ROOT, platform_of
+from bench.comparison.false_passes.platform import platform_of
 
 LIMIT_S = 60.0
 FROZEN = "**the server is left frozen**"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What ``chaos run`` said of a case. ``journal`` is None if it wrote none."""
+class Result:
+    """What ``chaos run`` says of a case. ``journal`` is None if it wrote none."""
 
     exit_code: int
     journal: dict[str, Any] | None
@@ -41,7 +42,7 @@ class Said:
         return ", ".join(["**" + parts[0] + "**" if self.green else parts[0], *parts[1:]])
 
 
-def run(case: Case, folder: Path) -> Said:
+def run(case: Case, folder: Path) -> Result:
     """Run ``case`` by ``chaos run``; its files go to ``folder``."""
     journal = folder / "journal.json"
     chaos = [str(Path(sys.executable).with_name("chaos")), "--no-version-check", "--settings", str(folder / "no-settings.yaml")]
@@ -51,18 +52,18 @@ def run(case: Case, folder: Path) -> Said:
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         left_stopped = state_of_server() == STOPPED
     (folder / "chaos.txt").write_text(done.stdout + done.stderr)
-    return Said(done.returncode, json.loads(journal.read_text()) if journal.exists() else None, left_stopped)
+    return Result(done.returncode, json.loads(journal.read_text()) if journal.exists() else None, left_stopped)
 
 
 def _of_journal(journal: dict[str, Any] | None) -> list[str]:
     if journal is None:
         return ["no journal, no rollback"]
-    acted = [one for one in journal["run"] if one.get("status") == "succeeded"]
+    acted = [activity for activity in journal["run"] if activity.get("status") == "succeeded"]
     states = journal["steady_states"]
-    during = [one for one in states.get("during") or [] if one]
-    unmet = sum(not one["steady_state_met"] for one in during)
+    during = [state for state in states.get("during") or [] if state]
+    unmet = sum(not state["steady_state_met"] for state in during)
     parts = [f"`{journal['status']}`", f"deviated: {str(journal['deviated']).lower()}"]
     parts.append(f"{len(acted)} of {len(journal['experiment']['method'])} activities succeeded")
     parts += [f"{unmet} of {len(during)} hypothesis iterations unmet"] if during else []
-    undone = sum(one.get("status") == "succeeded" for one in journal["rollbacks"])
+    undone = sum(activity.get("status") == "succeeded" for activity in journal["rollbacks"])
     return [*parts, f"rollback {'done' if undone else 'failed' if journal['rollbacks'] else 'not run'}"]

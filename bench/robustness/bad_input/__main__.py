@@ -7,7 +7,6 @@ table is ``reports/out/bad-input.jsonl``, a line a case; a case that is in it is
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,8 @@ import orjson
 import polars as pl
 import yaml
 
-from bench.common.tables import Row, add_rows, rows_of
+from bench.common import pages
+from bench.common.tables import ROOT, Row, add_rows, rows_of
 from bench.robustness.bad_input.cases import CASES
 from bench.robustness.bad_input.stage import Stage
 from history.reader import read_table
@@ -29,23 +29,18 @@ from kube.client import Platform, connect
 from runner.cleanup.leftovers import find_leftovers
 from runner.preflight.platform_health import complaints, look
 from target.target import load_target
-from testing.platform.fake_cluster import ROOT
 from testing.platform.staging import standing
 from testing.runs.real_sessions import PATIENCE_S, Session, Suite
 
 TABLE = ROOT / "reports" / "out" / "bad-input.jsonl"
 CLUSTER = "badinput"
 LEFT_S = 60.0  # for the reaper: a lease's 15 s, and what a pod needs to end
-HEAD = """# Bad input
-
-Written by `python -m bench.robustness.bad_input --write docs/results/bad-input.md`: each case is done to a whole session of
+MODULE = "bench.robustness.bad_input"
+HEAD = """Each case is done to a whole session of
 `pytest -m chaos`, on a cluster of three nodes with a platform that the suite did not set up.
 It must be refused, or end with the reason: INCONCLUSIVE, or FAIL where users
 were seen to suffer longer than they may; never PASS. Nothing may be left: no open undo, no living lease, no cordon, no pod of the suite.
 What a run could not undo (its credentials were withdrawn) the reaper in the cluster undid.
-
-| case | what was done | outcome | what was said | left |
-|---|---|---|---|---|
 """
 
 
@@ -54,24 +49,24 @@ def play(name: str, platform: Platform, target_file: Path) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Suite(Path(folder)), platform, target_file, Path(folder))
         try:
-            said = heard(CASES[name](stage))
+            outcome = outcome_of(CASES[name](stage))
         except (AssertionError, subprocess.TimeoutExpired) as error:  # it did not come so far, or to its end
-            said = {"outcome": "not played", "said": str(error)[-2000:]}
+            outcome = {"outcome": "not played", "said": str(error)[-2000:]}
         finally:
             stage.suite.close()
-        left = still(lambda: remains(platform), LEFT_S) + still(lambda: complaints(platform, look(platform)), PATIENCE_S)
-    return {"case": name, "done": (CASES[name].__doc__ or "").strip(), **said, "left": left}
+        left = remaining(lambda: remains(platform), LEFT_S) + remaining(lambda: complaints(platform, look(platform)), PATIENCE_S)
+    return {"case": name, "done": (CASES[name].__doc__ or "").strip(), **outcome, "left": left}
 
 
-def still(seen: Callable[[], list[str]], patience_s: float) -> list[str]:
+def remaining(look_again: Callable[[], list[str]], patience_s: float) -> list[str]:
     """Look until nothing is seen any more, or patience is over; return what is seen then."""
     until_s = time.monotonic() + patience_s
-    while (found := seen()) and time.monotonic() < until_s:
+    while (seen := look_again()) and time.monotonic() < until_s:
         time.sleep(1.0)
-    return found
+    return seen
 
 
-def heard(session: Session) -> Row:
+def outcome_of(session: Session) -> Row:
     """Return the outcome and the sentence of a session: of its refusal, or why its run was stopped."""
     report = orjson.loads((session.out / "latest" / "report.json").read_bytes())
     if report["not_tested"]:
@@ -85,9 +80,9 @@ def heard(session: Session) -> Row:
 
 def remains(platform: Platform) -> list[str]:
     """Return what a run left that still does something, as words."""
-    found = find_leftovers(platform)
-    undone = [f"{entry.kind} {entry.object}" for journal in found.dead for entry in journal.remaining]
-    return undone + sorted(found.cordons) + sorted(found.own_pods) + sorted(found.active)
+    left = find_leftovers(platform)
+    undone = [f"{entry.kind} {entry.object}" for journal in left.dead for entry in journal.remaining]
+    return undone + sorted(left.cordons) + sorted(left.own_pods) + sorted(left.active)
 
 
 def is_well(row: Mapping[str, Any]) -> bool:
@@ -99,20 +94,14 @@ def is_well(row: Mapping[str, Any]) -> bool:
 
 def page(rows: list[Row]) -> str:
     """Return the table (Markdown)."""
-    lines = [
-        f"| {row['case']} | {row['done']} | {row['outcome']} | {cell(row['said'])} | {', '.join(row['left']) or 'nothing'} |"
-        for row in rows
-    ]
+    heads = ("case", "what was done", "outcome", "what was said", "left")
+    lines = [(row["case"], row["done"], row["outcome"], row["said"], ", ".join(row["left"]) or "nothing") for row in rows]
     bad = [row["case"] for row in rows if not is_well(row)]
     missing = [name for name in CASES if name not in {row["case"] for row in rows}]
     count = f"{len(rows)} of {len(CASES)} cases: {len(rows) - len(bad)} as they must be, {len(bad)} not."
-    missing_said = f" Not played yet: {', '.join(missing)}." if missing else ""
-    return HEAD + "\n".join(lines) + f"\n\n{count}{missing_said}\n"
-
-
-def cell(text: str) -> str:
-    """Return a sentence as a table's cell."""
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+    not_played = f" Not played yet: {', '.join(missing)}." if missing else ""
+    command = f"python -m {MODULE} --write docs/results/bad-input.md"
+    return pages.page("Bad input", command, rows, HEAD, pages.table(heads, lines), count + not_played)
 
 
 def stored() -> list[Row]:
@@ -137,12 +126,11 @@ def campaign(names: list[str]) -> None:
 
 def main() -> int:
     """Play the cases that are missing or named, print, publish; exit 1 if one is not as it must be."""
-    parser = argparse.ArgumentParser(prog="python -m bench.robustness.bad_input", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of(MODULE, __doc__)
     parser.add_argument("--case", action="append", choices=CASES, default=[], help="play this one, again if it must be")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="publish the table")
     options = parser.parse_args()
     have = {row["case"] for row in stored()}
-    campaign(options.case or [one for one in CASES if one not in have])
+    campaign(options.case or [name for name in CASES if name not in have])
     rows = stored()
     if options.write is not None:
         options.write.write_text(page(rows))

@@ -1,14 +1,13 @@
-"""``python -m bench.training.power``: weakness → caught? → by which check → the sentence in the report; stop and resume at any time.
+"""``python -m bench.training.power``: weakness → caught? → by which check → the sentence in the report. Resumable.
 
 Every weak variant meets the scenario that should reveal it, and the hardened variant meets every scenario ``--runs`` times. A weakness
-counts as caught only by a FAIL of the check that its row names; a hardened run that is a FAIL is a false alarm, one that is INCONCLUSIVE is
+counts as caught only by a FAIL of the check that its row names. A hardened run that is a FAIL is a false alarm; one that is INCONCLUSIVE is
 counted, too. Runs are kept in ``reports/out/power/`` by the digest of the workload (after changing a scenario, remove them); they are
 judged when the table is made, by the verdict as it is then.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -17,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.common.tables import commit
+from bench.common import pages
+from bench.common.tables import ROOT, add_rows, rows_of
 from bench.training.power.job import BASE, RANKS, Forked, Settings, wait
 from bench.training.power.page import Result, markdown
 from bench.training.power.scenarios import SCENARIOS
@@ -27,7 +27,7 @@ from history.reader import read_run
 from verdict.judge import judge
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 
-ROOT = Path(__file__).resolve().parents[3]
+MEASURED = "measured.jsonl"  # in a run's folder: date, commit and machine load
 OUT = ROOT / "reports" / "out" / "power"
 SUBJECT = ("workloads/training", "workloads/storage")
 SPECS = {spec.id: spec for spec in SCENARIOS}
@@ -49,15 +49,15 @@ class Trial:
 
 def subject() -> str:
     """Return the digest of what is tested, as 12 hexadecimal digits."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(path for folder in SUBJECT for path in (ROOT / folder).rglob("*.py")):
-        found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
-    return found.hexdigest()[:12]
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def trials(runs: int, only: str) -> Iterator[Trial]:
     """Yield every run of the campaign: the weak ones first."""
-    every = [Trial(SPECS[one.scenario], one, 1) for one in WEAKNESSES]
+    every = [Trial(SPECS[weakness.scenario], weakness, 1) for weakness in WEAKNESSES]
     every += [Trial(spec, None, seed) for seed in range(1, runs + 1) for spec in SCENARIOS]
     yield from (trial for trial in every if only in trial.name)
 
@@ -90,21 +90,23 @@ def run_trial(trial: Trial, out: Path, undisturbed: bytes) -> None:
     finally:
         scene.close()
     (part / "job" / "log").rename(part / "run" / "ranks.log")
+    add_rows(part / "run" / MEASURED, [{}])
     (part / "run").rename(folder)
     shutil.rmtree(part)
 
 
 def result(trial: Trial, out: Path) -> Result:
     """Judge a kept run."""
-    return Result(trial.spec.id, trial.weakness, trial.seed, judge(read_run(out / trial.name)))
+    folder = out / trial.name
+    measured = next(iter(rows_of(folder / MEASURED)), {})
+    return Result(trial.spec.id, trial.weakness, trial.seed, judge(read_run(folder)), measured)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run what is missing, print the table; exit code 1 if a weakness was not caught or a hardened run raised a false alarm."""
-    parser = argparse.ArgumentParser(prog="python -m bench.training.power", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of("bench.training.power", __doc__)
     parser.add_argument("--runs", type=int, default=3, help="hardened runs of each scenario (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only runs whose name contains this")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
     options = parser.parse_args(argv)
     os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     out = OUT / subject()
@@ -116,11 +118,9 @@ def main(argv: list[str] | None = None) -> int:
             run_trial(trial, out, undisturbed)
         results.append(result(trial, out))
         print(results[-1].line, file=sys.stderr, flush=True)
-    text = markdown(results, commit(), f"{BASE['steps']} steps, {RANKS} ranks, a checkpoint every {BASE['interval']}")
-    print(text)
-    if options.write:
-        options.write.write_text(text)
-    return int(not all(one.caught if one.weakness else one.quiet for one in results))
+    text = markdown(results, f"{BASE['steps']} steps, {RANKS} ranks, a checkpoint every {BASE['interval']}")
+    pages.publish(text, options.write)
+    return int(not all(result.caught if result.weakness else result.quiet for result in results))
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ class Launched:
 
 def _session(leader: int) -> list[int]:
     """Return the processes of a session; torchrun puts its ranks into sessions of their own, which are found by their parents."""
-    found, parents = [], {leader}
+    members, parents = [], {leader}
     pids = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
     for pid in pids:
         try:
@@ -139,8 +139,8 @@ def _session(leader: int) -> list[int]:
             continue
         if int(fields[1]) in parents or int(fields[3]) == leader:
             parents.add(pid)
-            found.append(pid)
-    return found
+            members.append(pid)
+    return members
 
 
 def _kill(pid: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
+from bench.common import pages
+from bench.common.tables import Row
 from bench.training.power.weaknesses import Weakness
 from history.result import RunVerdict, Verdict
 
@@ -20,6 +21,7 @@ class Result:
     weakness: Weakness | None
     seed: int
     verdict: RunVerdict
+    measured_under: Row = field(default_factory=dict)  # date, commit, machine load
 
     @property
     def failed(self) -> list[str]:
@@ -50,57 +52,46 @@ class Result:
 
     def measured(self, name: str) -> float | None:
         """Return a measurement, if it was made."""
-        found = self.verdict.measurement(name)
-        return found.value if found else None
+        measurement = self.verdict.measurement(name)
+        return measurement.value if measurement else None
 
 
-def markdown(results: list[Result], commit: str, size: str) -> str:
-    """Return the page."""
-    weak, hardened = [one for one in results if one.weakness], [one for one in results if not one.weakness]
-    alarms = sum(one.verdict.verdict is Verdict.FAIL for one in hardened)
-    unknown = sum(one.verdict.verdict is Verdict.INCONCLUSIVE for one in hardened)
-    lines = [
-        "# Power: weaknesses that must be found",
-        "",
-        f"Made by `{COMMAND}` (resumable) at {commit}, {os.cpu_count()} cores: {size}; real processes, real",
-        "storage (volume, versitygw, an XFS whose power is cut), no cluster. Each run is judged by the suite's own verdict from its stored",
-        "history. `caught`: the check that the row names says FAIL; INCONCLUSIVE is not caught.",
-        "",
-        f"**{sum(one.caught for one in weak)} of {len(weak)} weaknesses caught; {alarms} false alarms and {unknown} inconclusive in "
+def markdown(results: list[Result], size: str) -> str:
+    """Return the page. ``size``: of the job."""
+    weak, hardened = [result for result in results if result.weakness], [result for result in results if not result.weakness]
+    alarms = sum(result.verdict.verdict is Verdict.FAIL for result in hardened)
+    unknown = sum(result.verdict.verdict is Verdict.INCONCLUSIVE for result in hardened)
+    scenarios = dict.fromkeys(result.scenario for result in hardened)
+    return pages.page(
+        "Power: weaknesses that must be found",
+        COMMAND,
+        [result.measured_under for result in results],
+        f"Resumable. {size}; real processes, real storage (volume, versitygw, an XFS whose power is cut), no cluster. Each run is judged "
+        "by the suite's own verdict from its stored history. `caught`: the check that the row names says FAIL; INCONCLUSIVE is not caught.",
+        f"**{sum(result.caught for result in weak)} of {len(weak)} weaknesses caught; {alarms} false alarms and {unknown} inconclusive in "
         f"{len(hardened)} hardened runs.**",
-        "",
-        "| weakness | setting | scenario | caught? | by | its sentence | failed, too |",
-        "|---|---|---|---|---|---|---|",
-        *(_weak(one) for one in weak),
-        "",
+        pages.table(("weakness", "setting", "scenario", "caught?", "by", "its sentence", "failed, too"), map(_weak, weak)),
         "## The hardened variant",
-        "",
-        "| scenario | runs | PASS | false alarms | inconclusive | RTO median (longest) | steps lost, most | what was said |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_hardened([one for one in hardened if one.scenario == name]) for name in dict.fromkeys(one.scenario for one in hardened)),
-        "",
-    ]
-    return "\n".join(lines)
+        pages.table(
+            ("scenario", "runs", "PASS", "false alarms", "inconclusive", "RTO median (longest)", "steps lost, most", "what was said"),
+            (_hardened([result for result in hardened if result.scenario == name]) for name in scenarios),
+        ),
+    )
 
 
-def _weak(one: Result) -> str:
-    weakness = one.weakness
+def _weak(result: Result) -> tuple[str, ...]:
+    weakness = result.weakness
     assert weakness is not None  # noqa: S101  sorted by the caller
     settings = ", ".join(f"`{key}={value}`" for key, value in weakness.settings.items())
-    others = ", ".join(name for name in one.failed if name != weakness.check) or "–"
-    caught = "yes" if one.caught else f"**no** ({one.verdict.verdict})"
-    return f"| {weakness.name} | {settings} | {one.scenario} | {caught} | {weakness.check} | {flat(one.sentence)} | {others} |"
+    others = ", ".join(name for name in result.failed if name != weakness.check) or "–"
+    caught = "yes" if result.caught else f"**no** ({result.verdict.verdict})"
+    return weakness.name, settings, result.scenario, caught, weakness.check, result.sentence, others
 
 
-def _hardened(runs: list[Result]) -> str:
-    rto = [value for one in runs if (value := one.measured("rto_train")) is not None]
-    lost = [value for one in runs if (value := one.measured("lost_steps")) is not None]
-    said = next((one.sentence for one in runs if not one.quiet), runs[0].sentence)
-    counts = [sum(one.verdict.verdict is verdict for one in runs) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)]
+def _hardened(runs: list[Result]) -> tuple[object, ...]:
+    rto = [value for result in runs if (value := result.measured("rto_train")) is not None]
+    lost = [value for result in runs if (value := result.measured("lost_steps")) is not None]
+    sentence = next((result.sentence for result in runs if not result.quiet), runs[0].sentence)
+    counts = [sum(result.verdict.verdict is verdict for result in runs) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)]
     times = f"{median(rto):.1f} s ({max(rto):.1f} s)" if rto else "–"
-    return f"| {runs[0].scenario} | {len(runs)} | {' | '.join(map(str, counts))} | {times} | {max(lost, default=0):.0f} | {flat(said)} |"
-
-
-def flat(text: str) -> str:
-    """Return a text as one cell of a Markdown table."""
-    return " ".join(text.split()).replace("|", "/")
+    return runs[0].scenario, len(runs), *counts, times, f"{max(lost, default=0):.0f}", sentence

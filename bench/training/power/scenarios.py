@@ -46,7 +46,7 @@ def _newest(scene: Scene) -> tuple[Path, Path]:
     folders = scene.job.gang.checkpoints
     store = FolderStore(str(folders))
     saved = max(str(row["name"]) for row in scene.checkpoints(READY_CHECKPOINT))
-    shards = [key for key in store.listing() if (found := parse_key(key)) and "shard-0" in key and str(found[0]) <= saved]
+    shards = [key for key in store.listing() if (parsed := parse_key(key)) and "shard-0" in key and str(parsed[0]) <= saved]
     older, newest = sorted(shards)[-2:] if len(shards) > 1 else (shards[-1], shards[-1])
     return folders / newest, folders / older
 
@@ -224,10 +224,8 @@ def object_overwritten(scene: Scene) -> None:
     scene.proven("digest-differs", lambda: store.get(data.FILE) != good)
     kill(scene)
     wait(scene.job, lambda: scene.job.ended, 60)
-    restored = subprocess.run(
-        [sys.executable, "-m", "workloads.storage.restore", "--store", url, "--record", data.RECORD], capture_output=True, check=False
-    )
-    if restored.returncode == 0:
+    restore = [sys.executable, "-m", "workloads.storage.restore", "--store", url, "--record", data.RECORD]
+    if subprocess.run(restore, capture_output=True, check=False).returncode == 0:
         scene.job.start()
 
 
@@ -247,7 +245,5 @@ SCENARIOS = (
     Spec("preempted", "The ranks are told to leave", ("rank-0", "rank-1"), ("ranks-gone",), preempted, 2),
     Spec("slow-save", "A save is slow, and a rank is killed", ("storage", "rank-1"), ("save-took-longer", "rank-gone"), slow_save),
     Spec("weights-flipped", "A weight of one rank flips in memory", RANK, ("failpoint-taken",), weights_flipped),
-    Spec(
-        "data-overwritten", "The training data are overwritten", ("dataset", "rank-1"), ("digest-differs", "rank-gone"), object_overwritten
-    ),
+    Spec("data-overwritten", "The training data are overwritten", ("dataset", "rank-1"), DAMAGED[1], object_overwritten),
 )

@@ -142,9 +142,9 @@ class Scene:
             book.write(text)
             book.close()
         close_run(self.record)
-        found = judge(read_run(self.record))
-        write_verdict(found, self.record)
-        return found
+        verdict = judge(read_run(self.record))
+        write_verdict(verdict, self.record)
+        return verdict
 
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""

@@ -1,27 +1,25 @@
-"""``python -m bench.training.power.soak``: ranks killed and power cut at random moments, one run a seed; stop and resume at any time.
+"""``python -m bench.training.power.soak``: ranks killed and power cut at random moments, one run a seed. Resumable.
 
 Even seeds kill a random rank (SIGKILL), odd seeds cut the power of the disk with the checkpoints and of all ranks. The moment is random:
-some step after the first verified checkpoint and some fraction of a second, so within a step, a save or its commit. Each run is judged by
-the suite's own verdict. Its state must equal that of an undisturbed run to the bit; no sample may be skipped or repeated; lost are at most
-the steps of one interval and those done while a checkpoint is being saved.
+some step after the first verified checkpoint, and some fraction of a second after that, so within a step, a save or its commit.
+Each run is judged by the suite's own verdict. The state equals that of an undisturbed run to the bit, and no sample is skipped or repeated.
+Steps lost are at most one interval and what is done while a checkpoint is being saved.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from statistics import median
 
-from bench.common.tables import commit
+from bench.common import pages
 from bench.training.power.__main__ import OUT, Trial, reference, result, run_trial, subject
 from bench.training.power.disk import disk
 from bench.training.power.job import BASE, RANKS
-from bench.training.power.page import Result, flat
+from bench.training.power.page import Result
 from bench.training.power.scenarios import cut, kill
 from bench.training.power.scene import Scene, Spec
 from cluster.host.commands import run
@@ -75,40 +73,33 @@ def trial_of(seed: int) -> Trial:
 
 def markdown(results: list[Result]) -> str:
     """Return the page."""
-    passed = sum(one.quiet for one in results)
-    lost = [int(one.measured("lost_steps") or 0) for one in results]
-    rto = [value for one in results if (value := one.measured("rto_train")) is not None]
-    unknown = sum(one.verdict.verdict is Verdict.INCONCLUSIVE for one in results)
-    lines = [
-        "# Soak: ranks killed and power cut at random moments",
-        "",
-        f"Made by `{COMMAND}` (resumable) at {commit()}, {os.cpu_count()} cores: {BASE['steps']} steps, {RANKS} ranks, a checkpoint every",
-        f"{BASE['interval']} steps, on a volume; power cuts on an XFS that is shut down without a flush.",
-        "",
-        f"**{passed} of {len(results)} runs PASS, {unknown} inconclusive: state equal to the bit to an undisturbed run, no sample",
-        f"skipped or repeated. Steps lost: at most {max(lost)}; beyond them again after {median(rto):.1f} s at the median,",
+    passed = sum(result.quiet for result in results)
+    lost = [int(result.measured("lost_steps") or 0) for result in results]
+    rto = [value for result in results if (value := result.measured("rto_train")) is not None]
+    unknown = sum(result.verdict.verdict is Verdict.INCONCLUSIVE for result in results)
+    return pages.page(
+        "Soak: ranks killed and power cut at random moments",
+        COMMAND,
+        [result.measured_under for result in results],
+        f"Resumable. {BASE['steps']} steps, {RANKS} ranks, a checkpoint every {BASE['interval']} steps, on a volume; power cuts on an XFS "
+        "that is shut down without a flush.",
+        f"**{passed} of {len(results)} runs PASS, {unknown} inconclusive: state equal to the bit to an undisturbed run, no sample "
+        f"skipped or repeated. Steps lost: at most {max(lost)}; beyond them again after {median(rto):.1f} s at the median, "
         f"{max(rto):.1f} s at most.**",
-        "",
-        "| seed | what | after step | then | steps lost | back after | verdict | what was said |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_row(one) for one in results),
-        "",
-    ]
-    return "\n".join(lines)
+        pages.table(("seed", "what", "after step", "then", "steps lost", "back after", "verdict", "what was said"), map(_cells, results)),
+    )
 
 
-def _row(one: Result) -> str:
-    moment, back = moment_of(one.seed), one.measured("rto_train")
-    figures = f"{int(one.measured('lost_steps') or 0)} | {'–' if back is None else f'{back:.1f} s'}"
-    said = flat(one.sentence) if not one.quiet else ""
-    return f"| {one.seed} | {one.scenario} | {moment.step} | {moment.wait_s * 1e3:.0f} ms | {figures} | {one.verdict.verdict} | {said} |"
+def _cells(result: Result) -> tuple[object, ...]:
+    moment, back_s, verdict = moment_of(result.seed), result.measured("rto_train"), result.verdict.verdict
+    struck = (result.scenario, moment.step, f"{moment.wait_s * 1e3:.0f} ms", int(result.measured("lost_steps") or 0))
+    return result.seed, *struck, "–" if back_s is None else f"{back_s:.1f} s", verdict, "" if result.quiet else result.sentence
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run what is missing, print the table; exit code 1 if a run is not PASS."""
-    parser = argparse.ArgumentParser(prog="python -m bench.training.power.soak", description=(__doc__ or "").splitlines()[0])
+    parser = pages.parser_of("bench.training.power.soak", __doc__)
     parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, too")
     options = parser.parse_args(argv)
     os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     out = OUT / subject()
@@ -120,11 +111,8 @@ def main(argv: list[str] | None = None) -> int:
             run_trial(trial, out, undisturbed)
         results.append(result(trial, out))
         print(f"{seed}: {results[-1].line}", file=sys.stderr, flush=True)
-    text = markdown(results)
-    print(text)
-    if options.write:
-        options.write.write_text(text)
-    return int(not all(one.quiet for one in results))
+    pages.publish(markdown(results), options.write)
+    return int(not all(result.quiet for result in results))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Users' requests as what drives a run."""
+"""Users' requests as a workload driver."""
 
 from __future__ import annotations
 

@@ -1,14 +1,19 @@
-"""Load workers as pods of the platform, in the suite's namespace: what they are, what they need, and what is left of them.
+"""Load workers as pods of the platform, in the suite's namespace: what they are, what they need, and the way to their program.
 
-A pod has no token, no capability and no root; it ends by its own deadline, and at once when the suite's connection to it ends
-(``stdinOnce``), so that no load outlives its run. It stands on no node that the run's fault touches.
+A pod has no token, no capability and no root. No load outlives its run: a pod ends at once when the suite's connection to it ends
+(``stdinOnce``), and by its own deadline. It stands on no node that the run's fault touches.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from typing import Any
+
+import orjson
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient, get_websocket_url
+from websocket import WebSocketException
 
 from faults.mechanisms.fault_pod import RUN_LABEL, label_of, why
 from history.errors import TargetRefused
@@ -27,6 +32,58 @@ CONTAINER, FOLDER = "load", "/tmp/run"  # noqa: S108 - in the pod, on a volume o
 MARGIN_S = 60.0  # beyond everything that is planned
 GRACE_S = 5.0  # beyond the client's time-out
 POLL_S = 0.2
+SILENT_S = 15.0  # the pod says ten times a second what is new
+FRAME_S = 15.0  # for the rest of a frame that has begun
+ATTACH_S, PAUSE_S = 15.0, 0.5  # a kubelet may know of a running container a little later than it says so
+STDERR = 2
+
+
+class Lost(Exception):
+    """The pod's program is not heard any more; the text says how that was noticed."""
+
+
+class Stream:
+    """The stdin, stdout and stderr of a pod's program (:mod:`workloads.load.pod`): a JSON object a line, over one WebSocket."""
+
+    def __init__(self, client: WSClient) -> None:
+        self._client, self._line, self._broke, self._last_s = client, b"", "", time.monotonic()
+        client.sock.settimeout(FRAME_S)
+
+    def send(self, **order: object) -> None:
+        """Write an order to the program's stdin. Raises Lost."""
+        self._last_s = time.monotonic()
+        try:
+            self._client.write_stdin(orjson.dumps(order, option=orjson.OPT_APPEND_NEWLINE))
+        except (WebSocketException, OSError) as error:
+            raise Lost(f"it cannot be told anything ({error})") from error
+
+    def receive(self, wait_s: float) -> list[dict[str, Any]]:
+        """Return the messages that came within ``wait_s``.
+
+        Raises Lost: the connection is over and all that came was returned, or the program has said nothing for 15 s.
+        """
+        open_before = self._client.is_open()
+        data = self._read(STDOUT_CHANNEL, wait_s)
+        os.write(STDERR, self._read(STDERR_CHANNEL))
+        if not data and not open_before:
+            said = self._read(ERROR_CHANNEL).decode(errors="replace")[:200]
+            raise Lost(self._broke or f"it ended without an end mark: {said or 'no reason is given'}")
+        if data:
+            self._last_s = time.monotonic()
+        elif time.monotonic() - self._last_s > SILENT_S:
+            raise Lost(f"nothing was heard of it for {SILENT_S:.0f} s")
+        *lines, self._line = (self._line + data).split(b"\n")
+        return [orjson.loads(line) for line in lines]
+
+    def _read(self, channel: int, wait_s: float = 0.0) -> bytes:
+        """Return what came on a channel, also if the connection broke just behind it."""
+        try:
+            data = self._client.read_channel(channel, wait_s)
+        except (WebSocketException, OSError) as error:
+            self._broke = f"the connection to it broke ({error})"
+            self._client.close()
+            data = self._client.read_channel(channel)
+        return bytes(data)
 
 
 def wanted(workload: WorkloadClass) -> bool:
@@ -120,6 +177,23 @@ def wait_running(platform: Platform, name: str) -> Pod:
             late = "" if pod.status.phase != "Pending" else f" after {POD_S:.0f} s"
             raise LoadFailed(f"load pod {name}: it does not run{late} ({said}); make room, or let workers be processes")
         time.sleep(POLL_S)
+
+
+def attach(platform: Platform, pod: str) -> Stream:
+    """Attach to a load pod's program. Raises Lost: it cannot be attached to within 15 s."""
+    path = f"/api/v1/namespaces/{platform.target.suite_namespace}/pods/{pod}/attach"
+    query = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
+    _, url, headers, *_ = platform.api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
+    until_s = time.monotonic() + ATTACH_S
+    while True:
+        try:  # not stream() of the library: it keeps all that was ever said
+            client = WSClient(platform.api.configuration, get_websocket_url(url), headers, capture_all=False, binary=True)
+        except (WebSocketException, OSError) as error:
+            if time.monotonic() > until_s:
+                raise Lost(f"it cannot be attached to ({error})") from error
+            time.sleep(PAUSE_S)
+        else:
+            return Stream(client)
 
 
 def read(platform: Platform, name: str) -> Pod:

@@ -1,21 +1,22 @@
 """``python -m runner.drivers.requests.load_relay RUN_DIR --worker K --parent PID``: one load worker in a pod, as if it ran here.
 
-The crew of :mod:`workloads.load` starts it in a worker's place and sees no difference: it says what the worker says, hands the origin on,
-drains on SIGTERM, and what the worker records grows in the run folder. The worker's clock is measured against this machine's before it
-starts. A pod that is lost, or whose record arrives without its end, is a failure with a sentence: then the run has no whole record.
+The main process of :mod:`workloads.load` starts it in a worker's place and sees no difference. It says what the worker says, hands the
+origin on, drains on SIGTERM, and what the worker records grows in the run folder. The worker's clock is measured against this machine's
+before it starts. A pod that is lost, or whose record arrives without its end, is a failure with a sentence: the record is not whole then.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import select
 import signal
 import sys
-import time
+from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from faults.mechanisms.fault_pod import why
 from history.clock import Offset, now_ns, offset_of
@@ -23,18 +24,18 @@ from history.errors import AftershockError
 from history.plan import Plan
 from history.reader import read_plan
 from history.schema import EventKind
-from history.wire import line, pieces
 from history.writer import EventLog
 from kube.client import Platform, connect
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadFailed
-from runner.drivers.requests.load_stream import Lost, Stream, attach
+from runner.drivers.requests.load_pod import Lost, Stream
 from target.environment import target_of
 
-TICK_S = 0.1
-SILENT_S = 15.0  # the pod says every second that it is alive
+TICK_S = 0.05
 EXCHANGES = 8
-TABLES = ("requests", "events", "samples")
+PIECE_BYTES = 16_384
+TABLES, SAID = ("requests", "events", "samples"), "said"
+STDIN, STDOUT = 0, 1
 
 
 class Relay:
@@ -42,9 +43,9 @@ class Relay:
 
     def __init__(self, run_dir: Path, worker: int, stream: Stream) -> None:
         self._dir, self._worker, self._stream = run_dir, worker, stream
-        self._files, self._open = dict[str, IO[bytes]](), ExitStack()
-        self._allowed = {f"{table}.load-{worker}.jsonl" for table in TABLES}
-        self._stops = 0
+        self._names = {f"{table}.load-{worker}.jsonl" for table in (SAID, *TABLES)}
+        self._arrived = Counter[str]()
+        self._stops = self._stops_sent = 0
 
     def measure(self) -> Offset:
         """Return how far the pod's clock is from this one's. Raises Lost."""
@@ -52,66 +53,61 @@ class Relay:
 
     def _exchange(self) -> tuple[int, int, int]:
         asked = now_ns()
-        self._stream.send(line(clock=True))
-        until_s = time.monotonic() + SILENT_S
-        while time.monotonic() < until_s:
-            for message, _ in self._stream.receive(TICK_S):
-                return asked, int(message["clock_ns"]), now_ns()
-        raise Lost(f"it did not say the time within {SILENT_S:.0f} s")
+        self._stream.send(clock=True)
+        while not (answer := self._stream.receive(TICK_S)):
+            pass
+        return asked, int(answer[0]["clock_ns"]), now_ns()
 
-    def begin(self, plan: Plan) -> None:
+    def start(self, plan: Plan) -> None:
         """Hand over the run folder and start the worker. Raises Lost."""
         for name, data in files_of(self._dir, plan):
-            for part in pieces(name, data):
-                self._stream.send(part)
+            for begin in range(0, len(data), PIECE_BYTES):
+                self._stream.send(file=name, data=b64encode(data[begin : begin + PIECE_BYTES]).decode())
         key = plan.load.api_key_env
         environment = {key: os.environ[key]} if key else {}  # by this way only: no object in the cluster holds a secret
-        self._stream.send(line(begin=self._worker, environment=environment))
+        self._stream.send(worker=self._worker, environment=environment)
 
-    def carry(self, parent_pid: int) -> int:
-        """Carry messages both ways until the worker has ended; return its exit code. Raises Lost: it is not heard any more."""
-        with self._open:
-            return self._carry(parent_pid)
+    def follow(self, parent_pid: int, origin: int = STDIN) -> int:
+        """Keep what the worker records until it has ended, and return its exit code; descriptor ``origin`` says when it shall begin.
 
-    def _carry(self, parent_pid: int) -> int:
-        heard_s, asked = time.monotonic(), 0
+        Raises Lost: the worker is not heard any more, or its record is not whole.
+        """
+        origins = [origin]
         while True:
-            for message, data in self._stream.receive(TICK_S, sys.stdin):
-                heard_s = time.monotonic()
+            for message in self._stream.receive(TICK_S):
                 if "end" in message:
                     return self._end(message)
-                self._take(message, data)
-            if time.monotonic() - heard_s > SILENT_S:
-                raise Lost(f"nothing was heard of it for {SILENT_S:.0f} s")
-            if os.getppid() != parent_pid and not self._stops:
-                self._stops = 1
-            while asked < self._stops:
-                asked += 1
-                self._stream.send(line(stop=True))
+                self._keep(message["record"])
+            if select.select(origins, [], [], 0)[0] and (text := os.read(origins.pop(), PIECE_BYTES).strip()):
+                self._stream.send(origin=int(text))
+            self._hand_on_stops(parent_pid)
 
     def stop(self, _number: int, _frame: object) -> None:
         """Let the worker drain; a second time cuts off what is open."""
         self._stops += 1
 
-    def _take(self, message: dict[str, Any], data: bytes) -> None:
-        if "origin" in message:
-            self._stream.send(line(origin=message["origin"]))
-        elif "said" in message:
-            print(message["said"], flush=True)
-        elif message.get("file") in self._allowed:
-            self._file(message["file"]).write(data)
+    def _hand_on_stops(self, parent_pid: int) -> None:
+        if os.getppid() != parent_pid and not self._stops:
+            self._stops = 1
+        while self._stops_sent < self._stops:
+            self._stops_sent += 1
+            self._stream.send(stop=True)
 
-    def _file(self, name: str) -> IO[bytes]:
-        if name not in self._files:
-            self._files[name] = self._open.enter_context((self._dir / name).open("ab", buffering=0))
-        return self._files[name]
+    def _keep(self, record: dict[str, str]) -> None:
+        for name in record.keys() & self._names:
+            data = b64decode(record[name])
+            self._arrived[name] += len(data)
+            if name.startswith(SAID):
+                os.write(STDOUT, data)
+            else:
+                with (self._dir / name).open("ab") as file:
+                    file.write(data)
 
     def _end(self, message: dict[str, Any]) -> int:
-        held = {name: file.tell() for name, file in self._files.items()}
         if not message["told"]:
             raise Lost("its node ended it before its time: it was deleted or evicted")
-        if held != message["sent"]:
-            raise Lost(f"it sent {message['sent']} bytes, here are {held}")
+        if self._arrived != message["sent"]:
+            raise Lost(f"it sent {message['sent']} bytes, here are {dict(self._arrived)}")
         return int(message["end"])
 
 
@@ -133,11 +129,11 @@ def carry_out(platform: Platform, run_dir: Path, worker: int, parent_pid: int) -
     load_pod.create(platform, plan, worker)
     try:
         node = load_pod.wait_running(platform, name).spec.node_name
-        relay = Relay(run_dir, worker, attach(platform, name))
+        relay = Relay(run_dir, worker, load_pod.attach(platform, name))
         signal.signal(signal.SIGTERM, relay.stop)
         record_clock(run_dir, worker, str(node), relay.measure())
-        relay.begin(plan)
-        return relay.carry(parent_pid)
+        relay.start(plan)
+        return relay.follow(parent_pid)
     except Lost as lost:
         state = state_of(platform, name)
         raise LoadFailed(f"load pod {name} of worker {worker} was lost: {lost}; {state}; its record is not whole") from lost

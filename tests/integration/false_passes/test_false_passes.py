@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from bench.common.tables import ROOT
 from bench.comparison.false_passes import suite
 from bench.comparison.false_passes.cases import CASES, TWINS, Case
-from bench.comparison.false_passes.platform import ROOT
 
 
 @pytest.mark.quiet
 @pytest.mark.parametrize("case", [*TWINS, *CASES], ids=lambda case: case.name)
 def test_a_case_comes_out_as_it_must(case: Case, tmp_path: Path) -> None:
-    told = suite.run(case, tmp_path)
-    assert told.verdict == case.expected.verdict, told.sentence
-    verdict, sentence = told.checks[case.expected.check]
+    result = suite.run(case, tmp_path)
+    assert result.verdict == case.expected.verdict, result.sentence
+    verdict, sentence = result.checks[case.expected.check]
     assert verdict == case.expected.verdict
     assert case.expected.says in sentence
 

@@ -18,7 +18,7 @@ import pytest
 from history.reader import Run, read_run
 from history.schema import EventKind
 from testing.load.load_runs import ROOT, finish, rows_written, scripted_server, start_load, wait_until, write_load_plan
-from workloads.load.offer import prepare
+from workloads.load.inputs import prepare
 
 LONG = {"horizon_s": 600.0, "timeout_s": 60.0}  # no answer is late, however busy the machine
 LOADS: dict[str, dict[str, Any]] = {
@@ -111,14 +111,14 @@ def test_connections_are_not_kept_beyond_their_age(told: Run) -> None:
 
 
 def test_sigkill_leaves_a_readable_history_and_workers_end_without_their_parent(running: dict[str, Running]) -> None:
-    crew = running["killed"]
-    assert crew.process.stdout
-    ready = json.loads(crew.process.stdout.readline())
+    killed = running["killed"]
+    assert killed.process.stdout
+    ready = json.loads(killed.process.stdout.readline())
     assert (ready["event"], ready["workers"], len(ready["pids"])) == ("READY", 2, 2)
-    crew.process.kill()  # first: it would tell the others to stop
+    killed.process.kill()  # first: it would tell the others to stop
     os.kill(ready["pids"][0], signal.SIGKILL)
-    finish(crew.process)  # returns when the last worker has closed stderr, too
-    run = read_run(crew.run_dir)
+    finish(killed.process)  # returns when the last worker has closed stderr, too
+    run = read_run(killed.run_dir)
     assert run.requests.filter(pl.col("worker") == "load-0").height > 5
     assert run.events.filter(pl.col("kind") == EventKind.LOAD_STOP.value)["object"].to_list() == ["load-1"]
     assert {worker: account["stopped_by"] for worker, account in audits(run).items()} == {"load-1": "the parent process is gone"}

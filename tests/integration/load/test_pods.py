@@ -1,4 +1,4 @@
-"""Load workers as pods of the embedded platform, against its gateway: started by the same crew, merged into one history."""
+"""Load workers as pods of the embedded platform, against its gateway: started by the same process, merged into one history."""
 
 from __future__ import annotations
 

@@ -198,4 +198,5 @@ def test_no_other_workload_is_made(tempted: Platform) -> None:
 
 
 def test_nobody_else_is_held_to_it(staging: Staging) -> None:
-    staging.cluster.kubectl("-n", "default", "create", "deployment", "others", "--image=x", "--dry-run=server")
+    made = staging.cluster.kubectl("-n", "default", "create", "deployment", "others", "--image=x", "--dry-run=server")
+    assert "deployment.apps/others created" in made

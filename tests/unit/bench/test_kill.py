@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from bench.campaigns import kill_page, out_of_reach_page
-from bench.campaigns.kill_trial import in_force
-from bench.campaigns.out_of_reach_page import CUT, LOST
+from bench.campaigns.kill import page as kill_page
+from bench.campaigns.kill.trial import in_force
+from bench.campaigns.out_of_reach import page as out_of_reach_page
+from bench.campaigns.out_of_reach.page import CUT, LOST
 from bench.common.tables import Row
 from history.schema import EventKind
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.common.tables import ROOT
 from bench.mutations.cases import CASES, FAULTS, LOADS, PASS, PROBES, Case
 from bench.mutations.document import write_files
 from bench.mutations.faults import KILLS
 from bench.mutations.memory import possible
 from bench.mutations.page import page, wrong
 from bench.mutations.probes import GONE, LATENCIES
-from bench.mutations.session import ROOT, judged
+from bench.mutations.session import judged
 from history.result import Check, RunVerdict, Verdict
 from runner.experiment.experiment import check_target, read_experiment
 from target.target import load_target

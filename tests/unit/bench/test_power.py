@@ -55,7 +55,7 @@ def test_caught_is_a_fail_of_the_named_check_alone() -> None:
 def test_the_page_counts_what_was_caught_and_what_was_a_false_alarm() -> None:
     weak = [_result(WEAK, state=Verdict.FAIL), _result(WEAK, state=Verdict.PASS, rto=Verdict.FAIL)]
     hardened = [_result(None, state=verdict) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)]
-    page = markdown([*weak, *hardened], "c0ffee", "small")
+    page = markdown([*weak, *hardened], "small")
     assert "**1 of 2 weaknesses caught; 1 false alarms and 1 inconclusive in 3 hardened runs.**" in page
     assert "| no verification | `verify=False` | rank-killed | yes | state | state says so. | – |" in page
     assert "| **no** (FAIL) | state | state says so. | rto |" in page

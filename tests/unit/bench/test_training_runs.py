@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.training.runs import number, rows, seconds
+from bench.training.runs import cells_of, number, seconds, training_runs
 from history.result import Measurement
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import NULL
@@ -15,8 +15,8 @@ from testing.histories.training_runs import KILLED, RESUMED, write_training_run
 
 def test_a_run_that_followed_a_job_has_a_row_and_others_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
-    [row] = rows([write_training_run(tmp_path), write_run(tmp_path, NULL), tmp_path / "empty"])
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    [run] = training_runs([write_training_run(tmp_path), write_run(tmp_path, NULL), tmp_path / "empty"])
+    cells = cells_of(run)
     assert (cells[2], cells[5]) == ("PASS", str(KILLED - RESUMED))
     assert cells[8].startswith("0 of ")
     assert cells[10] == "–"  # nobody recorded how busy the machine was

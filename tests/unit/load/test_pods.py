@@ -3,58 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from history.clock import offset_of
 from history.plan import ResolvedTarget
-from history.wire import Messages, line, pieces
 from kube.permissions import Permission
 from runner.commands import admission_policy, rbac
 from runner.drivers.requests import driver, load_pod
+from runner.drivers.requests.load_pod import Lost
 from runner.drivers.requests.load_relay import Relay
-from runner.drivers.requests.load_stream import Lost
 from target.target import load_target
 from testing.load.load_runs import ROOT, write_load_plan
 
+REQUESTS = "requests.load-1.jsonl"
 ROWS = b'{"request_id": 0}\n{"request_id": 2}\n'
 
 
 class Pod:
-    """A stream whose program says what the test scripts, one reply a call."""
+    """A stream whose program says what the test scripts, one message a call."""
 
-    def __init__(self, *replies: bytes) -> None:
-        self.replies, self.messages, self.heard = list(replies), Messages(), bytearray()
+    def __init__(self, *replies: dict[str, Any]) -> None:
+        self.replies = list(replies)
 
-    def send(self, data: bytes) -> None:
-        self.heard += data
-
-    def receive(self, _wait_s: float, _beside: object = None) -> Iterator[tuple[dict[str, Any], bytes]]:
+    def receive(self, _wait_s: float) -> list[dict[str, Any]]:
         if not self.replies:
             raise Lost("it ended without an end mark")
-        yield from self.messages.feed(self.replies.pop(0))
+        return [self.replies.pop(0)]
 
 
-def carried(folder: Path, *replies: bytes, worker: int = 1) -> int:
-    return Relay(folder, worker, Pod(*replies)).carry(os.getppid())  # type: ignore[arg-type]  # a stream by its two methods
+def followed(folder: Path, *replies: dict[str, Any], worker: int = 1) -> int:
+    relay = Relay(folder, worker, Pod(*replies))  # type: ignore[arg-type]  # a stream by the one method that is asked
+    with Path("/dev/null").open("rb") as nobody:
+        return relay.follow(os.getppid(), nobody.fileno())
 
 
-@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.binary(max_size=200))), st.integers(1, 50))
-def test_what_arrives_in_bits_is_put_together_again(files: list[tuple[str, bytes]], size: int) -> None:
-    sent = b"".join([*(part for name, data in files for part in pieces(name, data)), line(end=0)])
-    messages, seen, written = Messages(), [], {"a": b"", "b": b""}
-    for start in range(0, len(sent), size):
-        for message, data in messages.feed(sent[start : start + size]):
-            seen.append(message)
-            if "file" in message:
-                written[message["file"]] += data
-    assert seen[-1] == {"end": 0}
-    assert written == {name: b"".join(data for file, data in files if file == name) for name in written}
+def record(name: str, data: bytes) -> dict[str, Any]:
+    return {"record": {name: b64encode(data).decode()}}
+
+
+def end(code: int = 0, *, told: bool = True, **sent: int) -> dict[str, Any]:
+    return {"end": code, "sent": {f"{table}.load-1.jsonl": size for table, size in sent.items()}, "told": told}
 
 
 def test_the_quickest_exchange_tells_the_offset() -> None:
@@ -62,38 +54,36 @@ def test_the_quickest_exchange_tells_the_offset() -> None:
     assert (offset.offset_ns, offset.error_ns) == (1_000_050, 50)
 
 
-def test_a_record_that_ends_with_its_mark_is_kept(tmp_path: Path) -> None:
-    name = "requests.load-1.jsonl"
-    mark = line(end=0, sent={name: len(ROWS)}, told=True)
-    assert carried(tmp_path, *pieces(name, ROWS[:20]), line(alive=True) + b"".join(pieces(name, ROWS[20:])), mark) == 0
-    assert (tmp_path / name).read_bytes() == ROWS
+def test_a_record_that_ends_with_its_mark_is_kept(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = record("said.load-1.jsonl", b"READY\n")
+    replies = record(REQUESTS, ROWS[:20]), {"record": {}}, said, record(REQUESTS, ROWS[20:]), end(requests=len(ROWS), said=6)
+    assert followed(tmp_path, *replies) == 0
+    assert (tmp_path / REQUESTS).read_bytes() == ROWS
+    assert capfd.readouterr().out == "READY\n"
 
 
 @pytest.mark.parametrize(
     ("replies", "words"),
     [
-        ((b"".join(pieces("requests.load-1.jsonl", ROWS)),), "without an end mark"),
-        (
-            (b"".join(pieces("requests.load-1.jsonl", ROWS)), line(end=0, sent={"requests.load-1.jsonl": 99}, told=True)),
-            r"it sent .*99.*, here",
-        ),
-        ((line(end=0, sent={"events.load-1.jsonl": 5}, told=True),), "it sent"),
-        ((line(end=0, sent={}, told=False),), "its node ended it"),
+        ((record(REQUESTS, ROWS),), "without an end mark"),
+        ((record(REQUESTS, ROWS), end(requests=99)), r"it sent .*99.*, here"),
+        ((end(events=5),), "it sent"),
+        ((end(told=False),), "its node ended it"),
     ],
 )
-def test_a_record_without_its_end_is_lost(tmp_path: Path, replies: tuple[bytes, ...], words: str) -> None:
+def test_a_record_without_its_end_is_lost(tmp_path: Path, replies: tuple[dict[str, Any], ...], words: str) -> None:
     with pytest.raises(Lost, match=words):
-        carried(tmp_path, *replies)
+        followed(tmp_path, *replies)
 
 
 @pytest.mark.parametrize("name", ["requests.load-0.jsonl", "plan.json", "../requests.load-1.jsonl", "requests.load-1.jsonl/../plan.json"])
 def test_a_pod_writes_its_own_record_and_nothing_else(tmp_path: Path, name: str) -> None:
-    assert carried(tmp_path, *pieces(name, ROWS), line(end=0, sent={}, told=True)) == 0
+    assert followed(tmp_path, record(name, ROWS), end()) == 0
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_worker_fails_the_relay(tmp_path: Path) -> None:
-    assert carried(tmp_path, line(end=1, sent={}, told=True)) == 1
+    assert followed(tmp_path, end(1)) == 1
 
 
 def test_the_pod_has_no_rights_ends_by_itself_and_stands_off_the_fault(tmp_path: Path) -> None:

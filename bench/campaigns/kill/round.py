@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from bench.campaigns.kill_slots import HEALTHY_S, PAUSE_S, Platforms, clear, demand_healthy
-from bench.campaigns.kill_trial import Trial, alive, due_ns, times
+from bench.campaigns.kill.slots import HEALTHY_S, PAUSE_S, Platforms, clear, demand_healthy
+from bench.campaigns.kill.trial import Trial, alive, due_ns, times
 from bench.common.tables import Row, add_rows, rows_of
 from kube.client import Platform
 from safety.undo_journal import list_journals
@@ -34,7 +34,7 @@ def add(table: Path, platforms: Platforms, trials: list[Trial], about: Row, fact
     demand_healthy(platforms)
     began_s = time.monotonic()
     with ThreadPoolExecutor(len(trials)) as pool:
-        rows = list(pool.map(partial(_carry_out, platforms, facts), trials))
+        rows = list(pool.map(partial(_row_of, platforms, facts), trials))
     left, healed = clear(platforms)
     rows = [about | row | {"left_after_heal": left, "healed": healed} for row in rows]
     add_rows(table, rows)
@@ -43,10 +43,10 @@ def add(table: Path, platforms: Platforms, trials: list[Trial], about: Row, fact
     print(f"round of {time.monotonic() - began_s:.0f} s", flush=True)
 
 
-def _carry_out(platforms: Platforms, facts: Facts, trial: Trial) -> Row:
+def _row_of(platforms: Platforms, facts: Facts, trial: Trial) -> Row:
     platform = platforms[trial.slot.name]
     trial.go()
-    found = facts(trial, platform) | _aftermath(trial, platform)
+    more = facts(trial, platform) | _aftermath(trial, platform)
     return {
         "number": trial.number,
         "slot": trial.slot.name,
@@ -58,7 +58,7 @@ def _carry_out(platforms: Platforms, facts: Facts, trial: Trial) -> Row:
         "exit": trial.exit_code,
         "struck": bool(trial.asked_ns),
         "refused": trial.refused,
-    } | found
+    } | more
 
 
 def _aftermath(trial: Trial, platform: Platform) -> Row:

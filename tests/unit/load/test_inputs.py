@@ -9,7 +9,7 @@ import pytest
 
 from history.errors import ConfigError, HistoryError
 from testing.load.load_runs import write_load_plan
-from workloads.load.offer import prepare, refuse_second_load
+from workloads.load.inputs import prepare, refuse_second_load
 
 
 @pytest.mark.parametrize("held", ["requests.load-0.jsonl", "requests.parquet"])

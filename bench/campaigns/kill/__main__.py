@@ -1,8 +1,8 @@
-"""``python -m bench.campaigns.kill``: end the suite at random moments, and count what outlives it. Stop and resume at any time.
+"""``python -m bench.campaigns.kill``: end the suite at random moments, and count what outlives it. Resumable.
 
-Each round starts one session on each of eight small platforms of its own (:mod:`bench.campaigns.kill_platform`), ends each at a random
-moment of a random phase (SIGKILL of the whole process tree, SIGTERM, or SIGINT), waits until every deadline has passed, looks for effects
-that are still there, then lets ``heal`` clear the records, twice: the second one must find nothing. The table is
+Each round starts one session on each of eight small platforms of its own (:mod:`bench.campaigns.kill.platform`). It ends each at a random
+moment of a random phase: SIGKILL of the whole process tree, SIGTERM, or SIGINT. It waits until every deadline has passed and looks for
+effects that are still there. Then ``heal`` clears the records, twice: the second one must find nothing. The table is
 ``reports/out/kill/trials.jsonl``, one line a trial; ``--write FILE`` publishes it. The seed of a trial is its number.
 The cluster is that of the target file ``--target``: nothing of its own is touched, its load balancer is where the users' requests go.
 """
@@ -19,13 +19,13 @@ from signal import Signals
 
 import yaml
 
-from bench.campaigns.kill_cli import conclude, parser_of
-from bench.campaigns.kill_page import counts, missed, page
-from bench.campaigns.kill_platform import ROOT, Slot, chosen
-from bench.campaigns.kill_round import add, next_number
-from bench.campaigns.kill_slots import small_platforms
-from bench.campaigns.kill_trial import Trial, ask, draw
-from bench.common.tables import Row, commit, rows_of
+from bench.campaigns.kill.command_line import conclude, parser_of
+from bench.campaigns.kill.page import counts, missed, page
+from bench.campaigns.kill.platform import Slot, chosen
+from bench.campaigns.kill.round import add, next_number
+from bench.campaigns.kill.slots import small_platforms
+from bench.campaigns.kill.trial import Trial, ask, draw
+from bench.common.tables import ROOT, Row, commit, rows_of
 
 OUT = ROOT / "reports" / "out" / "kill"
 TABLE = OUT / "trials.jsonl"
@@ -78,7 +78,7 @@ def _missing(options: argparse.Namespace, have: dict[str, int]) -> str:
 
 def main() -> int:
     """Run, show, publish; exit 1 if a bound was missed."""
-    parser = parser_of("kill", __doc__)
+    parser = parser_of("bench.campaigns.kill", __doc__)
     parser.add_argument("--kills", type=int, default=100, help="trials by SIGKILL (default: %(default)s)")
     parser.add_argument("--asks", type=int, default=50, help="trials by SIGTERM or SIGINT (default: %(default)s)")
     return conclude(parser.parse_args(), TABLE, campaign, page, missed)

@@ -1,6 +1,6 @@
 """A machine of the bench's own that can be lost: a network namespace with one card in the cluster's node network.
 
-The card is a macvlan child of the interface that leads to the API server, so that neither the host's routes nor the cluster's are changed.
+The card is a macvlan child of the interface that leads to the API server: neither the host's routes nor the cluster's are changed.
 What runs in the namespace reaches the API server and the nodes, and nothing else (not even this host).
 """
 
@@ -72,7 +72,7 @@ def _way_to(server: str) -> tuple[str, IPv4Interface]:
     """Return the interface that leads to ``server``, and this host's address on it."""
     [route] = json.loads(_ip("-json", "-4", "route", "get", server))
     [link] = json.loads(_ip("-json", "-4", "addr", "show", "dev", route["dev"]))
-    [address] = [one for one in link["addr_info"] if one["local"] == route["prefsrc"]]
+    [address] = [known for known in link["addr_info"] if known["local"] == route["prefsrc"]]
     return route["dev"], IPv4Interface(f"{address['local']}/{address['prefixlen']}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -11,13 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import polars as pl
+import psutil
 
-from bench.campaigns.kill_platform import CUT_OFF, ENGINE, ROOT, Slot, experiment_file
+from bench.campaigns.kill.platform import CUT_OFF, ENGINE, Slot, experiment_file
+from bench.common.tables import ROOT
 from history.errors import AftershockError
 from history.plan import Plan, ResolvedTarget
 from history.reader import read_plan, read_table
@@ -37,10 +39,9 @@ PHASES = ("preflight", "baseline", "write_ahead", "inject", "confirm", "observe"
 SPREAD_S = {"baseline": 3.0, "inject": 3.0, "confirm": 3.0, "observe": 5.0}
 KILLED = "SIGKILL"
 STUCK_S = 240.0  # a session that does not come to its moment is ended then
-POLL_S, WHOLE_S = 0.5, 8.0
+POLL_S, WHOLE_S, LOOKS = 0.5, 8.0, 3
 REAPED_S = DURATION_S + 15.0  # a lease expires, the reaper looks every 2 s, an uncordon and some slack on a busy machine
 BOOT_S = 25.0  # a machine whose power is back says so
-LOOKS = 3
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Trial:
     ending: Ending
     phase: str
     delay_s: float
-    folder: Path  # see bench.campaigns.kill_slots.write_files
+    folder: Path  # see bench.campaigns.kill.slots.write_files
     whole: bool = False  # a pytest session, else the child process that carries one run
     heals: bool = False  # the suite lives on and heals by itself: nothing is waited for once it has ended
     within: tuple[str, ...] = ()  # the program that runs the session somewhere else, and its arguments
@@ -114,8 +115,7 @@ class Trial:
 
     def _strike(self) -> None:
         """Do what ends this session, once, unless it has ended before."""
-        assert self.process is not None  # noqa: S101 - for the type checker
-        if self.asked_ns or self.process.poll() is not None:
+        if self.asked_ns or self.process is None or self.process.poll() is not None:
             return
         self.asked_ns, self.ended_phase = time.time_ns(), self.seen[-1] if self.seen else "start"
         self.ending(self.process)
@@ -123,30 +123,17 @@ class Trial:
 
 def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL all of the tree at the same moment."""
-    tree = descendants(process.pid)
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in tree:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        head = psutil.Process(process.pid)
+        tree = [head, *head.children(recursive=True)]
+        for number, member in product((signal.SIGSTOP, signal.SIGKILL), tree):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
 
 
 def ask(number: signal.Signals, process: subprocess.Popen[str]) -> None:
     """Send a signal to the head, as a terminal or a CI system would."""
     process.send_signal(number)
-
-
-def descendants(pid: int) -> list[int]:
-    """Return a process and everything below it, by their parents."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if entry.name.isdigit():
-                children.setdefault(int((entry / "stat").read_text().rpartition(")")[2].split()[1]), []).append(int(entry.name))
-    found, left = [], [pid]
-    while left:
-        found.append(left.pop())
-        left += children.get(found[-1], [])
-    return found
 
 
 def draw(rng: Random, slot: Slot, folder: Path, number: int, phases: Sequence[str] = PHASES) -> Trial:
@@ -176,8 +163,8 @@ def command(trial: Trial) -> list[str]:
 
 def run_dir_of(trial: Trial) -> Path | None:
     """Return the folder of the trial's run, if it came to a plan."""
-    found = [trial.run_dir, *trial.run_dir.glob("runs/*")]
-    return next((path for path in found if (path / "plan.json").exists()), None)
+    folders = [trial.run_dir, *trial.run_dir.glob("runs/*")]
+    return next((path for path in folders if (path / "plan.json").exists()), None)
 
 
 def times(trial: Trial) -> dict[str, float]:
@@ -194,8 +181,8 @@ def times(trial: Trial) -> dict[str, float]:
     trial.in_force = in_force(events, trial.asked_ns)
     events = events.filter(pl.col("t_ns") >= trial.asked_ns)
     named = {"acknowledged_s": EventKind.HEAL_START, "undone_s": EventKind.FAULT_END, "clean_s": EventKind.HEAL_END}
-    found = {name: events.filter(pl.col("kind") == kind.value)["t_ns"].max() for name, kind in named.items()}
-    return {name: (int(t_ns) - trial.asked_ns) / 1e9 for name, t_ns in found.items() if isinstance(t_ns, int)}
+    last_ns = {name: events.filter(pl.col("kind") == kind.value)["t_ns"].max() for name, kind in named.items()}
+    return {name: (int(t_ns) - trial.asked_ns) / 1e9 for name, t_ns in last_ns.items() if isinstance(t_ns, int)}
 
 
 def in_force(events: pl.DataFrame, t_ns: int) -> bool:
@@ -227,10 +214,8 @@ def run_id_of(trial: Trial) -> str:
 def alive(trial: Trial, platform: Platform) -> list[str]:
     """Return every effect of the trial's fault that can still be seen, as sentences; none if it came to no plan."""
     folder = run_dir_of(trial)
-    if folder is None:
-        return []
-    plan = read_plan(folder)
-    return [sentence for target in plan.targets for sentence in _seen_on(platform, plan, target)]
+    plan = read_plan(folder) if folder else None
+    return [sentence for target in plan.targets for sentence in _seen_on(platform, plan, target)] if plan else []
 
 
 def _seen_on(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator[str]:
@@ -258,8 +243,8 @@ def _seen_on_pod(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iter
             yield f"pod {target.name}: still out of reach"
         return
     try:
-        found = processes(platform, target.name, target.namespace or "", "server")
+        running = processes(platform, target.name, target.namespace or "", "server")
     except AftershockError:
         return
-    if any(one.state in {"T", "t"} and ENGINE in one.command for one in found):
+    if any(process.state in {"T", "t"} and ENGINE in process.command for process in running):
         yield f"pod {target.name}: its engine is still stopped"

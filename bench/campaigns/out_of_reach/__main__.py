@@ -1,11 +1,10 @@
 """``python -m bench.campaigns.out_of_reach``: the suite loses its API server for 30 s, or its machine for good. Resumable.
 
-On the small platforms of the kill campaign (:mod:`bench.campaigns.kill_platform`), eight sessions a round.
-*Cut*: the session's only way to the API
-server is a proxy, which breaks every connection and takes none for 30 s, from a random moment of inject, observe or heal; the session goes
-on. *Lost*: the session runs in a network namespace of its own; at a random moment of a random phase its network is gone, all its processes
-are killed, the namespace is removed; what the cluster holds must heal. The table is ``reports/out/out-of-reach/trials.jsonl``;
-``--write FILE`` publishes it.
+On the small platforms of the kill campaign (:mod:`bench.campaigns.kill.platform`), eight sessions a round.
+*Cut*: the session's only way to the API server is a proxy. From a random moment of inject, observe or heal it breaks every connection and
+takes none for 30 s; the session goes on. *Lost*: the session runs in a network namespace of its own. At a random moment of a random phase
+its network is gone, all its processes are killed, the namespace is removed; what the cluster holds must heal.
+The table is ``reports/out/out-of-reach/trials.jsonl``; ``--write FILE`` publishes it.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bench.campaigns.kill_cli import conclude, parser_of
-from bench.campaigns.kill_platform import ROOT, SLOTS, Slot, chosen
-from bench.campaigns.kill_round import add, next_number
-from bench.campaigns.kill_slots import Platforms, small_platforms, write_files
-from bench.campaigns.kill_trial import Trial, draw, run_dir_of, run_id_of
-from bench.campaigns.lost_machine import machines
-from bench.campaigns.out_of_reach_page import CUT, LOST, counts, missed, page
-from bench.common.tables import Row, commit, rows_of
+from bench.campaigns.kill.command_line import conclude, parser_of
+from bench.campaigns.kill.platform import SLOTS, Slot, chosen
+from bench.campaigns.kill.round import add, next_number
+from bench.campaigns.kill.slots import Platforms, small_platforms, write_files
+from bench.campaigns.kill.trial import Trial, draw, run_dir_of, run_id_of
+from bench.campaigns.out_of_reach.machines import machines
+from bench.campaigns.out_of_reach.page import CUT, LOST, counts, missed, page
+from bench.common.tables import ROOT, Row, commit, rows_of
 from history.reader import read_table
 from history.result import RunVerdict
 from history.schema import EventKind
@@ -42,15 +41,8 @@ OUT = ROOT / "reports" / "out" / "out-of-reach"
 TABLE = OUT / "trials.jsonl"
 CUT_S, ZONE = 30.0, "topology.kubernetes.io/zone"
 PHASES = ("inject", "observe", "heal")  # in which the API server goes away, in turn
-ACTIVE = (
-    "baseline",
-    "inject",
-    "confirm",
-    "observe",
-    "observe",
-    "observe",
-    "scene",
-)  # in which machines are lost: mostly with a fault in force
+ACTIVE = ("baseline", "inject", "confirm", "observe", "observe", "observe", "scene")
+"""In which phases machines are lost: mostly with a fault in force."""
 Host = dict[str, Any]
 
 
@@ -96,8 +88,8 @@ def from_a_node(host: Host, platform: Platform) -> Host:
     service = core.read_namespaced_service(role["service"], role["namespace"])
     gateways = core.list_namespaced_pod(role["namespace"], label_selector=role["selector"]).items
     running = {pod.spec.node_name for pod in gateways if platform.ready(pod)}
-    node = next(one for one in platform.nodes() if one.metadata.name in running and one.metadata.labels[ZONE] == SLOTS[0].zone)
-    address = next(one.address for one in node.status.addresses if one.type == "InternalIP")
+    node = next(node for node in platform.nodes() if node.metadata.name in running and node.metadata.labels[ZONE] == SLOTS[0].zone)
+    address = next(known.address for known in node.status.addresses if known.type == "InternalIP")
     return host | {"endpoints": host["endpoints"] | {"inference": f"http://{address}:{service.spec.ports[0].node_port}"}}
 
 
@@ -105,8 +97,8 @@ def facts(trial: Trial, platform: Platform) -> Row:
     """Return what a session says of itself once it is over: its verdict, whether each had its proof, what it left open, tracebacks."""
     folder = run_dir_of(trial)
     logs = [trial.run_dir.with_suffix(".log"), *([folder / "child.log", folder / "scene" / "traceback.txt"] if folder else [])]
-    said = "".join(path.read_text(errors="replace") for path in logs if path.exists())
-    about = {"lasted_s": round((time.time_ns() - trial.asked_ns) / 1e9, 1), "traceback": "Traceback" in said}
+    text = "".join(path.read_text(errors="replace") for path in logs if path.exists())
+    about = {"lasted_s": round((time.time_ns() - trial.asked_ns) / 1e9, 1), "traceback": "Traceback" in text}
     judged = folder / "verdict.json" if folder else None
     if folder is None or judged is None or not judged.exists() or trial.how != CUT:
         return about
@@ -123,11 +115,11 @@ def campaign(options: argparse.Namespace) -> None:
     host = yaml.safe_load(options.target.read_text())
     with small_platforms(OUT, host, chosen(options.at_once)) as platforms:
         while time.monotonic() < until_s and (how := _missing(options, rows_of(TABLE))):
-            carry_out(how, host, platforms, version)
+            play_round(how, host, platforms, version)
 
 
-def carry_out(how: str, host: Host, platforms: Platforms, version: str) -> None:
-    """Carry out one round."""
+def play_round(how: str, host: Host, platforms: Platforms, version: str) -> None:
+    """Play one round."""
     slots = [slot for slot in SLOTS if slot.name in platforms]
     number = next_number(TABLE)
     with ExitStack() as stack:
@@ -147,7 +139,7 @@ def _missing(options: argparse.Namespace, rows: list[Row]) -> str:
 
 def main() -> int:
     """Run, show, publish; exit 1 if a bound was missed."""
-    parser = parser_of("out_of_reach", __doc__)
+    parser = parser_of("bench.campaigns.out_of_reach", __doc__)
     parser.add_argument("--cuts", type=int, default=24, help="trials with the API server away (default: %(default)s)")
     parser.add_argument("--losses", type=int, default=10, help="trials with the machine lost (default: %(default)s)")
     return conclude(parser.parse_args(), TABLE, campaign, page, missed)

@@ -1,4 +1,4 @@
-"""How stock tools write and read checkpoints, one file a rank: torch.save, safetensors, torch.distributed.checkpoint.
+"""How ours and stock tools write and read checkpoints, one file a rank: torch.save, safetensors, torch.distributed.checkpoint.
 
 A resume takes the highest step that looks complete, as training scripts do; nothing is said of one that was passed over.
 """
@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -21,9 +22,18 @@ from torch.distributed.checkpoint.state_dict_saver import save as dcp_save
 
 from workloads.storage.errors import StorageError
 from workloads.storage.store import Store
+from workloads.training import model
+from workloads.training.checkpoint import state
+from workloads.training.checkpoint.manifest import MANIFEST
+from workloads.training.checkpoint.resume import resume
+from workloads.training.errors import TrainingError
+from workloads.training.group import Group
+from workloads.training.settings import Settings
 
 Entries = dict[str, Tensor]
 OLD, NEW, RANKS = 10, 20, 3
+RUN, WIDTH = "bench", 128  # of the run that leaves the checkpoints
+T = TypeVar("T")
 # what a loader may raise when it meets damage: it noticed, whatever it calls it
 NOTICES: tuple[type[BaseException], ...] = (OSError, RuntimeError, ValueError, LookupError, EOFError, AttributeError, TypeError)
 NOTICES += (ArithmeticError, pickle.PickleError, SafetensorError, CheckpointException, StorageError)
@@ -34,8 +44,8 @@ warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # a 
 class Tool:
     """One way to write and read a checkpoint.
 
-    ``shards`` lists the newest checkpoint's files by rank, ``older`` names the same file one checkpoint earlier, ``marker`` is what is
-    written last, ``resume`` loads (raises one of ``notices`` if it notices something) and returns whether it said that something was wrong.
+    ``shards`` lists the newest checkpoint's files by rank, ``older`` names the same file one checkpoint earlier. ``marker`` is what is
+    written last. ``resume`` loads and returns whether it said that something was wrong; it may raise one of ``notices`` instead.
     """
 
     name: str
@@ -104,6 +114,39 @@ STOCK = (
     _stock("torch.save", _each(lambda path: dict(torch.load(path, weights_only=True)))),
     _stock("safetensors", _each(load_file)),
     _stock("DCP", _load_dcp, ".metadata"),
+)
+
+
+class Alone(Group):
+    """A group of one rank, without other processes."""
+
+    def __init__(self) -> None:
+        self.rank, self.world = 0, 1
+
+    def gather(self, item: T) -> list[T]:
+        """Return the only item."""
+        return [item]
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """Make it."""
+        return make()
+
+
+def _ours(store: Store) -> tuple[Entries, bool]:
+    settings = Settings(run_id=RUN, stores=(store.url,), ledger="", width=WIDTH)
+    net, optimizer = model.build(settings.seed, settings.width)
+    now = state.State(net, optimizer, torch.zeros(0, dtype=torch.float64), seed=settings.seed)
+    resumed = resume(settings, Alone(), [store], now)
+    return now.shared(), bool(resumed.rejected)
+
+
+OURS = Tool(
+    "ours",
+    lambda store: [key for key in store.listing(f"step-{NEW:08d}") if "shard" in key],
+    lambda key: key.replace(f"{NEW:08d}", f"{OLD:08d}"),
+    f"step-{NEW:08d}.a0001/{MANIFEST}",
+    _ours,
+    (TrainingError, StorageError),
 )
 
 

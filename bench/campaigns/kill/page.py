@@ -6,6 +6,7 @@ from collections import Counter
 from math import inf
 from statistics import median
 
+from bench.common import pages
 from bench.common.tables import Row
 from history.plan import Phase
 
@@ -17,14 +18,13 @@ TIMES = (  # key, what it is, bound (s); 0: none
     ("undone_s", "the last undo is acknowledged, and so in the journal", BOUND_S),
     ("clean_s", "the platform is proven as before (Ready)", 0.0),
 )
-HEAD = """# The suite is ended at random moments: what outlives it
-
-Written by `python -m bench.campaigns.kill --write docs/results/kill-campaign.md` from its own table; without `--write` it adds trials.
-Each trial starts a run of the suite on a small platform of its own (profile brief), waits for a randomly drawn phase, and after a
-random delay ends it: SIGKILL to the whole process tree at once, or SIGTERM or SIGINT to its head. A fault counts as alive if its effect
-can be seen on its target once its own deadline, or the reaper's time (a lease of 15 s, a look every 2 s, slack; 25 s more for a machine
-to boot), has passed. Left over is what a second look finds after one `heal`. The same without an API server for a while, and with
-the whole machine lost: [out-of-reach.md](out-of-reach.md).
+COMMAND = "python -m bench.campaigns.kill --write docs/results/kill-campaign.md"
+HEAD = """Without `--write` the command adds trials to its own table.
+Each trial starts a run of the suite on a small platform of its own (profile brief) and waits for a randomly drawn phase. After a random
+delay it ends the run: SIGKILL to the whole process tree at once, or SIGTERM or SIGINT to its head.
+A fault counts as alive if its effect can still be seen on its target when its time is over. That time is its own deadline, or the reaper's
+(a lease of 15 s, a look every 2 s, slack; 25 s more for a machine to boot). Left over is what a second look finds after one `heal`.
+The same without an API server for a while, and with the whole machine lost: [out-of-reach.md](out-of-reach.md).
 """
 LATE = """An undo is acknowledged once the cluster says so: a fault pod once its kubelet has ended it. A node that was silenced hears nobody
 before its time (15 s) is over. Later than 5 s:
@@ -49,13 +49,11 @@ def page(rows: list[Row]) -> str:
     struck = [row for row in rows if counts(row)]
     kills, asks = [row for row in struck if row["signal"] == "SIGKILL"], [row for row in struck if row["signal"] != "SIGKILL"]
     struck_by = (("SIGKILL", kills), ("SIGTERM or SIGINT", asks))
-    parts = [HEAD, _sums("SIGKILL", kills), _sums("SIGTERM, SIGINT", asks), _acknowledged(asks)]
-    parts.append(f"{len(rows) - len(struck)} more sessions were struck before their run began, had ended, or were refused: not counted.\n")
-    parts += [f"{name}: trials by fault and the phase in which they were struck\n\n{table(found)}" for name, found in struck_by]
-    parts.append("Commits: " + ", ".join(sorted({row["commit"] for row in struck})) + "\n")
-    bad = [row for row in struck if row["alive"] or row["left_after_heal"]]
-    parts += [_bad(row) for row in bad]
-    return "\n".join(parts) + "\n"
+    parts = [HEAD, _sums("SIGKILL", kills), _sums("SIGTERM, SIGINT", asks), *_acknowledged(asks)]
+    parts.append(f"{len(rows) - len(struck)} more sessions were struck before their run began, had ended, or were refused: not counted.")
+    parts += [f"{name}: trials by fault and the phase in which they were struck\n\n{table(trials)}" for name, trials in struck_by]
+    parts.append("\n".join(_bad(row) for row in struck if row["alive"] or row["left_after_heal"]))
+    return pages.page("The suite is ended at random moments: what outlives it", COMMAND, struck, *parts)
 
 
 def _bad(row: Row) -> str:
@@ -69,11 +67,11 @@ def _sums(name: str, rows: list[Row]) -> str:
     sessions = sum(row["session"] == "pytest" for row in rows)
     return (
         f"**{name}**: {len(rows)} trials ({sessions} of them whole pytest sessions): {late} with a fault alive after its deadline, "
-        f"{left} in whose round something was left after heal.\n"
+        f"{left} in whose round something was left after heal."
     )
 
 
-def _acknowledged(rows: list[Row]) -> str:
+def _acknowledged(rows: list[Row]) -> list[str]:
     """Return the table of times after the signal, of the sessions in which a fault was in force when it came."""
     struck = [row for row in rows if in_force(row)]
     lines = []
@@ -81,13 +79,11 @@ def _acknowledged(rows: list[Row]) -> str:
         values = sorted(row[key] for row in struck if key in row)
         if values:
             bound = f"{sum(value <= bound_s for value in values)} of {len(values)} within {bound_s:g} s" if bound_s else "none set"
-            lines.append(f"| {what} | {len(values)} | {median(values):.2f} | {values[-1]:.2f} | {bound} |")
-    head = f"A fault was in force in {len(struck)} of them. Seconds after the signal:\n"
+            lines.append((what, len(values), f"{median(values):.2f}", f"{values[-1]:.2f}", bound))
+    head = f"A fault was in force in {len(struck)} of them. Seconds after the signal:"
     late = [row for row in struck if row.get("undone_s", 0.0) > BOUND_S]
-    lines += (
-        ["", LATE, *(f"- trial {row['number']} ({row['family']}, {row['phase']}): {row['undone_s']:.1f} s" for row in late)] if late else []
-    )
-    return "\n".join([head, "| | trials | median | worst | bound |", "|---|---|---|---|---|", *lines]) + "\n"
+    lates = "\n".join(f"- trial {row['number']} ({row['family']}, {row['phase']}): {row['undone_s']:.1f} s" for row in late)
+    return [head, pages.table(("", "trials", "median", "worst", "bound"), lines), *([LATE, lates] if late else [])]
 
 
 def in_force(row: Row) -> bool:
@@ -98,9 +94,7 @@ def in_force(row: Row) -> bool:
 def table(rows: list[Row]) -> str:
     """Return how many trials there were of each fault in each phase (Markdown)."""
     phases = [phase for phase in PHASES if any(row["phase"] == phase for row in rows)]
-    found = Counter((row["family"], row["phase"]) for row in rows)
-    lines = [f"| fault | {' | '.join(phases)} | all |", "|---" * (len(phases) + 2) + "|"]
-    for family in sorted({row["family"] for row in rows}):
-        cells = [str(found[family, phase] or "") for phase in phases]
-        lines.append(f"| {family} | {' | '.join(cells)} | {sum(found[family, phase] for phase in phases)} |")
-    return "\n".join(lines) + "\n"
+    count = Counter((row["family"], row["phase"]) for row in rows)
+    families = sorted({row["family"] for row in rows})
+    lines = [(of, *(count[of, phase] or "" for phase in phases), sum(count[of, phase] for phase in phases)) for of in families]
+    return pages.table(("fault", *phases, "all"), lines)

@@ -1,4 +1,4 @@
-"""A crew and workers that do what the test wants: whoever starts the worker, the crew treats it alike."""
+"""Several workers that do what the test wants: whatever command starts a worker, all are treated alike."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Several workers: started together, given one origin, stopped together. Imports no locust: this process only waits.
 
-A worker is a child that says WORKER_READY, reads the origin from stdin, says READY, drains on SIGTERM and leaves its record in the run
-folder: this program itself, or whatever ``each`` names, say one that lets the worker run on another machine.
+A worker is a child that says WORKER_READY, reads the origin from stdin and says READY. It drains on SIGTERM and leaves its record in the
+run folder. It is this program itself, or what ``each`` names, say one that lets the worker run on another machine.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HERE = (sys.executable, "-m", "workloads.load", "run")
 LEAD_NS, FAR_LEAD_NS = 200_000_000, 1_000_000_000  # from the last worker's readiness to the origin of the schedule: here, elsewhere
 
 
-class Crew:
-    """The worker processes of one load; ``each``: the command that starts one."""
+class Workers:
+    """The worker processes of one load; ``each`` is the command that starts one."""
 
     def __init__(self, run_dir: Path, workers: int, each: Sequence[str] | None = None) -> None:
         command = [*(each or HERE), str(run_dir), "--parent", str(os.getpid())]
@@ -77,7 +77,7 @@ class Crew:
     def wait(self, parent_pid: int) -> int:
         """Wait for all workers; return 0 if all ended well, else 1.
 
-        They are told to stop if ``parent_pid`` is no longer the parent, or if one of them failed: what is left is not the planned load.
+        They are told to stop if ``parent_pid`` is no longer the parent, or if one of them failed: the rest is not the planned load.
         """
         while None in (codes := [process.poll() for process in self.processes]):
             if not self._stopping and (os.getppid() != parent_pid or any(codes)):

@@ -16,8 +16,8 @@ from workloads.load.schedule import make_schedule, write_schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """The load that one run folder asks for."""
+class LoadInputs:
+    """Plan, prompts and schedule of one run folder."""
 
     run_dir: Path
     plan: Plan
@@ -25,11 +25,11 @@ class Offer:
     schedule: pl.DataFrame
 
 
-def prepare(run_dir: Path) -> Offer:
+def prepare(run_dir: Path) -> LoadInputs:
     """Read and check plan and prompts, and the schedule, which is written first if it is not there.
 
     Raises:
-        HistoryError: no readable plan, or a schedule that is not one.
+        HistoryError: no readable plan, or a schedule that cannot be read.
         ConfigError: the endpoint, the headers, the API key, the prompts file or the mix is wrong.
 
     """
@@ -43,7 +43,7 @@ def prepare(run_dir: Path) -> Offer:
     schedule = read_table(run_dir, "schedule")
     if not schedule.is_empty() and int(schedule["prompt_id"].to_numpy().max()) >= len(prompts):
         raise ConfigError(f"{run_dir}/schedule.parquet asks for prompts that {plan.load.prompts} does not hold; remove the schedule")
-    return Offer(run_dir, plan, prompts, schedule)
+    return LoadInputs(run_dir, plan, prompts, schedule)
 
 
 def refuse_second_load(run_dir: Path, worker: int | None) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
 SUITE = "aftershock-kill"
 ENGINE = "sleep infinity"  # the server's own command line has it in two words: exactly one process matches
 CONSENT = {"aftershock.dev/chaos": "allowed"}
@@ -141,7 +140,7 @@ def target(slot: Slot, host: dict[str, Any]) -> dict[str, Any]:
         roles["device"] = role | {"selector": "app=device", "deployment": "device"}
     return {key: host[key] for key in ("schema", "context", "server", "kubeconfig", "suite_image", "endpoints", "machines", "gpus")} | {
         "name": f"kill-{slot.name}",
-        "namespaces": [slot.namespace, "ml-serving", "ml-training", *(one.namespace for one in SLOTS if one is not slot)],
+        "namespaces": [slot.namespace, "ml-serving", "ml-training", *(other.namespace for other in SLOTS if other is not slot)],
         "suite_namespace": SUITE,
         "roles": roles,
         "instruments": [{"namespace": "monitoring", "selector": "app=prometheus"}],
@@ -181,7 +180,7 @@ def deployment(slot: Slot, image: str, name: str, replicas: int, resources: dict
 
 def deployments(slot: Slot, image: str) -> list[dict[str, Any]]:
     """Return what a slot's namespace holds."""
-    found = [deployment(slot, image, "victim", 2, {})]
+    made = [deployment(slot, image, "victim", 2, {})]
     if "GPU lost" in slot.families:
-        found.append(deployment(slot, image, "device", 1, {"limits": {"nvidia.com/gpu": "1"}}))
-    return found
+        made.append(deployment(slot, image, "device", 1, {"limits": {"nvidia.com/gpu": "1"}}))
+    return made

@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 from kubernetes import client
 
-from bench.campaigns.kill_platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
+from bench.campaigns.kill.platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
 from history.errors import AftershockError
 from kube.client import Platform, connect, unless
+from kube.wait import until
 from runner.cleanup.cleanup import clean_up
 from runner.cleanup.leftovers import find_leftovers
 from runner.preflight.platform_health import complaints, look
@@ -28,7 +29,7 @@ Platforms = dict[str, Platform]
 def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = SLOTS) -> Iterator[Platforms]:
     """Make the small platforms ``slots`` in the cluster of the target file ``host``, and remove them at the end.
 
-    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.campaigns.kill_platform.experiment_file`).
+    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.campaigns.kill.platform.experiment_file`).
     """
     write_files(folder, host)
     platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in slots}
@@ -70,9 +71,7 @@ def remove(platform: Platform) -> None:
     for name in sorted(names):
         with unless(404, 409):
             platform.core.delete_namespace(name)
-    until_s = time.monotonic() + HEALTHY_S
-    while time.monotonic() < until_s and names & {one.metadata.name for one in platform.core.list_namespace().items if one.metadata}:
-        time.sleep(PAUSE_S)
+    until(lambda: not names & {space.metadata.name for space in platform.core.list_namespace().items if space.metadata}, HEALTHY_S, PAUSE_S)
 
 
 def demand_healthy(platforms: Platforms) -> None:
@@ -89,6 +88,6 @@ def clear(platforms: Platforms) -> tuple[list[str], list[str]]:
     platform = next(iter(platforms.values()))
     done = clean_up(platform).done
     clean_up(platform)
-    found = find_leftovers(platform)
-    left = [journal.name for journal in found.journals] + [*found.orphaned_cordons, *found.residues, *found.own_pods]
+    after = find_leftovers(platform)
+    left = [journal.name for journal in after.journals] + [*after.orphaned_cordons, *after.residues, *after.own_pods]
     return left + sorted(reapers(platform)), done
