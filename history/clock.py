@@ -53,8 +53,8 @@ class Offset:
 def offset_of(exchanges: Iterable[tuple[int, int, int]]) -> Offset:
     """Return the offset that the quickest of some exchanges tells: (asked here, answered there, heard here), all in ns.
 
-    The answer was given at some time between asking and hearing, so the middle is wrong by at most half of the round trip (as in NTP,
-    RFC 5905 §8). Raises ValueError: no exchange.
+    The answer was given between asking and hearing, so the middle is wrong by at most half of the round trip (as in NTP, RFC 5905 §8).
+    Raises ValueError: no exchange.
     """
-    asked, answered, heard = min(exchanges, key=lambda one: one[2] - one[0])
+    asked, answered, heard = min(exchanges, key=lambda exchange: exchange[2] - exchange[0])
     return Offset(answered - (asked + heard) // 2, (heard - asked + 1) // 2)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from history.reader import ledger_names, ledger_schema, read_table
-from history.schema import TABLES
+from history.reader import ledger_names, read_table
+from history.schema import TABLES, TRAINING
 
 
 def close_run(path: Path) -> list[str]:
@@ -20,7 +20,7 @@ def close_run(path: Path) -> list[str]:
     torn: list[str] = []
     for folder, name, schema in [
         *((path, *table) for table in TABLES.items()),
-        *((path / "ledgers", name, ledger_schema(name)) for name in ledger_names(path)),
+        *((path / "ledgers", name, TRAINING) for name in ledger_names(path)),
     ]:
         lines = sorted(folder.glob(f"{name}.*.jsonl"))
         final, part = folder / f"{name}.parquet", folder / f"{name}.parquet.part"

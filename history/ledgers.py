@@ -20,8 +20,8 @@ NEEDED = ("t_ns", "kind", "attempt", "rank", "step")
 def training_rows(text: bytes) -> Iterator[dict[str, Any]]:
     """Yield the rows of whole lines of a training job's ledger.
 
-    A line that is no object, or lacks time, kind, attempt, rank or step, is left out: it was cut short by a writer that was killed, who
-    never had it acknowledged.
+    A line that is no object, or lacks time, kind, attempt, rank or step, is left out. It was cut short by a writer that was killed, and
+    nobody acknowledged it.
     """
     for line in text.splitlines():
         try:

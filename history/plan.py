@@ -29,13 +29,13 @@ class Phase(StrEnum):
     JUDGE = "judge"
 
 
-class Record(BaseModel):
+class FrozenModel(BaseModel):
     """Base of all models of a run folder: frozen, nothing unknown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")  # null could not be read back as a number
 
 
-class Slo(Record):
+class Slo(FrozenModel):
     """When one request counts as good, and which share of them must."""
 
     ratio: float = Field(gt=0, le=1)  # share of good arrivals, e.g. 0.99
@@ -44,7 +44,7 @@ class Slo(Record):
     max_gap_ms: float | None = None  # longest silence between tokens of a stream
 
 
-class Budgets(Record):
+class Budgets(FrozenModel):
     """What an experiment allows. ``None``: not budgeted, hence not checked (and the report says so)."""
 
     rto_s: float | None = None
@@ -57,7 +57,7 @@ class Budgets(Record):
     source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
 
 
-class Mix(Record):
+class Mix(FrozenModel):
     """One kind of request in a workload."""
 
     weight: float = Field(gt=0)
@@ -66,7 +66,7 @@ class Mix(Record):
     prompt_chars: tuple[int, int] = (1, 10_000)  # prompts of these lengths are drawn
 
 
-class Retry(Record):
+class Retry(FrozenModel):
     """What the client does after a failed attempt."""
 
     policy: Literal["none", "naive", "budgeted", "hedged"] = "none"
@@ -76,7 +76,7 @@ class Retry(Record):
     hedge_after_ms: float = 0.0
 
 
-class Load(Record):
+class Load(FrozenModel):
     """What the load generator offers; written before it starts."""
 
     url: str
@@ -98,7 +98,7 @@ class Load(Record):
     ca_file: str | None = None
 
 
-class Training(Record):
+class Training(FrozenModel):
     """The training job that a run follows instead of offering requests."""
 
     template: str  # CronJob of which the job is made
@@ -115,7 +115,7 @@ class Training(Record):
     reference: str  # name of the ledger of an undisturbed run of the same bits
 
 
-class Timers(Record):
+class Timers(FrozenModel):
     """How long each phase may take (s). ``deadline_parts`` says where the deadline comes from."""
 
     baseline_s: float
@@ -127,7 +127,7 @@ class Timers(Record):
     deadline_parts: dict[str, float] = Field(default_factory=dict)
 
 
-class Floor(Record):
+class Floor(FrozenModel):
     """How soon after the fault recovery is possible at all, by the platform's own timers, read before the fault (s)."""
 
     capacity_rto_s: float
@@ -135,7 +135,7 @@ class Floor(Record):
     timers: str  # the settings that bound it, in words
 
 
-class ResolvedTarget(Record):
+class ResolvedTarget(FrozenModel):
     """One object that the fault will touch."""
 
     kind: str
@@ -147,14 +147,14 @@ class ResolvedTarget(Record):
     ends: str = ""  # what ends it if the suite dies
 
 
-class Expect(Record):
+class Expect(FrozenModel):
     """What the verdict should be: on a weak variant a FAIL by a named check is the success."""
 
     verdict: Literal["PASS", "FAIL", "INCONCLUSIVE"] = "PASS"
     check: str | None = None
 
 
-class ExperimentInfo(Record):
+class ExperimentInfo(FrozenModel):
     """Which experiment this run carries out."""
 
     id: str  # path under experiments/ without its ending
@@ -166,7 +166,7 @@ class ExperimentInfo(Record):
     digest: str  # sha256 of the file
 
 
-class TargetInfo(Record):
+class TargetInfo(FrozenModel):
     """Which platform it runs on."""
 
     name: str
@@ -176,7 +176,7 @@ class TargetInfo(Record):
     fidelity: dict[str, str] = Field(default_factory=dict)  # substitutes, e.g. {"gpu": "substitute device"}
 
 
-class Plan(Record):
+class Plan(FrozenModel):
     """The resolved plan of one run."""
 
     schema_version: int = SCHEMA_VERSION

@@ -6,14 +6,13 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import LEDGER, SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind
+from history.schema import SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind, in_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +30,18 @@ class Run:
     schedule: pl.DataFrame
     closed: bool
     torn: tuple[str, ...] = ()
-    ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)
-    training: dict[str, pl.DataFrame] = field(default_factory=dict)  # ``training`` and ``reference``, if there are such ledgers
+    training: dict[str, pl.DataFrame] = field(default_factory=dict)  # its ledgers: ``training`` and ``reference``, where they exist
 
     def first(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the first event of ``kind``, if any."""
-        t_ns: int | None = self.events.filter(pl.col("kind") == kind.value).select(pl.col("t_ns").min()).item()
-        return t_ns
+        return min(self._times(kind), default=None)
 
     def last(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the last event of ``kind``, if any."""
-        t_ns: int | None = self.events.filter(pl.col("kind") == kind.value).select(pl.col("t_ns").max()).item()
-        return t_ns
+        return max(self._times(kind), default=None)
+
+    def _times(self, kind: EventKind) -> list[int]:
+        return self.events.filter(pl.col("kind") == kind.value)["t_ns"].drop_nulls().to_list()
 
 
 def read_run(path: Path) -> Run:
@@ -55,17 +54,16 @@ def read_run(path: Path) -> Run:
     plan = read_plan(path)
     torn: list[str] = []
     tables = {name: read_table(path, name, torn) for name in TABLES}
-    found = {name: read_table(path / "ledgers", name, torn, ledger_schema(name)) for name in ledger_names(path)}
-    training = {name: found.pop(name) for name in TRAINING_LEDGERS if name in found}
+    training = {name: read_table(path / "ledgers", name, torn, TRAINING) for name in ledger_names(path)}
     closed = (path / "requests.parquet").exists()
-    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), ledgers=found, training=training, **tables)
+    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), training=training, **tables)
 
 
 def read_plan(path: Path) -> Plan:
     """Read ``plan.json`` of the run folder ``path`` (same errors as :func:`read_run`)."""
     file = path / "plan.json"
     try:
-        raw: dict[str, Any] = json.loads(file.read_text())
+        raw: object = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise HistoryError(f"{path}: plan.json cannot be read ({error}); a run folder starts with its plan; name another folder") from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
@@ -78,13 +76,9 @@ def read_plan(path: Path) -> Plan:
 
 
 def ledger_names(path: Path) -> list[str]:
-    """Return the names of the ledgers in the run folder ``path``."""
-    return sorted({file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / "ledgers").glob(f"*.{kind}")})
-
-
-def ledger_schema(name: str) -> dict[str, pl.DataType]:
-    """Return the columns of the ledger ``name``."""
-    return TRAINING if name in TRAINING_LEDGERS else LEDGER
+    """Return which of a training job's ledgers the run folder ``path`` holds."""
+    kept = {file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / "ledgers").glob(f"*.{kind}")}
+    return [name for name in TRAINING_LEDGERS if name in kept]
 
 
 def read_table(path: Path, name: str, torn: list[str] | None = None, schema: dict[str, pl.DataType] | None = None) -> pl.DataFrame:
@@ -139,6 +133,6 @@ def _conform(frame: pl.DataFrame, schema: dict[str, pl.DataType], file: Path) ->
     if missing:
         raise HistoryError(f"{file}: columns {missing} are missing; expected {sorted(schema)}")
     try:
-        return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])
+        return in_columns(frame, schema)
     except pl.exceptions.PolarsError as error:
         raise HistoryError(f"{file}: a value does not fit its column ({error}); the file was changed after the run was written") from error

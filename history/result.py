@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from history.plan import Record
+from history.plan import FrozenModel
 from history.schema import SCHEMA_VERSION
 
 
@@ -27,7 +27,7 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return max(verdicts, key=RANK.__getitem__, default=Verdict.INCONCLUSIVE)
 
 
-class Check(Record):
+class Check(FrozenModel):
     """One thing that was checked, with the sentence that a person reads."""
 
     name: str  # rto, availability, rpo_requests, latency, evidence, load, baseline, heal, hypothesis, history, ...
@@ -41,7 +41,7 @@ class Check(Record):
     censored: bool = False  # measured is a lower bound: "> measured"
 
 
-class Measurement(Record):
+class Measurement(FrozenModel):
     """One number with its definition's name (a function of :mod:`verdict` whose docstring is the definition)."""
 
     name: str
@@ -51,8 +51,8 @@ class Measurement(Record):
     censored: bool = False
 
 
-class LoadSummary(Record):
-    """How well the load was offered (the ruler's own accuracy)."""
+class LoadSummary(FrozenModel):
+    """How well the load was offered."""
 
     offered_rps: float
     achieved_rps: float
@@ -65,7 +65,7 @@ class LoadSummary(Record):
     holes: int  # scheduled requests without a row
 
 
-class FaultSummary(Record):
+class FaultSummary(FrozenModel):
     """When the fault acted and how that is known (ns UTC; null: did not happen)."""
 
     started_ns: int | None
@@ -75,7 +75,7 @@ class FaultSummary(Record):
     targets: tuple[str, ...]
 
 
-class Outage(Record):
+class Outage(FrozenModel):
     """One user-visible outage (ns UTC, arrival-indexed)."""
 
     start_ns: int
@@ -83,7 +83,7 @@ class Outage(Record):
     bad: int
 
 
-class RunVerdict(Record):
+class RunVerdict(FrozenModel):
     """``verdict.json``."""
 
     schema_version: int = SCHEMA_VERSION

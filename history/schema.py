@@ -139,12 +139,6 @@ SCHEDULE: dict[str, pl.DataType] = {
 }
 EVENTS: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "kind": pl.String(), "object": pl.String(), "detail": pl.String()}
 SAMPLES: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "series": pl.String(), "labels": pl.String(), "value": pl.Float64()}
-LEDGER: dict[str, pl.DataType] = {  # ledgers/<name>: what was offered to a store or queue, and what was found there at the end
-    "item": pl.String(),
-    "offered_ns": pl.Int64(),  # null: nobody offered it
-    "acknowledged_ns": pl.Int64(),  # null: not acknowledged
-    "found": pl.Int32(),  # how often it was there at the end; null: not read back
-}
 TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
     "t_ns": pl.Int64(),
     "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, end; see workloads/training/telemetry/ledger.py
@@ -162,3 +156,8 @@ TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: wha
 }
 TRAINING_LEDGERS = ("training", "reference")
 TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}
+
+
+def in_columns(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Return the columns of ``schema``, in its order and types. Raises polars' errors: a column is missing, a value does not fit."""
+    return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])

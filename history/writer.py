@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -26,7 +25,7 @@ class RowWriter:
         self._rows: list[bytes] = []
         self._buffer_rows = buffer_rows
 
-    def write(self, row: Mapping[str, Any]) -> None:
+    def write(self, row: Mapping[str, object]) -> None:
         """Append one row; it reaches the kernel at the latest when ``buffer_rows`` are waiting."""
         self._rows.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         if len(self._rows) >= self._buffer_rows:
@@ -53,14 +52,14 @@ class EventLog:
         self.event(EventKind.CLOCK, process, wall_ns=ANCHOR.wall_ns, monotonic_ns=ANCHOR.monotonic_ns)
 
     def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
-        """Record an event now (or at ``t_ns``) and return its time (ns)."""
+        """FrozenModel an event now (or at ``t_ns``) and return its time (ns)."""
         t_ns = now_ns() if t_ns is None else t_ns
         text = orjson.dumps(detail, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
         self._events.write({"t_ns": t_ns, "kind": kind.value, "object": obj, "detail": text})
         return t_ns
 
     def sample(self, series: str, value: float, /, t_ns: int | None = None, **labels: str) -> None:
-        """Record one value of a series now (or at ``t_ns``)."""
+        """FrozenModel one value of a series now (or at ``t_ns``)."""
         t_ns = now_ns() if t_ns is None else t_ns
         text = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
         self._samples.write({"t_ns": t_ns, "series": str(series), "labels": text, "value": value})

@@ -1,7 +1,7 @@
 """Verdicts and histories in; HTML, JSON, JUnit and Markdown out. Nothing is decided here.
 
-:mod:`reports.build` turns run folders into :class:`reports.model.Report`, which is ``report.json``; every page is a function of it alone:
-:mod:`reports.html`, :mod:`reports.markdown`, :mod:`reports.junit`. :func:`render` writes all four.
+:mod:`reports.build` turns run folders (:mod:`reports.trial`) into :class:`reports.model.Report`, which is ``report.json``. What
+:mod:`reports.page` makes is a function of it alone: HTML, Markdown, JUnit. :func:`render` writes all four.
 """
 
 from reports.build import Context, build

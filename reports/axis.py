@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from history.plan import Record
+from history.plan import FrozenModel
 
 
-class Bar(Record):
+class Bar(FrozenModel):
     """A span of one state on a lane; ``to_s`` null: still so at the end of the record."""
 
     from_s: float
@@ -17,7 +17,7 @@ class Bar(Record):
     label: str = ""
 
 
-class Lane(Record):
+class Lane(FrozenModel):
     """One row of bars above the charts."""
 
     name: str
@@ -35,14 +35,14 @@ class MarkName(StrEnum):
     DEADLINE = "budget"
 
 
-class Mark(Record):
+class Mark(FrozenModel):
     """A moment marked through all charts."""
 
     name: MarkName
     t_s: float
 
 
-class TimeAxis(Record):
+class TimeAxis(FrozenModel):
     """What every plot of a run has: its time, the rows of bars above the charts, and the vertical marks through them."""
 
     zero: Literal["the fault", "observation began", "the load began"]  # what happened at t = 0
@@ -54,7 +54,7 @@ class TimeAxis(Record):
     marks: tuple[Mark, ...]
 
 
-class Attempt(Record):
+class Attempt(FrozenModel):
     """One start of a training job: the steps that all its ranks did; until ``replayed_to_s`` (null: never) they had been done before."""
 
     attempt: int
@@ -66,7 +66,7 @@ class Attempt(Record):
     lost_steps: int
 
 
-class Saved(Record):
+class Saved(FrozenModel):
     """A checkpoint: when it was saved, or when a start passed it over, and what became of it."""
 
     t_s: float

@@ -15,9 +15,10 @@ from history.result import RANK, Verdict, worst
 from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
 from reports.retries import Met, compare, met
 from reports.sentences import headline, summary_of
-from reports.text import iso, number
+from reports.text import iso
 from reports.trial import read_judged, tightest, trial_of
 from verdict.definitions import definitions
+from verdict.words import number
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from history.plan import Budgets, Expect, Floor, Record, Slo
+from history.plan import Budgets, Expect, Floor, FrozenModel, Slo
 from history.result import Check, Measurement, Verdict
 from reports.axis import Progress, TimeAxis
 from reports.retries import RetryComparison
@@ -19,7 +19,7 @@ REPORT_SCHEMA = 2
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
 
 
-class Effect(Record):
+class TouchedObject(FrozenModel):
     """One object that the fault touched."""
 
     target: str  # Kind/name
@@ -29,7 +29,7 @@ class Effect(Record):
     ends: str  # what would have ended it had the suite died
 
 
-class Fault(Record):
+class Fault(FrozenModel):
     """What was done, and how it is known to have taken effect and to be over. ``started`` is null if nothing was injected."""
 
     kind: Literal["fault", "none", "sham"]
@@ -41,12 +41,12 @@ class Fault(Record):
     ended: str | None
     ended_s: float | None
     ended_how: str
-    effects: tuple[Effect, ...]
+    effects: tuple[TouchedObject, ...]
     targets: tuple[str, ...]
 
 
-class LoadQuality(Record):
-    """How well the ruler itself behaved. ``in_flight_cap`` is what the generator may have open at once."""
+class LoadQuality(FrozenModel):
+    """How well the load was offered. ``in_flight_cap`` is what the generator may have open at once."""
 
     offered_rps: float
     achieved_rps: float
@@ -63,7 +63,7 @@ class LoadQuality(Record):
     sentence: str
 
 
-class OutageSpan(Record):
+class OutageSpan(FrozenModel):
     """One outage as users felt it; ``end_s`` null: not over when the record ended."""
 
     start_s: float
@@ -71,7 +71,7 @@ class OutageSpan(Record):
     bad: int
 
 
-class ErrorSeen(Record):
+class ErrorSeen(FrozenModel):
     """One error text, how often, and its first occurrence (``first_s`` null: not found in the record)."""
 
     text: str
@@ -79,14 +79,14 @@ class ErrorSeen(Record):
     first_s: float | None
 
 
-class SceneFile(Record):
+class SceneFile(FrozenModel):
     """A file that was kept before anything was healed, its path relative to the run folder."""
 
     path: str
     bytes: int
 
 
-class Buckets(Record):
+class Buckets(FrozenModel):
     """Arrivals by when the user asked: bucket ``i`` is [from_s + i·width_s, … + width_s), the last one reaches to ``to_s``.
 
     Latency null: nothing was answered.
@@ -104,7 +104,7 @@ class Buckets(Record):
     max_ms: tuple[float | None, ...]
 
 
-class Gauge(Record):
+class Gauge(FrozenModel):
     """A sampled series: the largest value of each bucket (null: no sample)."""
 
     name: str
@@ -122,7 +122,7 @@ class Timeline(TimeAxis):
     gauges: tuple[Gauge, ...]
 
 
-class Trial(Record):
+class Trial(FrozenModel):
     """One run of one experiment."""
 
     run_id: str
@@ -160,11 +160,11 @@ class Trial(Record):
 
     def value(self, name: str) -> float | None:
         """Return the value of the measurement ``name``; null if it was not made or not measurable."""
-        found = self.measured(name)
-        return found.value if found else None
+        measurement = self.measured(name)
+        return measurement.value if measurement else None
 
 
-class Experiment(Record):
+class Experiment(FrozenModel):
     """One experiment and its trials, worst first; ``verdict`` and ``sentence`` are those of the worst trial."""
 
     id: str
@@ -184,7 +184,7 @@ class Experiment(Record):
     trials: tuple[Trial, ...]
 
 
-class NotTested(Record):
+class NotTested(FrozenModel):
     """What this report is silent about, and why."""
 
     id: str
@@ -193,7 +193,7 @@ class NotTested(Record):
     reason: str
 
 
-class RunInfo(Record):
+class RunInfo(FrozenModel):
     """The night as a whole. Values that differ between runs are all listed."""
 
     id: str
@@ -214,14 +214,14 @@ class RunInfo(Record):
     command: str
 
 
-class Definition(Record):
+class Definition(FrozenModel):
     """The definition of one measurement or check, from its function's docstring."""
 
     name: str
     text: str
 
 
-class Report(Record):
+class Report(FrozenModel):
     """``report.json``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)

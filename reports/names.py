@@ -35,7 +35,7 @@ PHASES = {
 DOMINANT = "dominant_phase"
 FLOOR_OF = {"rto": "rto_s", "full_capacity": "capacity_rto_s"}
 """Which field of the floor bounds a measurement from below."""
-WRONG_GREEN = "wrong_green"
+FALSE_HEALTHY = "wrong_green"
 TARGET_GREEN = "target_green"
 BAD_REQUESTS = "requests_bad"
 AVAILABILITY = "availability"
@@ -44,7 +44,7 @@ RPO_STEPS = "rpo_steps"
 
 BUDGETS = ("rto", "availability", "rpo_requests", "rpo_steps", "rpo_samples", "latency", "capacity_rto")
 """Checks of what an experiment allows; the others ask whether the run can be believed, or what it left behind."""
-RULER = ("load", "history", "ledger")
+OF_MEASUREMENT = ("load", "history", "ledger")
 """Checks of the measurement itself."""
 
 LABELS = {
@@ -83,8 +83,8 @@ LABELS = {
     "history": "Complete record",
     "heal": "Healed",
     "slo_debt": "SLO debt",
-    "wrong_green": "Wrong green: all healthy while users were not served",
-    "target_green": "Faulted replica said green",
+    "wrong_green": "False healthy (wrong green): all said healthy while users were not served",
+    "target_green": "Faulted replica said healthy",
 }
 
 

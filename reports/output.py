@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reports.build import Context, build
-from reports.html import html
-from reports.junit import junit
-from reports.markdown import markdown
 from reports.model import Report
+from reports.page.html import html
+from reports.page.junit import junit
+from reports.page.markdown import markdown
 
 
 def render(run_dirs: Sequence[Path], out_dir: Path, context: Context | None = None) -> Path:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from history.plan import Record, Retry
+from history.plan import FrozenModel, Retry
 from history.result import Verdict, worst
 from history.schema import EventKind
-from reports.text import number, percent, seconds
 from verdict.case import Case
+from verdict.words import number, percent, seconds
 
 SECOND_NS = 1_000_000_000
 NOBODY_RETRIED = " No client tried again: no attempt failed while there was time, answers were late, which only a hedge notices."
@@ -34,31 +34,26 @@ COLUMNS = (
 )
 
 
-class PolicyRow(Record):
-    """What one policy did in all runs of a fault, from the fault to the end of what was watched; counts are of requests users made then.
-
-    ``hidden``: in runs that can be believed, users noticed nothing, neither an outage nor more bad requests than the SLO allows.
-    ``added`` is attempts beyond the first as a share of requests, ``added_at_worst`` what the policy allows if nothing is answered,
-    ``peak`` the attempts sent in the busiest second as a multiple of the offered rate.
-    """
+class PolicyRow(FrozenModel):
+    """What one policy did in all runs of a fault, from the fault to the end of what was watched; counts are of requests users made then."""
 
     policy: str
     contract: str
     runs: int
     verdict: Verdict  # the worst
-    hidden: bool
+    hidden: bool  # in runs that can be believed, users noticed neither an outage nor more bad requests than the SLO allows
     requests: int
     bad: int
     unanswered: int  # of the bad: no right answer came at all, however late
     outage_s: float | None  # the longest RTO; null: users were not served again before healing
     attempts: int
     attempts_bad: int
-    added: float
-    added_at_worst: float
-    peak: float
+    added: float  # attempts beyond the first, as a share of requests
+    added_at_worst: float  # the same, if nothing is answered
+    peak: float  # attempts sent in the busiest second, as a multiple of the offered rate
 
 
-class RetryComparison(Record):
+class RetryComparison(FrozenModel):
     """One fault under several policies, the one that can add least first. ``weakest`` is the first that hid the fault (null: none did)."""
 
     fault: str
@@ -127,8 +122,8 @@ def compare(runs: Iterable[Met | None]) -> tuple[RetryComparison, ...]:
     for run in runs:
         if run is not None:
             groups[run.fault, run.alike].append(run)
-    found = (_comparison(fault, alike) for (fault, _), alike in groups.items())
-    return tuple(one for one in found if len(one.rows) > 1)
+    comparisons = (_comparison(fault, alike) for (fault, _), alike in groups.items())
+    return tuple(comparison for comparison in comparisons if len(comparison.rows) > 1)
 
 
 def _comparison(fault: str, runs: Sequence[Met]) -> RetryComparison:

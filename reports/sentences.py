@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from history.result import Verdict
 from reports import names
 from reports.model import Experiment, NotTested
-from reports.text import count, one_line, percent
+from reports.text import one_line
+from verdict.words import count, percent
 
 LONGEST = 400
 """Characters of a sentence that the headline quotes; the experiment below shows it whole."""
@@ -18,11 +19,11 @@ def headline(experiments: Sequence[Experiment], not_tested: Sequence[NotTested])
     """Return the sentence beside the overall verdict. ``experiments`` come worst first."""
     total = count(len(experiments), "experiment")
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-        found = [e for e in experiments if e.counts_as is verdict]
-        if found:
-            said = "inconclusive" if verdict is Verdict.INCONCLUSIVE else _failed(found)
-            rest = f" Also {said}: {', '.join(e.id for e in found[1:])}." if found[1:] else ""
-            return f"{len(found)} of {total} {said}: {found[0].id}: {one_line(why(found[0]), LONGEST)}{rest}"
+        like = [e for e in experiments if e.counts_as is verdict]
+        if like:
+            said = "inconclusive" if verdict is Verdict.INCONCLUSIVE else _failed(like)
+            rest = f" Also {said}: {', '.join(e.id for e in like[1:])}." if like[1:] else ""
+            return f"{len(like)} of {total} {said}: {like[0].id}: {one_line(why(like[0]), LONGEST)}{rest}"
     missing = [item for item in not_tested if item.kind != "skipped"]
     if missing:
         return f"{total} held, but {missing[0].id} {VERB[missing[0].kind]}: {one_line(missing[0].reason, LONGEST)}"
@@ -41,8 +42,8 @@ def why(item: Experiment) -> str:
     return f"{item.expect.verdict}{by} was expected, a seeded weakness, and it came out {item.verdict}: {item.sentence}"
 
 
-def _failed(found: Sequence[Experiment]) -> str:
-    checks = [check for item in found for check in item.trials[0].checks if check.verdict is Verdict.FAIL]
+def _failed(experiments: Sequence[Experiment]) -> str:
+    checks = [check for item in experiments for check in item.trials[0].checks if check.verdict is Verdict.FAIL]
     return "over budget" if checks and all(check.name in names.BUDGETS for check in checks) else "failed"
 
 
@@ -59,8 +60,8 @@ def summary_of(experiments: Sequence[Experiment], not_tested: Sequence[NotTested
     ]
     parts = [f"{sum(e.counts_as is Verdict.PASS for e in experiments)} of {len(experiments)} within budget"]
     for verdict, word in counted:
-        found = sum(e.counts_as is verdict for e in experiments)
-        parts += [f"{found} {word}"] if found else []
+        number = sum(e.counts_as is verdict for e in experiments)
+        parts += [f"{number} {word}"] if number else []
     parts += [f"{len(not_tested)} not tested"] if not_tested else []
     held = [e for e in experiments if e.counts_as is Verdict.PASS and e.expect.verdict == "PASS" and e.margin is not None]
     closest = min(held, key=lambda e: e.margin or 0.0, default=None)

@@ -1,19 +1,19 @@
-"""Words and numbers as people read them, and text from a cluster made safe to print.
+"""Moments and quantities as the pages write them, and text from a cluster made safe to print.
 
-Escaping for HTML, SVG, XML and Markdown happens where each is written; :func:`clean` removes what no escaping can carry: control
-characters (ill-formed in XML), lone surrogates (not encodable) and invisible direction changes (they make text read as another text).
+Escaping for HTML, SVG, XML and Markdown happens where each is written. :func:`clean` spells out what no escaping can
+carry: control characters (ill-formed in XML), lone surrogates (not encodable), and invisible changes of direction.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, datetime
+
+from verdict.words import NONE, number, percent, seconds
 
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
-NONE = "–"
 
 
 def clean(text: str) -> str:
@@ -32,48 +32,11 @@ def one_line(text: str, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Return ``value`` with about ``digits`` significant digits, never an exponent; null is a dash."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{min(decimals, 4)}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text).replace(",", "\u202f").replace("-", "−")
-
-
-def seconds(value: float | None) -> str:
-    """Return a duration given in seconds: ``850 ms``, ``12.4 s``, ``14 min 5 s``, ``2 h 5 min``."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    if abs(value) < 0.9995 and value != 0:
-        return f"{number(value * 1e3, 3)} ms"
-    if abs(value) < 600:
-        return f"{number(value, 3)} s"
-    minutes, rest = divmod(round(abs(value)), 60)
-    sign = "−" if value < 0 else ""
-    if minutes < 120:
-        return f"{sign}{minutes} min" + (f" {rest} s" if rest else "")
-    return f"{sign}{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
-
-
 def at_seconds(value: float | None) -> str:
     """Return a moment relative to the fault: ``+12.4 s``, ``−3 s``."""
     if value is None:
         return NONE
     return "0 s" if value == 0 else ("+" if value > 0 else "") + seconds(value)
-
-
-def percent(share: float | None) -> str:
-    """Return a share as a percentage; close to 0 % or 100 % with more digits, so that it does not round to all or nothing."""
-    if share is None or not math.isfinite(share):
-        return NONE
-    value = share * 100
-    rest = min(abs(value), abs(100 - value))
-    decimals = 1 if rest >= 1 or rest == 0 else min(4, 1 - math.floor(math.log10(rest)))
-    text = f"{value:.{decimals}f}".rstrip("0").rstrip(".")
-    return f"{text.replace('-', '−')} %"
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -87,11 +50,6 @@ def quantity(value: float | None, unit: str) -> str:
     if unit == "times":
         return f"{number(value)} ×"
     return f"{number(value, 4)} {unit.removesuffix('s') if value == 1 else unit}".strip()
-
-
-def count(items: int, noun: str, many: str = "") -> str:
-    """Return ``1 experiment``, ``2 experiments``."""
-    return f"{number(items, 9)} {noun if items == 1 else many or noun + 's'}"
 
 
 def bytes_of(size: int) -> str:

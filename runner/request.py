@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from history.plan import Record
+from history.plan import FrozenModel
 
 ProfileName = Literal["smoke", "full", "brief"]
 
 
-class Profile(Record):
+class Profile(FrozenModel):
     """How patient a run is: the shortest baseline and the hold after recovery (s)."""
 
     baseline_s: float
@@ -24,7 +24,7 @@ PROFILES: dict[ProfileName, Profile] = {
 }
 
 
-class Request(Record):
+class Request(FrozenModel):
     """One run, as the parent describes it on the child's command line (JSON)."""
 
     run_id: str

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from history.clock import now_ns
 from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFailed
-from history.plan import Record
+from history.plan import FrozenModel
 from kube.client import Platform, api_errors
 from kube.objects import ConfigMap, ConfigMapApi
 
@@ -37,7 +37,7 @@ class UndoKind(StrEnum):
     NOTHING = "nothing"  # the platform itself repairs it (a killed pod is replaced); recorded for the reader
 
 
-class Undo(Record):
+class Undo(FrozenModel):
     """One entry of the journal."""
 
     kind: UndoKind
@@ -61,7 +61,7 @@ class Undo(Record):
         return self.model_copy(update=open_again) == other.model_copy(update=open_again)
 
 
-class RunHeader(Record):
+class RunHeader(FrozenModel):
     """Whose journal it is."""
 
     run_id: str
@@ -70,7 +70,7 @@ class RunHeader(Record):
     started_ns: int
 
 
-class StoredJournal(Record):
+class StoredJournal(FrozenModel):
     """A journal as it stands in the cluster."""
 
     name: str

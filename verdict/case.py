@@ -16,7 +16,7 @@ from verdict.inputs.goodness import longest_limit_ms
 from verdict.inputs.load_audit import LoadAudit, audit_of, resolution_s
 from verdict.inputs.recovery import Recovery, recovery_of
 from verdict.inputs.timeline import Timeline, timeline_of
-from verdict.inputs.training_job import Ledger, ledger_of
+from verdict.inputs.training_job import TrainingJob, training_job_of
 from verdict.inputs.training_recovery import training_recovery
 
 
@@ -31,8 +31,8 @@ class Case:
     audit: LoadAudit
     clocks: Clocks
     recovery: Recovery | None
-    training: Ledger | None = None  # of the training job that the run follows instead of offering requests
-    found: dict[tuple[object, ...], object] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
+    training: TrainingJob | None = None  # of the training job that the run follows instead of offering requests
+    known: dict[tuple[object, ...], object] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
 
     @property
     def control(self) -> bool:
@@ -81,8 +81,8 @@ def case_of(run: Run) -> Case:
     )
 
 
-def _training(run: Run) -> Ledger | None:
+def _training(run: Run) -> TrainingJob | None:
     if run.plan.training is None:
         return None
     rows = run.training.get("training", pl.DataFrame(schema=TRAINING))
-    return ledger_of(run.plan.training, rows, run.training.get("reference"))
+    return training_job_of(run.plan.training, rows, run.training.get("reference"))

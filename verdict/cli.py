@@ -19,7 +19,7 @@ from history.reader import read_run
 from history.result import Check, RunVerdict, Verdict, write_verdict
 from verdict.judge import judge
 from verdict.size import refuse_if_too_large
-from verdict.words import plain, seconds
+from verdict.words import number, plain, seconds
 
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 10}
 UNREADABLE = 2
@@ -77,4 +77,4 @@ def measured(check: Check) -> str:
 def _figure(value: float | None, unit: str) -> str:
     if value is None:
         return ""
-    return plain(value) if unit == "s" else f"{value:.4g}" + ("" if unit in {"", "ratio"} else f" {unit}")
+    return plain(value) if unit == "s" else number(value, 4) + ("" if unit in {"", "ratio"} else f" {unit}")

@@ -9,14 +9,14 @@ from verdict.inputs.arrivals import scheduled_arrivals
 from verdict.inputs.clocks import clocks_of
 from verdict.inputs.goodness import good_request
 from verdict.inputs.outages import find_outages
-from verdict.requests import acknowledged, answers, checks_budgets, checks_load, latency, queue
+from verdict.requests import answers, checks_budgets, checks_load, latency, queue
 from verdict.shared import checks_after, checks_before, checks_record, phases, platform, users
 from verdict.shared.registry import MEASURES, Measure
-from verdict.training import checks, pods, restore
+from verdict.training import checks, goodput, pods, restore
 from verdict.training import measures as of_training
 from verdict.training import phases as training_phases
 
-MODULES = (users, answers, acknowledged, latency, platform, phases, queue, of_training, restore, training_phases, pods)
+MODULES = (users, answers, latency, platform, phases, queue, of_training, goodput, restore, training_phases, pods)
 """The modules whose functions measure; importing them fills the registry, in this order."""
 
 CHECKS = (
@@ -55,7 +55,7 @@ def all_measures() -> tuple[Measure, ...]:
 
 def measures_of(case: Case) -> tuple[Measure, ...]:
     """Return the measurements that fit what the run was driven by: requests, or a training job."""
-    modules = {module.__name__ for module in (of_training, restore, training_phases, pods)}
+    modules = {module.__name__ for module in (of_training, goodput, restore, training_phases, pods)}
     of_job = {measure.name for measure in all_measures() if measure.function.__module__ in modules}
     shared = {function.__name__ for function in SHARED}
     if case.training is not None:

@@ -136,18 +136,18 @@ def _failing(case: Case, good: Bools) -> frozenset[str]:
     """Return which checks of what users felt fail if ``good`` are the arrivals that were."""
     arrivals = replace(case.arrivals, good=good)
     kind = replace(case, arrivals=arrivals, recovery=recovery_of(case.run.plan, case.timeline, arrivals))
-    found = (make(kind) for make in JUDGED_AGAIN.values())
-    return frozenset(check.name for check in found if check and check.verdict is Verdict.FAIL)
+    judged = (make(kind) for make in JUDGED_AGAIN.values())
+    return frozenset(check.name for check in judged if check and check.verdict is Verdict.FAIL)
 
 
 def _excused(case: Case, checks: Sequence[Check]) -> list[Check]:
     """Return the checks of a control run, a breach that a starved machine explains inconclusive.
 
-    In a control nothing was broken, so a breach accuses the platform or the detector. If, while the bad requests were asked, others had
-    taken the processors of the machine that platform and suite share, it accuses neither: judged again with those requests counted as
-    good, it is gone. One that remains stays FAIL, and so does one that the platform starved itself by (its own use is not counted). A pass
-    is never touched. A run with a fault is never excused: there a busy machine is no proof that recovery would have been in time without
-    it (measured: null runs passed while others used 30 to 79 % of the processors and some task waited 93 to 100 % of the time).
+    In a control nothing was broken, so a breach points at the platform or the detector. It points at neither if others had taken the
+    processors of the shared machine while the bad requests were asked. Therefore the checks are judged again with those requests counted
+    as good. A breach that remains stays FAIL, and so does one by which the platform starved itself (its own use is not counted). A pass is
+    never touched. A run with a fault is never excused: a busy machine does not prove that recovery would have been in time without it.
+    (Measured: null runs passed while others used 30 to 79 % of the processors and some task waited 93 to 100 % of the time.)
     """
     failed = [check for check in checks if check.verdict is Verdict.FAIL]
     starved = starved_arrivals(case) & ~case.arrivals.good if failed else None

@@ -1,20 +1,47 @@
-"""Numbers as people read them in a sentence."""
+"""Numbers as people read them, in sentences and on pages: one form for a duration, a share, a count."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
+NONE = "–"
+"""What stands for a value that is not known."""
 
-def seconds(value_s: float) -> str:
-    """Return a duration: 0 s, 40 µs, 34 ms, 3.42 s, 94.1 s, 1,234 s."""
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return ``value`` with about ``digits`` significant digits, never an exponent: 0.034, 52.7, 1,234; unknown is a dash."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{min(decimals, 4)}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def seconds(value_s: float | None) -> str:
+    """Return a duration: 0 s, 40 µs, 34 ms, 850 ms, 3.42 s, 94.1 s, 14 min 5 s, 2 h 5 min; unknown is a dash."""
+    if value_s is None or not math.isfinite(value_s):
+        return NONE
     size = abs(value_s)
-    if size == 0:
-        return "0 s"
-    if size < 1e-4:
-        return f"{value_s * 1e6:.0f} µs" if size >= 1e-6 else "less than 1 µs"
-    if size < 0.1:
-        return f"{value_s * 1e3:.2g} ms" if size < 0.01 else f"{value_s * 1e3:.0f} ms"
-    return f"{value_s:.2f} s" if size < 10 else f"{value_s:.1f} s" if size < 1000 else f"{value_s:,.0f} s"
+    if size < 0.9995:
+        return _fraction(value_s)
+    if size < 600:
+        return f"{number(value_s)} s"
+    minutes, rest = divmod(round(size), 60)
+    sign = "−" if value_s < 0 else ""
+    if minutes < 120:
+        return f"{sign}{minutes} min" + (f" {rest} s" if rest else "")
+    return f"{sign}{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def _fraction(value_s: float) -> str:
+    """Return a duration of less than a second."""
+    size = abs(value_s)
+    if size < 1e-6:
+        return "less than 1 µs" if size else "0 s"
+    return f"{number(value_s * 1e6)} µs" if size < 1e-4 else f"{number(value_s * 1e3)} ms"
 
 
 def plain(value_s: float) -> str:
@@ -22,21 +49,20 @@ def plain(value_s: float) -> str:
     return f"{value_s:,.10g} s"
 
 
-def percent(share: float) -> str:
-    """Return a share with as many digits as keep it apart from 100 %: 87.3 %, 99.95 %, 99.9996 %."""
-    for digits in (1, 2, 3, 4):
-        text = f"{share:.{digits}%}"
-        if share >= 1 or share < 0.99 or not text.startswith("100"):
-            break
-    else:
-        text = "99.9999%"
-    number = text[:-1]
-    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} %"
+def percent(share: float | None) -> str:
+    """Return a share with as many digits as keep it apart from 0 % and 100 %: 87.3 %, 99.95 %, 0.04 %; unknown is a dash."""
+    if share is None or not math.isfinite(share):
+        return NONE
+    value = share * 100
+    rest = min(abs(value), abs(100 - value))
+    decimals = 1 if rest >= 1 or rest == 0 else min(4, 1 - math.floor(math.log10(rest)))
+    text = f"{value:.{decimals}f}".rstrip("0").rstrip(".").replace("-", "−")
+    return f"{'99.9999' if text == '100' and share < 1 else text} %"
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
+def count(items: int, noun: str, plural: str | None = None) -> str:
     """Return ``1 request``, ``2,345 requests``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return f"{items:,} {noun if items == 1 else plural or noun + 's'}"
 
 
 def listed(names: Iterable[str], most: int = 4) -> str:

@@ -22,8 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from history.plan import write_plan
-from testing.histories.truth import Hit, World, build, compound_set, set_of
+from testing.histories.truth import Hit, World, build
 from testing.histories.truth_frames import write
+from testing.histories.truth_sets import compound_set, set_of
 from verdict import judge
 
 RATES_RPS = (10.0, 30.0, 100.0, 500.0, 2000.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from history.plan import Budgets, Expect, ExperimentInfo, Floor, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
 from history.schema import EventKind
@@ -12,6 +11,8 @@ BASE_NS = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC; the fault acts B
 BASELINE_S = 20.0
 REPLICAS = ("inference-7c9d-4k2xp", "inference-7c9d-8wzqm", "inference-7c9d-tq5rn")
 NODES = ("zone-a-gpu", "zone-b-gpu", "zone-c-gpu")
+
+Detail = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Step:
     t_s: float
     kind: EventKind
     object: str
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: Detail = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

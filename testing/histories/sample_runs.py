@@ -1,6 +1,6 @@
 """Realistic run folders for the report's tests and bench, built from a description of what happened.
 
-A :class:`testing.histories.sample_plan.Scenario` says what users and platform went through in seconds after the fault; :func:`write_run`
+A :class:`testing.histories.sample_plan.Scenario` says what users and platform went through in seconds after the fault. :func:`write_run`
 turns it into a closed run folder with the schema of :mod:`history` and has :mod:`verdict` judge it.
 """
 

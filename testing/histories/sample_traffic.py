@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from history.schema import REQUESTS, SCHEDULE
+from history.schema import REQUESTS, SCHEDULE, in_columns
 from testing.histories.sample_plan import BASE_NS, BASELINE_S, REPLICAS, Scenario
 
-Column = np.ndarray[Any, Any]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.str_]
 ERRORS = {
     "refused": "ConnectionRefusedError: [Errno 111] Connection refused by 10.96.0.17:80",
     "hang": "TimeoutError: no answer within 4 s (request sent, nothing received)",
@@ -35,14 +37,14 @@ def traffic(s: Scenario, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     return _schedule(offset_s, stream), _requests(s, offset_s, stream, latency_s, impact)
 
 
-def _schedule(offset_s: Column, stream: Column) -> pl.DataFrame:
+def _schedule(offset_s: Floats, stream: Bools) -> pl.DataFrame:
     count = len(offset_s)
     columns = {"request_id": np.arange(count), "offset_ns": (offset_s * 1e9).astype(np.int64), "stream": stream}
     rest = {"prompt_id": np.arange(count) % 50, "max_tokens": np.full(count, 8), "worker": np.zeros(count, np.int16)}
-    return pl.DataFrame({**columns, **rest}).cast(SCHEDULE)  # type: ignore[arg-type]  # polars' own types
+    return in_columns(pl.DataFrame({**columns, **rest}), SCHEDULE)
 
 
-def _requests(s: Scenario, offset_s: Column, stream: Column, latency_s: Column, impact: Column) -> pl.DataFrame:
+def _requests(s: Scenario, offset_s: Floats, stream: Bools, latency_s: Floats, impact: Ints) -> pl.DataFrame:
     kinds = np.array([*(hit.kind for hit in s.impacts), "none"])[impact]  # -1: the last one
     intended_ns = BASE_NS + (offset_s * 1e9).astype(np.int64)
     frame = pl.DataFrame(
@@ -56,12 +58,13 @@ def _requests(s: Scenario, offset_s: Column, stream: Column, latency_s: Column, 
         }
     )
     pod = pl.Series("pod", np.array(REPLICAS)[np.arange(len(offset_s)) % 3])
-    return frame.select(*_answers(), pod).select(*REQUESTS).cast(REQUESTS).sort("done_ns")  # type: ignore[arg-type]  # polars' own types
+    return in_columns(frame.select(*_answers(), pod), REQUESTS).sort("done_ns")
 
 
-def _lasting_s(s: Scenario, kinds: Column, latency_s: Column) -> Column:
+def _lasting_s(s: Scenario, kinds: Texts, latency_s: Floats) -> Floats:
     """Return how long each request takes, from when the user asked."""
-    lasting_s: dict[str, Any] = {"refused": 0.012 + s.send_lag_ms / 1e3, "hang": 4.0, "503": 0.014, "slow": latency_s + 1.4}
+    same = np.ones_like(latency_s)
+    lasting_s = {"refused": (0.012 + s.send_lag_ms / 1e3) * same, "hang": 4.0 * same, "503": 0.014 * same, "slow": latency_s + 1.4}
     return np.select([kinds == kind for kind in lasting_s], list(lasting_s.values()), latency_s)
 
 

@@ -70,48 +70,50 @@ def row(kind: str, attempt: int, rank: int, step: int, t_s: float, **values: obj
 def life_rows(attempt: int, life: Life) -> list[dict[str, object]]:
     detail = {"world": life.ranks, "depth": life.depth, "rejected": life.rejected, "restore_s": 0.5, "restart": attempt - 1}
     checkpoint = f"step-{life.resumed:08d}.a{life.origin or attempt - 1:04d}" if life.resumed else None
-    found = [row("start", attempt, 0, life.resumed, life.start_s, checkpoint=checkpoint, **detail)]
+    rows = [row("start", attempt, 0, life.resumed, life.start_s, checkpoint=checkpoint, **detail)]
     for step in range(life.resumed + 1, life.last + 1):
         t_s = life.start_s + (step - life.resumed) * life.step_s
         for rank in range(life.ranks):
             at = (step - 1) * BATCH + life.skip
             ids = list(range(at, at + BATCH))[rank :: life.ranks]
             done = {"samples": ids, "outcome": "applied", "loss": life.loss, "loss_digest": "d"}
-            found.append(row("step", attempt, rank, step, t_s, host=life.hosts[rank], **done))
+            rows.append(row("step", attempt, rank, step, t_s, host=life.hosts[rank], **done))
         if step % INTERVAL == 0:
             digest = f"{step}" if step < life.wrong_from else f"other {step}"
-            found.append(row("state", attempt, 0, step, t_s, digest=digest))
+            rows.append(row("state", attempt, 0, step, t_s, digest=digest))
             if life.saves:
                 stores = [{"url": "s3", "problem": "", "verified": [step, ns(t_s)]}]
-                found.append(row("checkpoint", attempt, 0, step, t_s + 0.3, digest=digest, stores=stores))
-    return found
+                rows.append(row("checkpoint", attempt, 0, step, t_s + 0.3, digest=digest, stores=stores))
+    return rows
 
 
 def frame(rows: list[dict[str, object]]) -> pl.DataFrame:
-    text = b"".join(json.dumps(one).encode() + b"\n" for one in rows)
+    text = b"".join(json.dumps(row_of).encode() + b"\n" for row_of in rows)
     return pl.DataFrame(list(training_rows(text)), schema=TRAINING)
 
 
 def rows_of(story: Story) -> list[dict[str, object]]:
-    found = [one for number, life in enumerate(story.lives, 1) for one in life_rows(number, life)]
-    return [one for one in found if not (one["kind"] == "step" and one["rank"] == 1 and (one["attempt"], one["step"]) in story.without)]
+    rows = [made for number, life in enumerate(story.lives, 1) for made in life_rows(number, life)]
+    return [
+        made for made in rows if not (made["kind"] == "step" and made["rank"] == 1 and (made["attempt"], made["step"]) in story.without)
+    ]
 
 
 def events_of(story: Story) -> list[dict[str, object]]:
     phases = {Phase.BASELINE: 2.0, Phase.INJECT: story.fault_s, Phase.OBSERVE: story.fault_s + 1, Phase.HEAL: story.heal_s}
-    found: list[tuple[float, EventKind, str, dict[str, object]]] = [
+    events: list[tuple[float, EventKind, str, dict[str, object]]] = [
         (t_s, EventKind.PHASE, phase.value, {}) for phase, t_s in phases.items()
     ]
-    found.append((0.0, EventKind.CLOCK, "runner", {"wall_ns": 1, "monotonic_ns": 0}))
+    events.append((0.0, EventKind.CLOCK, "runner", {"wall_ns": 1, "monotonic_ns": 0}))
     if story.kind == "fault":
-        found.append((story.fault_s, EventKind.FAULT_START, "kill", {"targets": ["trainer-1"]}))
-        found.append((story.fault_s + 0.5, EventKind.FAULT_CONFIRMED, "killed", {"observed": "True"}))
-    found += [
+        events.append((story.fault_s, EventKind.FAULT_START, "kill", {"targets": ["trainer-1"]}))
+        events.append((story.fault_s + 0.5, EventKind.FAULT_CONFIRMED, "killed", {"observed": "True"}))
+    events += [
         (t_s, EventKind.HYPOTHESIS, "advances", {"met": True, "value": 5.0 + t_s / 100, "no_data": False})
         for t_s in (3.0, 8.0, 15.0, story.heal_s - 0.5)
     ]
-    found += [(story.heal_s, EventKind.HEAL_START, "", {}), (story.heal_s + 2, EventKind.HEAL_END, "", {"clean": True, "remains": []})]
-    return [{"t_ns": ns(t_s), "kind": kind.value, "object": obj, "detail": json.dumps(detail)} for t_s, kind, obj, detail in sorted(found)]
+    events += [(story.heal_s, EventKind.HEAL_START, "", {}), (story.heal_s + 2, EventKind.HEAL_END, "", {"clean": True, "remains": []})]
+    return [{"t_ns": ns(t_s), "kind": kind.value, "object": obj, "detail": json.dumps(detail)} for t_s, kind, obj, detail in sorted(events)]
 
 
 def plan_of(story: Story) -> Plan:

@@ -1,13 +1,13 @@
 """Synthetic runs whose right answer follows from how they were made, never from the code that is tested.
 
-A :class:`World` says when requests arrive and what hits them; :func:`build` makes a whole run of it (plan and frames, as a real one would
-record them) and its :class:`Truth`. The construction decides for every request whether it is bad, so the truth subtracts what the
-definition subtracts: in a hang, those that arrive within one SLO of its end are answered in time.
+A :class:`World` says when requests arrive and what hits them. :func:`build` makes a whole run of it, as a real one would be recorded, and
+its :class:`Truth`. The construction decides for every request whether it is bad. In a hang, those that arrive within one SLO of its end are
+answered in time; the truth leaves them out as the definition does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -188,30 +188,30 @@ def _shadow(world: World, at_s: Floats) -> Bools:
 def truth_of(world: World, traffic: Traffic) -> Truth:
     """Return the right answer, from which requests each hit made bad."""
     hurt = [np.flatnonzero(traffic.hit == index) for index in range(len(world.hits))]
-    sizes = [_size(world, traffic, found) for found in hurt]
-    real = [found for found, size in zip(hurt, sizes, strict=True) if size == "outage"]
-    after = [int(found[-1]) + 1 for found in real]
+    sizes = [_size(world, traffic, bad) for bad in hurt]
+    real = [bad for bad, size in zip(hurt, sizes, strict=True) if size == "outage"]
+    after = [int(bad[-1]) + 1 for bad in real]
     ends = [float(traffic.at_s[index]) if index < len(traffic.at_s) else np.inf for index in after]
     recovered = max(ends, default=0.0)
     return Truth(
         rto_s=recovered if recovered <= world.heal_s else None,
         end_s=max((hit.end_s for hit in world.hits), default=0.0),
         outages=_separate(world, traffic, real),
-        bad=sum(len(found) for found in hurt),
-        first_bad_s=float(traffic.at_s[min(found[0] for found in real)]) if real else None,
+        bad=sum(len(bad) for bad in hurt),
+        first_bad_s=float(traffic.at_s[min(bad[0] for bad in real)]) if real else None,
         clear="unclear" not in sizes,
         floor=all(size == "residue" for size in sizes),
     )
 
 
-def _size(world: World, traffic: Traffic, found: Ints) -> Literal["outage", "residue", "unclear"]:
+def _size(world: World, traffic: Traffic, bad: Ints) -> Literal["outage", "residue", "unclear"]:
     """Say what the definition makes of one hit: more bad requests, in a row or beyond the allowance, than chance would make."""
     least = {0.9: 6, 0.95: 5, 0.99: 3, 0.999: 2}[world.ratio]
-    longest, lasted_s = _longest_run(traffic, found)
-    excess, over_s = _largest_excess(traffic, found, 1 - world.ratio)
+    longest, lasted_s = _longest_run(traffic, bad)
+    excess, over_s = _largest_excess(traffic, bad, 1 - world.ratio)
     needed = {0.9: 29, 0.95: 59, 0.99: 299, 0.999: 2995}[world.ratio]
     window_s = max(world.hold_s, needed / world.rate_rps)
-    fullest = int((np.searchsorted(traffic.at_s[found], traffic.at_s[found] + window_s) - np.arange(len(found))).max(initial=0))
+    fullest = int((np.searchsorted(traffic.at_s[bad], traffic.at_s[bad] + window_s) - np.arange(len(bad))).max(initial=0))
     filled = fullest / ((1 - world.ratio) * window_s * world.rate_rps)
     if (longest >= least and lasted_s >= SHORTEST_S) or (excess > 6 and over_s >= SHORTEST_S) or filled > 1.5:
         return "outage"
@@ -219,10 +219,10 @@ def _size(world: World, traffic: Traffic, found: Ints) -> Literal["outage", "res
     return "unclear" if doubtful else "residue"
 
 
-def _largest_excess(traffic: Traffic, found: Ints, allowed: float) -> tuple[float, float]:
+def _largest_excess(traffic: Traffic, bad: Ints, allowed: float) -> tuple[float, float]:
     """Return by how many the bad requests of one hit exceed the ``allowed`` share at most, and over how long (s)."""
     total, largest, lasted_s, since, before = 0.0, 0.0, 0.0, 0, 0
-    for index in found:
+    for index in bad:
         total -= allowed * (index - before - 1)
         if total <= 0:
             total, since = 0.0, index
@@ -232,44 +232,16 @@ def _largest_excess(traffic: Traffic, found: Ints, allowed: float) -> tuple[floa
     return largest, float(lasted_s)
 
 
-def _longest_run(traffic: Traffic, found: Ints) -> tuple[int, float]:
+def _longest_run(traffic: Traffic, bad: Ints) -> tuple[int, float]:
     """Return the number and the time (s) of the longest run of neighbours in ``found``, up to the next arrival."""
-    if not len(found):
+    if not len(bad):
         return 0, 0.0
-    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    runs = np.split(bad, np.flatnonzero(np.diff(bad) > 1) + 1)
     run = max(runs, key=len)
     return len(run), float(traffic.at_s[min(run[-1] + 1, len(traffic.at_s) - 1)] - traffic.at_s[run[0]])
 
 
 def _separate(world: World, traffic: Traffic, real: list[Ints]) -> int:
     """Count outages: hits closer than a hold are one."""
-    spans = sorted((float(traffic.at_s[found[0]]), float(traffic.at_s[found[-1]])) for found in real)
+    spans = sorted((float(traffic.at_s[bad[0]]), float(traffic.at_s[bad[-1]])) for bad in real)
     return sum(1 for index, (start, _) in enumerate(spans) if index == 0 or start > spans[index - 1][1] + world.hold_s + 1.0)
-
-
-def set_of(rates: tuple[float, ...], lengths_s: tuple[float, ...], shares: tuple[float, ...], seed: int = 1) -> list[World]:
-    """Return a world for every combination of rate, length and share: failing, slow and hanging in turn, Poisson and constant."""
-    kinds: tuple[Literal["fail", "slow", "hang"], ...] = ("fail", "slow", "hang")
-    worlds = []
-    for number, (rate, length, share) in enumerate((r, n, s) for r in rates for n in lengths_s for s in shares):
-        kind = kinds[number % 3] if share == 1 or number % 3 < 2 else "fail"
-        start = 0.05 + 0.4 * ((number * 7) % 10) / 10
-        longer = length + (0.25 if kind == "hang" else 0.0)  # a hang hurts one SLO less than it lasts
-        world = World(hits=(Hit(start, longer, share, kind),), rate_rps=rate, seed=seed + number, hold_s=max(10.0, 320 / rate))
-        worlds.append(replace(world, baseline_s=max(16.0, 330 / rate), arrivals="poisson" if number % 2 else "constant"))
-    return worlds
-
-
-def compound_set(count: int, seed: int = 1) -> list[World]:
-    """Return worlds with relapses, second faults, spikes, several workers and a load whose clock is off, drawn at random."""
-    rng = np.random.default_rng(seed)
-    worlds = []
-    for number in range(count):
-        first = Hit(float(rng.uniform(0.05, 1)), float(rng.uniform(0.5, 8)), float(rng.choice([0.4, 1.0])), rng.choice(["fail", "slow"]))
-        again_s = first.end_s + float(rng.choice([rng.uniform(2, 8), rng.uniform(13, 25)]))
-        second = Hit(again_s, float(rng.uniform(0.5, 8)), float(rng.choice([0.4, 1.0])), rng.choice(["fail", "slow"]))
-        fault_s = again_s - 0.05 if number % 2 else None
-        offset_s = float(rng.uniform(-0.02, 0.02)) if number % 3 == 0 else 0.0
-        world = World(hits=(first, second), rate_rps=float(rng.choice([40.0, 100.0, 400.0])), seed=seed + number, spikes=1e-4)
-        worlds.append(replace(world, second_fault_s=fault_s, clock_offset_s=offset_s, workers=1 + number % 3, streams=0.3))
-    return worlds

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from history.plan import Plan, write_plan
 from history.reader import Run
-from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TABLES, EventKind, Series
+from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TABLES, EventKind, Series, in_columns
 from testing.histories.truth_plan import NODES, PROBES, REPLICAS
 
 if TYPE_CHECKING:
     from testing.histories.truth import Traffic, World
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 FAULT_NS = 1_790_000_000_000_000_000
 SECOND_NS = 1_000_000_000
 LAG_NS = 300_000
 ERRORS = {"fail": "HTTP 503: no server is available", "unknown": "Timeout: no answer within 1 s"}
-Step = tuple[float, EventKind, str, dict[str, Any]]
+Step = tuple[float, EventKind, str, Mapping[str, object]]
 
 
 def run_of(world: World, plan: Plan, traffic: Traffic) -> Run:
@@ -52,7 +57,7 @@ def write(run: Run, path: Path, lines: bool = False) -> Path:
     return path
 
 
-def ns(world: World, at_s: Any, load: bool = False) -> Any:
+def ns(world: World, at_s: float | Floats, load: bool = False) -> Ints:
     """Return ns UTC of seconds after the fault, by the clock of the runner or of the ``load``."""
     return FAULT_NS + np.rint(np.asarray(at_s) * 1e9).astype(np.int64) + (round(world.clock_offset_s * 1e9) if load else 0)
 
@@ -63,7 +68,7 @@ def schedule(world: World, traffic: Traffic) -> pl.DataFrame:
     offset_ns = ns(world, traffic.at_s) - ns(world, -world.baseline_s)
     columns = {"request_id": np.arange(count), "offset_ns": offset_ns, "stream": traffic.stream, "prompt_id": np.arange(count) % 50}
     frame = pl.DataFrame({**columns, "max_tokens": np.full(count, 8), "worker": np.arange(count) % world.workers})
-    return frame.select([pl.col(name).cast(kind) for name, kind in SCHEDULE.items()])
+    return in_columns(frame, SCHEDULE)
 
 
 def requests(world: World, traffic: Traffic) -> pl.DataFrame:
@@ -92,7 +97,7 @@ def requests(world: World, traffic: Traffic) -> pl.DataFrame:
         pl.when(good).then(pl.lit(8)).alias("tokens"),
         pl.Series("worker", np.char.add("w", (np.arange(count) % world.workers).astype(str))),
     )
-    return rows.sort("done_ns", maintain_order=True).select([pl.col(name).cast(kind) for name, kind in REQUESTS.items()])
+    return in_columns(rows.sort("done_ns", maintain_order=True), REQUESTS)
 
 
 def events(world: World, traffic: Traffic) -> pl.DataFrame:
@@ -102,7 +107,7 @@ def events(world: World, traffic: Traffic) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=EVENTS).sort("t_ns", maintain_order=True)
 
 
-def _event(world: World, step: Step, load: bool = False) -> dict[str, Any]:
+def _event(world: World, step: Step, load: bool = False) -> dict[str, object]:
     at_s, kind, name, detail = step
     return {"t_ns": int(ns(world, at_s, load)), "kind": kind.value, "object": name, "detail": json.dumps(detail)}
 
@@ -170,8 +175,8 @@ def _hypothesis(world: World, traffic: Traffic) -> list[Step]:
     for number, at_s in enumerate(np.arange(-world.baseline_s + 0.5, world.heal_s, 1.0)):
         out = any(hit.start_s <= at_s < hit.end_s for hit in world.hits)
         lost = world.replaced and world.fault == "fault" and 0.41 <= at_s < 7.0
-        p95: dict[str, Any] = {"met": not out, "value": 80.0 + 0.37 * (number % 11) + (500 if out else 0), "no_data": False}
-        ready: dict[str, Any] = {"met": not lost, "value": 2 if lost else 3, "no_data": False}
+        p95: dict[str, object] = {"met": not out, "value": 80.0 + 0.37 * (number % 11) + (500 if out else 0), "no_data": False}
+        ready: dict[str, object] = {"met": not lost, "value": 2 if lost else 3, "no_data": False}
         phase = "baseline" if at_s < 0 else "observe"
         steps += [
             (float(at_s), EventKind.HYPOTHESIS, name, said | {"phase": phase}) for name, said in zip(PROBES, (p95, ready), strict=True)
@@ -181,7 +186,7 @@ def _hypothesis(world: World, traffic: Traffic) -> list[Step]:
 
 def samples(world: World, traffic: Traffic) -> pl.DataFrame:
     """Return health, queue, replica and generator samples, one a second."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for number, at_s in enumerate(np.arange(-world.baseline_s, world.heal_s + 1, 1.0)):
         lost = world.replaced and world.fault == "fault" and 0.41 <= at_s < 7.0
         queued = sum(hit.share for hit in world.hits if hit.start_s <= at_s < hit.end_s) * 20

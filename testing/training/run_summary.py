@@ -7,7 +7,7 @@ import polars as pl
 from history.ledgers import training_rows
 from history.plan import Training
 from history.schema import TRAINING
-from verdict.inputs.training_job import Start, ledger_of
+from verdict.inputs.training_job import Start, training_job_of
 from verdict.training.exactly_once import Seen, seen_of, two_writers
 from workloads.training.data import Order
 
@@ -17,9 +17,9 @@ class RunSummary:
 
     def __init__(self, text: bytes) -> None:
         rows = pl.DataFrame(list(training_rows(text)), schema=TRAINING)
-        first = ledger_of(_job(1, 1), rows).starts[0]
+        first = training_job_of(_job(1, 1), rows).starts[0]
         steps = int(rows.select(pl.col("step").max()).item())
-        self.ledger = ledger_of(_job(first.ranks, steps), rows, _expected(first, steps))
+        self.ledger = training_job_of(_job(first.ranks, steps), rows, _expected(first, steps))
         self.attempts = self.ledger.starts
 
     @property

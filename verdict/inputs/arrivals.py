@@ -17,22 +17,16 @@ SLACK_NS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What users asked for and got; all arrays have shape (n,) and are sorted by ``t_ns``.
+    """What users asked for and got; all arrays have shape (n,) and are sorted by ``t_ns``."""
 
-    ``t_ns`` is when the user asked (int64 ns UTC), ``good`` whether any attempt was good, ``sent`` whether any was sent, ``recorded``
-    whether there is any row, ``latency_ms`` the least of the right answers' (infinite: none came).
-    ``stop_ns`` is the end of the load: nothing later was promised. ``off_schedule`` counts rows whose time is not the scheduled one,
-    and ``start_error_s`` is how far the rows' common start lies from the recorded start of the load (NaN: no start was recorded).
-    """
-
-    t_ns: Ints
-    good: Bools
-    sent: Bools
-    recorded: Bools
-    latency_ms: Floats
-    stop_ns: int
-    off_schedule: int
-    start_error_s: float
+    t_ns: Ints  # when the user asked (ns UTC)
+    good: Bools  # any attempt was good
+    sent: Bools  # any attempt was sent
+    recorded: Bools  # there is any row
+    latency_ms: Floats  # the least of the right answers' (infinite: none came)
+    stop_ns: int  # the end of the load: nothing later was promised
+    off_schedule: int  # rows whose time is not the scheduled one
+    start_error_s: float  # how far the rows' common start lies from the recorded start of the load (NaN: none was recorded)
 
     def __len__(self) -> int:
         return len(self.t_ns)
@@ -56,8 +50,8 @@ class Arrivals:
 def scheduled_arrivals(run: Run, attempts: Attempts) -> Arrivals:
     """Return every arrival that was promised, whether or not its request was recorded.
 
-    A scheduled request that was due by the end of the load (``load.stop``) and has no row is a hole: what happened to it is unknown,
-    and unknown counts as bad. If the load never said when it stopped, it was due to run as long as anything was recorded.
+    A scheduled request is a hole if it was due by the end of the load (``load.stop``) and has no row. What became of it is unknown, and
+    unknown counts as bad. A load that never said when it stopped was due to run as long as anything was recorded.
 
     Args:
         run: the history.
@@ -89,9 +83,9 @@ def load_stop_ns(run: Run) -> int:
     """Return the end of the load (ns): when its first worker stopped, or the last thing recorded if none said so."""
     stops = run.events.filter(pl.col("kind") == EventKind.LOAD_STOP.value).group_by("object").agg(pl.col("t_ns").max())["t_ns"].drop_nulls()
     if not stops.is_empty():
-        return int(stops.min())  # type: ignore[arg-type]  # int64 column
-    seen = (run.events["t_ns"].max(), run.requests["done_ns"].max(), run.requests["intended_ns"].max())
-    return max((int(t) for t in seen if t is not None), default=0)  # type: ignore[arg-type]  # int64 columns
+        return int(stops.to_numpy().min())
+    seen = (run.events["t_ns"], run.requests["done_ns"], run.requests["intended_ns"])
+    return max(int(times.drop_nulls().to_numpy().max(initial=0)) for times in seen)
 
 
 def _due(run: Run, attempts: Attempts) -> tuple[Ints, int, float]:

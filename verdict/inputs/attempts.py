@@ -21,21 +21,17 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Every attempt, in the order of its row; all arrays have shape (rows,).
+    """Every attempt, in the order of its row; all arrays have shape (rows,)."""
 
-    ``position`` is the row of the schedule (-1: the request is not in it), ``right`` whether a right and whole answer came, in time or
-    not, ``latency_ms`` what the user felt (NaN: nothing to measure), ``lag_ms`` sent - intended (NaN: never sent).
-    """
-
-    position: Ints
-    number: Ints
+    position: Ints  # row of the schedule (-1: the request is not in it)
+    number: Ints  # 0: the user's first try
     intended_ns: Ints
     sent: Bools
     good: Bools
-    right: Bools
+    right: Bools  # a right and whole answer came, in time or not
     acknowledged: Bools
-    latency_ms: Floats
-    lag_ms: Floats
+    latency_ms: Floats  # what the user felt (NaN: nothing to measure)
+    lag_ms: Floats  # sent - intended (NaN: never sent)
 
     def __len__(self) -> int:
         return len(self.position)
@@ -89,8 +85,8 @@ def positions(scheduled: pl.Series, requested: pl.Series) -> Ints:
     if not len(ids):
         return np.full(len(wanted), -1)
     order = np.argsort(ids, kind="stable")
-    found = order[np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)]
-    return np.where(ids[found] == wanted, found, -1)
+    nearest = order[np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)]
+    return np.where(ids[nearest] == wanted, nearest, -1)
 
 
 def _streamed(run: Run, position: Ints) -> Bools:

@@ -24,9 +24,9 @@ class Clocks:
 def clocks_of(timeline: Timeline) -> Clocks:
     """Return the largest error between any two clocks of the run (s).
 
-    Processes on one machine share its monotonic clock, so the differences (wall clock - monotonic clock) of their anchors say how far their
-    times lie apart; a process elsewhere has its offset measured, and that offset, with what it may be wrong by, is taken as its
-    error. A process on another machine whose offset nobody measured shows as a huge error, as it should.
+    Processes on one machine share its monotonic clock. Each records its wall clock minus its monotonic clock; the largest difference of
+    these is how far their times lie apart. A process on another machine has its offset measured: that offset, plus what it may be wrong by,
+    counts as its error. Where nobody measured it, the error shows as huge.
     """
     events = timeline.all(EventKind.CLOCK)
     measured = {event.object: _offset_ms(event) for event in events if "offset_ms" in event.detail}

@@ -45,7 +45,7 @@ def frozen(evaluations: Sequence[Evaluation]) -> bool:
     """Tell whether the values stand still in the end: many, all the same, and no whole number (counts and zeros may well be constant)."""
     values = [(e.t_ns, e.value) for e in evaluations if isinstance(e.value, float)]
     last = values[-1][1] if values else 0.0
-    still = list(takewhile(lambda one: one[1] == last, reversed(values)))
+    still = list(takewhile(lambda evaluation: evaluation[1] == last, reversed(values)))
     if len(still) < FROZEN_AFTER or float(last).is_integer():
         return False
     return len(still) == len(values) or still[0][0] - still[-1][0] >= FROZEN_S * 1e9

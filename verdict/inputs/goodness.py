@@ -11,11 +11,13 @@ from history.schema import Outcome
 def good_request(stream: pl.Expr, slo: Slo) -> pl.Expr:
     """Return whether an attempt was good: answered, right, whole, and in time since the user asked.
 
-    An attempt is good if its outcome is ``ok`` with a status of 2xx, its answer is complete and not known to be wrong, and it came in
-    time, counted from ``intended_ns`` (when the user asked) and never from when it was sent: the last byte within ``slo.latency_ms``, or,
-    for a streamed answer, the first token within ``slo.ttft_ms`` and no silence between tokens longer than ``slo.max_gap_ms``. A value
-    that is missing satisfies nothing. A user's request is good if any of its attempts is; retries and hedges share ``intended_ns``.
-    Unknown counts as bad, and so does a scheduled request without a row. (measurement.md §5.1: good_i.)
+    Answered: its outcome is ``ok``, with a status of 2xx. Right and whole: the answer is complete and not known to be wrong. In time: the
+    last byte came within ``slo.latency_ms``. A streamed answer is in time if its first token came within ``slo.ttft_ms`` and no silence
+    between tokens was longer than ``slo.max_gap_ms``. Time counts from when the user asked (``intended_ns``), never from when the request
+    was sent. A value that is missing satisfies nothing.
+
+    A user's request is good if any of its attempts is; retries and hedges share ``intended_ns``. Unknown counts as bad, and so does a
+    scheduled request without a row.
 
     Args:
         stream: whether the request was streamed.

@@ -1,4 +1,4 @@
-"""How well the load was offered: the accuracy of the ruler itself."""
+"""How well the load was offered: whether what was measured with it can be believed."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def _cpu(run: Run, timeline: Timeline, arrivals: Arrivals) -> float | None:
     samples = run.samples.filter((pl.col("series") == Series.LOAD_CPU.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null())
     if not known and not _covered(samples["t_ns"], arrivals):
         return None
-    seen = samples["value"].max()
-    return max([*known, *([] if seen is None else [float(seen)])])  # type: ignore[arg-type]  # float column
+    sampled: list[float] = samples["value"].to_list()
+    return max([*known, *sampled])
 
 
 def _covered(t_ns: pl.Series, arrivals: Arrivals) -> bool:

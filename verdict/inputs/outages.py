@@ -1,9 +1,9 @@
 """Outages as users felt them: from arrivals, good and bad, to spans of time.
 
-Everything here works on the positions of bad arrivals among all arrivals. With q = 1 - ratio, the *excess* after arrival j is the
-number of bad arrivals so far minus q times the number of all: it rises at bad arrivals and falls at good ones, and users have been
-served to the SLO's ratio since arrival i exactly if no later excess is above that at i. So an outage ends where the excess reached
-its last record, and the next record is more than a hold away.
+Everything here works on the positions of bad arrivals among all arrivals. Let q = 1 - ratio. The *excess* after arrival j is the number
+of bad arrivals so far minus q times the number of all; it rises at bad arrivals and falls at good ones. Users have been served to the
+SLO's ratio since arrival i exactly if no later excess is above that at i. So an outage ends where the excess reached its last record and
+the next record is more than a hold away.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """All outages in order of time, and the bad requests that belong to none."""
+class Detected:
+    """All outages in order of time, and the number of bad requests that belong to none."""
 
     outages: tuple[Span, ...]
     residue: int
@@ -64,15 +64,20 @@ class _Bad(NamedTuple):
     breaks: Bools  # breaks the SLO: by such a run, or by its window
 
 
-def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
+def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Detected:
     """Return the outages among arrivals (definition: outage).
 
-    An outage ends at the first good arrival from which on, for the whole hold, the running share of good arrivals never falls below the
-    SLO's ratio. Bad arrivals closer than the hold therefore belong to one outage, unless the good ones between them make up for them.
-    Bad arrivals open an outage if they break the SLO: if a window of one hold (longer, if needed for enough arrivals to support the ratio:
-    299 for 99 %) that starts with one of them misses the ratio, or if, over at least 20 ms, more come than chance would produce at the
-    SLO's own error rate: so many in a row (6 for 90 %, 3 for 99 %, 2 for 99.9 %), or six more than the SLO allows. Those that do neither
-    are residue: reported, not an outage. What is smaller than that cannot be told apart from single failures.
+    An outage begins where bad arrivals break the SLO, in one of three ways. (1) The window of one hold that starts with a bad arrival
+    misses the SLO's ratio. It is longer than a hold if that holds too few arrivals to support the ratio (299 for 99 %). (2) Over at least
+    20 ms, so many come in a row that chance does not explain them at the SLO's own error rate: 6 for 90 %, 3 for 99 %, 2 for 99.9 %.
+    (3) Over at least 20 ms, six more come than the SLO allows.
+
+    An outage ends at the first good arrival after which users were served for a whole hold. They were served if the share of good arrivals
+    since then never falls below the SLO's ratio. So bad arrivals less than a hold apart belong to one outage, unless the good ones between
+    them make up for them.
+
+    Bad arrivals that break the SLO in none of these ways are residue. They are reported, but are no outage: so few cannot be told apart
+    from single failures.
 
     Args:
         t_ns: when users asked, ascending, shape (n,).
@@ -83,7 +88,7 @@ def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
     """
     position = np.flatnonzero(~good)
     if not len(position):
-        return Found((), 0)
+        return Detected((), 0)
     bad = _bad_arrivals(t_ns, position, rule)
     spans, first, outside = [], 0, 0
     while first < len(position):
@@ -95,7 +100,7 @@ def find_outages(t_ns: Ints, good: Bools, rule: Rule, until_ns: int) -> Found:
         else:
             outside += last + 1 - first
         first = last + 1
-    return Found(tuple(spans), outside)
+    return Detected(tuple(spans), outside)
 
 
 def _bad_arrivals(t_ns: Ints, position: Ints, rule: Rule) -> _Bad:

@@ -15,19 +15,18 @@ from verdict.inputs.timeline import Timeline
 class Recovery:
     """From the fault to the end of what was watched (all times ns UTC).
 
-    ``outages`` began before healing, ``while_healing`` after; ``residue`` counts bad requests that are part of none.
-    ``recovered_ns`` is the end of the last outage (``fault_ns`` if there was none), ``None`` if users were not served again before healing
-    or nobody watched for a whole hold after it; ``known_down_ns`` is then the last time at which users were known not to be served.
+    ``recovered_ns`` is the end of the last outage, or ``fault_ns`` if there was none. It is ``None`` if users were not served again before
+    healing, or if nobody watched for a whole hold after it.
     """
 
     fault_ns: int
     watched_ns: int
     hold_ns: int
-    outages: tuple[Span, ...]
-    while_healing: tuple[Span, ...]
-    residue: int
+    outages: tuple[Span, ...]  # that began before healing
+    while_healing: tuple[Span, ...]  # that began after it did
+    residue: int  # bad requests that are part of no outage
     recovered_ns: int | None
-    known_down_ns: int
+    known_down_ns: int  # not recovered: when users were last known not to be served
 
     @property
     def rto_s(self) -> float | None:
@@ -60,21 +59,21 @@ def recovery_of(plan: Plan, timeline: Timeline, arrivals: Arrivals) -> Recovery 
         return None
     rule = Rule(plan.slo.ratio, int(plan.timers.hold_s * 1e9))
     after = arrivals.between(start_ns, FOREVER_NS)
-    found = find_outages(arrivals.t_ns[after], arrivals.good[after], rule, arrivals.stop_ns)
+    detected = find_outages(arrivals.t_ns[after], arrivals.good[after], rule, arrivals.stop_ns)
     heal_ns = timeline.first_ns(EventKind.HEAL_START)
     watched_ns = arrivals.stop_ns if heal_ns is None else min(heal_ns, arrivals.stop_ns)
-    outages = tuple(span for span in found.outages if span.start_ns < watched_ns)
+    before = tuple(span for span in detected.outages if span.start_ns < watched_ns)
     seen_ns = max(start_ns, timeline.last_ns(EventKind.FAULT_CONFIRMED) or start_ns)
     unhurt = seen_ns + rule.hold_ns <= arrivals.stop_ns
     return Recovery(
         fault_ns=start_ns,
         watched_ns=watched_ns,
         hold_ns=rule.hold_ns,
-        outages=outages,
-        while_healing=found.outages[len(outages) :],
-        residue=found.residue,
-        recovered_ns=_recovered(outages[-1], watched_ns) if outages else start_ns if unhurt else None,
-        known_down_ns=min(outages[-1].last_bad_ns, watched_ns) if outages else start_ns,
+        outages=before,
+        while_healing=detected.outages[len(before) :],
+        residue=detected.residue,
+        recovered_ns=_recovered(before[-1], watched_ns) if before else start_ns if unhurt else None,
+        known_down_ns=min(before[-1].last_bad_ns, watched_ns) if before else start_ns,
     )
 
 

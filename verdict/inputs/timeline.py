@@ -6,11 +6,12 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from history.plan import Phase
 from history.reader import Run
 from history.schema import EventKind
+
+Detail = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Event:
     t_ns: int
     kind: str
     object: str
-    detail: Mapping[str, Any]
+    detail: Detail
 
     def number(self, key: str) -> float | None:
         """Return ``detail[key]`` if it is a finite number (true and false are 1 and 0)."""
@@ -43,18 +44,18 @@ class Timeline:
 
     def first_ns(self, kind: EventKind) -> int | None:
         """Return when the first event of ``kind`` was (ns), if there was one."""
-        found = self.all(kind)
-        return found[0].t_ns if found else None
+        events = self.all(kind)
+        return events[0].t_ns if events else None
 
     def last_ns(self, kind: EventKind) -> int | None:
         """Return when the last event of ``kind`` was (ns), if there was one."""
-        found = self.all(kind)
-        return found[-1].t_ns if found else None
+        events = self.all(kind)
+        return events[-1].t_ns if events else None
 
     def phase_ns(self, phase: Phase) -> int | None:
         """Return when ``phase`` last began (ns): a baseline may be retried."""
-        found = [event.t_ns for event in self.all(EventKind.PHASE) if event.object == phase.value]
-        return found[-1] if found else None
+        begun_ns = [event.t_ns for event in self.all(EventKind.PHASE) if event.object == phase.value]
+        return begun_ns[-1] if begun_ns else None
 
 
 def timeline_of(run: Run) -> Timeline:

@@ -1,7 +1,7 @@
 """A training job from its ledger: which steps were done, when training was beyond everything before, and what each start went on from.
 
 A step is *done* when every rank has a row of it in the same attempt. *Progress* is a step beyond all that were done before it, in any
-attempt; what an attempt does again after it resumed from a checkpoint is no progress. Training is *out* between two steps of progress if a
+attempt. What an attempt does again after it resumed from a checkpoint is no progress. Training is *out* between two steps of progress if a
 new attempt began between them, or if they lie further apart than a stall.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from history.ledgers import detail_of, done_steps
-from history.plan import Training as Job
+from history.plan import Training
 from verdict.inputs.attempts import Ints
 
 STALL_S = 3.0
@@ -61,7 +61,7 @@ class Start:
     @property
     def rejected(self) -> tuple[str, ...]:
         """What it passed over, and why."""
-        return tuple(str(one) for one in self.detail.get("rejected") or ())
+        return tuple(str(reason) for reason in self.detail.get("rejected") or ())
 
 
 class Break(NamedTuple):
@@ -73,33 +73,40 @@ class Break(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """The rows of one job (columns: :data:`history.schema.TRAINING`), each once, and of its undisturbed reference run (may be empty)."""
+class TrainingJob:
+    """What one training job did, by its ledger.
 
-    job: Job
-    rows: pl.DataFrame
-    reference: pl.DataFrame
+    Columns of ``rows`` and ``reference``: :data:`history.schema.TRAINING`.
+    """
+
+    plan: Training
+    rows: pl.DataFrame  # each once
+    reference: pl.DataFrame  # those of its undisturbed reference run (may be empty)
 
     @cached_property
     def starts(self) -> tuple[Start, ...]:
         """Every attempt that began, in order of time."""
-        found = self.rows.filter(pl.col("kind") == "start").sort("t_ns").select("t_ns", "attempt", "step", "detail")
-        return tuple(Start(t_ns, attempt, step, detail_of(detail)) for t_ns, attempt, step, detail in found.iter_rows())
+        rows = self.rows.filter(pl.col("kind") == "start").sort("t_ns").select("t_ns", "attempt", "step", "detail")
+        return tuple(Start(t_ns, attempt, step, detail_of(detail)) for t_ns, attempt, step, detail in rows.iter_rows())
 
     @cached_property
     def done(self) -> tuple[Step, ...]:
         """Every step that all ranks of its attempt did, in order of time; attempts whose start is not recorded have the job's ranks."""
-        return tuple(Step(*row) for row in done_steps(self.rows, self.job.ranks).iter_rows())
+        return tuple(Step(*row) for row in done_steps(self.rows, self.plan.ranks).iter_rows())
 
     @cached_property
     def progress(self) -> tuple[Step, ...]:
         """Every step beyond all that were done before it, in order of time."""
-        highest, found = 0, []
-        for one in self.done:
-            if one.step > highest:
-                highest = one.step
-                found.append(one)
-        return tuple(found)
+        beyond: list[Step] = []
+        for step in self.done:
+            if not beyond or step.step > beyond[-1].step:
+                beyond.append(step)
+        return tuple(beyond)
+
+    @cached_property
+    def newest_attempt(self) -> dict[int, int]:
+        """By step: the newest attempt that did it, whose result is in the end state."""
+        return {step.step: step.attempt for step in sorted(self.done, key=lambda step: step.attempt)}
 
     @cached_property
     def usual_step_s(self) -> float:
@@ -110,7 +117,7 @@ class Ledger:
     @property
     def progress_ns(self) -> Ints:
         """When each step of progress was done, shape (n,)."""
-        return np.array([one.t_ns for one in self.progress], dtype=np.int64)
+        return np.array([step.t_ns for step in self.progress], dtype=np.int64)
 
     @property
     def stall_s(self) -> float:
@@ -119,22 +126,22 @@ class Ledger:
 
     def finished_by(self, t_ns: int) -> bool:
         """Tell whether the job's last step was done by ``t_ns``: that nothing moves afterwards is no outage."""
-        return any(one.step >= self.job.steps for one in self.progress[-1:] if one.t_ns <= t_ns)
+        return any(step.step >= self.plan.steps for step in self.progress[-1:] if step.t_ns <= t_ns)
 
     def breaks(self, since_ns: int, until_ns: int) -> tuple[Break, ...]:
         """Return when training was out in [since_ns, until_ns], in order of time."""
-        stall_ns, found = int(self.stall_s * 1e9), []
-        steps = [one for one in self.progress if one.t_ns <= until_ns]
+        stall_ns, breaks = int(self.stall_s * 1e9), []
+        steps = [step for step in self.progress if step.t_ns <= until_ns]
         for before, after in pairwise(steps):
             if after.t_ns > since_ns and (after.attempt != before.attempt or after.t_ns - before.t_ns > stall_ns):
-                found.append(Break(max(before.t_ns, since_ns), after.t_ns, before.step))
+                breaks.append(Break(max(before.t_ns, since_ns), after.t_ns, before.step))
         if steps and until_ns - steps[-1].t_ns > stall_ns and not self.finished_by(until_ns):
-            found.append(Break(max(steps[-1].t_ns, since_ns), None, steps[-1].step))
-        return tuple(found)
+            breaks.append(Break(max(steps[-1].t_ns, since_ns), None, steps[-1].step))
+        return tuple(breaks)
 
     def high_water(self, t_ns: int) -> int:
         """Return the highest step that was done by ``t_ns`` (0: none)."""
-        return max((one.step for one in self.progress if one.t_ns <= t_ns), default=0)
+        return max((step.step for step in self.progress if step.t_ns <= t_ns), default=0)
 
     def resumed(self, since_ns: int) -> tuple[Start, ...]:
         """Return the attempts that began after ``since_ns``, other than the job's first."""
@@ -146,9 +153,9 @@ class Ledger:
         return max(0, int(done.select(pl.col("step").max()).item() or 0) - start.step)
 
 
-def ledger_of(job: Job, rows: pl.DataFrame, reference: pl.DataFrame | None = None) -> Ledger:
-    """Return the ledger of a job; a row that was sent twice (same process, kind and step) counts once, of the reference, too."""
-    return Ledger(job, _once(rows).sort("t_ns", maintain_order=True), rows.clear() if reference is None else _once(reference))
+def training_job_of(plan: Training, rows: pl.DataFrame, reference: pl.DataFrame | None = None) -> TrainingJob:
+    """Return the job that its ledger's rows tell of; a row that was sent twice (same process, kind and step) counts once."""
+    return TrainingJob(plan, _once(rows).sort("t_ns", maintain_order=True), rows.clear() if reference is None else _once(reference))
 
 
 def _once(rows: pl.DataFrame) -> pl.DataFrame:
@@ -156,20 +163,20 @@ def _once(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.unique(subset=same, keep="first", maintain_order=True)
 
 
-def recovered(ledger: Ledger, t_fault_ns: int, not_before_ns: int, hold_s: float, now_ns: int) -> bool:
+def recovered(job: TrainingJob, t_fault_ns: int, not_before_ns: int, hold_s: float, now_ns: int) -> bool:
     """Tell whether training has been beyond its high-water mark for ``hold_s`` after the fault and after ``not_before_ns``, and goes on."""
-    breaks = ledger.breaks(t_fault_ns, now_ns)
-    if not ledger.progress or any(one.end_ns is None for one in breaks):
+    breaks = job.breaks(t_fault_ns, now_ns)
+    if not job.progress or any(pause.end_ns is None for pause in breaks):
         return False
-    since_ns = max([t_fault_ns, not_before_ns, *(one.end_ns for one in breaks if one.end_ns is not None)])
-    until_ns = now_ns if ledger.finished_by(now_ns) else ledger.progress[-1].t_ns
+    since_ns = max([t_fault_ns, not_before_ns, *(pause.end_ns for pause in breaks if pause.end_ns is not None)])
+    until_ns = now_ns if job.finished_by(now_ns) else job.progress[-1].t_ns
     return until_ns - since_ns >= hold_s * 1e9
 
 
-def verified_ns(ledger: Ledger) -> Sequence[tuple[int, int]]:
+def verified_ns(job: TrainingJob) -> Sequence[tuple[int, int]]:
     """Return (when it was known, step) of each checkpoint that at least one store holds verified, in order of time."""
-    found = ledger.rows.filter(pl.col("kind") == "checkpoint").select("t_ns", "detail")
-    return [(t_ns, step) for t_ns, detail in found.iter_rows() if (step := newest_verified(detail_of(detail))) is not None]
+    rows = job.rows.filter(pl.col("kind") == "checkpoint").select("t_ns", "detail")
+    return [(t_ns, step) for t_ns, detail in rows.iter_rows() if (step := newest_verified(detail_of(detail))) is not None]
 
 
 def newest_verified(checkpoint: Mapping[str, Any]) -> int | None:

@@ -23,9 +23,9 @@ def requests_bad(case: Case) -> Value:
 
 @measure("requests")
 def requests_interrupted(case: Case) -> Value:
-    """Bad requests that users had made before t_fault and whose time under the SLO was not over then: caught in flight. Source: requests.
+    """Bad requests that were under way at t_fault: made before it, with time under the SLO left. Source: requests.
 
-    They arrived before the fault and count neither in its window nor in the baseline.
+    They count neither in the fault window nor in the baseline.
     """
     if case.recovery is None:
         return NO_FAULT
@@ -38,8 +38,8 @@ def requests_interrupted(case: Case) -> Value:
 def requests_lost(case: Case) -> Value:
     """Acknowledged answers after t_fault whose payload is wrong or missing: the RPO of requests.
 
-    A request is acknowledged once it was answered completely with a status of 2xx; a refused, failed or truncated one was never promised
-    and counts against availability. Source: requests.
+    A request is acknowledged once it was answered completely with a status of 2xx. A refused, failed or truncated one is not: it counts
+    against availability. Source: requests.
     """
     return _after_fault(case, acknowledged() & ~answered_right())
 

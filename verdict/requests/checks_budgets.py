@@ -8,37 +8,23 @@ from history.result import Check, Verdict
 from verdict.case import Case
 from verdict.inputs.attempts import Bools
 from verdict.inputs.recovery import Recovery
-from verdict.requests.acknowledged import ledger_lost, ledger_unknown
 from verdict.requests.answers import answers_acknowledged, answers_unchecked, requests_lost
 from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
 from verdict.shared.capacity import capacity_of
 from verdict.shared.platform import capacity_value
-from verdict.shared.results import Figures, failed, inconclusive, passed
+from verdict.shared.recovery_time import checked_rto, over, too_close
+from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
 from verdict.shared.users import window
 from verdict.statistics import arrivals_needed
 from verdict.words import count, percent, plain, seconds
 
 LARGEST_RESOLUTION = 0.05
 """A figure that cannot be read within this share of its budget supports no claim about it."""
-NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
 
 
 def rto(case: Case) -> Check | None:
     """Check the time until users were served again against ``budgets.rto_s``."""
-    budget_s, recovery = case.run.plan.budgets.rto_s, case.recovery
-    if budget_s is None:
-        return None
-    if recovery is None:
-        return inconclusive("rto", NOTHING_INJECTED, budget=budget_s, unit="s")
-    if recovery.rto_s is None:
-        return _not_recovered(case, recovery, budget_s)
-    measured_s, fine_s = recovery.rto_s, case.resolution_s
-    figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=fine_s)
-    said = f"{_served_again(case, recovery)}; the budget is {plain(budget_s)}."
-    if measured_s - fine_s > budget_s:
-        return failed("rto", said, **figures)
-    doubt = _rto_doubt(case, recovery, budget_s)
-    return inconclusive("rto", f"{said[:-1]}. {doubt}", **figures) if doubt else passed("rto", said, **figures)
+    return checked_rto(case, _served_again, _not_recovered, _rto_doubt)
 
 
 def _served_again(case: Case, recovery: Recovery) -> str:
@@ -53,11 +39,10 @@ def _served_again(case: Case, recovery: Recovery) -> str:
 
 def _rto_doubt(case: Case, recovery: Recovery, budget_s: float) -> str:
     """Return why the RTO supports no claim although it is not over its budget; empty if it does."""
-    fine_s, measured_s = case.resolution_s, recovery.rto_s or 0.0
     ratio, hold_s = case.run.plan.slo.ratio, case.run.plan.timers.hold_s
     held = case.arrivals.between(recovery.end_ns - recovery.hold_ns, recovery.end_ns)
     arrived, needed = held.stop - held.start, arrivals_needed(ratio)
-    if not fine_s <= LARGEST_RESOLUTION * budget_s:
+    if not case.resolution_s <= LARGEST_RESOLUTION * budget_s:
         return f"It cannot be read within 5 % of the budget ({seconds(LARGEST_RESOLUTION * budget_s)}): raise the request rate."
     if arrived < needed:
         enough_s = needed / case.audit.summary.offered_rps
@@ -65,25 +50,20 @@ def _rto_doubt(case: Case, recovery: Recovery, budget_s: float) -> str:
             f"Only {count(arrived, 'request')} arrived in the hold of {plain(hold_s)}, {needed:,} are needed to say that {percent(ratio)} "
             f"are served: raise the rate, or hold for {seconds(enough_s)}."
         )
-    if not measured_s + fine_s <= budget_s:
-        return "That is too close to the budget to call."
-    return ""
+    return too_close(case, recovery, budget_s)
 
 
-def _not_recovered(case: Case, recovery: Recovery, budget_s: float) -> Check:
-    least_s, fine_s = recovery.at_least_s, case.resolution_s
-    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), resolution=fine_s, censored=True)
-    budget = f"the budget is {plain(budget_s)}"
-    if least_s - fine_s > budget_s:
-        return failed("rto", f"Users were not served again within {seconds(least_s)} after the fault; {budget}.", **figures)
-    watched_s = case.after_fault_s(recovery.watched_ns)
+def _not_recovered(case: Case, recovery: Recovery, figures: Figures, budget: str) -> Check:
+    least, watched = seconds(recovery.at_least_s), seconds(case.after_fault_s(recovery.watched_ns))
+    if over(figures):
+        return failed("rto", f"Users were not served again within {least} after the fault; {budget}.", **figures)
+    said = (
+        f"Users were still not served {least} after the fault, and were watched for {watched} only, too short to see a recovery that holds"
+    )
     if not recovery.outages:
         hold = f"a hold of {plain(case.run.plan.timers.hold_s)} after the fault was seen"
-        return inconclusive(
-            "rto", f"Users were watched for {seconds(watched_s)} after the fault, which is less than {hold}; {budget}.", **figures
-        )
-    said = f"Users were still not served {seconds(least_s)} after the fault, and were watched for {seconds(watched_s)} only"
-    return inconclusive("rto", f"{said}, too short to see a recovery that holds; {budget}.", **figures)
+        said = f"Users were watched for {watched} after the fault, which is less than {hold}"
+    return inconclusive("rto", f"{said}; {budget}.", **figures)
 
 
 def availability(case: Case) -> Check | None:
@@ -120,7 +100,7 @@ def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
 def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float) -> bool:
     """Tell whether a window that is too short would meet ``budget`` if what it lacks had been good throughout.
 
-    It is too short if it was cut short of the hold, or has fewer requests than a pass needs: then one of them weighs more than it should.
+    It is too short if it was cut short of the hold, or has fewer requests than a pass needs.
     """
     whole = float(max(len(good), arrivals_needed(budget)))
     if recovery.recovered_ns is None:
@@ -137,28 +117,26 @@ def rpo_requests(case: Case) -> Check | None:
     lost, served = requests_lost(case).value, answers_acknowledged(case).value
     if lost is None or served is None:
         return inconclusive("rpo_requests", NOTHING_INJECTED, budget=budget, unit="answers")
-    items = ledger_lost(case).value or 0.0
-    figures = Figures(measured=lost + items, budget=budget, unit="answers", margin=_left(lost + items, budget))
+    figures = Figures(measured=lost, budget=budget, unit="answers", margin=left(lost, budget))
     gone = f"{count(int(lost), 'acknowledged answer was', 'acknowledged answers were')} lost (complete, with a status of 2xx, and wrong)"
-    gone += f", and {count(int(items), 'acknowledged item')} of its ledgers" if items else ""
-    if lost + items > budget:
+    if lost > budget:
         return failed("rpo_requests", f"{gone}; the budget is {budget}.", **figures)
     doubt = _rpo_doubt(case, served)
     if doubt:
         return inconclusive("rpo_requests", doubt, **figures)
-    kept = gone if lost + items else "No acknowledged answer was lost"
+    kept = gone if lost else "No acknowledged answer was lost"
     return passed("rpo_requests", f"{kept}: {int(served - lost):,} were complete and right; the budget is {budget}.", **figures)
 
 
 def _rpo_doubt(case: Case, served: float) -> str:
     """Return why nothing can be said about lost answers; empty if something can."""
-    unchecked, unread = answers_unchecked(case).value, ledger_unknown(case).value
+    unchecked = answers_unchecked(case).value
     if not served:
         return "No answer was acknowledged after the fault, so none could be kept or lost."
     if unchecked:
         whose = f"{int(unchecked):,} of {count(int(served), 'acknowledged answer')}"
         return f"{whose} could not be checked, because the right answer is not known: give every prompt its completion."
-    return f"{count(int(unread), 'acknowledged item')} of the ledgers was never looked for at the end." if unread else ""
+    return ""
 
 
 def latency(case: Case) -> Check | None:
@@ -178,7 +156,7 @@ def latency(case: Case) -> Check | None:
     if math.isinf(ratio.value):
         return failed("latency", "More than 5 % of the requests after recovery had no right answer, so p95 has no bound.", budget=budget)
     fine = ratio.value * (spread(before) + spread(after))
-    figures = Figures(measured=ratio.value, budget=budget, unit="ratio", margin=_left(ratio.value, budget), resolution=fine)
+    figures = Figures(measured=ratio.value, budget=budget, unit="ratio", margin=left(ratio.value, budget), resolution=fine)
     said = f"After recovery the p95 latency was {ratio.value:.2f} times that of the baseline; the budget is {budget:g} times."
     return passed("latency", said, **figures) if ratio.value <= budget else failed("latency", said, **figures)
 
@@ -192,8 +170,8 @@ def capacity_rto(case: Case) -> Check | None:
     value = capacity_value(case, capacity)
     if value.value is None:
         return inconclusive("capacity_rto", f"It is not known when full capacity was back: {value.sentence}.", budget=budget_s, unit="s")
-    left = _left(value.value, budget_s)
-    figures = Figures(measured=value.value, budget=budget_s, unit="s", margin=left, resolution=fine_s, censored=value.censored)
+    share = left(value.value, budget_s)
+    figures = Figures(measured=value.value, budget=budget_s, unit="s", margin=share, resolution=fine_s, censored=value.censored)
     replicas, budget = f"{capacity.desired} of {count(capacity.desired, 'replica')} ready", f"the budget is {plain(budget_s)}"
     if value.censored:
         said = f"Full capacity ({replicas}) was not back within {seconds(value.value)} after the fault; {budget}."
@@ -202,8 +180,3 @@ def capacity_rto(case: Case) -> Check | None:
         return passed("capacity_rto", f"No replica lost Ready; {budget}.", **figures)
     said = f"Full capacity ({replicas}) was back {seconds(value.value)} after the fault; {budget}."
     return Check(name="capacity_rto", verdict=Verdict.PASS if value.value <= budget_s else Verdict.FAIL, sentence=said, **figures)
-
-
-def _left(measured: float, budget: float) -> float | None:
-    """Return the share of the budget that is left (``None``: the budget is 0)."""
-    return 1 - measured / budget if budget > 0 else None

@@ -1,4 +1,4 @@
-"""Whether the load was offered as planned: check ``load``. If the ruler bends, nothing measured with it counts."""
+"""Check ``load``: whether the load was offered as planned. If not, what was measured with it supports no verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from history.result import Check
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.goodness import tightest_limit_ms
-from verdict.shared.results import unless
+from verdict.shared.results import Figures, unless
 from verdict.words import count, percent, seconds
 
 LARGEST_CPU_SHARE = 0.8
@@ -19,7 +19,7 @@ SIGMAS = 5
 
 
 def load(case: Case) -> Check:
-    """Check the generator against itself: rate, send lag, silence, cap, CPU, and that it ran to the end (measurement.md §4.3)."""
+    """Check that the load was offered as planned: rate, send lag, silence, cap, CPU, and that it ran to the end."""
     summary = case.audit.summary
     limit_ms = largest_lag_ms(case)
     cpu = f", generator CPU at most {percent(summary.cpu_share_max)}" if summary.cpu_share_max is not None else ""
@@ -27,8 +27,9 @@ def load(case: Case) -> Check:
         f"The load was offered as planned: {summary.achieved_rps:.4g} of {summary.offered_rps:.4g} requests/s sent, "
         f"send lag p99 {summary.send_lag_p99_ms:.2g} ms (limit {limit_ms:.3g} ms){cpu}."
     )
-    figures = {"measured": summary.send_lag_p99_ms, "budget": limit_ms, "unit": "ms", "margin": 1 - summary.send_lag_p99_ms / limit_ms}
-    return unless("load", breaches(case), "The load was not offered as planned", offered, **figures)  # type: ignore[arg-type]  # figures by name
+    lag_ms = summary.send_lag_p99_ms
+    figures = Figures(measured=lag_ms, budget=limit_ms, unit="ms", margin=1 - lag_ms / limit_ms)
+    return unless("load", breaches(case), "The load was not offered as planned", offered, **figures)
 
 
 def largest_lag_ms(case: Case) -> float:

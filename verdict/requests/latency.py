@@ -15,7 +15,7 @@ QUANTILE = 0.95
 
 @measure("ms")
 def baseline_p95(case: Case) -> Value:
-    """95th percentile of what users waited in the baseline; a request without a right answer waited for ever.
+    """95th percentile of what users waited in the baseline; a request without a right answer counts as infinite.
 
     Counted from when the user asked to the last byte, or to the first token of a streamed answer. Source: requests.
     """

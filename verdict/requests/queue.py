@@ -19,8 +19,8 @@ FRESH_NS = 5_000_000_000
 def queue_drain(case: Case) -> Value:
     """From recovery until no more requests waited than at most in the baseline; 0 if no backlog stood then.
 
-    A backlog stands if the first longer queue is seen within 5 s after recovery (so old a depth may be); one that forms later has
-    another cause. A lower bound if the queue was longer for as long as it was watched. Source: queue_depth samples.
+    A backlog stood then if a longer queue was seen within 5 s after recovery (a depth may be so old). One that forms later has another
+    cause. The value is a lower bound if the queue was longer for as long as it was watched. Source: queue_depth samples.
     """
     if case.recovery is None or case.recovery.recovered_ns is None:
         return NO_FAULT if case.recovery is None else Value(None, "users were not seen to be served again for a whole hold")
@@ -43,8 +43,8 @@ def queue_drain(case: Case) -> Value:
 def queue_drain_bound(case: Case) -> Value:
     """How long draining may take: outage x λ / (μ - λ), λ the arrival rate and μ the service rate (M/M/1-style).
 
-    What arrives in an outage waits, and leaves at the rate by which service exceeds arrivals. μ is known from below, so this bound is
-    from above. With λ ≥ μ the queue never drains: the platform is limited by its capacity. Source: requests.
+    What arrives in an outage waits, and leaves at the rate by which service exceeds arrivals. The true μ may be larger, so draining may be
+    quicker. With λ ≥ μ the queue never drains: the platform is limited by its capacity. Source: requests.
     """
     if case.recovery is None:
         return NO_FAULT
@@ -60,7 +60,7 @@ def queue_drain_bound(case: Case) -> Value:
 
 @measure("requests/s")
 def service_rate(case: Case) -> Value:
-    """How fast requests can be served (μ), from below: the most that were answered right in any one second of the run. Source: requests."""
+    """How fast requests can be served at least (μ): the most that were answered right in any second of the run. Source: requests."""
     done = case.run.requests["done_ns"].filter(pl.Series(case.attempts.right)).drop_nulls()
     done_ns = np.sort(done.to_numpy(), kind="stable")  # rows come almost in this order, which a stable sort makes use of
     if not len(done_ns):

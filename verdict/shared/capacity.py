@@ -1,7 +1,7 @@
 """Replicas that can serve, over time, and when they were all back.
 
-Kubernetes goes on calling a replica Ready for the better part of a minute after its node lost power; a replica that is Ready but whose own
-health endpoint does not answer 200 is therefore not counted as capacity.
+A replica that is Ready but whose own health endpoint does not answer 200 is not counted as capacity. Kubernetes goes on calling a replica
+Ready for the better part of a minute after its node lost power.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
     if not desired:
         return Capacity(unknown="the plan names no desired replicas")
     answers = [] if trust_readiness else _health_answers(case)
-    found = [_of_role(case, role, wanted, answers) for role, wanted in desired.items()]
-    unknown = next((capacity for capacity in found if capacity.unknown), None)
+    of_roles = [_of_role(case, role, wanted, answers) for role, wanted in desired.items()]
+    unknown = next((capacity for capacity in of_roles if capacity.unknown), None)
     if unknown:
         return unknown
-    worst = min(found, key=lambda capacity: (capacity.full_ns is not None, -(capacity.full_ns or 0)))
-    return Capacity(worst.full_ns, any(c.dropped for c in found), worst.ready, worst.desired)
+    worst = min(of_roles, key=lambda capacity: (capacity.full_ns is not None, -(capacity.full_ns or 0)))
+    return Capacity(worst.full_ns, any(c.dropped for c in of_roles), worst.ready, worst.desired)
 
 
 def _of_role(case: Case, role: str, desired: int, answers: list[Change]) -> Capacity:

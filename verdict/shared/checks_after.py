@@ -49,7 +49,7 @@ def impact(case: Case) -> Check | None:
 
 
 def hypothesis(case: Case) -> Check:
-    """Check that the steady-state hypothesis held again after recovery and before healing; while users were out it may be unmet."""
+    """Check that the steady-state hypothesis held again after recovery and before healing. During an outage it may be unmet."""
     probes, title = case.run.plan.hypothesis_probes, case.run.plan.experiment.hypothesis
     if not probes or case.recovery is None:
         why = "it has no probe" if not probes else "nothing was injected"
@@ -109,12 +109,12 @@ def _shown(value: object) -> str:
 
 
 def heal(case: Case) -> Check:
-    """Check that the platform was proven to be as before once the run was over, and what remains of it."""
+    """Check that the platform was proven to be as before once the run was over, and say what remains of the fault."""
     end = next(iter(reversed(case.timeline.all(EventKind.HEAL_END))), None)
     if end is None:
         return inconclusive("heal", "The platform was never proven to be as before: the run ended before it was healed.")
     remains = end.detail.get("remains")
-    left = [str(item) for item in remains] if isinstance(remains, list) else []
+    left: list[str] = [str(item) for item in remains] if isinstance(remains, list) else []
     what = f"what remains: {listed(left)}" if left else "nothing remains"
     if end.detail.get("clean") is False and not case.timeline.all(EventKind.FAULT_START):
         return inconclusive("heal", f"The platform is not as it was before, although nothing was injected; {what}.")
@@ -130,7 +130,7 @@ def heal(case: Case) -> Check:
 
 
 def instruments(case: Case) -> Check:
-    """Check that every instrument answered throughout; what needs one that did not is not judged, the rest is."""
+    """Check that every instrument answered throughout. What needs one that did not is not judged; the rest is."""
     return unless("instruments", _silent(case), "Not everything was seen", "Every instrument answered throughout.")
 
 

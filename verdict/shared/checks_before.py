@@ -61,9 +61,9 @@ def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
     t_ns, good = case.arrivals.t_ns[inside], case.arrivals.good[inside]
     if len(good) and good.mean() < ratio:
         yield f"{percent(float(good.mean()))} of its requests were good, {percent(ratio)} are needed"
-    found = find_outages(t_ns, good, Rule(ratio, int(case.run.plan.timers.hold_s * 1e9)), span[1])
-    if found.outages:
-        yield f"{count(len(found.outages), 'outage')} began before the fault"
+    detected = find_outages(t_ns, good, Rule(ratio, int(case.run.plan.timers.hold_s * 1e9)), span[1])
+    if detected.outages:
+        yield f"{count(len(detected.outages), 'outage')} began before the fault"
     wrong = (
         case.attempts.acknowledged & ~case.attempts.right & (case.attempts.intended_ns >= span[0]) & (case.attempts.intended_ns < span[1])
     )
@@ -73,11 +73,16 @@ def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
 
 def _hypothesis_before(case: Case) -> Iterator[str]:
     assert case.baseline_ns is not None  # noqa: S101 - told by baseline
-    start_ns, end_ns = case.baseline_ns[0], case.recovery.fault_ns if case.recovery else case.baseline_ns[1]
     if not case.run.plan.hypothesis_probes:
         yield "the hypothesis has no probe"
+    end_ns = case.recovery.fault_ns if case.recovery else case.baseline_ns[1]
+    yield from unmet_before(case, (case.baseline_ns[0], end_ns))
+
+
+def unmet_before(case: Case, span: tuple[int, int]) -> Iterator[str]:
+    """Yield which hypothesis probes were not asked, had no data or were unmet in ``span`` (ns)."""
     for probe in case.run.plan.hypothesis_probes:
-        said = [e.said for e in evaluations_of(case.timeline, probe) if start_ns <= e.t_ns < end_ns]
+        said = [e.said for e in evaluations_of(case.timeline, probe) if span[0] <= e.t_ns < span[1]]
         if not said:
             yield f"hypothesis probe {probe} was not asked"
         elif Said.NO_DATA in said:
@@ -87,7 +92,7 @@ def _hypothesis_before(case: Case) -> Iterator[str]:
 
 
 def fault(case: Case) -> Check:
-    """Check that every action of the method did what it was told, to exactly the targets of the plan."""
+    """Check that every action of the method succeeded, on exactly the targets of the plan."""
     if case.run.plan.experiment.fault == "none":
         return _no_fault(case, "fault", "No fault was planned, and none was injected.")
     names = touched(case)
@@ -128,11 +133,10 @@ def _hit_before(case: Case) -> Iterator[str]:
 
 
 def evidence(case: Case) -> Check:
-    """Check that the fault's effect was observed by every evidence probe, after it began and before anything was healed, and lasted.
+    """Check that every evidence probe saw the fault's effect after it began and before anything was healed, and that it lasted.
 
-    The evidence of a fault that is to last for a time is looked at again every few seconds: one that is gone early, although the platform
-    neither restarted nor replaced what was hit, belongs to a smaller fault than the plan says. Source: fault.confirmed, fault.unconfirmed,
-    fault.evidence events.
+    The evidence of a fault that is to last for a time is looked at again every few seconds. If it is gone early, the fault was smaller than
+    planned, unless the platform restarted or replaced what was hit. Source: fault.confirmed, fault.unconfirmed, fault.evidence events.
     """
     if case.run.plan.experiment.fault == "none":
         return _no_fault(case, "evidence", "Without a fault there is nothing to prove.")

@@ -13,7 +13,7 @@ from history.result import Check
 from history.schema import EventKind, Outcome
 from verdict.case import Case
 from verdict.inputs.clocks import Clocks
-from verdict.shared.results import unless
+from verdict.shared.results import Figures, unless
 from verdict.words import count, plain, seconds
 
 STEP_BACK_NS = 1_000_000_000
@@ -29,8 +29,8 @@ def history(case: Case) -> Check:
     summary = case.audit.summary
     problems = [*distrust(case), *gaps(case)]
     whole = f"The record is whole: {count(summary.scheduled, 'scheduled request')}, each with its row.{elsewhere(case.clocks)}"
-    figures = {"measured": float(summary.holes), "budget": 0.0, "unit": "requests"}
-    return unless("history", problems, "The record does not support a verdict", whole, **figures)  # type: ignore[arg-type]  # figures by name
+    figures = Figures(measured=float(summary.holes), budget=0.0, unit="requests")
+    return unless("history", problems, "The record does not support a verdict", whole, **figures)
 
 
 def elsewhere(clocks: Clocks) -> str:
@@ -51,8 +51,7 @@ def distrust(case: Case) -> Iterator[str]:
 
 def gaps(case: Case) -> Iterator[str]:
     """Yield what the record leaves out."""
-    for name in case.run.torn:
-        yield f"the last line of {name} was cut off"
+    yield from torn_lines(case)
     holes = case.audit.summary.holes
     if holes:
         first_ns = int(case.arrivals.t_ns[~case.arrivals.recorded][0])
@@ -62,6 +61,20 @@ def gaps(case: Case) -> Iterator[str]:
     claimed, rows = case.audit.claimed_rows, len(case.attempts)
     if claimed is not None and claimed > rows:
         yield f"the load wrote {count(int(claimed), 'row')}, the record holds {rows:,}"
+
+
+def torn_lines(case: Case) -> Iterator[str]:
+    """Yield which files end in a line that was cut off."""
+    for name in case.run.torn:
+        yield f"the last line of {name} was cut off"
+
+
+def phases_back(case: Case) -> Iterator[str]:
+    """Yield that a phase begins before one that comes before it, if one does."""
+    order = list(Phase)
+    begun = [order.index(Phase(event.object)) for event in case.timeline.all(EventKind.PHASE) if event.object in set(order)]
+    if any(after < before for before, after in pairwise(begun)):
+        yield "its phases are out of order in time"
 
 
 def _empty(case: Case) -> Iterator[str]:
@@ -102,10 +115,7 @@ def _order(case: Case) -> Iterator[str]:
     if impossible:
         strange = count(impossible, "row has", "rows have")
         yield f"{strange} impossible times (answered before sent, or long after the time-out): a clock jumped"
-    order = list(Phase)
-    begun = [order.index(Phase(event.object)) for event in case.timeline.all(EventKind.PHASE) if event.object in set(order)]
-    if any(after < before for before, after in pairwise(begun)):
-        yield "its phases are out of order in time"
+    yield from phases_back(case)
     yield from _fault_times(case)
 
 

@@ -34,8 +34,8 @@ class Claim:
 def health_claims(case: Case) -> dict[str, list[Claim]]:
     """Return for each pod what its health endpoint claimed.
 
-    Green holds until the next answer, never longer than three usual periods; a replica that was not green stays so until it says otherwise
-    (one that does not answer is asked less often, since each question waits for its time limit).
+    A green answer holds until the next one, but for at most three usual periods. Any other answer holds until the next one: a replica that
+    does not answer is asked less often, since each question waits for its time limit.
     """
     wanted = (pl.col("series") == Series.HEALTH.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
     samples: dict[str, list[Sample]] = {}
@@ -44,7 +44,7 @@ def health_claims(case: Case) -> dict[str, list[Claim]]:
         if pod is not None:
             samples.setdefault(pod, []).append((t_ns, value))
     gone = {event.object: event.t_ns for event in case.timeline.all(EventKind.POD_GONE)}
-    return {pod: _claims(found, gone.get(pod)) for pod, found in samples.items()}
+    return {pod: _claims(of_pod, gone.get(pod)) for pod, of_pod in samples.items()}
 
 
 def _claims(samples: list[Sample], gone_ns: int | None) -> list[Claim]:
@@ -78,7 +78,7 @@ def all_green_ns(claims: dict[str, list[Claim]], within: Interval) -> int:
     """Return for how long (ns) of ``within`` at least one pod claimed something and none claimed anything but green."""
     start_ns, end_ns = within
     changes: list[tuple[int, int, int]] = []  # time, change of claims, change of claims that are not green
-    for claim in (claim for found in claims.values() for claim in found):
+    for claim in (claim for of_pod in claims.values() for claim in of_pod):
         first, last = max(claim.start_ns, start_ns), min(claim.end_ns, end_ns)
         if first < last:
             changes += [(first, 1, int(not claim.green)), (last, -1, -int(not claim.green))]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Remembering(Protocol):
-    """A case: it never changes, so neither does what is found in it."""
+    """A case: it never changes, so neither does what follows from it."""
 
     @property
-    def found(self) -> dict[tuple[object, ...], Any]:
-        """What was found so far."""
+    def known(self) -> dict[tuple[object, ...], object]:
+        """The results so far."""
 
 
 C = TypeVar("C", bound=Remembering)
@@ -25,11 +25,10 @@ def once(find: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P], R]
     """Return ``find``, which is then carried out once for each case and its other arguments. Callers must not change what they get."""
 
     @wraps(find)
-    def found(case: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def remembered(case: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
         key = (find, *args, *sorted(kwargs.items()))
-        if key not in case.found:
-            case.found[key] = find(case, *args, **kwargs)
-        result: R = case.found[key]
-        return result
+        if key not in case.known:
+            case.known[key] = find(case, *args, **kwargs)
+        return cast("R", case.known[key])
 
-    return found
+    return remembered

@@ -38,8 +38,9 @@ def time_to_confirm(case: Case) -> Value:
 def time_to_detection(case: Case) -> Value:
     """From t_fault to the platform's first sign that something is wrong.
 
-    The first of: a pod loses Ready, a pod leaves the ready endpoints, a node loses Ready, a hypothesis probe is unmet, a health endpoint
-    stops answering 200, a node's allocatable accelerators drop. Diagnostic, never part of the RTO. Source: events, health samples.
+    It is the first of these. A pod or a node loses Ready. A pod leaves the ready endpoints. A hypothesis probe is unmet. A health endpoint
+    stops answering 200. A node has fewer allocatable accelerators. It explains a recovery and is no part of the RTO. Source: events, health
+    samples.
     """
     if case.recovery is None:
         return NO_FAULT
@@ -49,11 +50,11 @@ def time_to_detection(case: Case) -> Value:
 
 @measure("s")
 def full_capacity(case: Case) -> Value:
-    """From t_fault until as many replicas of every role as desired could serve, and stayed so until healing; 0 if none ever could not.
+    """From t_fault until as many replicas of every role as desired could serve, and stayed so until healing; 0 if that never changed.
 
-    A replica can serve if it is Ready and its health endpoint, where it is asked, answers 200: after a power cut Kubernetes goes on calling
-    it Ready. A lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and pod.gone events, health
-    samples; ready_replicas samples where the events do not say how many were ready before the fault.
+    A replica can serve if it is Ready and its health endpoint, where it is asked, answers 200. (Kubernetes goes on calling a replica Ready
+    after a power cut.) The value is a lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and
+    pod.gone events, health samples; ready_replicas samples where the events do not say how many were ready before the fault.
     """
     return capacity_value(case, capacity_of(case))
 
@@ -73,7 +74,7 @@ def readiness_rto(case: Case) -> Value:
 def readiness_gap(case: Case) -> Value:
     """How much longer users waited than readiness said: rto - readiness_rto.
 
-    Positive, if users were still not served when readiness said that all was well; negative, if they were served long before.
+    Positive: users were not served yet when readiness said that all was well. Negative: they were served before it said so.
     Source: requests, as full_capacity.
     """
     ready = readiness_rto(case)
@@ -84,10 +85,10 @@ def readiness_gap(case: Case) -> Value:
 
 @measure("s")
 def wrong_green(case: Case) -> Value:
-    """For how long, while users were in an outage, every replica said it was healthy.
+    """How long every replica said it was healthy while users were in an outage: false healthy, or wrong green.
 
-    Green holds until the next answer, at most three usual periods, anything else until the next answer; without health samples, Kubernetes
-    readiness is asked instead. Source: health samples (pod events), requests.
+    An answer counts until the next one; a green one for at most three usual periods. Without health samples Kubernetes readiness takes
+    their place. Source: health samples (pod events), requests.
     """
     if case.recovery is None:
         return NO_FAULT
@@ -100,17 +101,18 @@ def wrong_green(case: Case) -> Value:
 
 @measure("s")
 def target_green(case: Case) -> Value:
-    """For how long after t_fault the health of the faulted replica stayed green, until it said otherwise, lost Ready or left the endpoints.
+    """How long after t_fault the faulted replica went on to say it was healthy: until it said otherwise, lost Ready or left the endpoints.
 
-    Of several, the longest. A lower bound if it was green for as long as it was watched. A node counts with the pods on it.
+    Of several replicas, the longest; a faulted node stands for the pods on it. The value is a lower bound if the replica said so for as
+    long as it was watched.
     Source: health samples (pod events), plan.
     """
     if case.recovery is None:
         return NO_FAULT
     claims, source = _claims(case)
     asked = [pod for pod in target_pods(case) if pod in claims]  # a node also hosts pods whose health nobody asks
-    found = [green for pod in asked if (green := _green_s(case, pod, claims[pod]))]
-    return max(found, key=lambda value: value.value or 0.0) if found else Value(None, f"no {source} of a faulted replica was recorded")
+    stayed = [green for pod in asked if (green := _green_s(case, pod, claims[pod]))]
+    return max(stayed, key=lambda value: value.value or 0.0) if stayed else Value(None, f"no {source} of a faulted replica was recorded")
 
 
 def capacity_value(case: Case, capacity: Capacity) -> Value:
@@ -189,16 +191,17 @@ def _green_s(case: Case, pod: str, claims: list[Claim]) -> Value | None:
 
 @measure("ratio")
 def machine_pressure(case: Case) -> Value:
-    """In which share of the time after the fault some task waited for a processor of the machine that platform and suite share.
+    """Share of the time after the fault in which some task waited for a processor of the machine that platform and suite share.
 
-    Near 1 wherever low-priority work fills the machine, so it explains nothing by itself. Source: machine_pressure samples (PSI, "some").
+    It is near 1 wherever low-priority work fills the machine, so it explains nothing by itself. Source: machine_pressure samples (PSI,
+    "some").
     """
     return _of_machine(case, Series.MACHINE_PRESSURE)
 
 
 @measure("ratio")
 def machine_others(case: Case) -> Value:
-    """Which share of that machine's processors others than the platform used after the fault; low-priority work is left out.
+    """Share of that machine's processors that others than the platform used after the fault; low-priority work is left out.
 
     The suite's own load is among the others. Source: machine_others samples.
     """
@@ -207,9 +210,9 @@ def machine_others(case: Case) -> Value:
 
 @measure("s")
 def machine_starved(case: Case) -> Value:
-    """For how long after the fault that machine was starved: at most 2 % of its processors idle, and a third or more used by others.
+    """How long after the fault that machine was starved: at most 2 % of its processors idle, and a third or more used by others.
 
-    A breach in a control run that is gone without the requests of that time is inconclusive. Source: machine_idle, machine_others samples.
+    A control run that breaks its bounds only by requests of that time is inconclusive. Source: machine_idle, machine_others samples.
     """
     known = _of_machine(case, Series.MACHINE_OTHERS)
     if known.value is None or case.recovery is None:

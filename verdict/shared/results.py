@@ -7,6 +7,13 @@ from typing import TypedDict, Unpack
 
 from history.result import Check, Verdict
 
+NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
+
+
+def left(measured: float, budget: float) -> float | None:
+    """Return the share of the budget that is left (negative: over; ``None``: the budget is 0)."""
+    return 1 - measured / budget if budget > 0 else None
+
 
 class Figures(TypedDict, total=False):
     """The figures of a check; see :class:`history.result.Check`."""
@@ -36,5 +43,5 @@ def inconclusive(name: str, sentence: str, **figures: Unpack[Figures]) -> Check:
 
 def unless(name: str, problems: Iterable[str], opening: str, otherwise: str, **figures: Unpack[Figures]) -> Check:
     """Return a check that passed with the sentence ``otherwise``, or is inconclusive because of ``problems``."""
-    found = list(problems)
-    return inconclusive(name, f"{opening}: {'; '.join(found)}.", **figures) if found else passed(name, otherwise, **figures)
+    reasons = list(problems)
+    return inconclusive(name, f"{opening}: {'; '.join(reasons)}.", **figures) if reasons else passed(name, otherwise, **figures)

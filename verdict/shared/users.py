@@ -13,12 +13,12 @@ NOT_BACK = "not seen to be back for a whole hold"
 
 @measure("s")
 def rto(case: Case) -> Value:
-    """From t_fault until users were served again for good: to the end of the last outage that began before healing; 0 if there was none.
+    """From t_fault until users were served again for good: the end of the last outage that began before healing. 0 if there was none.
 
-    t_fault is stamped just before the effect of the first action (in a null control: when observation began). If users were not served
-    again before the platform was healed, or nobody watched for a whole hold after it, the value is a lower bound ("more than"). Requests
-    that arrive within one SLO of the end of a hang are answered in time, so it reads up to one SLO early; its resolution stands beside it.
-    Of a training job it is rto_train. Source: requests, or the training ledger.
+    t_fault is stamped just before the effect of the first action; in a null control, when observation began. The value is a lower bound
+    ("more than") if users were not served again before the platform was healed, or if nobody watched for a whole hold after that. After a
+    hang it reads early, by at most one latency limit of the SLO: requests that arrive so shortly before its end are answered in time. Its
+    resolution stands beside it. For a training job it is rto_train. Source: requests, or the training ledger.
     """
     if case.recovery is None:
         return NO_FAULT
@@ -47,7 +47,7 @@ def time_to_impact(case: Case) -> Value:
 
 @measure("s")
 def outage(case: Case) -> Value:
-    """How long users were not served: outages, each from its first bad arrival to the first good one after its last. Source: requests."""
+    """How long users were not served: each outage from its first bad arrival to the first good one after its last. Source: requests."""
     if case.recovery is None:
         return NO_FAULT
     spans = case.recovery.outages
@@ -117,8 +117,8 @@ def worst_60s(case: Case) -> Value:
 def slo_debt(case: Case) -> Value:
     """How far service fell below the SLO, summed over the fault window: the integral of max(0, SLO ratio - share of good requests) dt.
 
-    Shares are taken over whole seconds after t_fault; a second in which nobody asked owes nothing. One second of total outage owes the SLO
-    ratio, e.g. 0.99 s. (The area of the resilience triangle.) Source: requests.
+    Shares are taken over whole seconds after t_fault; a second in which nobody asked counts as 0. One second of total outage counts as the
+    SLO's ratio, e.g. 0.99 s. (The area of the resilience triangle.) Source: requests.
     """
     if case.recovery is None:
         return NO_FAULT

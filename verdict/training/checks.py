@@ -4,56 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 
-from history.plan import Phase
 from history.result import Check
-from history.schema import EventKind
 from verdict.case import Case
-from verdict.inputs.evaluations import Said, evaluations_of
 from verdict.inputs.recovery import Recovery
-from verdict.inputs.training_job import Ledger, verified_ns
+from verdict.inputs.training_job import TrainingJob, verified_ns
+from verdict.shared.checks_before import NEARLY, unmet_before
+from verdict.shared.checks_record import LARGEST_CLOCK_ERROR_S, phases_back, torn_lines
+from verdict.shared.recovery_time import checked_rto, over, too_close
 from verdict.shared.registry import Value
-from verdict.shared.results import Figures, failed, inconclusive, passed, unless
+from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed, unless
 from verdict.training import measures
 from verdict.training.exactly_once import States, seen_of, states_of, two_writers
 from verdict.training.pods import pods_doubled
 from verdict.training.resized import FEWEST_STEPS, LOSS_SHARE, Losses, losses_of
-from verdict.words import count, listed, plain, seconds
-
-LARGEST_CLOCK_ERROR_S = 1.0
-NEARLY = 0.95
-NOTHING_INJECTED = "Nothing was injected, so there is no recovery to measure."
+from verdict.words import count, listed, seconds
 
 
 def ledger(case: Case) -> Check:
     """Check that the job's ledger is whole: starts, and every step of progress by every rank without a gap; and the run's own record."""
-    book = of_run(case)
-    done = book.progress[-1].step if book.progress else 0
-    whole = f"The ledger is whole: {count(done, 'step')} by all ranks without a gap, in {count(len(book.starts), 'attempt')}."
-    return unless("ledger", [*_ledger_gaps(book), *_record_gaps(case)], "The record does not support a verdict", whole)
+    job = of_run(case)
+    done = job.progress[-1].step if job.progress else 0
+    whole = f"The ledger is whole: {count(done, 'step')} by all ranks without a gap, in {count(len(job.starts), 'attempt')}."
+    return unless("ledger", [*_ledger_gaps(job), *_record_gaps(case)], "The record does not support a verdict", whole)
 
 
-def of_run(case: Case) -> Ledger:
+def of_run(case: Case) -> TrainingJob:
     """Return the ledger of the job that the run follows."""
     assert case.training is not None  # noqa: S101 - these checks are made for such runs only
     return case.training
 
 
-def _ledger_gaps(book: Ledger) -> Iterator[str]:
-    if book.rows.is_empty():
+def _ledger_gaps(job: TrainingJob) -> Iterator[str]:
+    if job.rows.is_empty():
         yield "the training job's ledger is empty"
         return
-    if not book.starts:
+    if not job.starts:
         yield "its ledger holds no start of an attempt"
-    if not book.progress:
+    if not job.progress:
         yield "no step was done by all ranks"
         return
-    first = book.starts[0].step if book.starts else 0
-    missing = set(range(first + 1, book.progress[-1].step + 1)) - {one.step for one in book.done}
+    first = job.starts[0].step if job.starts else 0
+    missing = set(range(first + 1, job.progress[-1].step + 1)) - {step.step for step in job.done}
     if missing:
         yield f"{count(len(missing), 'step was', 'steps were')} never done by all ranks, the first is {min(missing)}: rows are missing"
-    unknown = {one.attempt for one in book.done} - {start.attempt for start in book.starts}
+    unknown = {step.attempt for step in job.done} - {start.attempt for start in job.starts}
     if unknown:
         yield f"the start of attempt {min(unknown)} is missing"
 
@@ -61,14 +56,10 @@ def _ledger_gaps(book: Ledger) -> Iterator[str]:
 def _record_gaps(case: Case) -> Iterator[str]:
     if case.run.events.is_empty():
         yield "it holds no events"
-    for name in case.run.torn:
-        yield f"the last line of {name} was cut off"
+    yield from torn_lines(case)
     if case.timeline.damaged:
         yield f"{count(case.timeline.damaged, 'event lacks', 'events lack')} a required value"
-    order = list(Phase)
-    begun = [order.index(Phase(event.object)) for event in case.timeline.all(EventKind.PHASE) if event.object in set(order)]
-    if any(after < before for before, after in pairwise(begun)):
-        yield "its phases are out of order in time"
+    yield from phases_back(case)
     if not case.clocks.error_s <= LARGEST_CLOCK_ERROR_S:
         yield "no process recorded its clock" if math.isnan(case.clocks.error_s) else f"clocks disagree by {seconds(case.clocks.error_s)}"
 
@@ -78,45 +69,28 @@ def baseline(case: Case) -> Check:
     span = case.baseline_ns
     if span is None:
         return inconclusive("baseline", "There was no baseline, so nobody knows how training went before.")
-    done = [one for one in of_run(case).progress if span[0] <= one.t_ns < span[1]]
+    done = [step for step in of_run(case).progress if span[0] <= step.t_ns < span[1]]
     lasted_s = (span[1] - span[0]) / 1e9
     well = f"Before the fault {count(len(done), 'step')} were done in {seconds(lasted_s)} without a break."
     return unless("baseline", _unwell(case, span), "Training was not shown to be well before the fault", well)
 
 
 def _unwell(case: Case, span: tuple[int, int]) -> Iterator[str]:
-    book, planned_s = of_run(case), case.run.plan.timers.baseline_s
+    job, planned_s = of_run(case), case.run.plan.timers.baseline_s
     lasted_s = (span[1] - span[0]) / 1e9
     if lasted_s < NEARLY * planned_s:
         yield f"the baseline lasted {seconds(lasted_s)} of {seconds(planned_s)}"
-    broken = book.breaks(*span)
-    if broken or not any(span[0] <= one.t_ns < span[1] for one in book.progress):
+    broken = job.breaks(*span)
+    if broken or not any(span[0] <= step.t_ns < span[1] for step in job.progress):
         yield f"{count(len(broken), 'break')} of its progress began before the fault" if broken else "no step was done in it"
-    if not any(t_ns < span[1] for t_ns, _ in verified_ns(book)):
+    if not any(t_ns < span[1] for t_ns, _ in verified_ns(job)):
         yield "no checkpoint had been verified"
-    for probe in case.run.plan.hypothesis_probes:
-        said = [e.said for e in evaluations_of(case.timeline, probe) if span[0] <= e.t_ns < span[1]]
-        if not said or set(said) != {Said.MET}:
-            yield f"hypothesis probe {probe} was not met throughout" if said else f"hypothesis probe {probe} was not asked"
+    yield from unmet_before(case, span)
 
 
 def rto(case: Case) -> Check | None:
     """Check the time until training was beyond its high-water mark (rto_train) against ``budgets.rto_s``."""
-    budget_s, recovery = case.run.plan.budgets.rto_s, case.recovery
-    if budget_s is None:
-        return None
-    if recovery is None:
-        return inconclusive("rto", NOTHING_INJECTED, budget=budget_s, unit="s")
-    measured_s, budget = recovery.rto_s, f"the budget is {plain(budget_s)}"
-    if measured_s is None:
-        return _not_beyond(recovery, case.resolution_s, budget_s)
-    figures = Figures(measured=measured_s, budget=budget_s, unit="s", margin=_left(measured_s, budget_s), resolution=case.resolution_s)
-    said = f"{_beyond(case, recovery)}; {budget}."
-    if measured_s - case.resolution_s > budget_s:
-        return failed("rto", said, **figures)
-    if not measured_s + case.resolution_s <= budget_s:
-        return inconclusive("rto", f"{said} That is too close to the budget to call.", **figures)
-    return passed("rto", said, **figures)
+    return checked_rto(case, _beyond, _not_beyond, too_close)
 
 
 def _beyond(case: Case, recovery: Recovery) -> str:
@@ -127,12 +101,10 @@ def _beyond(case: Case, recovery: Recovery) -> str:
     return f"Training was beyond its high-water mark {seconds(recovery.rto_s or 0.0)} after the fault ({how})"
 
 
-def _not_beyond(recovery: Recovery, fine_s: float, budget_s: float) -> Check:
-    least_s = recovery.at_least_s
-    figures = Figures(measured=least_s, budget=budget_s, unit="s", margin=_left(least_s, budget_s), resolution=fine_s, censored=True)
-    said = f"Training was not seen to go on for a whole hold beyond its high-water mark {seconds(least_s)} after the fault"
-    said += f"; the budget is {plain(budget_s)}."
-    return failed("rto", said, **figures) if least_s - fine_s > budget_s else inconclusive("rto", said, **figures)
+def _not_beyond(_case: Case, recovery: Recovery, figures: Figures, budget: str) -> Check:
+    beyond = f"beyond its high-water mark {seconds(recovery.at_least_s)} after the fault"
+    said = f"Training was not seen to go on for a whole hold {beyond}; {budget}."
+    return failed("rto", said, **figures) if over(figures) else inconclusive("rto", said, **figures)
 
 
 def rpo_steps(case: Case) -> Check | None:
@@ -151,7 +123,7 @@ def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> C
     unit = f"{noun}s"
     if lost.value is None:
         return inconclusive(name, NOTHING_INJECTED, budget=budget, unit=unit)
-    figures = Figures(measured=lost.value, budget=budget, unit=unit, margin=_left(lost.value, budget))
+    figures = Figures(measured=lost.value, budget=budget, unit=unit, margin=left(lost.value, budget))
     said = f"{count(int(lost.value), noun)} that had been done {'was' if lost.value == 1 else 'were'} lost; the budget is {budget}."
     if lost.value > budget:
         return failed(name, said, **figures)
@@ -161,39 +133,37 @@ def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> C
 
 
 def state(case: Case) -> Check:
-    """Check that the whole state is bit by bit that of an undisturbed run at every step compared, up to after recovery.
+    """Check that the whole state equals that of an undisturbed run, bit by bit, at every step compared, up to after recovery.
 
-    Where a batch was set aside the two rightly part, and the comparison ends. Where another number of ranks took part, bits are compared up
-    to there, and the mean loss from there on. Source: training ledger, reference.
+    The comparison ends where a batch was set aside: from there on the two rightly differ. Where another number of ranks took part, bits are
+    compared up to there, and the mean loss from there on. Source: training ledger, reference.
     """
-    book = of_run(case)
-    found = states_of(book)
-    if book.reference.is_empty() or not found.compared:
+    job = of_run(case)
+    states = states_of(job)
+    if job.reference.is_empty() or not states.compared:
         return inconclusive("state", "The state was not compared with an undisturbed run: there is no reference, or no common step.")
-    figures = Figures(measured=float(len(found.differing)), budget=0.0, unit="states")
-    if found.differing:
+    figures = Figures(measured=float(len(states.differing)), budget=0.0, unit="states")
+    if states.differing:
         said = (
-            f"From step {found.differing[0]} on the state is not that of an undisturbed run: weights, optimizer, generators or data order."
+            f"From step {states.differing[0]} on the state is not that of an undisturbed run: weights, optimizer, generators or data order."
         )
         return failed("state", said, **figures)
-    if found.aside:
-        said = (
-            f"The state equals an undisturbed run's up to step {found.last}; at step {found.aside} a batch was set aside, which changes it."
-        )
-        return passed("state", said, **figures)
-    if (losses := losses_of(book)) is not None:
-        return _resized(found, losses, figures)
-    since = book.high_water(case.recovery.fault_ns) if case.recovery else 0
-    if found.last <= since:
-        return inconclusive("state", f"The last state compared is that of step {found.last}, before recovery.", **figures)
-    said = f"The state equals an undisturbed run's to the bit in all {count(found.compared, 'comparison')}, up to step {found.last}."
+    if states.aside:
+        same = f"The state equals an undisturbed run's up to step {states.last}"
+        return passed("state", f"{same}; at step {states.aside} a batch was set aside, which changes it.", **figures)
+    if (losses := losses_of(job)) is not None:
+        return _resized(states, losses, figures)
+    since = job.high_water(case.recovery.fault_ns) if case.recovery else 0
+    if states.last <= since:
+        return inconclusive("state", f"The last state compared is that of step {states.last}, before recovery.", **figures)
+    said = f"The state equals an undisturbed run's to the bit in all {count(states.compared, 'comparison')}, up to step {states.last}."
     return passed("state", said, **figures)
 
 
-def _resized(found: States, losses: Losses, figures: Figures) -> Check:
+def _resized(states: States, losses: Losses, figures: Figures) -> Check:
     """Judge what went on with another number of ranks: by its losses, since its bits rightly differ."""
     said = (
-        f"The state equals an undisturbed run's up to step {found.last}; from step {losses.since} on another number of ranks took part. "
+        f"The state equals an undisturbed run's up to step {states.last}; from step {losses.since} on another number of ranks took part. "
         f"Over {count(losses.steps, 'step')} from there the mean loss is {losses.ours:.4g}, an undisturbed run's {losses.reference:.4g}"
     )
     if losses.steps < FEWEST_STEPS:
@@ -203,49 +173,49 @@ def _resized(found: States, losses: Losses, figures: Figures) -> Check:
 
 
 def samples(case: Case) -> Check:
-    """Check that every sample was seen exactly as often as in an undisturbed run, steps done again counted once."""
-    book = of_run(case)
-    found = seen_of(book)
-    if found is None or not found.steps:
+    """Check that every sample was seen exactly as often as in an undisturbed run; a step done again counts once."""
+    job = of_run(case)
+    seen = seen_of(job)
+    if seen is None or not seen.steps:
         return inconclusive("samples", "There is no undisturbed run to compare the samples with.")
-    wrong = found.skipped + found.repeated
+    wrong = seen.skipped + seen.repeated
     figures = Figures(measured=float(wrong), budget=0.0, unit="samples")
     if wrong:
-        said = f"{count(found.skipped, 'sample was', 'samples were')} skipped and {found.repeated:,} repeated in {found.steps:,} steps."
+        said = f"{count(seen.skipped, 'sample was', 'samples were')} skipped and {seen.repeated:,} repeated in {seen.steps:,} steps."
         return failed("samples", said, **figures)
-    since = book.high_water(case.recovery.fault_ns) if case.recovery else 0
-    if found.steps <= since:
-        return inconclusive("samples", f"Samples are known up to step {found.steps} only, before recovery.", **figures)
-    return passed("samples", f"No sample was skipped and none repeated in {count(found.steps, 'step')}.", **figures)
+    since = job.high_water(case.recovery.fault_ns) if case.recovery else 0
+    if seen.steps <= since:
+        return inconclusive("samples", f"Samples are known up to step {seen.steps} only, before recovery.", **figures)
+    return passed("samples", f"No sample was skipped and none repeated in {count(seen.steps, 'step')}.", **figures)
 
 
 def writers(case: Case) -> Check:
     """Check that one attempt wrote at a time, and each rank of it was one process."""
-    book = of_run(case)
-    if not book.done:
+    job = of_run(case)
+    if not job.done:
         return inconclusive("writers", "No step was done, so nobody knows who wrote.")
-    found = two_writers(book)
-    figures = Figures(measured=float(len(found)), budget=0.0, unit="writers")
-    if found:
-        return failed("writers", f"Two wrote for one run: {listed(found)}.", **figures)
+    doubles = two_writers(job)
+    figures = Figures(measured=float(len(doubles)), budget=0.0, unit="writers")
+    if doubles:
+        return failed("writers", f"Two wrote for one run: {listed(doubles)}.", **figures)
     doubled = pods_doubled(case)
     although = f", although {doubled.sentence}" if doubled.value else ""
-    said = f"One attempt wrote at a time, with one process a rank ({count(len(book.starts), 'attempt')}){although}."
+    said = f"One attempt wrote at a time, with one process a rank ({count(len(job.starts), 'attempt')}){although}."
     return passed("writers", said, **figures)
 
 
 def checkpoints(case: Case) -> Check:
-    """Check that checkpoints are made and verified again after recovery: without them the next fault costs everything since."""
-    book, recovery = of_run(case), case.recovery
+    """Check that checkpoints are made and verified again after recovery; without them the next fault would cost all steps since."""
+    job, recovery = of_run(case), case.recovery
     if recovery is None or recovery.recovered_ns is None:
         return inconclusive("checkpoints", "Training was not seen to go on, so no checkpoint could be made after recovery.")
-    later = [step for t_ns, step in verified_ns(book) if t_ns >= recovery.recovered_ns]
+    later = [step for t_ns, step in verified_ns(job) if t_ns >= recovery.recovered_ns]
     if later:
         return passed("checkpoints", f"{count(len(later), 'checkpoint was', 'checkpoints were')} verified after recovery.")
-    due_s = (book.done[-1].t_ns - recovery.recovered_ns) / 1e9
-    steps = book.progress[-1].step - book.high_water(recovery.recovered_ns)
+    due_s = (job.done[-1].t_ns - recovery.recovered_ns) / 1e9
+    steps = job.progress[-1].step - job.high_water(recovery.recovered_ns)
     said = f"No checkpoint was verified in {seconds(due_s)} and {count(steps, 'step')} after recovery."
-    due = steps > 2 * book.job.interval_steps
+    due = steps > 2 * job.plan.interval_steps
     return failed("checkpoints", said) if due else inconclusive("checkpoints", said)
 
 
@@ -261,7 +231,3 @@ def impact(case: Case) -> Check | None:
     if recovery.recovered_ns is None:
         return inconclusive("impact", "The control run was watched for less than a hold.")
     return passed("impact", "The control run shows no impact: training was never out.")
-
-
-def _left(measured: float, budget: float) -> float | None:
-    return 1 - measured / budget if budget > 0 else None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from verdict.inputs.training_job import Ledger
+from verdict.inputs.training_job import TrainingJob
 from verdict.training.resized import comparable_until
 
 
@@ -33,17 +33,17 @@ class States(NamedTuple):
     aside: int = 0
 
 
-def seen_of(ledger: Ledger) -> Seen | None:
+def seen_of(job: TrainingJob) -> Seen | None:
     """Return which samples were skipped and repeated beyond replay; None if there is no reference to compare with.
 
     What a step of a failed attempt saw and a later attempt did again counts once: only the later one is in the state.
     """
-    reference = _samples(ledger.reference)
+    reference = _samples(job.reference)
     if not reference:
         return None
-    newest = {one.step: one.attempt for one in sorted(ledger.done, key=lambda one: one.attempt)}
+    newest = job.newest_attempt
     rows = pl.DataFrame({"step": list(newest), "attempt": list(newest.values())}, schema={"step": pl.Int64(), "attempt": pl.Int32()})
-    ours = _samples(ledger.rows.join(rows, on=["step", "attempt"], how="semi"))
+    ours = _samples(job.rows.join(rows, on=["step", "attempt"], how="semi"))
     steps = 0
     while steps + 1 in ours and steps + 1 in reference:
         steps += 1
@@ -53,39 +53,38 @@ def seen_of(ledger: Ledger) -> Seen | None:
 
 
 def _samples(rows: pl.DataFrame) -> dict[int, list[int]]:
-    found = rows.filter(pl.col("kind") == "step").select("step", "samples").explode("samples").drop_nulls()
-    return dict(found.group_by("step").agg("samples").iter_rows())
+    seen = rows.filter(pl.col("kind") == "step").select("step", "samples").explode("samples").drop_nulls()
+    return dict(seen.group_by("step").agg("samples").iter_rows())
 
 
-def states_of(ledger: Ledger) -> States:
+def states_of(job: TrainingJob) -> States:
     """Compare every digest of the whole state (weights, optimizer, generators, data position) with the reference's at that step."""
-    told = pl.col("kind").is_in(["state", "checkpoint"]) & pl.col("digest").is_not_null() & (pl.col("digest") != "")
-    expected = dict(ledger.reference.filter(told).select("step", "digest").iter_rows())
-    aside, of_attempt = _set_aside(ledger)
-    until = comparable_until(ledger)
-    found = [
+    with_digest = pl.col("kind").is_in(["state", "checkpoint"]) & pl.col("digest").is_not_null() & (pl.col("digest") != "")
+    expected = dict(job.reference.filter(with_digest).select("step", "digest").iter_rows())
+    aside, of_attempt = _set_aside(job)
+    until = comparable_until(job)
+    compared = [
         (step, digest)
-        for attempt, step, digest in ledger.rows.filter(told).select("attempt", "step", "digest").iter_rows()
+        for attempt, step, digest in job.rows.filter(with_digest).select("attempt", "step", "digest").iter_rows()
         if step in expected and step < min(aside or inf, of_attempt.get(attempt, inf)) and step <= until.get(attempt, inf)
     ]
-    differing = sorted({step for step, digest in found if digest != expected[step]})
-    return States(len(found), max((step for step, _ in found), default=0), tuple(differing), aside)
+    differing = sorted({step for step, digest in compared if digest != expected[step]})
+    return States(len(compared), max((step for step, _ in compared), default=0), tuple(differing), aside)
 
 
-def _set_aside(ledger: Ledger) -> tuple[int, dict[int, int]]:
-    """Return the first step at which a batch was set aside in what the job has in the end (0: none), and the first one of each attempt.
+def _set_aside(job: TrainingJob) -> tuple[int, dict[int, int]]:
+    """Return the first step with a batch that was set aside for good (0: none), and the first one of each attempt.
 
     What an attempt set aside and a later one did again as usual is not in the end state.
     """
-    rows = ledger.rows.filter((pl.col("kind") == "step") & (pl.col("outcome") == "quarantined")).select("attempt", "step").unique()
-    newest = {one.step: one.attempt for one in sorted(ledger.done, key=lambda one: one.attempt)}
+    rows = job.rows.filter((pl.col("kind") == "step") & (pl.col("outcome") == "quarantined")).select("attempt", "step").unique()
     of_attempt = dict(rows.group_by("attempt").agg(pl.col("step").min()).iter_rows())
-    return min((step for attempt, step in rows.iter_rows() if newest.get(step) == attempt), default=0), of_attempt
+    return min((step for attempt, step in rows.iter_rows() if job.newest_attempt.get(step) == attempt), default=0), of_attempt
 
 
-def two_writers(ledger: Ledger) -> tuple[str, ...]:
+def two_writers(job: TrainingJob) -> tuple[str, ...]:
     """Return where two wrote for one run: steps of an attempt after a newer one had begun, or one rank in two processes, as sentences."""
-    steps = ledger.rows.filter(pl.col("kind") == "step")
+    steps = job.rows.filter(pl.col("kind") == "step")
     begun = dict(steps.group_by("attempt").agg(pl.col("t_ns").min()).iter_rows())
     late = []
     for attempt, t_ns, step, host in steps.group_by("attempt").agg(pl.col("t_ns", "step", "host").sort_by("t_ns").last()).iter_rows():

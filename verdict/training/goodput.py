@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from verdict.inputs.training_job import Break, Ledger
+from verdict.case import Case
+from verdict.inputs.training_job import Break, TrainingJob
+from verdict.shared.registry import NO_FAULT, Value, measure
+from verdict.training.measures import NO_JOB
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +28,71 @@ class Goodput:
     stall_s: float = 0.0
 
 
-def goodput_of(ledger: Ledger, until_ns: int) -> Goodput | None:
+def goodput_of(job: TrainingJob, until_ns: int) -> Goodput | None:
     """Return where the time from the first step to ``until_ns`` went; None if no step was done by then."""
-    if not ledger.progress or ledger.progress[0].t_ns >= until_ns:
+    if not job.progress or job.progress[0].t_ns >= until_ns:
         return None
-    first_ns = ledger.progress[0].t_ns
+    first_ns = job.progress[0].t_ns
     wall_s = (until_ns - first_ns) / 1e9
-    recovery_s = restore_s = replay_s = stall_s = 0.0
-    for one in ledger.breaks(first_ns, until_ns):
-        recovery, restore, replay, stall = _parts(ledger, one, until_ns)
-        recovery_s, restore_s, replay_s, stall_s = recovery_s + recovery, restore_s + restore, replay_s + replay, stall_s + stall
-    productive_s = wall_s - recovery_s - restore_s - replay_s - stall_s
-    return Goodput(wall_s, productive_s, recovery_s, restore_s, replay_s, stall_s)
+    parts = [_parts(job, pause, until_ns) for pause in job.breaks(first_ns, until_ns)]
+    lost_s = [sum(part[index] for part in parts) for index in range(4)]  # recovery, restore, replay, stall
+    return Goodput(wall_s, wall_s - sum(lost_s), *lost_s)
 
 
-def _parts(ledger: Ledger, one: Break, until_ns: int) -> tuple[float, float, float, float]:
+def _parts(job: TrainingJob, pause: Break, until_ns: int) -> tuple[float, float, float, float]:
     """Return recovery, restore, replay and stall (s) of one break; a new attempt ends the one before."""
-    end_ns = until_ns if one.end_ns is None else one.end_ns
-    starts = [start for start in ledger.starts if one.start_ns < start.t_ns <= end_ns]
+    end_ns = until_ns if pause.end_ns is None else pause.end_ns
+    starts = [start for start in job.starts if pause.start_ns < start.t_ns <= end_ns]
     if not starts:
-        return 0.0, 0.0, 0.0, (end_ns - one.start_ns) / 1e9
+        return 0.0, 0.0, 0.0, (end_ns - pause.start_ns) / 1e9
     restore_ns = replay_ns = 0.0
-    mark_ns = one.start_ns
+    mark_ns = pause.start_ns
     for start, next_ns in zip(starts, [*(start.t_ns for start in starts[1:]), end_ns], strict=True):
         restore_ns += min(start.restore_s * 1e9, start.t_ns - mark_ns)
-        again = (step for step in ledger.done if step.attempt == start.attempt and step.step <= one.step)
+        again = (step for step in job.done if step.attempt == start.attempt and step.step <= pause.step)
         done = [step.t_ns for step in again if start.t_ns < step.t_ns <= next_ns]
         mark_ns = max(done, default=start.t_ns)
         replay_ns += mark_ns - start.t_ns
-    lasted_ns = (end_ns if one.end_ns is None else mark_ns) - one.start_ns  # the step that ends a break is progress
+    lasted_ns = (end_ns if pause.end_ns is None else mark_ns) - pause.start_ns  # the step that ends a break is progress
     return (lasted_ns - restore_ns - replay_ns) / 1e9, restore_ns / 1e9, replay_ns / 1e9, 0.0
+
+
+@measure("ratio")
+def ettr(case: Case) -> Value:
+    """Effective training time ratio: productive time over wall time, from the first step to healing. Source: training ledger.
+
+    Time is productive if it went into steps beyond all before, not into restarts, restores and steps done again (Meta: "Revisiting
+    Reliability").
+    """
+    return _spent(case, lambda spent: spent.productive_s / spent.wall_s)
+
+
+@measure("s")
+def badput_recovery(case: Case) -> Value:
+    """Time until a new attempt began to restore: detection, new pods, start, failed attempts. Source: training ledger."""
+    return _spent(case, lambda spent: spent.recovery_s)
+
+
+@measure("s")
+def badput_restore(case: Case) -> Value:
+    """Time in which checkpoints were loaded and verified. Source: training ledger."""
+    return _spent(case, lambda spent: spent.restore_s)
+
+
+@measure("s")
+def badput_replay(case: Case) -> Value:
+    """Time in which steps were done again (wasted progress). Source: training ledger."""
+    return _spent(case, lambda spent: spent.replay_s)
+
+
+@measure("s")
+def badput_stall(case: Case) -> Value:
+    """Time in which nothing moved although no new attempt began. Source: training ledger."""
+    return _spent(case, lambda spent: spent.stall_s)
+
+
+def _spent(case: Case, of: Callable[[Goodput], float]) -> Value:
+    if case.training is None or case.recovery is None:
+        return NO_JOB if case.training is None else NO_FAULT
+    spent = goodput_of(case.training, case.recovery.watched_ns)
+    return Value(None, "no step was done") if spent is None else Value(of(spent))

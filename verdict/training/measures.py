@@ -8,18 +8,17 @@ import polars as pl
 
 from history.ledgers import detail_of
 from verdict.case import Case
-from verdict.inputs.training_job import Ledger, Start, newest_verified, verified_ns
+from verdict.inputs.training_job import Start, TrainingJob, newest_verified, verified_ns
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import rto
 from verdict.training.exactly_once import seen_of, states_of
 from verdict.training.exactly_once import two_writers as writers
-from verdict.training.goodput import Goodput, goodput_of
 
 NO_JOB = Value(None, "the run followed no training job")
 
 
-def since_fault(case: Case, of: Callable[[Ledger, tuple[Start, ...], int], Value]) -> Value:
-    """Return ``of`` the ledger, the new attempts from the fault to healing, and t_fault (ns); no value without a job or a fault."""
+def since_fault(case: Case, of: Callable[[TrainingJob, tuple[Start, ...], int], Value]) -> Value:
+    """Return ``of`` the job, the new attempts from the fault to healing, and t_fault (ns); no value without a job or a fault."""
     if case.training is None:
         return NO_JOB
     if case.recovery is None:
@@ -32,9 +31,9 @@ def since_fault(case: Case, of: Callable[[Ledger, tuple[Start, ...], int], Value
 def rto_train(case: Case) -> Value:
     """From t_fault to the first step beyond the high-water mark, the highest step that was done before; 0 if training was never out.
 
-    Recomputing what was lost is part of it. It is the end of the last outage of training that began before healing: a pause between two
-    steps beyond all before in which a new attempt began, or that is longer than 3 s and 10 usual steps. A lower bound if training did not
-    go on for a whole hold. Source: training ledger.
+    It ends with the last outage of training that began before healing. Progress is a step beyond all before. An outage is a
+    pause between two of them in which a new attempt began, or that is longer than 3 s and 10 usual steps. Doing again what was lost is part
+    of it. The value is a lower bound if training did not go on for a whole hold. Source: training ledger.
     """
     return rto(case) if case.training is not None else NO_JOB
 
@@ -46,10 +45,10 @@ def rto_train_first(case: Case) -> Value:
     Without a new attempt it is rto_train. Source: training ledger.
     """
 
-    def first(ledger: Ledger, starts: tuple[Start, ...], fault_ns: int) -> Value:
+    def first(job: TrainingJob, starts: tuple[Start, ...], fault_ns: int) -> Value:
         if not starts:
             return rto(case)
-        done = [one.t_ns for one in ledger.done if one.attempt == starts[-1].attempt]
+        done = [step.t_ns for step in job.done if step.attempt == starts[-1].attempt]
         return Value((min(done) - fault_ns) / 1e9) if done else Value(None, "no step was done after the last start")
 
     return since_fault(case, first)
@@ -61,30 +60,31 @@ def lost_steps(case: Case) -> Value:
 
     0 if no new attempt began after the fault. The RPO of training. Source: training ledger.
     """
-    return since_fault(case, lambda ledger, starts, _: Value(max(map(ledger.lost_steps, starts), default=0)))
+    return since_fault(case, lambda job, starts, _: Value(max(map(job.lost_steps, starts), default=0)))
 
 
 @measure("samples")
 def rpo_samples(case: Case) -> Value:
     """How many samples of all ranks are in the lost steps. Source: training ledger, plan."""
     steps = lost_steps(case)
-    return steps if steps.value is None or case.training is None else Value(steps.value * case.training.job.batch)
+    return steps if steps.value is None or case.training is None else Value(steps.value * case.training.plan.batch)
 
 
 @measure("s")
 def rpo_seconds(case: Case) -> Value:
-    """How old the state was that training went on from: from the restored step to the last one before, when they were first done.
+    """How old the state was that training went on from: the time between the restored step and the last one done before the restart.
 
-    Of several new attempts, the most; a start from nothing counts from the first step. Source: training ledger.
+    Both count when they were first done. Of several new attempts, the most; a start from nothing counts from the first step. Source:
+    training ledger.
     """
 
-    def age(ledger: Ledger, starts: tuple[Start, ...], _: int) -> Value:
-        if not starts or not ledger.progress:
-            return Value(0.0 if ledger.progress else None, "" if ledger.progress else "no step was done")
+    def age(job: TrainingJob, starts: tuple[Start, ...], _: int) -> Value:
+        if not starts or not job.progress:
+            return Value(0.0 if job.progress else None, "" if job.progress else "no step was done")
         ages = []
         for start in starts:
-            before = [one for one in ledger.progress if one.t_ns < start.t_ns]
-            restored = [one.t_ns for one in before if one.step <= start.step] or [one.t_ns for one in before[:1]]
+            before = [step for step in job.progress if step.t_ns < start.t_ns]
+            restored = [step.t_ns for step in before if step.step <= start.step] or [step.t_ns for step in before[:1]]
             ages.append(before[-1].t_ns - restored[-1] if before else 0)
         return Value(max(ages) / 1e9)
 
@@ -94,15 +94,15 @@ def rpo_seconds(case: Case) -> Value:
 @measure("starts")
 def restarts(case: Case) -> Value:
     """How many new attempts began after the fault and before healing. Source: training ledger."""
-    return since_fault(case, lambda _ledger, starts, _: Value(len(starts)))
+    return since_fault(case, lambda _job, starts, _: Value(len(starts)))
 
 
 @measure("ratio")
 def save_success(case: Case) -> Value:
     """Share of saves, each store on its own, that were committed and verified after the fault. Source: training ledger."""
 
-    def share(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((ledger.rows["kind"] == "checkpoint") & (ledger.rows["t_ns"] > fault_ns))
+    def share(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((job.rows["kind"] == "checkpoint") & (job.rows["t_ns"] > fault_ns))
         stores = [store for text in rows["detail"] for store in detail_of(text).get("stores") or ()]
         return Value(sum(not store.get("problem") for store in stores) / len(stores)) if stores else Value(None, "nothing was saved")
 
@@ -111,20 +111,20 @@ def save_success(case: Case) -> Value:
 
 @measure("s")
 def verified_age(case: Case) -> Value:
-    """How old, at most, the newest verified checkpoint was from the fault to healing: what a loss then would have cost.
+    """How old the newest verified checkpoint became between the fault and healing: the most that a loss would have cost.
 
-    A checkpoint is known when its save was verified and is as old as its step. Source: training ledger.
+    A checkpoint counts from when its save was verified, and is as old as its step. Source: training ledger.
     """
     if case.training is None or case.recovery is None:
         return NO_JOB if case.training is None else NO_FAULT
-    done_ns = {one.step: one.t_ns for one in reversed(case.training.done)}  # when a step was first done
+    done_ns = {step.step: step.t_ns for step in reversed(case.training.done)}  # when a step was first done
     known = [(t_ns, done_ns[step]) for t_ns, step in verified_ns(case.training) if step in done_ns]
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
     before = [taken for t_ns, taken in known if t_ns <= start_ns]
     if not before:
         return Value(None, "no checkpoint was verified before the fault")
     ages, newest = [], max(before)
-    for t_ns, taken in [one for one in known if start_ns < one[0] <= end_ns] + [(end_ns, 0)]:
+    for t_ns, taken in [(t_ns, taken) for t_ns, taken in known if start_ns < t_ns <= end_ns] + [(end_ns, 0)]:
         ages.append(t_ns - newest)
         newest = max(newest, taken)
     return Value(max(ages) / 1e9)
@@ -132,85 +132,47 @@ def verified_age(case: Case) -> Value:
 
 @measure("checkpoints")
 def verified_checkpoints(case: Case) -> Value:
-    """After how many saves since the fault at least one store held a verified checkpoint. Source: training ledger."""
+    """How many saves since the fault left a verified checkpoint in at least one store. Source: training ledger."""
 
-    def held(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((ledger.rows["kind"] == "checkpoint") & (ledger.rows["t_ns"] > fault_ns))
+    def held(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((job.rows["kind"] == "checkpoint") & (job.rows["t_ns"] > fault_ns))
         return Value(sum(newest_verified(detail_of(text)) is not None for text in rows["detail"]))
 
     return since_fault(case, held)
 
 
-@measure("ratio")
-def ettr(case: Case) -> Value:
-    """Effective training time ratio: productive time over wall time, from the first step to healing. Source: training ledger.
-
-    Productive is what was done beyond all before; restarts, restores and steps done again are not (Meta: "Revisiting Reliability").
-    """
-    return _spent(case, lambda spent: spent.productive_s / spent.wall_s)
-
-
-@measure("s")
-def badput_recovery(case: Case) -> Value:
-    """Time until a new attempt began to restore: detection, new pods, start, failed attempts. Source: training ledger."""
-    return _spent(case, lambda spent: spent.recovery_s)
-
-
-@measure("s")
-def badput_restore(case: Case) -> Value:
-    """Time in which checkpoints were loaded and verified. Source: training ledger."""
-    return _spent(case, lambda spent: spent.restore_s)
-
-
-@measure("s")
-def badput_replay(case: Case) -> Value:
-    """Time in which steps were done again (wasted progress). Source: training ledger."""
-    return _spent(case, lambda spent: spent.replay_s)
-
-
-@measure("s")
-def badput_stall(case: Case) -> Value:
-    """Time in which nothing moved although no new attempt began. Source: training ledger."""
-    return _spent(case, lambda spent: spent.stall_s)
-
-
-def _spent(case: Case, of: Callable[[Goodput], float]) -> Value:
-    if case.training is None or case.recovery is None:
-        return NO_JOB if case.training is None else NO_FAULT
-    spent = goodput_of(case.training, case.recovery.watched_ns)
-    return Value(None, "no step was done") if spent is None else Value(of(spent))
-
-
 @measure("samples")
 def samples_skipped(case: Case) -> Value:
     """How many samples this run did not see that an undisturbed one of as many steps saw. Source: training ledger, reference."""
-    found = seen_of(case.training) if case.training is not None else None
-    return Value(None, "there is no reference to compare with") if found is None else Value(found.skipped, f"{found.steps} steps")
+    seen = seen_of(case.training) if case.training is not None else None
+    return Value(None, "there is no reference to compare with") if seen is None else Value(seen.skipped, f"{seen.steps} steps")
 
 
 @measure("samples")
 def samples_repeated(case: Case) -> Value:
     """How many more times this run saw samples than an undisturbed one, replay not counted. Source: training ledger, reference."""
-    found = seen_of(case.training) if case.training is not None else None
-    return Value(None, "there is no reference to compare with") if found is None else Value(found.repeated, f"{found.steps} steps")
+    seen = seen_of(case.training) if case.training is not None else None
+    return Value(None, "there is no reference to compare with") if seen is None else Value(seen.repeated, f"{seen.steps} steps")
 
 
 @measure("states")
 def states_differing(case: Case) -> Value:
     """At how many steps the digest of the whole state was not that of an undisturbed run. Source: training ledger, reference."""
-    found = states_of(case.training) if case.training is not None else None
-    return Value(len(found.differing), f"of {found.compared} compared") if found and found.compared else Value(None, "none was compared")
+    states = states_of(case.training) if case.training is not None else None
+    return (
+        Value(len(states.differing), f"of {states.compared} compared") if states and states.compared else Value(None, "none was compared")
+    )
 
 
 @measure("batches")
 def batches_set_aside(case: Case) -> Value:
-    """How many batches were set aside after the fault, since loss or gradient were such that nothing may learn from them.
+    """How many batches were set aside after the fault because of their loss or gradient: nothing was learnt from them.
 
     Source: training ledger.
     """
 
-    def aside(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((pl.col("outcome") == "quarantined") & (pl.col("t_ns") >= fault_ns))
+    def aside(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((pl.col("outcome") == "quarantined") & (pl.col("t_ns") >= fault_ns))
         steps = rows["step"].unique().sort().to_list()
         return Value(len(steps), f"at step {', '.join(map(str, steps))}" if steps else "")
 
@@ -221,19 +183,19 @@ def batches_set_aside(case: Case) -> Value:
 def divergence_found(case: Case) -> Value:
     """How many steps all ranks did from t_fault until a comparison found that they hold different weights. Source: training ledger."""
 
-    def found(ledger: Ledger, _starts: tuple[Start, ...], fault_ns: int) -> Value:
-        rows = ledger.rows.filter((pl.col("kind") == "divergence") & (pl.col("t_ns") >= fault_ns)).sort("t_ns")
+    def steps_until(job: TrainingJob, _starts: tuple[Start, ...], fault_ns: int) -> Value:
+        rows = job.rows.filter((pl.col("kind") == "divergence") & (pl.col("t_ns") >= fault_ns)).sort("t_ns")
         if rows.is_empty():
             return Value(None, "no ranks were found to differ")
         step = int(rows["step"][0])
-        return Value(max(0, step - ledger.high_water(fault_ns)), str(detail_of(rows["detail"][0]).get("sentence", "")))
+        return Value(max(0, step - job.high_water(fault_ns)), str(detail_of(rows["detail"][0]).get("sentence", "")))
 
-    return since_fault(case, found)
+    return since_fault(case, steps_until)
 
 
 @measure("writers")
 def two_writers(case: Case) -> Value:
-    """How often two wrote for one run: an attempt that went on after a newer one had begun, or one rank in two processes.
+    """How often two processes wrote for one run: an attempt went on after a newer one had begun, or one rank was two processes.
 
     Source: training ledger.
     """
@@ -248,5 +210,5 @@ def restarts_left(case: Case) -> Value:
     """
     if case.training is None or not case.training.starts:
         return NO_JOB
-    most, used = case.training.job.max_restarts, case.training.starts[-1].detail.get("restart")
+    most, used = case.training.plan.max_restarts, case.training.starts[-1].detail.get("restart")
     return Value(most - used) if isinstance(used, int) else Value(None, "the start does not say how many were used")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from history.schema import EventKind
 from verdict.case import Case
-from verdict.inputs.training_job import Ledger, Start
+from verdict.inputs.training_job import Start, TrainingJob
 from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Value, measure
 
 
 @measure("s")
 def phase_went_on(case: Case) -> Value:
-    """Went on: from t_fault to the last progress before the last outage, what an earlier outage took included. Source: training ledger."""
+    """Went on: from t_fault to the last progress before the last outage, earlier outages included. Source: training ledger."""
     return _phase(case, "went on")
 
 
@@ -54,36 +54,36 @@ def phase_replay(case: Case) -> Value:
 @once
 def phases_of_training(case: Case) -> dict[str, float]:
     """Return the phases of the last outage that a new attempt ended, in their order (s); empty if there was none."""
-    book, recovery = case.training, case.recovery
-    if book is None or recovery is None or recovery.recovered_ns is None or not recovery.outages:
+    job, recovery = case.training, case.recovery
+    if job is None or recovery is None or recovery.recovered_ns is None or not recovery.outages:
         return {}
     out_ns, back_ns = recovery.outages[-1].start_ns, recovery.recovered_ns
-    starts = [start for start in book.starts if out_ns < start.t_ns <= back_ns]
+    starts = [start for start in job.starts if out_ns < start.t_ns <= back_ns]
     if not starts:
         return {}
-    return _lasted(recovery.fault_ns, _marks(case, book, starts[-1], out_ns, back_ns))
+    return _lasted(recovery.fault_ns, _marks(case, job, starts[-1], out_ns, back_ns))
 
 
-def _marks(case: Case, book: Ledger, start: Start, out_ns: int, back_ns: int) -> dict[str, int]:
+def _marks(case: Case, job: TrainingJob, start: Start, out_ns: int, back_ns: int) -> dict[str, int]:
     """Return when each phase ended (ns), in their order."""
     restore_ns = max(out_ns, start.t_ns - int(start.restore_s * 1e9))
-    hosts = set(book.rows.filter(book.rows["attempt"] == start.attempt)["host"].drop_nulls())
+    hosts = set(job.rows.filter(job.rows["attempt"] == start.attempt)["host"].drop_nulls())
     created = [
         event.t_ns
         for event in case.timeline.all(EventKind.POD_CREATED)
         if out_ns < event.t_ns <= restore_ns and any(event.object.startswith(f"{host}-") for host in hosts)
     ]
-    first_ns = min((one.t_ns for one in book.done if one.attempt == start.attempt), default=back_ns)
+    first_ns = min((step.t_ns for step in job.done if step.attempt == start.attempt), default=back_ns)
     replaced = {"replace": created[-1]} if created else {}
     return {"went on": out_ns} | replaced | {"gang": restore_ns, "restore": start.t_ns, "first step": first_ns, "replay": back_ns}
 
 
 def _lasted(begun_ns: int, marks: dict[str, int]) -> dict[str, float]:
-    found = {}
+    lasted_s = {}
     for name, end_ns in marks.items():
-        found[name] = max(0, end_ns - begun_ns) / 1e9
+        lasted_s[name] = max(0, end_ns - begun_ns) / 1e9
         begun_ns = max(begun_ns, end_ns)
-    return found
+    return lasted_s
 
 
 def _phase(case: Case, name: str) -> Value:

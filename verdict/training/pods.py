@@ -12,15 +12,15 @@ LISTED = (EventKind.POD_CREATED, EventKind.POD_READY)
 
 @measure("s")
 def pods_doubled(case: Case) -> Value:
-    """For how long after the fault, until healing, two pods of one rank were listed, the newer one running; of several, the longest.
+    """How long between the fault and healing two pods of one rank were listed while the newer one ran; of several, the longest.
 
-    After the loss of a node its pod is listed (as Running, then Terminating) until the node is back or somebody deletes it by force.
-    Whether the older one still wrote is told by two_writers. Source: pod.created, pod.ready, pod.started and pod.gone events.
+    The pod of a lost node is listed (as Running, then Terminating) until the node is back or somebody deletes the pod by force. Whether the
+    older one still wrote is told by two_writers. Source: pod.created, pod.ready, pod.started and pod.gone events.
     """
     if case.training is None or case.recovery is None:
         return NO_FAULT if case.training else Value(None, "the run followed no training job")
-    found = [one for old, new in _pairs(case, case.training.job.job) if (one := _beside(case, old, new)).value]
-    return max(found, key=lambda value: value.value or 0.0, default=Value(0.0))
+    doubled = [_beside(case, old, new) for old, new in _pairs(case, case.training.plan.job)]
+    return max((value for value in doubled if value.value), key=lambda value: value.value or 0.0, default=Value(0.0))
 
 
 def _pairs(case: Case, job: str) -> list[tuple[str, str]]:

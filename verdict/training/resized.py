@@ -14,13 +14,13 @@ from typing import NamedTuple
 import polars as pl
 
 from history.ledgers import detail_of
-from verdict.inputs.training_job import Ledger, Start
+from verdict.inputs.training_job import Start, TrainingJob
 
 FEWEST_STEPS = 25
 """Losses of fewer steps say little: dropout alone moves their mean."""
 LOSS_SHARE = 0.10
-"""How far the mean loss may lie from the reference's: what dropout explains is within it, weights that were lost are far beyond (both by
-tests/unit/verdict/test_resized_model.py, on the reference platform's model). An optimizer's state that was lost is not told by it."""
+"""How far the mean loss may lie from the reference's. What dropout explains is within it; lost weights are far beyond. (Both by
+tests/unit/verdict/test_resized_model.py, on the reference platform's model.) It does not tell that an optimizer's state was lost."""
 ATTEMPT = re.compile(r"\.a(\d+)$")  # of a checkpoint's name, step-00000040.a0002
 
 
@@ -38,32 +38,31 @@ class Losses(NamedTuple):
         return abs(self.ours - self.reference) / self.reference
 
 
-def comparable_until(ledger: Ledger) -> dict[int, float]:
+def comparable_until(job: TrainingJob) -> dict[int, float]:
     """Return, by attempt, the last step at which its state can equal the reference's to the bit (inf: every step).
 
     An attempt of another number of ranks ends that at the step which it went on from, also for all that go on from its checkpoints.
     """
     until: dict[int, float] = {}
-    for start in ledger.starts:
+    for start in job.starts:
         inherited = until.get(_origin(start), inf)
         reaches = inherited if start.step > inherited else inf
-        until[start.attempt] = reaches if start.ranks in {0, ledger.job.ranks} else min(reaches, start.step)
+        until[start.attempt] = reaches if start.ranks in {0, job.plan.ranks} else min(reaches, start.step)
     return until
 
 
 def _origin(start: Start) -> int:
-    found = ATTEMPT.search(str(start.detail.get("checkpoint") or ""))
-    return int(found[1]) if found else 0
+    named = ATTEMPT.search(str(start.detail.get("checkpoint") or ""))
+    return int(named[1]) if named else 0
 
 
-def losses_of(ledger: Ledger) -> Losses | None:
+def losses_of(job: TrainingJob) -> Losses | None:
     """Compare the losses of the steps beyond what bits can tell, each as its newest attempt did it; None if there are none in common."""
-    until = comparable_until(ledger)
-    newest = {one.step: one.attempt for one in sorted(ledger.done, key=lambda one: one.attempt)}
-    beyond = {step: attempt for step, attempt in newest.items() if step > until.get(attempt, inf)}
+    until = comparable_until(job)
+    beyond = {step: attempt for step, attempt in job.newest_attempt.items() if step > until.get(attempt, inf)}
     if not beyond:
         return None
-    ours, reference = _losses(ledger.rows), {step: loss for (_, step), loss in _losses(ledger.reference).items()}
+    ours, reference = _losses(job.rows), {step: loss for (_, step), loss in _losses(job.reference).items()}
     common = {step: ours[attempt, step] for step, attempt in beyond.items() if (attempt, step) in ours and step in reference}
     if not common:
         return None
@@ -73,5 +72,5 @@ def losses_of(ledger: Ledger) -> Losses | None:
 def _losses(rows: pl.DataFrame) -> dict[tuple[int, int], float]:
     """Return the loss by attempt and step: of all ranks, and each tells it."""
     steps = rows.filter(pl.col("kind") == "step").select("attempt", "step", "detail")
-    found = {(attempt, step): detail_of(detail).get("loss") for attempt, step, detail in steps.iter_rows()}
-    return {key: float(loss) for key, loss in found.items() if loss is not None}
+    losses = {(attempt, step): detail_of(detail).get("loss") for attempt, step, detail in steps.iter_rows()}
+    return {key: float(loss) for key, loss in losses.items() if loss is not None}

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from verdict.case import Case
-from verdict.inputs.training_job import Ledger, Start
+from verdict.inputs.training_job import Start, TrainingJob
 from verdict.shared.registry import Value, measure
 from verdict.training.measures import since_fault
 
 
 @measure("s")
 def verified_state(case: Case) -> Value:
-    """From t_fault until the last new attempt stood on a state that was verified: its restore, digests compared, was over.
+    """From t_fault until the last new attempt had restored a verified state, digests compared.
 
     0 if no new attempt began, since the state in memory was never lost; a start from nothing has none. Source: training ledger.
     """
 
-    def restored(_ledger: Ledger, starts: tuple[Start, ...], fault_ns: int) -> Value:
+    def restored(_job: TrainingJob, starts: tuple[Start, ...], fault_ns: int) -> Value:
         if not starts:
             out = case.recovery is not None and case.recovery.recovered_ns is None
             return Value(None if out else 0.0, "no new attempt began")
@@ -28,17 +28,17 @@ def verified_state(case: Case) -> Value:
 @measure("steps")
 def fallback_depth(case: Case) -> Value:
     """How many finished checkpoints a new attempt passed over as not verified; of several, the most. Source: training ledger."""
-    return since_fault(case, lambda _ledger, starts, _: Value(max((start.depth for start in starts), default=0)))
+    return since_fault(case, lambda _job, starts, _: Value(max((start.depth for start in starts), default=0)))
 
 
 @measure("ratio")
 def checkpoint_validity(case: Case) -> Value:
-    """Share of the checkpoints that new attempts tried to load that loaded with the digests they were saved with.
+    """Of the checkpoints that new attempts tried to load, the share that loaded with the digests they were saved with.
 
-    One that was never finished is none. Source: start rows of the training ledger.
+    One whose save was never finished does not count. Source: start rows of the training ledger.
     """
 
-    def share(_ledger: Ledger, starts: tuple[Start, ...], _: int) -> Value:
+    def share(_job: TrainingJob, starts: tuple[Start, ...], _: int) -> Value:
         good = sum(start.detail.get("checkpoint") is not None for start in starts)
         tried = good + sum(": step-" in text and "no manifest: its save did not finish" not in text for s in starts for text in s.rejected)
         return Value(good / tried) if tried else Value(None, "no checkpoint was loaded")
@@ -53,7 +53,7 @@ def stores_silent(case: Case) -> Value:
     Source: start rows of the training ledger.
     """
 
-    def silent(_ledger: Ledger, starts: tuple[Start, ...], _: int) -> Value:
+    def silent(_job: TrainingJob, starts: tuple[Start, ...], _: int) -> Value:
         if not starts or not starts[-1].detail.get("checkpoint"):
             return Value(None, "no new attempt restored a checkpoint")
         last = starts[-1]

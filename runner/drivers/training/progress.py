@@ -13,7 +13,7 @@ from history.ledgers import LedgerWriter
 from history.plan import Training
 from history.schema import TRAINING, EventKind
 from runner.event_log import RunLog
-from verdict.inputs.training_job import Ledger, ledger_of, recovered, verified_ns
+from verdict.inputs.training_job import TrainingJob, recovered, training_job_of, verified_ns
 from workloads.training.telemetry.ledger import DONE
 
 LEDGER = "ledger"
@@ -26,7 +26,7 @@ class TrainingProgress:
         self._fetch, self._writer, self._job, self._log = fetch, writer, job, log
         self._offset = 0
         self._rows: list[dict[str, object]] = []
-        self._ledger = ledger_of(job, pl.DataFrame(schema=TRAINING))
+        self._ledger = training_job_of(job, pl.DataFrame(schema=TRAINING))
         self._down = ""
         self._lock = threading.Lock()
 
@@ -43,10 +43,10 @@ class TrainingProgress:
             if end:
                 self._offset += end
                 self._rows += self._writer.write(data[:end])
-                self._ledger = ledger_of(self._job, pl.DataFrame(self._rows, schema=TRAINING))
+                self._ledger = training_job_of(self._job, pl.DataFrame(self._rows, schema=TRAINING))
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> TrainingJob:
         """The ledger as it was read last."""
         return self._ledger
 

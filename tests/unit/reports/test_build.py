@@ -12,7 +12,7 @@ from history.reader import read_run
 from reports import Context, NotTested, build, render
 from reports.build import supports
 from reports.model import Experiment, Trial
-from reports.views import recovery_rows
+from reports.page.views import recovery_rows
 from testing.histories.sample_plan import Impact, Scenario
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import NEVER_BACK, REPLICA_KILLED, UNCONFIRMED, WEAK, ZONE_LOST

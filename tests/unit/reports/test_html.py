@@ -8,16 +8,16 @@ import pytest
 
 from history.plan import Expect
 from reports import Report, build, write
-from reports.html import html
+from reports.page.html import html
 from testing.runs.pages import Node, parse
 from tests.unit.reports.conftest import Night
 
-SPACES = dict.fromkeys(map(ord, "\u202f\u00a0"))
+SEPARATORS = dict.fromkeys(map(ord, ",\u00a0"))
 
 
 def figure(text: str) -> float:
     """Return the first number of ``text`` in its base unit (seconds, shares)."""
-    found = re.search(r"(−?[\d.]+)\s*(ms|s|%|min)?", text.translate(SPACES))
+    found = re.search(r"(−?[\d.]+)\s*(ms|s|%|min)?", text.translate(SEPARATORS))
     assert found, text
     return float(found[1].replace("−", "-")) * {"ms": 1e-3, "%": 1e-2, "min": 60, "s": 1, None: 1}[found[2]]
 

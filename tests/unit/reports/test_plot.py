@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from reports.axis import Mark, MarkName
 from reports.model import Buckets, Timeline
-from reports.plot import svg
-from reports.plot.frame import GLYPH_PX, WIDTH, Frame, mark_label, place
-from reports.plot.panels import log_ticks, rates, rug_of, segments
+from reports.page.plot import svg
+from reports.page.plot.frame import GLYPH_PX, WIDTH, Frame, mark_label, placed_labels
+from reports.page.plot.panels import log_ticks, rates, rug_of, segments
 
 
 def buckets(offered: list[int], bad: list[int], low: list[float | None] | None = None, high: list[float | None] | None = None) -> Buckets:
@@ -70,7 +70,7 @@ def test_rates_add_up_to_the_requests(counts: list[tuple[int, float]]) -> None:
 def test_no_label_is_crossed_by_another_or_by_a_line(times: list[float]) -> None:
     marks = tuple(Mark(name=name, t_s=t_s) for name, t_s in zip(MarkName, times, strict=True))
     drawn = frame(marks)
-    placed = list(place(marks, drawn))
+    placed = list(placed_labels(marks, drawn))
     boxes = []
     for mark, left, row in placed:
         x, width = drawn.x_px(mark.t_s), len(mark_label(mark)) * GLYPH_PX

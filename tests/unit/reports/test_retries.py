@@ -11,8 +11,8 @@ import pytest
 from history.plan import Retry
 from history.result import Verdict, write_verdict
 from reports.build import build as build_report
-from reports.html import html
-from reports.markdown import markdown as summary
+from reports.page.html import html
+from reports.page.markdown import markdown as summary
 from reports.retries import Met, added_at_worst, compare, markdown, met
 from testing.histories.truth import Built, Hit, World, build
 from testing.histories.truth_frames import write

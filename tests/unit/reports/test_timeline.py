@@ -11,8 +11,8 @@ from history.reader import read_run
 from history.schema import EventKind
 from reports.axis import Lane
 from reports.build import build
-from reports.html import html
 from reports.model import Timeline
+from reports.page.html import html
 from reports.trial import read_judged, trial_of
 from testing.histories.sample_plan import BASELINE_S, NODES, REPLICAS, Impact, Scenario, Step, ns, plan_of
 from testing.histories.sample_runs import write_run

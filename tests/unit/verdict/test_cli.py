@@ -14,6 +14,7 @@ import pytest
 
 from history.close import close_run
 from history.errors import HistoryError
+from history.ledgers import LedgerWriter
 from history.reader import read_run
 from history.result import RunVerdict
 from history.schema import EventKind
@@ -147,13 +148,13 @@ def test_a_verdict_that_cannot_be_written_is_one_sentence(closed: Path, capsys: 
 
 
 def test_ledgers_are_read_and_closed_with_the_run(unclosed: Path) -> None:
-    (unclosed / "ledgers").mkdir()
-    row = {"item": "a", "offered_ns": 1, "acknowledged_ns": 2, "found": 0}
-    (unclosed / "ledgers" / "queue.worker.jsonl").write_text(json.dumps(row) + "\n")
-    before = read_run(unclosed).ledgers
+    writer = LedgerWriter(unclosed, "training", "worker")
+    writer.write(b'{"t_ns": 1, "kind": "step", "attempt": 1, "rank": 0, "step": 2, "samples": [3]}\n')
+    before = read_run(unclosed).training
     close_run(unclosed)
-    assert (unclosed / "ledgers" / "queue.parquet").exists()
-    assert read_run(unclosed).ledgers["queue"].rows() == before["queue"].rows() == [("a", 1, 2, 0)]
+    assert (unclosed / "ledgers" / "training.parquet").exists()
+    assert read_run(unclosed).training["training"].rows() == before["training"].rows()
+    assert before["training"].select("t_ns", "kind", "samples").rows() == [(1, "step", [3])]
 
 
 @pytest.mark.parametrize("seed", range(15))

@@ -13,7 +13,7 @@ from verdict.inputs.goodness import acknowledged, answered_right, felt_latency_m
 
 SLO = Slo(ratio=0.99, latency_ms=250, ttft_ms=100, max_gap_ms=50)
 T0 = 1_790_000_000_000_000_000
-ROW: dict[str, Any] = dict.fromkeys(REQUESTS, None) | {
+ROW: dict[str, object] = dict.fromkeys(REQUESTS, None) | {
     "request_id": 1,
     "attempt": 0,
     "intended_ns": T0,
@@ -27,11 +27,11 @@ ROW: dict[str, Any] = dict.fromkeys(REQUESTS, None) | {
 }
 
 
-def judged(expression: pl.Expr, **changes: Any) -> Any:
+def judged(expression: pl.Expr, **changes: object) -> Any:
     return pl.DataFrame([ROW | changes], schema=REQUESTS).select(expression).item()
 
 
-def good(stream: bool = False, **changes: Any) -> bool:
+def good(stream: bool = False, **changes: object) -> bool:
     return bool(judged(good_request(pl.lit(stream), SLO), **changes))
 
 
@@ -57,7 +57,7 @@ def test_a_right_answer_within_the_slo_is_good_however_late_it_was_sent() -> Non
     ],
     ids=str,
 )
-def test_what_is_wrong_late_or_missing_is_not_good(change: dict[str, Any]) -> None:
+def test_what_is_wrong_late_or_missing_is_not_good(change: dict[str, object]) -> None:
     assert not good(**change)
 
 
@@ -79,7 +79,7 @@ def test_an_answer_that_nobody_could_check_is_served() -> None:
     ],
     ids=str,
 )
-def test_a_stream_is_judged_by_its_first_token_and_its_gaps(change: dict[str, Any], expected: bool) -> None:
+def test_a_stream_is_judged_by_its_first_token_and_its_gaps(change: dict[str, object], expected: bool) -> None:
     assert good(stream=True, **change) is expected
 
 
@@ -99,7 +99,7 @@ def test_latency_counts_from_when_the_user_asked() -> None:
     [({}, True), ({"status": 500}, False), ({"complete": False}, False), ({"complete": None}, False), ({"status": None}, False)],
     ids=str,
 )
-def test_only_a_complete_answer_of_2xx_is_acknowledged(change: dict[str, Any], known: bool) -> None:
+def test_only_a_complete_answer_of_2xx_is_acknowledged(change: dict[str, object], known: bool) -> None:
     assert judged(acknowledged(), **change) is known
 
 

@@ -22,7 +22,7 @@ def check_of(verdict: RunVerdict, name: str) -> Check:
 
 
 def test_the_sentence_of_a_pass_is_what_users_felt() -> None:
-    assert judge(run_of(HIT)).sentence == "Users were served again 3.20 s ± 10 ms after the fault; the budget is 60 s."
+    assert judge(run_of(HIT)).sentence == "Users were served again 3.2 s ± 10.2 ms after the fault; the budget is 60 s."
 
 
 def test_the_sentence_of_a_control_says_that_nothing_happened() -> None:
@@ -33,7 +33,7 @@ def test_a_fail_outranks_what_is_inconclusive() -> None:
     verdict = judge(add_event(run_of(OVER), 9, EventKind.INSTRUMENT_DOWN, "prometheus"))
     assert verdict.verdict is Verdict.FAIL
     assert check_of(verdict, "instruments").verdict is Verdict.INCONCLUSIVE
-    assert verdict.sentence.startswith("Users were served again 3.20 s")
+    assert verdict.sentence.startswith("Users were served again 3.2 s")
 
 
 def test_without_evidence_an_rto_over_budget_is_not_a_failure() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from history.schema import LEDGER, EventKind, Series
+from history.schema import EventKind, Series
 from testing.histories.edits import add_event, asked, at, change_rows, change_samples, drop_events
 from testing.histories.truth import Hit, World
 from tests.unit.verdict.conftest import HIT, built, measured, run_of
@@ -59,7 +59,6 @@ STEP = 0.01
         ("phase_warm", 0.0),
         ("dominant_phase", 5.2),
         ("queue_drain", 0.0),
-        ("ledger_lost", None),
     ],
 )
 def test_known_figures(name: str, expected: float | None) -> None:
@@ -111,29 +110,6 @@ def test_a_retry_that_serves_the_user_hides_the_failure_from_users_alone() -> No
     assert figures["amplification"] == pytest.approx(1 + 100 / run.schedule.height)
     assert figures["answers_duplicated"] == 0
     assert verdict.verdict == "PASS"
-
-
-def test_ledgers_tell_lost_duplicated_unexpected_and_unknown_items_apart() -> None:
-    rows = [
-        ("kept", 1, 2, 1),
-        ("lost", 1, 2, 0),
-        ("lost too", 1, 2, 0),
-        ("doubled", 1, 2, 3),
-        ("never offered", None, None, 1),
-        ("unread", 1, 2, None),
-        ("unacknowledged", 1, None, 0),
-    ]
-    run = replace(run_of(HIT), ledgers={"queue": pl.DataFrame(rows, schema=LEDGER, orient="row")})
-    figures = {name: measured(run, f"ledger_{name}").value for name in ("lost", "duplicated", "unexpected", "unknown")}
-    assert figures == {"lost": 2, "duplicated": 2, "unexpected": 1, "unknown": 1}
-    check = next(check for check in judge(run).checks if check.name == "rpo_requests")
-    assert (check.verdict, check.measured) == ("FAIL", 2)
-
-
-def test_an_unread_ledger_is_inconclusive() -> None:
-    run = replace(run_of(HIT), ledgers={"queue": pl.DataFrame([("unread", 1, 2, None)], schema=LEDGER, orient="row")})
-    check = next(check for check in judge(run).checks if check.name == "rpo_requests")
-    assert (check.verdict, check.sentence) == ("INCONCLUSIVE", "1 acknowledged item of the ledgers was never looked for at the end.")
 
 
 def test_a_queue_that_drains_after_recovery() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from verdict.inputs.outages import Found, Rule, find_outages
+from verdict.inputs.outages import Detected, Rule, find_outages
 from verdict.statistics import arrivals_needed, bad_in_a_row
 
 RULE = Rule(0.99, 10_000_000_000)
@@ -13,7 +13,7 @@ STEP_NS = 10_000_000
 SECONDS = 40
 
 
-def arrivals(*bad: tuple[float, float], every: int = 1, seconds: int = SECONDS) -> Found:
+def arrivals(*bad: tuple[float, float], every: int = 1, seconds: int = SECONDS) -> Detected:
     """Judge ``seconds`` of arrivals; those in [a, b) s are bad, every n-th of them."""
     t_ns = np.arange(seconds * 100) * STEP_NS
     good = np.ones(len(t_ns), dtype=np.bool_)
@@ -22,12 +22,12 @@ def arrivals(*bad: tuple[float, float], every: int = 1, seconds: int = SECONDS) 
     return find_outages(t_ns, good, RULE, seconds * 1_000_000_000)
 
 
-def spans(found: Found) -> list[tuple[float, float | None]]:
+def spans(found: Detected) -> list[tuple[float, float | None]]:
     return [(span.start_ns / 1e9, None if span.end_ns is None else span.end_ns / 1e9) for span in found.outages]
 
 
 def test_no_bad_request_no_outage() -> None:
-    assert arrivals() == Found((), 0)
+    assert arrivals() == Detected((), 0)
 
 
 def test_an_outage_runs_from_its_first_bad_arrival_to_the_first_good_one_after_its_last() -> None:
@@ -46,7 +46,7 @@ def test_full_outages_from_three_requests_on(length: float) -> None:
 
 
 def test_two_failures_in_a_row_are_residue() -> None:
-    assert arrivals((2.0, 2.02)) == Found((), 2)
+    assert arrivals((2.0, 2.02)) == Detected((), 2)
 
 
 def test_single_failures_within_the_slo_are_residue() -> None:
@@ -97,7 +97,7 @@ def test_many_failures_at_once_at_a_high_rate_are_no_outage_below_20_ms() -> Non
     t_ns = np.arange(40_000) * 500_000  # 2,000 requests/s
     good = np.ones(len(t_ns), dtype=np.bool_)
     good[4000:4030] = False  # 15 ms
-    assert find_outages(t_ns, good, RULE, 20_000_000_000) == Found((), 30)
+    assert find_outages(t_ns, good, RULE, 20_000_000_000) == Detected((), 30)
     good[4000:4050] = False  # 25 ms
     assert len(find_outages(t_ns, good, RULE, 20_000_000_000).outages) == 1
 

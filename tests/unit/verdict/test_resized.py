@@ -8,7 +8,7 @@ import pytest
 
 from history.result import Verdict
 from testing.histories.training_stories import JOB, Life, Story, check, frame, judged, rows_of
-from verdict.inputs.training_job import ledger_of
+from verdict.inputs.training_job import training_job_of
 from verdict.training.resized import comparable_until, losses_of
 
 OTHER = 95  # bits differ from there on
@@ -44,9 +44,9 @@ def test_bits_before_the_change_are_still_due() -> None:
 
 def test_what_goes_on_from_other_ranks_inherits_and_what_goes_back_behind_them_does_not() -> None:
     again, behind = Life(50.0, 200, 300, wrong_from=OTHER), Life(80.0, 90, 320, origin=1)
-    ledger = ledger_of(JOB, frame(rows_of(Story(lives=(Life(0.0, 0, 100), FEWER, again, behind)))))
+    ledger = training_job_of(JOB, frame(rows_of(Story(lives=(Life(0.0, 0, 100), FEWER, again, behind)))))
     assert comparable_until(ledger) == {1: inf, 2: 90, 3: 90, 4: inf}
 
 
 def test_a_job_whose_ranks_never_changed_has_no_losses_to_compare() -> None:
-    assert losses_of(ledger_of(JOB, frame(rows_of(Story())))) is None
+    assert losses_of(training_job_of(JOB, frame(rows_of(Story())))) is None

@@ -26,7 +26,7 @@ from testing.histories.training_stories import (
     with_events,
 )
 from verdict import definitions, judge
-from verdict.inputs.training_job import ledger_of
+from verdict.inputs.training_job import training_job_of
 from verdict.training.goodput import goodput_of
 
 
@@ -48,7 +48,7 @@ def test_a_killed_rank_is_measured_to_the_step() -> None:
 
 def test_goodput_and_badput_sum_up_to_the_wall_time() -> None:
     story = Story()
-    spent = goodput_of(ledger_of(JOB, frame(rows_of(story))), ns(story.heal_s))
+    spent = goodput_of(training_job_of(JOB, frame(rows_of(story))), ns(story.heal_s))
     assert spent is not None
     parts = spent.productive_s + spent.recovery_s + spent.restore_s + spent.replay_s + spent.stall_s
     assert parts == pytest.approx(spent.wall_s) == pytest.approx(45.0 - STEP_S)

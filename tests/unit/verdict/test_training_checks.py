@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 import pytest
@@ -54,7 +53,7 @@ def test_rows_that_were_sent_twice_count_once() -> None:
 
 
 @pytest.mark.parametrize("kept", [lambda _one: False, lambda one: one["kind"] != "step", lambda one: one["kind"] != "start"])
-def test_an_empty_or_partial_ledger_is_never_a_pass(kept: Any) -> None:
+def test_an_empty_or_partial_ledger_is_never_a_pass(kept: pl.Expr) -> None:
     verdict = judge(run_of(Story(), [one for one in rows_of(Story()) if kept(one)]))
     assert verdict.verdict is not Verdict.PASS
     assert check(verdict, "ledger").verdict is Verdict.INCONCLUSIVE

@@ -8,7 +8,8 @@ import pytest
 
 from history.result import Verdict
 from testing.histories.edits import asked, drop_rows
-from testing.histories.truth import Hit, World, build, compound_set, set_of
+from testing.histories.truth import Hit, World, build
+from testing.histories.truth_sets import compound_set, set_of
 from tests.unit.verdict.conftest import HIT, built
 from verdict import judge
 

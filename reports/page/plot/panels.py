@@ -9,8 +9,8 @@ import altair as alt
 
 from history.plan import Slo
 from reports.model import Buckets, Gauge, Timeline
-from reports.plot.frame import Frame, Panel, Row, legend, rules, shade
-from reports.text import number, seconds
+from reports.page.plot.frame import Frame, Panel, Row, legend, rules, shade
+from verdict.words import number, seconds
 
 GAUGES = {"in_flight": ("in flight", "var(--p50)", [1, 0]), "queue_depth": ("waiting in engines", "var(--p95)", [4, 2])}
 
@@ -114,10 +114,10 @@ def rug_of(fine: Buckets, y: float) -> list[Row]:
 
 def gauges(frame: Frame, timeline: Timeline) -> Panel:
     """Return requests in flight and waiting, each bucket's largest value."""
-    found = timeline.gauges
+    shown = timeline.gauges
     y = alt.Y("y:Q", axis=alt.Axis(title=None, tickCount=3, format=",~r"), scale=alt.Scale(zero=True, nice=True))
-    lines = [_gauge(frame, gauge, y) for gauge in found]
-    signs = tuple(("━" if GAUGES[g.name][2] == [1, 0] else "╍", GAUGES[g.name][0], GAUGES[g.name][1]) for g in found)
+    lines = [_gauge(frame, gauge, y) for gauge in shown]
+    signs = tuple(("━" if GAUGES[g.name][2] == [1, 0] else "╍", GAUGES[g.name][0], GAUGES[g.name][1]) for g in shown)
     return Panel((*shade(frame), *lines, rules(frame), legend(frame, "Requests waiting (largest of each bucket)", signs)), 70)
 
 

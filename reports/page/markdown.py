@@ -6,9 +6,10 @@ import re
 
 from history.result import Verdict
 from reports.model import Experiment, NotTested, Report
+from reports.page.views import budget_row
 from reports.sentences import why
-from reports.text import clock, one_line, seconds
-from reports.views import budget_row
+from reports.text import clock, one_line
+from verdict.words import seconds
 
 MOST_LINES = 100
 MOST_ROWS = 40
@@ -46,7 +47,7 @@ def markdown(report: Report) -> str:
         "",
         *_table(report),
         *_reasons(report),
-        *[line for one in report.retries for line in ("", f"Client retries, {plain(one.fault)}: {plain(one.sentence, 600)}")],
+        *[line for met in report.retries for line in ("", f"Client retries, {plain(met.fault)}: {plain(met.sentence, 600)}")],
         *_not_tested(report.not_tested),
     ]
     if run.command:
@@ -55,7 +56,7 @@ def markdown(report: Report) -> str:
 
 
 def _table(report: Report) -> list[str]:
-    rows = ["| | experiment | RTO | bad requests | availability | wrong green | trials |", "|---|---|---|--:|---|--:|---|"]
+    rows = ["| | experiment | RTO | bad requests | availability | false healthy | trials |", "|---|---|---|--:|---|--:|---|"]
     rows += [_row(experiment) for experiment in report.experiments[:MOST_ROWS]]
     left = len(report.experiments) - MOST_ROWS
     return [*rows, f"| | … and {left} more: see index.html | | | | | |"] if left > 0 else rows
@@ -63,7 +64,7 @@ def _table(report: Report) -> list[str]:
 
 def _row(experiment: Experiment) -> str:
     row = budget_row(experiment)
-    cells = (row.rto, row.bad, row.availability, row.wrong_green, row.trials)
+    cells = (row.rto, row.bad, row.availability, row.false_healthy, row.trials)
     expected = "" if experiment.expect.verdict == "PASS" else f" ({experiment.verdict}, as a seeded weakness should)"
     name = f"{SIGN[experiment.counts_as]} {experiment.counts_as} | {plain(experiment.id)}{expected}"
     return f"| {name} | {' | '.join(plain(str(cell)) for cell in cells)} |"

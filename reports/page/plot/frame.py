@@ -10,7 +10,8 @@ from typing import Any
 import altair as alt
 
 from reports.axis import Bar, Mark, MarkName, TimeAxis
-from reports.text import at_seconds, seconds
+from reports.text import at_seconds
+from verdict.words import seconds
 
 WIDTH = 820
 LEFT = 152
@@ -110,7 +111,7 @@ def mark_label(mark: Mark) -> str:
     return f"{mark.name.value} {seconds(mark.t_s) if mark.name is MarkName.DEADLINE else at_seconds(mark.t_s)}"
 
 
-def place(marks: Iterable[Mark], frame: Frame) -> Iterable[tuple[Mark, bool, int]]:
+def placed_labels(marks: Iterable[Mark], frame: Frame) -> Iterable[tuple[Mark, bool, int]]:
     """Yield (mark, is its label left of it, row), so that no label is crossed by another label or by a mark's line.
 
     Lines go down from their label's row, so a mark under an earlier label goes one row below it.

@@ -8,7 +8,8 @@ from history.result import RANK, Check, Measurement, Verdict
 from reports import names
 from reports.axis import Lane, Progress, TimeAxis
 from reports.model import Experiment, LoadQuality, Report, Timeline, Trial
-from reports.text import at_seconds, count, number, percent, quantity, seconds
+from reports.text import at_seconds, quantity
+from verdict.words import count, number, percent, seconds
 
 SCALE = 1.35
 """A bullet bar ends at this multiple of its budget; longer ones are cut and say so."""
@@ -38,7 +39,7 @@ class BudgetRow:
     rpo: Against
     availability: Against
     bad: str
-    wrong_green: str
+    false_healthy: str
     trials: str
 
 
@@ -59,7 +60,7 @@ def budget_row(experiment: Experiment) -> BudgetRow:
         rpo=against(trial, names.RPO_STEPS if trial.training else names.RPO),
         availability=against(trial, names.AVAILABILITY),
         bad=number(trial.value(names.BAD_REQUESTS), 9),
-        wrong_green=measurement_text(trial.measured(names.WRONG_GREEN)),
+        false_healthy=measurement_text(trial.measured(names.FALSE_HEALTHY)),
         trials=f"{sum(t.counts_as is Verdict.PASS for t in experiment.trials)} of {len(experiment.trials)}",
     )
 
@@ -104,8 +105,8 @@ def _check_row(check: Check) -> CheckRow:
 
 def against(trial: Trial, name: str) -> Against:
     """Return what was measured of the budget ``name``, and the budget in words (empty: none was set)."""
-    check, found = check_of(trial, name), trial.measured(name)
-    value, unit = (check.measured, check.unit) if check else (found.value, found.unit) if found else (None, "")
+    check, measurement = check_of(trial, name), trial.measured(name)
+    value, unit = (check.measured, check.unit) if check else (measurement.value, measurement.unit) if measurement else (None, "")
     return Against(quantity(value, names.unit(name, unit)), "" if check is None or check.budget is None else _allowed(check, check.budget))
 
 
@@ -129,22 +130,22 @@ def recovery_rows(trial: Trial) -> list[RecoveryRow]:
     """Return what happened after the fault, in order, beside the floor; empty if there was nothing to recover from."""
     if all(trial.value(name) is None for name in names.RECOVERY):
         return []
-    return [_recovery_row(trial, found, label) for name, label in names.RECOVERY.items() if (found := trial.measured(name))]
+    return [_recovery_row(trial, measurement, label) for name, label in names.RECOVERY.items() if (measurement := trial.measured(name))]
 
 
 def phase_rows(trial: Trial) -> list[tuple[str, str]]:
     """Return (phase, how long it took) of each phase of the way to full capacity that is known."""
     return [
-        (part, measurement_text(found))
+        (part, measurement_text(measurement))
         for name, part in names.PHASES.items()
-        if (found := trial.measured(name)) and found.value is not None
+        if (measurement := trial.measured(name)) and measurement.value is not None
     ]
 
 
 def dominant(trial: Trial) -> str:
     """Say which phase took longest; empty if none is known."""
-    found = trial.measured(names.DOMINANT)
-    return f"Longest: {found.sentence}." if found and found.value is not None else ""
+    measurement = trial.measured(names.DOMINANT)
+    return f"Longest: {measurement.sentence}." if measurement and measurement.value is not None else ""
 
 
 def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
@@ -153,21 +154,21 @@ def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
     return [(names.label(m.name), measurement_text(m), m.sentence) for m in trial.measurements if m.name not in shown]
 
 
-def measurement_text(found: Measurement | None) -> str:
+def measurement_text(measurement: Measurement | None) -> str:
     """Return a measured value with its unit, "> " before a lower bound, a dash if there is none."""
-    if found is None or found.value is None:
+    if measurement is None or measurement.value is None:
         return quantity(None, "")
-    return ("> " if found.censored else "") + quantity(found.value, names.unit(found.name, found.unit))
+    return ("> " if measurement.censored else "") + quantity(measurement.value, names.unit(measurement.name, measurement.unit))
 
 
-def _recovery_row(trial: Trial, found: Measurement, label: str) -> RecoveryRow:
-    parts = [found.sentence] if found.sentence else []
-    if found.name == "rto" and found.value is not None and trial.rto_resolution_s is not None:
+def _recovery_row(trial: Trial, measurement: Measurement, label: str) -> RecoveryRow:
+    parts = [measurement.sentence] if measurement.sentence else []
+    if measurement.name == "rto" and measurement.value is not None and trial.rto_resolution_s is not None:
         parts.append(f"± {seconds(trial.rto_resolution_s)}")
-    floor_s = getattr(trial.floor, names.FLOOR_OF[found.name]) if trial.floor and found.name in names.FLOOR_OF else None
+    floor_s = getattr(trial.floor, names.FLOOR_OF[measurement.name]) if trial.floor and measurement.name in names.FLOOR_OF else None
     if trial.floor and floor_s is not None:
         parts.append(f"floor: {trial.floor.timers}")
-    return RecoveryRow(label, measurement_text(found), "" if floor_s is None else seconds(floor_s), "; ".join(parts))
+    return RecoveryRow(label, measurement_text(measurement), "" if floor_s is None else seconds(floor_s), "; ".join(parts))
 
 
 def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:
@@ -182,20 +183,20 @@ def attempts_table(progress: Progress) -> list[tuple[str, ...]]:
     """Return (attempt, began, went on from step, reached step, steps lost, done again until), one row an attempt."""
     return [
         (
-            str(one.attempt),
-            at_seconds(one.from_s),
-            str(one.from_step),
-            number(one.step[-1] if one.step else None, 9),
-            str(one.lost_steps),
-            "" if one.replayed_to_s is None else at_seconds(one.replayed_to_s),
+            str(attempt.attempt),
+            at_seconds(attempt.from_s),
+            str(attempt.from_step),
+            number(attempt.step[-1] if attempt.step else None, 9),
+            str(attempt.lost_steps),
+            "" if attempt.replayed_to_s is None else at_seconds(attempt.replayed_to_s),
         )
-        for one in progress.attempts
+        for attempt in progress.attempts
     ]
 
 
 def checkpoints_table(progress: Progress) -> list[tuple[str, ...]]:
     """Return (when, step, what became of it, why), one row a checkpoint."""
-    return [(at_seconds(one.t_s), str(one.step), one.state, one.note) for one in progress.checkpoints]
+    return [(at_seconds(saved.t_s), str(saved.step), saved.state, saved.note) for saved in progress.checkpoints]
 
 
 def lanes_table(timeline: TimeAxis) -> list[tuple[str, str]]:
@@ -212,7 +213,7 @@ def _states(lane: Lane) -> str:
 
 def green_sentences(trial: Trial) -> list[str]:
     """Say for how long health said green while users were not served, if it did."""
-    everyone, target = trial.measured(names.WRONG_GREEN), trial.measured(names.TARGET_GREEN)
+    everyone, target = trial.measured(names.FALSE_HEALTHY), trial.measured(names.TARGET_GREEN)
     said = []
     if everyone and everyone.value:
         said.append(f"Health said green for {measurement_text(everyone)} while users were not served.")
@@ -223,10 +224,12 @@ def green_sentences(trial: Trial) -> list[str]:
 
 
 def measured_how(report: Report) -> str:
-    """Say how good the ruler was over all runs: the least load achieved, the largest send lag, the coarsest resolution."""
+    """Say how well all runs were measured: the least load achieved, the largest send lag, the coarsest resolution."""
     trials = [trial for experiment in report.experiments for trial in experiment.trials]
     coarsest_s = max((trial.rto_resolution_s for trial in trials if trial.rto_resolution_s is not None), default=None)
-    doubts = sum(any(check.name in names.RULER and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials)
+    doubts = sum(
+        any(check.name in names.OF_MEASUREMENT and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials
+    )
     parts = [
         *_offered_how([trial.load for trial in trials if trial.load]),
         *([f"RTO to ± {seconds(coarsest_s)} or better"] if coarsest_s is not None else []),

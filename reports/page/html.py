@@ -9,9 +9,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import names, retries, text, views
+from reports import names, retries, text
 from reports.model import Experiment, Report, Trial
-from reports.plot import caption, plot
+from reports.page import views
+from reports.page.plot import caption, plot
+from verdict import words
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXIT_CODES = (
@@ -46,7 +48,7 @@ def _slug(name: str) -> str:
 
 
 def _plot(trial: Trial, ident: str) -> Markup:
-    return Markup(plot(trial, ident))  # noqa: S704 - drawn and pruned to known elements by reports.plot.svg
+    return Markup(plot(trial, ident))  # noqa: S704 - drawn and pruned to known elements by reports.page.plot.svg
 
 
 def _prose(docstring: str) -> Markup:
@@ -57,7 +59,7 @@ def _prose(docstring: str) -> Markup:
 def _finalize(value: object) -> object:
     """Spell out unprintable characters of every text on the page; markup of our own stays."""
     if value is None:
-        return text.NONE
+        return words.NONE
     return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -71,10 +73,10 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     env.filters |= {
-        "seconds": text.seconds,
+        "seconds": words.seconds,
         "at": text.at_seconds,
-        "percent": text.percent,
-        "num": text.number,
+        "percent": words.percent,
+        "num": words.number,
         "quantity": text.quantity,
         "bytes": text.bytes_of,
         "clock": text.clock,

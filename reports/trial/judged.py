@@ -15,10 +15,10 @@ from history.reader import read_run
 from history.result import Check, RunVerdict, Verdict, worst
 from history.schema import EventKind
 from reports import names
-from reports.model import Effect, ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, Trial
+from reports.model import ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, TouchedObject, Trial
 from reports.text import iso, one_line
-from reports.timeline import timeline_of
-from reports.training import progress_of
+from reports.trial.timeline import timeline_of
+from reports.trial.training import progress_of
 from verdict.case import Case, case_of
 from verdict.size import refuse_if_too_large
 
@@ -115,8 +115,8 @@ def _rto(verdict: RunVerdict) -> _Rto:
 
 def _duration_s(judged: Judged) -> float:
     run, created_ns = judged.case.run, judged.plan.created_ns
-    last_ns = max((t for t in (run.events["t_ns"].max(), run.requests["done_ns"].max()) if t is not None), default=created_ns)
-    return round((int(last_ns) - created_ns) / 1e9, 1)  # type: ignore[arg-type]  # int64 columns
+    times = pl.concat([run.events["t_ns"], run.requests["done_ns"].alias("t_ns")]).drop_nulls().to_numpy()
+    return round((int(times.max() if len(times) else created_ns) - created_ns) / 1e9, 1)
 
 
 def counts_as(judged: Judged) -> Verdict:
@@ -148,7 +148,8 @@ def _fault(judged: Judged) -> Fault:
         ended_s=_since(ended, judged.zero_ns),
         ended_how="; ".join(dict.fromkeys(_endings(case))),
         effects=tuple(
-            Effect(target=f"{t.kind}/{t.name}", namespace=t.namespace, node=t.node, effect=t.effect, ends=t.ends) for t in plan.targets
+            TouchedObject(target=f"{t.kind}/{t.name}", namespace=t.namespace, node=t.node, effect=t.effect, ends=t.ends)
+            for t in plan.targets
         ),
         targets=summary.targets if summary else (),
     )
@@ -163,8 +164,8 @@ def _since(t_ns: int | None, zero_ns: int) -> float | None:
 
 
 def _endings(case: Case) -> list[str]:
-    found = (event.detail.get("how") for event in case.timeline.all(EventKind.FAULT_END))
-    return [one_line(str(how)) for how in found if how]
+    endings = (event.detail.get("how") for event in case.timeline.all(EventKind.FAULT_END))
+    return [one_line(str(how)) for how in endings if how]
 
 
 def _evidence(case: Case) -> list[str]:
@@ -188,7 +189,7 @@ def _load(judged: Judged) -> LoadQuality | None:
     summary, load = judged.verdict.load, judged.plan.requests_load
     if summary is None or load is None:
         return None
-    about = [check for check in judged.verdict.checks if check.name in names.RULER]
+    about = [check for check in judged.verdict.checks if check.name in names.OF_MEASUREMENT]
     verdict = worst([check.verdict for check in about]) if about else None
     sentence = " ".join(check.sentence for check in about if check.verdict == verdict)
     return LoadQuality(**summary.model_dump(), in_flight_cap=load.in_flight_cap, arrivals=load.arrivals, verdict=verdict, sentence=sentence)

@@ -18,7 +18,7 @@ def junit(report: Report) -> str:
         suite.set("timestamp", report.run.started)
     for experiment in report.experiments:
         for trial in experiment.trials:
-            suite.append(_case(experiment, trial))
+            suite.append(_testcase(experiment, trial))
     for item in report.not_tested:
         suite.append(_missing(item))
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -31,22 +31,22 @@ def junit(report: Report) -> str:
     return ET.tostring(suites, encoding="unicode", xml_declaration=True)
 
 
-def _case(experiment: Experiment, trial: Trial) -> ET.Element:
-    case = ET.Element(
+def _testcase(experiment: Experiment, trial: Trial) -> ET.Element:
+    testcase = ET.Element(
         "testcase", {"classname": clean(experiment.id).replace("/", "."), "name": f"trial {trial.trial}", "time": f"{trial.duration_s:.1f}"}
     )
-    properties = ET.SubElement(case, "properties")
+    properties = ET.SubElement(testcase, "properties")
     for name, value in _properties(experiment, trial).items():
         ET.SubElement(properties, "property", {"name": name, "value": clean(value)})
     if trial.counts_as is Verdict.PASS:
-        return case
+        return testcase
     inconclusive = trial.counts_as is Verdict.INCONCLUSIVE
     message = f"inconclusive: {trial.sentence}" if inconclusive else trial.sentence
-    failure = ET.SubElement(case, "failure", {"type": trial.counts_as.value, "message": one_line(message, 1000)})
+    failure = ET.SubElement(testcase, "failure", {"type": trial.counts_as.value, "message": one_line(message, 1000)})
     failure.text = clean(
         "\n".join([message, "", *(f"{c.verdict} {c.name}: {c.sentence}" for c in trial.checks), "", f"repeat: {trial.command}"])
     )
-    return case
+    return testcase
 
 
 def _properties(experiment: Experiment, trial: Trial) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _properties(experiment: Experiment, trial: Trial) -> dict[str, str]:
 
 
 def _missing(item: NotTested) -> ET.Element:
-    case = ET.Element("testcase", {"classname": clean(item.id).replace("/", "."), "name": item.kind, "time": "0"})
+    testcase = ET.Element("testcase", {"classname": clean(item.id).replace("/", "."), "name": item.kind, "time": "0"})
     text = f"{item.kind}: {item.reason}"
-    ET.SubElement(case, OTHER[item.kind], {"type": item.kind, "message": one_line(text, 1000)}).text = clean(text)
-    return case
+    ET.SubElement(testcase, OTHER[item.kind], {"type": item.kind, "message": one_line(text, 1000)}).text = clean(text)
+    return testcase

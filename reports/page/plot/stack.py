@@ -5,18 +5,19 @@ Colours are names of CSS variables of the page (light, dark, print); shapes, das
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import altair as alt
 import vl_convert
 
 from reports.model import Trial
-from reports.plot import panels, svg, training
-from reports.plot.frame import LEFT, WIDTH, Frame, Panel
-from reports.plot.lanes import lanes
-from reports.text import clean, count, seconds
+from reports.page.plot import panels, svg, training
+from reports.page.plot.frame import LEFT, WIDTH, Frame, Panel
+from reports.page.plot.lanes import lanes
+from reports.text import clean
+from verdict.words import count, seconds
 
 
 def plot(trial: Trial, ident: str) -> str:
@@ -26,7 +27,7 @@ def plot(trial: Trial, ident: str) -> str:
         return ""
     frame = Frame(shown)
     spec = _stack([lanes(frame), *_charts(trial, frame)], frame)
-    raw = vl_convert.vegalite_to_svg(_cleaned(spec), allowed_base_urls=[])
+    raw = vl_convert.vegalite_to_svg(json.dumps(_cleaned(spec)), allowed_base_urls=[])
     who = "training" if trial.training else "users"
     return svg.thin(raw, ident, title=f"What {who} and the platform went through in run {trial.run_id}", desc=describe(trial))
 
@@ -41,13 +42,13 @@ def _charts(trial: Trial, frame: Frame) -> list[Panel]:
     return [panels.latency(frame, timeline, trial.slo), *tail]
 
 
-def _stack(stack: list[Panel], frame: Frame) -> dict[str, Any]:
+def _stack(stack: list[Panel], frame: Frame) -> dict[str, object]:
     """Return the panels as one Vega-Lite chart, composed by hand: Altair's own composition copies every layer several times over."""
     rows = [{"layer": [_layer(chart) for chart in panel.layers], "width": WIDTH, "height": panel.height} for panel in stack]
     return {"vconcat": rows, "spacing": 26, "bounds": "flush", "config": _config(), "datasets": frame.datasets}
 
 
-def _layer(chart: alt.Chart) -> dict[str, Any]:
+def _layer(chart: alt.Chart) -> dict[str, object]:
     return {key: value for key, value in chart.to_dict(validate=False).items() if key in {"data", "mark", "encoding"}}
 
 
@@ -73,7 +74,7 @@ def describe(trial: Trial) -> str:
     return f"{users} {bad} of {total} are shown. Marked: {marks or 'nothing'}. The table below the plot has the numbers."
 
 
-def _config() -> dict[str, Any]:
+def _config() -> dict[str, object]:
     axis = {
         "domain": False,
         "ticks": False,
@@ -93,7 +94,7 @@ def _config() -> dict[str, Any]:
     }
 
 
-def _cleaned(value: Any) -> Any:  # noqa: ANN401 - a JSON tree
+def _cleaned(value: object) -> object:
     """Return the tree with unprintable characters of every text spelled out: the drawing must be well-formed XML."""
     if isinstance(value, str):
         return clean(value)

@@ -81,10 +81,10 @@ def _steps(events: list[Event], kinds: tuple[set[EventKind], set[EventKind]], cl
 
 def _by_object(case: Case, *sides: tuple[set[EventKind], set[EventKind]]) -> dict[str, list[Event]]:
     """Return the events of these kinds by object, in the order in which the objects first appear."""
-    found: dict[str, list[Event]] = defaultdict(list)
+    by_object: dict[str, list[Event]] = defaultdict(list)
     for event in case.timeline.all(*(kind for on, off in sides for kind in (*on, *off))):
-        found[one_line(event.object or "", 120)].append(event)
-    return dict(sorted(found.items(), key=lambda item: (item[1][0].t_ns, item[0])))
+        by_object[one_line(event.object or "", 120)].append(event)
+    return dict(sorted(by_object.items(), key=lambda item: (item[1][0].t_ns, item[0])))
 
 
 def _bars(spans: Iterable[Span], state: str, label: str = "") -> tuple[Bar, ...]:
@@ -127,7 +127,7 @@ def _user_lane(case: Case, verdict: RunVerdict, clock: Clock) -> Iterator[Lane]:
 def _health_lane(case: Case, clock: Clock) -> Iterator[Lane]:
     """Yield when every replica that says anything says green, by :mod:`verdict.shared.health`'s rule of how long an answer holds."""
     changes: list[tuple[int, int, int]] = []  # time, change of claims, change of claims that are not green
-    for claim in (claim for found in health_claims(case).values() for claim in found):
+    for claim in (claim for claims in health_claims(case).values() for claim in claims):
         changes += [(claim.start_ns, 1, int(not claim.green)), (claim.end_ns, -1, -int(not claim.green))]
     if not changes:
         return

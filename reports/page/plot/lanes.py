@@ -7,8 +7,9 @@ from typing import Literal
 import altair as alt
 
 from reports.axis import Bar, Mark
-from reports.plot.frame import COLOUR, DASHES, GLYPH_PX, LEFT, Frame, Panel, Row, look, mark_label, place
-from reports.text import one_line, seconds
+from reports.page.plot.frame import COLOUR, DASHES, GLYPH_PX, LEFT, Frame, Panel, Row, look, mark_label, placed_labels
+from reports.text import one_line
+from verdict.words import seconds
 
 LANE_PX = 17
 FILL = {
@@ -33,7 +34,7 @@ THICK = {"serving": 4, "cordoned": 7}
 
 def lanes(frame: Frame) -> Panel:
     """Return the rows of bars (fault, users, health, phases, nodes, pods), above them the names of the vertical marks."""
-    shown, placed = frame.timeline.lanes, list(place(frame.timeline.marks, frame))
+    shown, placed = frame.timeline.lanes, list(placed_labels(frame.timeline.marks, frame))
     heads = [f"{'~' * (row + 1)} " for row in range(max((row for _, _, row in placed), default=0) + 1)]
     names = [f"{i} {lane.name}" for i, lane in enumerate(shown)]  # two lanes may have one name
     axis = alt.Axis(title=None, labelExpr="slice(datum.label, indexof(datum.label, ' ') + 1)", labelLimit=LEFT - 8, labelColor="var(--ink)")
@@ -68,11 +69,11 @@ def _words(frame: Frame, bars: list[tuple[str, Bar]], y: alt.Y) -> list[alt.Char
 
 def _marks(frame: Frame, placed: list[tuple[Mark, bool, int]], heads: list[str], y: alt.Y, height: int) -> list[alt.Chart]:
     """Return the vertical marks of the first panel, each from its label down."""
-    found = [{"x": mark.t_s, "lane": heads[row], "text": mark_label(mark), "left": left, **look(mark)} for mark, left, row in placed]
-    rules = alt.Chart(frame.data(found)).mark_rule(strokeWidth=1.3)
+    marks = [{"x": mark.t_s, "lane": heads[row], "text": mark_label(mark), "left": left, **look(mark)} for mark, left, row in placed]
+    rules = alt.Chart(frame.data(marks)).mark_rule(strokeWidth=1.3)
     bottom = alt.Y2Value(height)
     lines = frame.layer(rules, y=y, y2=bottom, color=COLOUR, strokeDash=DASHES)
-    left, right = ([row for row in found if row["left"] is side] for side in (True, False))
+    left, right = ([row for row in marks if row["left"] is side] for side in (True, False))
     return [lines, _names(frame, left, "right", y), _names(frame, right, "left", y)]
 
 

@@ -11,8 +11,8 @@ import polars as pl
 from history.result import RunVerdict
 from history.schema import Series
 from reports.axis import Mark, MarkName
-from reports.lanes import Clock, lanes_of
 from reports.model import Buckets, Gauge, Timeline
+from reports.trial.lanes import Clock, lanes_of
 from verdict.case import Case
 
 FINE = 410
@@ -91,7 +91,7 @@ def _asked(case: Case, zero_ns: int) -> pl.DataFrame:
 
 def extent(t_s: pl.Series) -> tuple[float, float]:
     """Return the span to draw: everything after the fault, and enough before it to see what normal was."""
-    first, last = float(t_s.min()), float(t_s.max())  # type: ignore[arg-type]  # a column of floats
+    first, last = float(t_s.to_numpy().min()), float(t_s.to_numpy().max())
     if last <= 0 or first >= 0:
         return first, last + 0.001
     return max(first, -max(5.0, BEFORE_SHARE / (1 - BEFORE_SHARE) * last)), last + 0.001
@@ -145,19 +145,19 @@ def marks_of(case: Case, verdict: RunVerdict, zero_ns: int, to_s: float) -> list
     if case.recovery is None:
         return []
     budget = case.run.plan.budgets.rto_s
-    found = {
+    moments = {
         MarkName.FAULT: 0.0 if case.run.plan.experiment.fault != "none" else None,
         MarkName.IMPACT: (verdict.outages[0].start_ns - zero_ns) / 1e9 if verdict.outages else None,
         MarkName.DETECTED: _value(verdict, "time_to_detection"),
         MarkName.RECOVERED: _recovered(verdict, zero_ns),
         MarkName.DEADLINE: budget,
     }
-    return [Mark(name=name, t_s=round(t_s, 3)) for name, t_s in found.items() if t_s is not None and t_s <= to_s]
+    return [Mark(name=name, t_s=round(t_s, 3)) for name, t_s in moments.items() if t_s is not None and t_s <= to_s]
 
 
 def _value(verdict: RunVerdict, name: str) -> float | None:
-    found = verdict.measurement(name)
-    return found.value if found and not found.censored else None
+    measurement = verdict.measurement(name)
+    return measurement.value if measurement and not measurement.censored else None
 
 
 def _recovered(verdict: RunVerdict, zero_ns: int) -> float | None:
