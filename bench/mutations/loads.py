@@ -15,8 +15,8 @@ from bench.mutations.cases import BROKEN_LOAD
 from history.clock import now_ns
 from history.plan import Load
 from workloads.load import __main__, inputs, schedule
-from workloads.load.client import Call
 from workloads.load.dispatcher import Dispatcher
+from workloads.load.exchange import Call
 from workloads.load.recorder import Recorder
 
 LOST = 40  # every so many rows, one is not written

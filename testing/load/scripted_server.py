@@ -20,14 +20,12 @@ import json
 import os
 import random
 import signal
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from history.clock import now_ns
+from testing.load.http import Asked, bound, chunk, completion, head, read_request, reset, send, until_left
 
 KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
 BACKLOG = 4096  # a stopped server's kernel still takes this many connections
@@ -56,15 +54,6 @@ class Outage:
         return self.begin_ns is not None and self.end_ns is None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request."""
-
-    prompt: str
-    max_tokens: int
-    stream: bool
-
-
 def completion_of(prompt: str, tokens: int) -> str:
     """Return the right answer to ``prompt``: one character a token, a prefix of every longer answer."""
     return hashlib.shake_128(prompt.encode()).hexdigest(tokens)[:tokens]
@@ -90,7 +79,7 @@ class ScriptedServer:
         self.origin_ns: int | None = None
         self.seen = 0
         # Bound, never listening: while the listener is closed nobody else can be given its port.
-        self._reserved = _bound(options.port)
+        self._reserved = bound(options.port)
         self.port: int = self._reserved.getsockname()[1]
 
     async def play(self) -> None:
@@ -125,7 +114,7 @@ class ScriptedServer:
         outage.end_ns = now_ns()
 
     async def _listen(self) -> None:
-        self._listener = await asyncio.start_server(self._converse, sock=_bound(self.port), backlog=BACKLOG)
+        self._listener = await asyncio.start_server(self._converse, sock=bound(self.port), backlog=BACKLOG)
 
     def write_log(self) -> None:
         """Write what has happened so far."""
@@ -139,7 +128,7 @@ class ScriptedServer:
         """Serve one connection, request after request."""
         self._writers.add(writer)
         try:
-            while asked := await _read_request(reader):
+            while asked := await read_request(reader):
                 self.seen += 1
                 self._start_clock()
                 await self._serve(asked, reader, writer)
@@ -156,11 +145,11 @@ class ScriptedServer:
             return
         outage.hit += 1
         trouble: dict[str, Callable[[], Awaitable[None]]] = {
-            "hang": lambda: _until_left(reader),
+            "hang": lambda: until_left(reader),
             "slow": lambda: self._late(asked, writer, outage.delay_s),
-            "500": lambda: _send(writer, 500, {"error": {"message": "scripted failure", "type": "server_error"}}),
+            "500": lambda: send(writer, 500, {"error": {"message": "scripted failure", "type": "server_error"}}),
             "truncated": lambda: self._truncate(asked, writer),
-            "reset": lambda: _reset(writer),
+            "reset": lambda: reset(writer),
             "wrong": lambda: self._answer(asked, writer, lambda text: text[::-1].swapcase() + "!"),
             "unterminated": lambda: self._answer(asked, writer, end=b""),
         }
@@ -177,18 +166,18 @@ class ScriptedServer:
         text = change(completion_of(asked.prompt, asked.max_tokens))
         if asked.stream:
             await self._tokens(text, writer)
-            writer.write(_chunk(b"data: [DONE]\n\n") + end)
+            writer.write(chunk(b"data: [DONE]\n\n") + end)
             await writer.drain()
             if not end:
                 raise ConnectionAbortedError("by script")
         else:
-            await _send(writer, 200, _completion(text))
+            await send(writer, 200, completion(text))
 
     async def _tokens(self, text: str, writer: asyncio.StreamWriter) -> None:
-        writer.write(_head(200, "text/event-stream", "transfer-encoding: chunked"))
+        writer.write(head(200, "text/event-stream", "transfer-encoding: chunked"))
         for token in text:
             await asyncio.sleep(self._options.token_ms / 1e3)
-            writer.write(_chunk(b"data: " + json.dumps({"choices": [{"index": 0, "text": token}]}).encode() + b"\n\n"))
+            writer.write(chunk(b"data: " + json.dumps({"choices": [{"index": 0, "text": token}]}).encode() + b"\n\n"))
             await writer.drain()
 
     async def _truncate(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
@@ -196,62 +185,10 @@ class ScriptedServer:
         if asked.stream:
             await self._tokens(text[: len(text) // 2], writer)
         else:
-            body = json.dumps(_completion(text)).encode()
-            writer.write(_head(200, "application/json", f"content-length: {len(body)}") + body[: len(body) // 2])
+            body = json.dumps(completion(text)).encode()
+            writer.write(head(200, "application/json", f"content-length: {len(body)}") + body[: len(body) // 2])
             await writer.drain()
         raise ConnectionAbortedError("by script")
-
-
-def _bound(port: int) -> socket.socket:
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", port))
-    return sock
-
-
-async def _read_request(reader: asyncio.StreamReader) -> Asked | None:
-    """Read one request; ``None`` when the client has closed."""
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-    except asyncio.IncompleteReadError:
-        return None
-    length = int(head.split("content-length:")[1].split("\r\n")[0])
-    body: dict[str, Any] = json.loads(await reader.readexactly(length))
-    return Asked(body["prompt"], body["max_tokens"], body["stream"])
-
-
-async def _until_left(reader: asyncio.StreamReader) -> None:
-    await reader.read()
-    raise ConnectionAbortedError("the client gave up")
-
-
-async def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with RST: a linger time of 0 discards what is unsent and sends no FIN."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-    raise ConnectionAbortedError("by script")
-
-
-def _completion(text: str) -> dict[str, Any]:
-    return {
-        "object": "text_completion",
-        "choices": [{"index": 0, "text": text, "finish_reason": "length"}],
-        "usage": {"completion_tokens": len(text)},
-    }
-
-
-def _head(status: int, content_type: str, length: str) -> bytes:
-    return f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n{length}\r\nx-pod: scripted-{os.getpid()}\r\n\r\n".encode()
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-async def _send(writer: asyncio.StreamWriter, status: int, answer: dict[str, Any]) -> None:
-    body = json.dumps(answer).encode()
-    writer.write(_head(status, "application/json", f"content-length: {len(body)}") + body)
-    await writer.drain()
 
 
 async def serve(options: argparse.Namespace) -> None:

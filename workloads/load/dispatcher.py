@@ -13,7 +13,8 @@ from gevent import Greenlet
 
 from history.clock import now_ns
 from workloads.load.alarm import Alarm
-from workloads.load.client import LOAD_ENDED, Call, CutOff
+from workloads.load.client import LOAD_ENDED
+from workloads.load.exchange import Call, CutOff
 from workloads.load.prompts import Prompt
 
 AT_ONCE = 32  # launches in a row when behind the schedule; then those launched get a turn

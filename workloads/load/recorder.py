@@ -10,7 +10,8 @@ from locust.exception import CatchResponseError
 
 from history.clock import now_ns
 from history.writer import EventLog, RowWriter
-from workloads.load.client import Call, Client, Exchange, Row
+from workloads.load.client import Client, Row
+from workloads.load.exchange import Call, Exchange
 
 FLUSH_ROWS = 5_000  # a safety net: housekeeping flushes ten times a second
 

@@ -21,7 +21,8 @@ from gevent import Greenlet
 
 from history.plan import Load, Retry
 from history.schema import Outcome
-from workloads.load.client import LOAD_ENDED, Call, CutOff, Row
+from workloads.load.client import LOAD_ENDED, Row
+from workloads.load.exchange import Call, CutOff
 
 CREDIT_S = 10.0
 HEDGE_LOST = "HedgeLost: another attempt answered first"

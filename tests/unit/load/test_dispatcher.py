@@ -7,8 +7,8 @@ from collections.abc import Callable
 import gevent
 
 from history.clock import now_ns
-from workloads.load.client import Call
 from workloads.load.dispatcher import AT_ONCE, Dispatcher
+from workloads.load.exchange import Call
 from workloads.load.prompts import Prompt
 
 HOUR_NS = 3_600_000_000_000

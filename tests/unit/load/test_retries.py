@@ -8,7 +8,8 @@ import pytest
 
 from history.plan import Load, Mix
 from history.schema import Outcome
-from workloads.load.client import LOAD_ENDED, Call, Row
+from workloads.load.client import LOAD_ENDED, Row
+from workloads.load.exchange import Call
 from workloads.load.prompts import Prompt
 from workloads.load.retries import Budget, final, policy_of
 
