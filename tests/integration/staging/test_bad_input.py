@@ -229,7 +229,7 @@ def test_a_pod_to_which_its_namespace_lets_nothing_be_added_is_known_before_the_
     try:
         role = Role(namespace="acme-rooted", selector="app=rooted", container="model", engine="sleep infinity")
         platform = client.platform_over(staging.target.model_copy(update={"roles": {"model": role}}), admin.api)
-        wait_for(lambda: any(map(platform.ready, platform.pods("model"))), "the pod runs", 60)
+        wait_for(lambda: any(map(client.ready, platform.pods("model"))), "the pod runs", 60)
         spec = spec_of(processes.freeze_engine)
         assert spec is not None
         action: Any = SimpleNamespace(name="freeze")
