@@ -2,7 +2,8 @@
 
 Mechanism: a program in the storage pod's own container (exec), which is its own timer: it damages for its time and ends. What it damaged
 stays damaged, as on a real disk: the job must pass it over. Before it damages a file, it keeps the original on the same disk, outside the
-bucket. Healing puts the originals back (:mod:`safety.data_damage`), but for checkpoints that the job's retention has removed.
+bucket. Healing puts the originals back (:mod:`safety.data_damage`), but for checkpoints that the job's retention has removed. If nobody
+heals, the program does the same once the run must be over.
 
 Other faults of storage:
 
@@ -26,7 +27,7 @@ from safety.fault_spec import Arguments, fault, lasts_for_s
 from target import reference_platform as storage
 
 KINDS = ("bit-flip", "zeroed-page", "torn-write", "truncation", "stale-shard")
-ENDS = "its program damages no more when its time is over; healing puts the originals back"
+ENDS = "its program damages no more when its time is over; healing puts the originals back, or the program once the run must be over"
 
 
 def folder_of_run() -> str:
@@ -60,6 +61,8 @@ def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: i
     folder = folder_of_run()
     originals, outcome = f"{storage.ORIGINALS}/{fault_name()}", f"{storage.SCRATCH}/aftershock-{fault_name()}.json"
     kept = ("--originals", originals, "--outcome", outcome)
+    timers = active_run.require().plan.timers
+    left_s = timers.confirm_s + timers.deadline_s + timers.heal_s
     damage = DataDamage(
         container=container_of(role),
         what=f"a shard of each newest finished checkpoint in {folder}",
@@ -70,6 +73,7 @@ def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: i
     )
 
     def line(seed: int) -> str:
-        return storage.command(storage.DAMAGE, "damage", folder, "--kind", kind, "--for", str(for_s), "--seed", str(seed), *kept)
+        words = ("--kind", kind, "--for", str(for_s), "--seed", str(seed), "--undo-after", str(left_s))
+        return storage.command(storage.DAMAGE, "damage", folder, *words, *kept)
 
     return start_in_servers(role, for_s, damage, line) | {"kind": kind, "count": count, "folder": folder}

@@ -8,7 +8,8 @@ FOLDER holds one run's checkpoints as files (a volume, or a bucket's folder belo
 changes one shard of every checkpoint that is the newest finished one. Before, it copies the shard below the folder of originals, which
 stands on the same disk and outside FOLDER, so that no loader and no client sees it. ``look`` prints, as JSON, which files differ from what
 their manifest says. ``undo`` ends ``damage`` (workloads/storage/takeover.py), writes every original back into its file, removes the
-originals, and prints what it did. A second time changes nothing. None of them creates, renames or removes a file in FOLDER.
+originals, and prints what it did. A second time changes nothing. With ``--undo-after SECONDS`` ``damage`` does the same that long after its
+time. None of them creates, renames or removes a file in FOLDER.
 """
 
 from __future__ import annotations
@@ -162,10 +163,14 @@ def undo(folder: Path, originals: Path, outcome: Path) -> str:
     """End the damage, put back what it changed unless that was done, and return the outcome (JSON). Raises StorageError."""
     with undoing(outcome):
         if not outcome.exists():
-            back = put_back(folder, originals)
-            said = f"put back {', '.join(back)}" if back else "every checkpoint that is there was good already"
-            write_outcome(outcome, {"said": said, "files": back})
+            _undo(folder, originals, outcome)
     return outcome.read_text()
+
+
+def _undo(folder: Path, originals: Path, outcome: Path) -> None:
+    back = put_back(folder, originals)
+    said = f"put back {', '.join(back)}" if back else "every checkpoint that is there was good already"
+    write_outcome(outcome, {"said": said, "files": back})
 
 
 def _plain(found: Difference) -> dict[str, str]:
@@ -182,6 +187,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--for", dest="for_s", type=float, default=5.0, metavar="SECONDS")
     parser.add_argument("--originals", type=Path, metavar="FOLDER", help="where what is damaged is kept as it was")
     parser.add_argument("--outcome", type=Path, metavar="FILE", help="says that it was undone, and what that did")
+    parser.add_argument("--undo-after", type=float, metavar="SECONDS", help="undo so long after the damage, if nobody did before")
     options = parser.parse_args(argv)
     if wrong := _wrong(options):
         print(wrong, file=sys.stderr)
@@ -210,7 +216,16 @@ def _act(options: argparse.Namespace) -> None:
     else:
         with damaging(options.outcome) as allowed:
             if allowed:
-                damage_newest(options.folder, options.kind, options.seed, options.for_s, options.originals)
+                _damage(options)
+
+
+def _damage(options: argparse.Namespace) -> None:
+    try:
+        damage_newest(options.folder, options.kind, options.seed, options.for_s, options.originals)
+    finally:
+        if options.undo_after is not None:
+            time.sleep(options.undo_after)
+            _undo(options.folder, options.originals, options.outcome)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from testing.runs.runner_cluster import RunnerCluster, serve
 from workloads.storage.sealed import digest, seal
 
 ROOT = Path(__file__).resolve().parents[3]
+TIMERS = SimpleNamespace(confirm_s=0.0, deadline_s=1.0, heal_s=0.0)
 ARGUMENTS: dict[str, Any] = {"role": "storage", "for_s": 5, "count": 2}
 
 
@@ -73,7 +74,7 @@ def run(cluster: RunnerCluster, tmp_path: Path) -> Any:
     platform, spec = cluster.platform(), spec_of(damage.damage_checkpoints)
     assert spec is not None
     targets = spec.resolve(platform, ARGUMENTS, seeded(1))
-    yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
+    yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), timers=TIMERS, seed=3)
     active_run.activate(None)
 
 
@@ -160,6 +161,19 @@ def test_heal_puts_every_original_back_after_suite_and_program_were_killed(
     assert not list((tmp_path / "originals").iterdir())
     assert clean_up(run.platform).lines()[0].startswith("nothing was left")
     assert _contents(bucket) == killed
+
+
+def test_a_program_that_outlives_the_suite_puts_the_originals_back_and_heal_only_says_so(
+    run: ActiveRun, cluster: RunnerCluster, bucket: Path, tmp_path: Path
+) -> None:
+    before = _contents(bucket)
+    _finished(run, 10)
+    run.plan.timers = SimpleNamespace(confirm_s=2.0, deadline_s=0.0, heal_s=0.0)  # type: ignore[misc,assignment]  # a plain stand-in
+    kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
+    wait_until((tmp_path / "aftershock-run-1-act.json").exists, "the undo")
+    assert _contents(bucket) == before
+    assert not clean_up(run.platform).failed
+    assert _contents(bucket) == before
 
 
 def test_an_original_that_is_gone_is_said_and_the_journal_keeps_its_entries(

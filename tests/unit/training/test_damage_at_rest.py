@@ -138,6 +138,14 @@ def test_an_original_that_is_gone_is_said_with_what_to_do_and_the_damage_stays_o
     assert look(root) == [done]
 
 
+def test_what_nobody_undid_is_undone_by_the_program_itself(root: Path, originals: Path, tmp_path: Path) -> None:
+    before, outcome = _contents(root), tmp_path / "outcome.json"
+    kept = ["--originals", str(originals), "--outcome", str(outcome)]
+    assert main(["damage", str(root), "--for", "0.2", "--undo-after", "0.1", *kept]) == 0
+    assert len(json.loads(outcome.read_text())["files"]) == 1
+    assert _contents(root) == before
+
+
 def test_nothing_is_damaged_after_the_undo(root: Path, originals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = ["--originals", str(originals), "--outcome", str(tmp_path / "outcome.json")]
     for _ in range(2):
