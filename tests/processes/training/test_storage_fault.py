@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,9 +152,12 @@ def killed(run: ActiveRun, cluster: RunnerCluster, bucket: Path, tmp_path: Path)
     return before
 
 
+@pytest.mark.parametrize("pod_replaced", [False, True])
 def test_heal_puts_every_original_back_after_suite_and_program_were_killed(
-    run: ActiveRun, killed: dict[str, tuple[int, bytes]], bucket: Path, tmp_path: Path
+    run: ActiveRun, killed: dict[str, tuple[int, bytes]], bucket: Path, tmp_path: Path, *, pod_replaced: bool
 ) -> None:
+    if pod_replaced:  # the disk comes along, the container's own files do not
+        (tmp_path / "aftershock-run-1-act.json.pid").unlink()
     assert "OPEN   restore-data s3-zone-b-0 (act)" in "\n".join(status(run.platform))
     healed = clean_up(run.platform)
     assert not healed.failed
@@ -199,3 +204,20 @@ def test_the_runs_own_heal_ends_a_program_that_is_at_work_and_puts_back_what_it_
     assert _contents(bucket) == before
     assert all(undo.done for undo in run.journal.entries())
     assert EventKind.FAULT_END in _kinds(run)
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+def test_whenever_the_program_is_killed_its_undo_restores_to_the_byte(bucket: Path, tmp_path: Path, after_s: float) -> None:
+    shard = bytes(range(256)) * 80_000  # 20 MB, so that writing takes a while
+    (bucket / "shard-0-of-1.safetensors").write_bytes(shard)
+    files = {"shard-0-of-1.safetensors": {"sha256": digest(shard), "bytes": len(shard)}}
+    (bucket / "manifest.json").write_bytes(seal("aftershock.checkpoint", 1, {"files": files}))
+    before = _contents(bucket)
+    kept = ["--originals", str(tmp_path / "originals" / "act"), "--outcome", str(tmp_path / "outcome.json")]
+    program = [sys.executable, "-m", reference_platform.DAMAGE]
+    with subprocess.Popen([*program, "damage", str(bucket.parent), "--for", "5", *kept]) as damaging:
+        time.sleep(after_s)
+        damaging.kill()
+    for _ in range(2):
+        subprocess.run([*program, "undo", str(bucket.parent), *kept], check=True)
+        assert _contents(bucket) == before
