@@ -1,7 +1,9 @@
 """Storage under a training job: finished checkpoints damaged where they lie.
 
 Mechanism: a program in the storage pod's own container (exec), which is its own timer: it damages for its time and ends. What it damaged
-stays damaged, as on a real disk: the job must pass it over, and its own retention removes it.
+stays damaged, as on a real disk: the job must pass it over. Before it damages a file, it keeps the original on the same disk, outside the
+bucket. Healing puts the originals back (:mod:`safety.data_damage`), but for checkpoints that the job's retention has removed. If nobody
+heals, the program does the same once the run must be over.
 
 Other faults of storage:
 
@@ -15,16 +17,17 @@ from __future__ import annotations
 
 from random import Random
 
-from faults.mechanisms.exec_program import kind_of, permissions, resolve_servers, start_in_servers
+from faults.mechanisms.exec_program import container_of, fault_name, kind_of, permissions, resolve_servers, start_in_servers
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from safety import active_run
+from safety.data_damage import DataDamage
 from safety.fault_spec import Arguments, fault, lasts_for_s
 from target import reference_platform as storage
 
 KINDS = ("bit-flip", "zeroed-page", "torn-write", "truncation", "stale-shard")
-ENDS = "the program ends when its time is over; what it damaged is passed over by the job and removed by its retention"
+ENDS = "its program damages no more when its time is over; healing puts the originals back, or the program once the run must be over"
 
 
 def folder_of_run() -> str:
@@ -56,8 +59,21 @@ def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: i
 
     """
     folder = folder_of_run()
+    originals, outcome = f"{storage.ORIGINALS}/{fault_name()}", f"{storage.SCRATCH}/aftershock-{fault_name()}.json"
+    kept = ("--originals", originals, "--outcome", outcome)
+    timers = active_run.require().plan.timers
+    left_s = timers.confirm_s + timers.deadline_s + timers.heal_s
+    damage = DataDamage(
+        container=container_of(role),
+        what=f"a shard of each newest finished checkpoint in {folder}",
+        good=f"the original of each, in {originals}",
+        program=storage.DAMAGE,
+        arguments=("undo", folder, *kept),
+        by_hand=storage.command(storage.DAMAGE, "undo", folder, *kept),
+    )
 
     def line(seed: int) -> str:
-        return storage.command(storage.DAMAGE, "damage", folder, "--kind", kind, "--for", str(for_s), "--seed", str(seed))
+        words = ("--kind", kind, "--for", str(for_s), "--seed", str(seed), "--undo-after", str(left_s))
+        return storage.command(storage.DAMAGE, "damage", folder, *words, *kept)
 
-    return start_in_servers(role, for_s, line) | {"kind": kind, "count": count, "folder": folder}
+    return start_in_servers(role, for_s, damage, line) | {"kind": kind, "count": count, "folder": folder}

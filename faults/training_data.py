@@ -3,41 +3,34 @@
 Mechanism: a program in the S3 server's container (:mod:`workloads.storage.overwrite`) uploads them again, damaged. When its time is over,
 or when it is told to end, it does what an operator would (:mod:`workloads.storage.restore`): it detects the damage by the record's digest,
 chooses the newest good version, puts it back and verifies it. Where that program is lost with its pod, the rollback does the same. Where
-the suite is lost, too, the data stay as they are: ranks refuse them with the command that restores them.
+the suite is lost, too, ``heal`` does (:mod:`safety.data_damage`); until then ranks refuse the data.
 """
 
 from __future__ import annotations
 
-import json
 from random import Random
 from typing import Any
 
-from faults.mechanisms.exec_program import kind_of, permissions, resolve_servers, start_in_servers
+from faults.mechanisms.exec_program import container_of, fault_name, kind_of, permissions, resolve_servers, start_in_servers
 from history.clock import now_ns
-from history.errors import NoData, UndoFailed
 from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube.client import Platform
-from kube.container_exec import output_of
-from kube.wait import until
 from safety import active_run
 from safety.active_run import ActiveRun
+from safety.data_damage import DataDamage, damage_of, restore_data
 from safety.fault_spec import Arguments, fault, lasts_for_s
-from safety.undo import undo_all
 from safety.undo_journal import Undo, UndoKind
 from target import reference_platform as storage
 
 KINDS = ("bit-flip", "zeroed-page", "truncation")
 ENDS = "its program restores the newest good version when its time is over"
-# nobody may reap a program that was killed: it is gone all the same
-END = "p=$(cat {file}.pid); kill -TERM $p; while ! test -e {file} && grep -q '^State:.[^Z]' /proc/$p/status; do sleep 0.2; done"
 STEPS = ("detect", "choose", "restore", "verify")
-RESTORED_S, POLL_S = 60.0, 0.5
 
 
-def outcome_file(run_id: str) -> str:
+def outcome_file(name: str) -> str:
     """Return where a storage server's container keeps what restoring the data came to; beside it, ``.pid`` names the program."""
-    return f"/tmp/aftershock-restored-{run_id}.json"  # noqa: S108  the container's own
+    return f"{storage.SCRATCH}/aftershock-restored-{name}.json"
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
@@ -62,59 +55,50 @@ def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -
         FaultFailed: the program could not be started in a server's container.
 
     """
-    outcome = outcome_file(active_run.require().plan.run_id)
+    outcome = outcome_file(fault_name())
+    about = (storage.DATA_URL, "--record", storage.DATA_RECORD)
+    damage = DataDamage(
+        container=container_of(role),
+        what=f"the training data that {storage.DATA_RECORD} lists in {storage.DATA_URL}",
+        good="the newest version of each object that has the SHA-256 in the record; the bucket keeps versions",
+        program=storage.OVERWRITE,
+        arguments=(*about, "--undo", "--outcome", outcome),
+        by_hand=f"python -m {storage.RESTORE} --store '{storage.DATA_URL}' --record {storage.DATA_RECORD}",
+    )
 
     def line(seed: int) -> str:
-        words = ("--record", storage.DATA_RECORD, "--kind", kind, "--for", str(for_s), "--seed", str(seed), "--outcome", outcome)
-        return f"{storage.KEYS}; {storage.command(storage.OVERWRITE, storage.DATA_URL, *words)}"
+        words = ("--kind", kind, "--for", str(for_s), "--seed", str(seed), "--outcome", outcome)
+        return f"{storage.KEYS}; {storage.command(storage.OVERWRITE, *about, *words)}"
 
-    return start_in_servers(role, for_s, line) | {"kind": kind, "count": count}
+    return start_in_servers(role, for_s, damage, line) | {"kind": kind, "count": count}
 
 
 def restore(role: str, project_gb: float = 0.0) -> dict[str, object]:
     """Rollback: see that what :func:`overwrite` damaged is restored, now if its time is not over yet, and record how long each part took.
 
-    ``project_gb``: a size (10⁹ bytes), for which the record says how long its restore would take at the measured rate. If nothing was
-    overwritten, that is success.
+    If nothing was overwritten, that is success.
+
+    Args:
+        role: the storage servers'.
+        project_gb: a size (10⁹ bytes), for which the record says how long its restore would take at the measured rate.
 
     Raises:
         UndoFailed: nothing is known to be restored after 60 s.
 
     """
     run = active_run.require()
-    said = [_restored(run, undo, role, project_gb) for undo in run.journal.entries() if undo.self_ends == ENDS and not undo.done]
-    return {"undone": [*said, *undo_all(run, {UndoKind.NOTHING})]}
+    namespace = run.platform.target.role(role).namespace
+    left = [undo for undo in run.journal.entries() if undo.kind is UndoKind.RESTORE_DATA and not undo.done]
+    ours = [undo for undo in left if undo.namespace == namespace and damage_of(undo).program == storage.OVERWRITE]
+    return {"undone": [_restored(run, undo, project_gb) for undo in ours]}
 
 
-def _restored(run: ActiveRun, undo: Undo, role: str, project_gb: float) -> str:
-    """Tell the program to end, or do its work if it is gone; return what was done, and record it as the end of the fault."""
-    file = outcome_file(run.plan.run_id)
-    procedure = storage.command(storage.RESTORE, "--store", storage.DATA_URL, "--record", storage.DATA_RECORD, "--json")
-    again = f"test -e {file} || {{ {procedure} >{file}.part && mv {file}.part {file}; }}"
-    _inside(run, undo, role, f"({storage.KEYS}; {END.format(file=file)}; {again}) >/dev/null 2>&1 </dev/null &")
-    outcome = _outcome(run, undo, role, file)
-    took_s, said = _summary(undo, outcome, project_gb)
+def _restored(run: ActiveRun, undo: Undo, project_gb: float) -> str:
+    """Undo one entry and mark it; return what was done, and record it as the end of the fault."""
+    took_s, said = _summary(undo, restore_data(run.platform, undo), project_gb)
     run.log.event(EventKind.FAULT_END, undo.activity, t_ns=min(now_ns(), undo.ends_by_ns + int(took_s * 1e9)), how=said)
+    run.journal.undone(undo)
     return said
-
-
-def _outcome(run: ActiveRun, undo: Undo, role: str, file: str) -> dict[str, Any]:
-    """Wait for what restoring came to. Raises UndoFailed."""
-    text = until(lambda: _inside(run, undo, role, f"cat {file} 2>/dev/null || true").strip(), RESTORED_S, POLL_S)
-    if not text:
-        raise UndoFailed(
-            f"pod {undo.namespace}/{undo.object}: not known to be restored after {RESTORED_S:g} s; run beside the server: "
-            f"python -m {storage.RESTORE} --store '{storage.DATA_URL}' --record {storage.DATA_RECORD}"
-        )
-    return dict(json.loads(text))
-
-
-def _inside(run: ActiveRun, undo: Undo, role: str, line: str) -> str:
-    container = run.platform.target.role(role).container or ""
-    try:
-        return output_of(run.platform, undo.object, undo.namespace or "", container, ["sh", "-c", line])
-    except NoData as error:
-        raise UndoFailed(f"training data are not known to be restored: {error}") from error
 
 
 def _summary(undo: Undo, outcome: dict[str, Any], project_gb: float) -> tuple[float, str]:

@@ -64,8 +64,15 @@ def output_in(platform: Platform, target: ResolvedTarget, role: str, command: li
     return output_of(platform, target.name, target.namespace or "", container, command)
 
 
-def output_of(platform: Platform, pod: str, namespace: str, container: str, command: list[str]) -> str:
-    """Run ``command`` in a container and return its standard output; its complaints only reach an error (those of :func:`processes`)."""
+def output_of(platform: Platform, pod: str, namespace: str, container: str, command: list[str], *, limit_s: float = TIMEOUT_S) -> str:
+    """Run ``command`` in a container, for at most ``limit_s`` seconds, and return its standard output.
+
+    Its complaints only reach an error.
+
+    Raises:
+        NoData: as :func:`processes`.
+
+    """
     what = f"pod {namespace}/{pod}: run {command[0]} in container {container}"
     api = client.CoreV1Api(client.ApiClient(platform.api.configuration))  # its own: stream() changes the client it uses
     with api_errors(what, NoData):
@@ -78,14 +85,14 @@ def output_of(platform: Platform, pod: str, namespace: str, container: str, comm
         except (WebSocketException, OSError) as error:
             raise NoData(f"{what}: {error}") from error
         try:
-            session.run_forever(timeout=TIMEOUT_S)
+            session.run_forever(timeout=limit_s)
             verdict = orjson.loads(session.read_channel(ERROR_CHANNEL) or "{}")
             output, complaint = (str(session.read_channel(channel)) for channel in (STDOUT_CHANNEL, STDERR_CHANNEL))
         finally:
             session.sock.shutdown()  # close() would leave the socket open once the other side has said goodbye
     if verdict.get("status") != "Success":
-        said = verdict.get("message") or f"no end within {TIMEOUT_S:g} s"
-        raise NoData(f"{what}: {said} {(complaint or output)[-200:].strip()}; the container must have {command[0]}")
+        said = verdict.get("message") or f"no end within {limit_s:g} s"
+        raise NoData(f"{what}: {said} {(complaint or output)[-600:].strip()}; the container must have {command[0]}")
     return output
 
 

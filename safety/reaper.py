@@ -2,7 +2,8 @@
 
 It acts when the run's leases are not renewed any more: the suite, its machine or its network is gone. It acts, too, when the run's
 deadline has passed. It undoes API changes only. What ends by itself (a machine's power, a frozen process, a fault pod) is marked once its
-time is over.
+time is over. Damaged data stay open for ``heal``: restoring them needs a program in the server's container, and the reaper has no right to
+run one.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from target.target import Target
 
 POLL_S = 2.0
 BY_API = frozenset({UndoKind.UNCORDON, UndoKind.REPLACE_POD})  # a fault pod ends by itself, below Kubernetes
+BY_HEAL = frozenset({UndoKind.RESTORE_DATA})
 WATCHING = "reaper: watching"
 CLOSED, HEALED = "the journal is closed", "everything is undone"
+FOR_HEAL = "all is undone but damaged data; run make heal, or python -m runner heal --target FILE"
 
 
 class Journal(Protocol):
@@ -64,8 +67,10 @@ class Reaper:
         failed = [text for entry in reversed(entries) if not entry.done and (text := self._undo(entry))]
         if failed:
             raise UndoFailed("; ".join(failed))
-        left = [entry for entry in entries if not entry.done and entry.kind not in BY_API and entry.ends_by_ns > now_ns()]
-        return "" if left else HEALED
+        left = [entry for entry in entries if not entry.done and entry.kind not in BY_API]
+        if any(entry.ends_by_ns > now_ns() for entry in left):
+            return ""
+        return FOR_HEAL if any(entry.kind in BY_HEAL for entry in left) else HEALED
 
     def _due(self) -> bool:
         holders = [lease for lease in list_leases(self.platform) if lease.run_id == self.run_id]
@@ -76,7 +81,7 @@ class Reaper:
         try:
             if entry.kind in BY_API:
                 print(undo_entry(self.platform, entry), flush=True)
-            elif entry.ends_by_ns > now_ns():
+            elif entry.kind in BY_HEAL or entry.ends_by_ns > now_ns():
                 return ""
             self.journal.undone(entry, REAPER)
         except AftershockError as error:

@@ -19,6 +19,7 @@ from kube.client import Platform, api_errors, unless, unless_gone
 from kube.eviction import evict
 from kube.wait import until
 from safety.active_run import ActiveRun
+from safety.data_damage import restore_data
 from safety.undo_journal import Undo, UndoKind
 
 CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
@@ -36,19 +37,22 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
     with api_errors(f"undo {undo.kind} {undo.object}", UndoFailed):
         match undo.kind:
             case UndoKind.UNCORDON:
-                return uncordon(platform, undo.object, undo.detail)
+                said = uncordon(platform, undo.object, undo.detail)
             case UndoKind.POWER_ON:
                 machine_drivers.power_on(platform.target, undo.object)
-                return f"node {undo.object}: power is on"
+                said = f"node {undo.object}: power is on"
             case UndoKind.REPAIR_GPU:
                 machine_drivers.repair_gpu(platform.target, undo.object, undo.detail)
-                return f"node {undo.object}: GPU {undo.detail} is repaired"
+                said = f"node {undo.object}: GPU {undo.detail} is repaired"
             case UndoKind.DELETE_POD:
-                return delete_pod(platform, undo.object, undo.namespace or "")
+                said = delete_pod(platform, undo.object, undo.namespace or "")
             case UndoKind.REPLACE_POD:
-                return replace_pod(platform, undo.object, undo.namespace or "", undo.detail)
+                said = replace_pod(platform, undo.object, undo.namespace or "", undo.detail)
+            case UndoKind.RESTORE_DATA:
+                said = f"pod {undo.namespace}/{undo.object}: {restore_data(platform, undo)['said']}"
             case UndoKind.NOTHING:
-                return f"{undo.object}: nothing to undo, {undo.self_ends or 'the platform repairs it'}"
+                said = f"{undo.object}: nothing to undo, {undo.self_ends or 'the platform repairs it'}"
+        return said
 
 
 def undo_all(run: ActiveRun, kinds: Collection[UndoKind] | None = None) -> list[str]:

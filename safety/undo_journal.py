@@ -34,6 +34,7 @@ class UndoKind(StrEnum):
     REPAIR_GPU = "repair-gpu"  # object: node, detail: index; by the GPU driver
     DELETE_POD = "delete-pod"  # object: pod; a fault pod of the suite
     REPLACE_POD = "replace-pod"  # object: pod, detail: uid; it carries an ephemeral container that cannot be removed
+    RESTORE_DATA = "restore-data"  # object: storage server's pod, detail: safety.data_damage.DataDamage; by a program in its container
     NOTHING = "nothing"  # the platform itself repairs it (a killed pod is replaced); recorded for the reader
 
 

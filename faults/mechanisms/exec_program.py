@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from random import Random
 
@@ -12,8 +13,10 @@ from kube.container_exec import output_in
 from kube.container_exec import permissions as exec_permissions
 from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target
-from safety import fault_steps
+from safety import active_run, fault_steps
+from safety.data_damage import DataDamage
 from safety.fault_spec import Arguments, duration_s
+from safety.undo_journal import UndoKind
 
 LONGEST_S = 120.0
 
@@ -37,13 +40,24 @@ def resolve_servers(platform: Platform, arguments: Arguments, rng: Random, name:
     return [pod_target(pod, f"{effect} for {for_s:g} s", ends) for pod in pods]
 
 
+def container_of(role: str) -> str:
+    """Return the container of the live run's storage servers."""
+    return active_run.require().platform.target.role(role).container or ""
+
+
+def fault_name() -> str:
+    """Return what the files of the activity being executed are called in a server's container: no other fault's are."""
+    run = active_run.require()
+    return re.sub(r"[^\w.-]", "-", f"{run.plan.run_id}-{run.activity}")
+
+
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    """Return what starting a program in a server's container needs."""
+    """Return what starting a program in a server's container needs, and the one that undoes."""
     return exec_permissions(platform.target.role(arguments["role"]).namespace)
 
 
-def start_in_servers(role: str, for_s: float, line: Callable[[int], str]) -> dict[str, object]:
-    """Start a program in each target's container, after the journal was written; ``line`` makes its shell command of a seed.
+def start_in_servers(role: str, for_s: float, damage: DataDamage, line: Callable[[int], str]) -> dict[str, object]:
+    """Start a program in each target's container, after the journal says how ``damage`` is undone; ``line`` is its command, by a seed.
 
     It returns at once; nobody needs the program's output.
 
@@ -53,7 +67,9 @@ def start_in_servers(role: str, for_s: float, line: Callable[[int], str]) -> dic
 
     """
     run, targets, _ = fault_steps.begin()
-    fault_steps.write_ahead(run, targets, for_s)
+    for target in targets:
+        undo = fault_steps.entry(run, UndoKind.RESTORE_DATA, target.name, namespace=target.namespace, lasts_s=for_s, self_ends=target.ends)
+        run.journal.will_undo(undo.model_copy(update={"detail": damage.model_dump_json()}))
     run.fault_starts(targets)
     for number, target in enumerate(targets):
         in_background = f"({line(run.plan.seed + number)}) >/dev/null 2>&1 </dev/null &"

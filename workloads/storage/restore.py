@@ -166,7 +166,8 @@ def megabytes_per_s(outcomes: list[Restored]) -> float | None:
     return sum(o.bytes for o in done) / took / 1e6 if done and took else None
 
 
-def _sentence(outcome: Restored) -> str:
+def sentence(outcome: Restored) -> str:
+    """Return what was found and done for one object, for a person."""
     if outcome.problem is None:
         return f"{outcome.key}: good, left as it is ({outcome.bytes} bytes, {outcome.detect_s:.3f} s)"
     source = "the replica's" if outcome.version_id == REPLICA else f"version {outcome.version_id} of {outcome.stored}"
@@ -217,7 +218,7 @@ def _report(options: argparse.Namespace, outcomes: list[Restored], resume_s: flo
     if options.json:
         print(json.dumps({"objects": [asdict(o) for o in outcomes], "mb_per_s": rate, "projected_s": projected, "resume_s": resume_s}))
         return
-    print("\n".join(_sentence(outcome) for outcome in outcomes))
+    print("\n".join(sentence(outcome) for outcome in outcomes))
     if rate:
         print(f"{rate:.1f} MB/s" + (f"; {options.project:g} GB would take {projected:.0f} s" if projected else ""))
     if resume_s is not None:

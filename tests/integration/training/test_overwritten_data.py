@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,12 +17,15 @@ from faults import training_data
 from history.errors import NoData, UndoFailed
 from history.schema import EventKind
 from probes import training_data as probe
+from runner.cleanup.cleanup import clean_up, status
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, spec_of
 from target import reference_platform
 from testing.load.load_runs import wait_until
-from testing.platform.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
+from testing.platform.fake_cluster import ROOT, live_run, pod, seeded
+from testing.runs.killed_suite import kill_after, kill_program
+from testing.runs.runner_cluster import RunnerCluster, serve
 from tests.integration.training.conftest import Bucket
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 from workloads.training import data
@@ -30,8 +34,8 @@ from workloads.training.errors import RunRefused
 ARGUMENTS: Arguments = {"role": "storage", "for_s": 100}
 
 
-def _locally(_platform: object, _name: str, _namespace: str, _container: str, command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+def _locally(_platform: object, _name: str, _namespace: str, _container: str, command: list[str], *, limit_s: float = 60) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
     if done.returncode:
         raise NoData(done.stderr)
     return done.stdout
@@ -41,10 +45,9 @@ def _locally(_platform: object, _name: str, _namespace: str, _container: str, co
 def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """The data on a server of this machine, which stands for the one in the pod."""
     monkeypatch.setattr("kube.container_exec.output_of", _locally)
-    monkeypatch.setattr(training_data, "output_of", _locally)
     monkeypatch.setattr(reference_platform, "PROJECT", str(ROOT))
     monkeypatch.setattr(reference_platform, "DATA_URL", bucket.url)
-    monkeypatch.setattr(training_data, "outcome_file", lambda _run_id: str(tmp_path / "outcome.json"))
+    monkeypatch.setattr(training_data, "outcome_file", lambda _name: str(tmp_path / "outcome.json"))
     monkeypatch.setattr(reference_platform, "DATA", str(bucket.path("")))
     monkeypatch.setenv("ROOT_ACCESS_KEY_ID", ACCESS_KEY)
     monkeypatch.setenv("ROOT_SECRET_ACCESS_KEY", SECRET_KEY)
@@ -53,8 +56,14 @@ def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> B
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[ActiveRun]:
-    cluster = FakeCluster()
+def cluster(monkeypatch: pytest.MonkeyPatch) -> RunnerCluster:
+    cluster = RunnerCluster()
+    serve(monkeypatch, cluster)
+    return cluster
+
+
+@pytest.fixture
+def run(cluster: RunnerCluster, tmp_path: Path) -> Iterator[ActiveRun]:
     cluster.pods["ml-training", "s3-zone-b-0"] = pod("s3-zone-b-0", "cpu-b", namespace="ml-training", app="s3", owner="StatefulSet")
     spec = spec_of(training_data.overwrite)
     assert spec is not None
@@ -107,10 +116,51 @@ def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
 ) -> None:
     os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
     monkeypatch.setattr(reference_platform, "PROJECT", "/no/such/folder")
-    monkeypatch.setattr(training_data, "RESTORED_S", 0.2)
     with pytest.raises(UndoFailed, match=r"s3-zone-b-0: not known to be restored .* python -m workloads.storage.restore --store"):
         training_data.restore("storage")
     assert not any(entry.done for entry in run.journal.entries())
+
+
+@pytest.fixture
+def killed(run: ActiveRun, cluster: RunnerCluster, stored: Bucket) -> bytes:
+    """The good data; the suite was killed right after they were overwritten."""
+    good = stored.store.get(data.FILE)
+    kill_after(run, cluster, lambda: training_data.overwrite("storage", 100), lambda: probe.damaged("act", "storage"))
+    return good
+
+
+@pytest.mark.parametrize("program", ["killed, too", "at work"])
+def test_heal_restores_the_data_after_the_suite_was_killed(
+    run: ActiveRun, killed: bytes, stored: Bucket, tmp_path: Path, program: str
+) -> None:
+    if program == "killed, too":
+        kill_program(tmp_path / "outcome.json.pid")
+    assert stored.store.get(data.FILE) != killed
+    assert "OPEN   restore-data s3-zone-b-0 (act)" in "\n".join(status(run.platform))
+    healed = clean_up(run.platform)
+    assert not healed.failed
+    assert any(line.startswith("pod ml-training/s3-zone-b-0: ") and "versions read" in line for line in healed.lines())
+    assert stored.store.get(data.FILE) == killed
+    versions = stored.store.versions(data.FILE)
+    assert clean_up(run.platform).lines()[0].startswith("nothing was left")
+    assert stored.store.versions(data.FILE) == versions
+
+
+def test_a_good_version_that_is_gone_is_said_and_the_journal_keeps_its_entry(
+    run: ActiveRun, cluster: RunnerCluster, killed: bytes, stored: Bucket, tmp_path: Path
+) -> None:
+    kill_program(tmp_path / "outcome.json.pid")
+    shutil.rmtree(stored.server.versions)
+    stored.server.versions.mkdir()
+    for _ in range(2):
+        [failed] = clean_up(run.platform).failed
+        assert failed.startswith(
+            "pod ml-training/s3-zone-b-0: not known to be restored (the training data that dataset.json lists in s3://"
+        )
+        assert "none of its 1 versions is good; restore it from a replica or make it anew" in failed
+        assert "python -m workloads.storage.restore --store" in failed
+    assert cluster.config_maps
+    assert "OPEN   restore-data s3-zone-b-0 (act)" in "\n".join(status(run.platform))
 
 
 def test_nothing_overwritten_is_nothing_to_restore(run: ActiveRun) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,21 +19,27 @@ from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from history.ledgers import LedgerWriter
 from history.schema import EventKind
 from probes import checkpoints as probe
+from runner.cleanup.cleanup import clean_up, status
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
+from safety.undo import undo_all
 from target import reference_platform
-from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
+from testing.load.load_runs import wait_until
+from testing.platform.fake_cluster import live_run, pod, seeded
+from testing.runs.killed_suite import kill_after, kill_program
+from testing.runs.runner_cluster import RunnerCluster, serve
 from workloads.storage.sealed import digest, seal
 
 ROOT = Path(__file__).resolve().parents[3]
+TIMERS = SimpleNamespace(confirm_s=0.0, deadline_s=1.0, heal_s=0.0)
 ARGUMENTS: dict[str, Any] = {"role": "storage", "for_s": 5, "count": 2}
 
 
-def _locally(_platform: object, name: str, _namespace: str, _container: str, command: list[str]) -> str:
+def _locally(_platform: object, name: str, _namespace: str, _container: str, command: list[str], *, limit_s: float = 180) -> str:
     if name == "s3-gone":
         raise NoData("pod ml-training/s3-gone: it is not there")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
     if done.returncode:
         raise NoData(done.stderr)
     return done.stdout
@@ -42,6 +51,8 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("kube.container_exec.output_of", _locally)
     monkeypatch.setattr(reference_platform, "PROJECT", str(ROOT))
     monkeypatch.setattr(reference_platform, "CHECKPOINTS", str(tmp_path / "runs"))
+    monkeypatch.setattr(reference_platform, "ORIGINALS", str(tmp_path / "originals"))
+    monkeypatch.setattr(reference_platform, "SCRATCH", str(tmp_path))
     folder = tmp_path / "runs" / "job" / "step-00000010.a0001"
     folder.mkdir(parents=True)
     content = bytes(range(256)) * 30
@@ -52,14 +63,20 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Any:
-    cluster = FakeCluster()
+def cluster(monkeypatch: pytest.MonkeyPatch) -> RunnerCluster:
+    cluster = RunnerCluster()
+    serve(monkeypatch, cluster)
+    return cluster
+
+
+@pytest.fixture
+def run(cluster: RunnerCluster, tmp_path: Path) -> Any:
     for name, node in (("s3-zone-b-0", "cpu-b"), ("s3-zone-c-0", "cpu-c")):
         cluster.pods["ml-training", name] = pod(name, node, namespace="ml-training", app="s3", owner="StatefulSet")
     platform, spec = cluster.platform(), spec_of(damage.damage_checkpoints)
     assert spec is not None
     targets = spec.resolve(platform, ARGUMENTS, seeded(1))
-    yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
+    yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), timers=TIMERS, seed=3)
     active_run.activate(None)
 
 
@@ -118,3 +135,89 @@ def test_a_run_without_a_training_job_is_refused(run: ActiveRun) -> None:
     run.plan.training = None  # type: ignore[misc]  # a plain stand-in for a plan
     with pytest.raises(TargetRefused, match="follows no training job"):
         damage.damage_checkpoints(**ARGUMENTS)
+
+
+def _contents(bucket: Path) -> dict[str, tuple[int, bytes]]:
+    return {path.name: (path.stat().st_ino, path.read_bytes()) for path in bucket.iterdir()}
+
+
+@pytest.fixture
+def killed(run: ActiveRun, cluster: RunnerCluster, bucket: Path, tmp_path: Path) -> dict[str, tuple[int, bytes]]:
+    """What the disk held before; suite and program were killed right after the damage."""
+    before = _contents(bucket)
+    _finished(run, 10)
+    kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 100}), lambda: probe.damaged("act", "storage"))
+    kill_program(tmp_path / "aftershock-run-1-act.json.pid")
+    assert _contents(bucket) != before
+    return before
+
+
+@pytest.mark.parametrize("pod_replaced", [False, True])
+def test_heal_puts_every_original_back_after_suite_and_program_were_killed(
+    run: ActiveRun, killed: dict[str, tuple[int, bytes]], bucket: Path, tmp_path: Path, *, pod_replaced: bool
+) -> None:
+    if pod_replaced:  # the disk comes along, the container's own files do not
+        (tmp_path / "aftershock-run-1-act.json.pid").unlink()
+    assert "OPEN   restore-data s3-zone-b-0 (act)" in "\n".join(status(run.platform))
+    healed = clean_up(run.platform)
+    assert not healed.failed
+    assert any("put back step-00000010.a0001/shard-0-of-1.safetensors" in line for line in healed.lines())
+    assert _contents(bucket) == killed
+    assert not list((tmp_path / "originals").iterdir())
+    assert clean_up(run.platform).lines()[0].startswith("nothing was left")
+    assert _contents(bucket) == killed
+
+
+def test_a_program_that_outlives_the_suite_puts_the_originals_back_and_heal_only_says_so(
+    run: ActiveRun, cluster: RunnerCluster, bucket: Path, tmp_path: Path
+) -> None:
+    before = _contents(bucket)
+    _finished(run, 10)
+    run.plan.timers = SimpleNamespace(confirm_s=2.0, deadline_s=0.0, heal_s=0.0)  # type: ignore[misc,assignment]  # a plain stand-in
+    kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
+    wait_until((tmp_path / "aftershock-run-1-act.json").exists, "the undo")
+    assert _contents(bucket) == before
+    assert not clean_up(run.platform).failed
+    assert _contents(bucket) == before
+
+
+def test_an_original_that_is_gone_is_said_and_the_journal_keeps_its_entries(
+    run: ActiveRun, cluster: RunnerCluster, killed: dict[str, tuple[int, bytes]], tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "originals")
+    for _ in range(2):
+        failed = "\n".join(clean_up(run.platform).failed)
+        assert "pod ml-training/s3-zone-b-0: not known to be restored (a shard of each newest finished checkpoint" in failed
+        assert "holds no original of it" in failed
+        assert "or run beside the server: cd " in failed
+    assert cluster.config_maps
+    assert "OPEN   restore-data s3-zone-c-0 (act)" in "\n".join(status(run.platform))
+
+
+def test_the_runs_own_heal_ends_a_program_that_is_at_work_and_puts_back_what_it_damaged(run: ActiveRun, bucket: Path) -> None:
+    before = _contents(bucket)
+    _finished(run, 10)
+    damage.damage_checkpoints(**ARGUMENTS | {"for_s": 100})
+    wait_until(lambda: probe.damaged("act", "storage"), "the damage")
+    undone = undo_all(run)
+    assert [text.partition(":")[0] for text in undone] == ["pod ml-training/s3-zone-c-0", "pod ml-training/s3-zone-b-0"]
+    assert _contents(bucket) == before
+    assert all(undo.done for undo in run.journal.entries())
+    assert EventKind.FAULT_END in _kinds(run)
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+def test_whenever_the_program_is_killed_its_undo_restores_to_the_byte(bucket: Path, tmp_path: Path, after_s: float) -> None:
+    shard = bytes(range(256)) * 80_000  # 20 MB, so that writing takes a while
+    (bucket / "shard-0-of-1.safetensors").write_bytes(shard)
+    files = {"shard-0-of-1.safetensors": {"sha256": digest(shard), "bytes": len(shard)}}
+    (bucket / "manifest.json").write_bytes(seal("aftershock.checkpoint", 1, {"files": files}))
+    before = _contents(bucket)
+    kept = ["--originals", str(tmp_path / "originals" / "act"), "--outcome", str(tmp_path / "outcome.json")]
+    program = [sys.executable, "-m", reference_platform.DAMAGE]
+    with subprocess.Popen([*program, "damage", str(bucket.parent), "--for", "5", *kept]) as damaging:
+        time.sleep(after_s)
+        damaging.kill()
+    for _ in range(2):
+        subprocess.run([*program, "undo", str(bucket.parent), *kept], check=True)
+        assert _contents(bucket) == before

@@ -14,7 +14,7 @@ from kube.permissions import Permission
 from runner.experiment.experiment import Experiment
 from safety import reaper_job
 from safety.leases import Leases
-from safety.reaper import CLOSED, HEALED, Reaper, reach, watch
+from safety.reaper import CLOSED, FOR_HEAL, HEALED, Reaper, reach, watch
 from safety.undo_journal import Undo, UndoKind, open_journal
 from target.environment import target_of
 from testing.runs.runner_cluster import RunnerCluster, serve
@@ -91,6 +91,14 @@ def test_what_ends_by_itself_is_waited_for(cluster: RunnerCluster, platform: Pla
     made = reaper(platform, NEVER_NS, soon, over)
     assert made.look() == ""
     assert [entry.done for entry in made.journal.entries()] == [False, True]
+
+
+def test_damaged_data_stay_open_for_heal(cluster: RunnerCluster, platform: Platform) -> None:
+    over = Undo(kind=UndoKind.RESTORE_DATA, activity="a", object="s3-0", ends_by_ns=1, self_ends="its program")
+    made = reaper(platform, NEVER_NS, over, cordoned(cluster))
+    assert made.look() == FOR_HEAL
+    assert [entry.done for entry in made.journal.entries()] == [False, True]
+    assert not cluster.nodes["gpu-a"].spec.unschedulable
 
 
 def test_a_closed_journal_ends_the_reaper(platform: Platform) -> None:

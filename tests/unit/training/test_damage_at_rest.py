@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from workloads.storage.damage_at_rest import KINDS, damage_newest, finished, hurt, look, main
+from workloads.storage.damage_at_rest import KINDS, damage_newest, finished, hurt, look, main, put_back, undo
+from workloads.storage.errors import StorageError, StoreUnavailable
 from workloads.storage.sealed import digest, seal
 
 
@@ -31,46 +32,141 @@ def _checkpoint(root: Path, step: int, content: bytes, *, whole: bool = True) ->
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    _checkpoint(tmp_path, 10, _rng(1).randbytes(9000))
-    _checkpoint(tmp_path, 20, _rng(2).randbytes(9000))
-    _checkpoint(tmp_path, 30, b"unfinished", whole=False)
-    return tmp_path
+    folder = tmp_path / "job"
+    folder.mkdir()
+    _checkpoint(folder, 10, _rng(1).randbytes(9000))
+    _checkpoint(folder, 20, _rng(2).randbytes(9000))
+    _checkpoint(folder, 30, b"unfinished", whole=False)
+    return folder
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Path:
+    return tmp_path / "originals" / "act"
+
+
+def _contents(root: Path) -> dict[Path, tuple[int, bytes]]:
+    return {path: (path.stat().st_ino, path.read_bytes()) for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_the_newest_finished_one_is_damaged_and_its_manifest_tells(root: Path, kind: str) -> None:
-    before = {path: (path.stat().st_ino, path.read_bytes()) for path in root.rglob("*") if path.is_file()}
-    (done,) = damage_newest(root, kind, seed=3, for_s=0.3)
+def test_only_the_newest_finished_one_is_damaged_its_manifest_tells_and_the_undo_restores_it_to_the_byte(
+    root: Path, originals: Path, kind: str
+) -> None:
+    before = _contents(root)
+    (done,) = damage_newest(root, kind, seed=3, for_s=0.3, originals=originals)
     changed = [path for path, (_, content) in before.items() if path.read_bytes() != content]
     assert changed == [root / done.checkpoint / done.file]
     assert done.checkpoint == "step-00000020.a0001"
     assert changed[0].stat().st_ino == before[changed[0]][0], "the same file: what a server keeps beside it stays"
     assert look(root) == [done]
+    assert _contents(root).keys() == before.keys(), "originals are kept elsewhere"
+    assert put_back(root, originals) == [f"{done.checkpoint}/{done.file}"]
+    assert _contents(root) == before
+    assert not originals.exists()
+    assert put_back(root, originals) == []
 
 
-def test_the_same_seed_is_the_same_damage(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_same_seed_is_the_same_damage(root: Path, originals: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     for step, seed in ((10, 1), (20, 2)):
         _checkpoint(other, step, _rng(seed).randbytes(9000))
-    assert damage_newest(root, "bit-flip", 7, 0.2) == damage_newest(other, "bit-flip", 7, 0.2)
+    one, two = originals / "one", originals / "two"
+    assert damage_newest(root, "bit-flip", 7, 0.2, one) == damage_newest(other, "bit-flip", 7, 0.2, two)
 
 
-def test_what_is_gone_or_has_no_older_one_is_left(root: Path) -> None:
+def test_what_is_gone_or_has_no_older_one_is_left(root: Path, originals: Path) -> None:
     newest = finished(root)[-1]
     (newest / "shard-0-of-2.safetensors").unlink()
     (newest / "shard-1-of-2.safetensors").unlink()
-    assert hurt(newest, None, "bit-flip", _rng(0)) is None
+    assert hurt(newest, None, "bit-flip", _rng(0), originals) is None
     (newest / "manifest.json").write_bytes(b"{}")
-    assert hurt(newest, None, "bit-flip", _rng(0)) is None
+    assert hurt(newest, None, "bit-flip", _rng(0), originals) is None
     assert look(root) == []
 
 
-def test_the_command(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_kept_is_not_damaged(root: Path, originals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_store: object, key: str, _data: bytes) -> None:
+        raise StoreUnavailable(f"cannot store {key}: No space left on device")
+
+    monkeypatch.setattr("workloads.storage.folder.FolderStore.put", full)
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        damage_newest(root, "bit-flip", 1, 0.3, originals)
+    assert look(root) == []
+
+
+def test_what_is_damaged_already_is_left_and_its_content_is_not_taken_for_an_original(root: Path, originals: Path) -> None:
+    newest = finished(root)[-1]
+    for shard in newest.glob("shard-*"):
+        shard.write_bytes(b"rotten")
+    assert hurt(newest, None, "bit-flip", _rng(0), originals) is None
+    assert not originals.exists()
+
+
+def test_an_undo_half_done_is_done_again(root: Path, originals: Path) -> None:
+    before = _contents(root)
+    (done,) = damage_newest(root, "truncation", 3, 0.3, originals)
+    path = root / done.checkpoint / done.file
+    path.write_bytes(before[path][1][:100])  # killed while it wrote
+    assert put_back(root, originals) == [f"{done.checkpoint}/{done.file}"]
+    assert _contents(root) == before
+
+
+def test_a_checkpoint_that_was_removed_or_replaced_meanwhile_is_left_as_it_is(root: Path, originals: Path) -> None:
+    (done,) = damage_newest(root, "bit-flip", 3, 0.3, originals)
+    newest = root / done.checkpoint
+    for path in newest.iterdir():
+        path.unlink()
+    assert put_back(root, originals) == []
+    assert not list(newest.iterdir())
+    newest.rmdir()
+    (originals / done.checkpoint).mkdir(parents=True)
+    (originals / done.checkpoint / done.file).write_bytes(b"of the former one")
+    _checkpoint(root, 20, b"another")
+    assert put_back(root, originals) == []
+    assert look(root) == []
+
+
+def test_an_original_that_is_gone_is_said_with_what_to_do_and_the_damage_stays_open(root: Path, originals: Path, tmp_path: Path) -> None:
+    (done,) = damage_newest(root, "bit-flip", 3, 0.3, originals)
+    (originals / done.checkpoint / done.file).unlink()
+    for _ in range(2):
+        with pytest.raises(
+            StorageError, match=rf"{done.checkpoint}/{done.file} differs .* no original .* workloads.storage.restore --record"
+        ):
+            undo(root, originals, tmp_path / "outcome.json")
+    assert look(root) == [done]
+
+
+def test_what_nobody_undid_is_undone_by_the_program_itself(root: Path, originals: Path, tmp_path: Path) -> None:
+    before, outcome = _contents(root), tmp_path / "outcome.json"
+    kept = ["--originals", str(originals), "--outcome", str(outcome)]
+    assert main(["damage", str(root), "--for", "0.2", "--undo-after", "0.1", *kept]) == 0
+    assert len(json.loads(outcome.read_text())["files"]) == 1
+    assert _contents(root) == before
+
+
+def test_nothing_is_damaged_after_the_undo(root: Path, originals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = ["--originals", str(originals), "--outcome", str(tmp_path / "outcome.json")]
+    for _ in range(2):
+        assert main(["undo", str(root), *kept]) == 0
+        assert json.loads(capsys.readouterr().out) == {"said": "every checkpoint that is there was good already", "files": []}
+    assert main(["damage", str(root), "--for", "0.2", *kept]) == 0  # it was started before, and came late
+    assert look(root) == []
+
+
+def test_the_command(root: Path, originals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = ["--originals", str(originals), "--outcome", str(tmp_path / "outcome.json")]
     assert main(["look", str(root)]) == 0
     assert json.loads(capsys.readouterr().out) == []
-    assert main(["damage", str(root), "--for", "0.2", "--seed", "1"]) == 0
+    assert main(["damage", str(root), "--for", "0.2", "--seed", "1", *kept]) == 0
     said = json.loads(capsys.readouterr().out)
     assert main(["look", str(root)]) == 0
     assert json.loads(capsys.readouterr().out) == [said]
+    assert main(["undo", str(root), *kept]) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == [f"{said['checkpoint']}/{said['file']}"]
+    (finished(root)[-1] / said["file"]).write_bytes(b"rotten")
+    assert main(["undo", str(root), "--originals", str(originals), "--outcome", str(tmp_path / "other.json")]) == 1
     assert main(["look", str(root / "missing")]) == 2
-    assert main(["damage", str(root), "--for", "1000"]) == 2
+    assert main(["damage", str(root), "--for", "1000", *kept]) == 2
+    assert main(["damage", str(root)]) == 2

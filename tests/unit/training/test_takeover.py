@@ -1,0 +1,66 @@
+"""Damage and its undo: one at a time, no damage after the undo, and a program that was killed holds nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workloads.storage import takeover
+from workloads.storage.errors import StoreUnavailable
+from workloads.storage.takeover import damaging, undoing, write_outcome
+
+HOLD = (
+    "from pathlib import Path; import sys, time; from workloads.storage.takeover import damaging\nwith damaging(Path(sys.argv[1])) as it:\n"
+)
+WAIT = HOLD + " print(it, flush=True); time.sleep(60)"
+
+
+def holder(outcome: Path, program: str = WAIT) -> subprocess.Popen[str]:
+    started = subprocess.Popen([sys.executable, "-c", program, str(outcome)], stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    assert started.stdout.readline() == "True\n"
+    return started
+
+
+def test_the_undo_ends_the_damage_and_takes_its_place(tmp_path: Path) -> None:
+    outcome = tmp_path / "outcome.json"
+    with holder(outcome) as at_work:
+        assert (tmp_path / "outcome.json.pid").read_text() == str(at_work.pid)
+        with undoing(outcome):
+            assert at_work.wait(10) == -signal.SIGTERM
+            assert (tmp_path / "outcome.json.pid").read_text() == str(os.getpid())
+            with damaging(outcome) as allowed:
+                assert not allowed
+
+
+def test_a_program_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    outcome = tmp_path / "outcome.json"
+    with holder(outcome) as at_work:
+        at_work.kill()
+        at_work.wait(10)
+    with undoing(outcome):
+        pass
+
+
+def test_what_was_undone_is_not_damaged_again_and_can_be_undone_again(tmp_path: Path) -> None:
+    outcome = tmp_path / "outcome.json"
+    write_outcome(outcome, {"said": "good"})
+    with damaging(outcome) as allowed:
+        assert not allowed
+    with undoing(outcome):
+        assert outcome.read_text() == '{"said": "good"}'
+
+
+def test_one_that_does_not_end_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = tmp_path / "outcome.json"
+    monkeypatch.setattr(takeover, "LIMIT_S", 0.3)
+    deaf = HOLD + " import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(it, flush=True); time.sleep(60)"
+    with holder(outcome, deaf) as at_work:
+        with pytest.raises(StoreUnavailable, match=f"process {at_work.pid}: told to end"), undoing(outcome):
+            pass
+        at_work.kill()

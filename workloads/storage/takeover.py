@@ -1,0 +1,67 @@
+"""Damage and its undo take turns: one process at a time, and no damage after the undo.
+
+FILE says, as JSON, what the undo came to. FILE.pid names the process at work, which has it locked: the kernel frees the lock of one that
+was killed. Both stand in a folder that only the programs of one fault share.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+
+from workloads.storage.errors import StoreUnavailable
+
+LIMIT_S, POLL_S = 30.0, 0.05
+
+
+@contextmanager
+def damaging(outcome: Path) -> Iterator[bool]:
+    """Be the process at work; False: the undo is at work or was here, so nothing may be damaged any more."""
+    with _lock_file(outcome) as file:
+        yield _locked(file) and not outcome.exists()
+
+
+@contextmanager
+def undoing(outcome: Path) -> Iterator[None]:
+    """Tell the process at work to end, and take its place. Raises StoreUnavailable: it has not ended after 30 s."""
+    with _lock_file(outcome) as file:
+        told, end_s = "", time.monotonic() + LIMIT_S
+        while not _locked(file):
+            if time.monotonic() > end_s:
+                raise StoreUnavailable(f"process {told}: told to end {LIMIT_S:g} s ago, and still at work; end it, then undo again")
+            file.seek(0)
+            if not told and (told := file.read()):
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(int(told), signal.SIGTERM)
+            time.sleep(POLL_S)
+        yield
+
+
+def write_outcome(outcome: Path, said: Mapping[str, object]) -> None:
+    """Leave in ``outcome`` what the undo came to: whole, or not at all."""
+    part = outcome.with_suffix(".part")
+    part.write_text(json.dumps(said))
+    part.replace(outcome)
+
+
+def _lock_file(outcome: Path) -> TextIOWrapper:
+    return outcome.with_name(f"{outcome.name}.pid").open("a+")
+
+
+def _locked(file: TextIOWrapper) -> bool:
+    """Lock the file for this process and write its number there; tell whether nobody else holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return True
