@@ -40,7 +40,14 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     return resolve_servers(platform, arguments, rng, "damage_checkpoints", effect=f"{kind} in each newest finished checkpoint", ends=ENDS)
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolve,
+    permissions=permissions,
+    tier="namespace",
+    lasts_s=lasts_for_s,
+    ends=ENDS,
+    evidence=("probes.checkpoints.damaged",),
+)
 def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Damage one shard of each newest finished checkpoint of the run, on the disks of ``count`` storage servers, for ``for_s`` seconds.
 

@@ -17,7 +17,7 @@ from kube.permissions import Permission, in_namespace
 from kube.selection import choose_pods, pod_target, read_pod
 from kube.wait import until
 from safety import fault_steps
-from safety.fault_spec import Arguments, fault
+from safety.fault_spec import Arguments, Effect, fault
 
 fault_steps.lend_client(chaosk8s_pods)
 GONE_S = 10.0  # a pod deleted with grace 0 is gone, or says so, within a second
@@ -33,7 +33,15 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return in_namespace(platform.target.role(arguments["role"]).namespace, ("get", "pods"), ("list", "pods"), ("delete", "pods"))
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="namespace")
+@fault(
+    resolve=_resolve,
+    permissions=permissions,
+    tier="namespace",
+    ends="at once; the pod's controller makes a new one",
+    evidence=("probes.pods.gone",),
+    effect=Effect.POD_DELETED,
+    instead_of=("terminate_pods", "delete_pods"),
+)
 def kill(role: str, count: int = 1) -> dict[str, object]:
     """Kill ``count`` ready pods of ``role`` without grace, as a crash would: no SIGTERM, no drain, no endpoint removed before.
 

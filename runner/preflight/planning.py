@@ -13,7 +13,7 @@ from kube.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
 from runner.experiment.variables import filled
-from runner.preflight.floor import EFFECTS, floor_of
+from runner.preflight.floor import floor_of
 from runner.request import PROFILES, Request
 from target.target import Target
 from target.workload import WorkloadClass
@@ -181,10 +181,9 @@ def floor_under(experiment: Experiment, target: Target, resolved: Resolved) -> F
     waits_s = workload.slo.slo().latency_ms / 1e3 if alone else None
     floors = []
     for action in experiment.document.method:
-        effect, spec = EFFECTS.get(f"{action.provider.module}.{action.provider.func}"), fault_of(action.provider)
-        arguments = filled(action.provider.arguments, experiment, target)
-        if effect is not None and spec is not None and arguments.get("role") == workload.role:
-            floors.append(floor_of(effect, resolved.timers, spec.lasts_s(arguments), waits_s))
+        spec, arguments = fault_of(action.provider), filled(action.provider.arguments, experiment, target)
+        if spec is not None and spec.effect is not None and arguments.get("role") == workload.role:
+            floors.append(floor_of(spec.effect, resolved.timers, spec.lasts_s(arguments), waits_s))
     return max((one for one in floors if one), key=lambda one: one.capacity_rto_s, default=None)
 
 
