@@ -55,8 +55,8 @@ def users_of(experiments: Iterable[Experiment]) -> dict[str, list[str]]:
     """Return by function the experiments that call it as a fault or as evidence."""
     found: dict[str, list[str]] = {}
     for experiment in experiments:
-        activities = (*experiment.document.method, *experiment.settings.evidence)
-        for name in dict.fromkeys(f"{one.provider.module}.{one.provider.func}" for one in activities):
+        providers = [one.provider for one in experiment.document.method] + [one.provider for one in experiment.settings.evidence]
+        for name in dict.fromkeys(f"{one.module}.{one.func}" for one in providers):
             found.setdefault(name, []).append(experiment.id)
     return found
 
