@@ -17,7 +17,7 @@ from kube.container_exec import output_in
 from kube.container_exec import permissions as exec_permissions
 from kube.eviction import evict, replacement
 from kube.permissions import Permission, in_namespace
-from kube.selection import choose_pods, choose_rank, of_index, pod_target
+from kube.selection import choose_pods, choose_rank, grace_s, of_index, pod_target
 from safety import fault_steps
 from safety.fault_spec import Arguments, fault, whole_number
 
@@ -32,7 +32,7 @@ WRITE = 'cd "$TRAIN_FAILPOINT_FOLDER" && printf %s "$1" > .new && mv .new "$2"'
 
 def _resolve_preempt(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     [pod] = choose_pods(platform, arguments["role"], 1, rng)
-    return [pod_target(pod, f"evicted with {pod.spec.termination_grace_period_seconds} s of grace", replacement(pod))]
+    return [pod_target(pod, f"evicted with {grace_s(pod):g} s of grace", replacement(pod), grace_s(pod))]
 
 
 def _evict_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
