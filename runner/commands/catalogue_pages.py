@@ -47,8 +47,8 @@ def row(experiment: Experiment) -> str:
     """Return the row of an experiment."""
     method, settings = experiment.document.method, experiment.settings
     marks = ", ".join(tag for tag in experiment.document.tags if tag == "weak" or re.fullmatch(r"[A-Z]\d+", tag))
-    evidence = ", ".join(f"`{one.provider.module}.{one.provider.func}`" for one in settings.evidence)
-    budgets = ", ".join(f"{name} {value}" for name, value in experiment.written["budgets"].items())
+    evidence = ", ".join(f"`{one.provider.name}`" for one in settings.evidence)
+    budgets = ", ".join(f"{name} {value}" for name, value in experiment.written.get("budgets", {}).items())
     expected = f"; must be {settings.expect.verdict} by {settings.expect.check}" if settings.expect.check else ""
     cells = [f"{experiment.id} ({marks})", experiment.document.title, _each(map(_called, method)), _each(map(_ends, method))]
     return f"| {' | '.join([*cells, evidence or '–', budgets + expected])} |"
@@ -60,7 +60,7 @@ def _each(said: Iterable[str]) -> str:
 
 def _called(action: Action) -> str:
     about = ", ".join(f"{name}: {value}" for name, value in action.provider.arguments.items() if name not in UNSAID)
-    return f"`{action.provider.module}.{action.provider.func}`" + (f" ({about})" if about else "")
+    return f"`{action.provider.name}`" + (f" ({about})" if about else "")
 
 
 def _ends(action: Action) -> str:

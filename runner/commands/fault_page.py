@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import faults
 import probes
@@ -40,9 +42,10 @@ ROLE = re.compile(r":\w+:`~?([^`]+)`")
 ERRORS = re.compile(r"\s*(Raises (?:`[^`]+`|[^.`])+\.|\(same errors\))")
 
 
-def page(experiments: Iterable[Experiment], target: Target) -> str:
+def page(experiments: list[Experiment], target: Target) -> str:
     """Return the page in Markdown."""
-    found, uses = all_faults(), users_of(experiments)
+    uses, fits = users_of(experiments), evidence_in(experiments)
+    found = {name: replace(spec, evidence=tuple(dict.fromkeys([*spec.evidence, *fits[name]]))) for name, spec in all_faults().items()}
     rows = [f"| {_link(name)} | {spec.tier} | {ends(spec)} | {undone(spec)} |" for name, spec in found.items()]
     sections = [_fault(name, spec, uses.get(name, []), target) for name, spec in found.items()]
     proves = {probe: [name for name, spec in found.items() if probe in spec.evidence] for probe in all_probes()}
@@ -56,8 +59,18 @@ def users_of(experiments: Iterable[Experiment]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for experiment in experiments:
         providers = [one.provider for one in experiment.document.method] + [one.provider for one in experiment.settings.evidence]
-        for name in dict.fromkeys(f"{one.module}.{one.func}" for one in providers):
+        for name in dict.fromkeys(one.name for one in providers):
             found.setdefault(name, []).append(experiment.id)
+    return found
+
+
+def evidence_in(experiments: Iterable[Experiment]) -> defaultdict[str, list[str]]:
+    """Return by fault the probes that experiments take as its evidence."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for experiment in experiments:
+        faults_by_action = {action.name: action.provider.name for action in experiment.document.method}
+        for probe in experiment.settings.evidence:
+            found[faults_by_action.get(str(probe.provider.arguments.get("activity")), "")].append(probe.provider.name)
     return found
 
 

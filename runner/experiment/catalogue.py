@@ -134,14 +134,15 @@ def check_fault(located: Located, keys: Keys, provider: PythonProvider) -> None:
     """
     if fault_of(provider) is not None:
         return
-    name = f"{provider.module}.{provider.func}"
     ours = replacement_of(provider.func) if provider.module.startswith("chaosk8s") else None
     next_step = (
         f"use {ours}, which does the same within the blast radius"
         if ours
         else "use a function of faults/ (declared with safety.fault_spec.fault)"
     )
-    raise located.error((*keys, "provider", "func"), f"{name} is not a fault of this suite, so nothing would bound or undo it; {next_step}")
+    raise located.error(
+        (*keys, "provider", "func"), f"{provider.name} is not a fault of this suite, so nothing would bound or undo it; {next_step}"
+    )
 
 
 def check_chaoslib(located: Located) -> None:

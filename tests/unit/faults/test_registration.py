@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
-from runner.experiment.catalogue import all_faults, all_probes, fault_of
-from runner.experiment.experiment import read_experiment
+from runner.experiment.catalogue import all_faults, all_probes
 from testing.platform.fake_cluster import ROOT
 
 FAULTS = all_faults()
-FILES = sorted((ROOT / "experiments").glob("*/*.yaml"))
 
 
 def test_every_module_of_faults_is_listed() -> None:
@@ -35,12 +32,3 @@ def test_what_ends_it_names_arguments_that_it_has(name: str) -> None:
     code = getattr(import_module(module), function).__code__
     arguments = dict.fromkeys(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount], 1.0)
     assert "{" not in FAULTS[name].ends.format(**arguments)
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_the_evidence_of_a_shipped_experiment_fits_its_faults(file: Path) -> None:
-    experiment = read_experiment(file, ROOT / "experiments")
-    specs = [fault_of(action.provider) for action in experiment.document.method]
-    fits = {probe for spec in specs if spec for probe in spec.evidence}
-    used = {f"{probe.provider.module}.{probe.provider.func}" for probe in experiment.settings.evidence}
-    assert used <= fits

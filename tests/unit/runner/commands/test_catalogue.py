@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.__main__ import LOCAL, ROOT
+from runner.__main__ import EXPERIMENTS, LOCAL, ROOT
 from runner.commands import catalogue_pages, fault_page
 from runner.experiment.catalogue import all_faults, all_probes
+from runner.experiment.experiment import read_experiment
 from target.target import load_target
 
 PAGES = catalogue_pages.pages(ROOT, load_target(LOCAL))
@@ -25,6 +26,13 @@ def test_every_fault_and_probe_has_a_section_with_its_arguments() -> None:
     assert "  - `latency_ms`: ms\n" in text
     assert "  - `count`: whole number, default `1`\n" in text
     assert "delete, get, list pods in each namespace of the platform" in text
+
+
+def test_what_an_experiment_takes_as_evidence_is_listed_with_its_fault() -> None:
+    experiments = [read_experiment(file, EXPERIMENTS) for file in sorted(EXPERIMENTS.glob("storage/*.yaml"))]
+    found = fault_page.evidence_in(experiments)
+    assert found["faults.training_data.overwrite"] == ["probes.training_data.damaged"]
+    assert found["faults.disks.fill_disk"] == ["probes.disks.full", "probes.training.save_failed"]
 
 
 def test_a_docstring_becomes_prose() -> None:
