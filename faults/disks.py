@@ -38,6 +38,7 @@ from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target
 from safety import active_run
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_number
+from safety.undo_journal import UndoKind
 
 ENDS = "a watchdog on its node ends it after {for_s:g} s, whoever is left; it cannot outlive the pod"
 FIDELITY = "a file system over the pod's own volume does it; the disk below is well, and files that are open when it begins stay there"
@@ -97,7 +98,7 @@ def _slow(arguments: Arguments) -> str:
     tier="node",
     lasts_s=lasts_for_s,
     ends=ENDS,
-    undo=fault_pod.UNDO,
+    undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.read_only", "probes.training.save_failed"),
 )
 def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, object]:
@@ -114,7 +115,7 @@ def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict
     tier="node",
     lasts_s=lasts_for_s,
     ends=ENDS,
-    undo=fault_pod.UNDO,
+    undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.full", "probes.training.save_failed"),
     fidelity=FIDELITY,
 )
@@ -132,7 +133,7 @@ def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: 
     tier="node",
     lasts_s=lasts_for_s,
     ends=ENDS,
-    undo=fault_pod.UNDO,
+    undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.failing", "probes.training.save_failed"),
     fidelity=FIDELITY,
 )
@@ -147,7 +148,7 @@ def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str
     tier="node",
     lasts_s=lasts_for_s,
     ends=ENDS,
-    undo=fault_pod.UNDO,
+    undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.slow", "probes.training.save_failed"),
     fidelity=FIDELITY,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import ENDS, UNDO
+from faults.mechanisms.fault_pod import ENDS
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
@@ -17,6 +17,7 @@ from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
+UNDO = (UndoKind.DELETE_POD,)
 EVIDENCE = ("probes.network.out_of_reach",)
 
 

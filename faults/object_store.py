@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from faults.mechanisms.fault_pod import ENDS, UNDO, inject_into_pods
-from faults.network import own_network, permissions
+from faults.mechanisms.fault_pod import ENDS, inject_into_pods
+from faults.network import UNDO, own_network, permissions
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform

@@ -44,7 +44,6 @@ POLL_S = 0.1
 ACT_S = 10.0  # between "armed" and "did", where its log can still be read
 LOG_LIMIT = (2.0, 2.0)  # a log behind a node that is silent must not hold anybody
 ENDS = "the kernel and a watchdog on its node end it after {for_s:g} s, whoever is left"
-UNDO = (UndoKind.DELETE_POD,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ HEADER = """# Faults and probes
 This page is what `python -m runner catalogue` writes, from what each function says of itself; a test keeps it current. In an experiment, a
 fault is an action of the method, and a probe belongs to the hypothesis or to the evidence. Permissions are those on `targets/local.yaml`.
 
-| fault | tier | what ends it | what undoes it before, and tidies up |
+| fault | tier | what ends it | undo |
 |---|---|---|---|"""
 UNDONE = {
     UndoKind.UNCORDON: "nodes are made schedulable again",
@@ -32,7 +32,7 @@ UNDONE = {
     UndoKind.REPAIR_GPU: "devices are repaired",
     UndoKind.DELETE_POD: "its fault pods are removed",
     UndoKind.REPLACE_POD: "the pod is evicted, since its ephemeral container cannot be removed",
-    UndoKind.NOTHING: "nothing: what ends it is enough",
+    UndoKind.NOTHING: "nothing; what ends it is enough",
 }
 UNITS = {"percent": "%", "mebibytes": "MiB", "_ms": "ms", "_s": "s", "_gb": "10⁹ bytes"}  # by how a name ends
 TYPES = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no"}
@@ -122,7 +122,7 @@ def _fault(name: str, spec: FaultSpec, users: list[str], target: Target) -> str:
     function = _function(name)
     needed = in_words(spec.permissions(offline(target), {"role": next(iter(target.roles))}), target)
     lines = ["- arguments:", *arguments(function), f"- tier: {spec.tier}; needs: {needed}"]
-    lines += [f"- ends: {ends(spec)}", f"- undone before, and tidied up: {undone(spec)}", f"- evidence: {_names(spec.evidence)}"]
+    lines += [f"- ends: {ends(spec)}", f"- undo: {undone(spec)}", f"- evidence: {_names(spec.evidence)}"]
     lines += [f"- fidelity: {spec.fidelity}"] if spec.fidelity else []
     return "\n".join([f"#### `{name}`", "", prose(function), "", *lines, f"- experiments: {_names(users)}"])
 
