@@ -110,7 +110,7 @@ def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: 
     def timers(seen_s: float) -> Timers:
         return make_plan(request(tmp_path), experiment, local_target(), resolved(POD.model_copy(update={"seen_s": seen_s}))).timers
 
-    assert (timers(0).confirm_s, timers(35).confirm_s) == (30, 65)
+    assert timers(35).confirm_s - timers(0).confirm_s == 35
     assert timers(90).deadline_parts["fault"] == 90
     assert timers(90).deadline_s >= 90 + timers(90).hold_s
     assert timers(90).fault_s == timers(0).fault_s  # the fault itself is over at once
