@@ -24,6 +24,7 @@ from kube.client import Platform
 from safety import active_run
 from safety.data_damage import DataDamage
 from safety.fault_spec import Arguments, fault, lasts_for_s
+from safety.undo_journal import UndoKind
 from target import reference_platform as storage
 
 KINDS = ("bit-flip", "zeroed-page", "torn-write", "truncation", "stale-shard")
@@ -43,7 +44,15 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     return resolve_servers(platform, arguments, rng, "damage_checkpoints", effect=f"{kind} in each newest finished checkpoint", ends=ENDS)
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolve,
+    permissions=permissions,
+    tier="namespace",
+    lasts_s=lasts_for_s,
+    ends=ENDS,
+    undo=(UndoKind.RESTORE_DATA,),
+    evidence=("probes.checkpoints.damaged",),
+)
 def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Damage one shard of each newest finished checkpoint of the run, on the disks of ``count`` storage servers, for ``for_s`` seconds.
 

@@ -14,7 +14,7 @@ from kube.devices import device_of, healthy, index_of
 from kube.permissions import Permission
 from kube.selection import choose, choose_node, pod_target, ready_pods
 from safety import active_run, fault_steps
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
@@ -46,7 +46,17 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*node_permissions(platform), *exec_permissions(namespace)]
 
 
-@fault(resolve=_resolve, permissions=_permissions, tier="node", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolve,
+    permissions=_permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=TIMED,
+    undo=(UndoKind.REPAIR_GPU,),
+    evidence=("probes.gpus.allocatable_dropped",),
+    effect=Effect.DEVICE_LOST,
+    fidelity="as good as the target's GPU driver, whose own words stand in the report",
+)
 def lose_device(role: str, for_s: float) -> dict[str, object]:
     """Lose the GPU of one ready pod of ``role`` for ``for_s`` seconds, as if it fell off the bus: calls fail, Kubernetes sees it sick.
 

@@ -17,6 +17,9 @@ from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
+UNDO = (UndoKind.DELETE_POD,)
+EVIDENCE = ("probes.network.out_of_reach",)
+
 
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     """Return what a fault in a pod's network needs, its evidence included: pods and their zones seen, pods asked, fault pods made."""
@@ -57,7 +60,7 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
     return [pod_target(pod, effect, ENDS.format(for_s=for_s)) for pod in pods]
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lasts_for_s)
+@fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lasts_for_s, ends=ENDS, undo=UNDO, evidence=EVIDENCE)
 def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, object]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
@@ -74,7 +77,7 @@ def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -
     return _cut(role, for_s, count) | {"index": index}
 
 
-@fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lasts_for_s)
+@fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lasts_for_s, ends=ENDS, undo=UNDO, evidence=EVIDENCE)
 def isolate_zone(role: str, for_s: float) -> dict[str, object]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)

@@ -23,7 +23,7 @@ from kube.permissions import Permission
 from kube.selection import choose_node, node_target, nodes_among
 from safety import active_run, cordoning, fault_steps
 from safety.active_run import ActiveRun
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_confirmed import power_cut_detail
 from safety.undo_journal import UndoKind
@@ -32,6 +32,8 @@ UNDONE = "the rollback; if the suite dies, the reaper in the cluster"
 TIMED = "the machine driver powers it on after {for_s:g} s by itself"
 SILENT = "kubelet frozen and network cut for {for_s:g} s by a fault pod"
 FROZEN = "fault pod: kubelet frozen, network cut"
+STAND_IN = "where the target has no machine driver, a fault pod freezes the kubelet and cuts the network: processes and disk live on"
+SEEN = ("probes.nodes.powered_off",)
 LOST = frozenset({UndoKind.POWER_ON, UndoKind.DELETE_POD})
 
 
@@ -51,7 +53,15 @@ def _resolve_cordon(platform: Platform, arguments: Arguments, rng: Random) -> li
     return [node_target(choose_node(platform, arguments["role"], rng), "cordoned", UNDONE)]
 
 
-@fault(resolve=_resolve_cordon, permissions=cordon_permissions, tier="node")
+@fault(
+    resolve=_resolve_cordon,
+    permissions=cordon_permissions,
+    tier="node",
+    ends=UNDONE,
+    undo=(UndoKind.UNCORDON,),
+    evidence=("probes.nodes.cordoned",),
+    instead_of=("cordon_node",),
+)
 def cordon(role: str) -> dict[str, object]:
     """Cordon one node that hosts ``role``: nothing new may land on it, what runs there stays. By itself no outage.
 
@@ -88,7 +98,16 @@ def _drain_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
     return [*cordon_permissions(platform, arguments), Permission("create", "pods/eviction")]
 
 
-@fault(resolve=_resolve_drain, permissions=_drain_permissions, tier="node", displaces=True)
+@fault(
+    resolve=_resolve_drain,
+    permissions=_drain_permissions,
+    tier="node",
+    ends=UNDONE,
+    undo=(UndoKind.UNCORDON,),
+    evidence=("probes.nodes.drained", "probes.nodes.cordoned"),
+    displaces=True,
+    instead_of=("drain_nodes",),
+)
 def drain(role: str, timeout_s: float = 120.0) -> dict[str, object]:
     """Cordon and drain one node that hosts ``role``, as an upgrade does: evictions honour disruption budgets, DaemonSet pods stay.
 
@@ -149,7 +168,18 @@ def _freeze(run: ActiveRun, targets: list[ResolvedTarget], for_s: float) -> None
     fault_pod.inject(run, targets, [FaultPod(target, target.name, ("silence",), for_s, heard=False) for target in targets])
 
 
-@fault(resolve=_resolve_lost, permissions=lost_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
+@fault(
+    resolve=_resolve_lost,
+    permissions=lost_permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=TIMED,
+    undo=(UndoKind.POWER_ON, UndoKind.DELETE_POD),
+    evidence=SEEN,
+    effect=Effect.NODE_LOST,
+    displaces=True,
+    fidelity=STAND_IN,
+)
 def power_off(role: str, for_s: float) -> dict[str, object]:
     """Cut the power of one node that hosts ``role``: nothing is flushed, nothing says goodbye.
 
@@ -171,7 +201,17 @@ def _resolve_silence(platform: Platform, arguments: Arguments, rng: Random) -> l
     return [node_target(choose_node(platform, arguments["role"], rng), SILENT.format(for_s=for_s), ENDS.format(for_s=for_s))]
 
 
-@fault(resolve=_resolve_silence, permissions=_silence_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
+@fault(
+    resolve=_resolve_silence,
+    permissions=_silence_permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=f"{ENDS}; nobody can tell a silent node to speak before",
+    undo=(UndoKind.DELETE_POD,),
+    evidence=SEEN,
+    effect=Effect.NODE_LOST,
+    displaces=True,
+)
 def silence(role: str, for_s: float) -> dict[str, object]:
     """Let one node that hosts ``role`` fall silent for ``for_s`` seconds: its kubelet is frozen and all its packets are dropped.
 

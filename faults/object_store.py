@@ -16,7 +16,7 @@ from collections.abc import Callable
 from random import Random
 
 from faults.mechanisms.fault_pod import ENDS, inject_into_pods
-from faults.network import own_network, permissions
+from faults.network import UNDO, own_network, permissions
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
@@ -26,6 +26,7 @@ from kube.selection import choose, pod_target
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_number
 
 LONGEST_MS = 60_000
+FIDELITY = "a proxy answers in the place of the server, which is well and would say so"
 
 
 def _resolving(name: str, effect: Callable[[Arguments], str]) -> Callable[[Platform, Arguments, Random], list[ResolvedTarget]]:
@@ -50,7 +51,16 @@ def _delays(arguments: Arguments) -> str:
     return f"answers every request {whole_number('delay_requests', 'latency_ms', arguments['latency_ms'], LONGEST_MS)} ms late"
 
 
-@fault(resolve=_resolving("refuse_requests", _refuses), permissions=permissions, tier="node", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolving("refuse_requests", _refuses),
+    permissions=permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=ENDS,
+    undo=UNDO,
+    evidence=("probes.object_store.refusing",),
+    fidelity=FIDELITY,
+)
 def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer ``percent`` (1 to 100) of their requests 503 SlowDown, by chance, for ``for_s`` seconds.
 
@@ -60,7 +70,16 @@ def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> di
     return inject_into_pods(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
 
 
-@fault(resolve=_resolving("delay_requests", _delays), permissions=permissions, tier="node", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolving("delay_requests", _delays),
+    permissions=permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=ENDS,
+    undo=UNDO,
+    evidence=("probes.object_store.late",),
+    fidelity=FIDELITY,
+)
 def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer every request ``latency_ms`` (ms, at most 60 000) later for ``for_s`` seconds.
 
@@ -69,7 +88,16 @@ def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> 
     return inject_into_pods(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
 
 
-@fault(resolve=_resolving("hide_objects", lambda _: "lists no objects"), permissions=permissions, tier="node", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolving("hide_objects", lambda _: "lists no objects"),
+    permissions=permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=ENDS,
+    undo=UNDO,
+    evidence=("probes.object_store.hiding",),
+    fidelity=FIDELITY,
+)
 def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer ListObjectsV2 with an empty list for ``for_s`` seconds: a stale listing.
 

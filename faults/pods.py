@@ -1,4 +1,4 @@
-"""Pods killed: chaosk8s deletes them, by exact names, within the blast radius that preflight checked."""
+"""Pods killed, or told to leave: deleted by exact names, within the blast radius that preflight checked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from random import Random
 
 from chaosk8s.pod import actions as chaosk8s_pods
 from chaoslib.exceptions import ActivityFailed
+from kubernetes import client
 
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.eviction import replacement
 from kube.permissions import Permission, in_namespace
-from kube.selection import choose_pods, pod_target, read_pod
+from kube.selection import choose_pods, grace_s, pod_target, read_pod
 from kube.wait import until
 from safety import fault_steps
-from safety.fault_spec import Arguments, fault
+from safety.fault_spec import Arguments, Effect, fault
 
 fault_steps.lend_client(chaosk8s_pods)
 GONE_S = 10.0  # a pod deleted with grace 0 is gone, or says so, within a second
@@ -33,7 +34,15 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return in_namespace(platform.target.role(arguments["role"]).namespace, ("get", "pods"), ("list", "pods"), ("delete", "pods"))
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="namespace")
+@fault(
+    resolve=_resolve,
+    permissions=permissions,
+    tier="namespace",
+    ends="at once; the pod's controller makes a new one",
+    evidence=("probes.pods.gone",),
+    effect=Effect.POD_DELETED,
+    instead_of=("terminate_pods", "delete_pods"),
+)
 def kill(role: str, count: int = 1) -> dict[str, object]:
     """Kill ``count`` ready pods of ``role`` without grace, as a crash would: no SIGTERM, no drain, no endpoint removed before.
 
@@ -70,6 +79,40 @@ def _terminate(target: ResolvedTarget) -> None:
         raise FaultFailed(
             f"pod {target.namespace}/{target.name}: chaosk8s deleted {deleted}, expected exactly this pod; it was gone already"
         )
+
+
+def _resolve_leave(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    pods = choose_pods(platform, arguments["role"], arguments.get("count", 1), rng)
+    return [pod_target(pod, f"told to leave within {grace_s(pod):g} s", replacement(pod), grace_s(pod)) for pod in pods]
+
+
+@fault(
+    resolve=_resolve_leave,
+    permissions=permissions,
+    tier="namespace",
+    ends="when the pod has left, within its own grace; its controller makes a new one at once",
+    evidence=("probes.pods.gone",),
+)
+def leave(role: str, count: int = 1) -> dict[str, object]:
+    """Tell ``count`` ready pods of ``role`` to leave, as a rollout does: SIGTERM now, the end when its grace (its own manifest's) is over.
+
+    It is deleted without eviction, so no disruption budget is asked. Its endpoint is removed at once; who has a connection to it keeps that
+    one. Whether requests under way are finished and new ones go elsewhere is what is tested.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: a target is gone since preflight, or could not be deleted.
+
+    """
+    run, targets, _ = fault_steps.begin()
+    fault_steps.write_ahead(run, targets)
+    run.fault_starts(targets)
+    for target in targets:
+        exactly = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=target.uid))
+        with api_errors(f"delete pod {target.namespace}/{target.name}", FaultFailed):
+            run.platform.core.delete_namespaced_pod(target.name, target.namespace or "", body=exactly)
+    fault_steps.ended(run, targets)
+    return {"targets": [target.name for target in targets], "role": role, "count": count}
 
 
 def _is_gone(platform: Platform, target: ResolvedTarget) -> bool:

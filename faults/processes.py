@@ -17,7 +17,7 @@ from kube.container_exec import permissions as look_inside
 from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target, pods_among
 from safety import active_run, fault_steps
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 from target.target import Role
@@ -25,6 +25,7 @@ from target.target import Role
 RESTARTED = "its server restarts it"
 MOST_SHARE = 0.95
 CONTINUED = "the ephemeral container sends CONT when its time is over, or when it is told to end"
+REPLACED = (UndoKind.REPLACE_POD,)
 
 
 def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
@@ -73,7 +74,15 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*permissions(namespace), *look_inside(namespace)]  # the second for the evidence
 
 
-@fault(resolve=_resolving("kill_engine"), permissions=_permissions, tier="ephemeral")
+@fault(
+    resolve=_resolving("kill_engine"),
+    permissions=_permissions,
+    tier="ephemeral",
+    ends=f"at once; {RESTARTED}",
+    undo=REPLACED,
+    evidence=("probes.processes.killed", "probes.training.restarted"),
+    instead_of=("exec_in_pods",),
+)
 def kill_engine(role: str) -> dict[str, object]:
     """Send SIGKILL to the engine process of one ready pod of ``role``: a segmentation fault, a CUDA abort, no memory look like this.
 
@@ -88,7 +97,16 @@ def kill_engine(role: str) -> dict[str, object]:
     return _signal(role, 0.0)
 
 
-@fault(resolve=_resolving("freeze_engine"), permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolving("freeze_engine"),
+    permissions=_permissions,
+    tier="ephemeral",
+    lasts_s=lasts_for_s,
+    ends=CONTINUED,
+    undo=REPLACED,
+    evidence=("probes.processes.frozen", "probes.training.hung", "probes.training.save_failed", "probes.tracking.silent"),
+    effect=Effect.ENGINE_HUNG,
+)
 def freeze_engine(role: str, for_s: float) -> dict[str, object]:
     """Stop the engine process of one ready pod of ``role`` (SIGSTOP) for ``for_s`` seconds: hung, not dead; its API process still answers.
 
@@ -98,7 +116,16 @@ def freeze_engine(role: str, for_s: float) -> dict[str, object]:
     return _signal(role, duration_s("freeze_engine", for_s))
 
 
-@fault(resolve=_resolving("slow_engine"), permissions=_permissions, tier="ephemeral", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolving("slow_engine"),
+    permissions=_permissions,
+    tier="ephemeral",
+    lasts_s=lasts_for_s,
+    ends=CONTINUED,
+    undo=REPLACED,
+    evidence=("probes.ranks.faltering", "probes.ranks.gang_slowed"),
+    fidelity="the process is stopped and continued in turn; a starved one makes a little headway all the time",
+)
 def slow_engine(role: str, for_s: float, share: float) -> dict[str, object]:
     """Slow the engine process of one ready pod of ``role`` for ``for_s`` seconds, as if it were starved of its CPU.
 

@@ -17,7 +17,7 @@ from kube.container_exec import output_in
 from kube.container_exec import permissions as exec_permissions
 from kube.eviction import evict, replacement
 from kube.permissions import Permission, in_namespace
-from kube.selection import choose_pods, choose_rank, of_index, pod_target
+from kube.selection import choose_pods, choose_rank, grace_s, of_index, pod_target
 from safety import fault_steps
 from safety.fault_spec import Arguments, fault, whole_number
 
@@ -32,14 +32,20 @@ WRITE = 'cd "$TRAIN_FAILPOINT_FOLDER" && printf %s "$1" > .new && mv .new "$2"'
 
 def _resolve_preempt(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     [pod] = choose_pods(platform, arguments["role"], 1, rng)
-    return [pod_target(pod, f"evicted with {pod.spec.termination_grace_period_seconds} s of grace", replacement(pod))]
+    return [pod_target(pod, f"evicted with {grace_s(pod):g} s of grace", replacement(pod), grace_s(pod))]
 
 
 def _evict_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return in_namespace(platform.target.role(arguments["role"]).namespace, ("get", "pods"), ("create", "pods/eviction"))
 
 
-@fault(resolve=_resolve_preempt, permissions=_evict_permissions, tier="namespace")
+@fault(
+    resolve=_resolve_preempt,
+    permissions=_evict_permissions,
+    tier="namespace",
+    ends="at once; the pod's controller makes a new one",
+    evidence=("probes.pods.gone", "probes.training.left"),
+)
 def preempt(role: str) -> dict[str, object]:
     """Evict one ready pod of ``role``, as a scheduler that needs its place does: SIGTERM now, the end when its grace is over.
 
@@ -68,7 +74,13 @@ def _resolve_coordinator(platform: Platform, arguments: Arguments, _rng: Random)
     return [pod_target(pod, "killed without grace; the ranks met in it", replacement(pod))]
 
 
-@fault(resolve=_resolve_coordinator, permissions=pods.permissions, tier="namespace")
+@fault(
+    resolve=_resolve_coordinator,
+    permissions=pods.permissions,
+    tier="namespace",
+    ends="at once; its Job makes a new one",
+    evidence=("probes.pods.gone",),
+)
 def kill_coordinator(role: str) -> dict[str, object]:
     """Kill the pod with index 0 of ``role`` without grace: it holds the rendezvous, so nobody can meet until it is back.
 
@@ -88,7 +100,13 @@ def _exec_permissions(platform: Platform, arguments: Arguments) -> list[Permissi
     return exec_permissions(platform.target.role(arguments["role"]).namespace)
 
 
-@fault(resolve=_resolve_point, permissions=_exec_permissions, tier="namespace")
+@fault(
+    resolve=_resolve_point,
+    permissions=_exec_permissions,
+    tier="namespace",
+    ends=f"once, at its point; {SPENT}",
+    evidence=("probes.training.taken", "probes.training.poisoned", "probes.processes.killed"),
+)
 def fail_at(role: str, point: str, action: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` fail at one point of its next step or save: what no signal from outside hits at the right moment.
 
@@ -134,7 +152,13 @@ def _point_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
     return [*exec_permissions(namespace), *in_namespace(namespace, ("list", "pods"), ("get", "pods/log"))]
 
 
-@fault(resolve=_resolve_segfault, permissions=_point_permissions, tier="namespace")
+@fault(
+    resolve=_resolve_segfault,
+    permissions=_point_permissions,
+    tier="namespace",
+    ends="at once; torchrun restarts the ranks",
+    evidence=("probes.ranks.ended_by", "probes.processes.killed"),
+)
 def segfault(role: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` end by SIGSEGV in its next step, as a broken native library does.
 
@@ -144,7 +168,13 @@ def segfault(role: str, index: int | None = None) -> dict[str, object]:
     return fail_at(role, STEP, "segfault", index)
 
 
-@fault(resolve=_resolve_memory, permissions=_point_permissions, tier="namespace")
+@fault(
+    resolve=_resolve_memory,
+    permissions=_point_permissions,
+    tier="namespace",
+    ends="at once; torchrun restarts the ranks",
+    evidence=("probes.ranks.out_of_memory", "probes.processes.killed"),
+)
 def exhaust_memory(role: str, mebibytes: int, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` take so much more memory, page by page, that its container's limit is passed and the kernel kills it.
 

@@ -38,7 +38,15 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     return resolve_servers(platform, arguments, rng, "overwrite", effect=f"training data uploaded with {kind}", ends=ENDS)
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="namespace", lasts_s=lasts_for_s)
+@fault(
+    resolve=_resolve,
+    permissions=permissions,
+    tier="namespace",
+    lasts_s=lasts_for_s,
+    ends=ENDS,
+    undo=(UndoKind.RESTORE_DATA,),
+    evidence=("probes.training_data.damaged",),
+)
 def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Upload the training data again, damaged, to ``count`` storage servers; after ``for_s`` seconds restore the newest good version.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from faults.nodes import LOST, cordon_permissions, lost_permissions, lost_target, take_down
+from faults.nodes import LOST, SEEN, STAND_IN, TIMED, UNDONE, cordon_permissions, lost_permissions, lost_target, take_down
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from kube.permissions import Permission
 from kube.selection import choose, nodes_among, zones_hosting
 from safety import active_run, cordoning, fault_steps
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
@@ -32,7 +32,18 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*cordon_permissions(platform, arguments), *lost_permissions(platform, arguments)]
 
 
-@fault(resolve=_resolving("lose", " and cordoned"), permissions=_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
+@fault(
+    resolve=_resolving("lose", " and cordoned"),
+    permissions=_permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=f"{TIMED}; the cordon: {UNDONE}",
+    undo=(UndoKind.POWER_ON, UndoKind.DELETE_POD, UndoKind.UNCORDON),
+    evidence=("probes.nodes.cordoned", *SEEN),
+    effect=Effect.NODE_LOST,
+    displaces=True,
+    fidelity=STAND_IN,
+)
 def lose(role: str, for_s: float) -> dict[str, object]:
     """Lose one zone that hosts ``role``: cordon every node of it (nothing new may land there), then cut the power of all at once.
 
@@ -47,7 +58,18 @@ def lose(role: str, for_s: float) -> dict[str, object]:
     return _lose(role, for_s, cordoned=True)
 
 
-@fault(resolve=_resolving("power_off", ""), permissions=lost_permissions, tier="node", lasts_s=lasts_for_s, displaces=True)
+@fault(
+    resolve=_resolving("power_off", ""),
+    permissions=lost_permissions,
+    tier="node",
+    lasts_s=lasts_for_s,
+    ends=TIMED,
+    undo=(UndoKind.POWER_ON, UndoKind.DELETE_POD),
+    evidence=SEEN,
+    effect=Effect.NODE_LOST,
+    displaces=True,
+    fidelity=STAND_IN,
+)
 def power_off(role: str, for_s: float) -> dict[str, object]:
     """Cut the power of one zone that hosts ``role`` for ``for_s`` seconds, without a cordon: it is used again as soon as it is back.
 

@@ -145,6 +145,7 @@ class ResolvedTarget(FrozenModel):
     node: str | None = None
     effect: str = ""  # what will be done to it
     ends: str = ""  # what ends it if the suite dies
+    seen_s: float = 0.0  # how long the platform itself takes until the effect can be seen: a pod's grace
 
 
 class Expect(FrozenModel):

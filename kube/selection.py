@@ -163,11 +163,16 @@ def _may_lose(nodes: list[Node], hosts: set[str], kept_out: set[str]) -> bool:
     return bool(names & hosts) and not names & kept_out and not any(is_control_plane(node) for node in nodes)
 
 
-def pod_target(pod: Pod, effect: str, ends: str) -> ResolvedTarget:
-    """Return a V1Pod as a target."""
+def grace_s(pod: Pod) -> float:
+    """Return how long a V1Pod may take to end once it is told to (s)."""
+    return float(pod.spec.termination_grace_period_seconds or 0)
+
+
+def pod_target(pod: Pod, effect: str, ends: str, seen_s: float = 0.0) -> ResolvedTarget:
+    """Return a V1Pod as a target. ``seen_s``: how long the platform takes until the effect can be seen (s)."""
     meta = pod.metadata
     return ResolvedTarget(
-        kind="Pod", name=meta.name, namespace=meta.namespace, uid=meta.uid, node=pod.spec.node_name, effect=effect, ends=ends
+        kind="Pod", name=meta.name, namespace=meta.namespace, uid=meta.uid, node=pod.spec.node_name, effect=effect, ends=ends, seen_s=seen_s
     )
 
 

@@ -1,4 +1,4 @@
-"""``python -m runner heal|status|rbac|tiers|policy|calibrate``: what stands beside ``pytest -m chaos``.
+"""``python -m runner heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
 
 Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong usage · 11 refused.
 """
@@ -13,7 +13,7 @@ from history.errors import AftershockError
 from history.result import Verdict
 from kube.client import connect
 from runner.cleanup import cleanup
-from runner.commands import admission_policy, calibrate, permission_page, rbac
+from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
 from target.target import load_target
@@ -37,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
             ("heal", "end everything that earlier runs left, and say what was done"),
             ("status", "show active faults, leases and journals"),
             ("rbac", "print the least rights with which experiments run, as YAML"),
-            ("tiers", "print what each permission tier needs and which experiments it runs, as Markdown"),
             ("policy", "print the admission policy that holds the suite's accounts to the suite's own shapes, as YAML"),
+            ("catalogue", "write the generated pages anew: docs/faults.md, docs/permissions.md, the tables of experiments/README.md"),
             ("calibrate", "null runs: false outages, the smallest RTO that can be told, the rate that a budget needs"),
         )
     }
@@ -65,8 +65,10 @@ def execute_command(options: argparse.Namespace) -> int:
     if options.command == "status":
         print("\n".join(cleanup.status(connect(target))))
         return 0
-    if options.command == "tiers":
-        print(permission_page.page(EXPERIMENTS.glob("*/*.yaml"), EXPERIMENTS, target), end="")
+    if options.command == "catalogue":
+        for page, text in catalogue_pages.pages(ROOT, target).items():
+            page.write_text(text)
+            print(f"written: {page.relative_to(ROOT)}")
         return 0
     if options.command == "policy":
         print(rbac.text(admission_policy.manifests(target)), end="")

@@ -1,20 +1,22 @@
 """What a fault must say of itself, so that preflight can resolve, check and show it before anything happens.
 
-A fault is a plain typed function (a Chaos Toolkit action) under :func:`fault`. Its specification says which objects it will touch
-(``resolve``, with the run's seeded randomness), which permissions inject *and* undo need, and its permission tier. At run time the
-function takes its targets from the plan (:meth:`safety.active_run.ActiveRun.targets_of`), never by resolving again.
+A fault is a plain typed function (a Chaos Toolkit action) under ``@fault(…)``. That is its one registration: whatever else is said of a
+fault is derived from it and from the docstring. At run time the function takes its targets from the plan
+(:meth:`safety.active_run.ActiveRun.targets_of`), never by resolving again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from history.errors import ConfigError
 from history.plan import ResolvedTarget
 from kube.permissions import Permission
+from safety.undo_journal import UndoKind
 
 if TYPE_CHECKING:
     from kube.client import Platform
@@ -25,39 +27,54 @@ LONGEST_S = 86_400.0
 Tier = Literal["namespace", "ephemeral", "node"]
 
 
-@dataclass(frozen=True, slots=True)
+class Effect(Enum):
+    """What a fault does, as far as the platform's timers are concerned."""
+
+    POD_DELETED = "a pod is gone at once"
+    ENGINE_HUNG = "a container lives and does nothing"
+    DEVICE_LOST = "a replica ends, and cannot start without its device"
+    NODE_LOST = "nothing on a node answers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSpec:
-    """What preflight knows of a fault.
+    """What a fault says of itself, once: preflight, the plan, permissions and docs/faults.md all read it here.
 
     ``resolve(platform, arguments, rng)`` returns the objects, by name, in the order in which they will be touched. It raises
     :class:`history.errors.TargetRefused` if a selector is empty or matches nothing.
-    ``permissions(platform, arguments)`` returns what inject and undo need.
+    ``permissions(platform, arguments)`` returns what inject, undo and evidence need.
     ``lasts_s(arguments)`` is how long the fault lasts by itself (0: until undone or at once).
+    ``ends`` says what ends it; an argument may stand in it, as in ``{for_s:g}``.
+    ``undo``: the kinds of its journal entries.
+    ``evidence``: the probes that can prove it, the most direct first, by name: ``probes.pods.gone``.
+    ``effect``: what timers bound its recovery. None: no timer does.
     ``displaces`` says that the pods of a target node must find room on others, if the fault lasts.
+    ``fidelity`` says, where it is a substitute, for what and how it differs.
+    ``instead_of``: the actions of chaosk8s whose place it takes.
     """
 
     resolve: Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
     permissions: Callable[[Platform, Arguments], list[Permission]]
     tier: Tier
-    lasts_s: Callable[[Arguments], float]
+    lasts_s: Callable[[Arguments], float] = lambda _arguments: 0.0
+    ends: str = ""
+    undo: tuple[UndoKind, ...] = (UndoKind.NOTHING,)
+    evidence: tuple[str, ...] = ()
+    effect: Effect | None = None
     displaces: bool = False
+    fidelity: str = ""
+    instead_of: tuple[str, ...] = ()
 
-
-def fault(
-    *,
-    resolve: Callable[[Platform, Arguments, Random], list[ResolvedTarget]],
-    permissions: Callable[[Platform, Arguments], list[Permission]],
-    tier: Tier,
-    lasts_s: Callable[[Arguments], float] = lambda _arguments: 0.0,
-    displaces: bool = False,
-) -> Callable[[Action], Action]:
-    """Attach a :class:`FaultSpec` to an action; :func:`spec_of` reads it back."""
-
-    def attach(action: Action) -> Action:
-        action.__fault__ = FaultSpec(resolve, permissions, tier, lasts_s, displaces)  # type: ignore[attr-defined]  # a label on a function
+    def __call__(self, action: Action) -> Action:
+        """Register an action as a fault; :func:`spec_of` reads this back."""
+        action.__fault__ = self  # type: ignore[attr-defined]  # a label on a function
+        REGISTERED[f"{action.__module__}.{action.__name__}"] = action
         return action
 
-    return attach
+
+fault = FaultSpec  # as a decorator
+REGISTERED: dict[str, Callable[..., Any]] = {}
+"""Every fault whose module was imported, by name."""
 
 
 def spec_of(action: Callable[..., Any]) -> FaultSpec | None:

@@ -11,6 +11,7 @@ not stop the pod's processes, the second is refused. Runs in a fault pod; standa
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import select
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faults.node_agent import cgroups
+from faults.node_agent.commands import command, pod_uid, whole
 from faults.node_agent.mount_table import FUSE, mount_at
 from faults.node_agent.mounts import Place, inside, places
 from faults.node_agent.node import Effect, Refused, checked, processes_of
@@ -81,6 +83,21 @@ class Disk:
             os.write(says, f"{error}\n".encode())
         finally:
             os._exit(1)
+
+
+@command("disk-full", "let nothing new fit into a folder of a volume", pod=pod_uid, path=str, folder=str)
+def _full(it: argparse.Namespace) -> Effect:
+    return sick(it.pod, it.path, it.folder, ("full",))
+
+
+@command("disk-fail", "fail so many percent of reads, writes and syncs", pod=pod_uid, path=str, folder=str, percent=whole(100), seed=int)
+def _fail(it: argparse.Namespace) -> Effect:
+    return sick(it.pod, it.path, it.folder, ("fail", "-percent", str(it.percent), "-seed", str(it.seed)))
+
+
+@command("disk-slow", "let each read, write and sync wait", pod=pod_uid, path=str, folder=str, latency_ms=whole(60_000))
+def _slow(it: argparse.Namespace) -> Effect:
+    return sick(it.pod, it.path, it.folder, ("slow", "-delay", f"{it.latency_ms}ms"))
 
 
 def sick(uid: str, path: str, folder: str, words: tuple[str, ...]) -> Effect:

@@ -1,14 +1,7 @@
 """``python -m faults.node_agent.main``: what runs in a fault pod, on the node itself: prepare, say so, act, end.
 
-    isolate --pod UID --for S --not-after T     cut one pod of this node off from everything but the node (its kubelet's probes)
-    silence --for S --not-after T               freeze the kubelet and cut the node's network, as if the machine had hung
-    refuse --pod UID --port N --percent P …     answer so many percent of a pod's requests 503 SlowDown
-    delay --pod UID --port N --latency-ms MS …  let every request to a pod wait
-    hide --pod UID --port N …                   answer S3's ListObjectsV2 with an empty list
-    read-only --pod UID --path P …              let a pod write nothing to one of its volumes
-    disk-full --pod UID --path P --folder F …   let nothing new fit into a folder of a volume
-    disk-fail … --percent P --seed N            fail so many percent of reads, writes and syncs with EIO
-    disk-slow … --latency-ms MS                 let each read, write and sync wait
+    python -m faults.node_agent.main --help          the words; each effect registers its own
+    … silence --for S --not-after T                  one of them: it refuses to act after T (Unix time, s)
 
 Whatever it sets is ended by three, each of which is enough: this program (its time is over, or SIGTERM), a watchdog process outside the
 pod's control groups (it outlives the pod, a frozen kubelet and this program), and, for the network, the kernel (elements of an nftables
@@ -26,13 +19,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
-from faults.node_agent import cgroups
-from faults.node_agent.fuse import sick
-from faults.node_agent.mounts import read_only
-from faults.node_agent.node import NO_TABLE, TABLE, UID, Effect, Refused, kubelets, network_of, nft, own_addresses
-from faults.node_agent.proxy import Server, delay, hiding, refusal
+from faults.node_agent import cgroups, cut, fuse, mounts, proxy  # noqa: F401  each registers its words
+from faults.node_agent.commands import COMMANDS
+from faults.node_agent.node import Effect, Refused
 
 LEAD_S = 1.5  # between saying "armed" and acting, so that it can still be heard from a node that is about to be silent
 WATCH_S = 1.0  # the watchdog waits so much longer than this program
@@ -60,18 +50,18 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's parser; every argument is bounded."""
     made = argparse.ArgumentParser(prog="python -m faults.node_agent.main", description=(__doc__ or "").splitlines()[0])
     commands = made.add_subparsers(dest="command", required=True)
-    for name, words in COMMANDS.items():
-        command = commands.add_parser(name)
+    for name, registered in COMMANDS.items():
+        command = commands.add_parser(name, help=registered.says)
         command.add_argument("--for", dest="for_s", type=bounded_s, required=True, metavar="S")
         command.add_argument("--not-after", type=float, required=True, metavar="UNIX_S", help="refuse to act after this moment")
-        for word in words:
-            command.add_argument(f"--{word}", type=ARGUMENTS[word], required=True)
+        for argument, read in registered.arguments.items():
+            command.add_argument(f"--{argument.replace('_', '-')}", type=read, required=True)
     return made
 
 
 def effect_of(options: argparse.Namespace) -> Effect:
     """Prepare what the command line asks for. Raises Refused, OSError, SubprocessError."""
-    return MADE[options.command](options)
+    return COMMANDS[options.command].prepare(options)
 
 
 def bounded_s(text: str) -> float:
@@ -80,58 +70,6 @@ def bounded_s(text: str) -> float:
     if not 0 < value <= LONGEST_S:
         raise ValueError(f"{text} is not above 0 and at most {LONGEST_S:g}")
     return value
-
-
-def whole(most: int) -> Callable[[str], int]:
-    """Return what reads a whole number from 1 to ``most``, and raises ValueError for any other."""
-
-    def number(text: str) -> int:
-        value = int(text)
-        if not 1 <= value <= most:
-            raise ValueError(f"{text} is not from 1 to {most}")
-        return value
-
-    return number
-
-
-def pod_uid(text: str) -> str:
-    """Return a pod's uid. Raises ValueError: it is none."""
-    if not UID.fullmatch(text):
-        raise ValueError(f"{text!r} is not a uid")
-    return text
-
-
-COMMANDS: dict[str, tuple[str, ...]] = {
-    "isolate": ("pod",),
-    "silence": (),
-    "refuse": ("pod", "port", "percent"),
-    "delay": ("pod", "port", "latency-ms"),
-    "hide": ("pod", "port"),
-    "read-only": ("pod", "path"),
-    "disk-full": ("pod", "path", "folder"),
-    "disk-fail": ("pod", "path", "folder", "percent", "seed"),
-    "disk-slow": ("pod", "path", "folder", "latency-ms"),
-}
-MADE: dict[str, Callable[[argparse.Namespace], Effect]] = {
-    "isolate": lambda it: isolation(it.pod, it.for_s),
-    "silence": lambda it: silence(it.for_s),
-    "refuse": lambda it: refusal(Server(it.pod, it.port), it.percent, it.for_s),
-    "delay": lambda it: delay(Server(it.pod, it.port), it.latency_ms, it.for_s),
-    "hide": lambda it: hiding(Server(it.pod, it.port), it.for_s),
-    "read-only": lambda it: read_only(it.pod, it.path),
-    "disk-full": lambda it: sick(it.pod, it.path, it.folder, ("full",)),
-    "disk-fail": lambda it: sick(it.pod, it.path, it.folder, ("fail", "-percent", str(it.percent), "-seed", str(it.seed))),
-    "disk-slow": lambda it: sick(it.pod, it.path, it.folder, ("slow", "-delay", f"{it.latency_ms}ms")),
-}
-ARGUMENTS: dict[str, Callable[[str], object]] = {
-    "pod": pod_uid,
-    "port": whole(65535),
-    "percent": whole(100),
-    "latency-ms": whole(60_000),
-    "path": str,
-    "folder": str,
-    "seed": int,
-}
 
 
 def carry_out(effect: Effect, for_s: float, watchdog: int) -> int:
@@ -168,60 +106,6 @@ def stands(effect: Effect, for_s: float) -> signal.struct_siginfo | None:
 def say(**what: object) -> None:
     """Write one line to the log."""
     print(json.dumps({**what, "t_ns": time.time_ns()}), flush=True)
-
-
-# effects
-
-
-def isolation(uid: str, for_s: float) -> Effect:
-    """Return the cut of one pod. Raises Refused: it does not run here, or it shares the node's network."""
-    space = network_of(uid)
-    rules = cut_rules(for_s, own_addresses())
-    return Effect("isolate", lambda: nft(rules, space), lambda: nft(NO_TABLE, space))
-
-
-def silence(for_s: float) -> Effect:
-    """Return the silence of this node. Raises Refused: not exactly one kubelet runs here."""
-    found = kubelets()
-    if len(found) != 1:
-        raise Refused(f"{len(found)} processes are a kubelet, expected exactly 1 (an executable of that name): {found}")
-    kubelet = os.pidfd_open(found[0])  # unlike a number, it can't come to mean another process
-    rules = cut_rules(for_s, [])
-
-    def begin() -> None:
-        nft(rules)
-        signal.pidfd_send_signal(kubelet, signal.SIGSTOP)
-
-    def end() -> None:
-        try:
-            signal.pidfd_send_signal(kubelet, signal.SIGCONT)
-        except ProcessLookupError:
-            pass  # it was restarted: the new one runs
-        finally:
-            nft(NO_TABLE)
-
-    return Effect("silence", begin, end)
-
-
-def cut_rules(for_s: float, allowed: list[str]) -> str:
-    """Return an nftables script: drop everything but loopback and ``allowed`` addresses, until the kernel forgets the set's elements."""
-    lines = [NO_TABLE, f"add table {TABLE}"]
-    lines.append(f"add set {TABLE} cut {{ typeof meta nfproto; flags timeout; }}")
-    for hook in ("input", "output", "forward"):
-        lines.append(f"add chain {TABLE} {hook} {{ type filter hook {hook} priority -300; policy accept; }}")
-        lines += [f'add rule {TABLE} {hook} {way} "lo" accept' for way in ("iifname", "oifname") if allows(hook, way)]
-        for address in allowed:
-            family, way = ("ip6" if ":" in address else "ip"), ("daddr" if hook == "output" else "saddr")
-            lines.append(f"add rule {TABLE} {hook} {family} {way} {address} accept")
-        lines.append(f"add rule {TABLE} {hook} meta nfproto @cut drop")
-    kept_ms = int(for_s * 1e3)
-    lines.append(f"add element {TABLE} cut {{ ipv4 timeout {kept_ms}ms, ipv6 timeout {kept_ms}ms }}")
-    return "\n".join(lines) + "\n"
-
-
-def allows(hook: str, way: str) -> bool:
-    """Tell whether a hook knows the interface of that direction."""
-    return (hook, way) in {("input", "iifname"), ("output", "oifname")}
 
 
 # the watchdog

@@ -6,6 +6,7 @@ for writing (EBUSY), so it is tried again. No kernel timer ends it, but it canno
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import errno
 import os
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from faults.node_agent.commands import command, pod_uid
 from faults.node_agent.mount_table import Mount, mount_at
 from faults.node_agent.node import Effect, Refused, checked, enter, processes_of, read
 
@@ -77,6 +79,11 @@ def _entered(space: int, act: Callable[[int], None]) -> int:
     except OSError as error:
         return error.errno or errno.EIO
     return 0
+
+
+@command("read-only", "let a pod write nothing to one of its volumes", pod=pod_uid, path=str)
+def _read_only(it: argparse.Namespace) -> Effect:
+    return read_only(it.pod, it.path)
 
 
 def read_only(uid: str, path: str) -> Effect:

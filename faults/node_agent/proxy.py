@@ -10,6 +10,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import select
@@ -19,6 +20,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from faults.node_agent.commands import command, pod_uid, whole
 from faults.node_agent.node import NO_TABLE, TABLE, Effect, Refused, network_of, nft, own_addresses, read
 
 PROXY_PORT = 15790  # below the ports that the kernel gives to outgoing connections
@@ -61,6 +63,24 @@ class Server:
 
     uid: str
     port: int
+
+
+PORT = whole(65535)
+
+
+@command("refuse", "answer so many percent of a pod's requests 503 SlowDown", pod=pod_uid, port=PORT, percent=whole(100))
+def _refuse(it: argparse.Namespace) -> Effect:
+    return refusal(Server(it.pod, it.port), it.percent, it.for_s)
+
+
+@command("delay", "let every request to a pod wait", pod=pod_uid, port=PORT, latency_ms=whole(60_000))
+def _delay(it: argparse.Namespace) -> Effect:
+    return delay(Server(it.pod, it.port), it.latency_ms, it.for_s)
+
+
+@command("hide", "answer S3's ListObjectsV2 with an empty list", pod=pod_uid, port=PORT)
+def _hide(it: argparse.Namespace) -> Effect:
+    return hiding(Server(it.pod, it.port), it.for_s)
 
 
 def refusal(server: Server, percent: int, for_s: float) -> Effect:

@@ -1,1 +1,1 @@
-"""``python -m runner COMMAND``: rights, policies, permission tiers, calibration."""
+"""``python -m runner COMMAND``: rights, policies, generated pages, calibration."""

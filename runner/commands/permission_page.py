@@ -1,4 +1,4 @@
-"""``python -m runner tiers``: what each permission tier needs and which experiments it runs, from the faults' own specifications.
+"""``docs/permissions.md``: what each permission tier needs and which experiments it runs, from the faults' own specifications.
 
 Namespaces are named by what they are (the platform's, the suite's), so that the page holds for every target.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from kube.permissions import Permission
 from runner.commands.rbac import experiment_permissions, offline
-from runner.experiment.experiment import Experiment, check_target, read_experiment
+from runner.experiment.experiment import Experiment
 from runner.preflight.checks import Fault, faults_of, permissions_of
 from safety.fault_spec import Tier
 from target.target import Target
@@ -28,18 +27,15 @@ HEADER = """# Permissions
 What the suite may do is decided by the rights that its account is given. It asks the API server for every verb of inject *and* undo before
 it touches anything, and refuses with a sentence that names what is missing. No tier needs `cluster-admin`, secrets, or a wildcard.
 
-This page is what `python -m runner tiers > docs/permissions.md` prints from the faults' own specifications; a test keeps it current. The
+This page is what `python -m runner catalogue` writes from the faults' own specifications; a test keeps it current. The
 YAML for your target and the experiments that you choose: `python -m runner rbac --target FILE EXPERIMENT…`; that these rights are the least
 is a test, too (each verb taken away, preflight refuses and names it). Rights cannot say *which* pods: `python -m runner policy --target
 FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers and cordons.
 """
 
 
-def page(files: Iterable[Path], root: Path, target: Target) -> str:
-    """Return the page in Markdown. Raises ConfigError: an experiment is wrong, or not for this target."""
-    experiments = [read_experiment(file, root) for file in sorted(files)]
-    for experiment in experiments:
-        check_target(experiment, target)
+def page(experiments: list[Experiment], target: Target) -> str:
+    """Return the page in Markdown, for experiments that fit the target."""
     platform = offline(target)
     faults = {one.id: faults_of(one, platform) for one in experiments}
     of_tier = {tier: [one for one in experiments if tier_of(faults[one.id]) == tier] for tier in (None, *TIERS)}
@@ -65,16 +61,25 @@ def _names(experiments: Iterable[Experiment]) -> str:
     return ", ".join(f"`{one.id}`" for one in experiments) or "–"
 
 
+def in_words(needed: Iterable[Permission], target: Target) -> str:
+    """Return permissions as a phrase: verbs, what, where."""
+    return "; ".join(f"{', '.join(sorted(verbs))} {resource} in {where}" for (where, resource), verbs in _rows(needed, target))
+
+
 def _table(needed: Iterable[Permission], target: Target) -> list[str]:
-    """Return a table: where, what, verbs; what a right in the whole cluster covers is left out."""
+    lines = [f"| {where} | {resource} | {', '.join(sorted(verbs))} |" for (where, resource), verbs in _rows(needed, target)]
+    return ["| where | what | verbs |", "|---|---|---|", *lines]
+
+
+def _rows(needed: Iterable[Permission], target: Target) -> list[tuple[tuple[str, str], set[str]]]:
+    """Return where, what and verbs, sorted; what a right in the whole cluster covers is left out."""
     asked = list(needed)
     rows: dict[tuple[str, str], set[str]] = {}
     for permission in asked:
         if permission.namespace is None or replace(permission, namespace=None) not in asked:
             resource = f"{permission.resource}.{permission.group}" if permission.group else permission.resource
             rows.setdefault((_place(permission.namespace, target), resource), set()).add(permission.verb)
-    lines = [f"| {where} | {resource} | {', '.join(sorted(verbs))} |" for (where, resource), verbs in sorted(rows.items())]
-    return ["| where | what | verbs |", "|---|---|---|", *lines]
+    return sorted(rows.items())
 
 
 def _place(namespace: str | None, target: Target) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +14,11 @@ from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid
 from chaoslib.hypothesis import ensure_hypothesis_tolerance_is_valid
 
+import faults
+import probes
 from runner.experiment.format import PythonProvider
 from runner.experiment.yaml_source import Keys, Located
-from safety.fault_spec import FaultSpec, spec_of
+from safety.fault_spec import REGISTERED, FaultSpec, spec_of
 
 # What a module can raise while it is imported, short of ending the process.
 IMPORT_ERRORS = (
@@ -29,14 +33,8 @@ IMPORT_ERRORS = (
     RuntimeError,
 )
 
-WRAPPERS = {
-    "terminate_pods": "faults.pods.kill",
-    "delete_pods": "faults.pods.kill",
-    "exec_in_pods": "faults.processes.kill_engine",
-    "cordon_node": "faults.nodes.cordon",
-    "drain_nodes": "faults.nodes.drain",
-}
-"""chaosk8s action -> the fault of ours that calls it, with checks of targets and effect."""
+ANSWERS = ("bool", "int", "float")  # annotations, as they are written
+PLAIN = ("str", *ANSWERS)
 
 RENAMED = {
     "faults.engine": "faults.processes",
@@ -97,6 +95,36 @@ def fault_of(provider: PythonProvider) -> FaultSpec | None:
     return spec_of(function_of(provider))
 
 
+def all_faults() -> dict[str, FaultSpec]:
+    """Return what every fault of :mod:`faults` says of itself, by name, sorted."""
+    for module in pkgutil.iter_modules(faults.__path__, "faults."):
+        importlib.import_module(module.name)
+    ours = ((name, spec_of(function)) for name, function in sorted(REGISTERED.items()) if name.startswith("faults."))
+    return {name: spec for name, spec in ours if spec is not None}
+
+
+def all_probes() -> dict[str, Callable[..., object]]:
+    """Return every probe of :mod:`probes`, by name, sorted: each public function that an experiment can call and whose answer it can judge.
+
+    That is: plain arguments only, and a number or yes or no comes back. Whatever else is public there serves other modules.
+    """
+    modules = [importlib.import_module(module.name) for module in pkgutil.iter_modules(probes.__path__, "probes.")]
+    found = [(f"{module.__name__}.{name}", function) for module in modules for name, function in inspect.getmembers(module, _is_probe)]
+    return {name: function for name, function in sorted(found) if name.startswith(f"{function.__module__}.")}
+
+
+def _is_probe(thing: object) -> bool:
+    if not inspect.isfunction(thing) or thing.__name__.startswith("_"):
+        return False
+    signature = inspect.signature(thing)
+    return signature.return_annotation in ANSWERS and all(one.annotation in PLAIN for one in signature.parameters.values())
+
+
+def replacement_of(action: str) -> str | None:
+    """Return the fault of ours that takes the place of an action of chaosk8s, by name; None if none does."""
+    return next((name for name, spec in all_faults().items() if action in spec.instead_of), None)
+
+
 def check_fault(located: Located, keys: Keys, provider: PythonProvider) -> None:
     """Refuse an action that is no fault of ours: it would act without resolved targets, undo and evidence.
 
@@ -106,14 +134,15 @@ def check_fault(located: Located, keys: Keys, provider: PythonProvider) -> None:
     """
     if fault_of(provider) is not None:
         return
-    name = f"{provider.module}.{provider.func}"
-    ours = WRAPPERS.get(provider.func) if provider.module.startswith("chaosk8s") else None
+    ours = replacement_of(provider.func) if provider.module.startswith("chaosk8s") else None
     next_step = (
-        f"use {ours}, which calls it within the blast radius"
+        f"use {ours}, which does the same within the blast radius"
         if ours
         else "use a function of faults/ (declared with safety.fault_spec.fault)"
     )
-    raise located.error((*keys, "provider", "func"), f"{name} is not a fault of this suite, so nothing would bound or undo it; {next_step}")
+    raise located.error(
+        (*keys, "provider", "func"), f"{provider.name} is not a fault of this suite, so nothing would bound or undo it; {next_step}"
+    )
 
 
 def check_chaoslib(located: Located) -> None:

@@ -39,6 +39,11 @@ class Experiment:
         return self.located.data
 
     @property
+    def written(self) -> dict[str, Any]:
+        """Our extension as plain data."""
+        return dict(self.raw["extensions"][self.extension_at()])
+
+    @property
     def injects(self) -> bool:
         """Whether anything is done to the platform."""
         return bool(self.document.method)

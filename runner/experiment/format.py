@@ -25,6 +25,11 @@ class PythonProvider(Written):
     func: str = Field(min_length=1)
     arguments: dict[str, object] = Field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """The function with its module."""
+        return f"{self.module}.{self.func}"
+
 
 class Pauses(Written):
     """Seconds to wait around an activity."""

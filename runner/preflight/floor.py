@@ -3,41 +3,22 @@
 Minima, not means: where a fault may be over in several ways, the quickest counts. How long replicas took to start and to load is no timer
 and counts as nothing: the next may be quicker (measured: all back after 7 s where the median load was 13 s). Whoever acts beside
 Kubernetes' own controllers, such as a cloud that removes a lost node, may be quicker still.
+
+A fault without an effect (:class:`safety.fault_spec.Effect`) has no floor: a killed engine may be started at once, a drained replica counts
+until its successor is ready, and Kubernetes goes on calling a replica Ready that is cut off from all but its kubelet.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import Enum
 
 from history.plan import Floor, Plan
 from kube.platform_timers import PlatformTimers
+from safety.fault_spec import Effect
 
 ASKED_S = 3.0  # capacity counts from when a green health answer was asked for, and that may have waited so long (measured: 2.5)
 LEASE_S = 11.0  # a lost node's last lease may be so old: renewed every 10 s, with 4 % of jitter and a request
 LEAST_NODE_MONITOR_S = 40.0  # the smallest default that Kubernetes had; where the setting cannot be read
-
-
-class Effect(Enum):
-    """What a fault does, as far as timers are concerned."""
-
-    POD_DELETED = "a pod is gone at once"
-    ENGINE_HUNG = "a container lives and does nothing"
-    DEVICE_LOST = "a replica ends, and cannot start without its device"
-    NODE_LOST = "nothing on a node answers"
-
-
-EFFECTS = {
-    "faults.pods.kill": Effect.POD_DELETED,
-    "faults.processes.freeze_engine": Effect.ENGINE_HUNG,
-    "faults.gpus.lose_device": Effect.DEVICE_LOST,
-    "faults.nodes.power_off": Effect.NODE_LOST,
-    "faults.nodes.silence": Effect.NODE_LOST,
-    "faults.zones.lose": Effect.NODE_LOST,
-    "faults.zones.power_off": Effect.NODE_LOST,
-}
-"""Fault -> its effect. No timer bounds the others: a killed engine may be started at once, a drained replica counts until its successor is
-ready, and Kubernetes goes on calling a replica Ready that is cut off from all but its kubelet."""
 
 
 Way = tuple[float, str]

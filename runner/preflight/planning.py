@@ -13,7 +13,7 @@ from kube.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
 from runner.experiment.variables import filled
-from runner.preflight.floor import EFFECTS, floor_of
+from runner.preflight.floor import floor_of
 from runner.request import PROFILES, Request
 from target.target import Target
 from target.workload import WorkloadClass
@@ -119,12 +119,13 @@ def timers_of(
     hold_s = experiment.settings.hold or max(profile.hold_s, enough_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     recovery_s = recovery_at_most_s(resolved, lasts_s) if requests and experiment.settings.fault == "fault" else 0.0
-    parts = deadline_parts(budgets, recovery_s, lasts_s, hold_s)
+    seen_s = max((target.seen_s for target in resolved.all_targets), default=0.0)
+    parts = deadline_parts(budgets, recovery_s, max(lasts_s, seen_s), hold_s)
     auto_s = max(parts["budget"], parts["recovery"], parts["fault"]) + parts["hold"] + parts["slack"]
     return Timers(
         baseline_s=max(profile.baseline_s, enough_s),
         hold_s=hold_s,
-        confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0),
+        confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0) + seen_s,
         deadline_s=experiment.settings.deadline or auto_s,
         fault_s=lasts_s,
         heal_s=HEAL_S + 2 * resolved.timers.ready_s + (HEAL_NODE_S if on_nodes else 0.0),
@@ -133,7 +134,10 @@ def timers_of(
 
 
 def deadline_parts(budgets: Budgets, recovery_s: float, lasts_s: float, hold_s: float) -> dict[str, float]:
-    """Return what ``deadline: auto`` is made of (s): the longest of budget, recovery and fault, then the hold and some slack."""
+    """Return what ``deadline: auto`` is made of (s): the longest of budget, recovery and fault, then the hold and some slack.
+
+    ``lasts_s``: until the fault is over and could be seen.
+    """
     return {
         "budget": max(budgets.rto_s or 0.0, budgets.capacity_rto_s or 0.0),
         "recovery": PATIENCE * recovery_s,
@@ -181,10 +185,9 @@ def floor_under(experiment: Experiment, target: Target, resolved: Resolved) -> F
     waits_s = workload.slo.slo().latency_ms / 1e3 if alone else None
     floors = []
     for action in experiment.document.method:
-        effect, spec = EFFECTS.get(f"{action.provider.module}.{action.provider.func}"), fault_of(action.provider)
-        arguments = filled(action.provider.arguments, experiment, target)
-        if effect is not None and spec is not None and arguments.get("role") == workload.role:
-            floors.append(floor_of(effect, resolved.timers, spec.lasts_s(arguments), waits_s))
+        spec, arguments = fault_of(action.provider), filled(action.provider.arguments, experiment, target)
+        if spec is not None and spec.effect is not None and arguments.get("role") == workload.role:
+            floors.append(floor_of(spec.effect, resolved.timers, spec.lasts_s(arguments), waits_s))
     return max((one for one in floors if one), key=lambda one: one.capacity_rto_s, default=None)
 
 

@@ -6,9 +6,13 @@ and c only, one platform each, so that two runs never want the same node; zone a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from faults import gpus, network, nodes, pods, processes, zones
+from safety.fault_spec import spec_of
 
 SUITE = "aftershock-kill"
 ENGINE = "sleep infinity"  # the server's own command line has it in two words: exactly one process matches
@@ -60,33 +64,40 @@ def chosen(count: int) -> tuple[Slot, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One fault as an experiment has it: action, rollback, evidence (module, function, arguments besides role and activity)."""
+    """One fault as an experiment has it, with its arguments besides the role, and its rollback. Its evidence is what it says itself."""
 
-    fault: tuple[str, str, dict[str, Any]]
-    rollback: tuple[str, str] | None
-    evidence: tuple[str, str]
+    fault: Callable[..., Any]
+    arguments: dict[str, Any]
+    rollback: Callable[..., Any] | None
     role: str = "victim"
 
 
-FOR_S = 8
+FOR_S = {"for_s": 8}
+LONG_S = {"for_s": 15}
 FAMILIES = {
-    "pod killed": Family(("faults.pods", "kill", {}), None, ("probes.pods", "gone")),
-    "engine killed": Family(("faults.processes", "kill_engine", {}), ("faults.processes", "replace"), ("probes.processes", "killed")),
-    "engine frozen": Family(
-        ("faults.processes", "freeze_engine", {"for_s": FOR_S}), ("faults.processes", "replace"), ("probes.processes", "frozen")
-    ),
-    CUT_OFF: Family(("faults.network", "isolate", {"for_s": FOR_S}), ("faults.network", "restore"), ("probes.network", "out_of_reach")),
-    "node cordoned": Family(("faults.nodes", "cordon", {}), ("faults.nodes", "uncordon"), ("probes.nodes", "cordoned")),
-    "node drained": Family(("faults.nodes", "drain", {}), ("faults.nodes", "uncordon"), ("probes.nodes", "cordoned")),
-    "node without power": Family(
-        ("faults.nodes", "power_off", {"for_s": 15}), ("faults.nodes", "power_on"), ("probes.nodes", "powered_off")
-    ),
-    "node silent": Family(("faults.nodes", "silence", {"for_s": 15}), ("faults.network", "restore"), ("probes.nodes", "powered_off")),
-    "zone lost": Family(("faults.zones", "lose", {"for_s": 15}), ("faults.zones", "recover"), ("probes.nodes", "cordoned")),
-    "GPU lost": Family(
-        ("faults.gpus", "lose_device", {"for_s": 15}), ("faults.gpus", "repair"), ("probes.gpus", "allocatable_dropped"), "device"
-    ),
+    "pod killed": Family(pods.kill, {}, None),
+    "engine killed": Family(processes.kill_engine, {}, processes.replace),
+    "engine frozen": Family(processes.freeze_engine, FOR_S, processes.replace),
+    CUT_OFF: Family(network.isolate, FOR_S, network.restore),
+    "node cordoned": Family(nodes.cordon, {}, nodes.uncordon),
+    "node drained": Family(nodes.drain, {}, nodes.uncordon),
+    "node without power": Family(nodes.power_off, LONG_S, nodes.power_on),
+    "node silent": Family(nodes.silence, LONG_S, network.restore),
+    "zone lost": Family(zones.lose, LONG_S, zones.recover),
+    "GPU lost": Family(gpus.lose_device, LONG_S, gpus.repair, "device"),
 }
+
+
+def evidence_of(family: Family) -> dict[str, Any]:
+    """Return the provider of the most direct evidence that a family's fault names."""
+    spec = spec_of(family.fault)
+    module, _, func = spec.evidence[0].rpartition(".") if spec else ("", "", "")
+    return provider(module, func, activity="act")
+
+
+def called(function: Callable[..., Any], **arguments: object) -> dict[str, Any]:
+    """Return the provider that calls a function."""
+    return provider(function.__module__, function.__name__, **arguments)
 
 
 def provider(module: str, func: str, **arguments: object) -> dict[str, Any]:
@@ -103,10 +114,9 @@ def experiment_file(folder: Path, name: str) -> Path:
 def experiment(name: str) -> dict[str, Any]:
     """Return the experiment of one family: short, with a hypothesis that holds whatever users feel: not they are tested here."""
     family = FAMILIES[name]
-    module, func, arguments = family.fault
     served = {"type": "probe", "name": "served", "tolerance": {"type": "range", "range": [0, 1]}}
-    seen = {"type": "probe", "name": "seen", "tolerance": True, "provider": provider(*family.evidence, activity="act")}
-    back = [{"type": "action", "name": "back", "provider": provider(*family.rollback)}] if family.rollback else []
+    seen = {"type": "probe", "name": "seen", "tolerance": True, "provider": evidence_of(family)}
+    back = [{"type": "action", "name": "back", "provider": called(family.rollback)}] if family.rollback else []
     ours = {
         "name": "aftershock",
         "workload": "realtime-inference",
@@ -124,7 +134,7 @@ def experiment(name: str) -> dict[str, Any]:
             "title": "anything goes",
             "probes": [served | {"provider": provider("probes.users", "good_ratio", window_s=2)}],
         },
-        "method": [{"type": "action", "name": "act", "provider": provider(module, func, role=family.role, **arguments)}],
+        "method": [{"type": "action", "name": "act", "provider": called(family.fault, role=family.role, **family.arguments)}],
         "rollbacks": back,
         "runtime": {"rollbacks": {"strategy": "always"}},
         "extensions": [ours],

@@ -69,6 +69,14 @@ def test_a_killed_replica(running: Running) -> None:
         confirmed(pods.gone)
 
 
+def test_a_gateway_that_is_told_to_leave_is_proven_when_it_is_gone(running: Running) -> None:
+    with running(faults.pods.leave, role="gateway") as run:
+        (target,) = run.targets_of()
+        faults.pods.leave("gateway")
+        denied(pods.gone)
+        wait_for(lambda: seen(pods.gone), "it has left within its grace", CONFIRM_S + target.seen_s)
+
+
 def test_a_killed_engine(running: Running) -> None:
     with running(faults.processes.kill_engine, role="inference") as run:
         (target,) = run.targets_of()

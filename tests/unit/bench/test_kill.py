@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 
 from bench.campaigns.kill import page as kill_page
+from bench.campaigns.kill.platform import FAMILIES, experiment, experiment_file
 from bench.campaigns.kill.trial import in_force
 from bench.campaigns.out_of_reach import page as out_of_reach_page
 from bench.campaigns.out_of_reach.page import CUT, LOST
 from bench.common.tables import Row
 from history.schema import EventKind
+from runner.experiment.catalogue import fault_of
+from runner.experiment.experiment import read_experiment
 
 TRIAL: Row = {
     "number": 1, "commit": "a1", "family": "pod killed", "signal": "SIGTERM", "phase": "observe", "session": "run", "in_force": True,
@@ -27,6 +32,17 @@ SESSION: Row = TRIAL | {
     "traceback": False,
     "lasted_s": 31.0,
 }
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_experiment_of_a_family_is_valid_and_proven_as_its_fault_says(name: str, tmp_path: Path) -> None:
+    file = experiment_file(tmp_path, name)
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump(experiment(name)))
+    read = read_experiment(file, tmp_path / "experiments")
+    [spec] = [fault_of(action.provider) for action in read.document.method]
+    assert spec
+    assert [probe.provider.name for probe in read.settings.evidence] == [spec.evidence[0]]
 
 
 @pytest.mark.parametrize("change", [{"struck": False}, {"phase": "start"}, {"refused": "lease x: held by another"}])

@@ -52,6 +52,7 @@ def test_a_preempted_pod_is_evicted_with_its_grace_after_the_journal_was_written
     run = started(cluster, tmp_path, faults.ranks.preempt, role="trainer")
     [target] = run.targets_of()
     assert target.effect == "evicted with 60 s of grace"
+    assert target.seen_s == 60
     assert faults.ranks.preempt("trainer") == {"targets": [target.name], "role": "trainer"}
     assert cluster.calls == [f"write ahead nothing {target.name}", f"evict {target.name}"]
     assert kinds(tmp_path) == ["clock", "fault.start", "fault.end"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from history.plan import Budgets, ResolvedTarget
+from history.plan import Budgets, ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.preflight.planning import Resolved, deadline_parts, make_plan, merged_budgets, recovery_at_most_s, span_s
@@ -104,6 +104,16 @@ def test_faults_on_nodes_get_more_time_to_be_proven_and_healed(experiment: Exper
     nodes = make_plan(request(tmp_path), experiment, local_target(), resolved(NODE)).timers
     assert nodes.confirm_s > pods.confirm_s
     assert nodes.heal_s > pods.heal_s
+
+
+def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: Experiment, tmp_path: Path) -> None:
+    def timers(seen_s: float) -> Timers:
+        return make_plan(request(tmp_path), experiment, local_target(), resolved(POD.model_copy(update={"seen_s": seen_s}))).timers
+
+    assert timers(35).confirm_s - timers(0).confirm_s == 35
+    assert timers(90).deadline_parts["fault"] == 90
+    assert timers(90).deadline_s >= 90 + timers(90).hold_s
+    assert timers(90).fault_s == timers(0).fault_s  # the fault itself is over at once
 
 
 def test_arrivals_are_scheduled_for_every_phase_at_its_longest(experiment: Experiment, tmp_path: Path) -> None:

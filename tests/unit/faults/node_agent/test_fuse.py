@@ -76,7 +76,7 @@ def test_what_would_be_seen_outside_the_pod_is_refused(pod: dict[str, Any], tmp_
 )
 def test_the_words_of_the_fault_pod_are_the_programs(command: list[str], words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(main, "sick", lambda *them: asked.append(them))
+    monkeypatch.setattr(fuse, "sick", lambda *them: asked.append(them))
     main.effect_of(main.parser().parse_args([*command, "--pod", UID, "--path", "/data", "--folder", "part", *BOUNDS]))
     assert asked == [(UID, "/data", "part", words)]
 

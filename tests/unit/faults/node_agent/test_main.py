@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.node_agent import cgroups, main
+from faults.node_agent import cgroups, cut, main
 from faults.node_agent.main import Effect, Refused
 
 UID = "00000000-0000-4000-8000-000000000000"
@@ -36,6 +36,14 @@ def test_arguments_are_bounded(arguments: list[str]) -> None:
     assert wrong.value.code == 2
 
 
+def test_help_lists_every_word(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.parser().parse_args(["--help"])
+    shown = capsys.readouterr().out
+    assert {"isolate", "silence", "refuse", "delay", "hide", "read-only", "disk-full", "disk-fail", "disk-slow"} == set(main.COMMANDS)
+    assert [word for word in main.COMMANDS if word not in shown] == []
+
+
 def test_started_too_late_it_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["silence", "--for", "5", "--not-after", f"{time.time() - 3:.1f}"]) == 3
     assert '"refused": "started 3.' in capsys.readouterr().out
@@ -43,7 +51,7 @@ def test_started_too_late_it_does_nothing(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_only_the_elements_of_the_set_drop_and_they_expire() -> None:
-    lines = main.cut_rules(2.5, ["10.0.0.1", "fd00::1"]).splitlines()
+    lines = cut.cut_rules(2.5, ["10.0.0.1", "fd00::1"]).splitlines()
     assert [line for line in lines if "drop" in line] == [
         f"add rule inet aftershock {hook} meta nfproto @cut drop" for hook in ("input", "output", "forward")
     ]
@@ -77,11 +85,11 @@ def test_control_groups_of_both_versions_are_found() -> None:
 
 
 def test_no_kubelet_or_no_such_pod_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "kubelets", list)
+    monkeypatch.setattr(cut, "kubelets", list)
     with pytest.raises(Refused, match="0 processes are a kubelet, expected exactly 1"):
-        main.silence(5)
+        cut.silence(5)
     with pytest.raises(Refused, match="no process of it runs on this node"):
-        main.isolation(UID, 5)
+        cut.isolation(UID, 5)
 
 
 def counted(folder: Path) -> Effect:

@@ -12,8 +12,9 @@ from history.plan import Budgets, Floor, ResolvedTarget, Slo
 from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.preflight.checks import foretell
-from runner.preflight.floor import EFFECTS, Effect, below_floor, floor_of
+from runner.preflight.floor import below_floor, floor_of
 from runner.preflight.planning import Resolved, floor_under
+from safety.fault_spec import Effect
 from testing.platform.fake_cluster import ROOT, local_target
 from testing.runs.runner_parts import plan_of
 
@@ -140,12 +141,3 @@ def test_a_dry_run_says_the_floor(experiment: Experiment) -> None:
     said = foretell(planned(experiment, rto_s=30))[-1]
     assert said == "floor: full capacity not back before 59.0 s, users not served before 58.0 s (toleration 20 s)"
     assert "floor" not in " ".join(foretell(plan_of(experiment)))
-
-
-def test_every_fault_of_the_table_is_there() -> None:
-    from runner.experiment.catalogue import function_of  # noqa: PLC0415
-    from runner.experiment.format import PythonProvider  # noqa: PLC0415
-
-    for name in EFFECTS:
-        module, func = name.rsplit(".", 1)
-        assert function_of(PythonProvider(type="python", module=module, func=func))

@@ -14,11 +14,12 @@ from history.errors import NoData, TargetRefused
 from kube.client import Platform
 from kube.platform_timers import PlatformTimers
 from runner.messages import Kind
-from runner.preflight.floor import EFFECTS, Effect
 from runner.run.child import run_request
 from runner.stop import Stop
+from safety.fault_spec import Effect, spec_of
 from safety.undo_journal import Undo, UndoKind, open_journal
 from testing.platform.fake_cluster import pod
+from testing.runs import runner_parts
 from testing.runs.preflight import KILL, Make, refusal, unready
 from testing.runs.runner_cluster import REPLICAS, RunnerCluster
 from testing.runs.runner_parts import EXPERIMENT, Sent
@@ -41,7 +42,9 @@ def test_a_dry_run_shows_targets_effects_permissions_and_budgets_and_touches_not
 def test_a_budget_below_the_floor_is_said_and_refuses_nothing(
     platform: Platform, request_of: Make, sent: Sent, experiment_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(EFFECTS, "testing.runs.runner_parts.kill", Effect.POD_DELETED)
+    spec = spec_of(runner_parts.kill)
+    assert spec
+    monkeypatch.setattr(runner_parts.kill, "__fault__", replace(spec, effect=Effect.POD_DELETED))
     slow = PlatformTimers(50, 20, start_s=2, load_s=12, first_check_s=90)
     monkeypatch.setattr("runner.drivers.requests.driver.read_timers", lambda *_: slow)
     text = experiment_file.read_text()

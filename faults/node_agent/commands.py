@@ -1,0 +1,55 @@
+"""The words of the fault pod's program: each effect registers its own, with bounded arguments. Standard library only."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from faults.node_agent.node import UID, Effect
+
+Read = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A word: in words, its arguments by name with what reads them, and how its effect is prepared from what was read.
+
+    ``prepare`` raises Refused, OSError or SubprocessError: nothing was set.
+    """
+
+    says: str
+    arguments: dict[str, Read]
+    prepare: Callable[[argparse.Namespace], Effect]
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def command(word: str, says: str, **arguments: Read) -> Callable[[Callable[[argparse.Namespace], Effect]], Callable[..., Effect]]:
+    """Register what prepares an effect under ``word``. Each argument is required; ``latency_ms`` is written ``--latency-ms``."""
+
+    def register(prepare: Callable[[argparse.Namespace], Effect]) -> Callable[..., Effect]:
+        COMMANDS[word] = Command(says, arguments, prepare)
+        return prepare
+
+    return register
+
+
+def whole(most: int) -> Read:
+    """Return what reads a whole number from 1 to ``most``, and raises ValueError for any other."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if not 1 <= value <= most:
+            raise ValueError(f"{text} is not from 1 to {most}")
+        return value
+
+    return number
+
+
+def pod_uid(text: str) -> str:
+    """Return a pod's uid. Raises ValueError: it is none."""
+    if not UID.fullmatch(text):
+        raise ValueError(f"{text!r} is not a uid")
+    return text
