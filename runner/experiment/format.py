@@ -110,7 +110,7 @@ class Document(Written):
     tags: tuple[str, ...] = ()
     contributions: dict[str, object] = Field(default_factory=dict)
     configuration: dict[str, object] = Field(default_factory=dict)
-    hypothesis: Hypothesis = Field(alias="steady-state-hypothesis")
+    hypothesis: Hypothesis | None = Field(default=None, alias="steady-state-hypothesis")  # none: what its class of workload says
     method: tuple[Action, ...]
     rollbacks: tuple[Action, ...] = ()
     runtime: Runtime = Runtime()

@@ -81,7 +81,8 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         targets=resolved.all_targets,
         replicas_desired=resolved.replicas,
         evidence=tuple(probe.name for probe in experiment.settings.evidence),
-        hypothesis_probes=tuple(probe.name for probe in experiment.document.hypothesis.probes),
+        hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
+        hypothesis_left_out=experiment.left_out,
         floor=None if job else floor_under(experiment, target, resolved),  # a job's pods go by their own rules
         versions=versions(resolved),
         command=request.command,
