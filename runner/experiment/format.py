@@ -42,6 +42,15 @@ class Probe(Written):
     tolerance: bool | int | str | list[object] | dict[str, object]
 
 
+def described(tolerance: object) -> str:
+    """Return a tolerance as a person reads it."""
+    if isinstance(tolerance, dict) and tolerance.get("type") == "range":
+        tolerance = tolerance["range"]
+    if isinstance(tolerance, list) and len(tolerance) == 2:
+        return f"{tolerance[0]} to {tolerance[1]}"
+    return str(tolerance)
+
+
 class Action(Written):
     """An action of the method or of the rollbacks."""
 

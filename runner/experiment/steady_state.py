@@ -30,9 +30,13 @@ class Steady:
     def ask(self, name: str, function: str, tolerance: tuple[float, float] | int, **arguments: object) -> None:
         """Add a probe: a function of :mod:`probes`, and the range (or the one number) in which its value must lie."""
         module, func = function.split(".")
-        within = {"type": "range", "range": list(tolerance)} if isinstance(tolerance, tuple) else tolerance
+        within = {"type": "range", "range": [_plain(bound) for bound in tolerance]} if isinstance(tolerance, tuple) else tolerance
         provider = {"type": "python", "module": f"probes.{module}", "func": func, "arguments": arguments}
         self.probes.append({"type": "probe", "name": name, "tolerance": within, "provider": provider})
+
+
+def _plain(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def for_target(experiment: Experiment, target: Target) -> Experiment:

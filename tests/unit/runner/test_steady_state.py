@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from history.errors import ConfigError
+from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target, steady_state
 from runner.preflight.checks import foretell
+from runner.preflight.planning import Resolved, make_plan
+from runner.request import Request
 from target.target import Target
 from target.workload import WorkloadClass
-from testing.platform.fake_cluster import _local, local_target
-from testing.runs.runner_parts import EXPERIMENT, plan_of
+from testing.platform.fake_cluster import ROOT, local_target
+from testing.runs.runner_parts import EXPERIMENT
 
 SILENT = EXPERIMENT.split("steady-state-hypothesis:")[0] + "method:" + EXPERIMENT.split("method:")[1]
+LOCAL: dict[str, Any] = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
 REQUESTS, TRAINING = "realtime-inference", "batch-training"
 
 
@@ -33,7 +38,7 @@ def between(low: float, high: float) -> dict[str, Any]:
 
 def changed(name: str = REQUESTS, *, drop: tuple[str, ...] = (), **keys: object) -> Target:
     """Return the embedded platform's target with ``keys`` of one class changed, or dropped."""
-    workloads = dict(_local()["workloads"])
+    workloads = dict(LOCAL["workloads"])
     workloads[name] = {key: value for key, value in (workloads[name] | keys).items() if key not in drop}
     return local_target(workloads=workloads)
 
@@ -43,7 +48,7 @@ def without_prometheus() -> Target:
 
 
 def without_deployment() -> Target:
-    roles = dict(_local()["roles"])
+    roles = dict(LOCAL["roles"])
     roles["inference"] = {key: value for key, value in roles["inference"].items() if key != "deployment"}
     return local_target(roles=roles)
 
@@ -52,6 +57,10 @@ def without_deployment() -> Target:
 def silent(experiment_file: Path) -> Experiment:
     experiment_file.write_text(SILENT)
     return read_experiment(experiment_file, experiment_file.parents[1])
+
+
+def request(folder: Path) -> Request:
+    return Request(run_id="r", run_dir=folder, experiment=folder, experiments_root=folder, target=folder, seed=7, profile="smoke")
 
 
 def asked(target: Target, name: str = REQUESTS) -> dict[str, tuple[object, dict[str, Any]]]:
@@ -105,14 +114,15 @@ def test_the_class_may_say_more() -> None:
     ],
 )
 def test_what_the_target_has_not_is_left_out_by_name_in_plan_and_dry_run(
-    silent: Experiment, made: Callable[[], Target], left_out: str
+    silent: Experiment, made: Callable[[], Target], left_out: str, tmp_path: Path
 ) -> None:
     found = for_target(silent, made())
     assert found.left_out == (left_out,)
     assert left_out.split(":", maxsplit=1)[0] not in [one.name for one in found.hypothesis.probes]
-    names = tuple(one.name for one in found.hypothesis.probes)
-    lines = foretell(plan_of(found, hypothesis_probes=names, hypothesis_left_out=found.left_out))
-    assert lines[0] == f"hypothesis: {found.hypothesis.title} ({', '.join(names)})"
+    plan = make_plan(request(tmp_path), found, made(), Resolved({}, {"inference": 3}, PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)))
+    assert plan.hypothesis_left_out == (left_out,)
+    lines = foretell(plan)
+    assert lines[0].startswith(f"hypothesis: {found.hypothesis.title} (users-are-served 0.99 to 1, answers-are-fast 0 to ")
     assert lines[1] == f"left out of the hypothesis: {left_out}"
 
 
