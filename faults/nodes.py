@@ -28,7 +28,7 @@ from safety.undo import undo_all
 from safety.undo_confirmed import power_cut_detail
 from safety.undo_journal import UndoKind
 
-UNDONE = "the rollback; if the suite dies, the reaper in the cluster"
+UNDONE = "healing; if the suite dies, the reaper in the cluster"
 TIMED = "the machine driver powers it on after {for_s:g} s by itself"
 SILENT = "kubelet frozen and network cut for {for_s:g} s by a fault pod"
 FROZEN = "fault pod: kubelet frozen, network cut"
@@ -65,7 +65,7 @@ def _resolve_cordon(platform: Platform, arguments: Arguments, rng: Random) -> li
 def cordon(role: str) -> dict[str, object]:
     """Cordon one node that hosts ``role``: nothing new may land on it, what runs there stays. By itself no outage.
 
-    It lasts until :func:`uncordon`.
+    It lasts until the run heals.
 
     Raises:
         TargetRefused: no live run.
@@ -111,7 +111,7 @@ def _drain_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
 def drain(role: str, timeout_s: float = 120.0) -> dict[str, object]:
     """Cordon and drain one node that hosts ``role``, as an upgrade does: evictions honour disruption budgets, DaemonSet pods stay.
 
-    It returns when every evicted pod has ended, and lasts until :func:`uncordon`.
+    It returns when every evicted pod has ended, and lasts until the run heals.
 
     Raises:
         TargetRefused: no live run.

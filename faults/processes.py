@@ -86,8 +86,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 def kill_engine(role: str) -> dict[str, object]:
     """Send SIGKILL to the engine process of one ready pod of ``role``: a segmentation fault, a CUDA abort, no memory look like this.
 
-    It ends when the server or its container restarts the engine. The rollback :func:`replace` replaces the pod, since an ephemeral
-    container cannot be removed.
+    It ends when the server or its container restarts the engine. Healing replaces the pod, since an ephemeral container cannot be removed.
 
     Raises:
         TargetRefused: no live run.
@@ -110,8 +109,8 @@ def kill_engine(role: str) -> dict[str, object]:
 def freeze_engine(role: str, for_s: float) -> dict[str, object]:
     """Stop the engine process of one ready pod of ``role`` (SIGSTOP) for ``for_s`` seconds: hung, not dead; its API process still answers.
 
-    It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. The rollback
-    is :func:`replace`. Raises as :func:`kill_engine`.
+    It ends by itself: the ephemeral container sends SIGCONT when its time is over, and at once when the pod is being ended. Healing
+    replaces the pod. Raises as :func:`kill_engine`.
     """
     return _signal(role, duration_s("freeze_engine", for_s))
 

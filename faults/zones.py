@@ -47,7 +47,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
 def lose(role: str, for_s: float) -> dict[str, object]:
     """Lose one zone that hosts ``role``: cordon every node of it (nothing new may land there), then cut the power of all at once.
 
-    The machines come back by themselves after ``for_s`` seconds; the cordon lasts until the rollback :func:`recover`. Where the target has
+    The machines come back by themselves after ``for_s`` seconds; the cordon lasts until the run heals. Where the target has
     no machine driver, fault pods silence the nodes, and the plan says so.
 
     Raises:

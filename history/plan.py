@@ -164,7 +164,7 @@ class ExperimentInfo(FrozenModel):
     tags: tuple[str, ...]
     hypothesis: str  # title of the steady-state hypothesis
     fault: Literal["fault", "none", "sham"]
-    digest: str  # sha256 of the file
+    digest: str  # sha256 of the file, and of the hypothesis that its class of workload gave it
 
 
 class TargetInfo(FrozenModel):
@@ -200,6 +200,8 @@ class Plan(FrozenModel):
     replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
     evidence: tuple[str, ...] = ()  # names of the evidence probes
     hypothesis_probes: tuple[str, ...] = ()
+    hypothesis_expects: dict[str, str] = Field(default_factory=dict)  # probe -> its tolerance, in words
+    hypothesis_left_out: tuple[str, ...] = ()  # of the class's hypothesis: what the target has not, each with the reason
     floor: Floor | None = None  # none: no timer bounds recovery
     forecast: dict[str, Any] | None = None  # of older runs: an RTO predicted before the fault; read, and no longer used
     versions: dict[str, str] = Field(default_factory=dict)

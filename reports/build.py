@@ -88,6 +88,8 @@ def experiment_of(runs: Sequence[tuple[Plan, Trial]]) -> Experiment:
         sentence=first.sentence,
         description=plan.experiment.description,
         hypothesis=plan.experiment.hypothesis,
+        hypothesis_expects=plan.hypothesis_expects,
+        hypothesis_left_out=plan.hypothesis_left_out,
         workload=plan.workload,
         profile=plan.profile,
         expect=plan.expect,

@@ -175,6 +175,8 @@ class Experiment(FrozenModel):
     sentence: str
     description: str
     hypothesis: str
+    hypothesis_expects: dict[str, str]  # probe -> its tolerance, in words
+    hypothesis_left_out: tuple[str, ...]  # what the target has not, each with the reason
     workload: str
     profile: str
     expect: Expect

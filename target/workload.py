@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from history.errors import ConfigError
 from history.plan import Retry, Slo
+from target.steady_state import SteadyState
 from target.values import Seconds, Share, Written
 
 Part = TypeVar("Part")
@@ -89,6 +90,7 @@ class WorkloadClass(Written):
     budgets: WrittenBudgets = WrittenBudgets()
     written_load: WrittenLoad | None = Field(default=None, alias="load")
     training: WrittenTraining | None = None
+    steady_state: SteadyState = SteadyState()
 
     @model_validator(mode="after")
     def _has_one_drive(self) -> WorkloadClass:
@@ -98,6 +100,14 @@ class WorkloadClass(Written):
             raise ValueError(f"{' and '.join(missing)}: missing; a class has slo and load, or training")
         if self.training is not None and len(missing) < 2:
             raise ValueError("training: a class has slo and load, or training, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _is_steady_in_its_own_terms(self) -> WorkloadClass:
+        """Refuse a steady state of requests for a training job, and the other way round."""
+        if wrong := self.steady_state.misplaced(training=self.training is not None):
+            kind = "a training job" if self.training is not None else "requests"
+            raise ValueError(f"steady_state: {', '.join(wrong)} means nothing for {kind}; leave it out")
         return self
 
     @property

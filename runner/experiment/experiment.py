@@ -12,7 +12,7 @@ from typing import Any
 
 from history.plan import ExperimentInfo
 from runner.experiment.catalogue import check_chaoslib, check_fault, check_provider, rename_providers
-from runner.experiment.format import Action, Aftershock, Document, Probe
+from runner.experiment.format import Action, Aftershock, Document, Hypothesis, Probe
 from runner.experiment.mistakes import parse
 from runner.experiment.yaml_source import Key, Located, read_located
 from target.target import Target
@@ -31,7 +31,8 @@ class Experiment:
     located: Located
     document: Document
     settings: Aftershock
-    digest: str
+    digest: str  # sha256 of the file, and of the hypothesis that its class of workload gave it
+    left_out: tuple[str, ...] = ()  # of that hypothesis: what the target has not, each with the reason
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -48,6 +49,13 @@ class Experiment:
         """Whether anything is done to the platform."""
         return bool(self.document.method)
 
+    @property
+    def hypothesis(self) -> Hypothesis:
+        """What is believed. Raises ConfigError: the file does not say, and :mod:`runner.experiment.steady_state` was not asked."""
+        if self.document.hypothesis is None:
+            raise self.located.error((), "steady-state-hypothesis: missing, and no target was asked for that of the class of workload")
+        return self.document.hypothesis
+
     def info(self) -> ExperimentInfo:
         """Return what the plan says of this experiment."""
         document = self.document
@@ -56,14 +64,15 @@ class Experiment:
             title=document.title,
             description=document.description,
             tags=document.tags,
-            hypothesis=document.hypothesis.title,
+            hypothesis=self.hypothesis.title,
             fault=self.settings.fault,
             digest=self.digest,
         )
 
     def activities(self) -> Iterator[Placed]:
         """Yield every activity with the keys that lead to it."""
-        yield from _placed(("steady-state-hypothesis", "probes"), self.document.hypothesis.probes)
+        if self.document.hypothesis is not None:
+            yield from _placed(("steady-state-hypothesis", "probes"), self.document.hypothesis.probes)
         yield from _placed(("method",), self.document.method)
         yield from _placed(("rollbacks",), self.document.rollbacks)
         yield from _placed(("extensions", self.extension_at(), "evidence"), self.settings.evidence)
@@ -182,10 +191,11 @@ def _check_shape(experiment: Experiment, at: int) -> None:
         raise located.error(("method",), "method: no action; a run that injects nothing is a null control (fault: none in the extension)")
     if settings.fault != "none" and not settings.evidence:
         raise located.error(place, "evidence: missing; name at least one probe that proves that the fault took effect")
-    _check_names(experiment)
+    check_names(experiment)
 
 
-def _check_names(experiment: Experiment) -> None:
+def check_names(experiment: Experiment) -> None:
+    """Refuse one name for two activities, and evidence for an action that is not in the method. Raises ConfigError."""
     seen: set[str] = set()
     methods = {action.name for action in experiment.document.method}
     for keys, activity in experiment.activities():

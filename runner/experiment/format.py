@@ -47,6 +47,15 @@ class Probe(Written):
     tolerance: bool | int | str | list[object] | dict[str, object]
 
 
+def described(tolerance: object) -> str:
+    """Return a tolerance as a person reads it."""
+    if isinstance(tolerance, dict) and tolerance.get("type") == "range":
+        tolerance = tolerance["range"]
+    if isinstance(tolerance, list) and len(tolerance) == 2:
+        return f"{tolerance[0]} to {tolerance[1]}"
+    return str(tolerance)
+
+
 class Action(Written):
     """An action of the method or of the rollbacks."""
 
@@ -115,7 +124,7 @@ class Document(Written):
     tags: tuple[str, ...] = ()
     contributions: dict[str, object] = Field(default_factory=dict)
     configuration: dict[str, object] = Field(default_factory=dict)
-    hypothesis: Hypothesis = Field(alias="steady-state-hypothesis")
+    hypothesis: Hypothesis | None = Field(default=None, alias="steady-state-hypothesis")  # none: what its class of workload says
     method: tuple[Action, ...]
     rollbacks: tuple[Action, ...] = ()
     runtime: Runtime = Runtime()

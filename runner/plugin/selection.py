@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from history.errors import ConfigError
-from runner.experiment.experiment import absent, check_target
+from runner.experiment.experiment import absent
+from runner.experiment.steady_state import for_target
 from runner.plugin.items import KEY, ExperimentItem, WrongFile
 from target.target import Target
 
@@ -43,7 +44,7 @@ def _fit(item: ExperimentItem, target: Target) -> dict[Path, str]:
         item.skip(why_not)
         return {}
     try:
-        check_target(item.experiment, target)
+        for_target(item.experiment, target)
     except ConfigError as error:
         return {item.path: str(error)}
     return {}

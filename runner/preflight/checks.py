@@ -202,9 +202,12 @@ def describe(targets: Targets, needed: list[Permission]) -> list[str]:
 
 
 def foretell(plan: Plan) -> list[str]:
-    """Return what a dry run prints of the plan: budgets, deadline, floor."""
+    """Return what a dry run prints of the plan: hypothesis, budgets, deadline, floor."""
     budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.model_dump(exclude_none=True, exclude={"source"}).items())
-    lines = [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
+    expects = ", ".join(f"{name} {within}" for name, within in plan.hypothesis_expects.items())
+    lines = [f"hypothesis: {plan.experiment.hypothesis} ({expects})"]
+    lines += [f"left out of the hypothesis: {what}" for what in plan.hypothesis_left_out]
+    lines += [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
     if plan.floor is not None:
         served = "" if plan.floor.rto_s is None else f", users not served before {plan.floor.rto_s:.1f} s"
         lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served} ({plan.floor.timers})")

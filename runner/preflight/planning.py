@@ -12,6 +12,7 @@ from history.plan import Budgets, Floor, Load, Mix, Plan, ResolvedTarget, Target
 from kube.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
+from runner.experiment.format import described
 from runner.experiment.variables import filled
 from runner.preflight.floor import floor_of
 from runner.request import PROFILES, Request
@@ -81,7 +82,9 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         targets=resolved.all_targets,
         replicas_desired=resolved.replicas,
         evidence=tuple(probe.name for probe in experiment.settings.evidence),
-        hypothesis_probes=tuple(probe.name for probe in experiment.document.hypothesis.probes),
+        hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
+        hypothesis_expects={probe.name: described(probe.tolerance) for probe in experiment.hypothesis.probes},
+        hypothesis_left_out=experiment.left_out,
         floor=None if job else floor_under(experiment, target, resolved),  # a job's pods go by their own rules
         versions=versions(resolved),
         command=request.command,

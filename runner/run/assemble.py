@@ -17,7 +17,8 @@ from kube.permissions import Permission
 from runner.drivers.choice import driver_of
 from runner.drivers.driver import WorkloadDriver
 from runner.event_log import RunLog
-from runner.experiment.experiment import Experiment, check_target, read_experiment
+from runner.experiment.experiment import Experiment, read_experiment
+from runner.experiment.steady_state import for_target
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks
@@ -104,8 +105,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
 def _read(request: Request) -> tuple[Experiment, Target]:
     """Read both files; from here on nothing that is shown holds a credential of the kubeconfig."""
     target = load_target(request.target)
-    experiment = read_experiment(request.experiment, request.experiments_root)
-    check_target(experiment, target)
+    experiment = for_target(read_experiment(request.experiment, request.experiments_root), target)
     remember(of_kubeconfig(target.kubeconfig))
     return experiment, target
 

@@ -22,7 +22,8 @@ from history.errors import AftershockError
 from history.plan import Plan
 from kube.client import Platform
 from kube.platform_timers import PlatformTimers
-from runner.experiment.experiment import Experiment, check_target, read_experiment
+from runner.experiment.experiment import Experiment, read_experiment
+from runner.experiment.steady_state import for_target
 from runner.preflight import checks
 from runner.preflight.planning import Resolved, make_plan
 from runner.request import Request
@@ -160,8 +161,7 @@ def outcome(experiment: Path, target: Path, seed: int) -> Outcome:
 def plan_of(experiment_file: Path, target_file: Path, cluster: FakeCluster, seed: int) -> Plan:
     """Do what preflight does with two files, in its order, up to the plan."""
     target: Target = load_target(target_file)
-    experiment: Experiment = read_experiment(experiment_file, experiment_file.parent)
-    check_target(experiment, target)
+    experiment: Experiment = for_target(read_experiment(experiment_file, experiment_file.parent), target)
     for namespace in target.namespaces:
         key, _, value = target.consent_label.partition("=")
         cluster.namespaces[namespace] = {key: value}

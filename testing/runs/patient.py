@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
-from testing.platform.fake_cluster import ROOT
 from testing.runs.real_sessions import Suite
 
-ASKED = "no-replica-is-missing"
+ASKED: dict[str, Any] = {
+    "type": "probe",
+    "name": "no-replica-is-missing",
+    "tolerance": 0,
+    "provider": {"type": "python", "module": "probes.replicas", "func": "missing", "arguments": {"role": "inference"}},
+}
 
 
 def patient(suite: Suite, name: str, hold: str = "30s") -> None:
@@ -17,9 +19,7 @@ def patient(suite: Suite, name: str, hold: str = "30s") -> None:
 
     ``hold``: for how long the run goes on after it has recovered, so that there is time to do something to it.
     """
-    raw = yaml.safe_load((ROOT / "experiments" / f"{name}.yaml").read_text())["steady-state-hypothesis"]
-    probes = [probe for probe in raw["probes"] if probe["name"] == ASKED]
     extension: dict[str, Any] = {"hold": hold}
     if not name.startswith("control/"):
         extension["budgets"] = {"rto": "10m"}
-    suite.experiment(name, **{"steady-state-hypothesis": {"title": "every replica is ready", "probes": probes}}, extension=extension)
+    suite.experiment(name, **{"steady-state-hypothesis": {"title": "every replica is ready", "probes": [ASKED]}}, extension=extension)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from history.schema import EventKind
+from runner.experiment.format import described
 from runner.run.context import Context
 from runner.run.phases.activities import execute, shown, tolerated
 
@@ -45,12 +46,3 @@ def evaluate(context: Context, phase: str) -> Steady:
         if not met:
             (no_data if result.no_data else unmet).append(sentence)
     return Steady(tuple(unmet), tuple(no_data), {"steady_state_met": not unmet and not no_data, "probes": entries})
-
-
-def described(tolerance: object) -> str:
-    """Return a tolerance as a person reads it."""
-    if isinstance(tolerance, dict) and tolerance.get("type") == "range":
-        tolerance = tolerance["range"]
-    if isinstance(tolerance, list) and len(tolerance) == 2:
-        return f"{tolerance[0]} to {tolerance[1]}"
-    return str(tolerance)

@@ -171,3 +171,13 @@ def test_a_report_of_nothing_is_a_page_too(tmp_path: Path) -> None:
     page = parse(write(build([]), tmp_path).read_text())
     assert "INCONCLUSIVE" in page.first("h1").text
     assert "No run could be shown." in page.text
+
+
+def test_what_the_hypothesis_asks_and_leaves_out_stands_beside_it(night: Night) -> None:
+    lack = "queue-is-short: target staging names no prometheus"
+    said = {"hypothesis_left_out": (lack,), "hypothesis_expects": {"users-are-served": "0.99 to 1", "no-replica-is-missing": "0"}}
+    worst, *others = night.report.experiments
+    shown = html(night.report.model_copy(update={"experiments": (worst.model_copy(update=said), *others)}))
+    assert f"{worst.hypothesis} (left out: {lack})" in parse(shown).text
+    assert "Asked: users-are-served 0.99 to 1; no-replica-is-missing 0." in parse(shown).text
+    assert "left out:" not in night.page.text

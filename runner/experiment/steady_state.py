@@ -1,0 +1,117 @@
+"""The hypothesis of an experiment that has none of its own: what steady means for its class of workload on its target.
+
+What the target has not is left out by name. What it has and what is silent in a run is still asked, and makes the run INCONCLUSIVE.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from runner.experiment.experiment import Experiment, check_names, check_target
+from runner.experiment.format import Hypothesis
+from target.target import Target
+from target.workload import WorkloadClass
+
+REQUESTS_S, TRAINING_S = 10.0, 5.0  # the latest seconds that are judged, if the class does not say
+MOST_STEPS = 1000  # a second; more is a counter that went wrong
+
+
+@dataclass(slots=True)
+class Steady:
+    """A hypothesis as it grows: its title, its probes as a file would have them, and what is left out of it."""
+
+    title: str
+    probes: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def ask(self, name: str, function: str, tolerance: tuple[float, float] | int, **arguments: object) -> None:
+        """Add a probe: a function of :mod:`probes`, and the range (or the one number) in which its value must lie."""
+        module, func = function.split(".")
+        within = {"type": "range", "range": [_plain(bound) for bound in tolerance]} if isinstance(tolerance, tuple) else tolerance
+        provider = {"type": "python", "module": f"probes.{module}", "func": func, "arguments": arguments}
+        self.probes.append({"type": "probe", "name": name, "tolerance": within, "provider": provider})
+
+
+def _plain(number: float) -> float:
+    return int(number) if number == int(number) else number
+
+
+def for_target(experiment: Experiment, target: Target) -> Experiment:
+    """Return ``experiment`` as it runs on ``target``: with the hypothesis of its file, or with that of its class of workload.
+
+    Raises:
+        ConfigError: it does not fit the target (:func:`check_target`), or neither says what steady means.
+
+    """
+    check_target(experiment, target)
+    if experiment.document.hypothesis is not None:
+        return experiment
+    name = experiment.settings.workload
+    steady = steady_state(target, target.workloads[name])
+    if not steady.probes:
+        place = ("extensions", experiment.extension_at(), "workload")
+        sentence = f"class {name!r} of target {target.name} does not say what steady means, and this file has no steady-state-hypothesis"
+        raise experiment.located.error(place, f"{sentence}; write one, or give the class slo and load, or training")
+    return _completed(experiment, steady)
+
+
+def steady_state(target: Target, workload: WorkloadClass) -> Steady:
+    """Return what steady means for a class of workload; without probes if nothing in the target file says so."""
+    if workload.training is not None:
+        return _training(workload)
+    return _requests(target, workload) if workload.written_slo is not None else Steady("")
+
+
+def _requests(target: Target, workload: WorkloadClass) -> Steady:
+    """Ask that users are served as the SLO says, the queue is short, and no replica is missing."""
+    declared, slo, steady = workload.steady_state, workload.slo, Steady("users are served within the SLO")
+    window_s = declared.window or REQUESTS_S
+    steady.ask("users-are-served", "users.good_ratio", (slo.ratio, 1.0), window_s=window_s)
+    steady.ask("answers-are-fast", "users.p95_latency_ms", (0, (declared.p95_latency or slo.latency) * 1e3), window_s=window_s)
+    _queue(steady, target, workload)
+    if target.roles[workload.role].deployment is None:
+        steady.left_out.append(f"no-replica-is-missing: role {workload.role} of target {target.name} names no deployment")
+    else:
+        steady.ask("no-replica-is-missing", "replicas.missing", 0, role=workload.role)
+        steady.title += ", and every replica is ready"
+    return steady
+
+
+def _queue(steady: Steady, target: Target, workload: WorkloadClass) -> None:
+    declared = workload.steady_state
+    if target.prometheus is None:
+        steady.left_out.append(f"queue-is-short: target {target.name} names no prometheus")
+    elif declared.queue_max is None:
+        steady.left_out.append(f"queue-is-short: target {target.name} sets no queue_max in the steady_state of the class")
+    else:
+        metric = {"metric": declared.queue_metric} if declared.queue_metric else {}
+        labels = f'namespace="{target.roles[workload.role].namespace}"'
+        steady.ask("queue-is-short", "queue.depth", (0, declared.queue_max), **metric, labels=labels)
+
+
+def _training(workload: WorkloadClass) -> Steady:
+    """Ask that steps advance, no rank is missing, and the newest verified checkpoint is fresh."""
+    declared = workload.steady_state
+    steady = Steady("training advances, every rank is there, and a fresh checkpoint could be gone back to")
+    steady.ask("training-advances", "training.steps_per_s", (declared.steps_per_s, MOST_STEPS), window_s=declared.window or TRAINING_S)
+    steady.ask("no-rank-is-missing", "training.missing_ranks", 0, role=workload.role)
+    steady.ask("checkpoint-is-fresh", "training.checkpoint_age_s", (0, declared.checkpoint_age))
+    return steady
+
+
+def _completed(experiment: Experiment, steady: Steady) -> Experiment:
+    """Return ``experiment`` with the hypothesis in all that is read of it, its digest included. Raises ConfigError: a name stands twice."""
+    raw = {"title": steady.title, "probes": steady.probes}
+    effective = hashlib.sha256(f"{experiment.digest} {json.dumps(raw, sort_keys=True)}".encode())
+    completed = replace(
+        experiment,
+        located=replace(experiment.located, data=experiment.raw | {"steady-state-hypothesis": raw}),
+        document=experiment.document.model_copy(update={"hypothesis": Hypothesis.model_validate(raw)}),
+        digest=effective.hexdigest(),
+        left_out=tuple(steady.left_out),
+    )
+    check_names(completed)
+    return completed
