@@ -13,6 +13,7 @@ from chaoslib.activity import execute_activity
 from chaoslib.experiment import ensure_experiment_is_valid
 from kubernetes import client
 
+from history.plan import Timers
 from kube.selection import INDEX
 from runner.experiment.catalogue import function_of
 from runner.experiment.experiment import Experiment, read_experiment
@@ -130,7 +131,8 @@ def test_a_fault_journals_how_it_is_undone_or_ends_before_it_acts(path: Path, tm
         spec = spec_of(function)
         assert spec
         targets = {action.name: spec.resolve(cluster.platform(), action.provider.arguments, seeded(1))}
-        run = live_run(cluster, tmp_path, targets, seed=1, training=SimpleNamespace(job="job", settings={}))
+        timers = Timers(baseline_s=15, hold_s=10, confirm_s=30, deadline_s=60, heal_s=60)
+        run = live_run(cluster, tmp_path, targets, seed=1, training=SimpleNamespace(job="job", settings={}), timers=timers)
         with pytest.raises(ItActs):
             function(**action.provider.arguments)
         active_run.activate(None)
