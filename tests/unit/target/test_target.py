@@ -49,12 +49,32 @@ def test_the_suite_s_own_namespace_is_no_target(tmp_path: Path) -> None:
         load_target(written(tmp_path, suite_namespace="ml-serving"))
 
 
-@pytest.mark.parametrize("text", ["a: [", "", "[]"])
-def test_a_file_that_is_no_target_at_all(tmp_path: Path, text: str) -> None:
+LINES = {  # what is replaced, by what, a part of the line of the mistake, what is said of it
+    "unknown key": ("limits: {pods: 3,", "limits: {pod: 3,", "limits.pod: unknown key; known here: nodes, pods, share_of_role"),
+    "unknown key of a role": (
+        "    service: inference\n",
+        "    servise: inference\n",
+        "roles.inference.servise: unknown key; known here: container,",
+    ),
+    "unknown key of the load": ("rate_rps: ", "rate: ", "workloads.realtime-inference.load.rate: unknown key; known here: api_key_env,"),
+    "unknown budget": ("budgets: {", "budgets: {rpo: 5s, ", "no measurement exists for this budget; measured are availability,"),
+    "a required key": ("\nserver: ", "\nserver_url: ", "server: missing; it is required"),
+    "no duration": ("timeout: 5s", "timeout: soon", "'soon' is not a duration; write 30s, 5m, 1h30m or 250ms (got 'soon')"),
+    "a name that leads nowhere": ("    role: inference\n", "    role: inferenec\n", "'inferenec' is not under roles"),
+    "a namespace of the suite": ("\nsuite_namespace: aftershock", "\nsuite_namespace: ml-serving", "must not be under namespaces"),
+}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, case: str) -> None:
+    old, new, said = LINES[case]
+    text = (ROOT / "targets/local.yaml").read_text().replace(old, new, 1)
     path = tmp_path / "target.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=str(path)):
+    with pytest.raises(ConfigError) as wrong:
         load_target(path)
+    line = 1 if "missing" in said else next(number for number, line in enumerate(text.splitlines(), 1) if new.strip() in line)
+    assert [one for one in str(wrong.value).splitlines() if one.startswith(f"{path}:{line}: ") and said in one]
 
 
 def test_roles_become_configuration() -> None:
