@@ -24,7 +24,7 @@ def parse(located: Located, model: type[Model], data: object, at: Keys = ()) -> 
 
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, by_alias=True, by_name=False)  # a file spells each key in one way
     except ValidationError as error:
         lines = [_sentence(located, model, item, at) for item in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from error
@@ -91,4 +91,4 @@ def _parts(annotation: object) -> Iterator[object]:
 
 def _fields(part: object) -> dict[str, object]:
     known = part.model_fields if isinstance(part, type) and issubclass(part, BaseModel) else {}
-    return {field.alias or name: field.annotation for name, field in known.items()}
+    return {str(field.validation_alias or name): field.annotation for name, field in known.items()}

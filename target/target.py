@@ -10,10 +10,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from history.errors import ConfigError
+from history.values import Seconds, Share, Written
 from target import credentials
 from target.mistakes import parse, refuse
 from target.stop_when import Blackout, StopWhen
-from target.values import Seconds, Share, Written
 from target.workload import WorkloadClass
 from target.yaml_source import Keys, read_located
 

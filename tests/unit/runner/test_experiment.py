@@ -95,7 +95,7 @@ def test_an_action_of_chaosk8s_is_refused_and_our_wrapper_named(experiment_file:
 
 def test_a_valid_file_is_read(experiment: Experiment) -> None:
     assert experiment.id == "serving/pod-killed"
-    assert experiment.settings.budgets.rto == 30
+    assert experiment.settings.budgets.rto_s == 30
     assert experiment.settings.deadline is None
     assert experiment.settings.expect == Expect()
     assert [activity.name for _, activity in experiment.activities()] == ["served", "kill", "put-back", "gone"]

@@ -60,6 +60,13 @@ LINES = {  # what is replaced, by what, a part of the line of the mistake, what 
     "unknown budget": ("budgets: {", "budgets: {rpo: 5s, ", "no measurement exists for this budget; measured are availability,"),
     "a required key": ("\nserver: ", "\nserver_url: ", "server: missing; it is required"),
     "no duration": ("timeout: 5s", "timeout: soon", "'soon' is not a duration; write 30s, 5m, 1h30m or 250ms (got 'soon')"),
+    "a request that may take no time": ("latency: 1s", "latency: 0s", "slo.latency: Input should be greater than 0 (got 0.0)"),
+    "no answer is good enough": ("ratio: 99%", "ratio: 0%", "slo.ratio: Input should be greater than 0 (got 0.0)"),
+    "a client without patience": ("timeout: 5s", "timeout: 0s", "load.timeout: Input should be greater than 0 (got 0.0)"),
+    "requests without end": ("rate_rps: 20", "rate_rps: .inf", "load.rate_rps: Input should be a finite number (got inf)"),
+    "a plan's spelling": ("budgets: {rto: 60s", "budgets: {rto_s: 60", "budgets.rto_s: no measurement exists for this budget"),
+    "a plan's spelling of the load": ("timeout: 5s", "timeout_s: 5", "load.timeout_s: unknown key; known here: api_key_env, arrivals,"),
+    "who set a budget": ("budgets: {rto: 60s", "budgets: {source: {}, rto: 60s", "budgets.source: no measurement exists"),
     "a name that leads nowhere": ("    role: inference\n", "    role: inferenec\n", "'inferenec' is not under roles"),
     "a namespace of the suite": ("\nsuite_namespace: aftershock", "\nsuite_namespace: ml-serving", "must not be under namespaces"),
 }
