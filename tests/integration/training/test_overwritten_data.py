@@ -18,10 +18,11 @@ from history.schema import EventKind
 from probes import training_data as probe
 from safety import active_run
 from safety.active_run import ActiveRun
-from safety.fault_spec import Arguments, spec_of
+from safety.fault_spec import Arguments
 from target import reference_platform
 from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import ROOT, FakeCluster, live_run, pod, seeded
+from testing.runs.fault_parts import spec
 from tests.integration.training.conftest import Bucket
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY
 from workloads.training import data
@@ -56,9 +57,7 @@ def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> B
 def run(tmp_path: Path) -> Iterator[ActiveRun]:
     cluster = FakeCluster()
     cluster.pods["ml-training", "s3-zone-b-0"] = pod("s3-zone-b-0", "cpu-b", namespace="ml-training", app="s3", owner="StatefulSet")
-    spec = spec_of(training_data.overwrite)
-    assert spec is not None
-    targets = spec.resolve(cluster.platform(), ARGUMENTS, seeded(1))
+    targets = spec(training_data.overwrite).resolve(cluster.platform(), ARGUMENTS, seeded(1))
     yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
     active_run.activate(None)
 
