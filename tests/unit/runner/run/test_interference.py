@@ -85,11 +85,7 @@ def evicted(cluster: FakeCluster) -> None:
     status.phase, status.reason, status.message = "Failed", "Evicted", "The node was low on memory"
 
 
-GONE = [
-    (removed, "was removed"),
-    (being_removed, "is being removed"),
-    (evicted, "failed (Failed, Evicted, The node was low on memory)"),
-]
+GONE = [(removed, "was removed"), (being_removed, "is being removed"), (evicted, "failed (Failed, Evicted, The node was low on memory)")]
 
 
 @pytest.mark.parametrize(("lose", "said"), GONE)
