@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from history.errors import ConfigError
 from target.target import load_target
-
-ROOT = Path(__file__).parents[3]
-
-
-def written(tmp_path: Path, **changes: Any) -> Path:
-    raw = yaml.safe_load((ROOT / "targets/local.yaml").read_text()) | changes
-    path = tmp_path / "target.yaml"
-    path.write_text(yaml.safe_dump(raw))
-    return path
+from testing.platform.fake_cluster import ROOT
+from testing.runs.runner_parts import target_file
 
 
 @pytest.mark.parametrize("name", ["local", "staging.example"])
@@ -28,7 +19,7 @@ def test_the_shipped_files_are_right(name: str) -> None:
 
 def test_every_mistake_is_listed_with_its_key(tmp_path: Path) -> None:
     roles = {"inference": {"namespace": "x", "selector": "app"}}
-    path = written(tmp_path, name="Up", namespaces=[], roles=roles, colour="red", limits={"pods": "many"})
+    path = target_file(tmp_path, name="Up", namespaces=[], roles=roles, colour="red", limits={"pods": "many"})
     with pytest.raises(ConfigError) as wrong:
         load_target(path)
     for key in ("name", "namespaces", "roles.inference.selector", "colour", "limits.pods"):
@@ -36,7 +27,7 @@ def test_every_mistake_is_listed_with_its_key(tmp_path: Path) -> None:
 
 
 def test_names_that_lead_nowhere_are_listed(tmp_path: Path) -> None:
-    path = written(tmp_path, prometheus="prom", roles={"gateway": {"namespace": "x", "selector": "a=b"}}, endpoints={"web": "http://w"})
+    path = target_file(tmp_path, prometheus="prom", roles={"gateway": {"namespace": "x", "selector": "a=b"}}, endpoints={"web": "http://w"})
     with pytest.raises(ConfigError) as wrong:
         load_target(path)
     assert "workloads.realtime-inference.role: 'inference' is not under roles" in str(wrong.value)
@@ -46,7 +37,7 @@ def test_names_that_lead_nowhere_are_listed(tmp_path: Path) -> None:
 
 def test_the_suite_s_own_namespace_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="suite_namespace: 'ml-serving' must not be under namespaces"):
-        load_target(written(tmp_path, suite_namespace="ml-serving"))
+        load_target(target_file(tmp_path, suite_namespace="ml-serving"))
 
 
 LINES = {  # what is replaced, by what, a part of the line of the mistake, what is said of it
