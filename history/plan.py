@@ -6,11 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from history.errors import HistoryError
 from history.schema import SCHEMA_VERSION
-from history.values import Seconds, Share
+from history.values import FrozenModel, Seconds, Share
 
 Part = TypeVar("Part")
 
@@ -28,12 +28,6 @@ class Phase(StrEnum):
     HEAL = "heal"
     SETTLE = "settle"
     JUDGE = "judge"
-
-
-class FrozenModel(BaseModel):
-    """Base of all models of a run folder: frozen, nothing unknown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")  # null could not be read back as a number
 
 
 class Slo(FrozenModel):
