@@ -5,6 +5,7 @@ Every cluster of a machine has an index of its own; ranges and ports follow from
 
 import json
 import re
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -144,13 +145,26 @@ def default_config(name: str = DEFAULT_NAME, index: int = 0, node_count: int = 6
     )
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which no key stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return the mapping; raise MarkedYAMLError for a key whose first value would be lost."""
+        names = [key.value for key, _ in node.value]
+        for number, (key, _) in enumerate(node.value):
+            if key.value in names[:number]:
+                raise yaml.MarkedYAMLError(problem=f"found duplicate key {key.value!r}", problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def load_file(config: ClusterConfig, path: Path) -> ClusterConfig:
     """Return `config` with the values of a YAML file in their place; raise ClusterError for an unknown key or a wrong shape."""
     try:
-        values = yaml.safe_load(path.read_text()) or {}
+        values = yaml.load(path.read_text(), _Loader) or {}  # noqa: S506 - a safe loader
         return replace(config, **_typed(values))
-    except (OSError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
-        raise ClusterError(f"{path} is not a cluster file: {error}; see cluster/README.md for its keys.") from error
+    except (OSError, yaml.YAMLError, TypeError, LookupError, ValueError, AttributeError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise ClusterError(f"{path} is not a cluster file: {said}; see cluster/README.md for its keys.") from error
 
 
 def to_json(config: ClusterConfig) -> str:

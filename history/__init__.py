@@ -1,4 +1,4 @@
-"""What happened in a run: the schema, writers that survive a kill, readers, the shared clock; nothing else lives here.
+"""What happened in a run: the schema, writers that survive a kill, readers, the shared clock, and values as people write them.
 
 One folder a run: ``plan.json`` (written before anything happens), ``requests``, ``events``, ``samples``, ``schedule``, ``ledgers/*``,
 ``scene/``, ``journal.json`` and, once judged, ``verdict.json``. While a run goes on, rows go to append-only JSON lines;

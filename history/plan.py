@@ -6,10 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from history.errors import HistoryError
 from history.schema import SCHEMA_VERSION
+from history.values import FrozenModel, Seconds, Share
 
 Part = TypeVar("Part")
 
@@ -29,12 +30,6 @@ class Phase(StrEnum):
     JUDGE = "judge"
 
 
-class FrozenModel(BaseModel):
-    """Base of all models of a run folder: frozen, nothing unknown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")  # null could not be read back as a number
-
-
 class Slo(FrozenModel):
     """When one request counts as good, and which share of them must."""
 
@@ -44,16 +39,22 @@ class Slo(FrozenModel):
     max_gap_ms: float | None = None  # longest silence between tokens of a stream
 
 
-class Budgets(FrozenModel):
+class Bounds(FrozenModel):
+    """Budgets as a file sets them, for an experiment or a class of workload; a plan has the same and their source."""
+
+    model_config = ConfigDict(validate_by_name=True)  # people write ``rto: 30s``, a plan says ``rto_s: 30.0``
+    rto_s: Seconds | None = Field(default=None, validation_alias="rto")
+    rpo_requests: int | None = None
+    availability: Share | None = None  # share of good arrivals in [t_fault, t_recovered + hold]
+    p95_ratio: float | None = None  # p95 latency after recovery over baseline p95
+    capacity_rto_s: Seconds | None = Field(default=None, validation_alias="capacity_rto")  # ready replicas back to desired
+    rpo_steps: int | None = Field(default=None, ge=0)  # training: steps done before the fault that are not in the state it went on from
+    rpo_samples: int | None = Field(default=None, ge=0)  # the same in samples
+
+
+class Budgets(Bounds):
     """What an experiment allows. ``None``: not budgeted, hence not checked (and the report says so)."""
 
-    rto_s: float | None = None
-    rpo_requests: int | None = None
-    availability: float | None = None  # share of good arrivals in [t_fault, t_recovered + hold]
-    p95_ratio: float | None = None  # p95 latency after recovery over baseline p95
-    capacity_rto_s: float | None = None  # ready replicas back to desired
-    rpo_steps: int | None = None  # training: steps done before the fault that are not in the state it went on from
-    rpo_samples: int | None = None  # the same in samples
     source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
 
 
@@ -76,26 +77,32 @@ class Retry(FrozenModel):
     hedge_after_ms: float = 0.0
 
 
-class Load(FrozenModel):
-    """What the load generator offers; written before it starts."""
+class Offer(FrozenModel):
+    """What the load generator offers, in target files and in plans."""
 
-    url: str
+    model_config = ConfigDict(validate_by_name=True)
     model: str
-    rate_rps: float = Field(gt=0)
+    rate_rps: float = Field(gt=0, allow_inf_nan=False)
     arrivals: Literal["poisson", "constant"] = "poisson"
-    mix: tuple[Mix, ...]
+    mix: tuple[Mix, ...] = Field(min_length=1)
     prompts: str  # JSON lines: prompt_id, prompt, completion (the right greedy answer)
     in_flight_cap: int = Field(gt=0)
-    timeout_s: float = Field(gt=0)
-    connection_max_age_s: float = 10.0  # keep-alive would pin connections to one gateway
+    timeout_s: Seconds = Field(gt=0, validation_alias="timeout")
+    connection_max_age_s: Seconds = Field(default=10.0, validation_alias="connection_max_age")  # keep-alive would pin them to one gateway
     workers: int = Field(default=1, ge=1)
     workers_as: Literal["processes", "pods"] = "processes"  # of this machine, or of the platform in the suite's namespace
-    horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
-    seed: int
     retry: Retry = Retry()
     headers: dict[str, str] = Field(default_factory=dict)
     api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
     ca_file: str | None = None
+
+
+class Load(Offer):
+    """The load of one run; written before it starts."""
+
+    url: str
+    horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
+    seed: int
 
 
 class Training(FrozenModel):

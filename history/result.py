@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from history.plan import FrozenModel
 from history.schema import SCHEMA_VERSION
+from history.values import FrozenModel
 
 
 class Verdict(StrEnum):

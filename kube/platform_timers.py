@@ -12,9 +12,9 @@ from typing import Any
 from kubernetes.client import V1Container, V1Probe
 
 from history.errors import TargetRefused
+from history.values import parse_duration
 from kube.client import Platform, api_errors, unless_forbidden
 from kube.objects import Pod
-from target.values import parse_duration
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
 TOLERATION_S = 300.0  # added to every pod that names none

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from history.plan import FrozenModel
+from history.values import FrozenModel
 
 
 class Bar(FrozenModel):

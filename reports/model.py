@@ -10,8 +10,9 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from history.plan import Budgets, Expect, Floor, FrozenModel, Slo
+from history.plan import Budgets, Expect, Floor, Slo
 from history.result import Check, Measurement, Verdict
+from history.values import FrozenModel
 from reports.axis import Progress, TimeAxis
 from reports.retries import RetryComparison
 

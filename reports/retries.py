@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from history.plan import FrozenModel, Retry
+from history.plan import Retry
 from history.result import Verdict, worst
 from history.schema import EventKind
+from history.values import FrozenModel
 from verdict.case import Case
 from verdict.words import number, percent, seconds
 

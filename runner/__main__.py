@@ -11,13 +11,13 @@ from pathlib import Path
 
 from history.errors import AftershockError
 from history.result import Verdict
+from history.values import parse_duration
 from kube.client import connect
 from runner.cleanup import cleanup
 from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
 from target.target import load_target
-from target.values import parse_duration
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from history.plan import FrozenModel
+from history.values import FrozenModel
 
 ProfileName = Literal["smoke", "full", "brief"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from history.errors import NoData, UndoFailed
-from history.plan import FrozenModel
+from history.values import FrozenModel
 from kube import container_exec
 from kube.client import Platform
 from safety.undo_journal import Undo

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from history.clock import now_ns
 from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFailed
-from history.plan import FrozenModel
+from history.values import FrozenModel
 from kube.client import Platform, api_errors
 from kube.objects import ConfigMap, ConfigMapApi
 

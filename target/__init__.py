@@ -1,1 +1,1 @@
-"""The target file: which platform the suite may touch, and how."""
+"""The target file: which platform the suite may touch, and how; and how every YAML file that people write is read."""

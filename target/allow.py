@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from target.values import Written
+from history.values import Written
 
 
 class Allow(Written):

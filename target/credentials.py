@@ -6,7 +6,7 @@ Credentials do not belong into files that people commit: a target file that hold
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 WORDS = r"secret|access[-_]?key|credential|private[-_]?key"
 ENDINGS = r"pass(?:word|wd)?|token|api[-_]?key"  # in a key of a file only at its end: max_tokens is none
@@ -25,20 +25,15 @@ SHAPES = (
 """Credentials inside a text: the first group leads to one, the second is it."""
 
 
-def in_target(endpoints: Mapping[str, str], headers: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the mistakes of a target file that holds credentials: in URLs of ``endpoints``, in ``headers`` of a workload's load."""
-    wrong = [
-        f"endpoints.{name}: a URL must not hold credentials, the suite writes it into its records; let a proxy add them"
-        for name, url in endpoints.items()
-        if USERINFO.search(url)
-    ]
+def in_target(endpoints: Mapping[str, str], headers: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the credentials (keys, sentence) of a target file: in URLs of ``endpoints``, in ``headers`` of a workload's load."""
+    for name, url in endpoints.items():
+        if USERINFO.search(url):
+            yield ("endpoints", name), "a URL must not hold credentials, the suite writes it into its records; let a proxy add them"
     for workload, values in headers.items():
-        wrong += [
-            f"workloads.{workload}.load.headers.{name}: a credential must not stand in a file; use api_key_env"
-            for name, value in values.items()
-            if value and KEY.search(name)
-        ]
-    return wrong
+        for name, value in values.items():
+            if value and KEY.search(name):
+                yield ("workloads", workload, "load", "headers", name), "a credential must not stand in a file; use api_key_env"
 
 
 def may_hold(where: str, value: object) -> bool:

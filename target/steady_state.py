@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from target.values import Seconds, Written
+from history.values import Seconds, Written
 
 Positive = Annotated[Seconds, Field(gt=0)]
 OF_REQUESTS, OF_TRAINING = frozenset({"ready", "p95_latency", "queue_max", "queue_metric"}), frozenset({"steps_per_s", "checkpoint_age"})

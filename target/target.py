@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from history.errors import ConfigError
+from history.values import Seconds, Share, Written
 from target import credentials
+from target.mistakes import parse, refuse
 from target.stop_when import Blackout, StopWhen
-from target.values import Seconds, Share, Written
 from target.workload import WorkloadClass
+from target.yaml_source import Keys, read_located
 
+EXAMPLE = "targets/staging.example.yaml"
 CONSENT = re.compile(r"[^=\s]+=[^=\s]+")
 
 
@@ -98,27 +101,30 @@ class Target(Written):
     @model_validator(mode="after")
     def _refers_to_what_is_there(self) -> Target:
         """List every name that leads nowhere."""
-        wrong: list[str] = []
-        for name, workload in self.workloads.items():
-            if workload.role not in self.roles:
-                wrong.append(f"workloads.{name}.role: {workload.role!r} is not under roles")
-            if workload.written_load is not None and workload.load.endpoint not in self.endpoints:
-                wrong.append(f"workloads.{name}.load.endpoint: {workload.load.endpoint!r} is not under endpoints")
-            if workload.training is not None and workload.training.storage not in self.roles:
-                wrong.append(f"workloads.{name}.training.storage: {workload.training.storage!r} is not under roles")
-        if self.prometheus is not None and self.prometheus not in self.endpoints:
-            wrong.append(f"prometheus: {self.prometheus!r} is not under endpoints")
-        if self.prometheus is None and any(condition.promql for condition in self.stop_when):
-            wrong.append("stop_when: promql needs prometheus, a key of endpoints")
-        loads = {name: workload.load for name, workload in self.workloads.items() if workload.written_load}
-        wrong += credentials.in_target(self.endpoints, {name: load.headers for name, load in loads.items()})
-        if not CONSENT.fullmatch(self.consent_label):
-            wrong.append(f"consent_label: {self.consent_label!r} is not KEY=VALUE")
-        if self.suite_namespace in self.namespaces:
-            wrong.append(f"suite_namespace: {self.suite_namespace!r} must not be under namespaces, faults would hit the suite itself")
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        refuse(type(self).__name__, [*self._loose_ends(), *self._unsafe()])
         return self
+
+    def _loose_ends(self) -> Iterator[tuple[Keys, str]]:
+        for name, workload in self.workloads.items():
+            place = ("workloads", name)
+            if workload.role not in self.roles:
+                yield (*place, "role"), f"{workload.role!r} is not under roles"
+            if workload.written_load is not None and workload.load.endpoint not in self.endpoints:
+                yield (*place, "load", "endpoint"), f"{workload.load.endpoint!r} is not under endpoints"
+            if workload.training is not None and workload.training.storage not in self.roles:
+                yield (*place, "training", "storage"), f"{workload.training.storage!r} is not under roles"
+        if self.prometheus is not None and self.prometheus not in self.endpoints:
+            yield ("prometheus",), f"{self.prometheus!r} is not under endpoints"
+        if self.prometheus is None and any(condition.promql for condition in self.stop_when):
+            yield ("stop_when",), "promql needs prometheus, a key of endpoints"
+
+    def _unsafe(self) -> Iterator[tuple[Keys, str]]:
+        loads = {name: workload.load for name, workload in self.workloads.items() if workload.written_load}
+        yield from credentials.in_target(self.endpoints, {name: load.headers for name, load in loads.items()})
+        if not CONSENT.fullmatch(self.consent_label):
+            yield ("consent_label",), f"{self.consent_label!r} is not KEY=VALUE"
+        if self.suite_namespace in self.namespaces:
+            yield ("suite_namespace",), f"{self.suite_namespace!r} must not be under namespaces, faults would hit the suite itself"
 
     def role(self, name: str) -> Role:
         """Return the role called ``name``. Raises ConfigError: the target has no such role."""
@@ -136,22 +142,6 @@ class Target(Written):
 
 
 def load_target(path: Path) -> Target:
-    """Read a target file. Raises ConfigError: unreadable or wrong; every mistake is listed with its key."""
-    try:
-        raw: Any = yaml.safe_load(path.read_text())
-        return Target.model_validate(raw)
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); see targets/staging.example.yaml") from error
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {describe(error)}") from error
-
-
-def describe(error: ValidationError) -> str:
-    """Return all mistakes of a pydantic error as one line: ``key: what (got value)``, parted by semicolons."""
-    parts = []
-    for item in error.errors(include_url=False):
-        where = ".".join(str(part) for part in item["loc"]) or "file"
-        shown = item["type"] not in {"missing", "extra_forbidden"} and not credentials.may_hold(where, item["input"])
-        got = f" (got {item['input']!r})" if shown else ""
-        parts.append(f"{where}: {item['msg']}{got}")
-    return "; ".join(parts)
+    """Read a target file. Raises ConfigError: unreadable or wrong; every mistake is listed with file, line and key."""
+    located = read_located(path, EXAMPLE)
+    return parse(located, Target, located.data)

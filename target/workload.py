@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import Field, model_validator
 
 from history.errors import ConfigError
-from history.plan import Retry, Slo
+from history.plan import Bounds, Offer, Slo
+from history.values import Seconds, Share, Written
 from target.steady_state import SteadyState
-from target.values import Seconds, Share, Written
 
 Part = TypeVar("Part")
-
-
-class WrittenBudgets(Written):
-    """Budgets as people write them: durations and percentages."""
-
-    rto: Seconds | None = None
-    rpo_requests: int | None = None
-    availability: Share | None = None
-    p95_ratio: float | None = None
-    capacity_rto: Seconds | None = None
-    rpo_steps: int | None = Field(default=None, ge=0)
-    rpo_samples: int | None = Field(default=None, ge=0)
 
 
 class WrittenSlo(Written):
     """When one request is good, and which share of them must be."""
 
-    ratio: Share
-    latency: Seconds
+    ratio: Share = Field(gt=0)
+    latency: Seconds = Field(gt=0)
     ttft: Seconds | None = None
     max_gap: Seconds | None = None
 
@@ -44,33 +32,10 @@ class WrittenSlo(Written):
         )
 
 
-class WrittenMix(Written):
-    """One kind of request."""
+class WrittenLoad(Offer):
+    """What the load generator offers to this class, and where."""
 
-    weight: float = Field(gt=0)
-    stream: bool = False
-    max_tokens: tuple[int, int]
-    prompt_chars: tuple[int, int] = (1, 10_000)
-
-
-class WrittenLoad(Written):
-    """What the load generator offers to this class."""
-
-    endpoint: str  # a key of ``endpoints``
-    model: str
-    rate_rps: float = Field(gt=0)
-    arrivals: Literal["poisson", "constant"] = "poisson"
-    mix: tuple[WrittenMix, ...] = Field(min_length=1)
-    prompts: str
-    in_flight_cap: int = Field(gt=0)
-    timeout: Seconds
-    connection_max_age: Seconds = 10.0
-    workers: int = Field(default=1, ge=1)
-    workers_as: Literal["processes", "pods"] = "processes"  # pods: in the suite's namespace; the endpoint's name is then theirs to resolve
-    retry: Retry = Retry()
-    headers: dict[str, str] = Field(default_factory=dict)
-    api_key_env: str | None = None
-    ca_file: str | None = None
+    endpoint: str  # a key of ``endpoints``; with ``workers_as: pods`` its name is theirs to resolve
 
 
 class WrittenTraining(Written):
@@ -87,7 +52,7 @@ class WorkloadClass(Written):
 
     role: str  # the role that serves it
     written_slo: WrittenSlo | None = Field(default=None, alias="slo")
-    budgets: WrittenBudgets = WrittenBudgets()
+    budgets: Bounds = Bounds()
     written_load: WrittenLoad | None = Field(default=None, alias="load")
     training: WrittenTraining | None = None
     steady_state: SteadyState = SteadyState()

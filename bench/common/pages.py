@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.common.tables import Row
-from target.values import parse_duration
+from history.values import parse_duration
 
 NOTED = ("measured_at", "commit", "load_average", "cores")
 

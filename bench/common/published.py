@@ -1,4 +1,5 @@
 """``python -m bench.common.published``: figures that take long to measure, as their own commands published them, beside their bounds."""
+# ruff: noqa: E501 - a row is a line
 
 from __future__ import annotations
 
@@ -29,40 +30,13 @@ class Figure:
 
 
 FIGURES = (
-    Figure(
-        "mutations.md",
-        re.compile(r"(\d+) of (\d+) mutants pass; (\d+) of (\d+) are named by the check that must name them; (\d+) of (\d+) twins pass"),
-        "0 of ≥ 40 pass, all named, ≥ 12 twins all pass",
-        lambda n: n[0] == 0 and n[1] >= 40 and n[2] == n[3] and n[4] == n[5] >= 12,
-    ),
-    Figure(
-        "null-runs.md",
-        re.compile(r"(\d+) judged runs: (\d+) PASS, (\d+) INCONCLUSIVE, (\d+) FAIL"),
-        "30 runs, 0 FAIL",
-        lambda n: n[0] >= 30 and n[3] == 0,
-    ),
-    Figure(
-        "kill-campaign.md",
-        re.compile(r"\*\*SIGKILL\*\*: (\d+) trials" + OUTLIVED),
-        "≥ 100 trials, 0 alive, 0 left",
-        lambda n: n[0] >= 100 and n[1] == n[2] == 0,
-    ),
-    Figure(
-        "kill-campaign.md",
-        re.compile(r"\*\*SIGTERM, SIGINT\*\*: (\d+) trials" + OUTLIVED),
-        "≥ 50 trials, 0 alive, 0 left",
-        lambda n: n[0] >= 50 and n[1] == n[2] == 0,
-    ),
-    Figure(
-        "out-of-reach.md", re.compile(r"API server cut off: false verdicts \| (\d+) of (\d+)"), "0 false", lambda n: n[0] == 0 and n[1] > 0
-    ),
-    Figure(
-        "bad-input.md",
-        re.compile(r"(\d+) of (\d+) cases: (\d+) as they must be, (\d+) not"),
-        "all as they must be",
-        lambda n: n[0] == n[1] == n[2] > 0,
-    ),
-)
+    Figure("mutations.md", re.compile(r"(\d+) of (\d+) mutants pass; (\d+) of (\d+) are named by the check that must name them; (\d+) of (\d+) twins pass"), "0 of ≥ 40 pass, all named, ≥ 12 twins all pass", lambda n: n[0] == 0 and n[1] >= 40 and n[2] == n[3] and n[4] == n[5] >= 12),
+    Figure("null-runs.md", re.compile(r"(\d+) judged runs: (\d+) PASS, (\d+) INCONCLUSIVE, (\d+) FAIL"), "30 runs, 0 FAIL", lambda n: n[0] >= 30 and n[3] == 0),
+    Figure("kill-campaign.md", re.compile(r"\*\*SIGKILL\*\*: (\d+) trials" + OUTLIVED), "≥ 100 trials, 0 alive, 0 left", lambda n: n[0] >= 100 and n[1] == n[2] == 0),
+    Figure("kill-campaign.md", re.compile(r"\*\*SIGTERM, SIGINT\*\*: (\d+) trials" + OUTLIVED), "≥ 50 trials, 0 alive, 0 left", lambda n: n[0] >= 50 and n[1] == n[2] == 0),
+    Figure("out-of-reach.md", re.compile(r"API server cut off: false verdicts \| (\d+) of (\d+)"), "0 false", lambda n: n[0] == 0 and n[1] > 0),
+    Figure("bad-input.md", re.compile(r"(\d+) of (\d+) cases: (\d+) as they must be, (\d+) not"), "all as they must be", lambda n: n[0] == n[1] == n[2] > 0),
+)  # fmt: skip
 
 
 def read(figure: Figure, docs: Path) -> tuple[str, bool]:

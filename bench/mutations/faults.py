@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 from kubernetes.client.exceptions import ApiException
 
@@ -18,29 +17,16 @@ from faults.pods import kill as kill_pods
 from faults.processes import engine_role
 from faults.processes import freeze_engine as freeze_engine_for
 from history.plan import ResolvedTarget
-from kube.client import Platform
-from kube.permissions import Permission
 from kube.selection import pod_target, pods_among, ready_pods
 from safety import active_run, fault_steps
-from safety.fault_spec import Arguments, fault, lasts_for_s, spec_of
+from safety.fault_spec import fault, lasts_for_s
+from testing.runs.fault_parts import spec
 
 Returned = dict[str, object]
 LATE_S, SOON_S, SILENT_S, EARLY_S = 1.5, 1.0, 2.0, 4.0
 
 
-def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    real = spec_of(kill_pods)
-    assert real is not None  # noqa: S101 - the shipped fault
-    return real.resolve(platform, arguments, rng)
-
-
-def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    real = spec_of(kill_pods)
-    assert real is not None  # noqa: S101 - the shipped fault
-    return real.permissions(platform, arguments)
-
-
-@fault(resolve=_resolve, permissions=_permissions, tier="namespace")
+@fault(resolve=spec(kill_pods).resolve, permissions=spec(kill_pods).permissions, tier="namespace")
 def kill(role: str, count: int = 1, how: str = "honest") -> Returned:
     """Kill pods, or do what mutation ``how`` does instead."""
     return KILLS[how](role, count)
@@ -158,19 +144,7 @@ KILLS: dict[str, Callable[[str, int], Returned]] = {
 }
 
 
-def _freeze_spec_resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    real = spec_of(freeze_engine_for)
-    assert real is not None  # noqa: S101 - the shipped fault
-    return real.resolve(platform, arguments, rng)
-
-
-def _freeze_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    real = spec_of(freeze_engine_for)
-    assert real is not None  # noqa: S101 - the shipped fault
-    return real.permissions(platform, arguments)
-
-
-@fault(resolve=_freeze_spec_resolve, permissions=_freeze_permissions, tier="ephemeral", lasts_s=lasts_for_s)
+@fault(resolve=spec(freeze_engine_for).resolve, permissions=spec(freeze_engine_for).permissions, tier="ephemeral", lasts_s=lasts_for_s)
 def freeze(role: str, for_s: float, how: str = "honest") -> Returned:
     """Freeze an engine for ``for_s`` seconds, or end it early as mutation ``how`` does."""
     if how == "honest":

@@ -23,9 +23,9 @@ from bench.mutations.document import limits, write_files
 from bench.mutations.session import Result, judged
 from history.errors import AftershockError
 from history.plan import Slo, Timers
+from history.values import parse_duration
 from runner.experiment.experiment import read_experiment
 from runner.run.abort.conditions import overdue
-from target.values import parse_duration
 from testing.load.load_runs import scripted_server
 from testing.platform.fake_cluster import pod
 

@@ -17,8 +17,8 @@ from chaoslib.hypothesis import ensure_hypothesis_tolerance_is_valid
 import faults
 import probes
 from runner.experiment.format import PythonProvider
-from runner.experiment.yaml_source import Keys, Located
 from safety.fault_spec import REGISTERED, FaultSpec, spec_of
+from target.yaml_source import Keys, Located
 
 # What a module can raise while it is imported, short of ending the process.
 IMPORT_ERRORS = (

@@ -13,11 +13,12 @@ from typing import Any
 from history.plan import ExperimentInfo
 from runner.experiment.catalogue import check_chaoslib, check_fault, check_provider, rename_providers
 from runner.experiment.format import Action, Aftershock, Document, Hypothesis, Probe
-from runner.experiment.mistakes import parse
-from runner.experiment.yaml_source import Key, Located, read_located
+from target.mistakes import parse
 from target.target import Target
+from target.yaml_source import Key, Located, read_located
 
 EXTENSION = "aftershock"
+EXAMPLE = "experiments/serving/replica-killed.yaml"
 REFERENCE = re.compile(r"\$\{(\w+)\}")
 MISSPELT = 0.8  # likeness (difflib) from which a name is taken for a misspelling of one that the target has
 Placed = tuple[tuple[Key, ...], Probe | Action]
@@ -89,7 +90,7 @@ def read_experiment(path: Path, root: Path) -> Experiment:
         ConfigError: with file and line; every mistake of the same kind is listed.
 
     """
-    located = read_located(path)
+    located = read_located(path, EXAMPLE)
     rename_providers(located.data)
     document = parse(located, Document, located.data)
     at = _extension_at(located)

@@ -10,11 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from history.plan import Expect
+from history.plan import Bounds, Expect
+from history.values import Seconds, Written
 from target.allow import Allow
 from target.stop_when import StopWhen
-from target.values import Seconds, Written
-from target.workload import WrittenBudgets
 
 
 class PythonProvider(Written):
@@ -105,7 +104,7 @@ class Aftershock(Written):
     name: Literal["aftershock"]
     schema_version: Literal[1] = Field(default=1, alias="schema")
     workload: str
-    budgets: WrittenBudgets
+    budgets: Bounds
     evidence: tuple[Probe, ...] = ()
     deadline: Annotated[Seconds | None, BeforeValidator(_deadline)] = None  # None: auto
     hold: Seconds | None = None

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from history.values import parse_duration
 from runner.request import PROFILES, ProfileName, Request
-from target.values import parse_duration
 
 ENVIRONMENT = "AFTERSHOCK_"
 DEFAULTS = {"target": "targets/local.yaml", "trials": "1", "profile": "smoke", "out": "reports/out", "wait": "0s"}

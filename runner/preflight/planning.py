@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from history.clock import now_ns
-from history.plan import Budgets, Floor, Load, Mix, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from history.plan import Budgets, Floor, Load, Plan, ResolvedTarget, TargetInfo, Timers, Training
 from kube.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
@@ -37,7 +37,6 @@ PATIENCE = 1.5  # a platform may take half as long again as its timers say befor
 NOTICED_S = 12.0  # that a fault is noticed, or that a machine whose power is back has booted (measured: at most 12 s)
 HEAL_S, HEAL_NODE_S = 60.0, 120.0
 ELSE_S = 240.0  # warming up, a drain, the scene
-NAMES = {"rto": "rto_s", "capacity_rto": "capacity_rto_s"}
 ROOT_VERSIONS = ("chaostoolkit-lib", "chaostoolkit-kubernetes", "kubernetes", "locust", "polars")
 
 
@@ -97,8 +96,8 @@ def merged_budgets(experiment: Experiment, workload: WorkloadClass) -> Budgets:
     source: dict[str, str] = {}
     layers = (
         ("class default", CLASS_DEFAULTS.get(experiment.settings.workload, {})),
-        ("target", _written(workload.budgets.model_dump(exclude_none=True))),
-        ("experiment", _written(experiment.settings.budgets.model_dump(exclude_none=True))),
+        ("target", workload.budgets.model_dump(exclude_none=True)),
+        ("experiment", experiment.settings.budgets.model_dump(exclude_none=True)),
     )
     for who, layer in layers:
         values |= layer
@@ -196,31 +195,13 @@ def floor_under(experiment: Experiment, target: Target, resolved: Resolved) -> F
 
 def horizon_s(timers: Timers, workload: WorkloadClass) -> float:
     """Return for how long arrivals are scheduled: every phase at its longest, the baseline twice, and some slack."""
-    return 4 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s + ELSE_S + workload.load.timeout
+    return 4 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s + ELSE_S + workload.load.timeout_s
 
 
 def load_of(target: Target, workload: WorkloadClass, seed: int, horizon: float) -> Load:
     """Return what the load generator offers."""
-    written = workload.load
-    return Load(
-        url=target.endpoints[written.endpoint],
-        model=written.model,
-        rate_rps=written.rate_rps,
-        arrivals=written.arrivals,
-        mix=tuple(Mix(**mix.model_dump()) for mix in written.mix),
-        prompts=written.prompts,
-        in_flight_cap=written.in_flight_cap,
-        timeout_s=written.timeout,
-        connection_max_age_s=written.connection_max_age,
-        workers=written.workers,
-        workers_as=written.workers_as,
-        horizon_s=horizon,
-        seed=seed,
-        retry=written.retry,
-        headers=written.headers,
-        api_key_env=written.api_key_env,
-        ca_file=written.ca_file,
-    )
+    offer = workload.load
+    return Load(url=target.endpoints[offer.endpoint], horizon_s=horizon, seed=seed, **offer.model_dump(exclude={"endpoint"}))
 
 
 def target_info(target: Target) -> TargetInfo:
@@ -242,7 +223,3 @@ def versions(resolved: Resolved) -> dict[str, str]:
     found = {"python": host.python_version()} | {name: version(name) for name in ROOT_VERSIONS}
     named = {"commit": resolved.commit, "kubernetes server": resolved.server_version}
     return {key: value for key, value in named.items() if value} | found
-
-
-def _written(budgets: dict[str, object]) -> dict[str, object]:
-    return {NAMES.get(name, name): value for name, value in budgets.items()}

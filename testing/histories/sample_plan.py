@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from history.plan import Budgets, Expect, ExperimentInfo, Floor, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.plan import Budgets, Expect, Floor, Mix, Plan, ResolvedTarget, Slo, Timers
 from history.schema import EventKind
+from testing.histories.plain_plan import plain_plan
 
 BASE_NS = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC; the fault acts BASELINE_S later
 BASELINE_S = 20.0
@@ -68,78 +69,36 @@ def ns(t_s: float) -> int:
 
 def plan_of(s: Scenario, trial: int = 1, trials: int = 1) -> Plan:
     """Return the plan of ``s``."""
-    return Plan(
+    kind, _, name = s.target.partition("/")
+    hit = ResolvedTarget(kind=kind, name=name, namespace="ml-serving", node=NODES[0], effect=s.effect, ends="reaper Job, 120 s")
+    return plain_plan(
         run_id=f"20260921-141320-{s.id.replace('/', '-')}-{trial}",
         trial=trial,
         trials=trials,
         created_ns=BASE_NS - 4_000_000_000,
-        seed=7,
-        profile="smoke",
-        experiment=_experiment(s),
-        target=_target(),
-        workload="realtime-inference",
+        experiment={
+            "id": s.id, "title": s.title, "description": s.description or f"{s.title} while users ask for completions.", "tags": s.tags,
+            "hypothesis": s.hypothesis, "fault": s.fault, "digest": "9f2c4e1ab0",
+        },
+        target={"namespaces": ("ml-serving", "aftershock"), "fidelity": {"gpu": "substitute device, same symptom as a CUDA error"}},
         slo=Slo(ratio=0.99, latency_ms=500, ttft_ms=250, max_gap_ms=400),
         budgets=Budgets(
-            rto_s=s.rto_budget_s,
-            rpo_requests=0,
-            availability=0.65,
-            p95_ratio=1.25,
-            capacity_rto_s=120,
+            rto_s=s.rto_budget_s, rpo_requests=0, availability=0.65, p95_ratio=1.25, capacity_rto_s=120,
             source={"rto_s": "experiment", "rpo_requests": "class"},
         ),
-        load=_load(s),
+        load={
+            "rate_rps": s.rate_rps, "horizon_s": BASELINE_S + s.observed_s,
+            "mix": (Mix(weight=0.7, max_tokens=(4, 16)), Mix(weight=0.3, stream=True, max_tokens=(4, 32))),
+        },
         timers=Timers(
             baseline_s=BASELINE_S, hold_s=10, confirm_s=10, deadline_s=s.observed_s, heal_s=60, deadline_parts={"node monitor grace": 40.0}
         ),
         expect=s.expect or Expect(),
-        targets=() if s.fault == "none" else (_hit(s),),
+        targets=() if s.fault == "none" else (hit,),
         replicas_desired={"inference": 3},
         evidence=() if s.fault == "none" else ("replica-gone",),
         hypothesis_probes=("error-ratio", "latency-p95", "ready-replicas"),
         floor=s.floor,
         versions={"aftershock": "0.1.0", "commit": "932b705c1f0a", "kubernetes": "v1.36.0", "torch": "2.13.0"},
         command=f"pytest -m chaos -k {s.id} --chaos-seed 7",
-    )
-
-
-def _experiment(s: Scenario) -> ExperimentInfo:
-    return ExperimentInfo(
-        id=s.id,
-        title=s.title,
-        description=s.description or f"{s.title} while users ask for completions.",
-        tags=s.tags,
-        hypothesis=s.hypothesis,
-        fault=s.fault,
-        digest="9f2c4e1ab0",
-    )
-
-
-def _target() -> TargetInfo:
-    return TargetInfo(
-        name="local",
-        context="aftershock",
-        server="https://10.77.0.2:6443",
-        namespaces=("ml-serving", "aftershock"),
-        fidelity={"gpu": "substitute device, same symptom as a CUDA error"},
-    )
-
-
-def _hit(s: Scenario) -> ResolvedTarget:
-    kind, _, name = s.target.partition("/")
-    return ResolvedTarget(kind=kind, name=name, namespace="ml-serving", node=NODES[0], effect=s.effect, ends="reaper Job, 120 s")
-
-
-def _load(s: Scenario) -> Load:
-    mix = (Mix(weight=0.7, max_tokens=(4, 16)), Mix(weight=0.3, stream=True, max_tokens=(4, 32)))
-    horizon_s = BASELINE_S + s.observed_s
-    return Load(
-        url="http://127.0.0.1:8080",
-        model="tiny",
-        rate_rps=s.rate_rps,
-        mix=mix,
-        prompts="prompts.jsonl",
-        in_flight_cap=400,
-        timeout_s=4,
-        horizon_s=horizon_s,
-        seed=7,
-    )
+    )  # fmt: skip

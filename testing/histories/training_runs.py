@@ -7,38 +7,17 @@ from pathlib import Path
 
 from history.close import close_run
 from history.ledgers import LedgerWriter
-from history.plan import Budgets, ExperimentInfo, Phase, Plan, ResolvedTarget, TargetInfo, Timers, Training, write_plan
+from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, write_plan
 from history.reader import read_run
 from history.schema import EventKind
 from history.writer import EventLog
+from testing.histories.plain_plan import plain_plan
 from verdict.judge import judge
 
 BASE_NS = 1_790_000_000_000_000_000
 RANKS, INTERVAL, BATCH, STEP_S = 2, 10, 8, 0.1
 KILLED, RESUMED, LAST = 35, 20, 60  # the checkpoint of step 30 is passed over
 BACK_S = 2.0  # from the kill to the first step again
-EXPERIMENT = ExperimentInfo(
-    id="storage/checkpoint-corrupted",
-    title="The newest checkpoint is damaged, and a rank is killed",
-    description="",
-    tags=("training", "C1"),
-    hypothesis="training goes on",
-    fault="fault",
-    digest="9f2c",
-)
-JOB = Training(
-    template="trainer",
-    namespace="ml-training",
-    job="r",
-    ranks=RANKS,
-    pods=RANKS,
-    steps=LAST,
-    batch=BATCH,
-    max_restarts=9,
-    interval_steps=INTERVAL,
-    ledger="ledger:8100",
-    reference="reference",
-)
 Row = dict[str, object]
 
 
@@ -115,18 +94,18 @@ def _events(run_dir: Path) -> None:
 
 def plan() -> Plan:
     """The plan of the run."""
-    return Plan(
+    return plain_plan(
         run_id="20260921-141320-training-1",
         created_ns=BASE_NS - 4_000_000_000,
-        seed=7,
-        profile="smoke",
-        experiment=EXPERIMENT,
-        target=TargetInfo(name="local", context="aftershock", server="https://10.77.0.2:6443", namespaces=("ml-training",)),
-        workload="batch-training",
+        experiment={
+            "id": "storage/checkpoint-corrupted", "title": "The newest checkpoint is damaged, and a rank is killed",
+            "tags": ("training", "C1"), "hypothesis": "training goes on", "digest": "9f2c",
+        },
+        target={"namespaces": ("ml-training",)},
         budgets=Budgets(rto_s=30, rpo_steps=40, source={"rto_s": "experiment"}),
-        training=JOB,
+        training={"ranks": RANKS, "pods": RANKS, "steps": LAST, "batch": BATCH, "interval_steps": INTERVAL},
         timers=Timers(baseline_s=2, hold_s=1, confirm_s=10, deadline_s=30, heal_s=10),
         targets=(ResolvedTarget(kind="Pod", name="trainer-1", namespace="ml-training"),),
         evidence=("rank-gone",),
         hypothesis_probes=("training-goes-on",),
-    )
+    )  # fmt: skip

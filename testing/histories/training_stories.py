@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from history.ledgers import training_rows
-from history.plan import Budgets, ExperimentInfo, Phase, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, Training
 from history.reader import Run
 from history.result import Check, RunVerdict
 from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TRAINING, EventKind
+from testing.histories.plain_plan import plain_plan
 from verdict import judge
 
 BASE_NS = 1_790_000_000_000_000_000
@@ -117,20 +118,17 @@ def events_of(story: Story) -> list[dict[str, object]]:
 
 
 def plan_of(story: Story) -> Plan:
-    info = ExperimentInfo(id="training/x", title="x", description="x", tags=(), hypothesis="h", fault=story.kind, digest="")
-    return Plan(
+    aimed = story.kind == "fault"
+    return plain_plan(
         run_id="r",
         created_ns=BASE_NS,
         seed=1,
-        profile="smoke",
-        experiment=info,
-        target=TargetInfo(name="t", context="c", server="s", namespaces=("n",)),
-        workload="batch-training",
+        experiment={"id": "training/x", "fault": story.kind},
         budgets=story.budgets,
-        training=JOB,
+        training=dict(JOB),
         timers=Timers(baseline_s=15, hold_s=10, confirm_s=30, deadline_s=60, heal_s=60),
-        targets=(ResolvedTarget(kind="Pod", name="trainer-1"),) if story.kind == "fault" else (),
-        evidence=("killed",) if story.kind == "fault" else (),
+        targets=(ResolvedTarget(kind="Pod", name="trainer-1"),) if aimed else (),
+        evidence=("killed",) if aimed else (),
         hypothesis_probes=("advances",),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from history.plan import Budgets, ExperimentInfo, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.plan import Budgets, Mix, Plan, ResolvedTarget, Slo, Timers
+from testing.histories.plain_plan import plain_plan
 
 if TYPE_CHECKING:
     from testing.histories.truth import World
@@ -17,45 +18,21 @@ PROBES = ("latency-p95", "ready-replicas")
 def plan_of(world: World) -> Plan:
     """Return the plan that ``world`` was run by."""
     aimed = world.fault != "none"
-    return Plan(
+    mix = (Mix(weight=1 - world.streams / 2, max_tokens=(4, 16)), Mix(weight=max(world.streams / 2, 1e-3), stream=True, max_tokens=(4, 16)))
+    return plain_plan(
         run_id=f"synthetic-{world.seed}",
-        created_ns=0,
         seed=world.seed,
-        profile="smoke",
-        experiment=ExperimentInfo(
-            id="serving/replica-killed",
-            title="A serving replica is killed",
-            description="",
-            tags=("I1",),
-            hypothesis="users are served within the SLO",
-            fault=world.fault,
-            digest="0",
-        ),
-        target=TargetInfo(name="local", context="aftershock", server="https://127.0.0.1:6443", namespaces=("ml-serving",)),
-        workload="realtime-inference",
+        experiment={"tags": ("I1",), "fault": world.fault, "digest": "0"},
+        target={"server": "https://127.0.0.1:6443"},
         slo=Slo(ratio=world.ratio, latency_ms=world.slo_s * 1e3, ttft_ms=world.slo_s * 1e3, max_gap_ms=world.slo_s * 1e3),
         budgets=Budgets(rto_s=world.rto_budget_s, rpo_requests=0, availability=0.05, p95_ratio=1.5, capacity_rto_s=60.0),
-        load=_load(world),
+        load={
+            "rate_rps": world.rate_rps, "arrivals": world.arrivals, "mix": mix, "in_flight_cap": 10_000, "timeout_s": world.timeout_s,
+            "workers": world.workers, "horizon_s": world.baseline_s + world.heal_s + 2.0, "seed": world.seed,
+        },
         timers=Timers(baseline_s=world.baseline_s, hold_s=world.hold_s, confirm_s=10, deadline_s=300, heal_s=60),
         targets=(ResolvedTarget(kind="Pod", name=REPLICAS[0], namespace="ml-serving", node=NODES[0]),) if aimed else (),
         replicas_desired={"inference": 3},
         evidence=("replica-gone",) if aimed else (),
         hypothesis_probes=PROBES,
-    )
-
-
-def _load(world: World) -> Load:
-    mix = (Mix(weight=1 - world.streams / 2, max_tokens=(4, 16)), Mix(weight=max(world.streams / 2, 1e-3), stream=True, max_tokens=(4, 16)))
-    return Load(
-        url="http://127.0.0.1:8080",
-        model="tiny",
-        rate_rps=world.rate_rps,
-        arrivals=world.arrivals,
-        mix=mix,
-        prompts="prompts.jsonl",
-        in_flight_cap=10_000,
-        timeout_s=world.timeout_s,
-        workers=world.workers,
-        horizon_s=world.baseline_s + world.heal_s + 2.0,
-        seed=world.seed,
-    )
+    )  # fmt: skip

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from history.plan import Budgets, ExperimentInfo, Load, Mix, Plan, Slo, TargetInfo, Timers, write_plan
+from history.plan import Budgets, Mix, Plan, Slo, Timers, write_plan
+from testing.histories.plain_plan import plain_plan
 from testing.load.scripted_server import write_prompts
 
 ROOT = Path(__file__).parents[2]
@@ -57,28 +58,15 @@ SLO = Slo(ratio=0.99, latency_ms=500)
 def write_load_plan(run_dir: Path, url: str, slo: Slo = SLO, **load: object) -> Plan:
     """Write ``plan.json`` (hold: 1 s) and a prompts file into ``run_dir``; ``load`` overrides fields of :class:`history.plan.Load`."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    defaults = {
-        "url": url,
-        "model": "tiny",
-        "rate_rps": 100.0,
-        "mix": MIX,
-        "prompts": str(write_prompts(run_dir / "prompts.jsonl")),
-        "in_flight_cap": 500,
-        "timeout_s": 2.0,
-        "horizon_s": 1.0,
-        "seed": 7,
-    }
-    plan = Plan(
+    prompts = str(write_prompts(run_dir / "prompts.jsonl"))
+    plan = plain_plan(
         run_id="run-under-test",
         created_ns=time.time_ns(),
-        seed=7,
-        profile="smoke",
-        experiment=ExperimentInfo(id="t/load", title="load", description="", tags=(), hypothesis="served", fault="none", digest="0"),
-        target=TargetInfo(name="scripted", context="none", server="none", namespaces=()),
-        workload="realtime-inference",
+        experiment={"id": "t/load", "title": "load", "fault": "none"},
         slo=slo,
         budgets=Budgets(),
-        load=Load.model_validate(defaults | load),
+        load={"url": url, "rate_rps": 100.0, "mix": MIX, "prompts": prompts, "in_flight_cap": 500, "timeout_s": 2.0, "horizon_s": 1.0}
+        | load,
         timers=Timers(baseline_s=1, hold_s=1, confirm_s=1, deadline_s=1, heal_s=1),
     )
     write_plan(plan, run_dir)

@@ -1,8 +1,9 @@
 """Experiment and target files mutated from the valid ones, and how far each gets: refused in a sentence, or a plan.
 
 A case is a seed: it picks a shipped experiment and target, and mutates one of them, as a tree (keys dropped, doubled, renamed; values
-replaced, nested, emptied) or as text (cut, indented, characters changed). The platform behind is the in-memory one, so that selectors
-resolve and the blast radius has something to look at; nothing that an invalid file says can reach it but reads.
+replaced, nested, emptied) or as text (cut, indented, characters changed, a line written twice, another encoding). The platform behind is
+the in-memory one, so that selectors resolve and the blast radius has something to look at; nothing that an invalid file says can reach it
+but reads.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ NAMES = (
     "unknown",
     "schema",
 )
-TEXT = " \t:-[]{}#&*!|>'\"%@`,?\n0aé\x00\x85"
+TEXT = (*" \t:-[]{}#&*!|>'\"%@`,?\n0aé\x00\x85", "[" * 3000, "{a: " * 200, "2026-02-31", "&a [*a]", "!!bool x", "!!timestamp x", "<<: ")
+ENCODINGS = (*["utf-8"] * 8, "latin-1", "utf-16", "utf-16-le", "utf-8-sig")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +119,21 @@ def near(rng: Random, value: Any) -> Any:
     return value
 
 
-def mangle(rng: Random, text: str) -> str:
-    """Return a file's text with one to three accidents: cut off, a line indented, a character changed."""
+def mangle(rng: Random, text: str) -> bytes:
+    """Return a file's text after one to three accidents (cut off, a line twice, something in between), sometimes in another encoding."""
     for _ in range(rng.randint(1, 3)):
         at = rng.randrange(len(text)) if text else 0
+        line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
         text = rng.choice(
-            (text[:at], text[:at] + rng.choice(TEXT) + text[at + 1 :], text[:at] + rng.choice(TEXT) + text[at:], text + text[at:])
+            (
+                text[:at],
+                text[:at] + rng.choice(TEXT) + text[at + 1 :],
+                text[:at] + rng.choice(TEXT) + text[at:],
+                text + text[at:],
+                text.replace(line, f"{line}\n{line}", 1) if line else text,
+            )
         )
-    return text
+    return text.encode(rng.choice(ENCODINGS), errors="replace")
 
 
 def case(seed: int, folder: Path) -> Outcome:
@@ -134,15 +143,17 @@ def case(seed: int, folder: Path) -> Outcome:
     of_experiment, as_text = rng.random() < 0.6, rng.random() < 0.15
     texts = {"experiment": experiment.read_text(), "target": target.read_text()}
     chosen = "experiment" if of_experiment else "target"
-    texts[chosen] = mangle(rng, texts[chosen]) if as_text else _dumped(mutate(rng, yaml.safe_load(texts[chosen])))
+    raw = {name: text.encode() for name, text in texts.items()}
+    raw[chosen] = mangle(rng, texts[chosen]) if as_text else _dumped(mutate(rng, yaml.safe_load(texts[chosen])))
     files = {name: folder / f"{name}.yaml" for name in texts}
-    for name, text in texts.items():
-        files[name].write_text(text, errors="surrogatepass")
+    for name, file in files.items():
+        file.write_bytes(raw[name])
     return outcome(files["experiment"], files["target"], seed)
 
 
-def _dumped(tree: Any) -> str:
-    return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False)
+def _dumped(tree: Any) -> bytes:
+    made: bytes = yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode(errors="surrogatepass")
+    return made
 
 
 def outcome(experiment: Path, target: Path, seed: int) -> Outcome:

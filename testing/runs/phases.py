@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
-
-import polars as pl
 
 from history.reader import read_table
 from history.schema import EventKind
@@ -43,5 +42,10 @@ def with_load(context: Context, **users: Any) -> Users:
 
 
 def events(context: Context, kind: EventKind) -> list[tuple[str, dict[str, Any]]]:
-    rows = read_table(context.run.run_dir, "events").filter(pl.col("kind") == kind.value)
-    return [(name, json.loads(detail)) for name, detail in rows.select("object", "detail").iter_rows()]
+    return [(name, detail) for one, name, detail in seen(context.run.run_dir) if one == kind.value]
+
+
+def seen(run_dir: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return kind, object and detail of each event in the history, but for the clock's."""
+    rows = read_table(run_dir, "events").select("kind", "object", "detail").iter_rows()
+    return [(kind, name, json.loads(detail)) for kind, name, detail in rows if kind != EventKind.CLOCK.value]

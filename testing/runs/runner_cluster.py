@@ -13,10 +13,13 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from kube.client import Platform
+from safety.leases import Leases
 from safety.reaper import WATCHING
+from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import FakeCluster, pod
 
 KINDS = ("service_account", "role", "role_binding", "job", "cluster_role", "cluster_role_binding")
+LOST = "20261121-120000-zone-lost-1-ab12"  # a run that cordoned nodes
 REPLICAS = {"inference": 3, "gateway": 3, "decoy": 2}
 
 
@@ -95,3 +98,16 @@ def serve(monkeypatch: pytest.MonkeyPatch, cluster: FakeCluster) -> Platform:
     version = SimpleNamespace(get_code=lambda: SimpleNamespace(git_version="v1.36.3"))
     monkeypatch.setattr(client, "VersionApi", lambda _api: version)
     return cluster.platform()
+
+
+def cordoned(cluster: FakeCluster, name: str = "gpu-a", run_id: str = LOST) -> Undo:
+    """Let a run have cordoned a node; return what undoes it."""
+    node = cluster.nodes[name]
+    node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": run_id}
+    return Undo(kind=UndoKind.UNCORDON, activity="lose-zone", object=name, detail=run_id, ends_by_ns=0)
+
+
+def alive(cluster: FakeCluster, platform: Platform, run_id: str = LOST) -> None:
+    """Let a run hold a lease."""
+    leases: Any = cluster
+    Leases(leases, "aftershock", f"{run_id}@host:1", platform.server_time).acquire(["aftershock-namespace-ml-serving"])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
+
+import yaml
 
 from history.plan import Budgets, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
 from history.reader import read_table
@@ -15,6 +18,7 @@ from runner.experiment.experiment import Experiment
 from runner.messages import Kind
 from safety import active_run
 from safety.fault_spec import Arguments, fault
+from testing.platform.fake_cluster import ROOT
 
 scripted: dict[str, list[Any]] = {}
 """What each function below does next: a value to return, or an exception to raise; the last one is repeated. Empty: its default."""
@@ -149,6 +153,13 @@ class StillLoad:
     def end(self) -> str:
         self.ended += 1
         return self.broken
+
+
+def target_file(folder: Path, **changes: object) -> Path:
+    """Write the local target with other values for some keys, and return the file."""
+    file = folder / "target.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load((ROOT / "targets/local.yaml").read_text()) | changes))
+    return file
 
 
 def plan_of(experiment: Experiment, **changes: object) -> Plan:

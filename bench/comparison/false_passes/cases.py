@@ -1,4 +1,5 @@
 """The cases, a row each: an experiment, how Chaos Toolkit is called, and what this suite must say. Adding a case is adding a row."""
+# ruff: noqa: E501 - a row is a line
 
 from __future__ import annotations
 
@@ -90,110 +91,28 @@ def signalled(number: str, *, wait: bool = False) -> Document:
 
 TWINS = (
     Case("unmutated twin: one action", experiment(FREEZE), Expected("PASS", "rto", "served again")),
-    Case(
-        "unmutated twin: two probes, two actions, a pause",
-        experiment(FREEZE | {"pauses": {"after": 0.3}}, FREEZE | {"name": "freeze-again"}, probes=(ANSWERS, queue(4))),
-        Expected("PASS", "rto", "served again"),
-        deadline_s=4.0,
-    ),
-)
+    Case("unmutated twin: two probes, two actions, a pause", experiment(FREEZE | {"pauses": {"after": 0.3}}, FREEZE | {"name": "freeze-again"}, probes=(ANSWERS, queue(4))), Expected("PASS", "rto", "served again"), deadline_s=4.0),
+)  # fmt: skip
 
 CASES = (
-    Case(
-        "an action raises (the API answers 403)",
-        experiment(action("delete-replica", "delete")),
-        Expected("INCONCLUSIVE", "fault", "403"),
-    ),
-    Case(
-        "an action matches 0 targets, known before",
-        experiment(action("freeze-server", "freeze", role="decoy", for_s=0.6)),
-        Expected("refused", "preflight", "matches 0 pods"),
-    ),
-    Case(
-        "an action matches 0 targets at run time",
-        experiment(action("freeze-server", "freeze_stale")),
-        Expected("INCONCLUSIVE", "fault", "without naming a target"),
-    ),
-    Case(
-        "an action succeeds and has no effect",
-        experiment(action("freeze-server", "pretend")),
-        Expected("INCONCLUSIVE", "evidence", "server-stopped"),
-    ),
-    Case(
-        "no evidence is named",
-        experiment(action("freeze-server", "pretend"), evidence=False),
-        Expected("refused", "collection", "evidence: missing"),
-    ),
-    Case(
-        "the steady state is not met before",
-        experiment(FREEZE),
-        Expected("INCONCLUSIVE", "baseline", "answers"),
-        outages=({"at_s": 0.0, "for_s": 600.0, "kind": "500"},),
-    ),
-    Case(
-        "`during-method-only`: the hypothesis fails during the method",
-        experiment(FREEZE_LONG, probes=(HASTY,), rto="200ms"),
-        Expected("FAIL", "rto", "budget"),
-        options=("--hypothesis-strategy", "during-method-only", *EVERY),
-        deadline_s=4.0,
-    ),
-    Case(
-        "`continuously`: the hypothesis fails during the method, holds after it",
-        experiment(FREEZE_LONG, probes=(HASTY,), rto="200ms"),
-        Expected("FAIL", "rto", "budget"),
-        options=("--hypothesis-strategy", "continuously", *EVERY),
-        deadline_s=4.0,
-    ),
-    Case(
-        "`--fail-fast` trips, the hypothesis holds after it",
-        experiment(FREEZE_LONG, probes=(HASTY,), rto="200ms"),
-        Expected("FAIL", "rto", "budget"),
-        options=("--hypothesis-strategy", "continuously", *EVERY, "--fail-fast"),
-        deadline_s=4.0,
-    ),
-    Case(
-        "a rollback fails",
-        experiment(FREEZE, rollback=activity("action", "thaw-server", "thaw_forbidden")),
-        Expected("FAIL", "heal", "403"),
-    ),
-    Case(
-        "a control raises when it is configured",
-        experiment(
-            FREEZE, controls=[{"name": "guard", "provider": {"type": "python", "module": "bench.comparison.false_passes.broken_control"}}]
-        ),
-        Expected("refused", "collection", "controls"),
-    ),
-    Case(
-        "a control's module is missing",
-        experiment(FREEZE, controls=[{"name": "guard", "provider": {"type": "python", "module": "bench.comparison.false_passes.nowhere"}}]),
-        Expected("refused", "collection", "controls"),
-    ),
-    Case(
-        "a `range` tolerance gets None after the method",
-        experiment(FREEZE, probes=(ANSWERS, queue(None))),
-        Expected("INCONCLUSIVE", "hypothesis", "queue-depth had no data"),
-    ),
-    Case(
-        "a `range` tolerance gets NaN after the method",
-        experiment(FREEZE, probes=(ANSWERS, queue(math.nan))),
-        Expected("INCONCLUSIVE", "hypothesis", "queue-depth had no data"),
-    ),
-    Case(
-        "a probe in the method is out of its tolerance",
-        experiment(FREEZE, probe("queue-empty", "queue_depth", 0)),
-        Expected("refused", "collection", "method"),
-    ),
-    Case(
-        "SIGTERM during a Python activity, another fault follows",
-        experiment(signalled("TERM", wait=True), FREEZE | {"name": "next-fault"}),
-        Expected("INCONCLUSIVE", "stopped", "SIGTERM"),
-    ),
+    Case("an action raises (the API answers 403)", experiment(action("delete-replica", "delete")), Expected("INCONCLUSIVE", "fault", "403")),
+    Case("an action matches 0 targets, known before", experiment(action("freeze-server", "freeze", role="decoy", for_s=0.6)), Expected("refused", "preflight", "matches 0 pods")),
+    Case("an action matches 0 targets at run time", experiment(action("freeze-server", "freeze_stale")), Expected("INCONCLUSIVE", "fault", "without naming a target")),
+    Case("an action succeeds and has no effect", experiment(action("freeze-server", "pretend")), Expected("INCONCLUSIVE", "evidence", "server-stopped")),
+    Case("no evidence is named", experiment(action("freeze-server", "pretend"), evidence=False), Expected("refused", "collection", "evidence: missing")),
+    Case("the steady state is not met before", experiment(FREEZE), Expected("INCONCLUSIVE", "baseline", "answers"), outages=({"at_s": 0.0, "for_s": 600.0, "kind": "500"},)),
+    Case("`during-method-only`: the hypothesis fails during the method", experiment(FREEZE_LONG, probes=(HASTY,), rto="200ms"), Expected("FAIL", "rto", "budget"), options=("--hypothesis-strategy", "during-method-only", *EVERY), deadline_s=4.0),
+    Case("`continuously`: the hypothesis fails during the method, holds after it", experiment(FREEZE_LONG, probes=(HASTY,), rto="200ms"), Expected("FAIL", "rto", "budget"), options=("--hypothesis-strategy", "continuously", *EVERY), deadline_s=4.0),
+    Case("`--fail-fast` trips, the hypothesis holds after it", experiment(FREEZE_LONG, probes=(HASTY,), rto="200ms"), Expected("FAIL", "rto", "budget"), options=("--hypothesis-strategy", "continuously", *EVERY, "--fail-fast"), deadline_s=4.0),
+    Case("a rollback fails", experiment(FREEZE, rollback=activity("action", "thaw-server", "thaw_forbidden")), Expected("FAIL", "heal", "403")),
+    Case("a control raises when it is configured", experiment(FREEZE, controls=[{"name": "guard", "provider": {"type": "python", "module": "bench.comparison.false_passes.broken_control"}}]), Expected("refused", "collection", "controls")),
+    Case("a control's module is missing", experiment(FREEZE, controls=[{"name": "guard", "provider": {"type": "python", "module": "bench.comparison.false_passes.nowhere"}}]), Expected("refused", "collection", "controls")),
+    Case("a `range` tolerance gets None after the method", experiment(FREEZE, probes=(ANSWERS, queue(None))), Expected("INCONCLUSIVE", "hypothesis", "queue-depth had no data")),
+    Case("a `range` tolerance gets NaN after the method", experiment(FREEZE, probes=(ANSWERS, queue(math.nan))), Expected("INCONCLUSIVE", "hypothesis", "queue-depth had no data")),
+    Case("a probe in the method is out of its tolerance", experiment(FREEZE, probe("queue-empty", "queue_depth", 0)), Expected("refused", "collection", "method")),
+    Case("SIGTERM during a Python activity, another fault follows", experiment(signalled("TERM", wait=True), FREEZE | {"name": "next-fault"}), Expected("INCONCLUSIVE", "stopped", "SIGTERM")),
     Case("SIGTERM during a pause", experiment(signalled("TERM")), Expected("INCONCLUSIVE", "stopped", "SIGTERM")),
     Case("SIGINT during a pause", experiment(signalled("INT")), Expected("INCONCLUSIVE", "stopped", "SIGINT")),
-    Case(
-        "a safeguard asks for the end",
-        experiment(action("freeze-server", "freeze_until_safeguard", pause_s=3.0)),
-        Expected("INCONCLUSIVE", "stopped", "safeguard"),
-    ),
+    Case("a safeguard asks for the end", experiment(action("freeze-server", "freeze_until_safeguard", pause_s=3.0)), Expected("INCONCLUSIVE", "stopped", "safeguard")),
     Case("SIGKILL", experiment(signalled("KILL")), Expected("INCONCLUSIVE", "heal", "never proven"), killed=True),
-)
+)  # fmt: skip

@@ -12,11 +12,12 @@ from typing import TypeVar
 from bench.training.power.job import BASE, POLL_S, RANKS, RESTARTS, Forked, Job, Launched, Settings, rows, step, wait
 from history.close import close_run
 from history.ledgers import LedgerWriter
-from history.plan import Budgets, ExperimentInfo, Phase, Plan, ResolvedTarget, TargetInfo, Timers, Training, write_plan
+from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, write_plan
 from history.reader import read_run
 from history.result import RunVerdict, write_verdict
 from history.schema import EventKind
 from history.writer import EventLog
+from testing.histories.plain_plan import plain_plan
 from verdict.judge import judge
 
 T = TypeVar("T")
@@ -163,46 +164,22 @@ def wait_for(condition: Callable[[], bool], limit_s: float) -> bool:
 
 def plan_of(spec: Spec, variant: str, seed: int) -> Plan:
     """Return the plan: what was decided before the run."""
-    return Plan(
+    return plain_plan(
         run_id=f"{spec.id}-{variant.replace(' ', '-')}-{seed}",
         created_ns=time.time_ns(),
         seed=seed,
         profile="power",
-        experiment=_experiment(spec),
-        target=TargetInfo(name="processes", context="none", server="none", namespaces=()),
-        workload="batch-training",
+        experiment={
+            "id": f"power/{spec.id}", "title": spec.title, "description": spec.title, "tags": ("power",), "hypothesis": "training goes on",
+        },
+        target={"name": "processes", "context": "none", "server": "none", "namespaces": ()},
         budgets=Budgets(rto_s=spec.rto_s, rpo_steps=spec.rpo_steps, source={"rto_s": "experiment", "rpo_steps": "experiment"}),
-        training=_job(),
+        training={
+            "template": "none", "namespace": "none", "job": "test-run", "ledger": "file", "ranks": RANKS, "pods": 1,
+            "max_restarts": RESTARTS, "steps": BASE["steps"], "batch": BASE["batch"], "interval_steps": BASE["interval"],
+        },
         timers=Timers(baseline_s=0.3, hold_s=0.3, confirm_s=20, deadline_s=spec.rto_s + BEYOND_S, heal_s=10),
         targets=tuple(ResolvedTarget(kind="Process", name=name) for name in spec.targets),
         evidence=spec.evidence,
         hypothesis_probes=(PROBE,),
-    )
-
-
-def _experiment(spec: Spec) -> ExperimentInfo:
-    return ExperimentInfo(
-        id=f"power/{spec.id}",
-        title=spec.title,
-        description=spec.title,
-        tags=("power",),
-        hypothesis="training goes on",
-        fault="fault",
-        digest="",
-    )
-
-
-def _job() -> Training:
-    return Training(
-        template="none",
-        namespace="none",
-        job="test-run",
-        ranks=RANKS,
-        steps=int(str(BASE["steps"])),
-        batch=int(str(BASE["batch"])),
-        interval_steps=int(str(BASE["interval"])),
-        ledger="file",
-        reference="reference",
-        pods=1,
-        max_restarts=RESTARTS,
-    )
+    )  # fmt: skip

@@ -19,12 +19,12 @@ from kube.client import Platform, connect, platform_over, ready
 from kube.devices import healthy as healthy_devices
 from safety import active_run, blast_radius, leases
 from safety.active_run import ActiveRun
-from safety.fault_spec import spec_of
 from safety.undo import undo_all
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import list_journals, open_journal
 from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT, seeded
+from testing.runs.fault_parts import spec
 
 PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
 
@@ -104,9 +104,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
 
 
 def preflight(platform: Platform, function: Callable[..., Any], arguments: dict[str, Any]) -> list[ResolvedTarget]:
-    spec = spec_of(function)
-    assert spec is not None
-    targets = spec.resolve(platform, arguments, seeded(int(time.time())))
+    targets = spec(function).resolve(platform, arguments, seeded(int(time.time())))
     blast_radius.check(platform, targets)
-    permissions.require(platform, [*permissions.suite_permissions(platform.target), *spec.permissions(platform, arguments)])
+    permissions.require(platform, [*permissions.suite_permissions(platform.target), *spec(function).permissions(platform, arguments)])
     return targets

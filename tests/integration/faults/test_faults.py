@@ -171,11 +171,7 @@ NOTHING = CommandDriver(fail=("true",), repair=("true",))
 
 
 @pytest.mark.parametrize(
-    ("function", "evidence"),
-    [
-        (faults.nodes.power_off, nodes.powered_off),
-        (faults.gpus.lose_device, gpus.allocatable_dropped),
-    ],
+    ("function", "evidence"), [(faults.nodes.power_off, nodes.powered_off), (faults.gpus.lose_device, gpus.allocatable_dropped)]
 )
 def test_a_driver_that_does_nothing_is_noticed(running: Running, target: Target, function: Callable[..., Any], evidence: Evidence) -> None:
     idle = target.model_copy(update={"machines": NOTHING, "gpus": NOTHING})

@@ -63,10 +63,7 @@ def _forbids(activity: str) -> bool:
 
 @pytest.mark.parametrize(
     ("function", "words", "evidence", "command"),
-    [
-        (faults.object_store.delay_requests, {"latency_ms": 900}, late, "delay"),
-        (faults.object_store.hide_objects, {}, hiding, "hide"),
-    ],
+    [(faults.object_store.delay_requests, {"latency_ms": 900}, late, "delay"), (faults.object_store.hide_objects, {}, hiding, "hide")],
 )
 def test_a_store_that_is_slow_or_lists_nothing(
     running: Running, function: Callable[..., Any], words: dict[str, Any], evidence: Callable[[str], bool], command: str

@@ -25,11 +25,11 @@ from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.platform_health import look
 from runner.run.abort.conditions import asked_by_annotation
 from runner.stop import Stop
-from safety.fault_spec import spec_of
 from safety.undo_journal import open_journal
 from target.target import Role, Target
 from testing.platform.fake_cluster import seeded
 from testing.platform.staging import SUITE_NAMESPACE, Staging, nothing_left
+from testing.runs.fault_parts import spec
 from testing.runs.real_sessions import wait_for
 
 QUOTA = "exceeded quota: none"
@@ -186,10 +186,8 @@ def test_a_quota_on_pods_fails_the_fault_before_it_acts(staging: Staging, admin:
 
 
 def test_what_stands_against_fault_pods_is_known_before_the_run(staging: Staging, admin: Platform) -> None:
-    spec = spec_of(network.isolate)
-    assert spec is not None
     action: Any = SimpleNamespace(name="cut")
-    faults = [Fault(action, spec, {"role": "inference", "for_s": 5})]
+    faults = [Fault(action, spec(network.isolate), {"role": "inference", "for_s": 5})]
     assert check_access(faults, admin)
     label = "pod-security.kubernetes.io/enforce"
     staging.cluster.kubectl("label", "namespace", SUITE_NAMESPACE, f"{label}=baseline")
@@ -230,11 +228,9 @@ def test_a_pod_to_which_its_namespace_lets_nothing_be_added_is_known_before_the_
         role = Role(namespace="acme-rooted", selector="app=rooted", container="model", engine="sleep infinity")
         platform = client.platform_over(staging.target.model_copy(update={"roles": {"model": role}}), admin.api)
         wait_for(lambda: any(map(client.ready, platform.pods("model"))), "the pod runs", 60)
-        spec = spec_of(processes.freeze_engine)
-        assert spec is not None
         action: Any = SimpleNamespace(name="freeze")
-        freeze = Fault(action, spec, {"role": "model", "for_s": 5})
-        targets = {"freeze": spec.resolve(platform, freeze.arguments, seeded(1))}
+        freeze = Fault(action, spec(processes.freeze_engine), {"role": "model", "for_s": 5})
+        targets = {"freeze": freeze.spec.resolve(platform, freeze.arguments, seeded(1))}
         check_signals([freeze], targets, platform)
         staging.cluster.kubectl("label", "namespace", "acme-rooted", "pod-security.kubernetes.io/enforce=restricted")
         wait_for(lambda: "PodSecurity" in said(lambda: check_signals([freeze], targets, platform)), "Pod Security is in force", 30)

@@ -20,10 +20,11 @@ from probes import training_data as probe
 from runner.cleanup.cleanup import clean_up, status
 from safety import active_run
 from safety.active_run import ActiveRun
-from safety.fault_spec import Arguments, spec_of
+from safety.fault_spec import Arguments
 from target import reference_platform
 from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import ROOT, live_run, pod, seeded
+from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
 from testing.runs.runner_cluster import RunnerCluster, serve
 from tests.integration.training.conftest import Bucket
@@ -65,9 +66,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> RunnerCluster:
 @pytest.fixture
 def run(cluster: RunnerCluster, tmp_path: Path) -> Iterator[ActiveRun]:
     cluster.pods["ml-training", "s3-zone-b-0"] = pod("s3-zone-b-0", "cpu-b", namespace="ml-training", app="s3", owner="StatefulSet")
-    spec = spec_of(training_data.overwrite)
-    assert spec is not None
-    targets = spec.resolve(cluster.platform(), ARGUMENTS, seeded(1))
+    targets = spec(training_data.overwrite).resolve(cluster.platform(), ARGUMENTS, seeded(1))
     yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
     active_run.activate(None)
 

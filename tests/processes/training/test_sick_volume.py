@@ -28,10 +28,7 @@ def problems(gang: Gang) -> list[str]:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        (("full",), "No space left on device (ENOSPC)"),
-        (("fail", "-percent", "100", "-seed", "7"), "Input/output error (EIO)"),
-    ],
+    [(("full",), "No space left on device (ENOSPC)"), (("fail", "-percent", "100", "-seed", "7"), "Input/output error (EIO)")],
 )
 def test_saves_fail_with_the_reason_and_training_goes_on_to_the_same_state(
     tmp_path: Path, volume: Path, reference: str, words: tuple[str, ...], said: str

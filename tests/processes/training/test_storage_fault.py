@@ -22,11 +22,11 @@ from probes import checkpoints as probe
 from runner.cleanup.cleanup import clean_up, status
 from safety import active_run
 from safety.active_run import ActiveRun
-from safety.fault_spec import spec_of
 from safety.undo import undo_all
 from target import reference_platform
 from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import live_run, pod, seeded
+from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
 from testing.runs.runner_cluster import RunnerCluster, serve
 from workloads.storage.sealed import digest, seal
@@ -73,9 +73,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> RunnerCluster:
 def run(cluster: RunnerCluster, tmp_path: Path) -> Any:
     for name, node in (("s3-zone-b-0", "cpu-b"), ("s3-zone-c-0", "cpu-c")):
         cluster.pods["ml-training", name] = pod(name, node, namespace="ml-training", app="s3", owner="StatefulSet")
-    platform, spec = cluster.platform(), spec_of(damage.damage_checkpoints)
-    assert spec is not None
-    targets = spec.resolve(platform, ARGUMENTS, seeded(1))
+    targets = spec(damage.damage_checkpoints).resolve(cluster.platform(), ARGUMENTS, seeded(1))
     yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), timers=TIMERS, seed=3)
     active_run.activate(None)
 
@@ -125,10 +123,8 @@ def test_a_server_that_cannot_be_reached_is_no_fault_done(run: ActiveRun, bucket
     ],
 )
 def test_what_cannot_work_is_refused_before(run: ActiveRun, change: dict[str, Any], error: type[Exception], said: str) -> None:
-    spec = spec_of(damage.damage_checkpoints)
-    assert spec is not None
     with pytest.raises(error, match=said):
-        spec.resolve(run.platform, ARGUMENTS | change, seeded(1))
+        spec(damage.damage_checkpoints).resolve(run.platform, ARGUMENTS | change, seeded(1))
 
 
 def test_a_run_without_a_training_job_is_refused(run: ActiveRun) -> None:

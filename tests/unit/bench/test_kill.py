@@ -18,20 +18,11 @@ from bench.common.tables import Row
 from history.schema import EventKind
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import read_experiment
+from testing.runs.campaign_rows import SESSION as CUT_SHORT
+from testing.runs.campaign_rows import TRIAL as KILLED
 
-TRIAL: Row = {
-    "number": 1, "commit": "a1", "family": "pod killed", "signal": "SIGTERM", "phase": "observe", "session": "run", "in_force": True,
-    "struck": True, "refused": "", "alive": [], "alive_for_s": 0.0, "left_after_heal": [], "acknowledged_s": 0.1, "undone_s": 0.4,
-}  # fmt: skip
-SESSION: Row = TRIAL | {
-    "signal": CUT,
-    "verdict": "INCONCLUSIVE",
-    "sentence": "",
-    "proven": True,
-    "open": [],
-    "traceback": False,
-    "lasted_s": 31.0,
-}
+TRIAL: Row = KILLED | {"signal": "SIGTERM"}
+SESSION: Row = CUT_SHORT | {"signal": CUT}
 
 
 @pytest.mark.parametrize("name", FAMILIES)

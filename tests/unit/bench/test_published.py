@@ -14,23 +14,13 @@ from bench.common.tables import Row
 from bench.mutations import page as mutations
 from bench.robustness.bad_input import __main__ as bad_input
 from bench.robustness.bad_input.cases import CASES
+from testing.runs.campaign_rows import SESSION
+from testing.runs.campaign_rows import TRIAL as KILLED
 
 MUTANT: Row = {"part": "fault", "where": "memory", "verdict": "INCONCLUSIVE", "right": True, "check": "evidence", "sentence": "never seen"}
 TWIN: Row = MUTANT | {"part": "twin", "verdict": "PASS", "check": ""}
 NULL_RUN: Row = {"commit": "a1", "verdict": "PASS", "sentence": "no impact", "run": "deleted"}
-KILLED: Row = {
-    "number": 1, "commit": "a1", "family": "pod killed", "signal": "SIGKILL", "phase": "observe", "session": "run", "in_force": True,
-    "struck": True, "refused": "", "alive": [], "alive_for_s": 0.0, "left_after_heal": [], "acknowledged_s": 0.1, "undone_s": 0.4,
-}  # fmt: skip
-CUT: Row = KILLED | {
-    "signal": out_of_reach.CUT,
-    "verdict": "PASS",
-    "sentence": "",
-    "proven": True,
-    "open": [],
-    "traceback": False,
-    "lasted_s": 31.0,
-}
+CUT: Row = SESSION | {"signal": out_of_reach.CUT, "verdict": "PASS"}
 BAD_INPUT: Row = {"done": "Do it.", "outcome": "refused", "said": "401 Unauthorized", "left": []}
 ROWS: dict[str, list[Row]] = {
     "mutations": [MUTANT | {"name": str(n)} for n in range(40)] + [TWIN | {"name": f"twin {n}"} for n in range(12)],

@@ -22,8 +22,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["status"], ["kubeconfig"], ["kubectl", "get", "nodes"], ["logs"], ["--name", "other", "status", "--json"]],
+    "arguments", [["status"], ["kubeconfig"], ["kubectl", "get", "nodes"], ["logs"], ["--name", "other", "status", "--json"]]
 )
 def test_without_a_cluster_the_sentence_says_how_to_start_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2

@@ -77,11 +77,19 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         (": : :", "mapping"),
         ("frontends: [{name: w, port: 1, node_port: 2, check_path: /, nodes: [nowhere]}]", "nowhere"),
         ("nodes: []", "at least one node"),
+        ("index: 1\nname: a\nindex: 2", "found duplicate key 'index' in .*line 3"),
+        ("nodes: [{name: a, zone: b, gpus: 1, gpus: 2}]", "found duplicate key 'gpus' in .*line 1"),
+        ("name: 2026-02-31", "day is out of range"),
+        ("name: !!bool x", "not a cluster file: 'x'"),
+        ("name: !!timestamp x", "not a cluster file: 'NoneType'"),
+        ("name:\n\t- a", "found character .* that cannot start any token in .*line 2"),
+        ("nodes: " + "[" * 3000, "recursion"),
+        ("name: caf\udce9", "can't decode byte 0xe9"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_and_the_mistake_named(tmp_path: Path, text: str, word: str) -> None:
     file = tmp_path / "cluster.yaml"
-    file.write_text(text)
+    file.write_text(text, errors="surrogateescape")
     with pytest.raises(ClusterError, match=word):
         load_file(default_config(), file)
 

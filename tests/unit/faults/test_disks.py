@@ -10,8 +10,8 @@ from kubernetes import client
 
 from faults import disks
 from history.errors import ConfigError, TargetRefused
-from safety.fault_spec import FaultSpec, spec_of
 from testing.platform.fake_cluster import FakeCluster, seeded
+from testing.runs.fault_parts import spec
 
 ASKED = {"role": "inference", "volume": "data", "for_s": 30}
 CASES = [
@@ -21,12 +21,6 @@ CASES = [
     (disks.fail_disk, {"percent": 30}, "/data fails 30 % of reads, writes and syncs for 30 s"),
     (disks.slow_disk, {"latency_ms": 100}, "/data needs 100 ms more for each read, write and sync for 30 s"),
 ]
-
-
-def spec(function: Callable[..., Any]) -> FaultSpec:
-    found = spec_of(function)
-    assert found is not None
-    return found
 
 
 def platform() -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,6 @@ from testing.platform.fake_cluster import FakeCluster, live_run, local_target, p
 
 ARMED = {"armed": "isolate", "acts_in_s": 0.0}
 DID = {"did": "isolate"}
-
-
-@pytest.fixture(autouse=True)
-def no_live_run() -> Iterator[None]:
-    yield
-    active_run.activate(None)
 
 
 class WithPods(FakeCluster):

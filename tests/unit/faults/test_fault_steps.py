@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from chaosk8s.pod import actions as chaosk8s_pods
 from kubernetes.client import CoreV1Api
@@ -19,19 +18,17 @@ import faults.zones
 from history.errors import ConfigError, FaultFailed
 from history.plan import ResolvedTarget
 from safety.active_run import ActiveRun
-from safety.fault_spec import FaultSpec, spec_of
 from safety.undo_journal import UndoKind
 from target.target import CommandDriver
 from testing.platform.fake_cluster import FakeCluster, live_run, local_target, seeded
+from testing.runs.fault_parts import kinds, spec
 
 NOTE = ("{python}", "-c", "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + chr(10))")
 
 
 def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], **arguments: Any) -> ActiveRun:
-    found = spec_of(function)
-    assert isinstance(found, FaultSpec)
     platform = cluster.platform(with_drivers(run_dir))
-    run = live_run(cluster, run_dir, {"act": found.resolve(platform, arguments, seeded(7))})
+    run = live_run(cluster, run_dir, {"act": spec(function).resolve(platform, arguments, seeded(7))})
     run.platform = platform
     return run
 
@@ -45,10 +42,6 @@ def with_drivers(run_dir: Path) -> Any:
 
 def driver_log(run_dir: Path) -> list[str]:
     return sorted((run_dir / "driver.log").read_text().splitlines())
-
-
-def kinds(run_dir: Path) -> list[str]:
-    return [orjson.loads(line)["kind"] for line in (run_dir / "events.test.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture

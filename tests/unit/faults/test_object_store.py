@@ -9,20 +9,14 @@ from kubernetes import client
 
 from faults import object_store
 from history.errors import ConfigError, TargetRefused
-from safety.fault_spec import FaultSpec, spec_of
 from testing.platform.fake_cluster import FakeCluster, seeded
+from testing.runs.fault_parts import spec
 
 ASKED: dict[str, dict[str, Any]] = {
     "refuse_requests": {"role": "inference", "for_s": 25, "percent": 60},
     "delay_requests": {"role": "inference", "for_s": 25, "latency_ms": 400},
     "hide_objects": {"role": "inference", "for_s": 25},
 }
-
-
-def spec(name: str) -> FaultSpec:
-    found = spec_of(getattr(object_store, name))
-    assert found is not None
-    return found
 
 
 def platform() -> Any:
@@ -34,11 +28,11 @@ def platform() -> Any:
 
 @pytest.mark.parametrize("name", ASKED)
 def test_it_says_what_happens_how_long_and_who_ends_it(name: str) -> None:
-    [target] = spec(name).resolve(platform(), ASKED[name], seeded(7))
+    [target] = spec(getattr(object_store, name)).resolve(platform(), ASKED[name], seeded(7))
     assert "for 25 s" in target.effect
     assert "the kernel and a watchdog on its node end it after 25 s" in target.ends
-    assert spec(name).lasts_s(ASKED[name]) == 25
-    assert spec(name).tier == "node"
+    assert spec(getattr(object_store, name)).lasts_s(ASKED[name]) == 25
+    assert spec(getattr(object_store, name)).tier == "node"
 
 
 @pytest.mark.parametrize(
@@ -57,9 +51,9 @@ def test_it_says_what_happens_how_long_and_who_ends_it(name: str) -> None:
 )
 def test_what_cannot_be_meant_is_refused_by_the_fault_s_own_name(name: str, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"^{name}: {next(iter(wrong))} is "):
-        spec(name).resolve(platform(), ASKED[name] | wrong, seeded(7))
+        spec(getattr(object_store, name)).resolve(platform(), ASKED[name] | wrong, seeded(7))
 
 
 def test_a_server_that_names_no_port_is_refused() -> None:
     with pytest.raises(TargetRefused, match="name no port"):
-        spec("hide_objects").resolve(FakeCluster().platform(), ASKED["hide_objects"], seeded(7))
+        spec(object_store.hide_objects).resolve(FakeCluster().platform(), ASKED["hide_objects"], seeded(7))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 import faults.network
@@ -15,8 +14,8 @@ from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from kube.permissions import Permission
 from kube.selection import INDEX
 from safety.active_run import ActiveRun
-from safety.fault_spec import spec_of
 from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
+from testing.runs.fault_parts import kinds, spec
 
 Fault = Callable[..., dict[str, Any]]
 
@@ -39,13 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], seed: int = 7, **arguments: Any) -> ActiveRun:
-    spec = spec_of(function)
-    assert spec is not None
-    return live_run(cluster, run_dir, {"act": spec.resolve(cluster.platform(), arguments, seeded(seed))})
-
-
-def kinds(run_dir: Path) -> list[str]:
-    return [orjson.loads(line)["kind"] for line in (run_dir / "events.test.jsonl").read_text().splitlines()]
+    return live_run(cluster, run_dir, {"act": spec(function).resolve(cluster.platform(), arguments, seeded(seed))})
 
 
 def test_a_preempted_pod_is_evicted_with_its_grace_after_the_journal_was_written(cluster: FakeCluster, tmp_path: Path) -> None:
@@ -70,22 +63,20 @@ def test_a_pod_that_is_gone_or_may_not_be_evicted_fails_the_fault(
 
 
 def test_the_coordinator_is_the_pod_with_index_0_whatever_the_seed(cluster: FakeCluster, tmp_path: Path) -> None:
-    spec = spec_of(faults.ranks.kill_coordinator)
-    assert spec is not None
-    found = {spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(seed))[0].name for seed in range(5)}
+    fault = spec(faults.ranks.kill_coordinator)
+    found = {fault.resolve(cluster.platform(), {"role": "trainer"}, seeded(seed))[0].name for seed in range(5)}
     assert found == {"train-0"}
     del cluster.pods["ml-training", "train-0"]
     with pytest.raises(TargetRefused, match="completion-index=0"):
-        spec.resolve(cluster.platform(), {"role": "trainer"}, seeded(1))
+        fault.resolve(cluster.platform(), {"role": "trainer"}, seeded(1))
 
 
 def test_a_rank_is_cut_off_by_its_index(cluster: FakeCluster) -> None:
-    spec = spec_of(faults.network.isolate)
-    assert spec is not None
-    chosen = {spec.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 2}, seeded(seed))[0].name for seed in range(5)}
+    fault = spec(faults.network.isolate)
+    chosen = {fault.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 2}, seeded(seed))[0].name for seed in range(5)}
     assert chosen == {"train-2"}
     with pytest.raises(TargetRefused, match="completion-index=3"):
-        spec.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 3}, seeded(1))
+        fault.resolve(cluster.platform(), {"role": "trainer", "for_s": 30, "index": 3}, seeded(1))
 
 
 def test_a_point_of_failure_is_a_file_that_the_rank_finds(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,17 +103,13 @@ def test_a_pod_without_such_a_folder_fails_the_fault(cluster: FakeCluster, tmp_p
 
 @pytest.mark.parametrize(("point", "action"), [("step; rm", "kill"), ("step", "kill; rm"), ("", "kill"), ("step", "explode")])
 def test_what_is_no_point_and_no_action_is_refused_before_anything(cluster: FakeCluster, point: str, action: str) -> None:
-    spec = spec_of(faults.ranks.fail_at)
-    assert spec is not None
     with pytest.raises(ConfigError):
-        spec.resolve(cluster.platform(), {"role": "trainer", "point": point, "action": action}, seeded(1))
+        spec(faults.ranks.fail_at).resolve(cluster.platform(), {"role": "trainer", "point": point, "action": action}, seeded(1))
 
 
 def test_each_says_which_rights_it_needs(cluster: FakeCluster) -> None:
     def asked(function: Callable[..., Any]) -> set[tuple[str, str]]:
-        spec = spec_of(function)
-        assert spec is not None
-        found: list[Permission] = spec.permissions(cluster.platform(), {"role": "trainer"})
+        found: list[Permission] = spec(function).permissions(cluster.platform(), {"role": "trainer"})
         assert {one.namespace for one in found} == {"ml-training"}
         return {(one.verb, one.resource) for one in found}
 
@@ -143,18 +130,14 @@ def test_the_rank_is_told_by_a_file_in_its_pod(
     assert function(**given)["targets"] == ["train-1"]
     assert [command[-2:] for command in asked] == [[f"={action}", "step+aftershock"]]
     assert [target.name for target in run.targets_of()] == ["train-1"]
-    spec = spec_of(function)
-    assert spec is not None
-    verbs = {(one.verb, one.resource) for one in spec.permissions(cluster.platform(), given)}
+    verbs = {(one.verb, one.resource) for one in spec(function).permissions(cluster.platform(), given)}
     assert {("create", "pods/exec"), ("get", "pods/log")} <= verbs
 
 
 @pytest.mark.parametrize("mebibytes", [0, -5, 9000, 1.5, True, "2048"])
 def test_memory_without_a_bound_is_refused(cluster: FakeCluster, mebibytes: object) -> None:
-    spec = spec_of(faults.ranks.exhaust_memory)
-    assert spec is not None
     with pytest.raises(ConfigError, match="from 1 to 8192"):
-        spec.resolve(cluster.platform(), {"role": "trainer", "mebibytes": mebibytes}, seeded(7))
+        spec(faults.ranks.exhaust_memory).resolve(cluster.platform(), {"role": "trainer", "mebibytes": mebibytes}, seeded(7))
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from history.errors import AftershockError, ConfigError, TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from safety import blast_radius
-from safety.fault_spec import FaultSpec, spec_of
 from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, local_target, pod, seeded
+from testing.runs.fault_parts import spec
 
 FAULTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "kill": (faults.pods.kill, {"role": "inference", "count": 2}),
@@ -34,14 +34,8 @@ FAULTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 }
 
 
-def spec(name: str) -> FaultSpec:
-    found = spec_of(FAULTS[name][0])
-    assert found is not None
-    return found
-
-
 def resolve(name: str, seed: int, platform: Platform | None = None) -> list[ResolvedTarget]:
-    return spec(name).resolve(platform or FakeCluster().platform(), FAULTS[name][1], seeded(seed))
+    return spec(FAULTS[name][0]).resolve(platform or FakeCluster().platform(), FAULTS[name][1], seeded(seed))
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -83,10 +77,10 @@ def test_a_role_that_is_not_running_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_permissions_name_verbs_and_stay_small(name: str) -> None:
-    asked = spec(name).permissions(FakeCluster().platform(), FAULTS[name][1])
+    asked = spec(FAULTS[name][0]).permissions(FakeCluster().platform(), FAULTS[name][1])
     assert asked
     assert not any("*" in permission.verb + permission.resource + permission.group for permission in asked)
-    if spec(name).tier != "node":
+    if spec(FAULTS[name][0]).tier != "node":
         assert all(permission.namespace == "ml-serving" for permission in asked)
 
 
@@ -103,17 +97,17 @@ def test_without_a_driver_a_gpu_fault_is_refused_with_a_reason() -> None:
 @pytest.mark.parametrize("for_s", [0, -1, "90s", None, True, float("inf")])
 def test_a_fault_without_an_end_is_refused_by_its_own_name(name: str, for_s: object) -> None:
     with pytest.raises(ConfigError, match=f"^{FAULTS[name][0].__name__}: for_s is "):
-        spec(name).resolve(FakeCluster().platform(), FAULTS[name][1] | {"for_s": for_s}, seeded(7))
+        spec(FAULTS[name][0]).resolve(FakeCluster().platform(), FAULTS[name][1] | {"for_s": for_s}, seeded(7))
 
 
 @pytest.mark.parametrize("name", ["freeze_engine", "power_off", "lose_zone", "power_off_zone", "lose_device"])
 def test_how_long_it_lasts_is_known_before(name: str) -> None:
-    assert spec(name).lasts_s(FAULTS[name][1]) == FAULTS[name][1]["for_s"]
+    assert spec(FAULTS[name][0]).lasts_s(FAULTS[name][1]) == FAULTS[name][1]["for_s"]
 
 
 def test_a_role_without_an_engine_is_refused() -> None:
     with pytest.raises(ConfigError, match="role gateway: container and engine are needed"):
-        spec("kill_engine").resolve(FakeCluster().platform(), {"role": "gateway"}, seeded(7))
+        spec(faults.processes.kill_engine).resolve(FakeCluster().platform(), {"role": "gateway"}, seeded(7))
 
 
 def test_a_drain_that_would_lose_a_pod_for_good_is_refused() -> None:

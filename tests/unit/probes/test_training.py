@@ -30,15 +30,7 @@ class Job:
         self._writer = LedgerWriter(run_dir, "training", "test")
 
     def says(self, kind: str, step: int, rank: int = 0, attempt: int = 1, ago_s: float = 0.0, **values: Any) -> None:
-        row = {
-            "kind": kind,
-            "step": step,
-            "rank": rank,
-            "attempt": attempt,
-            "t_ns": now_ns() - int(ago_s * 1e9),
-            "host": "h",
-            "pid": rank,
-        }
+        row = {"kind": kind, "step": step, "rank": rank, "attempt": attempt, "t_ns": now_ns() - int(ago_s * 1e9), "host": "h", "pid": rank}
         self._writer.write(json.dumps(row | values).encode() + b"\n")
 
 

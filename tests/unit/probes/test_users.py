@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,19 @@ class Load:
         return run
 
 
+def recorded(run_dir: Path, numbers: Iterable[int] = range(200), *, stream: bool = False, **changes: Any) -> Load:
+    """Let a run be alive whose load recorded these requests."""
+    load = Load(run_dir, stream=stream)
+    for number in numbers:
+        load.row(number, **changes)
+    load.live()
+    return load
+
+
 def test_all_is_well(tmp_path: Path) -> None:
-    load = Load(tmp_path)
+    load = recorded(tmp_path, [])
     for number in range(200):
         load.row(number, latency_ms=100 + number % 20)
-    load.live()
     assert users.good_ratio(10) == 1.0
     assert users.p95_latency_ms(10) == pytest.approx(118, abs=1.5)
 
@@ -81,35 +90,26 @@ def test_all_is_well(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_request_is_counted(tmp_path: Path, bad: dict[str, Any]) -> None:
-    load = Load(tmp_path)
+    load = recorded(tmp_path, [])
     for number in range(200):
         load.row(number, **(bad if number % 10 == 0 else {}))
-    load.live()
     assert users.good_ratio(10) == pytest.approx(0.9, abs=0.02)
 
 
 def test_a_retry_that_serves_the_user_counts(tmp_path: Path) -> None:
-    load = Load(tmp_path)
+    load = recorded(tmp_path, outcome="fail", status=503)
     for number in range(200):
-        load.row(number, outcome="fail", status=503)
         load.row(number, attempt=1, latency_ms=300)
-    load.live()
     assert users.good_ratio(10) == 1.0
 
 
 def test_a_request_without_a_row_is_bad(tmp_path: Path) -> None:
-    load = Load(tmp_path)
-    for number in range(0, 200, 2):
-        load.row(number)
-    load.live()
+    recorded(tmp_path, range(0, 200, 2))
     assert users.good_ratio(10) == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_load_that_writes_nothing_more_is_no_data_and_not_well(tmp_path: Path) -> None:
-    load = Load(tmp_path)
-    for number in range(50):
-        load.row(number)
-    load.live()
+    recorded(tmp_path, range(50))
     with pytest.raises(NoData, match="the load recorded nothing of the last 5 s"):
         users.good_ratio(5)
 
@@ -122,20 +122,14 @@ def test_a_load_that_never_started_is_no_data(tmp_path: Path) -> None:
 
 
 def test_without_a_right_answer_there_is_no_latency(tmp_path: Path) -> None:
-    load = Load(tmp_path)
-    for number in range(200):
-        load.row(number, outcome="fail", status=503)
-    load.live()
+    recorded(tmp_path, outcome="fail", status=503)
     assert users.good_ratio(10) == 0.0
     with pytest.raises(NoData, match="no right answer"):
         users.p95_latency_ms(10)
 
 
 def test_a_stream_that_goes_on_is_not_known_yet(tmp_path: Path) -> None:
-    load = Load(tmp_path, stream=True)
-    for number in range(0, 200, 2):
-        load.row(number, latency_ms=3000)
-    load.live()
+    recorded(tmp_path, range(0, 200, 2), stream=True, latency_ms=3000)
     window = users.good_ratio(2)  # all younger than the load's time-out
     assert window == 1.0
     assert users.good_ratio(15) < 0.8  # the older ones without an end are bad
@@ -143,15 +137,8 @@ def test_a_stream_that_goes_on_is_not_known_yet(tmp_path: Path) -> None:
 
 def test_a_stream_is_judged_by_its_first_token_and_its_gaps() -> None:
     asked = pl.DataFrame({"request_id": [1, 2, 3], "asked_ns": [0, 0, 0], "stream": [True, True, True]})
-    base = NONE | {
-        "attempt": 0,
-        "intended_ns": 0,
-        "outcome": "ok",
-        "valid": True,
-        "complete": True,
-        "status": 200,
-        "done_ns": 9_000_000_000,
-    }
+    served = {"attempt": 0, "intended_ns": 0, "outcome": "ok", "valid": True, "complete": True, "status": 200, "done_ns": 9_000_000_000}
+    base = NONE | served
     rows = pl.DataFrame(
         [
             base | {"request_id": 1, "first_byte_ns": 300_000_000, "max_gap_ms": 200.0},

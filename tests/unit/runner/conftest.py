@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from history.plan import Plan
+from kube.client import Platform
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.run.context import Context
@@ -17,7 +18,8 @@ from runner.run.phases import baseline
 from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run
-from testing.platform.fake_cluster import FakeCluster, Journal, local_target
+from testing.platform.fake_cluster import Journal, local_target
+from testing.runs.runner_cluster import RunnerCluster, serve
 from testing.runs.runner_parts import EXPERIMENT, Sent, plan_of, scripted
 
 
@@ -46,8 +48,18 @@ def experiment(experiment_file: Path) -> Experiment:
 
 
 @pytest.fixture
-def cluster() -> FakeCluster:
-    return FakeCluster()
+def cluster() -> RunnerCluster:
+    return RunnerCluster()
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
+    return serve(monkeypatch, cluster)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> RunLog:
+    return RunLog(tmp_path)
 
 
 @pytest.fixture
@@ -56,7 +68,7 @@ def sent() -> Sent:
 
 
 @pytest.fixture
-def context(tmp_path: Path, experiment: Experiment, cluster: FakeCluster, sent: Sent) -> Context:
+def context(tmp_path: Path, experiment: Experiment, cluster: RunnerCluster, sent: Sent) -> Context:
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     plan: Plan = plan_of(experiment)

@@ -14,33 +14,10 @@ from runner.cleanup.cleanup import clean_up, status
 from runner.drivers.requests import load_pod
 from safety import reaper_job
 from safety.leases import Leases
-from safety.undo_journal import Undo, UndoKind, open_journal
+from safety.undo_journal import open_journal
 from testing.platform.fake_cluster import NOW, pod
-from testing.runs.runner_cluster import RunnerCluster, serve
-
-RUN = "20261121-120000-zone-lost-1-ab12"
-
-
-@pytest.fixture
-def cluster() -> RunnerCluster:
-    return RunnerCluster()
-
-
-@pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
-    return serve(monkeypatch, cluster)
-
-
-def cordoned(cluster: RunnerCluster, name: str = "gpu-a", run_id: str = RUN) -> Undo:
-    node = cluster.nodes[name]
-    node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": run_id}
-    return Undo(kind=UndoKind.UNCORDON, activity="lose-zone", object=name, detail=run_id, ends_by_ns=0)
-
-
-def alive(cluster: RunnerCluster, platform: Platform, run_id: str = RUN) -> Leases:
-    leases = Leases(cluster, "aftershock", f"{run_id}@host:1", platform.server_time)
-    leases.acquire(["aftershock-namespace-ml-serving"])
-    return leases
+from testing.runs.runner_cluster import LOST as RUN
+from testing.runs.runner_cluster import RunnerCluster, alive, cordoned
 
 
 def dead_run(cluster: RunnerCluster, platform: Platform) -> None:

@@ -62,10 +62,6 @@ WRONG = {
     "rollbacks not always": ("rollbacks:\n", "runtime: {rollbacks: {strategy: never}}\nrollbacks:\n", "runtime:", "strategy"),
     "a null control with a method": (SCHEMA, "    fault: none\n", "fault: none", "method and evidence must be empty"),
     "an extension of another name": ("name: aftershock", "name: aftershok", "extensions:", "'aftershock', found 0"),
-    "no YAML": ("tags: [serving, smoke, I1]", "tags: [serving, smoke, I1", "", "not valid YAML"),
-    "a key twice": ("description:", "title: again\ndescription:", "title: again", "not valid YAML"),
-    "not a mapping": (EXPERIMENT, "- 1\n", "- 1", "expected a mapping"),
-    "empty": (EXPERIMENT, "", "", "expected a mapping"),
     "a schema from the future": ("schema: 1", "schema: 2", "schema: 2", "schema"),
     "an expectation that is none": (SCHEMA, "    expect: GREEN\n", "expect: GREEN", "verdict"),
 }
@@ -99,7 +95,7 @@ def test_an_action_of_chaosk8s_is_refused_and_our_wrapper_named(experiment_file:
 
 def test_a_valid_file_is_read(experiment: Experiment) -> None:
     assert experiment.id == "serving/pod-killed"
-    assert experiment.settings.budgets.rto == 30
+    assert experiment.settings.budgets.rto_s == 30
     assert experiment.settings.deadline is None
     assert experiment.settings.expect == Expect()
     assert [activity.name for _, activity in experiment.activities()] == ["served", "kill", "put-back", "gone"]
@@ -151,12 +147,6 @@ def test_the_experiments_that_we_ship_fit_the_target_that_we_ship() -> None:
         if found.settings.workload in target.workloads:
             check_target(found, target)
         assert found.raw == yaml.safe_load(file.read_text())
-
-
-def test_nesting_without_end_is_refused(experiment_file: Path) -> None:
-    experiment_file.write_text("title: " + "[" * 100_000)
-    with pytest.raises(ConfigError, match=r"pod-killed\.yaml:1: not valid YAML: more than 100 levels of nesting"):
-        read_experiment(experiment_file, experiment_file.parents[1])
 
 
 @pytest.mark.parametrize("old", RENAMED)

@@ -13,37 +13,14 @@ from kube.client import Platform
 from kube.permissions import Permission
 from runner.experiment.experiment import Experiment
 from safety import reaper_job
-from safety.leases import Leases
 from safety.reaper import CLOSED, FOR_HEAL, HEALED, Reaper, reach, watch
 from safety.undo_journal import Undo, UndoKind, open_journal
 from target.environment import target_of
-from testing.runs.runner_cluster import RunnerCluster, serve
+from testing.runs.runner_cluster import LOST as RUN
+from testing.runs.runner_cluster import RunnerCluster, alive, cordoned
 from testing.runs.runner_parts import plan_of
 
-RUN = "20261121-120000-zone-lost-1-ab12"
 LATE_NS, NEVER_NS = 0, 2**62
-
-
-@pytest.fixture
-def cluster() -> RunnerCluster:
-    return RunnerCluster()
-
-
-@pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
-    return serve(monkeypatch, cluster)
-
-
-def cordoned(cluster: RunnerCluster, name: str = "gpu-a", run_id: str = RUN) -> Undo:
-    node = cluster.nodes[name]
-    node.spec.unschedulable, node.metadata.annotations = True, {"aftershock.dev/cordoned-by": run_id}
-    return Undo(kind=UndoKind.UNCORDON, activity="lose-zone", object=name, detail=run_id, ends_by_ns=0)
-
-
-def alive(cluster: RunnerCluster, platform: Platform, run_id: str = RUN) -> Leases:
-    leases = Leases(cluster, "aftershock", f"{run_id}@host:1", platform.server_time)
-    leases.acquire(["aftershock-namespace-ml-serving"])
-    return leases
 
 
 def reaper(platform: Platform, deadline_ns: int = NEVER_NS, *entries: Undo) -> Reaper:

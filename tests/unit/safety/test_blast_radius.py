@@ -70,10 +70,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a node of others": (lambda c: stranger_on(c, "gpu-a"), "namespace other-team, the target file allows ml-serving"),
     "too many nodes": (lambda c: nodes(c, "gpu-a", "gpu-b", "cpu-c"), "3 nodes would be touched, limits.nodes is 2"),
-    "too many pods": (
-        lambda c: pods(c, "inference-a", "gateway-a", "gateway-b", "decoy-1"),
-        "4 pods would be touched, limits.pods is 3",
-    ),
+    "too many pods": (lambda c: pods(c, "inference-a", "gateway-a", "gateway-b", "decoy-1"), "4 pods would be touched, limits.pods is 3"),
     "the last ready replica": (
         lambda c: pods(c, "inference-a", "inference-b", "inference-c"),
         "would lose its last ready replica (inference-a, inference-b, inference-c)",

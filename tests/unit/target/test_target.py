@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from history.errors import ConfigError
 from target.target import load_target
-
-ROOT = Path(__file__).parents[3]
-
-
-def written(tmp_path: Path, **changes: Any) -> Path:
-    raw = yaml.safe_load((ROOT / "targets/local.yaml").read_text()) | changes
-    path = tmp_path / "target.yaml"
-    path.write_text(yaml.safe_dump(raw))
-    return path
+from testing.platform.fake_cluster import ROOT
+from testing.runs.runner_parts import target_file
 
 
 @pytest.mark.parametrize("name", ["local", "staging.example"])
@@ -28,7 +19,7 @@ def test_the_shipped_files_are_right(name: str) -> None:
 
 def test_every_mistake_is_listed_with_its_key(tmp_path: Path) -> None:
     roles = {"inference": {"namespace": "x", "selector": "app"}}
-    path = written(tmp_path, name="Up", namespaces=[], roles=roles, colour="red", limits={"pods": "many"})
+    path = target_file(tmp_path, name="Up", namespaces=[], roles=roles, colour="red", limits={"pods": "many"})
     with pytest.raises(ConfigError) as wrong:
         load_target(path)
     for key in ("name", "namespaces", "roles.inference.selector", "colour", "limits.pods"):
@@ -36,7 +27,7 @@ def test_every_mistake_is_listed_with_its_key(tmp_path: Path) -> None:
 
 
 def test_names_that_lead_nowhere_are_listed(tmp_path: Path) -> None:
-    path = written(tmp_path, prometheus="prom", roles={"gateway": {"namespace": "x", "selector": "a=b"}}, endpoints={"web": "http://w"})
+    path = target_file(tmp_path, prometheus="prom", roles={"gateway": {"namespace": "x", "selector": "a=b"}}, endpoints={"web": "http://w"})
     with pytest.raises(ConfigError) as wrong:
         load_target(path)
     assert "workloads.realtime-inference.role: 'inference' is not under roles" in str(wrong.value)
@@ -46,15 +37,42 @@ def test_names_that_lead_nowhere_are_listed(tmp_path: Path) -> None:
 
 def test_the_suite_s_own_namespace_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="suite_namespace: 'ml-serving' must not be under namespaces"):
-        load_target(written(tmp_path, suite_namespace="ml-serving"))
+        load_target(target_file(tmp_path, suite_namespace="ml-serving"))
 
 
-@pytest.mark.parametrize("text", ["a: [", "", "[]"])
-def test_a_file_that_is_no_target_at_all(tmp_path: Path, text: str) -> None:
+LINES = {  # what is replaced, by what, a part of the line of the mistake, what is said of it
+    "unknown key": ("limits: {pods: 3,", "limits: {pod: 3,", "limits.pod: unknown key; known here: nodes, pods, share_of_role"),
+    "unknown key of a role": (
+        "    service: inference\n",
+        "    servise: inference\n",
+        "roles.inference.servise: unknown key; known here: container,",
+    ),
+    "unknown key of the load": ("rate_rps: ", "rate: ", "workloads.realtime-inference.load.rate: unknown key; known here: api_key_env,"),
+    "unknown budget": ("budgets: {", "budgets: {rpo: 5s, ", "no measurement exists for this budget; measured are availability,"),
+    "a required key": ("\nserver: ", "\nserver_url: ", "server: missing; it is required"),
+    "no duration": ("timeout: 5s", "timeout: soon", "'soon' is not a duration; write 30s, 5m, 1h30m or 250ms (got 'soon')"),
+    "a request that may take no time": ("latency: 1s", "latency: 0s", "slo.latency: Input should be greater than 0 (got 0.0)"),
+    "no answer is good enough": ("ratio: 99%", "ratio: 0%", "slo.ratio: Input should be greater than 0 (got 0.0)"),
+    "a client without patience": ("timeout: 5s", "timeout: 0s", "load.timeout: Input should be greater than 0 (got 0.0)"),
+    "requests without end": ("rate_rps: 20", "rate_rps: .inf", "load.rate_rps: Input should be a finite number (got inf)"),
+    "a plan's spelling": ("budgets: {rto: 60s", "budgets: {rto_s: 60", "budgets.rto_s: no measurement exists for this budget"),
+    "a plan's spelling of the load": ("timeout: 5s", "timeout_s: 5", "load.timeout_s: unknown key; known here: api_key_env, arrivals,"),
+    "who set a budget": ("budgets: {rto: 60s", "budgets: {source: {}, rto: 60s", "budgets.source: no measurement exists"),
+    "a name that leads nowhere": ("    role: inference\n", "    role: inferenec\n", "'inferenec' is not under roles"),
+    "a namespace of the suite": ("\nsuite_namespace: aftershock", "\nsuite_namespace: ml-serving", "must not be under namespaces"),
+}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, case: str) -> None:
+    old, new, said = LINES[case]
+    text = (ROOT / "targets/local.yaml").read_text().replace(old, new, 1)
     path = tmp_path / "target.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=str(path)):
+    with pytest.raises(ConfigError) as wrong:
         load_target(path)
+    line = 1 if "missing" in said else next(number for number, line in enumerate(text.splitlines(), 1) if new.strip() in line)
+    assert [one for one in str(wrong.value).splitlines() if one.startswith(f"{path}:{line}: ") and said in one]
 
 
 def test_roles_become_configuration() -> None:

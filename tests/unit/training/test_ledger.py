@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,20 @@ from workloads.training.telemetry.ledger import Clock, RankLedger, open_sink, re
 from workloads.training.telemetry.ledger_server import LedgerServer
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[LedgerServer]:
-    with LedgerServer(("127.0.0.1", 0), tmp_path) as server:
+@contextmanager
+def serving(folder: Path, **more: int) -> Iterator[LedgerServer]:
+    with LedgerServer(("127.0.0.1", 0), folder, **more) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LedgerServer]:
+    with serving(tmp_path) as made:
+        yield made
 
 
 def _written(address: str, run: str) -> None:
@@ -37,9 +45,7 @@ def _written(address: str, run: str) -> None:
 
 
 def test_runs_that_nobody_uses_any_more_make_room(tmp_path: Path) -> None:
-    with LedgerServer(("127.0.0.1", 0), tmp_path, keep=3) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(tmp_path, keep=3) as server:
         at = f"http://127.0.0.1:{server.server_port}"
         for age_s, run in ((50, "reference"), (40, "old"), (30, "newer")):
             _written(at, run)
@@ -47,8 +53,6 @@ def test_runs_that_nobody_uses_any_more_make_room(tmp_path: Path) -> None:
         assert requests.get(f"{at}/runs/reference", timeout=5).content == b"{}\n"
         _written(at, "newest")
         _written(at, "newest")  # it is there already: nobody has to go
-        server.shutdown()
-        thread.join()
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["newer", "newest", "reference"]
 
 
@@ -94,8 +98,6 @@ def test_a_ledger_that_is_down_delays_nothing_and_loses_nothing(tmp_path: Path) 
 
 
 def test_the_server_refuses_names_that_lead_elsewhere_and_torn_rows(server: LedgerServer) -> None:
-    import http.client  # noqa: PLC0415
-
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
     for path, body in (("/runs/..%2Fevil", b"{}\n"), ("/other", b"{}\n"), ("/runs/run", b"{}")):
         connection.request("POST", path, body)
@@ -107,8 +109,6 @@ def test_the_server_refuses_names_that_lead_elsewhere_and_torn_rows(server: Ledg
 
 
 def test_a_reader_goes_on_where_it_stopped(server: LedgerServer) -> None:
-    import http.client  # noqa: PLC0415
-
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
 
     def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -146,15 +146,8 @@ def _start(attempt: int, step: int = 0, world: int = 2) -> dict[str, Any]:
 
 def _step(attempt: int, step: int, t_ns: int = 0, digest: str = "", position: int | None = None) -> list[dict[str, Any]]:
     ids = ORDER.window((step - 1) * BATCH if position is None else position, BATCH)
-    fixed = {
-        "kind": "step",
-        "attempt": attempt,
-        "step": step,
-        "host": "h",
-        "pid": 1,
-        "outcome": "applied",
-        "t_ns": t_ns or attempt * 1000 + step,
-    }
+    at_ns = t_ns or attempt * 1000 + step
+    fixed = {"kind": "step", "attempt": attempt, "step": step, "host": "h", "pid": 1, "outcome": "applied", "t_ns": at_ns}
     return [{**fixed, "rank": rank, "samples": ids[rank::2], "loss_digest": digest or f"d{step}"} for rank in (0, 1)]
 
 

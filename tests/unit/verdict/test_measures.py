@@ -112,27 +112,23 @@ def test_a_retry_that_serves_the_user_hides_the_failure_from_users_alone() -> No
     assert verdict.verdict == "PASS"
 
 
-def test_a_queue_that_drains_after_recovery() -> None:
-    long = (pl.col("t_ns") >= at(1)) & (pl.col("t_ns") < at(6))
-    run = change_samples(run_of(HIT), Series.QUEUE_DEPTH.value, pl.when(long).then(40.0).otherwise(1.0))
-    assert measured(run, "queue_drain").value == pytest.approx(6.0 - 3.2, abs=0.05)
-
-
-def test_a_queue_that_forms_long_after_recovery_is_no_backlog_of_the_outage() -> None:
-    late = (pl.col("t_ns") >= at(9)) & (pl.col("t_ns") < at(11))  # users were served again 3.2 s after the fault
-    run = change_samples(run_of(HIT), Series.QUEUE_DEPTH.value, pl.when(late).then(40.0).otherwise(1.0))
-    assert measured(run, "queue_drain").value == 0.0
-
-
-def test_without_an_outage_nothing_piles_up() -> None:
-    unhurt = run_of(replace(HIT, hits=()))
-    run = change_samples(unhurt, Series.QUEUE_DEPTH.value, pl.when(pl.col("t_ns") >= at(1)).then(40.0).otherwise(1.0))
-    assert measured(run, "queue_drain").sentence == "users noticed no outage, so nothing piled up"
-
-
-def test_a_queue_that_never_drains_is_a_lower_bound() -> None:
-    run = change_samples(run_of(HIT), Series.QUEUE_DEPTH.value, pl.when(pl.col("t_ns") >= at(1)).then(40.0).otherwise(1.0))
-    assert measured(run, "queue_drain").censored
+@pytest.mark.parametrize(
+    ("hit", "long", "drained_s", "sentence", "censored"),
+    [
+        (True, (1, 6), 6.0 - 3.2, None, False),
+        (True, (9, 11), 0.0, None, False),
+        (False, (1, 99), None, "users noticed no outage, so nothing piled up", False),
+        (True, (1, 99), None, None, True),
+    ],
+    ids=["it drains after recovery", "it forms long after recovery: no backlog of the outage", "without an outage", "it never drains"],
+)
+def test_a_queue_that_is_long(hit: bool, long: tuple[int, int], drained_s: float | None, sentence: str | None, censored: bool) -> None:
+    within = (pl.col("t_ns") >= at(long[0])) & (pl.col("t_ns") < at(long[1]))
+    run = change_samples(run_of(HIT if hit else replace(HIT, hits=())), Series.QUEUE_DEPTH.value, pl.when(within).then(40.0).otherwise(1.0))
+    found = measured(run, "queue_drain")
+    assert found.censored is censored
+    assert drained_s is None or found.value == pytest.approx(drained_s, abs=0.05 if drained_s else 0.0)
+    assert sentence is None or found.sentence == sentence
 
 
 def test_an_outage_while_healing_is_reported_apart() -> None:

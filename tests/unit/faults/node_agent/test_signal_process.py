@@ -17,14 +17,16 @@ import pytest
 
 from faults.mechanisms.process_signal import SCRIPT
 
+Process = subprocess.Popen[str]
+Start = Callable[..., Process]
 LONG = "import time; time.sleep(600)"
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    processes: list[subprocess.Popen[str]] = []
+def started() -> Iterator[Start]:
+    processes: list[Process] = []
 
-    def start(*command: str, **more: Any) -> subprocess.Popen[str]:
+    def start(*command: str, **more: Any) -> Process:
         processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more))
         return processes[-1]
 
@@ -34,31 +36,35 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-def run_text(start: Callable[..., subprocess.Popen[str]], process: str, for_s: float, share: float = 1.0) -> subprocess.Popen[str]:
+def run_text(start: Start, process: str, for_s: float, share: float = 1.0) -> Process:
     """Start the text as the ephemeral container does."""
     environment = os.environ | {"AFTERSHOCK_PROCESS": process, "AFTERSHOCK_FOR_S": f"{for_s:g}", "AFTERSHOCK_SHARE": f"{share:g}"}
     return start(sys.executable, "-c", SCRIPT.read_text(), env=environment)
 
 
-def state_of(process: subprocess.Popen[str]) -> str:
+def hit(start: Start, for_s: float, share: float = 1.0) -> tuple[Process, Process]:
+    """Start an engine and the text that is to hit it."""
+    name = f"engine-{uuid4()}"
+    return start(sys.executable, "-c", LONG, name), run_text(start, name, for_s, share)
+
+
+def state_of(process: Process) -> str:
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][0]
 
 
-def wait_for_state(process: subprocess.Popen[str], *states: str) -> None:
+def wait_for_state(process: Process, *states: str) -> None:
     deadline = time.monotonic() + 20
     while state_of(process) not in states:
         assert time.monotonic() < deadline, f"process is {state_of(process)}, expected {states}"
         time.sleep(0.01)
 
 
-def account(text: subprocess.Popen[str]) -> list[dict[str, Any]]:
+def account(text: Process) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.communicate(timeout=20)[0].splitlines()]
 
 
-def test_it_stops_the_process_and_lets_it_go_on_by_itself(started: Callable[..., subprocess.Popen[str]]) -> None:
-    name = f"engine-{uuid4()}"
-    engine = started(sys.executable, "-c", LONG, name)
-    text = run_text(started, name, 1.0)
+def test_it_stops_the_process_and_lets_it_go_on_by_itself(started: Start) -> None:
+    engine, text = hit(started, 1.0)
     wait_for_state(engine, "T")
     said = account(text)
     assert text.returncode == 0
@@ -68,10 +74,8 @@ def test_it_stops_the_process_and_lets_it_go_on_by_itself(started: Callable[...,
     assert said[1]["t_ns"] - said[0]["t_ns"] >= 1e9
 
 
-def test_a_process_that_is_slowed_is_stopped_again_and_again_and_goes_on(started: Callable[..., subprocess.Popen[str]]) -> None:
-    name = f"engine-{uuid4()}"
-    engine = started(sys.executable, "-c", LONG, name)
-    text = run_text(started, name, 3.0, 0.5)
+def test_a_process_that_is_slowed_is_stopped_again_and_again_and_goes_on(started: Start) -> None:
+    engine, text = hit(started, 3.0, 0.5)
     for _ in range(2):
         wait_for_state(engine, "T")
         wait_for_state(engine, "S")
@@ -82,10 +86,8 @@ def test_a_process_that_is_slowed_is_stopped_again_and_again_and_goes_on(started
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_lets_the_process_go_on_when_it_is_ended_early(started: Callable[..., subprocess.Popen[str]], ending: signal.Signals) -> None:
-    name = f"engine-{uuid4()}"
-    engine = started(sys.executable, "-c", LONG, name)
-    text = run_text(started, name, 600)
+def test_it_lets_the_process_go_on_when_it_is_ended_early(started: Start, ending: signal.Signals) -> None:
+    engine, text = hit(started, 600)
     wait_for_state(engine, "T")
     text.send_signal(ending)
     said = account(text)
@@ -93,17 +95,15 @@ def test_it_lets_the_process_go_on_when_it_is_ended_early(started: Callable[...,
     assert said[-1]["because"] == ending.name
 
 
-def test_it_kills_exactly_that_process(started: Callable[..., subprocess.Popen[str]]) -> None:
-    name = f"engine-{uuid4()}"
-    engine = started(sys.executable, "-c", LONG, name)
+def test_it_kills_exactly_that_process(started: Start) -> None:
     bystander = started(sys.executable, "-c", LONG, "bystander")
-    text = run_text(started, name, 0)
+    engine, text = hit(started, 0)
     assert account(text)[0]["did"] == "killed"
     assert engine.wait(20) == -signal.SIGKILL
     assert bystander.poll() is None
 
 
-def test_two_that_match_are_refused(started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_two_that_match_are_refused(started: Start) -> None:
     name = f"engine-{uuid4()}"
     engines = [started(sys.executable, "-c", LONG, name) for _ in range(2)]
     for engine in engines:
@@ -115,26 +115,22 @@ def test_two_that_match_are_refused(started: Callable[..., subprocess.Popen[str]
     assert all(engine.poll() is None for engine in engines)
 
 
-def test_none_that_matches_is_refused_and_it_never_finds_itself(started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_none_that_matches_is_refused_and_it_never_finds_itself(started: Start) -> None:
     text = run_text(started, "signal.pidfd_send_signal", 0)  # stands in the text itself
     assert account(text)[0]["refused"].startswith("0 processes have")
     assert text.returncode == 3
 
 
-def test_another_signal_text_is_never_taken_for_the_engine(started: Callable[..., subprocess.Popen[str]]) -> None:
-    name = f"engine-{uuid4()}"
-    engine = started(sys.executable, "-c", LONG, name)
-    first = run_text(started, name, 600)
+def test_another_signal_text_is_never_taken_for_the_engine(started: Start) -> None:
+    engine, first = hit(started, 600)
     wait_for_state(engine, "T")
     second = run_text(started, "SIGCONT", 0)  # only the first text contains it
     assert account(second)[0]["refused"].startswith("0 processes have")
     assert first.poll() is None
 
 
-def test_a_process_that_dies_while_it_is_stopped_is_no_error(started: Callable[..., subprocess.Popen[str]]) -> None:
-    name = f"engine-{uuid4()}"
-    engine = started(sys.executable, "-c", LONG, name)
-    text = run_text(started, name, 600)
+def test_a_process_that_dies_while_it_is_stopped_is_no_error(started: Start) -> None:
+    engine, text = hit(started, 600)
     wait_for_state(engine, "T")
     engine.kill()
     engine.wait(20)

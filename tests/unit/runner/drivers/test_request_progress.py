@@ -115,35 +115,25 @@ def test_without_impact_the_hold_counts_from_the_proof_of_the_fault(tmp_path: Pa
     assert load.progress.recovered(at(300), at(450), hold_s=1.0)
 
 
-def test_after_an_outage_the_hold_counts_from_its_end(tmp_path: Path) -> None:
+OUTAGE = (("answer", 0, 300), ("fail", 300, 400))
+
+
+@pytest.mark.parametrize(
+    ("soon", "later"),
+    [
+        ((*OUTAGE, ("answer", 400, 550)), ("answer", 550, 610)),
+        ((*OUTAGE, ("answer", 400, 480), ("fail", 480, 520), ("answer", 520, 700)), ("answer", 700, 730)),
+        ((("answer", 0, 300), ("answer", 320, 1500)), None),
+    ],
+    ids=["an outage: the hold counts from its end", "a relapse begins the hold anew", "twenty requests that still hang"],
+)
+def test_recovery_after_an_outage(tmp_path: Path, soon: tuple[tuple[str, int, int], ...], later: tuple[str, int, int] | None) -> None:
     load = Load(tmp_path, count=2000)
-    load.answer(0, 300)
-    load.fail(300, 400)
-    load.answer(400, 550)
+    for verb, first, last in soon:
+        getattr(load, verb)(first, last)
     load.progress.update()
     assert not load.progress.recovered(at(300), at(301), hold_s=1.0)
-    load.answer(550, 610)
-    load.progress.update()
-    assert load.progress.recovered(at(300), at(301), hold_s=1.0)
-
-
-def test_requests_without_an_end_keep_the_observation_going(tmp_path: Path) -> None:
-    load = Load(tmp_path, count=2000)
-    load.answer(0, 300)
-    load.answer(320, 1500)  # twenty of them still hang
-    load.progress.update()
-    assert not load.progress.recovered(at(300), at(301), hold_s=1.0)
-
-
-def test_a_relapse_begins_the_hold_anew(tmp_path: Path) -> None:
-    load = Load(tmp_path, count=2000)
-    load.answer(0, 300)
-    load.fail(300, 400)
-    load.answer(400, 480)
-    load.fail(480, 520)
-    load.answer(520, 700)
-    load.progress.update()
-    assert not load.progress.recovered(at(300), at(301), hold_s=1.0)
-    load.answer(700, 730)
-    load.progress.update()
-    assert load.progress.recovered(at(300), at(301), hold_s=1.0)
+    if later is not None:
+        getattr(load, later[0])(*later[1:])
+        load.progress.update()
+        assert load.progress.recovered(at(300), at(301), hold_s=1.0)

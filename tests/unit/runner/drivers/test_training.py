@@ -81,11 +81,6 @@ def server() -> Server:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> RunLog:
-    return RunLog(tmp_path)
-
-
-@pytest.fixture
 def progress(server: Server, tmp_path: Path, log: RunLog) -> TrainingProgress:
     return TrainingProgress(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log)
 

@@ -16,11 +16,6 @@ from testing.runs.runner_cluster import RunnerCluster, serve
 
 
 @pytest.fixture
-def cluster() -> RunnerCluster:
-    return RunnerCluster()
-
-
-@pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
     made = serve(monkeypatch, cluster)
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,10 @@ from kubernetes import client
 from history.plan import Phase
 from kube.selection import node_target, pod_target
 from runner.run.abort.interference import cordoned_again, interference
-from safety import active_run, cordoning
+from safety import cordoning
 from safety.undo import undo_all
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import FakeCluster, live_run, pod
-
-
-@pytest.fixture(autouse=True)
-def no_live_run() -> Iterator[None]:
-    yield
-    active_run.activate(None)
 
 
 def cordoned(cluster: FakeCluster, run_dir: Path) -> Callable[[], tuple[str, str] | None]:
@@ -91,11 +85,7 @@ def evicted(cluster: FakeCluster) -> None:
     status.phase, status.reason, status.message = "Failed", "Evicted", "The node was low on memory"
 
 
-GONE = [
-    (removed, "was removed"),
-    (being_removed, "is being removed"),
-    (evicted, "failed (Failed, Evicted, The node was low on memory)"),
-]
+GONE = [(removed, "was removed"), (being_removed, "is being removed"), (evicted, "failed (Failed, Evicted, The node was low on memory)")]
 
 
 @pytest.mark.parametrize(("lose", "said"), GONE)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from history.errors import FaultFailed, UndoFailed
 from history.plan import Phase
-from history.reader import read_table
 from history.result import RunVerdict
 from history.schema import EventKind
 from runner.drivers.requests.load import LoadFailed
@@ -23,6 +20,7 @@ from runner.messages import Kind
 from runner.run.context import Context, NotSteady, Unconfirmed
 from runner.run.lifecycle import Steps, run_phases
 from runner.run.phases.drain_and_judge import unjudged
+from testing.runs.phases import events
 from testing.runs.runner_parts import NULL, Sent
 
 AHEAD = ("start_load", "baseline", "write_ahead", "inject", "confirm", "observe")
@@ -56,11 +54,6 @@ def raising(error: BaseException) -> Callable[[Context], None]:
         raise error
 
     return go
-
-
-def events(context: Context, kind: EventKind) -> list[tuple[str, dict[str, Any]]]:
-    rows = read_table(context.run.run_dir, "events").filter(pl.col("kind") == kind.value)
-    return [(name, json.loads(detail)) for name, detail in rows.select("object", "detail").iter_rows()]
 
 
 def test_the_phases_come_in_order(context: Context) -> None:

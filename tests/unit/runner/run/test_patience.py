@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runner.run.phases.patience import Patience
 
 
@@ -18,31 +20,18 @@ class World:
         self.now_s, self.up = self.now_s + seconds, up
 
 
-def test_time_is_up_when_the_api_server_answered_all_along() -> None:
+AWAY = [(1, False, False)] * 8
+"""Seconds that pass, whether the API server answers at their end, and whether time is up then."""
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [[(9, True, False), (1, True, True)], [*AWAY, (9, True, False), (1, True, True)], [(19, False, False), (1, False, True)]],
+    ids=["it answered all along", "what it was away is given back", "one that stays away is not waited for for ever"],
+)
+def test_ten_seconds_of_patience_with_an_api_server(steps: list[tuple[float, bool, bool]]) -> None:
     world = World()
     patience = world.patience(10)
-    world.later(9, up=True)
-    assert not patience.over()
-    world.later(1, up=True)
-    assert patience.over()
-
-
-def test_what_the_api_server_was_away_is_given_back() -> None:
-    world = World()
-    patience = world.patience(10)
-    for _ in range(8):
-        world.later(1, up=False)
-        assert not patience.over()
-    world.later(9, up=True)
-    assert not patience.over()
-    world.later(1, up=True)
-    assert patience.over()
-
-
-def test_an_api_server_that_stays_away_is_not_waited_for_for_ever() -> None:
-    world = World()
-    patience = world.patience(10)
-    world.later(19, up=False)
-    assert not patience.over()
-    world.later(1, up=False)
-    assert patience.over()
+    for seconds, up, over in steps:
+        world.later(seconds, up=up)
+        assert patience.over() is over

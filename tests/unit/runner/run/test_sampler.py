@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,16 +17,7 @@ from runner.run.context import Observations
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.sampler import Sampler, Sources
 from testing.platform.fake_cluster import FakeCluster, pod
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> RunLog:
-    return RunLog(tmp_path)
-
-
-def seen(tmp_path: Path) -> list[tuple[str, str, dict[str, Any]]]:
-    rows = read_table(tmp_path, "events").select("kind", "object", "detail").iter_rows()
-    return [(kind, name, json.loads(detail)) for kind, name, detail in rows if kind != "clock"]
+from testing.runs.phases import seen
 
 
 def sampler(log: RunLog, *, status: int = 200, up: bool = True, depth: Any = None, prometheus: Any = None) -> Sampler:

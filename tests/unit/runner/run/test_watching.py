@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +14,6 @@ import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from history.reader import read_table
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer import watch as watch_module
@@ -24,16 +22,7 @@ from runner.run.observer.observer import Links
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.watch import Subject, Watch
 from testing.platform.fake_cluster import NOW, node, pod
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> RunLog:
-    return RunLog(tmp_path)
-
-
-def seen(tmp_path: Path) -> list[tuple[str, str, dict[str, Any]]]:
-    rows = read_table(tmp_path, "events").select("kind", "object", "detail").iter_rows()
-    return [(kind, name, json.loads(detail)) for kind, name, detail in rows if kind != "clock"]
+from testing.runs.phases import seen
 
 
 def kinds(tmp_path: Path) -> list[tuple[str, str]]:

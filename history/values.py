@@ -1,4 +1,4 @@
-"""Values as people write them, durations and shares, and the base of every model of a file that people write."""
+"""Values as people write them, durations and shares, and the bases of the models of files: of people's, and of a run folder's."""
 
 from __future__ import annotations
 
@@ -42,3 +42,9 @@ class Written(BaseModel):
     """Base of models of files that people write: every unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FrozenModel(BaseModel):
+    """Base of all models of a run folder: frozen, nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")  # null could not be read back as a number

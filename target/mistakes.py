@@ -1,0 +1,94 @@
+"""Mistakes that pydantic found in a file, as sentences with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from history.errors import ConfigError
+from target import credentials
+from target.yaml_source import Keys, Located
+
+Model = TypeVar("Model", bound=BaseModel)
+REFUSED = "refused"  # a mistake that a model's own validator found, at a place and in a sentence
+
+
+def parse(located: Located, model: type[Model], data: object, at: Keys = ()) -> Model:
+    """Return ``data`` (which stands at ``at`` in the file) as ``model``.
+
+    Raises:
+        ConfigError: every mistake on a line of its own, as ``file:line: key: what``.
+
+    """
+    try:
+        return model.model_validate(data, by_alias=True, by_name=False)  # a file spells each key in one way
+    except ValidationError as error:
+        lines = [_sentence(located, model, item, at) for item in error.errors(include_url=False)]
+        raise ConfigError("\n".join(lines)) from error
+
+
+def refuse(title: str, wrong: Iterable[tuple[Keys, str]]) -> None:
+    """Refuse the model ``title`` for each mistake (keys, sentence), if there is one.
+
+    Raises:
+        ValidationError: with a place each, also within a model that has this one as a part.
+
+    """
+    details = [
+        InitErrorDetails(type=PydanticCustomError(REFUSED, "{sentence}", {"sentence": sentence}), loc=tuple(keys), input=None)
+        for keys, sentence in wrong
+    ]
+    if details:
+        raise ValidationError.from_exception_data(title, details)
+
+
+def _sentence(located: Located, model: type[BaseModel], item: ErrorDetails, at: Keys) -> str:
+    keys = (*at, *item["loc"])
+    where = ".".join(str(part) for part in keys) or "file"
+    return f"{located.path}:{located.line(keys)}: {where}: {_what(model, item, where)}"
+
+
+def _what(model: type[BaseModel], item: ErrorDetails, where: str) -> str:
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        known = sorted(_known(model, item["loc"][:-1]))
+        if "rto" in known:
+            return f"no measurement exists for this budget; measured are {', '.join(known)}"
+        return f"unknown key; known here: {', '.join(known)}"
+    if kind == "missing":
+        return "missing; it is required"
+    said = item["msg"].removeprefix("Value error, ")
+    return said if kind == REFUSED or credentials.may_hold(where, item["input"]) else f"{said} (got {item['input']!r})"
+
+
+def _known(annotation: object, loc: Keys) -> set[str]:
+    """Return the keys that the model at ``loc`` knows."""
+    for key in loc:
+        annotation = next(_inside(annotation, key), annotation)  # what leads nowhere is pydantic's word for one type of a union
+    return {name for part in _parts(annotation) for name in _fields(part)}
+
+
+def _inside(annotation: object, key: str | int) -> Iterator[object]:
+    for part in _parts(annotation):
+        if key in (fields := _fields(part)):
+            yield fields[str(key)]
+        elif get_origin(part) is dict:
+            yield get_args(part)[1]
+        elif get_origin(part) is tuple:
+            yield get_args(part)[0]
+
+
+def _parts(annotation: object) -> Iterator[object]:
+    """Yield a type and, of a union or an annotated type, what it is made of."""
+    yield annotation
+    if get_origin(annotation) not in {dict, tuple}:
+        for part in get_args(annotation):
+            yield from _parts(part)
+
+
+def _fields(part: object) -> dict[str, object]:
+    known = part.model_fields if isinstance(part, type) and issubclass(part, BaseModel) else {}
+    return {str(field.validation_alias or name): field.annotation for name, field in known.items()}
