@@ -11,7 +11,8 @@ from pathlib import Path
 from safety.active_run import ActiveRun
 from safety.undo_journal import ENTRIES, Undo, open_journal
 from testing.load.load_runs import wait_until
-from testing.platform.fake_cluster import FakeCluster, Journal
+from testing.platform.fake_cluster import FakeCluster
+from testing.platform.fake_run import Journal
 
 
 class _FileJournal(Journal):

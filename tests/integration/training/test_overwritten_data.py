@@ -23,7 +23,8 @@ from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments
 from target import reference_platform
 from testing.load.load_runs import wait_until
-from testing.platform.fake_cluster import ROOT, live_run, pod, seeded
+from testing.platform.fake_cluster import ROOT, pod, seeded
+from testing.platform.fake_run import live_run
 from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
 from testing.runs.runner_cluster import RunnerCluster, serve

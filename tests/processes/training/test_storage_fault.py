@@ -25,7 +25,8 @@ from safety.active_run import ActiveRun
 from safety.undo import undo_all
 from target import reference_platform
 from testing.load.load_runs import wait_until
-from testing.platform.fake_cluster import live_run, pod, seeded
+from testing.platform.fake_cluster import pod, seeded
+from testing.platform.fake_run import live_run
 from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
 from testing.runs.runner_cluster import RunnerCluster, serve

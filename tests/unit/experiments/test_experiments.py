@@ -24,7 +24,8 @@ from safety.blast_radius import objections, survey
 from safety.fault_spec import spec_of
 from safety.undo_journal import UndoKind
 from target.target import Target, load_target
-from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
+from testing.platform.fake_cluster import FakeCluster, pod, seeded
+from testing.platform.fake_run import live_run
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "experiments").rglob("*.yaml"))

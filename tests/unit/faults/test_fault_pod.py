@@ -21,7 +21,8 @@ from safety import active_run
 from safety.active_run import ActiveRun
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import UndoKind
-from testing.platform.fake_cluster import FakeCluster, live_run, local_target, pod, seeded
+from testing.platform.fake_cluster import FakeCluster, local_target, pod, seeded
+from testing.platform.fake_run import live_run
 
 ARMED = {"armed": "isolate", "acts_in_s": 0.0}
 DID = {"did": "isolate"}

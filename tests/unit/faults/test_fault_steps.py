@@ -20,7 +20,8 @@ from history.plan import ResolvedTarget
 from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
 from target.target import CommandDriver
-from testing.platform.fake_cluster import FakeCluster, live_run, local_target, seeded
+from testing.platform.fake_cluster import FakeCluster, local_target, seeded
+from testing.platform.fake_run import live_run
 from testing.runs.fault_parts import kinds, spec
 
 NOTE = ("{python}", "-c", "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + chr(10))")

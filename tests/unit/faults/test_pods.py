@@ -13,7 +13,8 @@ from history.errors import FaultFailed
 from probes.pods import gone
 from safety.active_run import ActiveRun
 from safety.fault_spec import spec_of
-from testing.platform.fake_cluster import FakeCluster, live_run, seeded
+from testing.platform.fake_cluster import FakeCluster, seeded
+from testing.platform.fake_run import live_run
 
 
 class Graceful(FakeCluster):

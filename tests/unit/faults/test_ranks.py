@@ -14,7 +14,8 @@ from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from kube.permissions import Permission
 from kube.selection import INDEX
 from safety.active_run import ActiveRun
-from testing.platform.fake_cluster import FakeCluster, live_run, pod, seeded
+from testing.platform.fake_cluster import FakeCluster, pod, seeded
+from testing.platform.fake_run import live_run
 from testing.runs.fault_parts import kinds, spec
 
 Fault = Callable[..., dict[str, Any]]

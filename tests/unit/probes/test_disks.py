@@ -13,7 +13,7 @@ from history.errors import NoData
 from kube.selection import pod_target
 from probes import disks
 from safety import active_run
-from testing.platform.fake_cluster import live_run
+from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
 
 LINE = "30 25 7:8 /volumes/pvc-1 /data {},relatime - xfs /dev/loop8 rw\n"

@@ -20,7 +20,8 @@ from kube.selection import node_target, pod_target
 from probes import gpus, nodes, pods, processes, replicas
 from safety import undo
 from safety.active_run import ActiveRun
-from testing.platform.fake_cluster import FakeCluster, live_run
+from testing.platform.fake_cluster import FakeCluster
+from testing.platform.fake_run import live_run
 
 EVIDENCE: list[Callable[[str], bool]] = [
     pods.gone,

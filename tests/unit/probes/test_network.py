@@ -14,7 +14,7 @@ from history.errors import NoData
 from kube.selection import pod_target
 from probes.network import out_of_reach
 from safety import active_run
-from testing.platform.fake_cluster import live_run
+from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
 
 

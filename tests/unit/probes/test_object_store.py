@@ -15,7 +15,7 @@ from kube.proxy import Answer
 from kube.selection import pod_target
 from probes import object_store
 from safety import active_run
-from testing.platform.fake_cluster import live_run
+from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
 
 FORBIDDEN = Answer(403, b"<Error><Code>AccessDenied</Code></Error>", 0.01)

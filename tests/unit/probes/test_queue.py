@@ -14,7 +14,8 @@ import pytest
 
 from history.errors import NoData
 from probes import queue
-from testing.platform.fake_cluster import FakeCluster, live_run, local_target
+from testing.platform.fake_cluster import FakeCluster, local_target
+from testing.platform.fake_run import live_run
 
 
 class Prometheus(ThreadingHTTPServer):

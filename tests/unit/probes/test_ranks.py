@@ -13,7 +13,8 @@ from history.plan import ResolvedTarget
 from kube.selection import pod_target
 from probes import ranks
 from safety.active_run import ActiveRun
-from testing.platform.fake_cluster import FakeCluster, live_run, pod
+from testing.platform.fake_cluster import FakeCluster, pod
+from testing.platform.fake_run import live_run
 
 V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"
 V2 = "low 0\nhigh 0\nmax 3\noom 1\noom_kill {}\noom_group_kill 0\n"

@@ -13,7 +13,8 @@ from history.ledgers import LedgerWriter
 from history.plan import Training
 from kube.selection import pod_target
 from probes import tracking
-from testing.platform.fake_cluster import FakeCluster, live_run, pod
+from testing.platform.fake_cluster import FakeCluster, pod
+from testing.platform.fake_run import live_run
 
 JOB = Training(
     template="t", namespace="ml-training", job="j", ranks=2, pods=2, steps=99, batch=4, max_restarts=3, interval_steps=5,

@@ -14,7 +14,8 @@ from history.ledgers import LedgerWriter
 from history.plan import ResolvedTarget, Training
 from probes import training
 from safety.active_run import ActiveRun
-from testing.platform.fake_cluster import FakeCluster, live_run, pod
+from testing.platform.fake_cluster import FakeCluster, pod
+from testing.platform.fake_run import live_run
 
 JOB = Training(
     template="t", namespace="ml-training", job="j", ranks=2, pods=2, steps=9, batch=4, max_restarts=3, interval_steps=5,

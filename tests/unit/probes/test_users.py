@@ -16,7 +16,8 @@ from history.schema import REQUESTS, EventKind
 from history.writer import RowWriter
 from probes import users
 from safety.active_run import ActiveRun
-from testing.platform.fake_cluster import FakeCluster, live_run
+from testing.platform.fake_cluster import FakeCluster
+from testing.platform.fake_run import live_run
 
 SLO = Slo(ratio=0.99, latency_ms=1000, ttft_ms=400, max_gap_ms=300)
 NONE: dict[str, Any] = dict.fromkeys(REQUESTS)

@@ -18,7 +18,8 @@ from runner.run.phases import baseline
 from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run
-from testing.platform.fake_cluster import Journal, local_target
+from testing.platform.fake_cluster import local_target
+from testing.platform.fake_run import Journal
 from testing.runs.runner_cluster import RunnerCluster, serve
 from testing.runs.runner_parts import EXPERIMENT, Sent, plan_of, scripted
 

@@ -15,7 +15,8 @@ from kube.selection import node_target
 from safety import undo
 from safety.undo_journal import REAPER, Undo, UndoKind
 from target.target import CommandDriver
-from testing.platform.fake_cluster import FakeCluster, live_run, local_target, pod
+from testing.platform.fake_cluster import FakeCluster, local_target, pod
+from testing.platform.fake_run import live_run
 
 
 def entry(kind: UndoKind, obj: str, **more: Any) -> Undo:

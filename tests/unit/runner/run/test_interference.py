@@ -16,7 +16,8 @@ from runner.run.abort.interference import cordoned_again, interference
 from safety import cordoning
 from safety.undo import undo_all
 from safety.undo_journal import Undo, UndoKind
-from testing.platform.fake_cluster import FakeCluster, live_run, pod
+from testing.platform.fake_cluster import FakeCluster, pod
+from testing.platform.fake_run import live_run
 
 
 def cordoned(cluster: FakeCluster, run_dir: Path) -> Callable[[], tuple[str, str] | None]:
