@@ -1,1 +1,1 @@
-"""The platform's API, below faults and probes: clients, selectors resolved to names, the fault-pod template, machine and GPU drivers."""
+"""The platform's API: client, permissions, selection by name, waiting, typed objects, machine and GPU drivers. It knows no fault."""
