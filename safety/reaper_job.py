@@ -231,11 +231,13 @@ def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[]
 
 
 def _watches(platform: Platform, run_id: str) -> bool:
-    """Tell whether the reaper says that it watches: a running container may still be importing."""
+    """Tell whether the reaper runs and says last that it watches: a container may still be importing, or have ended its watch."""
     namespace = platform.target.suite_namespace
     for pod in platform.pods_in(namespace, f"job-name={name_of(run_id)}"):
         try:
-            if WATCHING in (platform.core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20) or ""):
+            log = platform.core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20) or ""
+            said = [line for line in log.splitlines() if line.startswith("reaper:")]
+            if pod.status.phase == "Running" and said[-1:] == [WATCHING]:
                 return True
         except ApiException as error:
             if error.status not in {400, 404}:  # its container has not started yet, or its node's kubelet has not heard of it yet

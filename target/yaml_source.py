@@ -104,7 +104,7 @@ class _Loader(yaml.CSafeLoader):
             return super().construct_object(node, deep)
         except UNREADABLE as error:
             kind = KINDS.get(node.tag.rpartition(":")[2], "value")
-            sentence = f"{node.value[:40]!r} is read as a {kind}, and there is no such {kind}"
+            sentence = f"what stands here is read as a {kind}, and there is no such {kind}"  # not shown: it may be a secret
             raise yaml.MarkedYAMLError(problem=sentence, problem_mark=node.start_mark) from error
 
 

@@ -183,7 +183,11 @@ def _extension_at(located: Located) -> int:
 def _check_shape(experiment: Experiment, at: int) -> None:
     """Refuse a fault without evidence, evidence without a fault, no budget at all, one name for two activities."""
     located, settings, document = experiment.located, experiment.settings, experiment.document
-    place = ("extensions", at)
+    place, own = ("extensions", at), "steady-state-hypothesis"
+    if own in located.data and document.hypothesis is None:
+        raise located.error(
+            (own,), f"{own}: empty; write title and probes, or leave the key out: then the class of workload says what steady means"
+        )
     if not settings.budgets.model_dump(exclude_none=True):
         raise located.error((*place, "budgets"), "budgets: none is set; name at least one, e.g. rto: 30s, so that the verdict has a bound")
     if settings.fault == "none" and (document.method or settings.evidence):

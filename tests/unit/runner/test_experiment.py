@@ -31,6 +31,7 @@ def refusal(file: Path, text: str) -> str:
 
 SCHEMA = "    schema: 1\n"
 BUDGETS = "    budgets: {rto: 30s, availability: 97%}\n"
+HYPOTHESIS = "steady-state-hypothesis:" + EXPERIMENT.split("steady-state-hypothesis:")[1].split("method:")[0]
 PROBES = EXPERIMENT.split("  probes:")[1].split("method:")[0]
 EVIDENCE = EXPERIMENT.split("97%}\n")[1]
 ROLE = "arguments: {role: inference}"
@@ -48,6 +49,12 @@ WRONG = {
     "a budget that nothing measures": ("rto: 30s,", "rpo: 5s,", "budgets:", "no measurement exists for this budget; measured are "),
     "a budget that is no duration": ("rto: 30s", "rto: soon", "budgets:", "'soon' is not a duration"),
     "a hypothesis without probes": (PROBES, " []\n\n", "probes: []", "at least 1 item"),
+    "an empty hypothesis": (
+        HYPOTHESIS,
+        "steady-state-hypothesis:\n\n",
+        "steady-state-hypothesis:",
+        "empty; write title and probes, or leave the key out",
+    ),
     "no hypothesis": ("steady-state-hypothesis:", "steady-state:", "steady-state:", "steady-state: unknown key"),
     "no evidence": (EVIDENCE, "", "name: aftershock", "evidence: missing; name at least one probe"),
     "evidence of no action": ("activity: kill}", "activity: kil}", "activity: kil}", "'kil' is not in the method; it has kill"),

@@ -174,3 +174,15 @@ def test_a_reaper_that_is_gone_lets_nothing_be_injected(cluster: RunnerCluster, 
 
 def test_names_fit_into_labels() -> None:
     assert len(reaper_job.name_of("20261121-120000-" + "x" * 80)) <= 63
+
+
+@pytest.mark.parametrize(("phase", "last"), [("Succeeded", ""), ("Failed", ""), ("Running", f"\nreaper: {HEALED}")])
+def test_a_reaper_that_said_once_that_it_watches_and_ended_lets_nothing_be_injected(
+    platform: Platform, cluster: RunnerCluster, experiment: Experiment, phase: str, last: str
+) -> None:
+    reaper_job.start(platform, plan_of(experiment, run_id=RUN))
+    reaper_job.check(platform, RUN)
+    [made] = [pod for pod in cluster.pods.values() if "job-name" in (pod.metadata.labels or {})]
+    made.status.phase, cluster.reaper_says = phase, cluster.reaper_says + last
+    with pytest.raises(FaultFailed, match="it does not watch any more"):
+        reaper_job.check(platform, RUN)
