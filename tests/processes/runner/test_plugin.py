@@ -100,7 +100,7 @@ def test_a_wrong_target_file_is_refused(project: Project) -> None:
     (project.root / "target.yaml").write_text("schema: 1\n")
     done = project.chaos()
     assert done.code == 11
-    assert "target.yaml: name: Field required" in done.text
+    assert "target.yaml:1: name: missing; it is required" in done.text
     assert project.run("-m", "chaos", "--chaos-target=nowhere.yaml").code == 11
 
 
