@@ -2,3 +2,4 @@
 
 PROJECT = "/opt/aftershock"
 PYTHON = f"{PROJECT}/.venv/bin/python"
+FAULT_PYTHON = PYTHON  # in the fault image

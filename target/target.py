@@ -81,7 +81,8 @@ class Target(Written):
     suite_namespace: str = "aftershock"
     namespaces: tuple[str, ...] = Field(min_length=1)
     consent_label: str = "aftershock.dev/chaos=allowed"
-    suite_image: str = "aftershock/platform:dev"
+    suite_image: str = "aftershock/platform:dev"  # runner, load pods, reaper
+    fault_image: str = "aftershock/platform:dev"  # what acts on nodes and beside a pod's processes
     zone_label: str = "topology.kubernetes.io/zone"
     gpu_resource: str = "nvidia.com/gpu"
     endpoints: dict[str, str]
