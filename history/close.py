@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from history.reader import ledger_names, read_table
-from history.schema import TABLES, TRAINING
+from history.reader import LEDGERS, ledgers_of, read_plan, read_table
+from history.schema import TABLES
 
 
 def close_run(path: Path) -> list[str]:
@@ -20,7 +20,7 @@ def close_run(path: Path) -> list[str]:
     torn: list[str] = []
     for folder, name, schema in [
         *((path, *table) for table in TABLES.items()),
-        *((path / "ledgers", name, TRAINING) for name in ledger_names(path)),
+        *((path / LEDGERS, *ledger) for ledger in ledgers_of(path, read_plan(path)).items()),
     ]:
         lines = sorted(folder.glob(f"{name}.*.jsonl"))
         final, part = folder / f"{name}.parquet", folder / f"{name}.parquet.part"

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from history.reader import LEDGERS
 from history.schema import TRAINING
 from history.writer import RowWriter
 
-FOLDER = "ledgers"
 PLAIN = tuple(name for name in TRAINING if name != "detail")
 NEEDED = ("t_ns", "kind", "attempt", "rank", "step")
 
@@ -59,9 +59,14 @@ class LedgerWriter:
     """Appends rows to ``ledgers/<name>.<writer>.jsonl`` of a run folder; they survive a kill as those of the other tables do."""
 
     def __init__(self, run_dir: Path, name: str, writer: str) -> None:
-        folder = run_dir / FOLDER
+        folder = run_dir / LEDGERS
         folder.mkdir(exist_ok=True)
         self._rows = RowWriter(folder, name, writer, buffer_rows=1000)
+
+    @property
+    def path(self) -> Path:
+        """Where the rows are."""
+        return self._rows.path
 
     def write(self, text: bytes) -> list[dict[str, object]]:
         """Append the rows of ``text`` (whole lines) and return them."""

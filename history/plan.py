@@ -6,13 +6,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from history.errors import HistoryError
-from history.schema import SCHEMA_VERSION
-from history.values import FrozenModel, Seconds, Share
+from history.schema import DEFAULT_REGION, SCHEMA_VERSION
+from history.values import FrozenModel
+from history.workloads import AnyWorkload, RequestsPlan, Training, TrainingPlan, WorkloadPlan
 
-Part = TypeVar("Part")
+Of = TypeVar("Of", bound=WorkloadPlan)
+OLDER = {"slo", "requests_slo", "load", "requests_load", "training", "budgets", "workload"}
 
 
 class Phase(StrEnum):
@@ -28,98 +30,6 @@ class Phase(StrEnum):
     HEAL = "heal"
     SETTLE = "settle"
     JUDGE = "judge"
-
-
-class Slo(FrozenModel):
-    """When one request counts as good, and which share of them must."""
-
-    ratio: float = Field(gt=0, le=1)  # share of good arrivals, e.g. 0.99
-    latency_ms: float = Field(gt=0)  # last byte - intended, for requests that are not streamed
-    ttft_ms: float | None = None  # first byte - intended, for streamed requests
-    max_gap_ms: float | None = None  # longest silence between tokens of a stream
-
-
-class Bounds(FrozenModel):
-    """Budgets as a file sets them, for an experiment or a class of workload; a plan has the same and their source."""
-
-    model_config = ConfigDict(validate_by_name=True)  # people write ``rto: 30s``, a plan says ``rto_s: 30.0``
-    rto_s: Seconds | None = Field(default=None, validation_alias="rto")
-    rpo_requests: int | None = None
-    availability: Share | None = None  # share of good arrivals in [t_fault, t_recovered + hold]
-    p95_ratio: float | None = None  # p95 latency after recovery over baseline p95
-    capacity_rto_s: Seconds | None = Field(default=None, validation_alias="capacity_rto")  # ready replicas back to desired
-    rpo_steps: int | None = Field(default=None, ge=0)  # training: steps done before the fault that are not in the state it went on from
-    rpo_samples: int | None = Field(default=None, ge=0)  # the same in samples
-
-
-class Budgets(Bounds):
-    """What an experiment allows. ``None``: not budgeted, hence not checked (and the report says so)."""
-
-    source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
-
-
-class Mix(FrozenModel):
-    """One kind of request in a workload."""
-
-    weight: float = Field(gt=0)
-    stream: bool = False
-    max_tokens: tuple[int, int]  # uniform, inclusive
-    prompt_chars: tuple[int, int] = (1, 10_000)  # prompts of these lengths are drawn
-
-
-class Retry(FrozenModel):
-    """What the client does after a failed attempt."""
-
-    policy: Literal["none", "naive", "budgeted", "hedged"] = "none"
-    max_attempts: int = 1
-    backoff_ms: float = 0.0
-    budget_ratio: float = 0.1  # budgeted: retries allowed as a share of first attempts
-    hedge_after_ms: float = 0.0
-
-
-class Offer(FrozenModel):
-    """What the load generator offers, in target files and in plans."""
-
-    model_config = ConfigDict(validate_by_name=True)
-    model: str
-    rate_rps: float = Field(gt=0, allow_inf_nan=False)
-    arrivals: Literal["poisson", "constant"] = "poisson"
-    mix: tuple[Mix, ...] = Field(min_length=1)
-    prompts: str  # JSON lines: prompt_id, prompt, completion (the right greedy answer)
-    in_flight_cap: int = Field(gt=0)
-    timeout_s: Seconds = Field(gt=0, validation_alias="timeout")
-    connection_max_age_s: Seconds = Field(default=10.0, validation_alias="connection_max_age")  # keep-alive would pin them to one gateway
-    workers: int = Field(default=1, ge=1)
-    workers_as: Literal["processes", "pods"] = "processes"  # of this machine, or of the platform in the suite's namespace
-    retry: Retry = Retry()
-    headers: dict[str, str] = Field(default_factory=dict)
-    api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
-    ca_file: str | None = None
-
-
-class Load(Offer):
-    """The load of one run; written before it starts."""
-
-    url: str
-    horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
-    seed: int
-
-
-class Training(FrozenModel):
-    """The training job that a run follows instead of offering requests."""
-
-    template: str  # CronJob of which the job is made
-    namespace: str
-    job: str  # name of the job, of its checkpoints and of its ledger
-    ranks: int = Field(gt=0)
-    pods: int = Field(gt=0)
-    steps: int = Field(gt=0)  # of the whole job
-    batch: int = Field(gt=0)  # samples a step over all ranks
-    max_restarts: int = Field(ge=0)  # of the ranks, by torchrun
-    interval_steps: int = Field(gt=0)  # from one checkpoint to the next
-    settings: dict[str, str] = Field(default_factory=dict)  # what this run sets otherwise than the template
-    ledger: str  # who keeps the ledger: service:port in ``namespace``
-    reference: str  # name of the ledger of an undisturbed run of the same bits
 
 
 class Timers(FrozenModel):
@@ -152,6 +62,7 @@ class ResolvedTarget(FrozenModel):
     node: str | None = None
     effect: str = ""  # what will be done to it
     ends: str = ""  # what ends it if the suite dies
+    region: str = DEFAULT_REGION
     seen_s: float = 0.0  # how long the platform itself takes until the effect can be seen: a pod's grace
 
 
@@ -196,11 +107,7 @@ class Plan(FrozenModel):
     profile: str
     experiment: ExperimentInfo
     target: TargetInfo
-    workload: str  # class name in the target file
-    requests_slo: Slo | None = Field(default=None, alias="slo")
-    budgets: Budgets
-    requests_load: Load | None = Field(default=None, alias="load")
-    training: Training | None = None  # instead of ``slo`` and ``load``: a run has requests or a training job
+    workloads: tuple[AnyWorkload, ...] = Field(min_length=1)  # what drives the run; the first is what the experiment is about
     timers: Timers
     expect: Expect = Expect()
     targets: tuple[ResolvedTarget, ...] = ()
@@ -214,29 +121,55 @@ class Plan(FrozenModel):
     versions: dict[str, str] = Field(default_factory=dict)
     command: str = ""  # repeats this run
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_workload(cls, raw: object) -> object:
+        """Read a plan of schema 1, which had one workload and said its parts beside the rest."""
+        if not isinstance(raw, dict) or "workloads" in raw or "workload" not in raw:
+            return raw
+        part = {key.removeprefix("requests_"): value for key, value in raw.items() if key in OLDER and value is not None}
+        named = {"name": part["workload"], "budgets": part.get("budgets", {})}
+        if ("training" in part) == bool({"slo", "load"} & set(part)):
+            raise ValueError("a plan of schema 1 has slo and load, or training: one of them, not both")
+        kind = {"kind": "training", "job": part["training"]} if "training" in part else {"kind": "requests"} | _both(part)
+        return {key: value for key, value in raw.items() if key not in OLDER} | {"workloads": [named | kind]}
+
     @model_validator(mode="after")
-    def _has_one_drive(self) -> Plan:
-        """Demand requests with their SLO, or a training job."""
-        requests = self.requests_slo is not None and self.requests_load is not None
-        if requests == (self.training is not None):
-            raise ValueError("a plan has slo and load, or training: one of them, not both")
+    def _one_of_each_kind(self) -> Plan:
+        """Refuse two workloads of one kind: their rows would stand in one table."""
+        for what, found in (("name", [one.name for one in self.workloads]), ("kind", [one.kind for one in self.workloads])):
+            twice = sorted({one for one in found if found.count(one) > 1})
+            if twice:
+                raise ValueError(f"two workloads of {what} {', '.join(twice)} in one run; a run has at most one of each kind")
         return self
 
     @property
-    def slo(self) -> Slo:
-        """Return when a request is good. Raises HistoryError: this run has no requests."""
-        return _of_requests(self, self.requests_slo)
+    def first(self) -> WorkloadPlan:
+        """Return the workload that the experiment is about."""
+        return self.workloads[0]
+
+    def of(self, kind: type[Of]) -> Of | None:
+        """Return the workload of ``kind``, if the run has one."""
+        return next((one for one in self.workloads if isinstance(one, kind)), None)
 
     @property
-    def load(self) -> Load:
-        """Return what is offered. Raises HistoryError: this run has no requests."""
-        return _of_requests(self, self.requests_load)
+    def requests(self) -> RequestsPlan:
+        """Return what users ask. Raises HistoryError: this run has no requests."""
+        found = self.of(RequestsPlan)
+        if found is None:
+            names = ", ".join(f"{one.name} ({one.kind})" for one in self.workloads)
+            raise HistoryError(f"run {self.run_id} is driven by {names}; it has no requests, hence neither SLO nor load")
+        return found
+
+    @property
+    def training(self) -> Training | None:
+        """Return the training job that the run follows, if it does."""
+        found = self.of(TrainingPlan)
+        return found.job if found else None
 
 
-def _of_requests(plan: Plan, part: Part | None) -> Part:
-    if part is None:
-        raise HistoryError(f"run {plan.run_id} follows a training job; it has no requests, hence neither SLO nor load")
-    return part
+def _both(part: dict[str, object]) -> dict[str, object]:
+    return {key: part[key] for key in ("slo", "load") if key in part}
 
 
 def write_plan(plan: Plan, run_dir: Path) -> Path:

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import SCHEMA_VERSION, TABLES, TRAINING, TRAINING_LEDGERS, EventKind, in_columns
+from history.schema import READABLE, TABLES, EventKind, in_columns
+
+LEDGERS = "ledgers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Run:
     schedule: pl.DataFrame
     closed: bool
     torn: tuple[str, ...] = ()
-    training: dict[str, pl.DataFrame] = field(default_factory=dict)  # its ledgers: ``training`` and ``reference``, where they exist
+    ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)  # of its workloads, by name, where they exist
 
     def first(self, kind: EventKind) -> int | None:
         """Return the time (ns) of the first event of ``kind``, if any."""
@@ -54,9 +56,9 @@ def read_run(path: Path) -> Run:
     plan = read_plan(path)
     torn: list[str] = []
     tables = {name: read_table(path, name, torn) for name in TABLES}
-    training = {name: read_table(path / "ledgers", name, torn, TRAINING) for name in ledger_names(path)}
+    ledgers = {name: read_table(path / LEDGERS, name, torn, schema) for name, schema in ledgers_of(path, plan).items()}
     closed = (path / "requests.parquet").exists()
-    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), training=training, **tables)
+    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), ledgers=ledgers, **tables)
 
 
 def read_plan(path: Path) -> Plan:
@@ -67,18 +69,19 @@ def read_plan(path: Path) -> Plan:
     except (OSError, ValueError) as error:
         raise HistoryError(f"{path}: plan.json cannot be read ({error}); a run folder starts with its plan; name another folder") from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        raise HistoryError(f"{file}: schema version {version}, this suite reads {SCHEMA_VERSION}; judge it with the suite that wrote it")
+    if version not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise HistoryError(f"{file}: schema version {version}, this suite reads {known}; judge it with the suite that wrote it")
     try:
         return Plan.model_validate(raw)
     except ValidationError as error:
         raise HistoryError(f"{file}: {error}") from error
 
 
-def ledger_names(path: Path) -> list[str]:
-    """Return which of a training job's ledgers the run folder ``path`` holds."""
-    kept = {file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / "ledgers").glob(f"*.{kind}")}
-    return [name for name in TRAINING_LEDGERS if name in kept]
+def ledgers_of(path: Path, plan: Plan) -> dict[str, dict[str, pl.DataType]]:
+    """Return which ledgers of its workloads the run folder ``path`` holds, with their columns."""
+    kept = {file.name.split(".")[0] for kind in ("parquet", "jsonl") for file in (path / LEDGERS).glob(f"*.{kind}")}
+    return {name: schema for workload in plan.workloads for name, schema in workload.LEDGERS.items() if name in kept}
 
 
 def read_table(path: Path, name: str, torn: list[str] | None = None, schema: dict[str, pl.DataType] | None = None) -> pl.DataFrame:
@@ -129,7 +132,7 @@ def _as_parsed(schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
 
 
 def _conform(frame: pl.DataFrame, schema: dict[str, pl.DataType], file: Path) -> pl.DataFrame:
-    missing = sorted(set(schema) - set(frame.columns))
+    missing = sorted(set(schema) - set(frame.columns) - {"region"})
     if missing:
         raise HistoryError(f"{file}: columns {missing} are missing; expected {sorted(schema)}")
     try:

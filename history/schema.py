@@ -6,8 +6,12 @@ from enum import StrEnum
 
 import polars as pl
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the whole run folder; a reader refuses a newer one with a sentence."""
+READABLE = (1, 2)
+"""Versions that a reader understands. A folder of version 1 has one workload and one region, and says neither."""
+DEFAULT_REGION = "default"
+"""The region of a target that names none."""
 
 
 class Outcome(StrEnum):
@@ -128,6 +132,7 @@ REQUESTS: dict[str, pl.DataType] = {
     "pod": pl.String(),  # who answered, as its header says; null: unknown
     "tokens": pl.Int32(),
     "worker": pl.String(),
+    "region": pl.String(),  # that the request was sent to
 }
 SCHEDULE: dict[str, pl.DataType] = {
     "request_id": pl.Int64(),
@@ -137,8 +142,20 @@ SCHEDULE: dict[str, pl.DataType] = {
     "max_tokens": pl.Int32(),
     "worker": pl.Int16(),
 }
-EVENTS: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "kind": pl.String(), "object": pl.String(), "detail": pl.String()}
-SAMPLES: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "series": pl.String(), "labels": pl.String(), "value": pl.Float64()}
+EVENTS: dict[str, pl.DataType] = {
+    "t_ns": pl.Int64(),
+    "kind": pl.String(),
+    "object": pl.String(),
+    "detail": pl.String(),
+    "region": pl.String(),
+}
+SAMPLES: dict[str, pl.DataType] = {
+    "t_ns": pl.Int64(),
+    "series": pl.String(),
+    "labels": pl.String(),
+    "value": pl.Float64(),
+    "region": pl.String(),
+}
 TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
     "t_ns": pl.Int64(),
     "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, end; see workloads/training/telemetry/ledger.py
@@ -154,10 +171,15 @@ TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: wha
     "digest": pl.String(),  # state: of the whole state, on which all ranks agreed
     "detail": pl.String(),  # everything else, a JSON object
 }
-TRAINING_LEDGERS = ("training", "reference")
 TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}
 
 
 def in_columns(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Return the columns of ``schema``, in its order and types. Raises polars' errors: a column is missing, a value does not fit."""
+    """Return the columns of ``schema``, in its order and types; a row that names no region is of the default one.
+
+    Raises polars' errors: a column is missing, a value does not fit.
+    """
+    if "region" in schema:
+        named = pl.col("region") if "region" in frame.columns else pl.lit(None, pl.String())
+        frame = frame.with_columns(named.fill_null(DEFAULT_REGION).alias("region"))
     return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from history.clock import ANCHOR, now_ns
-from history.schema import EventKind
+from history.schema import DEFAULT_REGION, EventKind
 
 
 class RowWriter:
@@ -44,25 +44,26 @@ class RowWriter:
 
 
 class EventLog:
-    """Writes ``events`` and ``samples`` of one process, its clock's anchor first."""
+    """Writes ``events`` and ``samples`` of one process, its clock's anchor first; every row says ``region``."""
 
-    def __init__(self, run_dir: Path, process: str) -> None:
+    def __init__(self, run_dir: Path, process: str, region: str = DEFAULT_REGION) -> None:
+        self.region = region
         self._events = RowWriter(run_dir, "events", process)
         self._samples = RowWriter(run_dir, "samples", process)
         self.event(EventKind.CLOCK, process, wall_ns=ANCHOR.wall_ns, monotonic_ns=ANCHOR.monotonic_ns)
 
     def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
-        """FrozenModel an event now (or at ``t_ns``) and return its time (ns)."""
+        """Record an event now (or at ``t_ns``) and return its time (ns)."""
         t_ns = now_ns() if t_ns is None else t_ns
         text = orjson.dumps(detail, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-        self._events.write({"t_ns": t_ns, "kind": kind.value, "object": obj, "detail": text})
+        self._events.write({"t_ns": t_ns, "kind": kind.value, "object": obj, "detail": text, "region": self.region})
         return t_ns
 
     def sample(self, series: str, value: float, /, t_ns: int | None = None, **labels: str) -> None:
-        """FrozenModel one value of a series now (or at ``t_ns``)."""
+        """Record one value of a series now (or at ``t_ns``)."""
         t_ns = now_ns() if t_ns is None else t_ns
         text = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
-        self._samples.write({"t_ns": t_ns, "series": str(series), "labels": text, "value": value})
+        self._samples.write({"t_ns": t_ns, "series": str(series), "labels": text, "value": value, "region": self.region})
 
     def close(self) -> None:
         """Close both files."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from history.errors import NoData
-from history.ledgers import FOLDER
-from history.plan import Training
-from history.reader import read_table
+from history.reader import LEDGERS, read_table
 from history.schema import TRAINING, EventKind
+from history.workloads import Training
 from safety import active_run
 
 
@@ -22,7 +21,7 @@ def training_job() -> Training:
 
 def training_rows() -> pl.DataFrame:
     """Return the rows of the training job's ledger that have arrived."""
-    return read_table(active_run.require().run_dir / FOLDER, "training", schema=TRAINING)
+    return read_table(active_run.require().run_dir / LEDGERS, "training", schema=TRAINING)
 
 
 def first_ns(kind: EventKind, obj: str | None = None) -> int:

@@ -10,9 +10,9 @@ import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.plan import Slo
 from history.reader import read_table
 from history.schema import EventKind, Outcome
+from history.workloads import Slo
 from probes.events import first_ns
 from safety import active_run
 from safety.active_run import ActiveRun
@@ -48,7 +48,7 @@ def p95_latency_ms(window_s: float = 10.0) -> float:
 
 def _asked(run: ActiveRun, window_s: float) -> pl.DataFrame:
     """Return a row for each user who asked in the window: ``good`` (null: not known yet) and ``latency_ms`` (null: no right answer)."""
-    slo, now = run.plan.slo, now_ns()
+    slo, now = run.plan.requests.slo, now_ns()
     until_ns = now - int((max(slo.latency_ms, slo.ttft_ms or 0.0) + WRITTEN_MS) * 1e6)
     intended = first_ns(EventKind.LOAD_START) + pl.col("offset_ns")
     asked = (
@@ -59,7 +59,7 @@ def _asked(run: ActiveRun, window_s: float) -> pl.DataFrame:
     rows = read_table(run.run_dir, "requests").filter(pl.col("request_id").is_in(asked["request_id"].implode()))
     if rows.is_empty():
         raise NoData(f"users: the load recorded nothing of the last {window_s:g} s ({asked.height} requests were due); see its log")
-    return judged(asked, rows, slo, overdue_ns=now - int(run.plan.load.timeout_s * 1e9))
+    return judged(asked, rows, slo, overdue_ns=now - int(run.plan.requests.load.timeout_s * 1e9))
 
 
 def judged(asked: pl.DataFrame, rows: pl.DataFrame, slo: Slo, overdue_ns: int) -> pl.DataFrame:

@@ -12,13 +12,13 @@ from pathlib import Path
 from history.errors import HistoryError
 from history.plan import Plan
 from history.result import RANK, Verdict, worst
+from history.workloads import WorkloadPlan
 from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
 from reports.retries import Met, compare, met
 from reports.sentences import headline, summary_of
 from reports.text import iso
 from reports.trial import read_judged, tightest, trial_of
 from verdict.definitions import definitions
-from verdict.words import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def experiment_of(runs: Sequence[tuple[Plan, Trial]]) -> Experiment:
         hypothesis=plan.experiment.hypothesis,
         hypothesis_expects=plan.hypothesis_expects,
         hypothesis_left_out=plan.hypothesis_left_out,
-        workload=plan.workload,
+        workload=", ".join(one.name for one in plan.workloads),
         profile=plan.profile,
         expect=plan.expect,
         supports=supports(trials),
@@ -130,18 +130,15 @@ def run_info(plans: Sequence[Plan], experiments: Sequence[Experiment], context: 
         fidelity={key: text for plan in plans for key, text in plan.target.fidelity.items()},
         seed=tuple(dict.fromkeys(plan.seed for plan in plans)),
         profile=_distinct(plan.profile for plan in plans),
-        load=_distinct(_driven_by(plan) for plan in plans),
+        load=_distinct(_driven_by(workload) for plan in plans for workload in plan.workloads),
         commit=context.commit or versions.get("commit"),
         versions=versions,
         command=context.command,
     )
 
 
-def _driven_by(plan: Plan) -> str:
-    job = plan.training
-    if job is not None:
-        return f"training, {job.ranks} ranks, a checkpoint every {job.interval_steps} steps ({plan.workload})"
-    return f"{number(plan.load.rate_rps)} requests/s, {plan.load.arrivals.capitalize()} arrivals ({plan.workload})"
+def _driven_by(workload: WorkloadPlan) -> str:
+    return f"{workload.text()} ({workload.name})"
 
 
 def _epoch(moment: str) -> float:

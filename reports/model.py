@@ -10,9 +10,11 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from history.plan import Budgets, Expect, Floor, Slo
+from history.budgets import Budgets
+from history.plan import Expect, Floor
 from history.result import Check, Measurement, Verdict
 from history.values import FrozenModel
+from history.workloads import Slo
 from reports.axis import Progress, TimeAxis
 from reports.retries import RetryComparison
 

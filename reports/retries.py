@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from history.plan import Retry
 from history.result import Verdict, worst
 from history.schema import EventKind
 from history.values import FrozenModel
+from history.workloads import RequestsPlan, Retry
 from verdict.case import Case
 from verdict.words import number, percent, seconds
 
@@ -86,20 +86,21 @@ class Met:
 def met(case: Case, verdict: Verdict) -> Met | None:
     """Return what is compared of a judged run; ``None`` if it had no fault (controls have none that counts) or no requests."""
     plan, recovery = case.run.plan, case.recovery
-    if recovery is None or case.training is not None or case.control:
+    users = plan.of(RequestsPlan)
+    if recovery is None or users is None or case.control:
         return None
     start_ns, end_ns = recovery.fault_ns, recovery.watched_ns
     asked, attempts = case.arrivals.between(start_ns, end_ns), case.attempts
     sent = attempts.sent & (attempts.intended_ns >= start_ns) & (attempts.intended_ns < end_ns)
     requests, bad = asked.stop - asked.start, int(np.count_nonzero(~case.arrivals.good[asked]))
-    same = plan.load.model_copy(update={"retry": Retry(), "seed": 0, "horizon_s": 1.0, "prompts": ""})
+    same = users.load.model_copy(update={"retry": Retry(), "seed": 0, "horizon_s": 1.0, "prompts": ""})
     return Met(
         fault=" + ".join(dict.fromkeys(event.object for event in case.timeline.all(EventKind.FAULT_START))),
-        alike=f"{same.model_dump_json()} {plan.slo.model_dump_json()}",
+        alike=f"{same.model_dump_json()} {users.slo.model_dump_json()}",
         experiment=plan.experiment.id,
-        retry=plan.load.retry,
+        retry=users.load.retry,
         verdict=verdict,
-        hidden=verdict is not Verdict.INCONCLUSIVE and not recovery.outages and bad <= (1 - plan.slo.ratio) * requests,
+        hidden=verdict is not Verdict.INCONCLUSIVE and not recovery.outages and bad <= (1 - users.slo.ratio) * requests,
         requests=requests,
         bad=bad,
         unanswered=int(np.count_nonzero(np.isinf(case.arrivals.latency_ms[asked]))),
@@ -114,7 +115,7 @@ def _peak(case: Case, start_ns: int, end_ns: int) -> float:
     """Return the attempts sent in the busiest second of the window, counted from the fault, as a multiple of the offered rate."""
     sent_ns = case.run.requests["sent_ns"].drop_nulls().to_numpy()
     seconds_after = (sent_ns[(sent_ns >= start_ns) & (sent_ns < end_ns)] - start_ns) // SECOND_NS
-    return float(np.bincount(seconds_after).max(initial=0)) / case.run.plan.load.rate_rps
+    return float(np.bincount(seconds_after).max(initial=0)) / case.load.rate_rps
 
 
 def compare(runs: Iterable[Met | None]) -> tuple[RetryComparison, ...]:

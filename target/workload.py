@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from pydantic import Field, model_validator
 
+from history.budgets import Bounds
 from history.errors import ConfigError
-from history.plan import Bounds, Offer, Slo
 from history.values import Seconds, Share, Written
+from history.workloads import Offer, Slo
 from target.steady_state import SteadyState
 
 Part = TypeVar("Part")
@@ -74,6 +75,18 @@ class WorkloadClass(Written):
             kind = "a training job" if self.training is not None else "requests"
             raise ValueError(f"steady_state: {', '.join(wrong)} means nothing for {kind}; leave it out")
         return self
+
+    @property
+    def kind(self) -> str:
+        """Return which kind of driver it asks for."""
+        return "requests" if self.training is None else "training"
+
+    @property
+    def job(self) -> WrittenTraining:
+        """Return the training job. Raises ConfigError: this class is none."""
+        if self.training is None:
+            raise ConfigError("this class of workload is no training job")
+        return self.training
 
     @property
     def slo(self) -> WrittenSlo:

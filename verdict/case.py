@@ -1,14 +1,16 @@
-"""A run, prepared once for everything that measures and checks it."""
+"""One workload of a run, prepared once for everything that measures and checks it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from history.plan import Phase
 from history.reader import Run
 from history.schema import TRAINING
+from history.workloads import Load, RequestsPlan, Slo, TrainingPlan, WorkloadPlan
 from verdict.inputs.arrivals import Arrivals, scheduled_arrivals
 from verdict.inputs.attempts import Attempts, attempts_of
 from verdict.inputs.clocks import Clocks, clocks_of
@@ -22,17 +24,31 @@ from verdict.inputs.training_recovery import training_recovery
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is judged: a run with its rows placed, its arrivals in order, its events parsed and its recovery found."""
+    """What is judged: a workload of a run with its rows placed, its arrivals in order, its events parsed and its recovery found.
+
+    ``run`` holds the rows of ``requests`` only if the workload is one of requests.
+    """
 
     run: Run
+    workload: WorkloadPlan
     timeline: Timeline
     attempts: Attempts
     arrivals: Arrivals
     audit: LoadAudit
     clocks: Clocks
     recovery: Recovery | None
-    training: TrainingJob | None = None  # of the training job that the run follows instead of offering requests
+    training: TrainingJob | None = None  # the workload, if it is a training job
     known: dict[tuple[object, ...], object] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
+
+    @property
+    def slo(self) -> Slo:
+        """Return when a request is good. Raises HistoryError: the run has no requests."""
+        return self.run.plan.requests.slo
+
+    @property
+    def load(self) -> Load:
+        """Return what was offered. Raises HistoryError: the run has no requests."""
+        return self.run.plan.requests.load
 
     @property
     def control(self) -> bool:
@@ -44,19 +60,21 @@ class Case:
         """How finely an RTO can be read (s): for a training job, to a step."""
         if self.training is not None:
             return self.training.usual_step_s + self.clocks.error_s
+        if not isinstance(self.workload, RequestsPlan):
+            return self.clocks.error_s
         return resolution_s(self.audit, self.clocks.error_s)
 
     @property
     def baseline_ns(self) -> tuple[int, int] | None:
         """The baseline (ns): from its (last) beginning to where no request can still have met the fault; ``None``: there was none."""
         begun = self.timeline.phase_ns(Phase.BASELINE)
-        if begun is not None and self.training is not None:
+        if begun is not None and not isinstance(self.workload, RequestsPlan):
             return begun, self.recovery.fault_ns if self.recovery else self.timeline.phase_ns(Phase.INJECT) or begun
         if begun is None or not len(self.arrivals):
             return None
         start_ns = max(begun, int(self.arrivals.t_ns[0]))
         end_ns = self.recovery.fault_ns if self.recovery else self.timeline.phase_ns(Phase.INJECT) or self.arrivals.stop_ns
-        return start_ns, max(start_ns, end_ns - int(longest_limit_ms(self.run.plan.slo) * 1e6))
+        return start_ns, max(start_ns, end_ns - int(longest_limit_ms(self.slo) * 1e6))
 
     def after_fault_s(self, t_ns: int) -> float:
         """Return ``t_ns`` in seconds after the fault (or after the first arrival, if there was no fault)."""
@@ -64,25 +82,55 @@ class Case:
         return (t_ns - zero_ns) / 1e9
 
 
-def case_of(run: Run) -> Case:
-    """Prepare ``run``."""
+Recover = Callable[[Case], Recovery | None]
+"""Finds what a workload went through after the fault, in a case that has everything but that."""
+RECOVERIES: dict[str, Recover] = {}
+"""By kind of workload; see :func:`recovery`."""
+
+
+def recovery(kind: str) -> Callable[[Recover], Recover]:
+    """Register how recovery is found for a kind of workload. Without one, a workload has no recovery to measure."""
+
+    def register(function: Recover) -> Recover:
+        RECOVERIES[kind] = function
+        return function
+
+    return register
+
+
+@recovery("requests")
+def _of_requests(case: Case) -> Recovery | None:
+    return recovery_of(case.run.plan, case.timeline, case.arrivals)
+
+
+@recovery("training")
+def _of_training(case: Case) -> Recovery | None:
+    return training_recovery(case.run.plan, case.timeline, case.training) if case.training is not None else None
+
+
+def case_of(run: Run, workload: WorkloadPlan | None = None) -> Case:
+    """Prepare one workload of ``run``; the first, unless another is named."""
+    workload = workload or run.plan.first
+    if not isinstance(workload, RequestsPlan):
+        run = replace(run, requests=run.requests.clear(), schedule=run.schedule.clear())
     timeline, attempts = timeline_of(run), attempts_of(run)
     arrivals = scheduled_arrivals(run, attempts)
-    training = _training(run)
-    return Case(
+    case = Case(
         run=run,
+        workload=workload,
         timeline=timeline,
         attempts=attempts,
         arrivals=arrivals,
         audit=audit_of(run, timeline, attempts, arrivals),
         clocks=clocks_of(timeline),
-        recovery=recovery_of(run.plan, timeline, arrivals) if training is None else training_recovery(run.plan, timeline, training),
-        training=training,
+        recovery=None,
+        training=_training(run, workload),
     )
+    return replace(case, recovery=RECOVERIES[workload.kind](case)) if workload.kind in RECOVERIES else case
 
 
-def _training(run: Run) -> TrainingJob | None:
-    if run.plan.training is None:
+def _training(run: Run, workload: WorkloadPlan) -> TrainingJob | None:
+    if not isinstance(workload, TrainingPlan):
         return None
-    rows = run.training.get("training", pl.DataFrame(schema=TRAINING))
-    return training_job_of(run.plan.training, rows, run.training.get("reference"))
+    rows = run.ledgers.get("training", pl.DataFrame(schema=TRAINING))
+    return training_job_of(workload.job, rows, run.ledgers.get("reference"))

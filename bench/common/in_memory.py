@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from history.plan import Budgets, Load, Mix, Plan, Slo, Timers, write_plan
+from history.budgets import Budgets
+from history.plan import Plan, Timers, write_plan
 from history.result import RunVerdict
+from history.workloads import Load, Mix, Slo
 from kube.client import Platform
 from runner.drivers.requests import progress
 from runner.drivers.requests.driver import start_load
@@ -65,8 +67,8 @@ def prepared(
     before = look(platform)
     run_dir.mkdir()
     hit = tuple({target.name: target for resolved in targets.values() for target in resolved}.values())
-    plan = _plan(experiment, platform, run_dir, load).model_copy(
-        update={"slo": slo, "timers": timers, "targets": hit, "replicas_desired": before.replicas}
+    plan = _plan(experiment, platform, run_dir, load, slo).model_copy(
+        update={"timers": timers, "targets": hit, "replicas_desired": before.replicas}
     )
     write_plan(plan, run_dir)
     log = RunLog(run_dir)
@@ -75,11 +77,12 @@ def prepared(
     return Context(run, experiment, {}, Stop(), _silent, ToolkitJournal(experiment.raw), log), before
 
 
-def _plan(experiment: Experiment, platform: Platform, run_dir: Path, load: dict[str, Any]) -> Plan:
+def _plan(experiment: Experiment, platform: Platform, run_dir: Path, load: dict[str, Any], slo: Slo) -> Plan:
     prompts, url = write_prompts(run_dir / "prompts.jsonl"), platform.target.endpoints["inference"]
     written = experiment.settings.budgets
     return plan_of(
         experiment,
+        slo=slo,
         load=Load.model_validate(_LOAD | {"url": url, "prompts": str(prompts)} | load),
         hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
         budgets=Budgets(rto_s=written.rto_s, rpo_requests=written.rpo_requests, availability=written.availability),
@@ -101,13 +104,17 @@ def carried_out(context: Context, before: Before, guards: list[Callable[[], tupl
     finally:
         watching.halt()
         active_run.activate(None)
-        if context.load is not None:
-            context.load.end()
+        drain(context)
+
+
+def _start(context: Context) -> None:
+    plan = context.run.plan
+    context.progress[plan.first.name] = start_load(context.driven, context.run.platform.target)
 
 
 def _steps(before: Before) -> Steps:
     return Steps(
-        start_load=start_load,
+        start=_start,
         baseline=baseline.baseline,
         write_ahead=lambda _context: None,  # the reaper's Job needs a cluster; the journal is the real one
         inject=inject,

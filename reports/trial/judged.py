@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from history.plan import Plan
 from history.reader import read_run
 from history.result import Check, RunVerdict, Verdict, worst
 from history.schema import EventKind
+from history.workloads import RequestsPlan
 from reports import names
 from reports.model import ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, TouchedObject, Trial
 from reports.text import iso, one_line
@@ -69,7 +70,7 @@ def read_judged(path: Path) -> Judged:
 def trial_of(judged: Judged) -> Trial:
     """Return what the report shows of one run."""
     run, verdict, plan = judged.case.run, judged.verdict, judged.plan
-    rto = _rto(verdict)
+    rto, users = _rto(verdict), plan.of(RequestsPlan)
     return Trial(
         run_id=plan.run_id,
         path=str(run.path),
@@ -86,8 +87,8 @@ def trial_of(judged: Judged) -> Trial:
         rto_censored=rto.censored,
         rto_resolution_s=rto.resolution_s,
         margin=tightest(verdict.checks)[0],
-        budgets=plan.budgets,
-        slo=plan.requests_slo,
+        budgets=judged.case.workload.budgets,
+        slo=users.slo if users else None,
         fault=_fault(judged),
         checks=verdict.checks,
         measurements=verdict.measurements,
@@ -186,13 +187,14 @@ def _outages(judged: Judged) -> tuple[OutageSpan, ...]:
 
 
 def _load(judged: Judged) -> LoadQuality | None:
-    summary, load = judged.verdict.load, judged.plan.requests_load
-    if summary is None or load is None:
+    summary, users = judged.verdict.load, judged.plan.of(RequestsPlan)
+    if summary is None or users is None:
         return None
     about = [check for check in judged.verdict.checks if check.name in names.OF_MEASUREMENT]
     verdict = worst([check.verdict for check in about]) if about else None
     sentence = " ".join(check.sentence for check in about if check.verdict == verdict)
-    return LoadQuality(**summary.model_dump(), in_flight_cap=load.in_flight_cap, arrivals=load.arrivals, verdict=verdict, sentence=sentence)
+    offered: dict[str, Any] = {"in_flight_cap": users.load.in_flight_cap, "arrivals": users.load.arrivals}
+    return LoadQuality(**summary.model_dump(), **offered, verdict=verdict, sentence=sentence)
 
 
 def _errors(judged: Judged) -> tuple[ErrorSeen, ...]:

@@ -144,7 +144,7 @@ def marks_of(case: Case, verdict: RunVerdict, zero_ns: int, to_s: float) -> list
     """Return the vertical marks of a run that fall into the plot."""
     if case.recovery is None:
         return []
-    budget = case.run.plan.budgets.rto_s
+    budget = case.workload.budgets.rto_s
     moments = {
         MarkName.FAULT: 0.0 if case.run.plan.experiment.fault != "none" else None,
         MarkName.IMPACT: (verdict.outages[0].start_ns - zero_ns) / 1e9 if verdict.outages else None,

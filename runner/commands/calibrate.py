@@ -56,7 +56,7 @@ def read_null_run(run_dir: Path) -> NullRun:
     arrivals = case.arrivals
     since_ns = case.baseline_ns[0] if case.baseline_ns else arrivals.stop_ns
     seen = arrivals.between(since_ns, arrivals.stop_ns)
-    rule = Rule(run.plan.slo.ratio, int(run.plan.timers.hold_s * 1e9))
+    rule = Rule(run.plan.requests.slo.ratio, int(run.plan.timers.hold_s * 1e9))
     found = find_outages(arrivals.t_ns[seen], arrivals.good[seen], rule, arrivals.stop_ns)
     return NullRun(run.plan, verdict, len(found.outages), (arrivals.stop_ns - since_ns) / 1e9)
 
@@ -109,12 +109,12 @@ def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
     false = sum(run.false_outages for run in runs)
     inconclusive = sum(run.verdict.verdict is Verdict.INCONCLUSIVE for run in runs)
     lines = [
-        f"{len(runs)} null runs, {watched_h * 60:.1f} minutes watched at {plan.load.rate_rps:g} requests/s",
+        f"{len(runs)} null runs, {watched_h * 60:.1f} minutes watched at {plan.requests.load.rate_rps:g} requests/s",
         *([f"false outages: {false}, that is {_an_hour(false, watched_h)}"] if watched_h else []),
         f"inconclusive: {inconclusive} of {len(runs)}",
         *noise_sentences(runs),
     ]
-    bound_s = budget_s if budget_s is not None else plan.budgets.rto_s
+    bound_s = budget_s if budget_s is not None else plan.first.budgets.rto_s
     return lines + precision_sentences(plan, [run.resolution_s for run in runs if run.resolution_s], bound_s)
 
 
@@ -156,7 +156,7 @@ def noise_sentences(runs: Sequence[NullRun]) -> list[str]:
     failed = sum(run.verdict.verdict is Verdict.FAIL for run in runs)
     lines = [f"failed without any fault: {failed} of {len(runs)}: quiet the machine before a night is wasted"] if failed else []
     waited = [found.value for run in runs for name in P95 if (found := run.verdict.measurement(name)) and found.value is not None]
-    slo_ms = tightest_limit_ms(runs[0].plan.slo)
+    slo_ms = tightest_limit_ms(runs[0].plan.requests.slo)
     if waited:
         lines.append(f"users waited (p95) at most {max(waited):.0f} ms in any run; the SLO's tightest limit is {slo_ms:.0f} ms")
     return lines
@@ -164,7 +164,7 @@ def noise_sentences(runs: Sequence[NullRun]) -> list[str]:
 
 def smallest_outage_s(plan: Plan) -> float:
     """Return the shortest total outage that is told apart from single failures: so many bad arrivals in a row, and at least 20 ms."""
-    return max(SHORTEST_NS / 1e9, bad_in_a_row(plan.slo.ratio) / plan.load.rate_rps)
+    return max(SHORTEST_NS / 1e9, bad_in_a_row(plan.requests.slo.ratio) / plan.requests.load.rate_rps)
 
 
 def rate_needed_rps(plan: Plan, resolution_s: float, budget_s: float) -> float | None:
@@ -172,11 +172,11 @@ def rate_needed_rps(plan: Plan, resolution_s: float, budget_s: float) -> float |
 
     The RTO must be read within 5 % of the budget, and the hold must bring enough arrivals to support the SLO's ratio.
     """
-    lag_s = max(0.0, resolution_s - 1 / plan.load.rate_rps)
+    lag_s = max(0.0, resolution_s - 1 / plan.requests.load.rate_rps)
     room_s = LARGEST_RESOLUTION * budget_s - lag_s
     if room_s <= 0:
         return None
-    return max(1 / room_s, arrivals_needed(plan.slo.ratio) / plan.timers.hold_s)
+    return max(1 / room_s, arrivals_needed(plan.requests.slo.ratio) / plan.timers.hold_s)
 
 
 def rate_sentence(plan: Plan, resolution_s: float, budget_s: float) -> str:
@@ -184,7 +184,7 @@ def rate_sentence(plan: Plan, resolution_s: float, budget_s: float) -> str:
     rate = rate_needed_rps(plan, resolution_s, budget_s)
     if rate is None:
         return f"an RTO budget of {budget_s:g} s cannot be judged here at any rate: send lag and clock error alone are too coarse"
-    return f"an RTO budget of {budget_s:g} s needs {rate:.3g} requests/s; the target offers {plan.load.rate_rps:g}"
+    return f"an RTO budget of {budget_s:g} s needs {rate:.3g} requests/s; the target offers {plan.requests.load.rate_rps:g}"
 
 
 def template(experiment: Path, root: Path, target: Path, out: Path, profile: ProfileName) -> Request:

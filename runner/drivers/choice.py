@@ -1,13 +1,11 @@
-"""Which driver an experiment's class of workload asks for, and what that driver needs."""
+"""Which drivers an experiment's classes of workload ask for."""
 
 from __future__ import annotations
 
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
 from kube.permissions import Permission
-from runner.drivers.driver import WorkloadDriver
-from runner.drivers.requests.driver import RequestsDriver, request_permissions
-from runner.drivers.training.driver import TrainingDriver, training_permissions
+from runner.drivers.driver import Driver, Preparation, known_drivers
 from runner.experiment.experiment import Experiment
 from runner.request import Request
 from runner.stop import Stop
@@ -15,20 +13,16 @@ from target.target import Target
 
 
 def driver_permissions(target: Target, experiment: Experiment) -> list[Permission]:
-    """Return what the driver of an experiment needs on ``target``, without asking the platform."""
-    workload = target.workloads[experiment.settings.workload]
-    return (
-        request_permissions(target, workload) if workload.training is None else training_permissions(target.role(workload.role).namespace)
-    )
+    """Return what the drivers of an experiment need on ``target``, without asking the platform."""
+    kinds = known_drivers()
+    needed = [kinds[target.workloads[name].kind].permissions(target, name) for name in experiment.settings.workloads]
+    return [permission for asked in needed for permission in asked]
 
 
-def driver_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> WorkloadDriver:
-    """Return the driver of a run, as the experiment's class of workload says."""
-    workload = platform.target.workloads[experiment.settings.workload]
-    if workload.training is None:
-        return RequestsDriver(platform, workload)
-    own = experiment.settings.training
-    settings = {**workload.training.settings, **own.settings}
-    written = workload.training.model_copy(update={"template": own.template or workload.training.template})
-    with api_errors(f"prepare a training job of class {experiment.settings.workload}", TargetRefused):
-        return TrainingDriver.of(platform, workload.role, written, settings=settings, run_id=request.run_id, stop=stop)
+def drivers_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> list[Driver]:
+    """Return the drivers of a run, one for each class of workload that the experiment names. Raises TargetRefused."""
+    kinds, found = known_drivers(), []
+    for name in experiment.settings.workloads:
+        with api_errors(f"prepare class {name}", TargetRefused):
+            found.append(kinds[platform.target.workloads[name].kind].of(Preparation(platform, name, experiment, request, stop)))
+    return found

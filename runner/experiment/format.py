@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from history.plan import Bounds, Expect
+from history.budgets import Bounds
+from history.plan import Expect
 from history.values import Seconds, Written
 from target.allow import Allow
 from target.stop_when import StopWhen
@@ -104,6 +105,7 @@ class Aftershock(Written):
     name: Literal["aftershock"]
     schema_version: Literal[1] = Field(default=1, alias="schema")
     workload: str
+    beside: tuple[str, ...] = ()  # classes of workload that run at the same time; a budget holds for those of its kind
     budgets: Bounds
     evidence: tuple[Probe, ...] = ()
     deadline: Annotated[Seconds | None, BeforeValidator(_deadline)] = None  # None: auto
@@ -113,6 +115,11 @@ class Aftershock(Written):
     allow: Allow = Allow()
     stop_when: tuple[StopWhen, ...] = ()  # beside the target's own
     training: JobSettings = JobSettings()
+
+    @property
+    def workloads(self) -> tuple[str, ...]:
+        """Return the classes of workload that drive the run; the experiment is about the first."""
+        return (self.workload, *self.beside)
 
 
 class Document(Written):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +86,10 @@ def observing(target: Target) -> list[Permission]:
     return needed + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
 
 
-def check_access(faults: list[Fault], platform: Platform, of_driver: list[Permission] | None = None) -> list[Permission]:
-    """Ask for every permission, the driver's too; return them. Raises TargetRefused: with every missing one."""
+def check_access(faults: list[Fault], platform: Platform, of_drivers: Iterable[Permission] = ()) -> list[Permission]:
+    """Ask for every permission, the drivers' too; return them. Raises TargetRefused: with every missing one."""
     of_faults = permissions_of(faults, platform)
-    asked = list(dict.fromkeys([*of_faults, *(of_driver or [])]))
+    asked = list(dict.fromkeys([*of_faults, *of_drivers]))
     permissions.require(platform, asked)
     admission.check_fault_pod(of_faults, platform)
     return asked
@@ -127,7 +127,7 @@ def check_clock(platform: Platform) -> None:
         )
 
 
-def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, timers: PlatformTimers, allow: Allow) -> list[str]:
+def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, timers: list[PlatformTimers], allow: Allow) -> list[str]:
     """Refuse if pods that are displaced from nodes find no room elsewhere; return what else is worth knowing, as sentences.
 
     A node that is back before Kubernetes gives it up displaces nothing.
@@ -136,7 +136,7 @@ def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, ti
         TargetRefused: which pods, what they ask for and where they might run; unless the experiment allows ``without_capacity``.
 
     """
-    leaves_s = timers.node_monitor_s + timers.toleration_s
+    leaves_s = min(one.node_monitor_s + one.toleration_s for one in timers)
     displacing = [fault for fault in faults if fault.spec.displaces and not 0 < fault.spec.lasts_s(fault.arguments) <= leaves_s]
     down = {target.name for fault in displacing for target in targets.get(fault.action.name, []) if target.kind == "Node"}
     if not down:
@@ -163,7 +163,7 @@ def check_platform(platform: Platform) -> Before:
     return before
 
 
-def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before: Before, commit: str) -> Resolved:
+def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimers], before: Before, commit: str) -> Resolved:
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
@@ -203,11 +203,14 @@ def describe(targets: Targets, needed: list[Permission]) -> list[str]:
 
 def foretell(plan: Plan) -> list[str]:
     """Return what a dry run prints of the plan: hypothesis, budgets, deadline, floor."""
-    budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.model_dump(exclude_none=True, exclude={"source"}).items())
     expects = ", ".join(f"{name} {within}" for name, within in plan.hypothesis_expects.items())
     lines = [f"hypothesis: {plan.experiment.hypothesis} ({expects})"]
     lines += [f"left out of the hypothesis: {what}" for what in plan.hypothesis_left_out]
-    lines += [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
+    for workload in plan.workloads:
+        bounds = workload.budgets.model_dump(exclude_none=True, exclude={"source"})
+        of = "" if len(plan.workloads) == 1 else f" of {workload.name}"
+        lines.append(f"budgets{of}: {', '.join(f'{name} {value:g}' for name, value in bounds.items())}")
+    lines += [f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
     if plan.floor is not None:
         served = "" if plan.floor.rto_s is None else f", users not served before {plan.floor.rto_s:.1f} s"
         lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served} ({plan.floor.timers})")

@@ -61,9 +61,10 @@ def below_floor(plan: Plan, role: str) -> list[str]:
     if plan.floor is None:
         return []
     floors = (("capacity_rto", plan.floor.capacity_rto_s, "have full capacity back"), ("rto", plan.floor.rto_s, "serve users again"))
-    budgets = {"capacity_rto": plan.budgets.capacity_rto_s, "rto": plan.budgets.rto_s}
+    bounds = plan.first.budgets
+    budgets = {"capacity_rto": bounds.capacity_rto_s, "rto": bounds.rto_s}
     return [
-        f"{plan.experiment.id}: budget {name} of {budget_s:g} s (set by: {plan.budgets.source.get(f'{name}_s', 'nobody')}) is below the "
+        f"{plan.experiment.id}: budget {name} of {budget_s:g} s (set by: {bounds.source.get(f'{name}_s', 'nobody')}) is below the "
         f"floor: role {role} of target {plan.target.name} cannot {what} before {floor_s:.1f} s ({plan.floor.timers}); expected: a budget "
         "above that; the run goes on; raise the budget or shorten these timers"
         for name, floor_s, what in floors

@@ -1,20 +1,15 @@
-"""Whether everything that measures is up: instrument pods, Prometheus, the endpoint that users ask."""
+"""Whether what measures beside the workloads is up: instrument pods, Prometheus."""
 
 from __future__ import annotations
-
-import requests
 
 from history.errors import NoData, TargetRefused
 from kube.client import Platform, ready
 from kube.selection import instrument_pods
 from probes.queue import query
-from runner.experiment.experiment import Experiment
-
-ENDPOINT_S = 5.0
 
 
-def check_instruments(platform: Platform, experiment: Experiment) -> None:
-    """Refuse unless what measures is up: instrument pods, Prometheus, the load's endpoint. Raises TargetRefused."""
+def check_instruments(platform: Platform) -> None:
+    """Refuse unless what measures is up: instrument pods and Prometheus. Raises TargetRefused."""
     sick = [
         pod.metadata.name
         for pod in instrument_pods(platform)
@@ -29,17 +24,3 @@ def check_instruments(platform: Platform, experiment: Experiment) -> None:
             query(platform.target, "vector(1)")
     except NoData as error:
         raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error
-    _check_endpoint(platform, experiment)
-
-
-def _check_endpoint(platform: Platform, experiment: Experiment) -> None:
-    load = platform.target.workloads[experiment.settings.workload].written_load
-    if load is None or load.workers_as == "pods":
-        return  # a training job has no users, and what pods can reach is not for this machine to say
-    url = platform.target.endpoints[load.endpoint]
-    try:
-        requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
-    except requests.RequestException as error:
-        raise TargetRefused(
-            f"endpoint {load.endpoint} ({url}) does not answer ({type(error).__name__}); nothing was injected; see the target's endpoints"
-        ) from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import platform as host
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from history.budgets import Budgets
 from history.clock import now_ns
-from history.plan import Budgets, Floor, Load, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
+from runner.drivers.driver import Driver
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
 from runner.experiment.format import described
@@ -17,8 +20,6 @@ from runner.experiment.variables import filled
 from runner.preflight.floor import floor_of
 from runner.request import PROFILES, Request
 from target.target import Target
-from target.workload import WorkloadClass
-from verdict.statistics import arrivals_needed
 
 CLASS_DEFAULTS: dict[str, dict[str, float]] = {
     "realtime-inference": {"rto_s": 60, "rpo_requests": 0},
@@ -36,7 +37,6 @@ SLACK_S = 10.0
 PATIENCE = 1.5  # a platform may take half as long again as its timers say before the observation ends
 NOTICED_S = 12.0  # that a fault is noticed, or that a machine whose power is back has booted (measured: at most 12 s)
 HEAL_S, HEAL_NODE_S = 60.0, 120.0
-ELSE_S = 240.0  # warming up, a drain, the scene
 ROOT_VERSIONS = ("chaostoolkit-lib", "chaostoolkit-kubernetes", "kubernetes", "locust", "polars")
 
 
@@ -46,7 +46,7 @@ class Resolved:
 
     targets: dict[str, list[ResolvedTarget]]
     replicas: dict[str, int]
-    timers: PlatformTimers
+    timers: dict[str, PlatformTimers]  # of each class of workload that the run drives
     server_version: str = ""
     commit: str = ""
 
@@ -56,12 +56,11 @@ class Resolved:
         return tuple(target for found in self.targets.values() for target in found)
 
 
-def make_plan(request: Request, experiment: Experiment, target: Target, resolved: Resolved, job: Training | None = None) -> Plan:
-    """Return the plan of one run; ``job`` is the training job that it follows, if it offers no requests."""
-    workload = target.workloads[experiment.settings.workload]
-    budgets = merged_budgets(experiment, workload)
+def make_plan(request: Request, experiment: Experiment, target: Target, resolved: Resolved, drivers: Sequence[Driver]) -> Plan:
+    """Return the plan of one run that ``drivers`` drive."""
+    budgets = {driver.name: merged_budgets(experiment, target, driver) for driver in drivers}
     lasts_s = duration_s(experiment, target)
-    timers = timers_of(request, experiment, workload, budgets=budgets, resolved=resolved, lasts_s=lasts_s)
+    timers = timers_of(request, experiment, drivers, budgets=list(budgets.values()), resolved=resolved, lasts_s=lasts_s)
     return Plan(
         run_id=request.run_id,
         trial=request.trial,
@@ -71,11 +70,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         profile=request.profile,
         experiment=experiment.info(),
         target=target_info(target),
-        workload=experiment.settings.workload,
-        slo=None if job else workload.slo.slo(),
-        budgets=budgets,
-        load=None if job else load_of(target, workload, request.seed, horizon_s(timers, workload)),
-        training=job,
+        workloads=tuple(driver.plan(budgets[driver.name], timers, request.seed) for driver in drivers),
         timers=timers,
         expect=experiment.settings.expect,
         targets=resolved.all_targets,
@@ -84,19 +79,19 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
         hypothesis_expects={probe.name: described(probe.tolerance) for probe in experiment.hypothesis.probes},
         hypothesis_left_out=experiment.left_out,
-        floor=None if job else floor_under(experiment, target, resolved),  # a job's pods go by their own rules
+        floor=floor_under(experiment, target, resolved, drivers),
         versions=versions(resolved),
         command=request.command,
     )
 
 
-def merged_budgets(experiment: Experiment, workload: WorkloadClass) -> Budgets:
-    """Merge budgets, class default < target < experiment; ``source`` says who set each."""
+def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Budgets:
+    """Merge the budgets of what ``driver`` drives, class default < target < experiment; ``source`` says who set each."""
     values: dict[str, object] = {}
     source: dict[str, str] = {}
     layers = (
-        ("class default", CLASS_DEFAULTS.get(experiment.settings.workload, {})),
-        ("target", workload.budgets.model_dump(exclude_none=True)),
+        ("class default", CLASS_DEFAULTS.get(driver.name, {})),
+        ("target", target.workloads[driver.name].budgets.model_dump(exclude_none=True)),
         ("experiment", experiment.settings.budgets.model_dump(exclude_none=True)),
     )
     for who, layer in layers:
@@ -108,19 +103,21 @@ def merged_budgets(experiment: Experiment, workload: WorkloadClass) -> Budgets:
 def timers_of(
     request: Request,
     experiment: Experiment,
-    workload: WorkloadClass,
+    drivers: Sequence[Driver],
     *,
-    budgets: Budgets,
+    budgets: Sequence[Budgets],
     resolved: Resolved,
     lasts_s: float,
 ) -> Timers:
     """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
     profile = PROFILES[request.profile]
-    requests = workload.training is None
-    enough_s = span_s(arrivals_needed(workload.slo.slo().ratio), workload.load.rate_rps) if requests else 0.0
+    needs = [driver.needs() for driver in drivers]
+    enough_s = max(need.window_s for need in needs)
+    served = [driver.name for driver, need in zip(drivers, needs, strict=True) if not need.provides_targets]
     hold_s = experiment.settings.hold or max(profile.hold_s, enough_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
-    recovery_s = recovery_at_most_s(resolved, lasts_s) if requests and experiment.settings.fault == "fault" else 0.0
+    faulty = experiment.settings.fault == "fault"
+    recovery_s = max((recovery_at_most_s(resolved, name, lasts_s) for name in served if faulty), default=0.0)
     seen_s = max((target.seen_s for target in resolved.all_targets), default=0.0)
     parts = deadline_parts(budgets, recovery_s, max(lasts_s, seen_s), hold_s)
     auto_s = max(parts["budget"], parts["recovery"], parts["fault"]) + parts["hold"] + parts["slack"]
@@ -130,18 +127,18 @@ def timers_of(
         confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0) + seen_s,
         deadline_s=experiment.settings.deadline or auto_s,
         fault_s=lasts_s,
-        heal_s=HEAL_S + 2 * resolved.timers.ready_s + (HEAL_NODE_S if on_nodes else 0.0),
+        heal_s=HEAL_S + 2 * max(one.ready_s for one in resolved.timers.values()) + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
     )
 
 
-def deadline_parts(budgets: Budgets, recovery_s: float, lasts_s: float, hold_s: float) -> dict[str, float]:
+def deadline_parts(budgets: Sequence[Budgets], recovery_s: float, lasts_s: float, hold_s: float) -> dict[str, float]:
     """Return what ``deadline: auto`` is made of (s): the longest of budget, recovery and fault, then the hold and some slack.
 
     ``lasts_s``: until the fault is over and could be seen.
     """
     return {
-        "budget": max(budgets.rto_s or 0.0, budgets.capacity_rto_s or 0.0),
+        "budget": max(bound or 0.0 for one in budgets for bound in (one.rto_s, one.capacity_rto_s)),
         "recovery": PATIENCE * recovery_s,
         "fault": lasts_s,
         "hold": hold_s,
@@ -149,22 +146,19 @@ def deadline_parts(budgets: Budgets, recovery_s: float, lasts_s: float, hold_s: 
     }
 
 
-def recovery_at_most_s(resolved: Resolved, lasts_s: float) -> float:
-    """Return how long the platform's timers let a recovery take, capacity included: a hypothesis on replicas waits for it (s).
+def recovery_at_most_s(resolved: Resolved, name: str, lasts_s: float) -> float:
+    """Return how long the platform's timers let a recovery of class ``name`` take (s).
+
+    Capacity is included: a hypothesis on replicas waits for it.
 
     What ran on a lost node starts there when it is back, or elsewhere when its toleration is over. A container may wait for its next start
     as long again as the fault lasted, since its back-off doubles.
     """
-    timers = resolved.timers
+    timers = resolved.timers[name]
     gone_s = 2 * lasts_s + NOTICED_S
     if any(target.kind == "Node" for target in resolved.all_targets):
         gone_s = min(lasts_s + NOTICED_S, timers.node_monitor_s + timers.toleration_s)
     return gone_s + timers.ready_s
-
-
-def span_s(arrivals: int, rate_rps: float) -> float:
-    """Return in how many seconds a Poisson process of ``rate_rps`` brings ``arrivals`` (its mean plus three standard deviations)."""
-    return (arrivals + 3 * math.sqrt(arrivals)) / rate_rps
 
 
 def duration_s(experiment: Experiment, target: Target) -> float:
@@ -177,31 +171,24 @@ def duration_s(experiment: Experiment, target: Target) -> float:
     return max(found)
 
 
-def floor_under(experiment: Experiment, target: Target, resolved: Resolved) -> Floor | None:
-    """Return the highest floor of the method's faults on the workload's role; None for a control, or if no timer bounds recovery."""
-    if experiment.settings.fault != "fault":
+def floor_under(experiment: Experiment, target: Target, resolved: Resolved, drivers: Sequence[Driver]) -> Floor | None:
+    """Return the highest floor of the method's faults on the first workload's role; None if no timer bounds its recovery.
+
+    None bounds a control's, nor a job's whose pods go by its own rules.
+    """
+    needs = drivers[0].needs()
+    if experiment.settings.fault != "fault" or needs.provides_targets:
         return None
-    workload = target.workloads[experiment.settings.workload]
+    workload = target.workloads[drivers[0].name]
     hit = sum(one.kind == "Pod" for one in resolved.all_targets)
     alone = resolved.replicas.get(workload.role, math.inf) <= max(1, hit)
-    waits_s = workload.slo.slo().latency_ms / 1e3 if alone else None
+    waits_s = needs.waits_s if alone else None
     floors = []
     for action in experiment.document.method:
         spec, arguments = fault_of(action.provider), filled(action.provider.arguments, experiment, target)
         if spec is not None and spec.effect is not None and arguments.get("role") == workload.role:
-            floors.append(floor_of(spec.effect, resolved.timers, spec.lasts_s(arguments), waits_s))
+            floors.append(floor_of(spec.effect, resolved.timers[drivers[0].name], spec.lasts_s(arguments), waits_s))
     return max((one for one in floors if one), key=lambda one: one.capacity_rto_s, default=None)
-
-
-def horizon_s(timers: Timers, workload: WorkloadClass) -> float:
-    """Return for how long arrivals are scheduled: every phase at its longest, the baseline twice, and some slack."""
-    return 4 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s + ELSE_S + workload.load.timeout_s
-
-
-def load_of(target: Target, workload: WorkloadClass, seed: int, horizon: float) -> Load:
-    """Return what the load generator offers."""
-    offer = workload.load
-    return Load(url=target.endpoints[offer.endpoint], horizon_s=horizon, seed=seed, **offer.model_dump(exclude={"endpoint"}))
 
 
 def target_info(target: Target) -> TargetInfo:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from history.clock import now_ns
-from history.errors import AftershockError
+from history.errors import AftershockError, TargetRefused
 from history.plan import Phase, Plan, ResolvedTarget, write_plan
 from history.result import RunVerdict
 from history.schema import EventKind
+from history.workloads import RequestsPlan
 from kube.client import Platform, connect
 from kube.permissions import Permission
-from runner.drivers.choice import driver_of
-from runner.drivers.driver import WorkloadDriver
+from runner.drivers.choice import drivers_of
+from runner.drivers.driver import Driver
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
@@ -35,7 +36,7 @@ from runner.run.abort.interference import interference
 from runner.run.context import Context
 from runner.run.lifecycle import Steps
 from runner.run.observer.observer import Observer
-from runner.run.phases.baseline import baseline
+from runner.run.phases.baseline import baseline, start
 from runner.run.phases.confirm import confirm
 from runner.run.phases.diagnostics import keep_diagnostics
 from runner.run.phases.drain_and_judge import close_and_judge, drain
@@ -62,7 +63,7 @@ class Checked:
     targets: dict[str, list[ResolvedTarget]]
     before: Before
     plan: Plan
-    driver: WorkloadDriver
+    drivers: list[Driver]
     began_ns: int
 
 
@@ -80,26 +81,29 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     platform = connect(target)
     checks.check_clock(platform)
     faults = checks.faults_of(experiment, platform)
-    driver = driver_of(platform, experiment, request, stop)
-    permissions = checks.check_access(faults, platform, driver.permissions())
+    drivers = drivers_of(platform, experiment, request, stop)
+    permissions = checks.check_access(faults, platform, [one for driver in drivers for one in driver.needs().permissions])
     queue = Queue(platform, request.run_id, request.wait_s, stop, send)
     stack.callback(queue.release)
     if not request.dry_run:
-        queue.take([namespace_of(target.role(target.workloads[experiment.settings.workload].role).namespace)])
-    before = _look(experiment, platform, driver)
-    if not request.dry_run:
+        queue.take(
+            [namespace_of(name) for name in sorted({target.role(target.workloads[driver.name].role).namespace for driver in drivers})]
+        )
+    before = _look(experiment, platform, drivers)
+    for driver in drivers if not request.dry_run else ():
         driver.provide(stack)
-    targets = _choose([] if request.dry_run and driver.provides else faults, experiment, platform, request.seed)
-    timers = driver.timers()
-    for text in checks.check_capacity(faults, targets, platform, timers, experiment.settings.allow):
+    unknown = request.dry_run and any(driver.needs().provides_targets for driver in drivers)
+    targets = _choose([] if unknown else faults, experiment, platform, request.seed)
+    timers = {driver.name: driver.timers() for driver in drivers}
+    for text in checks.check_capacity(faults, targets, platform, list(timers.values()), experiment.settings.allow):
         send(Kind.NOTE, text=text)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
-    plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), driver.job())
-    for text in below_floor(plan, target.workloads[plan.workload].role):
+    plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), drivers)
+    for text in below_floor(plan, plan.first.role):
         send(Kind.NOTE, text=text)
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
-    return Checked(experiment, platform, permissions, targets, before, plan, driver, began_ns)
+    return Checked(experiment, platform, permissions, targets, before, plan, drivers, began_ns)
 
 
 def _read(request: Request) -> tuple[Experiment, Target]:
@@ -110,12 +114,14 @@ def _read(request: Request) -> tuple[Experiment, Target]:
     return experiment, target
 
 
-def _look(experiment: Experiment, platform: Platform, driver: WorkloadDriver) -> Before:
-    """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and what drives the run can."""
+def _look(experiment: Experiment, platform: Platform, drivers: list[Driver]) -> Before:
+    """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and all that drives the run can."""
     before = checks.check_platform(platform)
-    check_instruments(platform, experiment)
+    check_instruments(platform)
     stop_when.refuse_met(platform.target, stop_conditions_of(experiment, platform))
-    driver.check()
+    wrong = [text for driver in drivers for text in driver.check()]
+    if wrong:
+        raise TargetRefused(f"{'; '.join(wrong)}; nothing was injected")
     return before
 
 
@@ -171,9 +177,7 @@ def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitSt
 def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ticker]:
     """Begin to watch the platform, what would stop the run, and its clock."""
     plan, platform = checked.plan, checked.platform
-    observer = Observer(
-        platform, context.log, context.observations, platform.target.workloads[plan.workload].role, queue=plan.training is None
-    )
+    observer = Observer(platform, context.log, context.observations, plan.first.role, queue=plan.of(RequestsPlan) is not None)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     guards = [
@@ -199,7 +203,7 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         return close_and_judge(context)
 
     return Steps(
-        start_load=checked.driver.start,
+        start=partial(start, drivers=checked.drivers),
         baseline=baseline,
         write_ahead=write_ahead,
         inject=inject,

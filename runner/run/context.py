@@ -11,8 +11,8 @@ from history.clock import now_ns
 from history.errors import AftershockError
 from history.plan import Phase
 from history.schema import EventKind
+from runner.drivers.driver import DrivenRun, WorkloadFailed
 from runner.drivers.progress import Progress
-from runner.drivers.requests.load import LoadFailed, LoadLike
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment
 from runner.messages import Kind, Send
@@ -55,8 +55,7 @@ class Context:
     toolkit_journal: ToolkitJournal
     log: RunLog
     observations: Observations = field(default_factory=Observations)
-    load: LoadLike | None = None
-    progress: Progress | None = None
+    progress: dict[str, Progress] = field(default_factory=dict)  # workload -> how it goes on, from its start on
     phase: Phase = Phase.PREFLIGHT
     phase_s: float = field(default_factory=time.monotonic)  # when it began, on the monotonic clock
     t_confirmed_ns: int | None = None
@@ -85,9 +84,8 @@ class Context:
 
     def text(self, window_s: float = 5.0) -> str:
         """Return what is seen now: ``+12.4 s 31 % bad, p95 1.9 s, ready 2/3, queue 4``."""
-        parts = []
-        if self.progress is not None:
-            parts.append(self.progress.text(window_s))
+        alone = len(self.progress) == 1
+        parts = [one.text(window_s) if alone else f"{name}: {one.text(window_s)}" for name, one in self.progress.items()]
         desired = self.run.plan.replicas_desired
         parts += [f"{role} {self.observations.ready[role]}/{want}" for role, want in desired.items() if role in self.observations.ready]
         if self.observations.queue is not None:
@@ -95,8 +93,13 @@ class Context:
         since = "" if self.log.t_fault_ns is None else f"+{(now_ns() - self.log.t_fault_ns) / 1e9:.1f} s "
         return since + ", ".join(parts)
 
-    def check_load(self) -> None:
-        """Raise LoadFailed if the load is not running although nobody ended it."""
-        wrong = self.load.failure() if self.load is not None else ""
+    @property
+    def driven(self) -> DrivenRun:
+        """Return what a driver is handed."""
+        return DrivenRun(self.run.run_dir, self.run.plan, self.log, self.stop)
+
+    def check_workloads(self) -> None:
+        """Raise WorkloadFailed if a workload does not go on although nobody ended it."""
+        wrong = [failure for failure in (one.failure() for one in self.progress.values()) if failure]
         if wrong:
-            raise LoadFailed(wrong)
+            raise WorkloadFailed("; ".join(wrong))

@@ -25,7 +25,7 @@ Step = Callable[[Context], object]
 class Steps:
     """What each phase does. ``heal`` returns what remains; the others raise what is wrong."""
 
-    start_load: Step
+    start: Step
     baseline: Step
     write_ahead: Step
     inject: Step
@@ -57,7 +57,7 @@ def _ahead(context: Context, steps: Steps) -> None:
     """Go from the baseline to recovery; only this part and the diagnostics can be interrupted."""
     with context.stop.exposed():
         with context.during(Phase.BASELINE):
-            steps.start_load(context)
+            steps.start(context)
             steps.baseline(context)
         if context.experiment.injects:
             with context.during(Phase.WRITE_AHEAD):

@@ -21,8 +21,8 @@ class Ticker(threading.Thread):
         """Tell until halted."""
         while not self._halt.wait(PERIOD_S):
             context = self._context
-            if context.progress is not None:
-                context.progress.update()
+            for progress in list(context.progress.values()):
+                progress.update()
             context.send(Kind.SEEN, seconds=round(context.elapsed_s, 1), text=context.text())
 
     def halt(self) -> None:

@@ -26,11 +26,17 @@ def asked(start_s: float, end_s: float) -> pl.Expr:
     return pl.col("intended_ns").is_between(at(start_s), at(end_s), closed="left")
 
 
-def with_plan(run: Run, **changes: object) -> Run:
-    """Return ``run`` with fields of its plan changed; a dict changes fields of a part: ``budgets={"rto_s": 1}``."""
-    parts = {key: getattr(run.plan, key).model_copy(update=value) if isinstance(value, dict) else value for key, value in changes.items()}
-    fields = {field.alias or name: name for name, field in type(run.plan).model_fields.items()}
-    return replace(run, plan=run.plan.model_copy(update={fields[key]: part for key, part in parts.items()}))
+def with_plan(run: Run, **fields: object) -> Run:
+    """Return ``run`` with fields of its plan, or of its workload's, changed; a dict changes fields of a part: ``budgets={"rto_s": 1}``."""
+    plan = run.plan
+    of_workload = {name: value for name, value in fields.items() if name not in type(plan).model_fields}
+    first = plan.first.model_copy(update={name: _changed(getattr(plan.first, name), value) for name, value in of_workload.items()})
+    of_plan = {name: _changed(getattr(plan, name), value) for name, value in fields.items() if name not in of_workload}
+    return replace(run, plan=plan.model_copy(update={"workloads": (first, *plan.workloads[1:])} | of_plan))
+
+
+def _changed(part: Any, value: object) -> object:
+    return part.model_copy(update=value) if isinstance(value, dict) else value
 
 
 def change_rows(run: Run, where: pl.Expr, **columns: object) -> Run:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import polars as pl
 
+from history.budgets import Budgets
 from history.ledgers import training_rows
-from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, Training
+from history.plan import Phase, Plan, ResolvedTarget, Timers
 from history.reader import Run
 from history.result import Check, RunVerdict
 from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TRAINING, EventKind
+from history.workloads import Training
 from testing.histories.plain_plan import plain_plan
 from verdict import judge
 
@@ -139,7 +141,7 @@ def run_of(story: Story, rows: list[dict[str, object]] | None = None) -> Run:
     if story.reference:
         training["reference"] = frame(life_rows(1, Life(0.0, 0, 400)))
     events = pl.DataFrame(events_of(story), schema=EVENTS)
-    return Run(Path(), plan_of(story), tables["requests"], events, tables["samples"], tables["schedule"], closed=True, training=training)
+    return Run(Path(), plan_of(story), tables["requests"], events, tables["samples"], tables["schedule"], closed=True, ledgers=training)
 
 
 def with_events(story: Story, *events: tuple[float, EventKind, str]) -> Run:

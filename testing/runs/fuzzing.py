@@ -23,11 +23,13 @@ from history.errors import AftershockError
 from history.plan import Plan
 from kube.client import Platform
 from kube.platform_timers import PlatformTimers
+from runner.drivers.choice import drivers_of
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
 from runner.preflight import checks
 from runner.preflight.planning import Resolved, make_plan
 from runner.request import Request
+from runner.stop import Stop
 from safety import active_run, blast_radius
 from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT, FakeCluster
@@ -186,6 +188,9 @@ def plan_of(experiment_file: Path, target_file: Path, cluster: FakeCluster, seed
         run_id="fuzz", run_dir=experiment_file.parent, experiment=experiment_file, experiments_root=experiment_file.parent,
         target=target_file, seed=seed, profile="smoke",
     )  # fmt: skip
-    plan = make_plan(request, experiment, target, Resolved(targets, dict.fromkeys(target.roles, 3), TIMERS))
+    drivers = drivers_of(platform, experiment, request, Stop())
+    plan = make_plan(
+        request, experiment, target, Resolved(targets, dict.fromkeys(target.roles, 3), dict.fromkeys(target.workloads, TIMERS)), drivers
+    )
     plan.model_dump_json()  # as it is written before a run
     return plan

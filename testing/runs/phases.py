@@ -8,15 +8,16 @@ from typing import Any
 
 from history.reader import read_table
 from history.schema import EventKind
+from runner.drivers.driver import WorkloadFailed
 from runner.run.context import Context
-from testing.runs.runner_parts import StillLoad
 
 
 class Users:
     """What users feel, as the test wants it."""
 
-    def __init__(self, lacks: str = "", recovers_after: int = 0) -> None:
-        self.missing, self.left = lacks, recovers_after
+    def __init__(self, lacks: str = "", recovers_after: int = 0, broken: str = "") -> None:
+        self.missing, self.left, self.broken = lacks, recovers_after, broken
+        self.ended = 0
         self.asked: list[tuple[int, int]] = []
 
     def update(self) -> None:
@@ -25,10 +26,19 @@ class Users:
     def lacks(self, _since_ns: int) -> str:
         return self.missing
 
-    def recovered(self, t_fault_ns: int, not_before_ns: int, _hold_s: float) -> bool:
-        self.asked.append((t_fault_ns, not_before_ns))
+    def recovered(self, fault_ns: int, not_before_ns: int, _hold_s: float) -> bool:
+        self.asked.append((fault_ns, not_before_ns))
         self.left -= 1
         return self.left < 0
+
+    def failure(self) -> str:
+        return self.broken
+
+    def drain(self) -> tuple[Path, ...]:
+        self.ended += 1
+        if self.broken:
+            raise WorkloadFailed(self.broken)
+        return ()
 
     def text(self, _window_s: float) -> str:
         return "0% bad"
@@ -37,7 +47,7 @@ class Users:
 def with_load(context: Context, **users: Any) -> Users:
     made = Users(**users)
     felt: Any = made
-    context.load, context.progress = StillLoad(), felt
+    context.progress = {context.run.plan.first.name: felt}
     return made
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import yaml
 
-from history.plan import Budgets, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.budgets import Budgets
+from history.plan import Plan, ResolvedTarget, TargetInfo, Timers
 from history.reader import read_table
 from history.schema import EventKind
+from history.workloads import Load, Mix, Slo
 from kube.client import Platform
 from kube.permissions import Permission
 from runner.experiment.experiment import Experiment
@@ -138,21 +140,6 @@ class Sent:
 
     def texts(self, kind: Kind) -> list[str]:
         return [str(fields.get("text", "")) for said, fields in self.messages if said == kind]
-
-
-class StillLoad:
-    """A load that runs until it is ended; ``broken`` is why it does not."""
-
-    def __init__(self, broken: str = "") -> None:
-        self.broken = broken
-        self.ended = 0
-
-    def failure(self) -> str:
-        return self.broken
-
-    def end(self) -> str:
-        self.ended += 1
-        return self.broken
 
 
 def target_file(folder: Path, **changes: object) -> Path:

@@ -57,12 +57,12 @@ NONE = Attempts(*[np.zeros(0, dtype=kind) for kind in (*[np.int64] * 3, *[np.boo
 
 
 def attempts_of(run: Run) -> Attempts:
-    """Place the rows of ``run`` on its schedule and judge each; a run that follows a training job has none."""
-    if run.plan.training is not None:
+    """Place the rows of ``run`` on its schedule and judge each; a workload that is none of requests has none."""
+    if run.requests.is_empty() and run.schedule.is_empty():
         return NONE
     position = positions(run.schedule["request_id"], run.requests["request_id"])
     streamed = _streamed(run, position)
-    stream, slo = pl.col("streamed"), run.plan.slo
+    stream, slo = pl.col("streamed"), run.plan.requests.slo
     frame = run.requests.with_columns(pl.Series("streamed", streamed)).select(
         pl.col("attempt").cast(pl.Int64).fill_null(-1),
         pl.col("intended_ns").fill_null(0),

@@ -57,7 +57,7 @@ def recovery_of(plan: Plan, timeline: Timeline, arrivals: Arrivals) -> Recovery 
     start_ns = fault_ns(plan, timeline)
     if start_ns is None:
         return None
-    rule = Rule(plan.slo.ratio, int(plan.timers.hold_s * 1e9))
+    rule = Rule(plan.requests.slo.ratio, int(plan.timers.hold_s * 1e9))
     after = arrivals.between(start_ns, FOREVER_NS)
     detected = find_outages(arrivals.t_ns[after], arrivals.good[after], rule, arrivals.stop_ns)
     heal_ns = timeline.first_ns(EventKind.HEAL_START)

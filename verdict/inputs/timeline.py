@@ -62,7 +62,7 @@ def timeline_of(run: Run) -> Timeline:
     """Parse the events of ``run``."""
     by_kind: dict[str, list[Event]] = defaultdict(list)
     damaged = 0
-    for t_ns, kind, name, text in run.events.sort("t_ns", maintain_order=True).iter_rows():
+    for t_ns, kind, name, text in run.events.sort("t_ns", maintain_order=True).select("t_ns", "kind", "object", "detail").iter_rows():
         detail = _parsed(text)
         if t_ns is None or kind is None or detail is None:
             damaged += 1

@@ -29,7 +29,7 @@ def requests_interrupted(case: Case) -> Value:
     """
     if case.recovery is None:
         return NO_FAULT
-    since_ns = case.recovery.fault_ns - int(longest_limit_ms(case.run.plan.slo) * 1e6)
+    since_ns = case.recovery.fault_ns - int(longest_limit_ms(case.slo) * 1e6)
     caught = case.arrivals.between(since_ns, case.recovery.fault_ns)
     return Value(int(np.count_nonzero(~case.arrivals.good[caught])))
 

@@ -39,7 +39,7 @@ def _served_again(case: Case, recovery: Recovery) -> str:
 
 def _rto_doubt(case: Case, recovery: Recovery, budget_s: float) -> str:
     """Return why the RTO supports no claim although it is not over its budget; empty if it does."""
-    ratio, hold_s = case.run.plan.slo.ratio, case.run.plan.timers.hold_s
+    ratio, hold_s = case.slo.ratio, case.run.plan.timers.hold_s
     held = case.arrivals.between(recovery.end_ns - recovery.hold_ns, recovery.end_ns)
     arrived, needed = held.stop - held.start, arrivals_needed(ratio)
     if not case.resolution_s <= LARGEST_RESOLUTION * budget_s:
@@ -68,7 +68,7 @@ def _not_recovered(case: Case, recovery: Recovery, figures: Figures, budget: str
 
 def availability(case: Case) -> Check | None:
     """Check the share of good requests in the fault window against ``budgets.availability``."""
-    budget, recovery, good = case.run.plan.budgets.availability, case.recovery, window(case)
+    budget, recovery, good = case.workload.budgets.availability, case.recovery, window(case)
     if budget is None:
         return None
     if recovery is None or not len(good):
@@ -111,7 +111,7 @@ def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float
 
 def rpo_requests(case: Case) -> Check | None:
     """Check the number of acknowledged answers that were lost against ``budgets.rpo_requests``."""
-    budget = case.run.plan.budgets.rpo_requests
+    budget = case.workload.budgets.rpo_requests
     if budget is None:
         return None
     lost, served = requests_lost(case).value, answers_acknowledged(case).value
@@ -141,7 +141,7 @@ def _rpo_doubt(case: Case, served: float) -> str:
 
 def latency(case: Case) -> Check | None:
     """Check p95 latency after recovery over that of the baseline against ``budgets.p95_ratio``."""
-    budget = case.run.plan.budgets.p95_ratio
+    budget = case.workload.budgets.p95_ratio
     if budget is None:
         return None
     before, after, ratio = baseline_latency(case), recovered_latency(case), p95_ratio(case)
@@ -163,7 +163,7 @@ def latency(case: Case) -> Check | None:
 
 def capacity_rto(case: Case) -> Check | None:
     """Check the time until all replicas were ready again against ``budgets.capacity_rto_s``."""
-    budget_s = case.run.plan.budgets.capacity_rto_s
+    budget_s = case.workload.budgets.capacity_rto_s
     if budget_s is None:
         return None
     capacity, fine_s = capacity_of(case), case.clocks.error_s

@@ -34,12 +34,12 @@ def load(case: Case) -> Check:
 
 def largest_lag_ms(case: Case) -> float:
     """Return the largest send lag p99 (ms) that leaves latencies trustworthy: 5 ms, or 10 % of the tightest SLO limit."""
-    return max(5.0, 0.1 * tightest_limit_ms(case.run.plan.slo))
+    return max(5.0, 0.1 * tightest_limit_ms(case.slo))
 
 
 def largest_silence_s(case: Case) -> float:
     """Return the longest silence of the generator (s) that cannot pass for an outage: 50 ms, or half of the tightest SLO limit."""
-    return max(0.05, 0.5e-3 * tightest_limit_ms(case.run.plan.slo))
+    return max(0.05, 0.5e-3 * tightest_limit_ms(case.slo))
 
 
 def breaches(case: Case) -> Iterator[str]:
@@ -53,7 +53,7 @@ def breaches(case: Case) -> Iterator[str]:
 
 
 def _rate(case: Case) -> Iterator[str]:
-    planned, summary = case.run.plan.load.rate_rps, case.audit.summary
+    planned, summary = case.load.rate_rps, case.audit.summary
     expected, scheduled = planned * case.arrivals.span_s, len(case.arrivals) - 1
     if abs(scheduled - expected) > SIGMAS * math.sqrt(expected) + 0.01 * expected + 1:
         yield f"{summary.offered_rps:.4g} requests/s were scheduled, the plan says {planned:g}"
@@ -74,7 +74,7 @@ def _timing(case: Case) -> Iterator[str]:
 
 
 def _account(case: Case) -> Iterator[str]:
-    audit, summary, workers = case.audit, case.audit.summary, case.run.plan.load.workers
+    audit, summary, workers = case.audit, case.audit.summary, case.load.workers
     if audit.started < workers:
         yield f"{audit.started} of {count(workers, 'load worker')} started"
     if audit.stopped < audit.started:

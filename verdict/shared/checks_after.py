@@ -29,7 +29,7 @@ def impact(case: Case) -> Check | None:
         return inconclusive("impact", "The control run was never observed.")
     lasted_s, recovery = outage(case).value or 0.0, case.recovery
     good = case.arrivals.good[case.arrivals.between(recovery.fault_ns, recovery.watched_ns)]
-    share, ratio = float(good.mean()) if len(good) else 0.0, case.run.plan.slo.ratio
+    share, ratio = float(good.mean()) if len(good) else 0.0, case.slo.ratio
     figures = Figures(measured=lasted_s, budget=0.0, unit="s", resolution=case.resolution_s)
     seen = f"{percent(share)} of {count(len(good), 'request')} were good"
     if recovery.outages:

@@ -41,22 +41,22 @@ def baseline(case: Case) -> Check:
         "The platform was not shown to be well before the fault",
         well,
         measured=share,
-        budget=case.run.plan.slo.ratio,
+        budget=case.slo.ratio,
         unit="ratio",
     )
 
 
 def _too_short(case: Case, lasted_s: float, arrived: int) -> Iterator[str]:
-    planned, needed = case.run.plan.timers.baseline_s, arrivals_needed(case.run.plan.slo.ratio)
-    limit_s = longest_limit_ms(case.run.plan.slo) / 1e3
+    planned, needed = case.run.plan.timers.baseline_s, arrivals_needed(case.slo.ratio)
+    limit_s = longest_limit_ms(case.slo) / 1e3
     if lasted_s + limit_s < NEARLY * planned:
         yield f"the baseline lasted {seconds(lasted_s)} of {seconds(planned)}"
     if arrived < needed:
-        yield f"it has {count(arrived, 'request')}, {needed:,} are needed to say that {percent(case.run.plan.slo.ratio)} are served"
+        yield f"it has {count(arrived, 'request')}, {needed:,} are needed to say that {percent(case.slo.ratio)} are served"
 
 
 def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
-    ratio = case.run.plan.slo.ratio
+    ratio = case.slo.ratio
     inside = case.arrivals.between(*span)
     t_ns, good = case.arrivals.t_ns[inside], case.arrivals.good[inside]
     if len(good) and good.mean() < ratio:

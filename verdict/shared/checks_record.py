@@ -121,7 +121,7 @@ def _order(case: Case) -> Iterator[str]:
 
 def _impossible(case: Case) -> pl.Expr:
     intended, sent, first, done = (pl.col(f"{name}_ns") for name in ("intended", "sent", "first_byte", "done"))
-    longest_ns = int((case.run.plan.load.timeout_s + OVERTIME_S) * 1e9)
+    longest_ns = int((case.load.timeout_s + OVERTIME_S) * 1e9)
     early = (sent < intended - EARLY_NS) | (first < sent) | (done < sent) | (done < first)
     return early.fill_null(value=False) | (done - sent > longest_ns)
 

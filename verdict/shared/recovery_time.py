@@ -18,7 +18,7 @@ NotBack = Callable[[Case, Recovery, Figures, str], Check]
 
 def checked_rto(case: Case, served: Callable[[Case, Recovery], str], not_back: NotBack, doubt: Doubt) -> Check | None:
     """Return the check ``rto``, if there is a budget; ``served`` says in words what became of the recovery."""
-    budget_s, recovery = case.run.plan.budgets.rto_s, case.recovery
+    budget_s, recovery = case.workload.budgets.rto_s, case.recovery
     if budget_s is None:
         return None
     if recovery is None:

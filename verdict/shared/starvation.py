@@ -38,7 +38,7 @@ def starved_arrivals(case: Case) -> Bools:
     spans, asked_ns = starved_ns(case), case.arrivals.t_ns
     if not len(spans):
         return np.zeros(len(asked_ns), dtype=np.bool_)
-    due_ns = asked_ns + int(longest_limit_ms(case.run.plan.slo) * 1e6)
+    due_ns = asked_ns + int(longest_limit_ms(case.slo) * 1e6)
     first = np.searchsorted(spans[:, 1], asked_ns, side="right")  # the first span that ends after it was asked
     begins_ns = np.append(spans[:, 0], np.iinfo(np.int64).max)[first]
     return np.asarray(begins_ns < due_ns)

@@ -125,7 +125,7 @@ def slo_debt(case: Case) -> Value:
     second = (_window_times(case) - case.recovery.fault_ns) // 1_000_000_000
     asked = np.bincount(second)
     served = np.bincount(second, weights=window(case))[asked > 0] / asked[asked > 0]
-    return Value(float(np.maximum(0.0, case.run.plan.slo.ratio - served).sum()))
+    return Value(float(np.maximum(0.0, case.slo.ratio - served).sum()))
 
 
 @measure("ratio")
@@ -134,7 +134,7 @@ def error_budget_burn(case: Case) -> Value:
 
     bad / ((1 - ratio) x rate x 30 d): 17 s of total outage under 99.9 % burn 0.66 %. Source: requests.
     """
-    allowed = (1 - case.run.plan.slo.ratio) * case.audit.summary.offered_rps * MONTH_S
+    allowed = (1 - case.slo.ratio) * case.audit.summary.offered_rps * MONTH_S
     if allowed <= 0:
         return Value(None, "an SLO of 100 % has no error budget" if case.audit.summary.offered_rps else "nothing was offered")
     return Value(float(np.count_nonzero(~window(case)) / allowed)) if case.recovery else NO_FAULT

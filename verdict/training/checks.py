@@ -109,12 +109,12 @@ def _not_beyond(_case: Case, recovery: Recovery, figures: Figures, budget: str) 
 
 def rpo_steps(case: Case) -> Check | None:
     """Check the steps that were lost (lost_steps) against ``budgets.rpo_steps``."""
-    return _rpo(case, "rpo_steps", case.run.plan.budgets.rpo_steps, measures.lost_steps(case), "step")
+    return _rpo(case, "rpo_steps", case.workload.budgets.rpo_steps, measures.lost_steps(case), "step")
 
 
 def rpo_samples(case: Case) -> Check | None:
     """Check the samples of the steps that were lost against ``budgets.rpo_samples``."""
-    return _rpo(case, "rpo_samples", case.run.plan.budgets.rpo_samples, measures.rpo_samples(case), "sample")
+    return _rpo(case, "rpo_samples", case.workload.budgets.rpo_samples, measures.rpo_samples(case), "sample")
 
 
 def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> Check | None:

@@ -41,10 +41,10 @@ def run(options: argparse.Namespace) -> int:
     """Send the load from this process, or start one process a worker."""
     refuse_second_load(options.run_dir, options.worker)
     inputs = prepare(options.run_dir)
-    if options.worker is None and (inputs.plan.load.workers > 1 or options.each):
+    if options.worker is None and (inputs.plan.requests.load.workers > 1 or options.each):
         from workloads.load.workers import Workers  # noqa: PLC0415 - either this module or locust, never both
 
-        workers = Workers(options.run_dir, inputs.plan.load.workers, options.each)
+        workers = Workers(options.run_dir, inputs.plan.requests.load.workers, options.each)
         workers.start()
         return workers.wait(options.parent)
     from workloads.load.worker import run_worker  # noqa: PLC0415 - importing locust patches the process

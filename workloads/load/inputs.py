@@ -34,15 +34,17 @@ def prepare(run_dir: Path) -> LoadInputs:
 
     """
     plan = read_plan(run_dir)
-    request_head(Endpoint.of(plan.load.url), plan.load.headers, api_key(plan.load))
-    if plan.load.ca_file and not Path(plan.load.ca_file).is_file():
-        raise ConfigError(f"load.ca_file {plan.load.ca_file} is not a file; name the PEM file of the endpoint's CA")
-    prompts = read_prompts(Path(plan.load.prompts))
+    request_head(Endpoint.of(plan.requests.load.url), plan.requests.load.headers, api_key(plan.requests.load))
+    if plan.requests.load.ca_file and not Path(plan.requests.load.ca_file).is_file():
+        raise ConfigError(f"load.ca_file {plan.requests.load.ca_file} is not a file; name the PEM file of the endpoint's CA")
+    prompts = read_prompts(Path(plan.requests.load.prompts))
     if not (run_dir / "schedule.parquet").exists():
-        write_schedule(make_schedule(plan.load, prompts), run_dir)
+        write_schedule(make_schedule(plan.requests.load, prompts), run_dir)
     schedule = read_table(run_dir, "schedule")
     if not schedule.is_empty() and int(schedule["prompt_id"].to_numpy().max()) >= len(prompts):
-        raise ConfigError(f"{run_dir}/schedule.parquet asks for prompts that {plan.load.prompts} does not hold; remove the schedule")
+        raise ConfigError(
+            f"{run_dir}/schedule.parquet asks for prompts that {plan.requests.load.prompts} does not hold; remove the schedule"
+        )
     return LoadInputs(run_dir, plan, prompts, schedule)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from locust.exception import CatchResponseError
 
 from history.clock import now_ns
+from history.schema import DEFAULT_REGION
 from history.writer import EventLog, RowWriter
 from workloads.load.client import Client, Row
 from workloads.load.exchange import Call, Exchange
@@ -37,15 +38,15 @@ class Recorder:
     The rows are written first and not by a listener: locust swallows what a listener raises, and a row must never vanish.
     """
 
-    def __init__(self, run_dir: Path, worker: str, fire: Callable[..., None]) -> None:
+    def __init__(self, run_dir: Path, worker: str, fire: Callable[..., None], region: str = DEFAULT_REGION) -> None:
         self.worker, self.account = worker, Account()
-        self.log = EventLog(run_dir, worker)
+        self.log = EventLog(run_dir, worker, region)
         self._requests = RowWriter(run_dir, "requests", worker, buffer_rows=FLUSH_ROWS)
         self._fire = fire
 
     def row(self, row: Row) -> None:
         """Record one attempt."""
-        self._requests.write(row)
+        self._requests.write(row | {"region": self.log.region})
         account = self.account
         account.recorded += 1
         if row["sent_ns"] is None:

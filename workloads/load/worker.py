@@ -44,12 +44,12 @@ class Worker:
     """Everything that one worker process holds."""
 
     def __init__(self, inputs: LoadInputs, number: int) -> None:
-        load, self.name = inputs.plan.load, f"load-{number}"
+        load, self.name = inputs.plan.requests.load, f"load-{number}"
         self.load, mine = load, inputs.schedule.filter(pl.col("worker") == number)
         self.scheduled = mine.height
         self.environment = locust.env.Environment(catch_exceptions=False)
         self.client = Client(load, inputs.plan.run_id, self.name)
-        self.recorder = Recorder(inputs.run_dir, self.name, self.environment.events.request.fire)
+        self.recorder = Recorder(inputs.run_dir, self.name, self.environment.events.request.fire, inputs.plan.requests.region)
         self.attempts = Attempts(self.client, self.recorder, max(1, load.in_flight_cap // load.workers))
         arrivals: Iterator[Arrival] = zip(*(mine[column].to_list() for column in COLUMNS), strict=True)
         self.dispatcher = Dispatcher(arrivals, inputs.prompts, self.attempts.begin, policy_of(load, self.attempts, number), new_alarm())

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from history.errors import AftershockError
-from history.plan import Load
+from history.workloads import Load
+from runner.drivers.driver import WorkloadFailed
 from target.environment import environment_of
 from target.target import Target
 
@@ -26,12 +26,8 @@ RELAY = shlex.join((sys.executable, "-m", "runner.drivers.requests.load_relay"))
 DRAIN_S = 15.0  # beyond the plan's own request time-out
 
 
-class LoadFailed(AftershockError):
-    """The load did not start, or ended before it was asked to."""
-
-
 class LoadLike(Protocol):
-    """What phases need of the load."""
+    """What following the load needs of it."""
 
     def failure(self) -> str:
         """Return why the load is not running although nobody ended it; empty while all is well."""
@@ -64,7 +60,7 @@ class LoadProcess:
         """Wait for the READY line and return when the schedule begins (ns UTC).
 
         Raises:
-            LoadFailed: it ended instead, or said nothing for 60 s (120 s, if its workers are pods).
+            WorkloadFailed: it ended instead, or said nothing for 60 s (120 s, if its workers are pods).
 
         """
         limit_s = READY_S + (POD_S if self._load.workers_as == "pods" else 0.0)
@@ -77,11 +73,11 @@ class LoadProcess:
                     continue
                 line = self._process.stdout.readline()
                 if not line:
-                    raise LoadFailed(self._sentence("ended before it was ready"))
+                    raise WorkloadFailed(self._sentence("ended before it was ready"))
                 if (origin := _origin(line)) is not None:
                     return origin
         self.kill()
-        raise LoadFailed(self._sentence(f"was not ready after {limit_s:.0f} s"))
+        raise WorkloadFailed(self._sentence(f"was not ready after {limit_s:.0f} s"))
 
     def failure(self) -> str:
         """Return why the load is not running although nobody ended it; empty while all is well."""

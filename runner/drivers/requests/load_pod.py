@@ -21,7 +21,8 @@ from history.plan import Plan
 from kube.client import Platform, api_errors, unless
 from kube.objects import Pod
 from kube.permissions import Permission
-from runner.drivers.requests.load import POD_S, LoadFailed
+from runner.drivers.driver import WorkloadFailed
+from runner.drivers.requests.load import POD_S
 from safety.reaper_job import AS_NOBODY, CONFINED, placement
 from target.suite_image import PROJECT, PYTHON
 from target.target import Target
@@ -104,8 +105,8 @@ def name_of(run_id: str, worker: int) -> str:
 
 def manifest(target: Target, plan: Plan, worker: int) -> dict[str, Any]:
     """Return the pod of one worker."""
-    lasts_s = POD_S + plan.load.horizon_s + plan.load.timeout_s + MARGIN_S
-    made = shape(target, plan.run_id, worker, lasts_s=lasts_s, grace_s=plan.load.timeout_s + GRACE_S)
+    lasts_s = POD_S + plan.requests.load.horizon_s + plan.requests.load.timeout_s + MARGIN_S
+    made = shape(target, plan.run_id, worker, lasts_s=lasts_s, grace_s=plan.requests.load.timeout_s + GRACE_S)
     if any(one.node for one in plan.targets):
         made["spec"]["affinity"] = {"nodeAffinity": placement(plan.targets, [])}
     return made
@@ -157,15 +158,15 @@ def check(platform: Platform) -> None:
 
 
 def create(platform: Platform, plan: Plan, worker: int) -> None:
-    """Make the pod of one worker. Raises LoadFailed: it is not admitted (quota, webhook, Pod Security, permission)."""
+    """Make the pod of one worker. Raises WorkloadFailed: it is not admitted (quota, webhook, Pod Security, permission)."""
     namespace = platform.target.suite_namespace
     body: Any = manifest(platform.target, plan, worker)
-    with api_errors(f"make a load pod for worker {worker} in the suite's namespace {namespace}", LoadFailed):
+    with api_errors(f"make a load pod for worker {worker} in the suite's namespace {namespace}", WorkloadFailed):
         platform.core.create_namespaced_pod(namespace, body)
 
 
 def wait_running(platform: Platform, name: str) -> Pod:
-    """Wait until the pod runs and return it. Raises LoadFailed: it ended, or does not run in time; the sentence says why."""
+    """Wait until the pod runs and return it. Raises WorkloadFailed: it ended, or does not run in time; the sentence says why."""
     until_s = time.monotonic() + POD_S
     while True:
         pod = read(platform, name)
@@ -175,7 +176,7 @@ def wait_running(platform: Platform, name: str) -> Pod:
             conditions = [one.message for one in pod.status.conditions or [] if one.status == "False" and one.message]
             said = ", ".join([why(pod), *conditions])
             late = "" if pod.status.phase != "Pending" else f" after {POD_S:.0f} s"
-            raise LoadFailed(f"load pod {name}: it does not run{late} ({said}); make room, or let workers be processes")
+            raise WorkloadFailed(f"load pod {name}: it does not run{late} ({said}); make room, or let workers be processes")
         time.sleep(POLL_S)
 
 
@@ -197,12 +198,12 @@ def attach(platform: Platform, pod: str) -> Stream:
 
 
 def read(platform: Platform, name: str) -> Pod:
-    """Return the V1Pod called ``name``. Raises LoadFailed: it is gone, or cannot be asked for."""
-    with api_errors(f"load pod {name}", LoadFailed):
+    """Return the V1Pod called ``name``. Raises WorkloadFailed: it is gone, or cannot be asked for."""
+    with api_errors(f"load pod {name}", WorkloadFailed):
         return platform.pod(name, platform.target.suite_namespace)
 
 
 def remove(platform: Platform, name: str) -> None:
-    """Delete the pod, which drains if its worker still runs; do not wait for it. Raises LoadFailed."""
-    with api_errors(f"remove load pod {name}", LoadFailed), unless(404):
+    """Delete the pod, which drains if its worker still runs; do not wait for it. Raises WorkloadFailed."""
+    with api_errors(f"remove load pod {name}", WorkloadFailed), unless(404):
         platform.core.delete_namespaced_pod(name, platform.target.suite_namespace)

@@ -26,8 +26,8 @@ from history.reader import read_plan
 from history.schema import EventKind
 from history.writer import EventLog
 from kube.client import Platform, connect
+from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests import load_pod
-from runner.drivers.requests.load import LoadFailed
 from runner.drivers.requests.load_pod import Lost, Stream
 from target.environment import target_of
 
@@ -63,7 +63,7 @@ class Relay:
         for name, data in files_of(self._dir, plan):
             for begin in range(0, len(data), PIECE_BYTES):
                 self._stream.send(file=name, data=b64encode(data[begin : begin + PIECE_BYTES]).decode())
-        key = plan.load.api_key_env
+        key = plan.requests.load.api_key_env
         environment = {key: os.environ[key]} if key else {}  # by this way only: no object in the cluster holds a secret
         self._stream.send(worker=self._worker, environment=environment)
 
@@ -113,17 +113,19 @@ class Relay:
 
 def files_of(run_dir: Path, plan: Plan) -> Iterator[tuple[str, bytes]]:
     """Yield the files of the run folder that a worker needs, with the plan's paths as they are in the pod."""
-    paths = {"prompts": f"{load_pod.FOLDER}/prompts.jsonl"} | ({"ca_file": f"{load_pod.FOLDER}/ca.pem"} if plan.load.ca_file else {})
-    there = plan.model_copy(update={"requests_load": plan.load.model_copy(update=paths)})
+    paths = {"prompts": f"{load_pod.FOLDER}/prompts.jsonl"} | (
+        {"ca_file": f"{load_pod.FOLDER}/ca.pem"} if plan.requests.load.ca_file else {}
+    )
+    there = plan.model_copy(update={"requests_load": plan.requests.load.model_copy(update=paths)})
     yield "plan.json", there.model_dump_json(by_alias=True).encode()
     yield "schedule.parquet", (run_dir / "schedule.parquet").read_bytes()
-    yield "prompts.jsonl", Path(plan.load.prompts).read_bytes()
-    if plan.load.ca_file:
-        yield "ca.pem", Path(plan.load.ca_file).read_bytes()
+    yield "prompts.jsonl", Path(plan.requests.load.prompts).read_bytes()
+    if plan.requests.load.ca_file:
+        yield "ca.pem", Path(plan.requests.load.ca_file).read_bytes()
 
 
 def carry_out(platform: Platform, run_dir: Path, worker: int, parent_pid: int) -> int:
-    """Run one worker in a pod of its own and return its exit code. Raises LoadFailed: there is no pod, or it was lost."""
+    """Run one worker in a pod of its own and return its exit code. Raises WorkloadFailed: there is no pod, or it was lost."""
     plan = read_plan(run_dir)
     name = load_pod.name_of(plan.run_id, worker)
     load_pod.create(platform, plan, worker)
@@ -136,7 +138,7 @@ def carry_out(platform: Platform, run_dir: Path, worker: int, parent_pid: int) -
         return relay.follow(parent_pid)
     except Lost as lost:
         state = state_of(platform, name)
-        raise LoadFailed(f"load pod {name} of worker {worker} was lost: {lost}; {state}; its record is not whole") from lost
+        raise WorkloadFailed(f"load pod {name} of worker {worker} was lost: {lost}; {state}; its record is not whole") from lost
     finally:
         load_pod.remove(platform, name)
 
@@ -153,7 +155,7 @@ def state_of(platform: Platform, name: str) -> str:
     """Return what Kubernetes says of a pod."""
     try:
         pod = load_pod.read(platform, name)
-    except LoadFailed as error:
+    except WorkloadFailed as error:
         return str(error)
     return f"on node {pod.spec.node_name}: {why(pod)}"
 

@@ -15,9 +15,11 @@ import numpy.typing as npt
 import orjson
 import polars as pl
 
-from history.plan import Plan, Slo
 from history.reader import read_table
 from history.schema import REQUESTS
+from history.workloads import RequestsPlan, Slo
+from runner.drivers.driver import WorkloadFailed
+from runner.drivers.requests.load import LoadLike
 from verdict.inputs.goodness import good_request
 from verdict.inputs.outages import Rule, find_outages
 from verdict.statistics import arrivals_needed
@@ -26,7 +28,7 @@ UNKNOWN, BAD, GOOD = 0, 1, 2
 MARGIN_S = 1.0  # beyond the hold: the load stops a little later than what is seen here
 
 
-def arrivals_for(plan: Plan) -> int:
+def arrivals_for(plan: RequestsPlan) -> int:
     """Return how many answered arrivals end the baseline: those that support the SLO, and those too close to the fault to count."""
     latest_ms = max(plan.slo.latency_ms, plan.slo.ttft_ms or 0.0)
     return arrivals_needed(plan.slo.ratio) + math.ceil(plan.load.rate_rps * latest_ms / 1e3)
@@ -54,7 +56,8 @@ class RequestProgress:
     ``known_ns``: every scheduled arrival before it has its row, so windows that end there hide nothing.
     """
 
-    def __init__(self, run_dir: Path, slo: Slo, origin_ns: int, needed: int = 0) -> None:
+    def __init__(self, run_dir: Path, slo: Slo, origin_ns: int, needed: int = 0, load: LoadLike | None = None) -> None:
+        self._load = load
         schedule = read_table(run_dir, "schedule").sort("offset_ns")
         self._dir, self._slo, self._needed = run_dir, slo, needed
         self._place = np.argsort(schedule["request_id"].to_numpy())  # request ids count from 0
@@ -93,6 +96,18 @@ class RequestProgress:
         p95 = float(np.percentile(answered, 95)) if len(answered) else None
         return Window(total=int((state != UNKNOWN).sum()), bad=int((state == BAD).sum()), p95_ms=p95)
 
+    def failure(self) -> str:
+        """Return why the load is not running although nobody ended it; empty while all is well."""
+        return self._load.failure() if self._load is not None else ""
+
+    def drain(self) -> tuple[Path, ...]:
+        """End the load: no new arrivals, every request that was sent gets its end. Raises WorkloadFailed."""
+        wrong = self._load.end() if self._load is not None else ""
+        self.update()
+        if wrong:
+            raise WorkloadFailed(wrong)
+        return tuple(sorted(self._dir.glob("requests.*.jsonl")))
+
     def lacks(self, since_ns: int) -> str:
         """Return how many arrivals a baseline that began at ``since_ns`` still lacks, as a sentence; empty: none."""
         self.update()
@@ -103,12 +118,12 @@ class RequestProgress:
         """Return how users were served in the last ``window_s`` seconds that are known."""
         return self.window(self.known_ns - int(window_s * 1e9), self.known_ns).text()
 
-    def recovered(self, t_fault_ns: int, not_before_ns: int, hold_s: float) -> bool:
+    def recovered(self, fault_ns: int, not_before_ns: int, hold_s: float) -> bool:
         """Tell whether users are served again and have been for ``hold_s`` (and a margin) after ``not_before_ns``, all of it known."""
         hold_ns, until_ns = int(hold_s * 1e9), self.known_ns - int(MARGIN_S * 1e9)
         if until_ns - hold_ns < not_before_ns:
             return False
-        first = int(np.searchsorted(self._intended, t_fault_ns))
+        first = int(np.searchsorted(self._intended, fault_ns))
         arrivals = slice(first, self._known)
         outages = find_outages(self._intended[arrivals], self._state[arrivals] == GOOD, Rule(self._slo.ratio, hold_ns), until_ns).outages
         return not outages or outages[-1].held

@@ -11,21 +11,24 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+from history.budgets import Budgets
 from history.errors import AftershockError, NoData, TargetRefused
 from history.ledgers import LedgerWriter, training_rows
-from history.plan import Training
+from history.plan import Timers
+from history.workloads import Training, TrainingPlan
 from kube import permissions, proxy
 from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers, template_timers
 from kube.wait import until
-from runner.drivers.driver import DrivenRun
-from runner.drivers.requests.load import LoadFailed
+from runner.drivers.driver import DrivenRun, Needs, Preparation, WorkloadFailed, driver
 from runner.drivers.training import job as jobs
 from runner.drivers.training.progress import TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
+from target.target import Target
 from target.workload import WrittenTraining
 from workloads.training.telemetry.ledger import DONE
 
@@ -38,16 +41,14 @@ CODE = ("data", "group", "guard", "model", "checkpoint/state", "trainer")
 WORKLOAD = Path(__file__).parents[3] / "workloads" / "training"
 
 
-def training_permissions(namespace: str) -> list[Permission]:
-    """Return what a training driver in ``namespace`` needs: making and following its job."""
-    return [*jobs.job_permissions(namespace), *proxy.permissions(namespace)]
-
-
+@driver("training")
 @dataclass(frozen=True, slots=True)
 class TrainingDriver:
     """One training job."""
 
+    kind: ClassVar[str] = "training"
     platform: Platform
+    name: str  # the class of workload in the target file
     role: str
     written: WrittenTraining
     template: jobs.Template
@@ -56,22 +57,26 @@ class TrainingDriver:
     stop: Stop
 
     @classmethod
-    def of(
-        cls, platform: Platform, role: str, written: WrittenTraining, *, settings: Mapping[str, str], run_id: str, stop: Stop
-    ) -> TrainingDriver:
-        """Read the template. Raises TargetRefused."""
-        found = platform.target.role(role)
-        permissions.require(platform, jobs.job_permissions(found.namespace))
-        template = jobs.read_template(platform, found.namespace, written.template, found.container, settings)
-        return cls(platform, role, written, template, settings, run_id, stop)
+    def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:
+        """Return what making and following a job needs."""
+        namespace = target.role(target.workloads[name].role).namespace
+        return (*jobs.job_permissions(namespace), *proxy.permissions(namespace))
+
+    @classmethod
+    def of(cls, preparation: Preparation) -> TrainingDriver:
+        """Read the template of the job. Raises TargetRefused."""
+        platform, name = preparation.platform, preparation.name
+        workload, own = platform.target.workloads[name], preparation.experiment.settings.training
+        written = workload.job
+        settings = {**written.settings, **own.settings}
+        written = written.model_copy(update={"template": own.template or written.template})
+        role = platform.target.role(workload.role)
+        permissions.require(platform, jobs.job_permissions(role.namespace))
+        template = jobs.read_template(platform, role.namespace, written.template, role.container, settings)
+        return cls(platform, name, workload.role, written, template, settings, preparation.request.run_id, preparation.stop)
 
     @property
-    def provides(self) -> bool:
-        """The job's pods are the targets, and there are none before."""
-        return True
-
-    @property
-    def name(self) -> str:
+    def job_name(self) -> str:
         """The job's name: hosts are called by it, so it is short."""
         date, _, rest = self.run_id.partition("-")
         return f"train-{date[-4:]}{rest[:6]}-{self.run_id[-4:]}".lower().rstrip("-")
@@ -93,21 +98,25 @@ class TrainingDriver:
             digest.update(file.read_bytes() if file.exists() else b"")
         return f"reference-{digest.hexdigest()[:12]}"
 
-    def permissions(self) -> list[Permission]:
-        """Return what making and following the job needs."""
-        return training_permissions(self.template.namespace)
+    def needs(self) -> Needs:
+        """Return the rights; the job's pods are the targets, and there are none before."""
+        return Needs(permissions=self.permissions(self.platform.target, self.name), provides_targets=True)
 
     def timers(self) -> PlatformTimers:
         """Return the timers of its pods."""
         return template_timers(self.platform, self.template.job["spec"]["template"]["spec"])
 
+    def plan(self, budgets: Budgets, timers: Timers, seed: int) -> TrainingPlan:  # noqa: ARG002 - a job goes by steps, and its seed is its template's
+        """Return the job."""
+        return TrainingPlan(name=self.name, role=self.role, budgets=budgets, job=self.job())
+
     def job(self) -> Training:
-        """Return what the plan says of it."""
+        """Return what the plan says of the job."""
         number = self.template.number
         return Training(
             template=self.template.name,
             namespace=self.template.namespace,
-            job=self.name,
+            job=self.job_name,
             ranks=self.ranks,
             pods=self.template.pods,
             steps=number("TRAIN_STEPS"),
@@ -119,55 +128,66 @@ class TrainingDriver:
             reference=self.reference,
         )
 
-    def check(self) -> None:
-        """Refuse unless ledger and storage are up, and no other job has ranks. Raises TargetRefused."""
+    def check(self) -> list[str]:
+        """Return what stands against it: ledger or storage is not up, or another job has ranks. Raises TargetRefused."""
+        return [*self._ledger_is_down(), *self._storage_is_down(), *self._others()]
+
+    def _ledger_is_down(self) -> list[str]:
         try:
             self._ask("health")
         except NoData as error:
-            raise TargetRefused(f"{error}; without its ledger nothing of a training job can be measured; nothing was injected") from error
-        with api_errors("look for what training needs", TargetRefused):
+            return [f"{error}; without its ledger nothing of a training job can be measured"]
+        return []
+
+    def _storage_is_down(self) -> list[str]:
+        with api_errors("look for what keeps checkpoints", TargetRefused):
             stores = self.platform.pods(self.written.storage)
+        if stores and all(map(ready, stores)):
+            return []
+        return [f"role {self.written.storage}: {sum(map(ready, stores))} of {len(stores)} pods are ready; deploy or mend it"]
+
+    def _others(self) -> list[str]:
+        """Return that ranks of another job would be mistaken for this run's, after ending those of runs that are gone."""
+        with api_errors("look for ranks of other jobs", TargetRefused):
             alive = alive_runs(self.platform)
             for name in jobs.orphans(self.platform, self.template.namespace, alive | {self.run_id}):
                 jobs.delete(self.platform, self.template.namespace, name)
             others = [pod.metadata.name for pod in self.platform.pods(self.role) if pod.metadata.deletion_timestamp is None]
-        if not stores or not all(map(ready, stores)):
-            raise TargetRefused(
-                f"role {self.written.storage}: {sum(map(ready, stores))} of {len(stores)} pods are ready; deploy or mend it"
-            )
-        if others:
-            raise TargetRefused(
-                f"role {self.role}: {', '.join(others)} is of another job; end it: its ranks would be mistaken for this run's"
-            )
+        return (
+            [f"role {self.role}: {', '.join(others)} is of another job; end it: its ranks would be mistaken for this run's"]
+            if others
+            else []
+        )
 
     def provide(self, stack: ExitStack) -> None:
         """Make sure that there is a reference, make the job and wait until all its pods run. Raises TargetRefused."""
         self._provide_reference()
         stack.callback(self.end)
-        self._create(self.name, self.settings, one_pod=False)
-        self._wait(self._running, PODS_S, f"job {self.name}: not all of its {self.template.pods} pods run")
+        self._create(self.job_name, self.settings, one_pod=False)
+        self._wait(self._running, PODS_S, f"job {self.job_name}: not all of its {self.template.pods} pods run")
 
-    def start(self, context: DrivenRun) -> None:
-        """Follow the job's ledger and wait for its first step. Raises LoadFailed: there is none within 180 s."""
-        run_dir, job = context.run.run_dir, self.job()
-        _write_reference(LedgerWriter(run_dir, "reference", "runner"), self._ask(f"runs/{self.reference}") or b"")
-        progress = TrainingProgress(self._from, LedgerWriter(run_dir, "training", "runner"), job, context.log)
-        context.progress, context.load = progress, TrainingLoad(self, progress)
+    def start(self, run: DrivenRun) -> TrainingProgress:
+        """Follow the job's ledger and wait for its first step. Raises WorkloadFailed: there is none within 180 s."""
+        _write_reference(LedgerWriter(run.dir, "reference", "runner"), self._ask(f"runs/{self.reference}") or b"")
+        progress = TrainingProgress(self._from, LedgerWriter(run.dir, "training", "runner"), self.job(), run.log, self.end)
 
         def begun() -> bool:
             progress.update()
             return bool(progress.ledger.progress)
 
-        if not until(begun, FIRST_STEP_S, POLL_S, context.stop.wait):
-            raise LoadFailed(f"job {self.template.namespace}/{self.name}: no step was done within {FIRST_STEP_S:.0f} s; see its pods' logs")
+        if not until(begun, FIRST_STEP_S, POLL_S, run.stop.wait):
+            self.end()
+            where = f"job {self.template.namespace}/{self.job_name}"
+            raise WorkloadFailed(f"{where}: no step was done within {FIRST_STEP_S:.0f} s; see its pods' logs")
+        return progress
 
     def end(self) -> None:
         """End the job: its pods get their grace for a while, then none. Idempotent; what fails is left to the job's own deadline."""
         platform, namespace = self.platform, self.template.namespace
-        with suppress(AftershockError), api_errors(f"end job {namespace}/{self.name}", AftershockError):
-            jobs.delete(platform, namespace, self.name)
-            if not until(lambda: not jobs.pods_of(platform, namespace, self.name), END_S, POLL_S):
-                jobs.delete_pods_now(platform, jobs.pods_of(platform, namespace, self.name))
+        with suppress(AftershockError), api_errors(f"end job {namespace}/{self.job_name}", AftershockError):
+            jobs.delete(platform, namespace, self.job_name)
+            if not until(lambda: not jobs.pods_of(platform, namespace, self.job_name), END_S, POLL_S):
+                jobs.delete_pods_now(platform, jobs.pods_of(platform, namespace, self.job_name))
 
     def _provide_reference(self) -> None:
         if self._referenced():
@@ -190,7 +210,7 @@ class TrainingDriver:
             return False
 
     def _running(self) -> bool:
-        pods = jobs.pods_of(self.platform, self.template.namespace, self.name)
+        pods = jobs.pods_of(self.platform, self.template.namespace, self.job_name)
         return sum(map(ready, pods)) >= self.template.pods
 
     def _wait(self, condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
@@ -202,29 +222,7 @@ class TrainingDriver:
         return proxy.get(self.platform, self.template.namespace, self.written.ledger, path, **query)
 
     def _from(self, offset: int) -> bytes:
-        return self._ask(f"runs/{self.name}", offset=str(offset)) or b""
-
-
-class TrainingLoad:
-    """The job as the phases see it: whether it goes on, and how it is ended."""
-
-    def __init__(self, driver: TrainingDriver, progress: TrainingProgress) -> None:
-        self._driver, self._progress, self._ended = driver, progress, False
-
-    def failure(self) -> str:
-        """Return why there is nothing left to watch although nobody ended the job; empty while it goes on, or should."""
-        if self._ended or not self._progress.finished():
-            return ""
-        return f"job {self._driver.name}: it did its last step before the run was over; give it more (TRAIN_STEPS)"
-
-    def end(self) -> str:
-        """Read the ledger to its end, then end the job."""
-        wrong = self.failure()
-        if not self._ended:
-            self._progress.update()
-            self._ended = True
-            self._driver.end()
-        return wrong
+        return self._ask(f"runs/{self.job_name}", offset=str(offset)) or b""
 
 
 def _write_reference(writer: LedgerWriter, text: bytes) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import LedgerWriter
-from history.plan import Training
 from history.schema import TRAINING, EventKind
+from history.workloads import Training
+from runner.drivers.driver import WorkloadFailed
 from runner.event_log import RunLog
 from verdict.inputs.training_job import TrainingJob, recovered, training_job_of, verified_ns
 from workloads.training.telemetry.ledger import DONE
@@ -20,10 +22,14 @@ LEDGER = "ledger"
 
 
 class TrainingProgress:
-    """The ledger so far. ``fetch(offset)`` returns its bytes from ``offset`` on; it raises NoData while nobody answers."""
+    """The ledger so far. ``fetch(offset)`` returns its bytes from ``offset`` on; it raises NoData while nobody answers.
 
-    def __init__(self, fetch: Callable[[int], bytes], writer: LedgerWriter, job: Training, log: RunLog) -> None:
-        self._fetch, self._writer, self._job, self._log = fetch, writer, job, log
+    ``end()`` ends the job.
+    """
+
+    def __init__(self, fetch: Callable[[int], bytes], writer: LedgerWriter, job: Training, log: RunLog, end: Callable[[], None]) -> None:
+        self._fetch, self._writer, self._job, self._log, self._end = fetch, writer, job, log, end
+        self._ended = False
         self._offset = 0
         self._rows: list[dict[str, object]] = []
         self._ledger = training_job_of(job, pl.DataFrame(schema=TRAINING))
@@ -33,6 +39,8 @@ class TrainingProgress:
     def update(self) -> None:
         """Read what was written since the last call; while the ledger does not answer, the history says so."""
         with self._lock:
+            if self._ended:
+                return
             try:
                 data = self._fetch(self._offset)
             except NoData as error:
@@ -50,6 +58,25 @@ class TrainingProgress:
         """The ledger as it was read last."""
         return self._ledger
 
+    def failure(self) -> str:
+        """Return why there is nothing left to watch although nobody ended the job; empty while it goes on, or should."""
+        if self._ended or not self.finished():
+            return ""
+        return f"job {self._job.job}: it did its last step before the run was over; give it more (TRAIN_STEPS)"
+
+    def drain(self) -> tuple[Path, ...]:
+        """Read the ledger to its end, then end the job. Raises WorkloadFailed: it had ended before."""
+        wrong = self.failure()
+        if not self._ended:
+            self.update()
+            with self._lock:
+                self._ended = True
+                self._writer.close()
+            self._end()
+        if wrong:
+            raise WorkloadFailed(wrong)
+        return (self._writer.path,)
+
     def lacks(self, since_ns: int) -> str:
         """Return what a baseline that began at ``since_ns`` still lacks: steps, a verified checkpoint."""
         self.update()
@@ -58,9 +85,9 @@ class TrainingProgress:
             return "no step of training was done"
         return "" if verified_ns(self._ledger) else f"{len(done)} steps were done, and no checkpoint is verified yet"
 
-    def recovered(self, t_fault_ns: int, not_before_ns: int, hold_s: float) -> bool:
+    def recovered(self, fault_ns: int, not_before_ns: int, hold_s: float) -> bool:
         """Tell whether training has been beyond its high-water mark for ``hold_s`` after ``not_before_ns``, by the judges' own rule."""
-        return recovered(self._ledger, t_fault_ns, not_before_ns, hold_s, now_ns())
+        return recovered(self._ledger, fault_ns, not_before_ns, hold_s, now_ns())
 
     def finished(self) -> bool:
         """Tell whether the last step of the job was done, so that there is nothing left to watch."""

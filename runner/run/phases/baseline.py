@@ -1,4 +1,4 @@
-"""The baseline: the load runs and the hypothesis holds throughout, long enough to support the SLO; otherwise nothing is injected.
+"""The baseline: every workload runs and the hypothesis holds throughout, long enough to support the SLO; otherwise nothing is injected.
 
 The baseline may be retried once; a fault never is.
 """
@@ -6,11 +6,12 @@ The baseline may be retried once; a fault never is.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from history.clock import now_ns
 from history.plan import Phase, Plan
 from history.schema import EventKind
-from runner.drivers.requests.progress import arrivals_for
+from runner.drivers.driver import Driver
 from runner.run.context import Context, NotSteady
 from runner.run.phases.hypothesis import evaluate
 
@@ -19,12 +20,18 @@ PERIOD_S = 1.0
 TRIES = 2
 
 
+def start(context: Context, drivers: Sequence[Driver]) -> None:
+    """Start every workload of the run. Raises WorkloadFailed."""
+    for driver in drivers:
+        context.progress[driver.name] = driver.start(context.driven)
+
+
 def baseline(context: Context) -> None:
     """Hold the hypothesis for the plan's baseline under load.
 
     Raises:
         NotSteady: it did not hold, twice; the sentence says what.
-        LoadFailed: the load ended.
+        WorkloadFailed: a workload ended.
 
     """
     for left in reversed(range(TRIES)):
@@ -42,7 +49,7 @@ def hold(context: Context) -> str:
     started_s, since_ns = time.monotonic(), None
     while True:
         context.stop.wait(PERIOD_S)
-        context.check_load()
+        context.check_workloads()
         steady = evaluate(context, "warm-up" if since_ns is None else Phase.BASELINE)
         context.toolkit_journal.before = steady.entry
         if since_ns is None:
@@ -53,7 +60,7 @@ def hold(context: Context) -> str:
             continue
         if not steady.met:
             return steady.sentence
-        lacks = "there is nothing to follow" if context.progress is None else context.progress.lacks(since_ns)
+        lacks = "; ".join(lack for lack in (one.lacks(since_ns) for one in context.progress.values()) if lack)
         if not lacks and now_ns() - since_ns >= timers.baseline_s * 1e9:
             return ""
         if time.monotonic() - started_s > patience_s:
@@ -62,5 +69,4 @@ def hold(context: Context) -> str:
 
 def longest_s(plan: Plan) -> float:
     """Return how long one try of the baseline may take (s)."""
-    arrivals_s = 0.0 if plan.training is not None else arrivals_for(plan) / plan.load.rate_rps
-    return WARM_S + plan.timers.baseline_s + max(2 * arrivals_s, WARM_S)
+    return WARM_S + plan.timers.baseline_s + max(2 * plan.timers.baseline_s, WARM_S)

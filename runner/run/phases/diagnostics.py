@@ -16,6 +16,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import AftershockError
+from history.workloads import RequestsPlan
 from kube.client import Platform, api_errors, ready
 from kube.objects import Pod
 from runner.redact import redact_object, redact_text
@@ -116,6 +117,6 @@ def of_interest(pod: Pod, names: set[str | None], since: datetime) -> bool:
 
 
 def _secrets(context: Context) -> tuple[str, ...]:
-    load = context.run.plan.requests_load
-    name = load.api_key_env if load else None
+    users = context.run.plan.of(RequestsPlan)
+    name = users.load.api_key_env if users else None
     return (os.environ[name],) if name and os.environ.get(name) else ()

@@ -1,4 +1,4 @@
-"""Settling and closing: the load drains, the watchers stop, the history is closed, judged and kept."""
+"""Settling and closing: every workload drains, the watchers stop, the history is closed, judged and kept."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from history.plan import Phase, Plan
 from history.reader import read_plan, read_run
 from history.result import Check, RunVerdict, Verdict, write_verdict
 from history.schema import EventKind
+from runner.drivers.driver import WorkloadFailed
 from runner.run.context import Context
 from verdict import judge
 
 
 def drain(context: Context) -> None:
-    """End the load: no new arrivals, every request that was sent gets its end."""
-    if context.load is None:
-        return
-    wrong = context.load.end()
-    if wrong:
-        context.log.event(EventKind.INSTRUMENT_DOWN, "load", error=wrong)
-        context.note(wrong)
-    if context.progress is not None:
-        context.progress.update()
+    """End every workload; one is drained even if another cannot be."""
+    for name, progress in context.progress.items():
+        try:
+            progress.drain()
+        except WorkloadFailed as error:
+            context.log.event(EventKind.INSTRUMENT_DOWN, name, error=str(error))
+            context.note(str(error))
 
 
 def close_and_judge(context: Context) -> RunVerdict:

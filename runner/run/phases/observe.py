@@ -1,4 +1,4 @@
-"""Observing: until users are served again and have been for the hold, or until the deadline. No fixed sleep, no verdict."""
+"""Observing: until every workload has recovered and held, or until the deadline. No fixed sleep, no verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 
 from history.clock import now_ns
 from history.plan import Phase
-from runner.drivers.progress import Progress
 from runner.run.context import Context
 from runner.run.phases.confirm import AGAIN_S, look_again
 from runner.run.phases.hypothesis import evaluate
@@ -19,22 +18,20 @@ def observe(context: Context) -> None:
     """Watch until recovered and held, capacity too if it is budgeted, and the hypothesis holds again; at most until the plan's deadline.
 
     Raises:
-        LoadFailed: the load ended.
+        WorkloadFailed: a workload ended.
 
     """
-    progress, timers = context.progress, context.run.plan.timers
-    if progress is None:
-        return
+    timers = context.run.plan.timers
     began_ns = now_ns()
     zero_ns = context.log.t_fault_ns or began_ns
     next_s = again_s = time.monotonic()
     while now_ns() - zero_ns < timers.deadline_s * 1e9:
         context.stop.wait(PERIOD_S)
-        context.check_load()
+        context.check_workloads()
         if time.monotonic() >= again_s:
             again_s = time.monotonic() + AGAIN_S
             look_again(context)
-        back = recovered(context, progress, zero_ns, context.t_confirmed_ns or began_ns)
+        back = recovered(context, zero_ns, context.t_confirmed_ns or began_ns)
         if back or time.monotonic() >= next_s:
             next_s = time.monotonic() + HYPOTHESIS_S
             if _steady(context) and back:
@@ -50,13 +47,14 @@ def _steady(context: Context) -> bool:
     return steady.met
 
 
-def recovered(context: Context, progress: Progress, zero_ns: int, not_before_ns: int) -> bool:
+def recovered(context: Context, zero_ns: int, not_before_ns: int) -> bool:
     """Tell whether there is nothing left to wait for."""
-    progress.update()
     plan = context.run.plan
-    if not progress.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
-        return False
-    return plan.budgets.capacity_rto_s is None or not lacking(context)
+    for progress in context.progress.values():
+        progress.update()
+        if not progress.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
+            return False
+    return all(one.budgets.capacity_rto_s is None for one in plan.workloads) or not lacking(context)
 
 
 def lacking(context: Context) -> list[str]:

@@ -35,7 +35,7 @@ def load_in_pods(platform: Platform, run_dir: Path) -> Iterator[LoadProcess]:
     """A load of two pods; each has sent some rows."""
     prompts = str(ROOT / "workloads" / "inference" / "prompts.jsonl")
     plan = write_load_plan(run_dir, "http://gateway.ml-serving.svc", prompts=prompts, **LOAD)
-    load = LoadProcess(run_dir, plan.load, platform.target)
+    load = LoadProcess(run_dir, plan.requests.load, platform.target)
     try:
         load.wait_ready()
         wait_until(lambda: rows_written(run_dir) > 20 and len(list(run_dir.glob("requests.*"))) == 2, "rows of both workers")

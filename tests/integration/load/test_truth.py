@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from history.plan import Slo
+from history.workloads import Slo
 from testing.load.outage_runs import KINDS, Played, play
 
 pytestmark = pytest.mark.quiet
@@ -31,7 +31,7 @@ def test_every_outage_of_the_script_is_one_outage_of_the_verdict(played: Played)
 @pytest.mark.parametrize("number", range(len(KINDS)), ids=KINDS)
 def test_its_rto_is_how_long_it_lasted(played: Played, number: int) -> None:
     one = played.outages[number]
-    gap_s = 1 / played.run.plan.load.rate_rps
+    gap_s = 1 / played.run.plan.requests.load.rate_rps
     # A request that was asked for at t reaches the server at most as much later as the slowest good answer took: on a slow machine the
     # bound is wide, because there the server learns late of what was asked.
     assert one.error_s <= one.resolution_s + gap_s + played.slowest_s

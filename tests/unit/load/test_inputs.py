@@ -57,7 +57,7 @@ def test_what_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_wrong_prompt_is_named_by_its_line(tmp_path: Path, line: str, says: str) -> None:
     plan = write_load_plan(tmp_path, "http://127.0.0.1:9")
     first = '{"prompt_id": "p000", "prompt": "a"}\n'
-    Path(plan.load.prompts).write_text(first + line + "\n")
+    Path(plan.requests.load.prompts).write_text(first + line + "\n")
     with pytest.raises(ConfigError, match=says):
         prepare(tmp_path)
 
@@ -65,6 +65,6 @@ def test_a_wrong_prompt_is_named_by_its_line(tmp_path: Path, line: str, says: st
 def test_a_schedule_of_other_prompts_is_refused(tmp_path: Path) -> None:
     plan = write_load_plan(tmp_path, "http://127.0.0.1:9")
     prepare(tmp_path)
-    Path(plan.load.prompts).write_text('{"prompt": "a"}\n')
+    Path(plan.requests.load.prompts).write_text('{"prompt": "a"}\n')
     with pytest.raises(ConfigError, match="asks for prompts that"):
         prepare(tmp_path)

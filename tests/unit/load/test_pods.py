@@ -13,7 +13,8 @@ from history.clock import offset_of
 from history.plan import ResolvedTarget
 from kube.permissions import Permission
 from runner.commands import admission_policy, rbac
-from runner.drivers.requests import driver, load_pod
+from runner.drivers.requests import load_pod
+from runner.drivers.requests.driver import RequestsDriver
 from runner.drivers.requests.load_pod import Lost
 from runner.drivers.requests.load_relay import Relay
 from target.target import load_target
@@ -105,9 +106,10 @@ def test_the_pod_has_no_rights_ends_by_itself_and_stands_off_the_fault(tmp_path:
 def test_rights_for_pods_are_asked_for_and_allowed_only_where_the_target_wants_pods() -> None:
     target = load_target(ROOT / "targets" / "local.yaml")
     workload = target.workloads["realtime-inference"]
-    assert driver.request_permissions(target, workload) == []
+    assert RequestsDriver.permissions(target, "realtime-inference") == ()
     assert "workloads.load.pod" not in rbac.text(admission_policy.manifests(target))
     pods = workload.model_copy(update={"written_load": workload.load.model_copy(update={"workers_as": "pods"})})
-    assert Permission("create", "pods/attach", namespace="aftershock") in driver.request_permissions(target, pods)
     wanting = target.model_copy(update={"workloads": target.workloads | {"realtime-inference": pods}})
+    asked = RequestsDriver.permissions(wanting, "realtime-inference")
+    assert Permission("create", "pods/attach", namespace="aftershock") in asked
     assert "workloads.load.pod" in rbac.text(admission_policy.manifests(wanting))

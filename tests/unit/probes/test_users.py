@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -11,8 +12,8 @@ import pytest
 
 from history.clock import now_ns
 from history.errors import NoData, TargetRefused
-from history.plan import Slo
 from history.schema import REQUESTS, EventKind
+from history.workloads import Slo
 from history.writer import RowWriter
 from probes import users
 from safety.active_run import ActiveRun
@@ -57,7 +58,7 @@ class Load:
 
     def live(self) -> ActiveRun:
         load: Any = type("Load", (), {"timeout_s": 5.0})
-        run = live_run(FakeCluster(), self.run_dir, {}, slo=SLO, load=load)
+        run = live_run(FakeCluster(), self.run_dir, {}, requests=SimpleNamespace(slo=SLO, load=load))
         run.log.event(EventKind.LOAD_START, "load-0", t_ns=self.origin_ns)
         return run
 
@@ -117,7 +118,7 @@ def test_a_load_that_writes_nothing_more_is_no_data_and_not_well(tmp_path: Path)
 
 def test_a_load_that_never_started_is_no_data(tmp_path: Path) -> None:
     load: Any = type("Load", (), {"timeout_s": 5.0})
-    live_run(FakeCluster(), tmp_path, {}, slo=SLO, load=load)
+    live_run(FakeCluster(), tmp_path, {}, requests=SimpleNamespace(slo=SLO, load=load))
     with pytest.raises(NoData, match=r"no event load\.start"):
         users.good_ratio()
 

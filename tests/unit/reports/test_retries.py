@@ -8,8 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from history.plan import Retry
+from history.plan import Plan
 from history.result import Verdict, write_verdict
+from history.workloads import Retry
 from reports.build import build as build_report
 from reports.page.html import html
 from reports.page.markdown import markdown as summary
@@ -18,6 +19,12 @@ from testing.histories.truth import Built, Hit, World, build
 from testing.histories.truth_frames import write
 from verdict import judge
 from verdict.case import Case, case_of
+
+
+def with_retry(plan: Plan, retry: Retry) -> Plan:
+    users = plan.requests
+    return plan.model_copy(update={"workloads": (users.model_copy(update={"load": users.load.model_copy(update={"retry": retry})}),)})
+
 
 NONE, NAIVE = Retry(), Retry(policy="naive", max_attempts=3, backoff_ms=50)
 BUDGETED, HEDGED = Retry(policy="budgeted", max_attempts=3, budget_ratio=0.1), Retry(policy="hedged", max_attempts=2, hedge_after_ms=400)
@@ -31,7 +38,7 @@ def built() -> Built:
 def case(built: Built, retry: Retry, saved: float = 0.0) -> Case:
     """The run of ``built`` with clients of policy ``retry``, who tried again after every failure: well for a share ``saved`` of them."""
     plan, rows = built.plan, built.run.requests
-    plan = plan.model_validate(plan.model_dump(by_alias=True) | {"load": plan.load.model_copy(update={"retry": retry})})
+    plan = with_retry(plan, retry)
     if retry.policy != "none":
         failed = rows.filter(pl.col("outcome") != "ok")
         number = int(failed.height * saved)
@@ -81,9 +88,7 @@ def test_if_none_hid_it_the_best_is_named(built: Built) -> None:
 
 
 def test_if_nobody_tried_again_that_is_said(built: Built) -> None:
-    plan = built.plan.model_validate(
-        built.plan.model_dump(by_alias=True) | {"load": built.plan.load.model_copy(update={"retry": BUDGETED})}
-    )
+    plan = with_retry(built.plan, BUDGETED)
     late = met(case_of(replace(built.run, plan=plan)), Verdict.FAIL)
     (found,) = compare([ran(built, NONE, verdict=Verdict.FAIL), late])
     assert found.sentence.endswith("answers were late, which only a hedge notices.")

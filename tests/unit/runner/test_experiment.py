@@ -42,7 +42,7 @@ WRONG = {
     "a control, which would be ignored": ("tags: [serving, smoke, I1]", "controls: []", "controls:", "unknown key"),
     "unknown key of an action": ("    name: kill\n", "    name: kill\n    background: true\n", "background", "background: unknown key"),
     "unknown key of a provider": ("func: served}", "func: served, timeout: 3}", "timeout: 3", "timeout: unknown key"),
-    "unknown key of the extension": (SCHEMA, "    hodl: 3s\n", "hodl", "known here: allow, budgets, deadline"),
+    "unknown key of the extension": (SCHEMA, "    hodl: 3s\n", "hodl", "known here: allow, beside, budgets, deadline"),
     "no title": ("title: A pod is killed\n", "", "description:", "title: missing"),
     "no budgets": (BUDGETS, "", "name: aftershock", "budgets: missing"),
     "empty budgets": (BUDGETS, "    budgets: {}\n", "budgets:", "name at least one, e.g. rto: 30s"),

@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
-from history.plan import Budgets, ResolvedTarget, Timers
+from history.budgets import Budgets
+from history.plan import ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
+from runner.drivers.driver import Driver
+from runner.drivers.requests.driver import RequestsDriver, span_s
 from runner.experiment.experiment import Experiment, read_experiment
-from runner.preflight.planning import Resolved, deadline_parts, make_plan, merged_budgets, recovery_at_most_s, span_s
+from runner.preflight.planning import Resolved, deadline_parts, make_plan, merged_budgets, recovery_at_most_s
 from runner.request import Request
-from testing.platform.fake_cluster import local_target
+from target.target import Target
+from testing.platform.fake_cluster import FakeCluster, local_target
 from testing.runs.runner_parts import EXPERIMENT, NULL
 
+CLASS = "realtime-inference"
 TIMERS = PlatformTimers(node_monitor_s=50, toleration_s=20, start_s=2, load_s=12)
 POD = ResolvedTarget(kind="Pod", name="inference-a", namespace="ml-serving", uid="u", node="gpu-a")
 NODE = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
@@ -35,43 +40,49 @@ def request(tmp_path: Path, **changes: Any) -> Request:
 
 
 def resolved(*targets: ResolvedTarget) -> Resolved:
-    return Resolved({"kill": list(targets or [POD])}, {"inference": 3, "gateway": 3}, TIMERS, "v1.36.3", "abc-dirty")
+    return Resolved({"kill": list(targets or [POD])}, {"inference": 3, "gateway": 3}, {CLASS: TIMERS}, "v1.36.3", "abc-dirty")
+
+
+def drivers(target: Target | None = None) -> list[Driver]:
+    return [RequestsDriver(FakeCluster().platform(target or local_target()), CLASS)]
 
 
 def test_budgets_say_who_set_them(experiment: Experiment) -> None:
-    workload = local_target().workloads["realtime-inference"]
-    merged = merged_budgets(experiment, workload)
+    target = local_target()
+    merged = merged_budgets(experiment, target, drivers()[0])
     assert merged == Budgets(
         rto_s=30, rpo_requests=0, availability=0.97, source={"rto_s": "experiment", "rpo_requests": "target", "availability": "experiment"}
     )
-    bare = workload.model_copy(update={"budgets": workload.budgets.model_copy(update={"rpo_requests": None, "rto": None})})
-    assert merged_budgets(experiment, bare).source["rpo_requests"] == "class default"
+    workload = target.workloads[CLASS]
+    bare = workload.model_copy(update={"budgets": workload.budgets.model_copy(update={"rpo_requests": None, "rto_s": None})})
+    without = target.model_copy(update={"workloads": {CLASS: bare}})
+    assert merged_budgets(experiment, without, drivers(without)[0]).source["rpo_requests"] == "class default"
 
 
 def test_the_plan_holds_everything_that_was_decided(experiment: Experiment, tmp_path: Path) -> None:
-    plan = make_plan(request(tmp_path, command="pytest -m chaos"), experiment, local_target(), resolved())
-    assert (plan.run_id, plan.seed, plan.load.seed, plan.command) == ("r", 7, 7, "pytest -m chaos")
+    plan = make_plan(request(tmp_path, command="pytest -m chaos"), experiment, local_target(), resolved(), drivers())
+    assert (plan.run_id, plan.seed, plan.requests.load.seed, plan.command) == ("r", 7, 7, "pytest -m chaos")
     assert plan.targets == (POD,)
     assert (plan.evidence, plan.hypothesis_probes) == (("gone",), ("served",))
     assert plan.replicas_desired == {"inference": 3, "gateway": 3}
-    assert plan.load.url == "http://127.0.0.1:18080"
+    assert plan.requests.load.url == "http://127.0.0.1:18080"
     assert (plan.versions["kubernetes server"], plan.versions["commit"]) == ("v1.36.3", "abc-dirty")
     assert plan.floor is None  # the fault of the tests has none
     assert plan.target.fidelity.keys() == {"machines", "gpus", "gpu", "nodes"}
 
 
 def test_the_hold_brings_enough_arrivals_for_the_slo(experiment: Experiment, tmp_path: Path) -> None:
-    plan = make_plan(request(tmp_path), experiment, local_target(), resolved())
+    plan = make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers())
     assert plan.timers.hold_s == pytest.approx((299 + 3 * 299**0.5) / 20)
     assert plan.timers.baseline_s == plan.timers.hold_s
-    full = make_plan(request(tmp_path, profile="full"), experiment, local_target(), resolved())
+    full = make_plan(request(tmp_path, profile="full"), experiment, local_target(), resolved(), drivers())
     assert (full.timers.baseline_s, full.timers.hold_s) == (60, 30)
 
 
 def test_the_deadline_is_the_longest_of_budget_recovery_and_fault_and_says_so(experiment: Experiment, tmp_path: Path) -> None:
-    parts = deadline_parts(Budgets(rto_s=30), 84, 75, 10)
+    parts = deadline_parts([Budgets(rto_s=30)], 84, 75, 10)
     assert parts == {"budget": 30, "recovery": 126, "fault": 75, "hold": 10, "slack": 10}
-    timers = make_plan(request(tmp_path), experiment, local_target(), resolved()).timers
+    timers = make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers()).timers
     assert timers.deadline_parts["recovery"] == 1.5 * (12 + 14)
     assert timers.deadline_s == pytest.approx(1.5 * 26 + timers.hold_s + 10)
 
@@ -89,26 +100,28 @@ def test_the_deadline_is_the_longest_of_budget_recovery_and_fault_and_says_so(ex
 def test_a_recovery_takes_at_most_what_the_platforms_timers_let_it(
     targets: tuple[ResolvedTarget, ...], lasts_s: float, recovery_s: float
 ) -> None:
-    assert recovery_at_most_s(resolved(*targets), lasts_s) == recovery_s
+    assert recovery_at_most_s(resolved(*targets), CLASS, lasts_s) == recovery_s
 
 
 def test_an_experiment_may_set_deadline_and_hold(experiment_file: Path, tmp_path: Path) -> None:
     experiment_file.write_text(EXPERIMENT.replace("    schema: 1\n", "    deadline: 3m\n    hold: 45s\n"))
     experiment = read_experiment(experiment_file, experiment_file.parents[1])
-    timers = make_plan(request(tmp_path), experiment, local_target(), resolved()).timers
+    timers = make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers()).timers
     assert (timers.deadline_s, timers.hold_s, timers.deadline_parts) == (180, 45, {"experiment": 180})
 
 
 def test_faults_on_nodes_get_more_time_to_be_proven_and_healed(experiment: Experiment, tmp_path: Path) -> None:
-    pods = make_plan(request(tmp_path), experiment, local_target(), resolved(POD)).timers
-    nodes = make_plan(request(tmp_path), experiment, local_target(), resolved(NODE)).timers
+    pods = make_plan(request(tmp_path), experiment, local_target(), resolved(POD), drivers()).timers
+    nodes = make_plan(request(tmp_path), experiment, local_target(), resolved(NODE), drivers()).timers
     assert nodes.confirm_s > pods.confirm_s
     assert nodes.heal_s > pods.heal_s
 
 
 def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: Experiment, tmp_path: Path) -> None:
     def timers(seen_s: float) -> Timers:
-        return make_plan(request(tmp_path), experiment, local_target(), resolved(POD.model_copy(update={"seen_s": seen_s}))).timers
+        return make_plan(
+            request(tmp_path), experiment, local_target(), resolved(POD.model_copy(update={"seen_s": seen_s})), drivers()
+        ).timers
 
     assert timers(35).confirm_s - timers(0).confirm_s == 35
     assert timers(90).deadline_parts["fault"] == 90
@@ -117,15 +130,15 @@ def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: 
 
 
 def test_arrivals_are_scheduled_for_every_phase_at_its_longest(experiment: Experiment, tmp_path: Path) -> None:
-    plan = make_plan(request(tmp_path), experiment, local_target(), resolved())
+    plan = make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers())
     timers = plan.timers
-    assert plan.load.horizon_s > 2 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s
+    assert plan.requests.load.horizon_s > 2 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s
 
 
 def test_a_null_control_has_no_targets_and_no_floor(experiment_file: Path, tmp_path: Path) -> None:
     experiment_file.write_text(NULL)
     experiment = read_experiment(experiment_file, experiment_file.parents[1])
-    plan = make_plan(request(tmp_path), experiment, local_target(), Resolved({}, {"inference": 3}, TIMERS))
+    plan = make_plan(request(tmp_path), experiment, local_target(), Resolved({}, {"inference": 3}, {CLASS: TIMERS}), drivers())
     assert (plan.targets, plan.evidence, plan.floor, plan.experiment.fault) == ((), (), None, "none")
 
 

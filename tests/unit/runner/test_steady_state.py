@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from history.errors import ConfigError
 from kube.platform_timers import PlatformTimers
+from runner.drivers.requests.driver import RequestsDriver
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target, steady_state
 from runner.preflight.checks import foretell
@@ -19,11 +20,12 @@ from runner.preflight.planning import Resolved, make_plan
 from runner.request import Request
 from target.target import Target
 from target.workload import WorkloadClass
-from testing.platform.fake_cluster import ROOT, local_target
+from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
 from testing.runs.runner_parts import EXPERIMENT
 
 SILENT = EXPERIMENT.split("steady-state-hypothesis:")[0] + "method:" + EXPERIMENT.split("method:")[1]
 LOCAL: dict[str, Any] = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
+TIMERS = PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)
 REQUESTS, TRAINING = "realtime-inference", "batch-training"
 
 
@@ -119,7 +121,8 @@ def test_what_the_target_has_not_is_left_out_by_name_in_plan_and_dry_run(
     found = for_target(silent, made())
     assert found.left_out == (left_out,)
     assert left_out.split(":", maxsplit=1)[0] not in [one.name for one in found.hypothesis.probes]
-    plan = make_plan(request(tmp_path), found, made(), Resolved({}, {"inference": 3}, PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)))
+    driver = RequestsDriver(FakeCluster().platform(made()), REQUESTS)
+    plan = make_plan(request(tmp_path), found, made(), Resolved({}, {"inference": 3}, {REQUESTS: TIMERS}), [driver])
     assert plan.hypothesis_left_out == (left_out,)
     lines = foretell(plan)
     assert lines[0].startswith(f"hypothesis: {found.hypothesis.title} (users-are-served 0.99 to 1, answers-are-fast 0 to ")

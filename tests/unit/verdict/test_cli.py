@@ -15,14 +15,18 @@ import pytest
 from history.close import close_run
 from history.errors import HistoryError
 from history.ledgers import LedgerWriter
+from history.plan import Timers, write_plan
 from history.reader import read_run
 from history.result import RunVerdict
 from history.schema import EventKind
 from testing.histories.edits import drop_events
+from testing.histories.plain_plan import plain_plan
 from testing.histories.truth import World
 from testing.histories.truth_frames import write
 from tests.unit.verdict.conftest import HIT, run_of
 from verdict import cli, judge, size
+
+TIMERS = Timers(baseline_s=15, hold_s=10, confirm_s=30, deadline_s=60, heal_s=60)
 
 
 @pytest.fixture
@@ -148,12 +152,14 @@ def test_a_verdict_that_cannot_be_written_is_one_sentence(closed: Path, capsys: 
 
 
 def test_ledgers_are_read_and_closed_with_the_run(unclosed: Path) -> None:
+    plan = plain_plan(run_id="r", experiment={}, training={}, timers=TIMERS)
+    write_plan(plan, unclosed)
     writer = LedgerWriter(unclosed, "training", "worker")
     writer.write(b'{"t_ns": 1, "kind": "step", "attempt": 1, "rank": 0, "step": 2, "samples": [3]}\n')
-    before = read_run(unclosed).training
+    before = read_run(unclosed).ledgers
     close_run(unclosed)
     assert (unclosed / "ledgers" / "training.parquet").exists()
-    assert read_run(unclosed).training["training"].rows() == before["training"].rows()
+    assert read_run(unclosed).ledgers["training"].rows() == before["training"].rows()
     assert before["training"].select("t_ns", "kind", "samples").rows() == [(1, "step", [3])]
 
 

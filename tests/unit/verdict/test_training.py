@@ -149,7 +149,7 @@ def test_every_measurement_and_check_of_training_is_defined() -> None:
 
 def test_a_row_that_was_sent_twice_counts_once_of_the_job_and_of_its_reference() -> None:
     run = run_of(Story())
-    twice = {name: pl.concat([rows, rows.filter(pl.col("kind") == "step").head(1)]) for name, rows in run.training.items()}
-    verdict = judge(replace(run, training=twice))
+    twice = {name: pl.concat([rows, rows.filter(pl.col("kind") == "step").head(1)]) for name, rows in run.ledgers.items()}
+    verdict = judge(replace(run, ledgers=twice))
     assert verdict.verdict is Verdict.PASS
     assert (value(verdict, "samples_skipped"), value(verdict, "samples_repeated")) == (0, 0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from history.plan import Budgets
+from history.budgets import Budgets
 from history.result import Check, Verdict
 from history.schema import EVENTS, EventKind
 from testing.histories.training_stories import NEVER, Life, Story, check, judged, ns, row, rows_of, run_of, value, with_events
@@ -61,7 +61,7 @@ def test_an_empty_or_partial_ledger_is_never_a_pass(kept: pl.Expr) -> None:
 
 
 def test_a_run_without_any_ledger_is_inconclusive() -> None:
-    verdict = judge(replace(run_of(Story()), training={}))
+    verdict = judge(replace(run_of(Story()), ledgers={}))
     assert verdict.verdict is Verdict.INCONCLUSIVE
     assert "ledger is empty" in check(verdict, "ledger").sentence
 

@@ -13,10 +13,10 @@ import pytest
 from history.clock import now_ns
 from history.errors import NoData, TargetRefused
 from history.ledgers import LedgerWriter
-from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from runner.drivers.choice import driver_of
+from history.workloads import Training
+from runner.drivers.choice import drivers_of
 from runner.drivers.training import job as jobs
 from runner.drivers.training.driver import TrainingDriver
 from runner.drivers.training.progress import TrainingProgress
@@ -82,7 +82,7 @@ def server() -> Server:
 
 @pytest.fixture
 def progress(server: Server, tmp_path: Path, log: RunLog) -> TrainingProgress:
-    return TrainingProgress(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log)
+    return TrainingProgress(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log, lambda: None)
 
 
 def kinds(tmp_path: Path) -> list[str]:
@@ -184,16 +184,21 @@ def test_a_template_that_does_not_say_what_is_needed_is_refused() -> None:
 def test_an_experiment_may_have_another_template_than_its_class(name: str, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = read_experiment(ROOT / "experiments" / "training" / f"{name}.yaml", ROOT / "experiments")
     asked: list[str] = []
-    monkeypatch.setattr(TrainingDriver, "of", lambda _platform, _role, written, **_: asked.append(written.template))
+
+    def read(_platform: Any, _namespace: str, name: str, *_: Any) -> Any:
+        asked.append(name)
+
+    monkeypatch.setattr(jobs, "read_template", read)
+    monkeypatch.setattr("kube.permissions.require", lambda *_: None)
     request: Any = SimpleNamespace(run_id="r")
-    driver_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
+    drivers_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
     assert asked == [template]
 
 
 def test_the_jobs_name_is_short_and_tells_runs_apart() -> None:
     def name(run_id: str) -> str:
         drive: Any = TrainingDriver
-        return str(drive.name.fget(type("Drive", (), {"run_id": run_id})))
+        return str(drive.job_name.fget(type("Drive", (), {"run_id": run_id})))
 
     first, second = name("20261121-145600-rank-killed-1-2eb7"), name("20261121-145600-rank-killed-2-ba87")
     assert first == "train-1121145600-2eb7"

@@ -158,7 +158,7 @@ def test_a_load_endpoint_that_is_down_is_refused(platform: Platform, request_of:
     def down(*_: object, **__: object) -> None:
         raise requests.ConnectionError("refused")
 
-    monkeypatch.setattr("runner.preflight.instruments.requests.get", down)
+    monkeypatch.setattr("runner.drivers.requests.driver.requests.get", down)
     assert "endpoint inference (http://127.0.0.1:18080) does not answer (ConnectionError)" in refusal(request_of(), sent)
 
 

@@ -20,8 +20,8 @@ from runner.run.phases.heal import heal
 from runner.run.ticker import Ticker
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import FakeCluster
-from testing.runs.phases import events, with_load
-from testing.runs.runner_parts import Sent, StillLoad, scripted
+from testing.runs.phases import Users, events, with_load
+from testing.runs.runner_parts import Sent, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -90,11 +90,13 @@ def test_what_nobody_may_look_at_any_more_is_not_called_broken(
 
 def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context) -> None:
     drain(context)
-    context.load = load = StillLoad(broken="load: it did not drain in time and was killed")
+    load = with_load(context, broken="load: it did not drain in time and was killed")
+    other = Users()
+    context.progress["beside"] = other
     drain(context)
-    assert load.ended == 1
+    assert (load.ended, other.ended) == (1, 1)  # one is drained even if another cannot be
     [(name, detail)] = events(context, EventKind.INSTRUMENT_DOWN)
-    assert (name, detail["error"]) == ("load", load.broken)
+    assert (name, detail["error"]) == ("realtime-inference", load.broken)
 
 
 def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from history.errors import FaultFailed, UndoFailed
 from history.plan import Phase
 from history.result import RunVerdict
 from history.schema import EventKind
-from runner.drivers.requests.load import LoadFailed
+from runner.drivers.driver import WorkloadFailed
 from runner.experiment.experiment import read_experiment
 from runner.messages import Kind
 from runner.run.context import Context, NotSteady, Unconfirmed
@@ -23,7 +23,7 @@ from runner.run.phases.drain_and_judge import unjudged
 from testing.runs.phases import events
 from testing.runs.runner_parts import NULL, Sent
 
-AHEAD = ("start_load", "baseline", "write_ahead", "inject", "confirm", "observe")
+AHEAD = ("start", "baseline", "write_ahead", "inject", "confirm", "observe")
 ALL = (*AHEAD, "diagnostics", "heal", "drain", "close")
 
 
@@ -70,18 +70,18 @@ def test_a_null_control_injects_nothing(context: Context, experiment_file: Path)
     context.experiment = read_experiment(experiment_file, experiment_file.parents[1])
     journey = Journey()
     run_phases(context, journey.steps())
-    assert journey.went == ["start_load", "baseline", "observe", "diagnostics", "heal", "drain", "close"]
+    assert journey.went == ["start", "baseline", "observe", "diagnostics", "heal", "drain", "close"]
 
 
 @pytest.mark.parametrize(
     ("where", "error"),
     [
-        ("start_load", LoadFailed("the load did not start")),
+        ("start", WorkloadFailed("the load did not start")),
         ("baseline", NotSteady("not steady")),
         ("write_ahead", FaultFailed("the reaper does not run")),
         ("inject", FaultFailed("403")),
         ("confirm", Unconfirmed("still there")),
-        ("observe", LoadFailed("the load ended")),
+        ("observe", WorkloadFailed("the load ended")),
     ],
 )
 def test_what_ends_a_phase_early_ends_the_run_and_is_healed(context: Context, where: str, error: Exception) -> None:

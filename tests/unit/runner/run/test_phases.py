@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from history.budgets import Budgets
 from history.clock import now_ns
 from history.errors import FaultFailed, NoData
-from history.plan import Budgets, Phase
+from history.plan import Phase
 from history.schema import EventKind
-from runner.drivers.requests.load import LoadFailed
+from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests.progress import arrivals_for
 from runner.messages import Kind
 from runner.run.abort.conditions import overdue
@@ -20,7 +21,7 @@ from runner.run.phases.confirm import confirm, look_again
 from runner.run.phases.inject import inject
 from runner.run.phases.observe import observe, recovered
 from testing.runs.phases import events, with_load
-from testing.runs.runner_parts import Sent, StillLoad, plan_of, scripted
+from testing.runs.runner_parts import Sent, plan_of, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -83,13 +84,12 @@ def test_too_few_arrivals_are_no_baseline(context: Context) -> None:
 
 
 def test_the_arrivals_that_a_baseline_needs_support_the_slo_and_leave_out_those_near_the_fault(context: Context) -> None:
-    assert arrivals_for(context.run.plan) == 29 + 20  # ln 0.05 / ln 0.9, and 200 ms at 100 requests/s
+    assert arrivals_for(context.run.plan.requests) == 29 + 20  # ln 0.05 / ln 0.9, and 200 ms at 100 requests/s
 
 
 def test_a_load_that_ends_by_itself_ends_the_baseline(context: Context) -> None:
-    with_load(context)
-    context.load = StillLoad(broken="load: it ended by itself with exit code 1")
-    with pytest.raises(LoadFailed, match="exit code 1"):
+    with_load(context, broken="load: it ended by itself with exit code 1")
+    with pytest.raises(WorkloadFailed, match="exit code 1"):
         baseline(context)
 
 
@@ -225,8 +225,7 @@ def test_a_phase_that_hangs_is_overdue(context: Context, monkeypatch: pytest.Mon
 def test_capacity_is_waited_for_only_if_it_is_budgeted(context: Context) -> None:
     with_load(context)
     context.observations.ready = {"inference": 2}
-    felt, zero_ns = context.progress, now_ns()
-    assert felt is not None
+    zero_ns = now_ns()
     for budgets, nothing_left in ((Budgets(rto_s=30), True), (Budgets(rto_s=30, capacity_rto_s=30), False)):
         context.run.plan = plan_of(context.experiment, budgets=budgets)
-        assert recovered(context, felt, zero_ns, zero_ns) is nothing_left
+        assert recovered(context, zero_ns, zero_ns) is nothing_left

@@ -1,0 +1,147 @@
+"""What drives a run, in target files and in plans: requests of users, a training job, or another kind that brings its own fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import polars as pl
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny
+
+from history.budgets import Budgets
+from history.schema import DEFAULT_REGION, TRAINING
+from history.values import FrozenModel, Seconds
+
+
+class Slo(FrozenModel):
+    """When one request counts as good, and which share of them must."""
+
+    ratio: float = Field(gt=0, le=1)  # share of good arrivals, e.g. 0.99
+    latency_ms: float = Field(gt=0)  # last byte - intended, for requests that are not streamed
+    ttft_ms: float | None = None  # first byte - intended, for streamed requests
+    max_gap_ms: float | None = None  # longest silence between tokens of a stream
+
+
+class Mix(FrozenModel):
+    """One kind of request in a workload."""
+
+    weight: float = Field(gt=0)
+    stream: bool = False
+    max_tokens: tuple[int, int]  # uniform, inclusive
+    prompt_chars: tuple[int, int] = (1, 10_000)  # prompts of these lengths are drawn
+
+
+class Retry(FrozenModel):
+    """What the client does after a failed attempt."""
+
+    policy: Literal["none", "naive", "budgeted", "hedged"] = "none"
+    max_attempts: int = 1
+    backoff_ms: float = 0.0
+    budget_ratio: float = 0.1  # budgeted: retries allowed as a share of first attempts
+    hedge_after_ms: float = 0.0
+
+
+class Offer(FrozenModel):
+    """What the load generator offers, in target files and in plans."""
+
+    model_config = ConfigDict(validate_by_name=True)
+    model: str
+    rate_rps: float = Field(gt=0, allow_inf_nan=False)
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    mix: tuple[Mix, ...] = Field(min_length=1)
+    prompts: str  # JSON lines: prompt_id, prompt, completion (the right greedy answer)
+    in_flight_cap: int = Field(gt=0)
+    timeout_s: Seconds = Field(gt=0, validation_alias="timeout")
+    connection_max_age_s: Seconds = Field(default=10.0, validation_alias="connection_max_age")  # keep-alive would pin them to one gateway
+    workers: int = Field(default=1, ge=1)
+    workers_as: Literal["processes", "pods"] = "processes"  # of this machine, or of the platform in the suite's namespace
+    retry: Retry = Retry()
+    headers: dict[str, str] = Field(default_factory=dict)
+    api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
+    ca_file: str | None = None
+
+
+class Load(Offer):
+    """The load of one run; written before it starts."""
+
+    url: str
+    horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
+    seed: int
+
+
+class Training(FrozenModel):
+    """The training job that a run follows instead of offering requests."""
+
+    template: str  # CronJob of which the job is made
+    namespace: str
+    job: str  # name of the job, of its checkpoints and of its ledger
+    ranks: int = Field(gt=0)
+    pods: int = Field(gt=0)
+    steps: int = Field(gt=0)  # of the whole job
+    batch: int = Field(gt=0)  # samples a step over all ranks
+    max_restarts: int = Field(ge=0)  # of the ranks, by torchrun
+    interval_steps: int = Field(gt=0)  # from one checkpoint to the next
+    settings: dict[str, str] = Field(default_factory=dict)  # what this run sets otherwise than the template
+    ledger: str  # who keeps the ledger: service:port in ``namespace``
+    reference: str  # name of the ledger of an undisturbed run of the same bits
+
+
+KINDS: dict[str, type[WorkloadPlan]] = {}
+"""The kinds of workload that plans may have; defining a subclass of :class:`WorkloadPlan` adds its own."""
+
+
+class WorkloadPlan(FrozenModel):
+    """One class of workload in a run. A driver's own subclass says more; its ``kind`` is a literal with a default."""
+
+    LEDGERS: ClassVar[dict[str, dict[str, pl.DataType]]] = {}  # tables in ``ledgers/`` that its driver writes, with their columns
+    kind: str
+    name: str  # of the class in the target file
+    role: str = ""  # whose pods serve it
+    region: str = DEFAULT_REGION
+    budgets: Budgets = Budgets()
+
+    def text(self) -> str:
+        """Return what it does, for a person."""
+        return self.kind
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature
+        """Make plans of this kind readable."""
+        super().__pydantic_init_subclass__(**kwargs)
+        KINDS[cls.model_fields["kind"].default] = cls
+
+
+class RequestsPlan(WorkloadPlan):
+    """Requests of users."""
+
+    kind: Literal["requests"] = "requests"
+    slo: Slo
+    load: Load
+
+    def text(self) -> str:
+        """Return what is offered, for a person."""
+        return f"{self.load.rate_rps:g} requests/s, {self.load.arrivals.capitalize()} arrivals"
+
+
+class TrainingPlan(WorkloadPlan):
+    """A training job of the run's own."""
+
+    LEDGERS: ClassVar[dict[str, dict[str, pl.DataType]]] = {"training": TRAINING, "reference": TRAINING}
+    kind: Literal["training"] = "training"
+    job: Training
+
+    def text(self) -> str:
+        """Return how large the job is, for a person."""
+        return f"training, {self.job.ranks} ranks, a checkpoint every {self.job.interval_steps} steps"
+
+
+def _of_its_kind(value: object) -> object:
+    """Read a mapping as the kind of workload that it says it is. Raises ValueError: nobody here knows that kind."""
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    if kind not in KINDS:
+        raise ValueError(f"kind {kind!r} of workload is not known; this suite reads {', '.join(sorted(KINDS))}")
+    return KINDS[kind].model_validate(value)
+
+
+AnyWorkload = Annotated[SerializeAsAny[WorkloadPlan], BeforeValidator(_of_its_kind)]
