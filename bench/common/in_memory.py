@@ -6,7 +6,7 @@ What only a cluster has is left out: leases, the reaper's Job, watches, Promethe
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,9 @@ from history.plan import Plan, Timers, write_plan
 from history.result import RunVerdict
 from history.workloads import Load, Mix, Slo
 from kube.client import Platform
+from runner.drivers.driver import Driver
 from runner.drivers.requests import progress
-from runner.drivers.requests.driver import start_load
+from runner.drivers.requests.driver import RequestsDriver
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, check_target
 from runner.preflight import checks
@@ -53,11 +54,28 @@ _LOAD = {"model": "tiny", "mix": (Mix(weight=1, max_tokens=(2, 8)),), "timeout_s
 
 
 def prepared(
-    experiment: Experiment, platform: Platform, run_dir: Path, *, load: dict[str, Any], slo: Slo, timers: Timers
+    experiment: Experiment,
+    platform: Platform,
+    run_dir: Path,
+    *,
+    load: dict[str, Any],
+    slo: Slo,
+    timers: Timers,
+    beside: Sequence[Driver] = (),
 ) -> tuple[Context, Before]:
-    """Carry out preflight and return a run that can begin in ``run_dir``, which is made. ``load``: fields of its load besides the usual.
+    """Carry out preflight and return a run that can begin in ``run_dir``, which is made.
 
     Raises what preflight raises.
+
+    Args:
+        experiment: what is carried out.
+        platform: the API in memory.
+        run_dir: where the run is recorded.
+        load: fields of its load besides the usual.
+        slo: when a request is good.
+        timers: how long each phase may take.
+        beside: what drives the run besides requests.
+
     """
     check_target(experiment, platform.target)
     faults = checks.faults_of(experiment, platform)
@@ -70,6 +88,8 @@ def prepared(
     plan = _plan(experiment, platform, run_dir, load, slo).model_copy(
         update={"timers": timers, "targets": hit, "replicas_desired": before.replicas}
     )
+    others = tuple(driver.plan(Budgets(), timers, SEED) for driver in beside)
+    plan = plan.model_copy(update={"workloads": (*plan.workloads, *others)})
     write_plan(plan, run_dir)
     log = RunLog(run_dir)
     journal = open_journal(platform, plan.run_id, "bench", experiment.id)
@@ -93,28 +113,26 @@ def _silent(_kind: str, /, **_fields: object) -> None:
     """Report to nobody: the history holds it all."""
 
 
-def carried_out(context: Context, before: Before, guards: list[Callable[[], tuple[str, str] | None]]) -> RunVerdict:
+def carried_out(
+    context: Context, before: Before, guards: list[Callable[[], tuple[str, str] | None]], beside: Sequence[Driver] = ()
+) -> RunVerdict:
     """Carry a prepared run through its life, watched by ``guards``, and return its verdict; nothing of it is left active."""
+    users = RequestsDriver(context.run.platform, context.run.plan.first.name)
     watching = Conditions(context.stop, guards)
     active_run.activate(context.run)
     try:
         with _quick(), _own_signals(context.stop):
             watching.start()
-            return run_phases(context, _steps(before))
+            return run_phases(context, _steps(before, [users, *beside]))
     finally:
         watching.halt()
         active_run.activate(None)
         drain(context)
 
 
-def _start(context: Context) -> None:
-    plan = context.run.plan
-    context.progress[plan.first.name] = start_load(context.driven, context.run.platform.target)
-
-
-def _steps(before: Before) -> Steps:
+def _steps(before: Before, drivers: Sequence[Driver]) -> Steps:
     return Steps(
-        start=_start,
+        start=partial(baseline.start, drivers=drivers),
         baseline=baseline.baseline,
         write_ahead=lambda _context: None,  # the reaper's Job needs a cluster; the journal is the real one
         inject=inject,

@@ -147,9 +147,11 @@ def check_target(experiment: Experiment, target: Target) -> None:
 
 
 def _lacks(experiment: Experiment, target: Target) -> Iterator[Lack]:
-    workload = experiment.settings.workload
-    if workload not in target.workloads:
-        place = ("extensions", experiment.extension_at(), "workload")
+    for number, workload in enumerate(experiment.settings.workloads):
+        if workload in target.workloads:
+            continue
+        keys: tuple[Key, ...] = ("workload",) if number == 0 else ("beside", number - 1)
+        place = ("extensions", experiment.extension_at(), *keys)
         yield Lack(place, "workload class", workload, tuple(sorted(target.workloads)), "workloads")
     for keys, activity in experiment.activities():
         role = activity.provider.arguments.get("role")

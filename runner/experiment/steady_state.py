@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,24 +50,50 @@ def for_target(experiment: Experiment, target: Target) -> Experiment:
     check_target(experiment, target)
     if experiment.document.hypothesis is not None:
         return experiment
-    name = experiment.settings.workload
-    steady = steady_state(target, target.workloads[name])
-    if not steady.probes:
+    each = {name: steady_state(target, target.workloads[name]) for name in experiment.settings.workloads}
+    name = next((name for name, steady in each.items() if not steady.probes), None)
+    if name is not None:
         place = ("extensions", experiment.extension_at(), "workload")
         sentence = f"class {name!r} of target {target.name} does not say what steady means, and this file has no steady-state-hypothesis"
         raise experiment.located.error(place, f"{sentence}; write one, or give the class slo and load, or training")
-    return _completed(experiment, steady)
+    return _completed(experiment, _together(list(each.values())))
 
 
 def steady_state(target: Target, workload: WorkloadClass) -> Steady:
     """Return what steady means for a class of workload; without probes if nothing in the target file says so."""
-    if workload.training is not None:
-        return _training(workload)
-    return _requests(target, workload) if workload.written_slo is not None else Steady("")
+    make = STEADY.get(workload.kind)
+    return make(target, workload) if make is not None else Steady("")
 
 
+Make = Callable[[Target, WorkloadClass], Steady]
+STEADY: dict[str, Make] = {}
+"""What steady means for a class, by kind of workload; see :func:`steady_for`."""
+
+
+def steady_for(kind: str) -> Callable[[Make], Make]:
+    """Register what steady means for classes of ``kind``."""
+
+    def register(function: Make) -> Make:
+        STEADY[kind] = function
+        return function
+
+    return register
+
+
+def _together(steady: list[Steady]) -> Steady:
+    """Return one hypothesis that asks for all of ``steady``."""
+    return Steady(
+        "; ".join(one.title for one in steady),
+        [probe for one in steady for probe in one.probes],
+        [what for one in steady for what in one.left_out],
+    )
+
+
+@steady_for("requests")
 def _requests(target: Target, workload: WorkloadClass) -> Steady:
     """Ask that users are served as the SLO says, the queue is short, and no replica is missing."""
+    if workload.written_slo is None:
+        return Steady("")
     declared, slo, steady = workload.steady_state, workload.slo, Steady("users are served within the SLO")
     window_s = declared.window or REQUESTS_S
     steady.ask("users-are-served", "users.good_ratio", (slo.ratio, 1.0), window_s=window_s)
@@ -92,7 +119,8 @@ def _queue(steady: Steady, target: Target, workload: WorkloadClass) -> None:
         steady.ask("queue-is-short", "queue.depth", (0, declared.queue_max), **metric, labels=labels)
 
 
-def _training(workload: WorkloadClass) -> Steady:
+@steady_for("training")
+def _training(_target: Target, workload: WorkloadClass) -> Steady:
     """Ask that steps advance, no rank is missing, and the newest verified checkpoint is fresh."""
     declared = workload.steady_state
     steady = Steady("training advances, every rank is there, and a fresh checkpoint could be gone back to")

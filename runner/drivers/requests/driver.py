@@ -93,14 +93,9 @@ class RequestsDriver:
 
     def start(self, run: DrivenRun) -> RequestProgress:
         """Start the load process and follow its record. Raises WorkloadFailed."""
-        return start_load(run, self._platform.target)
-
-
-def start_load(run: DrivenRun, target: Target) -> RequestProgress:
-    """Start the load process of a run and follow its record. Raises WorkloadFailed."""
-    plan = run.plan.requests
-    load = LoadProcess(run.dir, plan.load, target)
-    return RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_for(plan), load)
+        plan = run.plan.requests
+        load = LoadProcess(run.dir, plan.load, self._platform.target)
+        return RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_for(plan), load)
 
 
 def horizon(timers: Timers, timeout_s: float) -> float:
