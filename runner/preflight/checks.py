@@ -167,7 +167,7 @@ def gather(targets: Targets, platform: Platform, timers: PlatformTimers, before:
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    return Resolved(targets, dict(before.replicas), timers, server_version=server.git_version, commit=commit)
+    return Resolved(targets, dict(before.replicas), timers, grace_s=before.grace_s, server_version=server.git_version, commit=commit)
 
 
 def ask_commit(stack: ExitStack) -> Callable[[], str]:

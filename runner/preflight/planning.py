@@ -42,13 +42,17 @@ ROOT_VERSIONS = ("chaostoolkit-lib", "chaostoolkit-kubernetes", "kubernetes", "l
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What preflight found out: targets of each activity, desired replicas of each role, live timers of the workload's role."""
+    """What preflight found out: targets of each activity, desired replicas of each role, live timers of the workload's role.
+
+    ``grace_s``: how long a pod of any role may take to leave, at most.
+    """
 
     targets: dict[str, list[ResolvedTarget]]
     replicas: dict[str, int]
     timers: PlatformTimers
     server_version: str = ""
     commit: str = ""
+    grace_s: float = 0.0
 
     @property
     def all_targets(self) -> tuple[ResolvedTarget, ...]:
@@ -130,7 +134,7 @@ def timers_of(
         confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0) + seen_s,
         deadline_s=experiment.settings.deadline or auto_s,
         fault_s=lasts_s,
-        heal_s=HEAL_S + 2 * resolved.timers.ready_s + (HEAL_NODE_S if on_nodes else 0.0),
+        heal_s=HEAL_S + resolved.grace_s + 2 * resolved.timers.ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
     )
 

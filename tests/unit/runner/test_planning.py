@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,13 @@ def test_faults_on_nodes_get_more_time_to_be_proven_and_healed(experiment: Exper
     nodes = make_plan(request(tmp_path), experiment, local_target(), resolved(NODE)).timers
     assert nodes.confirm_s > pods.confirm_s
     assert nodes.heal_s > pods.heal_s
+
+
+def test_healing_has_time_for_replaced_pods_to_leave(experiment: Experiment, tmp_path: Path) -> None:
+    quick, graceful = (
+        make_plan(request(tmp_path), experiment, local_target(), replace(resolved(), grace_s=grace_s)).timers.heal_s for grace_s in (0, 35)
+    )
+    assert graceful - quick == 35
 
 
 def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: Experiment, tmp_path: Path) -> None:
