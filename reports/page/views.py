@@ -167,8 +167,10 @@ def _recovery_row(trial: Trial, measurement: Measurement, label: str) -> Recover
         parts.append(f"± {seconds(trial.rto_resolution_s)}")
     floor_s = getattr(trial.floor, names.FLOOR_OF[measurement.name]) if trial.floor and measurement.name in names.FLOOR_OF else None
     if trial.floor and floor_s is not None:
-        parts.append(f"floor: {trial.floor.timers}")
-    return RecoveryRow(label, measurement_text(measurement), "" if floor_s is None else seconds(floor_s), "; ".join(parts))
+        parts.append(f"floor: {trial.floor.sentence}")
+    about = "about " if trial.floor and trial.floor.estimate else ""
+    floor = "" if floor_s is None else about + seconds(floor_s)
+    return RecoveryRow(label, measurement_text(measurement), floor, "; ".join(parts))
 
 
 def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:

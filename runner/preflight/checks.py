@@ -210,5 +210,5 @@ def foretell(plan: Plan) -> list[str]:
     lines += [f"budgets: {budgets}", f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
     if plan.floor is not None:
         served = "" if plan.floor.rto_s is None else f", users not served before {plan.floor.rto_s:.1f} s"
-        lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served} ({plan.floor.timers})")
+        lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served}: {plan.floor.sentence}")
     return lines
