@@ -33,6 +33,7 @@ CLASS_DEFAULTS: dict[str, dict[str, float]] = {
 CONFIRM_S = 30.0  # evidence inside pods and on the API server
 LEASE_S = 15.0  # more where evidence is a node's silence: 12 s of an overdue lease
 SLACK_S = 10.0
+BUDGETS = 3  # how many budgets an observation lasts at least
 PATIENCE = 1.5  # a platform may take half as long again as its timers say before the observation ends
 NOTICED_S = 12.0  # that a fault is noticed, or that a machine whose power is back has booted (measured: at most 12 s)
 HEAL_S, HEAL_NODE_S = 60.0, 120.0
@@ -126,7 +127,7 @@ def timers_of(
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     recovery_s = recovery_at_most_s(resolved, lasts_s) if requests and experiment.settings.fault == "fault" else 0.0
     seen_s = max((target.seen_s for target in resolved.all_targets), default=0.0)
-    parts = deadline_parts(budgets, recovery_s, max(lasts_s, seen_s), hold_s)
+    parts = deadline_parts(budgets, recovery_s, max(lasts_s, seen_s) + resolved.timers.ready_s, hold_s)
     auto_s = max(parts["budget"], parts["recovery"], parts["fault"]) + parts["hold"] + parts["slack"]
     return Timers(
         baseline_s=max(profile.baseline_s, enough_s),
@@ -139,15 +140,16 @@ def timers_of(
     )
 
 
-def deadline_parts(budgets: Budgets, recovery_s: float, lasts_s: float, hold_s: float) -> dict[str, float]:
-    """Return what ``deadline: auto`` is made of (s): the longest of budget, recovery and fault, then the hold and some slack.
+def deadline_parts(budgets: Budgets, recovery_s: float, over_s: float, hold_s: float) -> dict[str, float]:
+    """Return what ``deadline: auto`` is made of (s): the longest of three budgets, recovery and fault, then the hold and some slack.
 
-    ``lasts_s``: until the fault is over and could be seen.
+    Three budgets: so that a run that misses its budget mostly says by how much. Only a run that does not recover lasts so long.
+    ``over_s``: until the fault is over and could be seen, and what started then has started, as long as that took when it was measured.
     """
     return {
-        "budget": max(budgets.rto_s or 0.0, budgets.capacity_rto_s or 0.0),
+        "budget": BUDGETS * max(budgets.rto_s or 0.0, budgets.capacity_rto_s or 0.0),
         "recovery": PATIENCE * recovery_s,
-        "fault": lasts_s,
+        "fault": over_s,
         "hold": hold_s,
         "slack": SLACK_S,
     }

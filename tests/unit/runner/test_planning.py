@@ -11,9 +11,10 @@ import pytest
 from history.plan import Budgets, ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, read_experiment
-from runner.preflight.planning import Resolved, deadline_parts, make_plan, merged_budgets, recovery_at_most_s, span_s
+from runner.experiment.steady_state import for_target
+from runner.preflight.planning import Resolved, deadline_parts, duration_s, make_plan, merged_budgets, recovery_at_most_s, span_s, timers_of
 from runner.request import Request
-from testing.platform.fake_cluster import local_target
+from testing.platform.fake_cluster import ROOT, local_target
 from testing.runs.runner_parts import EXPERIMENT, NULL
 
 TIMERS = PlatformTimers(node_monitor_s=50, toleration_s=20, start_s=2, load_s=12)
@@ -71,10 +72,22 @@ def test_the_hold_brings_enough_arrivals_for_the_slo(experiment: Experiment, tmp
 
 def test_the_deadline_is_the_longest_of_budget_recovery_and_fault_and_says_so(experiment: Experiment, tmp_path: Path) -> None:
     parts = deadline_parts(Budgets(rto_s=30), 84, 75, 10)
-    assert parts == {"budget": 30, "recovery": 126, "fault": 75, "hold": 10, "slack": 10}
+    assert parts == {"budget": 90, "recovery": 126, "fault": 75, "hold": 10, "slack": 10}
     timers = make_plan(request(tmp_path), experiment, local_target(), resolved()).timers
     assert timers.deadline_parts["recovery"] == 1.5 * (12 + 14)
-    assert timers.deadline_s == pytest.approx(1.5 * 26 + timers.hold_s + 10)
+    assert timers.deadline_s == pytest.approx(3 * 30 + timers.hold_s + 10)
+
+
+@pytest.mark.parametrize("name", sorted(str(file.relative_to(ROOT)) for file in (ROOT / "experiments").glob("*/*.yaml")))
+def test_a_shipped_experiment_that_sets_no_deadline_can_state_a_late_recovery(name: str, tmp_path: Path) -> None:
+    target = local_target()
+    experiment = for_target(read_experiment(ROOT / name, ROOT / "experiments"), target)
+    workload, found = target.workloads[experiment.settings.workload], resolved()
+    budgets, lasts_s = merged_budgets(experiment, workload), duration_s(experiment, target)
+    timers = timers_of(request(tmp_path), experiment, workload, budgets=budgets, resolved=found, lasts_s=lasts_s)
+    if experiment.settings.deadline is None:
+        assert timers.deadline_s >= 3 * max(budgets.rto_s or 0, budgets.capacity_rto_s or 0)
+        assert timers.deadline_s >= found.timers.ready_s + lasts_s + timers.hold_s
 
 
 @pytest.mark.parametrize(
@@ -119,8 +132,8 @@ def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: 
         return make_plan(request(tmp_path), experiment, local_target(), resolved(POD.model_copy(update={"seen_s": seen_s}))).timers
 
     assert timers(35).confirm_s - timers(0).confirm_s == 35
-    assert timers(90).deadline_parts["fault"] == 90
-    assert timers(90).deadline_s >= 90 + timers(90).hold_s
+    assert timers(90).deadline_parts["fault"] == 90 + 14  # and a start, as it was measured
+    assert timers(90).deadline_s >= 90 + 14 + timers(90).hold_s
     assert timers(90).fault_s == timers(0).fault_s  # the fault itself is over at once
 
 
