@@ -179,6 +179,15 @@ def test_a_floor_that_an_older_version_stored_is_still_read_and_is_a_bound(tmp_p
     assert (capacity.floor, capacity.note.endswith("floor: the pods' toleration 20 s")) == ("59 s", True)
 
 
+def test_a_recovery_below_its_floor_stands_out(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ZONE_LOST)
+    plan = json.loads((run / "plan.json").read_text())
+    plan["floor"]["capacity_rto_s"] = 590.0
+    (run / "plan.json").write_text(json.dumps(plan))
+    [capacity] = [row for row in recovery_rows(only(build([run]).experiments).trials[0]) if row.label == "Full capacity"]
+    assert "quicker than its floor: eviction alone takes" in capacity.note
+
+
 def test_a_run_that_was_stored_with_a_forecast_is_judged_and_shown_without_it(tmp_path: Path) -> None:
     run = write_run(tmp_path, REPLICA_KILLED)
     plan = json.loads((run / "plan.json").read_text())
