@@ -50,6 +50,13 @@ class Floor(FrozenModel):
     capacity_rto_s: float
     rto_s: float | None = None  # none where other replicas may serve users meanwhile
     timers: str  # the settings that bound it, in words
+    dominant: str = ""  # the setting that bounds it most
+    estimate: str = ""  # why it is an estimate: what was assumed, or who may be quicker; empty: it is a bound
+
+    @property
+    def sentence(self) -> str:
+        """Return what bounds it, and whether it is an estimate: as preflight, dry run and report say it."""
+        return self.timers + (f" (an estimate: {self.estimate})" if self.estimate else "")
 
 
 class ResolvedTarget(FrozenModel):

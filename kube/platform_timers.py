@@ -14,10 +14,10 @@ from kubernetes.client import V1Container, V1Probe
 from history.errors import TargetRefused
 from history.values import parse_duration
 from kube.client import Platform, api_errors, unless_forbidden
-from kube.objects import Pod
+from kube.objects import Node, Pod
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
-TOLERATION_S = 300.0  # added to every pod that names none
+TOLERATION_S = 300.0  # given to every pod that names none, when it is made
 START_S, LOAD_S = 5.0, 25.0  # where no replica shows how long it took
 UNREACHABLE = "node.kubernetes.io/unreachable"
 FLAG = re.compile(r"--node-monitor-grace-period=(\S+)")
@@ -35,6 +35,8 @@ class PlatformTimers:
     liveness_s: float = float("inf")  # a hung container is not restarted sooner
     first_check_s: float = 0.0  # a container that started is not asked sooner whether it is ready
     node_monitor_known: bool = False  # it was read from the controller manager, not assumed
+    owner: str = "the pods"  # whose settings these are: Deployment x
+    cloud: str = ""  # whose Nodes the pods run on, by their providerID: a cloud may delete a lost one
 
     @property
     def ready_s(self) -> float:
@@ -50,6 +52,7 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             raise TargetRefused(f"role {role}: it has no pod, so its timers cannot be read; deploy the platform")
         container = _container(pods[0], platform.target.role(role).container)
         given_s = _node_monitor_s(platform)
+        nodes = {node.metadata.name: node for node in platform.nodes()}
         return PlatformTimers(
             node_monitor_s=NODE_MONITOR_S if given_s is None else given_s,
             toleration_s=min(map(toleration_s, pods)),
@@ -59,6 +62,8 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             liveness_s=liveness_s(container.liveness_probe),
             first_check_s=first_check_s(container),
             node_monitor_known=given_s is not None,
+            owner=owner_of(pods[0], platform.target.role(role).deployment),
+            cloud=cloud_of(nodes[name] for name in sorted({pod.spec.node_name for pod in pods if pod.spec.node_name} & set(nodes))),
         )
 
 
@@ -78,14 +83,41 @@ def template_timers(platform: Platform, pod: dict[str, Any]) -> PlatformTimers:
 
 
 def toleration_s(pod: Pod) -> float:
-    """Return how long a pod stays bound to a node that is unreachable (s): by its shortest toleration, as Kubernetes does."""
-    found = [one.toleration_seconds for one in pod.spec.tolerations or [] if one.key == UNREACHABLE and one.effect == "NoExecute"]
-    return TOLERATION_S if not found else min(float("inf") if one is None else float(one) for one in found)
+    """Return how long a live pod stays bound to a node that is unreachable (s): by its shortest toleration, as Kubernetes does.
+
+    A pod without one leaves at once: Kubernetes gives each pod one of 300 s when it is made, unless that is switched off.
+    """
+    found = [
+        one.toleration_seconds for one in pod.spec.tolerations or [] if one.key in {UNREACHABLE, None} and one.effect in {"NoExecute", None}
+    ]
+    return min((float("inf") if one is None else float(one) for one in found), default=0.0)
 
 
 def liveness_s(probe: V1Probe | None) -> float:
-    """Return the least time from a container's first failed liveness check to its restart (s); infinite without such a probe."""
-    return float("inf") if probe is None else (int(probe.failure_threshold or 3) - 1) * float(probe.period_seconds or 10)
+    """Return the least time from a hang to the container's restart (s); infinite without a liveness probe.
+
+    The first check that fails may have been asked before the hang, by as long as a check may take.
+    """
+    if probe is None:
+        return float("inf")
+    checks, period_s, may_take_s = probe.failure_threshold or 3, probe.period_seconds or 10, probe.timeout_seconds or 1
+    return max(0.0, float((checks - 1) * period_s - may_take_s))
+
+
+def owner_of(pod: Pod, deployment: str | None) -> str:
+    """Return who has a pod's settings, as ``Deployment x``: the Deployment of the target file, else the pod's controller."""
+    if deployment is not None:
+        return f"Deployment {deployment}"
+    owner = next((one for one in pod.metadata.owner_references or [] if one.controller), None)
+    if owner is None:
+        return f"pod {pod.metadata.name}"
+    made_by_deployment = owner.kind == "ReplicaSet" and (pod.metadata.labels or {}).get("pod-template-hash")
+    return f"Deployment {owner.name.removesuffix(f'-{made_by_deployment}')}" if made_by_deployment else f"{owner.kind} {owner.name}"
+
+
+def cloud_of(nodes: Iterable[Node]) -> str:
+    """Return who provides the nodes, as their providerID says it (``aws``); empty if none has one."""
+    return next((node.spec.provider_id.split(":")[0] for node in nodes if node.spec.provider_id), "")
 
 
 def first_check_s(container: V1Container) -> float:
@@ -165,5 +197,4 @@ def _node_monitor_s(platform: Platform) -> float | None:
     selector = "component=kube-controller-manager"
     found = unless_forbidden(lambda: platform.pods_in("kube-system", selector), list[Pod]())
     flags = [FLAG.search(" ".join([*(one.command or []), *(one.args or [])])) for pod in found for one in pod.spec.containers]
-    given = [match.group(1) for match in flags if match]
-    return parse_duration(given[0]) if given else None
+    return min((parse_duration(match.group(1)) for match in flags if match), default=None)

@@ -33,8 +33,6 @@ PHASES = {
 }
 """The phases of recovery, of a service and of a training job, and what each is called."""
 DOMINANT = "dominant_phase"
-FLOOR_OF = {"rto": "rto_s", "full_capacity": "capacity_rto_s"}
-"""Which field of the floor bounds a measurement from below."""
 FALSE_HEALTHY = "wrong_green"
 TARGET_GREEN = "target_green"
 BAD_REQUESTS = "requests_bad"

@@ -9,6 +9,7 @@ from reports import names
 from reports.axis import Lane, Progress, TimeAxis
 from reports.model import Experiment, LoadQuality, Report, Timeline, Trial
 from reports.text import at_seconds, quantity
+from verdict.floor import floor_of, is_below
 from verdict.words import count, number, percent, seconds
 
 SCALE = 1.35
@@ -165,10 +166,12 @@ def _recovery_row(trial: Trial, measurement: Measurement, label: str) -> Recover
     parts = [measurement.sentence] if measurement.sentence else []
     if measurement.name == "rto" and measurement.value is not None and trial.rto_resolution_s is not None:
         parts.append(f"± {seconds(trial.rto_resolution_s)}")
-    floor_s = getattr(trial.floor, names.FLOOR_OF[measurement.name]) if trial.floor and measurement.name in names.FLOOR_OF else None
+    floor_s = floor_of(trial.floor, measurement.name)
     if trial.floor and floor_s is not None:
-        parts.append(f"floor: {trial.floor.timers}")
-    return RecoveryRow(label, measurement_text(measurement), "" if floor_s is None else seconds(floor_s), "; ".join(parts))
+        parts.append(("quicker than its floor: " if is_below(trial.floor, measurement) else "floor: ") + trial.floor.sentence)
+    about = "about " if trial.floor and trial.floor.estimate else ""
+    floor = "" if floor_s is None else about + seconds(floor_s)
+    return RecoveryRow(label, measurement_text(measurement), floor, "; ".join(parts))
 
 
 def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:

@@ -167,7 +167,7 @@ def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimer
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    return Resolved(targets, dict(before.replicas), timers, server_version=server.git_version, commit=commit)
+    return Resolved(targets, dict(before.replicas), timers, grace_s=before.grace_s, server_version=server.git_version, commit=commit)
 
 
 def ask_commit(stack: ExitStack) -> Callable[[], str]:
@@ -213,5 +213,5 @@ def foretell(plan: Plan) -> list[str]:
     lines += [f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
     if plan.floor is not None:
         served = "" if plan.floor.rto_s is None else f", users not served before {plan.floor.rto_s:.1f} s"
-        lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served} ({plan.floor.timers})")
+        lines.append(f"floor: full capacity not back before {plan.floor.capacity_rto_s:.1f} s{served}: {plan.floor.sentence}")
     return lines

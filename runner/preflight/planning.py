@@ -34,6 +34,7 @@ CLASS_DEFAULTS: dict[str, dict[str, float]] = {
 CONFIRM_S = 30.0  # evidence inside pods and on the API server
 LEASE_S = 15.0  # more where evidence is a node's silence: 12 s of an overdue lease
 SLACK_S = 10.0
+BUDGETS = 3  # how many budgets an observation lasts at least
 PATIENCE = 1.5  # a platform may take half as long again as its timers say before the observation ends
 NOTICED_S = 12.0  # that a fault is noticed, or that a machine whose power is back has booted (measured: at most 12 s)
 HEAL_S, HEAL_NODE_S = 60.0, 120.0
@@ -42,13 +43,17 @@ ROOT_VERSIONS = ("chaostoolkit-lib", "chaostoolkit-kubernetes", "kubernetes", "l
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What preflight found out: targets of each activity, desired replicas of each role, live timers of the workload's role."""
+    """What preflight found out: targets of each activity, desired replicas of each role, live timers of the workload's role.
+
+    ``grace_s``: how long a pod of any role may take to leave, at most.
+    """
 
     targets: dict[str, list[ResolvedTarget]]
     replicas: dict[str, int]
     timers: dict[str, PlatformTimers]  # of each class of workload that the run drives
     server_version: str = ""
     commit: str = ""
+    grace_s: float = 0.0
 
     @property
     def all_targets(self) -> tuple[ResolvedTarget, ...]:
@@ -118,8 +123,9 @@ def timers_of(
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     faulty = experiment.settings.fault == "fault"
     recovery_s = max((recovery_at_most_s(resolved, name, lasts_s) for name in served if faulty), default=0.0)
+    ready_s = max(one.ready_s for one in resolved.timers.values())
     seen_s = max((target.seen_s for target in resolved.all_targets), default=0.0)
-    parts = deadline_parts(budgets, recovery_s, max(lasts_s, seen_s), hold_s)
+    parts = deadline_parts(budgets, recovery_s, max(lasts_s, seen_s) + ready_s, hold_s)
     auto_s = max(parts["budget"], parts["recovery"], parts["fault"]) + parts["hold"] + parts["slack"]
     return Timers(
         baseline_s=max(profile.baseline_s, enough_s),
@@ -127,20 +133,21 @@ def timers_of(
         confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0) + seen_s,
         deadline_s=experiment.settings.deadline or auto_s,
         fault_s=lasts_s,
-        heal_s=HEAL_S + 2 * max(one.ready_s for one in resolved.timers.values()) + (HEAL_NODE_S if on_nodes else 0.0),
+        heal_s=HEAL_S + resolved.grace_s + 2 * ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
     )
 
 
-def deadline_parts(budgets: Sequence[Budgets], recovery_s: float, lasts_s: float, hold_s: float) -> dict[str, float]:
-    """Return what ``deadline: auto`` is made of (s): the longest of budget, recovery and fault, then the hold and some slack.
+def deadline_parts(budgets: Sequence[Budgets], recovery_s: float, over_s: float, hold_s: float) -> dict[str, float]:
+    """Return what ``deadline: auto`` is made of (s): the longest of three budgets, recovery and fault, then the hold and some slack.
 
-    ``lasts_s``: until the fault is over and could be seen.
+    Three budgets: so that a run that misses its budget mostly says by how much. Only a run that does not recover lasts so long.
+    ``over_s``: until the fault is over and could be seen, and what started then has started, as long as that took when it was measured.
     """
     return {
-        "budget": max(bound or 0.0 for one in budgets for bound in (one.rto_s, one.capacity_rto_s)),
+        "budget": BUDGETS * max(bound or 0.0 for one in budgets for bound in (one.rto_s, one.capacity_rto_s)),
         "recovery": PATIENCE * recovery_s,
-        "fault": lasts_s,
+        "fault": over_s,
         "hold": hold_s,
         "slack": SLACK_S,
     }

@@ -16,6 +16,7 @@ from history.plan import ResolvedTarget
 from kube.client import PARALLEL, Platform, api_errors, ready
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
+from kube.selection import grace_s
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
 
@@ -32,10 +33,14 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The platform before the fault: what healing must bring back. ``replicas`` are the desired ones of each role."""
+    """The platform before the fault: what healing must bring back.
+
+    ``replicas`` are the desired ones of each role; ``grace_s`` is how long a pod of theirs may take to leave, at most.
+    """
 
     replicas: dict[str, int]
     nodes: dict[str, NodeState]
+    grace_s: float = 0.0
 
 
 def look(platform: Platform) -> Before:
@@ -43,9 +48,11 @@ def look(platform: Platform) -> Before:
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         roles = [name for name, role in platform.target.roles.items() if not role.of_run]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            replicas = dict(zip(roles, pool.map(lambda name: _desired(platform, name), roles), strict=True))
+            deployments = dict(zip(roles, pool.map(lambda name: _deployment(platform, name), roles), strict=True))
+        pods = platform.pods_of_roles()
         nodes = {node.metadata.name: node_state(node, platform.target.gpu_resource) for node in platform.nodes()}
-    return Before(replicas, nodes)
+    replicas = {role: int(found.spec.replicas or 0) if found else len(pods[role]) for role, found in deployments.items()}
+    return Before(replicas, nodes, max((grace_s(pod) for role in roles for pod in pods[role]), default=0.0))
 
 
 def complaints(platform: Platform, before: Before) -> list[str]:
@@ -68,6 +75,9 @@ def complaints(platform: Platform, before: Before) -> list[str]:
 def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Sequence[Undo]) -> list[str]:
     """Return what is not as before: roles without all their replicas, target nodes not back, cordoned or without their accelerators.
 
+    A pod that is still leaving counts: the next run's preflight would refuse it as a surplus. More replicas than before do not, since an
+    autoscaler may have added them.
+
     Args:
         platform: the platform.
         before: its state before the fault.
@@ -87,13 +97,8 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         wrong += unconfirmed_undos(platform, entries)
         pods = platform.pods_of_roles()
         for role, want in before.replicas.items():
-            wrong += _lacking(role, pods[role], want)
+            wrong += [*_lacking(role, pods[role], want), *_leaving(role, pods[role])]
         return wrong or _silent(platform, pods)
-
-
-def _desired(platform: Platform, role: str) -> int:
-    deployment = _deployment(platform, role)
-    return len(platform.pods(role)) if deployment is None else int(deployment.spec.replicas or 0)
 
 
 def _deployment(platform: Platform, role: str) -> Deployment:
@@ -109,6 +114,11 @@ def _lacking(role: str, pods: Iterable[Pod], want: int) -> list[str]:
 def _surplus(role: str, pods: Iterable[Pod], want: int) -> list[str]:
     names = [pod.metadata.name for pod in pods if pod.status.phase in {"Running", "Pending"}]
     return [f"role {role} has {len(names)} pods for {want} replicas: something is being replaced"] if len(names) > want else []
+
+
+def _leaving(role: str, pods: Iterable[Pod]) -> list[str]:
+    names = [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is not None]
+    return [f"role {role}: {', '.join(names)} is still leaving"] if names else []
 
 
 def _silent(platform: Platform, pods: dict[str, list[Pod]]) -> list[str]:

@@ -14,12 +14,13 @@ from pathlib import Path
 import polars as pl
 import yaml
 
-from history.reader import read_table
+from history.reader import read_plan, read_table
 from history.result import RunVerdict
 from history.schema import EventKind
 from kube.client import Platform
 from runner.preflight.platform_health import complaints, look
 from testing.platform.fake_cluster import ROOT
+from verdict.floor import below_floor
 
 LOCAL = ROOT / os.environ.get("AFTERSHOCK_TARGET", "targets/local.yaml")  # or another cluster with the reference platform
 PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
@@ -125,12 +126,27 @@ class Suite:
         session = self.start(*arguments, own=own, target=target)
         return session.end(), session
 
+    def below_floor(self) -> list[str]:
+        """Return what was quicker than its floor in the runs of all sessions that were judged: the platform's timers hold in each."""
+        return [text for session in self.sessions for run in judged_runs(session.out) for text in below_floor_in(run)]
+
     def close(self) -> None:
         """End what still runs, and let it heal."""
         for session in self.sessions:
             if session.process.poll() is None:
                 session.process.send_signal(signal.SIGTERM)
                 session.process.wait(PATIENCE_S)
+
+
+def judged_runs(out: Path) -> list[Path]:
+    """Return the folders of the runs under ``out`` that were judged."""
+    return sorted(file.parent for file in out.glob("runs/*/verdict.json"))
+
+
+def below_floor_in(run_dir: Path) -> list[str]:
+    """Return what was quicker than its floor in a stored run, as sentences. Raises HistoryError: its plan cannot be read."""
+    verdict = RunVerdict.model_validate_json((run_dir / "verdict.json").read_text())
+    return [f"{run_dir.name}: {text}" for text in below_floor(read_plan(run_dir).floor, verdict.measurements)]
 
 
 def unhealthy(platform: Platform) -> list[str]:

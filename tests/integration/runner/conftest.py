@@ -24,6 +24,7 @@ def suite(tmp_path: Path) -> Iterator[Suite]:
     made = Suite(tmp_path)
     yield made
     made.close()
+    assert made.below_floor() == []
 
 
 @pytest.fixture(autouse=True)

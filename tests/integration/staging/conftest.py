@@ -30,3 +30,4 @@ def suite(staging: Staging, tmp_path: Path) -> Iterator[Suite]:
     made = Suite(tmp_path)
     yield made
     made.close()
+    assert made.below_floor() == []

@@ -9,26 +9,47 @@ from typing import Any
 import pytest
 
 from history.errors import TargetRefused
-from kube.platform_timers import LOAD_S, START_S, first_check_s, liveness_s, load_s, read_timers, start_s, toleration_s
-from testing.platform.fake_cluster import NOW, FakeCluster
+from kube.platform_timers import LOAD_S, START_S, first_check_s, liveness_s, load_s, owner_of, read_timers, start_s, toleration_s
+from testing.platform.fake_cluster import NOW, FakeCluster, pod
 
 
-def test_probes_and_tolerations_of_pods() -> None:
-    assert liveness_s(SimpleNamespace(period_seconds=5, failure_threshold=2)) == 5
-    assert liveness_s(SimpleNamespace(period_seconds=None, failure_threshold=None)) == 20
+def test_the_least_time_that_probes_leave() -> None:
+    assert liveness_s(SimpleNamespace(period_seconds=5, failure_threshold=3, timeout_seconds=2)) == 8  # asked 2 s before the hang
+    assert liveness_s(SimpleNamespace(period_seconds=None, failure_threshold=None, timeout_seconds=None)) == 19
+    assert liveness_s(SimpleNamespace(period_seconds=5, failure_threshold=1, timeout_seconds=2)) == 0
     assert liveness_s(None) == float("inf")
     readiness, startup = SimpleNamespace(initial_delay_seconds=None), SimpleNamespace(initial_delay_seconds=30)
     assert first_check_s(SimpleNamespace(startup_probe=startup, readiness_probe=readiness)) == 30
     assert first_check_s(SimpleNamespace(startup_probe=None, readiness_probe=readiness)) == 0
 
-    def pod_with(*tolerations: tuple[str, int | None]) -> Any:
-        made = [SimpleNamespace(key=key, effect="NoExecute", toleration_seconds=seconds) for key, seconds in tolerations]
-        return SimpleNamespace(spec=SimpleNamespace(tolerations=made))
 
-    assert toleration_s(pod_with(("node.kubernetes.io/unreachable", 20))) == 20
-    assert toleration_s(pod_with(("node.kubernetes.io/unreachable", None))) == float("inf")
-    assert toleration_s(pod_with()) == 300
-    assert toleration_s(pod_with(("node.kubernetes.io/unreachable", None), ("node.kubernetes.io/unreachable", 60))) == 60
+UNREACHABLE = "node.kubernetes.io/unreachable"
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "stays_s"),
+    [
+        ([(UNREACHABLE, "NoExecute", 20)], 20),
+        ([(UNREACHABLE, "NoExecute", None)], float("inf")),
+        ([(UNREACHABLE, "NoExecute", None), (UNREACHABLE, "NoExecute", 60)], 60),
+        ([(None, None, None)], float("inf")),  # it tolerates everything
+        ([("nvidia.com/gpu", "NoSchedule", None), (UNREACHABLE, "NoSchedule", None)], 0),  # where Kubernetes adds none
+        ([], 0),
+    ],
+)
+def test_how_long_a_pod_stays_on_a_node_that_is_unreachable(tolerations: list[Any], stays_s: float) -> None:
+    made = [SimpleNamespace(key=key, effect=effect, toleration_seconds=seconds) for key, effect, seconds in tolerations]
+    one: Any = SimpleNamespace(spec=SimpleNamespace(tolerations=made))
+    assert toleration_s(one) == stays_s
+
+
+def test_whose_settings_they_are() -> None:
+    one = pod("inference-7c9d-x")
+    one.metadata.owner_references[0].name, one.metadata.labels["pod-template-hash"] = "inference-7c9d", "7c9d"
+    assert owner_of(one, None) == "Deployment inference"
+    assert owner_of(one, "named") == "Deployment named"
+    assert owner_of(pod("worker-0", owner="StatefulSet"), None) == "StatefulSet owner"
+    assert owner_of(pod("bare", owner=None), None) == "pod bare"
 
 
 def started(running_after_s: float, ready_after_s: float, restarts: int = 0) -> Any:
@@ -74,6 +95,10 @@ def test_timers_are_read_from_what_is_live() -> None:
     cluster = Configured()
     assumed = read_timers(cluster.platform(), "inference")
     assert (assumed.node_monitor_s, assumed.node_monitor_known) == (50, False)
+    assert (assumed.owner, assumed.cloud) == ("Deployment inference", "")
+    cluster.nodes["gpu-b"].spec.provider_id = "aws:///eu-central-1b/i-0123"
+    assert read_timers(cluster.platform(), "inference").cloud == "aws"
+    assert read_timers(cluster.platform(), "gateway").cloud == ""
     cluster.flags = ("kube-controller-manager", "--node-monitor-grace-period=16s")
     read = read_timers(cluster.platform(), "inference")
     assert (read.node_monitor_s, read.node_monitor_known) == (16, True)

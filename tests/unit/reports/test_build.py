@@ -164,9 +164,28 @@ def test_no_run_at_all_is_inconclusive() -> None:
 def test_the_floor_stands_beside_full_capacity(tmp_path: Path) -> None:
     trial = only(build([write_run(tmp_path, ZONE_LOST)]).experiments).trials[0]
     [capacity] = [row for row in recovery_rows(trial) if row.label == "Full capacity"]
-    assert capacity.floor == "59 s"
-    assert "floor: node-monitor-grace-period 50 s less 11 s, then the pods' toleration 20 s" in capacity.note
+    assert capacity.floor == "about 49 s"
+    assert "floor: eviction alone takes 29 s (node-monitor-grace-period 40 s, less 11 s since the last lease) + 20 s" in capacity.note
+    assert "(an estimate: node-monitor-grace-period could not be read" in capacity.note
     assert {row.floor for row in recovery_rows(trial) if row.label != "Full capacity"} == {""}
+
+
+def test_a_floor_that_an_older_version_stored_is_still_read_and_is_a_bound(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ZONE_LOST)
+    plan = json.loads((run / "plan.json").read_text())
+    plan["floor"] = {"capacity_rto_s": 59.0, "rto_s": None, "timers": "the pods' toleration 20 s"}
+    (run / "plan.json").write_text(json.dumps(plan))
+    [capacity] = [row for row in recovery_rows(only(build([run]).experiments).trials[0]) if row.label == "Full capacity"]
+    assert (capacity.floor, capacity.note.endswith("floor: the pods' toleration 20 s")) == ("59 s", True)
+
+
+def test_a_recovery_below_its_floor_stands_out(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ZONE_LOST)
+    plan = json.loads((run / "plan.json").read_text())
+    plan["floor"]["capacity_rto_s"] = 590.0
+    (run / "plan.json").write_text(json.dumps(plan))
+    [capacity] = [row for row in recovery_rows(only(build([run]).experiments).trials[0]) if row.label == "Full capacity"]
+    assert "quicker than its floor: eviction alone takes" in capacity.note
 
 
 def test_a_run_that_was_stored_with_a_forecast_is_judged_and_shown_without_it(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,13 +12,14 @@ import pytest
 from history.budgets import Budgets
 from history.plan import ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
-from runner.drivers.driver import Driver
+from runner.drivers.driver import Driver, Needs
 from runner.drivers.requests.driver import RequestsDriver, span_s
 from runner.experiment.experiment import Experiment, read_experiment
-from runner.preflight.planning import Resolved, deadline_parts, make_plan, merged_budgets, recovery_at_most_s
+from runner.experiment.steady_state import for_target
+from runner.preflight.planning import Resolved, deadline_parts, duration_s, make_plan, merged_budgets, recovery_at_most_s, timers_of
 from runner.request import Request
 from target.target import Target
-from testing.platform.fake_cluster import FakeCluster, local_target
+from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
 from testing.runs.runner_parts import EXPERIMENT, NULL
 
 CLASS = "realtime-inference"
@@ -81,10 +84,23 @@ def test_the_hold_brings_enough_arrivals_for_the_slo(experiment: Experiment, tmp
 
 def test_the_deadline_is_the_longest_of_budget_recovery_and_fault_and_says_so(experiment: Experiment, tmp_path: Path) -> None:
     parts = deadline_parts([Budgets(rto_s=30)], 84, 75, 10)
-    assert parts == {"budget": 30, "recovery": 126, "fault": 75, "hold": 10, "slack": 10}
+    assert parts == {"budget": 90, "recovery": 126, "fault": 75, "hold": 10, "slack": 10}
     timers = make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers()).timers
     assert timers.deadline_parts["recovery"] == 1.5 * (12 + 14)
-    assert timers.deadline_s == pytest.approx(1.5 * 26 + timers.hold_s + 10)
+    assert timers.deadline_s == pytest.approx(3 * 30 + timers.hold_s + 10)
+
+
+@pytest.mark.parametrize("name", sorted(str(file.relative_to(ROOT)) for file in (ROOT / "experiments").glob("*/*.yaml")))
+def test_a_shipped_experiment_that_sets_no_deadline_can_state_a_late_recovery(name: str, tmp_path: Path) -> None:
+    target = local_target()
+    experiment = for_target(read_experiment(ROOT / name, ROOT / "experiments"), target)
+    name_, found = experiment.settings.workload, replace(resolved(), timers={experiment.settings.workload: TIMERS})
+    stand_in: Any = SimpleNamespace(name=name_, needs=lambda: Needs(provides_targets=target.workloads[name_].kind == "training"))
+    budgets, lasts_s = merged_budgets(experiment, target, stand_in), duration_s(experiment, target)
+    timers = timers_of(request(tmp_path), experiment, [stand_in], budgets=[budgets], resolved=found, lasts_s=lasts_s)
+    if experiment.settings.deadline is None:
+        assert timers.deadline_s >= 3 * max(budgets.rto_s or 0, budgets.capacity_rto_s or 0)
+        assert timers.deadline_s >= TIMERS.ready_s + lasts_s + timers.hold_s
 
 
 @pytest.mark.parametrize(
@@ -117,6 +133,14 @@ def test_faults_on_nodes_get_more_time_to_be_proven_and_healed(experiment: Exper
     assert nodes.heal_s > pods.heal_s
 
 
+def test_healing_has_time_for_replaced_pods_to_leave(experiment: Experiment, tmp_path: Path) -> None:
+    def heal_s(grace_s: float) -> float:
+        found = replace(resolved(), grace_s=grace_s)
+        return make_plan(request(tmp_path), experiment, local_target(), found, drivers()).timers.heal_s
+
+    assert heal_s(35) - heal_s(0) == 35
+
+
 def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: Experiment, tmp_path: Path) -> None:
     def timers(seen_s: float) -> Timers:
         return make_plan(
@@ -124,8 +148,8 @@ def test_a_pod_that_leaves_with_its_grace_gets_that_time_to_be_gone(experiment: 
         ).timers
 
     assert timers(35).confirm_s - timers(0).confirm_s == 35
-    assert timers(90).deadline_parts["fault"] == 90
-    assert timers(90).deadline_s >= 90 + timers(90).hold_s
+    assert timers(90).deadline_parts["fault"] == 90 + 14  # and a start, as it was measured
+    assert timers(90).deadline_s >= 90 + 14 + timers(90).hold_s
     assert timers(90).fault_s == timers(0).fault_s  # the fault itself is over at once
 
 

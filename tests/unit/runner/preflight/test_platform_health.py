@@ -9,7 +9,7 @@ import pytest
 from kubernetes import client
 
 from history.plan import ResolvedTarget
-from runner.preflight.platform_health import Before, asks, differences, look
+from runner.preflight.platform_health import Before, asks, complaints, differences, look
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import NOW, pod
 from testing.runs.runner_cluster import RunnerCluster
@@ -67,6 +67,29 @@ def test_missing_replicas_and_replicas_that_only_seem_ready(cluster: RunnerClust
     assert differs(cluster, before) == ["pod inference-c of role inference is ready by the API server, but its /health answers nothing"]
     cluster.pods["ml-serving", "inference-a"] = pod("inference-a", ready=False)
     assert differs(cluster, before) == ["role inference has 2 of 3 replicas ready"]
+
+
+def test_a_pod_that_is_still_leaving_is_waited_for_since_the_next_preflight_would_refuse_it(cluster: RunnerCluster) -> None:
+    before = look(cluster.platform())
+    evicted = pod("inference-old")
+    evicted.metadata.deletion_timestamp = NOW
+    cluster.pods["ml-serving", "inference-old"] = evicted
+    assert complaints(cluster.platform(), before) == ["role inference has 4 pods for 3 replicas: something is being replaced"]
+    assert differs(cluster, before) == ["role inference: inference-old is still leaving"]
+    del cluster.pods["ml-serving", "inference-old"]
+    assert differs(cluster, before) == complaints(cluster.platform(), before) == []
+
+
+def test_replicas_that_an_autoscaler_added_are_not_waited_for(cluster: RunnerCluster) -> None:
+    before = look(cluster.platform())
+    cluster.pods["ml-serving", "inference-d"] = pod("inference-d")
+    assert differs(cluster, before) == []
+
+
+def test_the_longest_grace_of_the_roles_pods_is_read(cluster: RunnerCluster) -> None:
+    cluster.pods["ml-serving", "gateway-a"].spec.termination_grace_period_seconds = 35
+    cluster.pods["monitoring", "prometheus-0"].spec.termination_grace_period_seconds = 300  # no role's
+    assert look(cluster.platform()).grace_s == 35
 
 
 @pytest.mark.parametrize(
