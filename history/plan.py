@@ -8,9 +8,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, model_validator
 
+from history.budgets import Budgets
 from history.errors import HistoryError
 from history.schema import SCHEMA_VERSION
-from history.values import FrozenModel, Seconds, Share
+from history.values import FrozenModel, Seconds
 
 Part = TypeVar("Part")
 
@@ -37,25 +38,6 @@ class Slo(FrozenModel):
     latency_ms: float = Field(gt=0)  # last byte - intended, for requests that are not streamed
     ttft_ms: float | None = None  # first byte - intended, for streamed requests
     max_gap_ms: float | None = None  # longest silence between tokens of a stream
-
-
-class Bounds(FrozenModel):
-    """Budgets as a file sets them, for an experiment or a class of workload; a plan has the same and their source."""
-
-    model_config = ConfigDict(validate_by_name=True)  # people write ``rto: 30s``, a plan says ``rto_s: 30.0``
-    rto_s: Seconds | None = Field(default=None, validation_alias="rto")
-    rpo_requests: int | None = None
-    availability: Share | None = None  # share of good arrivals in [t_fault, t_recovered + hold]
-    p95_ratio: float | None = None  # p95 latency after recovery over baseline p95
-    capacity_rto_s: Seconds | None = Field(default=None, validation_alias="capacity_rto")  # ready replicas back to desired
-    rpo_steps: int | None = Field(default=None, ge=0)  # training: steps done before the fault that are not in the state it went on from
-    rpo_samples: int | None = Field(default=None, ge=0)  # the same in samples
-
-
-class Budgets(Bounds):
-    """What an experiment allows. ``None``: not budgeted, hence not checked (and the report says so)."""
-
-    source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
 
 
 class Mix(FrozenModel):

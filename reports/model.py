@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from history.plan import Budgets, Expect, Floor, Slo
+from history.budgets import Budgets
+from history.plan import Expect, Floor, Slo
 from history.result import Check, Measurement, Verdict
 from history.values import FrozenModel
 from reports.axis import Progress, TimeAxis

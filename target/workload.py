@@ -6,9 +6,12 @@ from typing import TypeVar
 
 from pydantic import Field, model_validator
 
+from history.budgets import Bounds
 from history.errors import ConfigError
-from history.plan import Bounds, Offer, Slo
+from history.kinds import REQUESTS, TRAINING
+from history.plan import Offer, Slo
 from history.values import Seconds, Share, Written
+from target.mistakes import refuse
 from target.steady_state import SteadyState
 
 Part = TypeVar("Part")
@@ -74,6 +77,17 @@ class WorkloadClass(Written):
             kind = "a training job" if self.training is not None else "requests"
             raise ValueError(f"steady_state: {', '.join(wrong)} means nothing for {kind}; leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _has_budgets_of_its_kind(self) -> WorkloadClass:
+        """Refuse a budget that means nothing for what drives runs of this class."""
+        refuse("WorkloadClass", [(("budgets", name), sentence) for name, sentence in self.budgets.misplaced(self.kind)])
+        return self
+
+    @property
+    def kind(self) -> str:
+        """What drives runs of this class."""
+        return REQUESTS if self.training is None else TRAINING
 
     @property
     def slo(self) -> WrittenSlo:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from history.plan import Budgets, Load, Mix, Plan, Slo, Timers, write_plan
+from history.budgets import Budgets
+from history.plan import Load, Mix, Plan, Slo, Timers, write_plan
 from history.result import RunVerdict
 from kube.client import Platform
 from runner.drivers.requests import progress

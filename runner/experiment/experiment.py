@@ -135,7 +135,7 @@ def absent(experiment: Experiment, target: Target) -> str:
 
 
 def check_target(experiment: Experiment, target: Target) -> None:
-    """Refuse what this target does not have: the workload class, a role, a ``${value}``.
+    """Refuse what this target does not have: the workload class, a role, a ``${value}``; and a budget of another kind of workload.
 
     Raises:
         ConfigError: with file and line.
@@ -143,7 +143,14 @@ def check_target(experiment: Experiment, target: Target) -> None:
     """
     for lack in _lacks(experiment, target):
         raise experiment.located.error(lack.keys, lack.sentence(target))
+    _check_budgets(experiment, target)
     _check_values(experiment, target)
+
+
+def _check_budgets(experiment: Experiment, target: Target) -> None:
+    """Refuse a budget that means nothing for what drives runs of the experiment's class."""
+    for name, sentence in experiment.settings.budgets.misplaced(target.workloads[experiment.settings.workload].kind):
+        raise experiment.located.error(("extensions", experiment.extension_at(), "budgets", name), f"budgets.{name}: {sentence}")
 
 
 def _lacks(experiment: Experiment, target: Target) -> Iterator[Lack]:
@@ -188,7 +195,7 @@ def _check_shape(experiment: Experiment, at: int) -> None:
         raise located.error(
             (own,), f"{own}: empty; write title and probes, or leave the key out: then the class of workload says what steady means"
         )
-    if not settings.budgets.model_dump(exclude_none=True):
+    if not settings.budgets.values():
         raise located.error((*place, "budgets"), "budgets: none is set; name at least one, e.g. rto: 30s, so that the verdict has a bound")
     if settings.fault == "none" and (document.method or settings.evidence):
         raise located.error((*place, "fault"), "fault: none is the null control, so method and evidence must be empty")

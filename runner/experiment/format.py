@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from history.plan import Bounds, Expect
+from history.budgets import Bounds
+from history.plan import Expect
 from history.values import Seconds, Written
 from target.allow import Allow
 from target.stop_when import StopWhen

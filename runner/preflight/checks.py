@@ -203,7 +203,7 @@ def describe(targets: Targets, needed: list[Permission]) -> list[str]:
 
 def foretell(plan: Plan) -> list[str]:
     """Return what a dry run prints of the plan: hypothesis, budgets, deadline, floor."""
-    budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.model_dump(exclude_none=True, exclude={"source"}).items())
+    budgets = ", ".join(f"{name} {value:g}" for name, value in plan.budgets.values().items())
     expects = ", ".join(f"{name} {within}" for name, within in plan.hypothesis_expects.items())
     lines = [f"hypothesis: {plan.experiment.hypothesis} ({expects})"]
     lines += [f"left out of the hypothesis: {what}" for what in plan.hypothesis_left_out]

@@ -7,8 +7,9 @@ import platform as host
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from history.budgets import Budgets, class_defaults
 from history.clock import now_ns
-from history.plan import Budgets, Floor, Load, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from history.plan import Floor, Load, Plan, ResolvedTarget, TargetInfo, Timers, Training
 from kube.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
@@ -19,16 +20,6 @@ from runner.request import PROFILES, Request
 from target.target import Target
 from target.workload import WorkloadClass
 from verdict.statistics import arrivals_needed
-
-CLASS_DEFAULTS: dict[str, dict[str, float]] = {
-    "realtime-inference": {"rto_s": 60, "rpo_requests": 0},
-    "model-deployment": {"rto_s": 300},
-    "feature-store": {"rto_s": 300},
-    "batch-training": {"rto_s": 3600},
-    "data-labelling": {"rto_s": 4 * 3600},
-    "object-storage": {"rto_s": 300},
-}
-"""Budgets that a class of workload has by default: the field's usual needs; a target or an experiment may say otherwise."""
 
 CONFIRM_S = 30.0  # evidence inside pods and on the API server
 LEASE_S = 15.0  # more where evidence is a node's silence: 12 s of an overdue lease
@@ -92,12 +83,12 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
 
 def merged_budgets(experiment: Experiment, workload: WorkloadClass) -> Budgets:
     """Merge budgets, class default < target < experiment; ``source`` says who set each."""
-    values: dict[str, object] = {}
+    values: dict[str, float] = {}
     source: dict[str, str] = {}
     layers = (
-        ("class default", CLASS_DEFAULTS.get(experiment.settings.workload, {})),
-        ("target", workload.budgets.model_dump(exclude_none=True)),
-        ("experiment", experiment.settings.budgets.model_dump(exclude_none=True)),
+        ("class default", class_defaults(experiment.settings.workload, workload.kind)),
+        ("target", workload.budgets.values()),
+        ("experiment", experiment.settings.budgets.values()),
     )
     for who, layer in layers:
         values |= layer
@@ -141,7 +132,7 @@ def deadline_parts(budgets: Budgets, recovery_s: float, lasts_s: float, hold_s: 
     ``lasts_s``: until the fault is over and could be seen.
     """
     return {
-        "budget": max(budgets.rto_s or 0.0, budgets.capacity_rto_s or 0.0),
+        "budget": budgets.awaited_s(),
         "recovery": PATIENCE * recovery_s,
         "fault": lasts_s,
         "hold": hold_s,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from history.plan import Budgets, Expect, Floor, Mix, Plan, ResolvedTarget, Slo, Timers
+from history.budgets import Budgets
+from history.plan import Expect, Floor, Mix, Plan, ResolvedTarget, Slo, Timers
 from history.schema import EventKind
 from testing.histories.plain_plan import plain_plan
 

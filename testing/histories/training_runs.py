@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from history.budgets import Budgets
 from history.close import close_run
 from history.ledgers import LedgerWriter
-from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, write_plan
+from history.plan import Phase, Plan, ResolvedTarget, Timers, write_plan
 from history.reader import read_run
 from history.schema import EventKind
 from history.writer import EventLog

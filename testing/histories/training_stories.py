@@ -8,8 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from history.budgets import Budgets
 from history.ledgers import training_rows
-from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, Training
+from history.plan import Phase, Plan, ResolvedTarget, Timers, Training
 from history.reader import Run
 from history.result import Check, RunVerdict
 from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TRAINING, EventKind

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from history.plan import Budgets, Mix, Plan, ResolvedTarget, Slo, Timers
+from history.budgets import Budgets
+from history.plan import Mix, Plan, ResolvedTarget, Slo, Timers
 from testing.histories.plain_plan import plain_plan
 
 if TYPE_CHECKING:

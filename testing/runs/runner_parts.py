@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from history.plan import Budgets, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.budgets import Budgets
+from history.plan import Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
 from history.reader import read_table
 from history.schema import EventKind
 from kube.client import Platform

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.training.power.job import BASE, POLL_S, RANKS, RESTARTS, Forked, Job, Launched, Settings, rows, step, wait
+from history.budgets import Budgets
 from history.close import close_run
 from history.ledgers import LedgerWriter
-from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, write_plan
+from history.plan import Phase, Plan, ResolvedTarget, Timers, write_plan
 from history.reader import read_run
 from history.result import RunVerdict, write_verdict
 from history.schema import EventKind

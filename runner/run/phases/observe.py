@@ -56,7 +56,7 @@ def recovered(context: Context, progress: Progress, zero_ns: int, not_before_ns:
     plan = context.run.plan
     if not progress.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
         return False
-    return plan.budgets.capacity_rto_s is None or not lacking(context)
+    return not plan.budgets.needs_capacity() or not lacking(context)
 
 
 def lacking(context: Context) -> list[str]:

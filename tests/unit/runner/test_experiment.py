@@ -133,6 +133,12 @@ def test_a_null_control_has_neither_method_nor_evidence(experiment_file: Path) -
             "{role: inferenec}",
             f"target local has no role 'inferenec'; it has {', '.join(sorted(local_target().roles))}",
         ),
+        (
+            "rto: 30s,",
+            "rto: 30s, rpo_steps: 3,",
+            "budgets.rpo_steps: budget rpo_steps means nothing for requests; leave it out; what can be budgeted there: "
+            "rto, rpo_requests, availability, p95_ratio, capacity_rto",
+        ),
         ("{role: inference}", "{role: '${nobody_role}'}", "${nobody_role} is neither in configuration nor in target local"),
     ],
 )

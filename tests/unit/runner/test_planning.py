@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from history.plan import Budgets, ResolvedTarget, Timers
+from history.budgets import Budgets
+from history.plan import ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.preflight.planning import Resolved, deadline_parts, make_plan, merged_budgets, recovery_at_most_s, span_s

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from history.plan import Budgets
+from history.budgets import Budgets
 from history.result import RunVerdict, Verdict
 from testing.histories.training_stories import Story, check, judged, value
 from tests.unit.verdict.conftest import HIT, run_of

@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from history.plan import Budgets
+from history.budgets import Budgets
 from history.result import Check, Verdict
 from history.schema import EVENTS, EventKind
 from testing.histories.training_stories import NEVER, Life, Story, check, judged, ns, row, rows_of, run_of, value, with_events

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from history.plan import Budgets, Floor, ResolvedTarget, Slo
+from history.budgets import Budgets
+from history.plan import Floor, ResolvedTarget, Slo
 from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.preflight.checks import foretell

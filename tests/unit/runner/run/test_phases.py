@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from history.budgets import Budgets
 from history.clock import now_ns
 from history.errors import FaultFailed, NoData
-from history.plan import Budgets, Phase
+from history.plan import Phase
 from history.schema import EventKind
 from runner.drivers.requests.load import LoadFailed
 from runner.drivers.requests.progress import arrivals_for
