@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from history import kinds
 from history.plan import Phase
 from history.reader import Run
 from history.schema import TRAINING
@@ -32,6 +33,7 @@ class Case:
     clocks: Clocks
     recovery: Recovery | None
     training: TrainingJob | None = None  # of the training job that the run follows instead of offering requests
+    kind: str = kinds.REQUESTS  # of workload: which checks and measurements are made
     known: dict[tuple[object, ...], object] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
 
     @property
@@ -78,6 +80,7 @@ def case_of(run: Run) -> Case:
         clocks=clocks_of(timeline),
         recovery=recovery_of(run.plan, timeline, arrivals) if training is None else training_recovery(run.plan, timeline, training),
         training=training,
+        kind=kinds.REQUESTS if training is None else kinds.TRAINING,
     )
 
 

@@ -130,7 +130,7 @@ def counts_as(judged: Judged) -> Verdict:
 
 def tightest(checks: tuple[Check, ...]) -> tuple[float | None, str]:
     """Return the smallest margin among the ``checks`` of budgets, and that check's name."""
-    margins = [(check.margin, check.name) for check in checks if check.margin is not None and check.name in names.BUDGETS]
+    margins = [(check.margin, check.name) for check in checks if check.margin is not None and names.judges_budget(check.name)]
     return min(margins, default=(None, ""))
 
 
@@ -189,7 +189,7 @@ def _load(judged: Judged) -> LoadQuality | None:
     summary, load = judged.verdict.load, judged.plan.requests_load
     if summary is None or load is None:
         return None
-    about = [check for check in judged.verdict.checks if check.name in names.OF_MEASUREMENT]
+    about = [check for check in judged.verdict.checks if names.of_measurement(check.name)]
     verdict = worst([check.verdict for check in about]) if about else None
     sentence = " ".join(check.sentence for check in about if check.verdict == verdict)
     return LoadQuality(**summary.model_dump(), in_flight_cap=load.in_flight_cap, arrivals=load.arrivals, verdict=verdict, sentence=sentence)

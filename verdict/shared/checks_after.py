@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from history.kinds import EVERY, REQUESTS
 from history.plan import Phase
 from history.result import Check
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.evaluations import Evaluation, Said, evaluations_of, frozen
+from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import Figures, failed, inconclusive, passed, unless
 from verdict.shared.users import outage
 from verdict.words import count, listed, percent, seconds
@@ -21,6 +23,7 @@ NEEDED = {
 }
 
 
+@check(REQUESTS, Role.RESTING, title="No impact (control)", felt=True)
 def impact(case: Case) -> Check | None:
     """Check that a control run (no fault, or one on a decoy) shows no outage and loses no availability."""
     if not case.control:
@@ -48,6 +51,7 @@ def impact(case: Case) -> Check | None:
     return passed("impact", f"The control run shows no impact: no outage, {seen}.", **figures)
 
 
+@check(EVERY, Role.OWN, title="Steady-state hypothesis")
 def hypothesis(case: Case) -> Check:
     """Check that the steady-state hypothesis held again after recovery and before healing. During an outage it may be unmet."""
     probes, title = case.run.plan.hypothesis_probes, case.run.plan.experiment.hypothesis
@@ -108,6 +112,7 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@check(EVERY, Role.OWN, title="Healed")
 def heal(case: Case) -> Check:
     """Check that the platform was proven to be as before once the run was over, and say what remains of the fault."""
     end = next(iter(reversed(case.timeline.all(EventKind.HEAL_END))), None)
@@ -129,6 +134,7 @@ def heal(case: Case) -> Check:
     return passed("heal", f"The platform was proven to be as before{took}; {what}{noticed}.")
 
 
+@check(EVERY, Role.OWN, title="Instruments answered", cause=Cause.INSTRUMENT)
 def instruments(case: Case) -> Check:
     """Check that every instrument answered throughout. What needs one that did not is not judged; the rest is."""
     return unless("instruments", _silent(case), "Not everything was seen", "Every instrument answered throughout.")
@@ -156,6 +162,7 @@ def _needs(name: str) -> str:
     return f"{NEEDED.get(name.lower(), 'what is read from it is')} not judged, the rest is"
 
 
+@check(EVERY, Role.OWN, title="All phases run", cause=Cause.CUT_SHORT)
 def stopped(case: Case) -> Check:
     """Check that the run went through all its phases; one that was cut short is judged as incomplete."""
     return unless("stopped", cut_short(case), "The run is incomplete", "The run went through all its phases.")
