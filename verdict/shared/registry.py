@@ -53,9 +53,9 @@ class Measure:
 class Role(StrEnum):
     """How a check stands to the others."""
 
-    RESTING = "rests on the gates: not judged if one of them did not pass"
-    OWN = "judged by itself"
-    GATE = "a gate: what rests on gates can be believed only if it passes"
+    RESTING = "rests on the gates, and is not judged if one of them did not pass"
+    OWN = "is judged by itself"
+    GATE = "must pass, or what rests on the gates cannot be believed"
 
 
 class Cause(IntEnum):

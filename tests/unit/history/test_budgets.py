@@ -52,7 +52,8 @@ def test_a_budget_of_another_kind_of_workload_is_told(bounds: Bounds, kind: str,
 
 def test_a_misplaced_budget_is_told_with_what_fits() -> None:
     ((_, said),) = Bounds(rpo_requests=0).misplaced("counter")
-    assert said == "budget rpo_requests means nothing for a workload of kind 'counter'; leave it out; what can be budgeted there: rto"
+    assert said.startswith("budget rpo_requests means nothing for a workload of kind 'counter'; leave it out; ")
+    assert "what can be budgeted there: rto" in said
 
 
 def test_a_class_has_defaults_of_its_kind() -> None:
