@@ -1,26 +1,162 @@
-"""Budgets: what an experiment allows, as a file sets them and as a plan holds them."""
+"""Budgets: what an experiment allows. A budget is declared once, as a field of :class:`Bounds`; whatever else knows it reads that.
+
+Derived are its name in files, refusals, defaults of a class, what a run waits for, the names and units of the report, ``docs/budgets.md``.
+"""
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
 
+from pydantic import AliasGenerator, ConfigDict, Field
+
+from history.kinds import REQUESTS, TRAINING, in_words
 from history.values import FrozenModel, Seconds, Share
 
 
-class Bounds(FrozenModel):
-    """Budgets as a file sets them, for an experiment or a class of workload; a plan has the same and their source."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is declared of a budget beside its name in a plan and its type."""
 
-    model_config = ConfigDict(validate_by_name=True)  # people write ``rto: 30s``, a plan says ``rto_s: 30.0``
-    rto_s: Seconds | None = Field(default=None, validation_alias="rto")
-    rpo_requests: int | None = None
-    availability: Share | None = None  # share of good arrivals in [t_fault, t_recovered + hold]
-    p95_ratio: float | None = None  # p95 latency after recovery over baseline p95
-    capacity_rto_s: Seconds | None = Field(default=None, validation_alias="capacity_rto")  # ready replicas back to desired
-    rpo_steps: int | None = Field(default=None, ge=0)  # training: steps done before the fault that are not in the state it went on from
-    rpo_samples: int | None = Field(default=None, ge=0)  # the same in samples
+    title: str
+    unit: str  # as the report writes it: s, ms, ratio (a share), times (a multiple), or what is counted
+    definition: str  # one sentence
+    kinds: tuple[str, ...] = ()  # of workload that it means something for; empty: every kind
+    at_least: bool = False  # the measured value must not be below it; otherwise it must not be above
+    awaited: bool = False  # a time after the fault: ``deadline: auto`` is longer
+    capacity: bool = False  # observing ends only when every role has its replicas again
+    column: Literal["", "RPO"] = ""  # of the report's table of experiments; the first one that was checked is shown
+    defaults: Mapping[str, float] = field(default_factory=dict)  # class of workload -> what the field usually needs
+    name: str = ""  # in a plan; taken from the field
+
+    @property
+    def written(self) -> str:
+        """The name in files."""
+        return written(self.name)
+
+    def fits(self, kind: str) -> bool:
+        """Tell whether it means something for a workload of ``kind``."""
+        return not self.kinds or kind in self.kinds
+
+
+def written(name: str) -> str:
+    """Return the name in files of the budget ``name`` of a plan: without ``_s``, since people write a duration with its unit."""
+    return name.removesuffix("_s")
+
+
+class Bounds(FrozenModel):
+    """Budgets as a file sets them, for an experiment or a class of workload. ``None``: not budgeted, hence not checked."""
+
+    model_config = ConfigDict(validate_by_name=True, alias_generator=AliasGenerator(validation_alias=written))
+
+    rto_s: Annotated[
+        Seconds | None,
+        Budget(
+            title="RTO",
+            unit="s",
+            definition="Time from the fault until users are served again for good; of training, until it is beyond every step done before.",
+            awaited=True,
+            defaults={
+                "realtime-inference": 60,
+                "model-deployment": 300,
+                "feature-store": 300,
+                "batch-training": 3600,
+                "data-labelling": 4 * 3600,
+                "object-storage": 300,
+            },
+        ),
+    ] = None
+    rpo_requests: Annotated[
+        int | None,
+        Budget(
+            title="RPO",
+            unit="answers",
+            definition="Answers after the fault that were acknowledged (complete, with a status of 2xx) and wrong.",
+            kinds=(REQUESTS,),
+            column="RPO",
+            defaults={"realtime-inference": 0},
+        ),
+    ] = None
+    availability: Annotated[
+        Share | None,
+        Budget(
+            title="Availability in the fault window",
+            unit="ratio",
+            definition="Share of good requests from the fault until users have been served again for the hold.",
+            kinds=(REQUESTS,),
+            at_least=True,
+        ),
+    ] = None
+    p95_ratio: Annotated[
+        float | None,
+        Budget(
+            title="p95 latency after recovery",
+            unit="times",
+            definition="p95 latency after recovery over that of the baseline.",
+            kinds=(REQUESTS,),
+        ),
+    ] = None
+    capacity_rto_s: Annotated[
+        Seconds | None,
+        Budget(
+            title="Full capacity",
+            unit="s",
+            definition="Time from the fault until as many replicas are ready as are wanted.",
+            kinds=(REQUESTS,),
+            awaited=True,
+            capacity=True,
+        ),
+    ] = None
+    rpo_steps: Annotated[
+        int | None,
+        Field(ge=0),
+        Budget(
+            title="RPO in steps",
+            unit="steps",
+            definition="Steps that were done before the fault and are not in the state that training went on from.",
+            kinds=(TRAINING,),
+            column="RPO",
+        ),
+    ] = None
+    rpo_samples: Annotated[
+        int | None,
+        Field(ge=0),
+        Budget(title="RPO in samples", unit="samples", definition="Samples of the steps that were lost.", kinds=(TRAINING,)),
+    ] = None
+
+    def values(self) -> dict[str, float]:
+        """Return every budget that is set, by its name in a plan."""
+        return {name: value for name in BUDGETS if (value := getattr(self, name)) is not None}
+
+    def awaited_s(self) -> float:
+        """Return the longest time after the fault that is allowed for anything (s); 0: no such budget is set."""
+        return max((value for name, value in self.values().items() if BUDGETS[name].awaited), default=0.0)
+
+    def needs_capacity(self) -> bool:
+        """Tell whether a budget is set that can be judged only once all replicas are back."""
+        return any(BUDGETS[name].capacity for name in self.values())
+
+    def misplaced(self, kind: str) -> list[tuple[str, str]]:
+        """Return (name in files, sentence) of every budget that is set and means nothing for a workload of ``kind``."""
+        known = ", ".join(budget.written for budget in BUDGETS.values() if budget.fits(kind))
+        return [
+            (written(name), f"budget {written(name)} means nothing for {in_words(kind)}; leave it out; what can be budgeted there: {known}")
+            for name in self.values()
+            if not BUDGETS[name].fits(kind)
+        ]
 
 
 class Budgets(Bounds):
-    """What an experiment allows. ``None``: not budgeted, hence not checked (and the report says so)."""
+    """What a plan allows, and who said so."""
 
-    source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
+    source: dict[str, str] = Field(default_factory=dict)  # budget -> who set it (class default, target, experiment)
+
+
+BUDGETS = {name: replace(one, name=name) for name, part in Bounds.model_fields.items() for one in part.metadata if isinstance(one, Budget)}
+"""Every budget by its name in a plan, in the order in which they are declared."""
+
+
+def class_defaults(workload: str, kind: str) -> dict[str, float]:
+    """Return the budgets that the class ``workload`` of ``kind`` has by default; a target or an experiment may say otherwise."""
+    return {name: budget.defaults[workload] for name, budget in BUDGETS.items() if workload in budget.defaults and budget.fits(kind)}

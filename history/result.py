@@ -39,6 +39,7 @@ class Check(FrozenModel):
     margin: float | None = None  # 1 - measured/budget for upper bounds; share of the budget left
     resolution: float | None = None  # in unit
     censored: bool = False  # measured is a lower bound: "> measured"
+    workload: str = ""  # whose it is, of a run that several drive
 
 
 class Measurement(FrozenModel):
@@ -49,6 +50,7 @@ class Measurement(FrozenModel):
     unit: str
     sentence: str = ""
     censored: bool = False
+    workload: str = ""  # whose it is, of a run that several drive
 
 
 class LoadSummary(FrozenModel):

@@ -5,6 +5,10 @@ Definitions are not repeated here: the report quotes those of :mod:`verdict`. A 
 
 from __future__ import annotations
 
+from history.budgets import BUDGETS, Budget
+from verdict.registered import check_named
+from verdict.shared.registry import MEASUREMENT
+
 RECOVERY = {
     "time_to_impact": "First impact on users",
     "time_to_detection": "First sign on the platform",
@@ -37,26 +41,10 @@ FALSE_HEALTHY = "wrong_green"
 TARGET_GREEN = "target_green"
 BAD_REQUESTS = "requests_bad"
 AVAILABILITY = "availability"
-RPO = "rpo_requests"
-RPO_STEPS = "rpo_steps"
-
-BUDGETS = ("rto", "availability", "rpo_requests", "rpo_steps", "rpo_samples", "latency", "capacity_rto")
-"""Checks of what an experiment allows; the others ask whether the run can be believed, or what it left behind."""
-OF_MEASUREMENT = ("load", "history", "ledger")
-"""Checks of the measurement itself."""
-
+RPO = "RPO"
+"""A column of the table of experiments."""
 LABELS = {
-    "rto": "RTO",
-    "rto_s": "RTO",
     "rto_resolution": "RTO resolution",
-    "rpo_requests": "RPO",
-    "rpo_steps": "RPO in steps",
-    "rpo_samples": "RPO in samples",
-    "state": "State as undisturbed",
-    "samples": "Every sample once",
-    "writers": "One writer",
-    "checkpoints": "Checkpoints afterwards",
-    "ledger": "Complete ledger",
     "lost_steps": "Steps lost",
     "rpo_seconds": "Age of what was resumed",
     "ettr": "ETTR: effective share of time",
@@ -65,48 +53,52 @@ LABELS = {
     "batches_set_aside": "Batches set aside",
     "divergence_found": "Steps until ranks were found to differ",
     "verified_age": "Oldest that the newest verified checkpoint got",
-    "availability": "Availability in the fault window",
-    "latency": "Latency after recovery",
-    "p95_ratio": "p95 latency after recovery",
-    "capacity_rto": "Full capacity",
-    "capacity_rto_s": "Full capacity",
-    "impact": "No impact (control)",
-    "fault": "Fault carried out",
-    "evidence": "Fault confirmed",
-    "instruments": "Instruments answered",
-    "stopped": "All phases run",
-    "baseline": "Healthy before the fault",
-    "hypothesis": "Steady-state hypothesis",
-    "load": "Load as planned",
-    "history": "Complete record",
-    "heal": "Healed",
     "slo_debt": "SLO debt",
     "wrong_green": "False healthy (wrong green): all said healthy while users were not served",
     "target_green": "Faulted replica said healthy",
 }
+"""What measurements are called. Checks and budgets say it where they are declared."""
+TIMES = ("amplification",)
+"""Measured ratios that are multiples of something, not shares of a whole."""
 
 
-TIMES = ("latency", "p95_ratio", "amplification")
-"""Ratios that are multiples of something, not shares of a whole."""
+def judges_budget(check: str) -> bool:
+    """Tell whether ``check`` is of what an experiment allows; the others ask whether the run can be believed, or what it left behind."""
+    return _budget(check) is not None
 
 
-UNITS = {
-    "rpo_steps": "steps",
-    "rpo_samples": "samples",
-    "rto": "s",
-    "availability": "ratio",
-    "rpo_requests": "answers",
-    "latency": "times",
-    "capacity_rto": "s",
-}
-"""Units of budgets, for checks that could not measure and therefore name none."""
+def of_measurement(check: str) -> bool:
+    """Tell whether ``check`` is of the measurement itself."""
+    spec = check_named(check)
+    return spec is not None and spec.cause in MEASUREMENT
+
+
+def at_least(check: str) -> bool:
+    """Tell whether what ``check`` measures must not be below its budget."""
+    budget = _budget(check)
+    return budget is not None and budget.at_least
+
+
+def in_column(check: str, column: str) -> bool:
+    """Tell whether ``check`` is shown in ``column`` of the table of experiments."""
+    budget = _budget(check)
+    return budget is not None and budget.column == column
 
 
 def unit(name: str, unit_as_measured: str) -> str:
     """Return the unit in which the page writes the measurement or check ``name``."""
-    return "times" if name in TIMES and unit_as_measured == "ratio" else unit_as_measured or UNITS.get(name, "")
+    budget = _budget(name)
+    return budget.unit if budget else "times" if name in TIMES and unit_as_measured == "ratio" else unit_as_measured
 
 
 def label(name: str) -> str:
-    """Return what ``name`` is called on the page."""
-    return LABELS.get(name) or RECOVERY.get(name) or name.replace("_", " ").capitalize()
+    """Return what the measurement, check or budget ``name`` is called on the page."""
+    budget, spec = _budget(name), check_named(name)
+    declared = budget.title if budget else spec.title if spec else ""
+    return declared or LABELS.get(name) or RECOVERY.get(name) or name.replace("_", " ").capitalize()
+
+
+def _budget(name: str) -> Budget | None:
+    """Return the budget that the check ``name`` judges, or that has this name in plans."""
+    spec = check_named(name)
+    return (spec.budget if spec else None) or BUDGETS.get(name)

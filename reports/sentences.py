@@ -44,7 +44,7 @@ def why(item: Experiment) -> str:
 
 def _failed(experiments: Sequence[Experiment]) -> str:
     checks = [check for item in experiments for check in item.trials[0].checks if check.verdict is Verdict.FAIL]
-    return "over budget" if checks and all(check.name in names.BUDGETS for check in checks) else "failed"
+    return "over budget" if checks and all(names.judges_budget(check.name) for check in checks) else "failed"
 
 
 def _caught(experiments: Sequence[Experiment]) -> str:

@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
             ("status", "show active faults, leases and journals"),
             ("rbac", "print the least rights with which experiments run, as YAML"),
             ("policy", "print the admission policy that holds the suite's accounts to the suite's own shapes, as YAML"),
-            ("catalogue", "write the generated pages anew: docs/faults.md, docs/permissions.md, the tables of experiments/README.md"),
+            ("catalogue", "write the generated pages anew: faults, budgets and permissions in docs/, the tables of experiments/README.md"),
             ("calibrate", "null runs: false outages, the smallest RTO that can be told, the rate that a budget needs"),
         )
     }

@@ -8,6 +8,7 @@ from typing import TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from history.budgets import BUDGETS
 from history.errors import ConfigError
 from target import credentials
 from target.yaml_source import Keys, Located
@@ -55,7 +56,7 @@ def _what(model: type[BaseModel], item: ErrorDetails, where: str) -> str:
     kind = item["type"]
     if kind == "extra_forbidden":
         known = sorted(_known(model, item["loc"][:-1]))
-        if "rto" in known:
+        if known == sorted(budget.written for budget in BUDGETS.values()):
             return f"no measurement exists for this budget; measured are {', '.join(known)}"
         return f"unknown key; known here: {', '.join(known)}"
     if kind == "missing":

@@ -8,8 +8,10 @@ from pydantic import Field, model_validator
 
 from history.budgets import Bounds
 from history.errors import ConfigError
+from history.kinds import REQUESTS, TRAINING
 from history.values import Seconds, Share, Written
 from history.workloads import Offer, Slo
+from target.mistakes import refuse
 from target.steady_state import SteadyState
 
 Part = TypeVar("Part")
@@ -76,10 +78,16 @@ class WorkloadClass(Written):
             raise ValueError(f"steady_state: {', '.join(wrong)} means nothing for {kind}; leave it out")
         return self
 
+    @model_validator(mode="after")
+    def _has_budgets_of_its_kind(self) -> WorkloadClass:
+        """Refuse a budget that means nothing for what drives runs of this class."""
+        refuse("WorkloadClass", [(("budgets", name), sentence) for name, sentence in self.budgets.misplaced(self.kind)])
+        return self
+
     @property
     def kind(self) -> str:
-        """Return which kind of driver it asks for."""
-        return "requests" if self.training is None else "training"
+        """What drives runs of this class."""
+        return REQUESTS if self.training is None else TRAINING
 
     @property
     def job(self) -> WrittenTraining:

@@ -41,6 +41,11 @@ class Case:
     known: dict[tuple[object, ...], object] = field(init=False, repr=False, compare=False, default_factory=dict)  # see verdict.shared.once
 
     @property
+    def kind(self) -> str:
+        """Return which kind of workload it is: which checks and measurements are made."""
+        return self.workload.kind
+
+    @property
     def slo(self) -> Slo:
         """Return when a request is good. Raises HistoryError: the run has no requests."""
         return self.run.plan.requests.slo

@@ -2,72 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from history.errors import HistoryError
+from history.kinds import EVERY, REQUESTS
 from history.reader import Run
 from history.result import Check, FaultSummary, Measurement, Outage, RunVerdict, Verdict, worst
 from history.schema import EventKind
+from history.workloads import WorkloadPlan
 from verdict.case import Case, case_of
-from verdict.definitions import measures_of
 from verdict.inputs.attempts import Bools
 from verdict.inputs.recovery import recovery_of
-from verdict.requests import checks_budgets, checks_load
-from verdict.shared import checks_after, checks_before, checks_record
+from verdict.registered import all_checks as every_check
+from verdict.registered import check_named, checks_of, measures_of
+from verdict.shared import checks_after, checks_record
+from verdict.shared.registry import MEASUREMENT, Cause, CheckSpec, Role
 from verdict.shared.starvation import LEAST_OTHERS, starved_arrivals
 from verdict.shared.targets import touched
-from verdict.training import checks
 from verdict.words import count, listed, percent
 
 MOST_ERRORS = 50
-GATES: tuple[Callable[[Case], Check], ...] = (
-    checks_record.history,
-    checks_load.load,
-    checks_before.baseline,
-    checks_before.fault,
-    checks_before.evidence,
-)
-"""If one of these does not pass, nothing that rests on them is judged."""
-RESTING: tuple[Callable[[Case], Check | None], ...] = (
-    checks_budgets.rto,
-    checks_budgets.availability,
-    checks_budgets.latency,
-    checks_budgets.capacity_rto,
-    checks_after.impact,
-)
-OWN: tuple[Callable[[Case], Check | None], ...] = (
-    checks_budgets.rpo_requests,
-    checks_after.hypothesis,
-    checks_after.heal,
-    checks_after.instruments,
-    checks_after.stopped,
-)
-TRAINING_GATES = (checks.ledger, checks.baseline, checks_before.fault, checks_before.evidence)
-TRAINING_RESTING = (checks.rto, checks.rpo_steps, checks.rpo_samples, checks.checkpoints, checks.impact)
-TRAINING_OWN = (
-    checks.state,
-    checks.samples,
-    checks.writers,
-    checks_after.hypothesis,
-    checks_after.heal,
-    checks_after.instruments,
-    checks_after.stopped,
-)
-JUDGED_AGAIN: dict[str, Callable[[Case], Check | None]] = {
-    "rto": checks_budgets.rto,
-    "availability": checks_budgets.availability,
-    "impact": checks_after.impact,
-}
-"""Checks of what users felt, which follow from which arrivals were good."""
-CAUSES = ("stopped", "history", "ledger", "load", "baseline", "fault", "evidence", "instruments")
-"""Why a run is inconclusive, the cause before its consequences."""
 SURE = " This holds even if every late, unsent or unrecorded request had been good."
 
 
 def judge(run: Run) -> RunVerdict:
-    """Judge ``run``: the verdict is the worst of its checks, and no check passes on data that are missing."""
-    case = case_of(run)
-    checks = all_checks(case)
+    """Judge ``run``: the verdict is the worst of its checks, and no check passes on data that are missing.
+
+    Raises:
+        HistoryError: a workload is of a kind that nobody here knows.
+
+    """
+    for workload in run.plan.workloads:
+        if type(workload) is WorkloadPlan:
+            raise HistoryError(
+                f"run {run.plan.run_id} is driven by {workload.name} of kind {workload.kind!r}, which this suite does not know; "
+                "judge it with the suite that wrote it"
+            )
+    first, *others = (verdict_of(case_of(run, workload)) for workload in run.plan.workloads)
+    return _with_others(run, first, others) if others else first
+
+
+def _with_others(run: Run, first: RunVerdict, others: Sequence[RunVerdict]) -> RunVerdict:
+    """Return the verdict of a run that several workloads drive: each is judged by its own checks, and the worst of all decides.
+
+    What is of the whole run, whatever drives it, is judged once.
+    """
+    of_run = {spec.name for spec in every_check() if spec.kind == EVERY}
+    checks, measurements = list[Check](), list[Measurement]()
+    for workload, verdict in zip(run.plan.workloads, (first, *others), strict=True):
+        own = [check for check in verdict.checks if check.name not in of_run or verdict is first]
+        checks += [_named(check, "" if check.name in of_run else workload.name) for check in own]
+        measurements += [one.model_copy(update={"workload": workload.name}) for one in verdict.measurements]
+    decided = worst([check.verdict for check in checks])
+    return first.model_copy(
+        update={
+            "verdict": decided,
+            "sentence": sentence_of(decided, checks),
+            "checks": tuple(checks),
+            "measurements": tuple(measurements),
+            "load": next((one.load for one in (first, *others) if one.load is not None), None),
+        }
+    )
+
+
+def _named(check: Check, workload: str) -> Check:
+    """Return ``check`` as that of ``workload`` among others; of none: of the whole run."""
+    return check.model_copy(update={"workload": workload, "sentence": f"{workload}: {check.sentence}"}) if workload else check
+
+
+def verdict_of(case: Case) -> RunVerdict:
+    """Judge one workload of a run, by the checks of its kind."""
+    run, checks = case.run, all_checks(case)
     verdict = worst([check.verdict for check in checks])
     return RunVerdict(
         run_id=run.plan.run_id,
@@ -77,7 +83,7 @@ def judge(run: Run) -> RunVerdict:
         checks=tuple(checks),
         measurements=tuple(measured(case)),
         outages=_outages(case),
-        load=None if case.training else case.audit.summary,
+        load=case.audit.summary if case.kind == REQUESTS else None,
         fault=_fault(case),
         errors=_errors(run),
     )
@@ -85,20 +91,34 @@ def judge(run: Run) -> RunVerdict:
 
 def all_checks(case: Case) -> list[Check]:
     """Return every check of ``case``; those that rest on a gate that did not pass are inconclusive."""
-    judged_by = (GATES, RESTING, OWN) if case.training is None else (TRAINING_GATES, TRAINING_RESTING, TRAINING_OWN)
-    gates, resting, own = ([check for check in (make(case) for make in checks) if check] for checks in judged_by)
+    resting, own, gates = (_made(case, role) for role in (Role.RESTING, Role.OWN, Role.GATE))
     doubts = [gate for gate in gates if gate.verdict is not Verdict.PASS]
     if doubts:
         sure = _sure_failures(case, doubts)
         resting = [_doubted(check, doubts, sure) for check in resting]
-    if case.control and case.training is None:
+    if case.control and _felt(case):
         resting = _excused(case, resting)
     return [*resting, *own, *gates]
 
 
+def _made(case: Case, role: Role) -> list[Check]:
+    made = (spec.function(case) for spec in checks_of(case.kind) if spec.role is role)
+    return [check for check in made if check]
+
+
+def _felt(case: Case) -> tuple[CheckSpec, ...]:
+    """Return the checks of what users felt, which follow from which arrivals were good."""
+    return tuple(spec for spec in checks_of(case.kind) if spec.felt)
+
+
+def _cause(check: Check) -> Cause:
+    spec = check_named(check.name)
+    return spec.cause if spec else Cause.NONE
+
+
 def measured(case: Case) -> list[Measurement]:
     """Return every measurement of ``case``."""
-    return [measure.of(case) for measure in measures_of(case)]
+    return [measure.of(case) for measure in measures_of(case.kind)]
 
 
 def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
@@ -107,7 +127,7 @@ def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
         return next((check.sentence for name in ("impact", "rto") for check in checks if check.name == name), checks[0].sentence)
     deciding = [check for check in checks if check.verdict is verdict]
     if verdict is Verdict.INCONCLUSIVE:
-        deciding.sort(key=lambda check: CAUSES.index(check.name) if check.name in CAUSES else len(CAUSES))
+        deciding.sort(key=_cause)
     others = f" ({verdict.value} too: {listed(check.name for check in deciding[1:])}.)" if deciding[1:] else ""
     return deciding[0].sentence + others
 
@@ -126,7 +146,7 @@ def _sure_failures(case: Case, doubts: Sequence[Check]) -> frozenset[str]:
 
     Nothing is sure if the fault, its evidence or the baseline are in doubt, or if the record contradicts itself.
     """
-    if case.training is not None or {doubt.name for doubt in doubts} - {"history", "load"} or list(checks_record.distrust(case)):
+    if not _felt(case) or any(_cause(doubt) not in MEASUREMENT for doubt in doubts) or list(checks_record.distrust(case)):
         return frozenset()
     answered = case.arrivals.latency_ms < float("inf")
     return _failing(case, case.arrivals.good | answered | ~case.arrivals.sent)
@@ -135,8 +155,8 @@ def _sure_failures(case: Case, doubts: Sequence[Check]) -> frozenset[str]:
 def _failing(case: Case, good: Bools) -> frozenset[str]:
     """Return which checks of what users felt fail if ``good`` are the arrivals that were."""
     arrivals = replace(case.arrivals, good=good)
-    kind = replace(case, arrivals=arrivals, recovery=recovery_of(case.run.plan, case.timeline, arrivals))
-    judged = (make(kind) for make in JUDGED_AGAIN.values())
+    again = replace(case, arrivals=arrivals, recovery=recovery_of(case.run.plan, case.timeline, arrivals))
+    judged = (spec.function(again) for spec in _felt(case))
     return frozenset(check.name for check in judged if check and check.verdict is Verdict.FAIL)
 
 
@@ -158,7 +178,7 @@ def _excused(case: Case, checks: Sequence[Check]) -> list[Check]:
         f" Not held against platform or detector: {count(int(starved.sum()), 'bad request')} met a machine of which no processor was idle "
         f"and others used at least {percent(LEAST_OTHERS)}; without them this holds. Quiet the machine."
     )
-    excuse = {check.name for check in failed if check.name in JUDGED_AGAIN} - still
+    excuse = {spec.name for spec in _felt(case)} & {check.name for check in failed} - still
     return [
         check.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "sentence": check.sentence + why}) if check.name in excuse else check
         for check in checks

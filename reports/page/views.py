@@ -58,7 +58,7 @@ def budget_row(experiment: Experiment) -> BudgetRow:
         dots=tuple(min(share, 1.0) for share in shares),
         cut=any(share > 1 for share in shares) or worst.rto_censored,
         tick=1 / SCALE,
-        rpo=against(trial, names.RPO_STEPS if trial.training else names.RPO),
+        rpo=against(trial, next((check.name for check in trial.checks if names.in_column(check.name, names.RPO)), "")),
         availability=against(trial, names.AVAILABILITY),
         bad=number(trial.value(names.BAD_REQUESTS), 9),
         false_healthy=measurement_text(trial.measured(names.FALSE_HEALTHY)),
@@ -114,7 +114,7 @@ def against(trial: Trial, name: str) -> Against:
 def _allowed(check: Check, budget: float) -> str:
     if budget == 0:
         return "none allowed"
-    return f"{'at least' if check.name == names.AVAILABILITY else 'at most'} {quantity(budget, names.unit(check.name, check.unit))}"
+    return f"{'at least' if names.at_least(check.name) else 'at most'} {quantity(budget, names.unit(check.name, check.unit))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +230,7 @@ def measured_how(report: Report) -> str:
     """Say how well all runs were measured: the least load achieved, the largest send lag, the coarsest resolution."""
     trials = [trial for experiment in report.experiments for trial in experiment.trials]
     coarsest_s = max((trial.rto_resolution_s for trial in trials if trial.rto_resolution_s is not None), default=None)
-    doubts = sum(
-        any(check.name in names.OF_MEASUREMENT and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials
-    )
+    doubts = sum(any(names.of_measurement(check.name) and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials)
     parts = [
         *_offered_how([trial.load for trial in trials if trial.load]),
         *([f"RTO to ± {seconds(coarsest_s)} or better"] if coarsest_s is not None else []),

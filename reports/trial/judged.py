@@ -131,7 +131,7 @@ def counts_as(judged: Judged) -> Verdict:
 
 def tightest(checks: tuple[Check, ...]) -> tuple[float | None, str]:
     """Return the smallest margin among the ``checks`` of budgets, and that check's name."""
-    margins = [(check.margin, check.name) for check in checks if check.margin is not None and check.name in names.BUDGETS]
+    margins = [(check.margin, check.name) for check in checks if check.margin is not None and names.judges_budget(check.name)]
     return min(margins, default=(None, ""))
 
 
@@ -190,7 +190,7 @@ def _load(judged: Judged) -> LoadQuality | None:
     summary, users = judged.verdict.load, judged.plan.of(RequestsPlan)
     if summary is None or users is None:
         return None
-    about = [check for check in judged.verdict.checks if check.name in names.OF_MEASUREMENT]
+    about = [check for check in judged.verdict.checks if names.of_measurement(check.name)]
     verdict = worst([check.verdict for check in about]) if about else None
     sentence = " ".join(check.sentence for check in about if check.verdict == verdict)
     offered: dict[str, Any] = {"in_flight_cap": users.load.in_flight_cap, "arrivals": users.load.arrivals}

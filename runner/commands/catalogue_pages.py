@@ -1,4 +1,4 @@
-"""``python -m runner catalogue``: the pages and tables that say again what faults, probes and experiments say of themselves."""
+"""``python -m runner catalogue``: pages and tables that repeat what faults, probes, budgets, checks and experiments say of themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from runner.commands import fault_page, permission_page
+from runner.commands import budget_page, fault_page, permission_page
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.experiment.format import Action
@@ -26,6 +26,7 @@ def pages(root: Path, target: Target) -> dict[Path, str]:
     for experiment in experiments:
         check_target(experiment, target)
     return {
+        root / "docs" / "budgets.md": budget_page.page(),
         root / "docs" / "faults.md": fault_page.page(experiments, target),
         root / "docs" / "permissions.md": permission_page.page(experiments, target),
         folder / "README.md": with_rows((folder / "README.md").read_text(), experiments),

@@ -135,7 +135,7 @@ def absent(experiment: Experiment, target: Target) -> str:
 
 
 def check_target(experiment: Experiment, target: Target) -> None:
-    """Refuse what this target does not have: the workload class, a role, a ``${value}``.
+    """Refuse what this target does not have: the workload class, a role, a ``${value}``; and a budget of another kind of workload.
 
     Raises:
         ConfigError: with file and line.
@@ -143,7 +143,16 @@ def check_target(experiment: Experiment, target: Target) -> None:
     """
     for lack in _lacks(experiment, target):
         raise experiment.located.error(lack.keys, lack.sentence(target))
+    _check_budgets(experiment, target)
     _check_values(experiment, target)
+
+
+def _check_budgets(experiment: Experiment, target: Target) -> None:
+    """Refuse a budget that means nothing for anything that drives the run."""
+    first, *others = (experiment.settings.budgets.misplaced(target.workloads[name].kind) for name in experiment.settings.workloads)
+    elsewhere = [{name for name, _ in misplaced} for misplaced in others]
+    for name, sentence in ((name, sentence) for name, sentence in first if all(name in found for found in elsewhere)):
+        raise experiment.located.error(("extensions", experiment.extension_at(), "budgets", name), f"budgets.{name}: {sentence}")
 
 
 def _lacks(experiment: Experiment, target: Target) -> Iterator[Lack]:
@@ -190,7 +199,7 @@ def _check_shape(experiment: Experiment, at: int) -> None:
         raise located.error(
             (own,), f"{own}: empty; write title and probes, or leave the key out: then the class of workload says what steady means"
         )
-    if not settings.budgets.model_dump(exclude_none=True):
+    if not settings.budgets.values():
         raise located.error((*place, "budgets"), "budgets: none is set; name at least one, e.g. rto: 30s, so that the verdict has a bound")
     if settings.fault == "none" and (document.method or settings.evidence):
         raise located.error((*place, "fault"), "fault: none is the null control, so method and evidence must be empty")

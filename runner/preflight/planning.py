@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from history.budgets import Budgets
+from history.budgets import BUDGETS, Budgets, class_defaults
 from history.clock import now_ns
 from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
@@ -21,20 +21,10 @@ from runner.preflight.floor import floor_of
 from runner.request import PROFILES, Request
 from target.target import Target
 
-CLASS_DEFAULTS: dict[str, dict[str, float]] = {
-    "realtime-inference": {"rto_s": 60, "rpo_requests": 0},
-    "model-deployment": {"rto_s": 300},
-    "feature-store": {"rto_s": 300},
-    "batch-training": {"rto_s": 3600},
-    "data-labelling": {"rto_s": 4 * 3600},
-    "object-storage": {"rto_s": 300},
-}
-"""Budgets that a class of workload has by default: the field's usual needs; a target or an experiment may say otherwise."""
-
 CONFIRM_S = 30.0  # evidence inside pods and on the API server
 LEASE_S = 15.0  # more where evidence is a node's silence: 12 s of an overdue lease
 SLACK_S = 10.0
-BUDGETS = 3  # how many budgets an observation lasts at least
+ENOUGH = 3  # how many budgets an observation lasts at least
 PATIENCE = 1.5  # a platform may take half as long again as its timers say before the observation ends
 NOTICED_S = 12.0  # that a fault is noticed, or that a machine whose power is back has booted (measured: at most 12 s)
 HEAL_S, HEAL_NODE_S = 60.0, 120.0
@@ -91,13 +81,17 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
 
 
 def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Budgets:
-    """Merge the budgets of what ``driver`` drives, class default < target < experiment; ``source`` says who set each."""
-    values: dict[str, object] = {}
+    """Merge the budgets of what ``driver`` drives, class default < target < experiment; ``source`` says who set each.
+
+    Of a run that several workloads drive, each has the experiment's budgets that mean something for its kind.
+    """
+    values: dict[str, float] = {}
     source: dict[str, str] = {}
+    own = experiment.settings.budgets.values()
     layers = (
-        ("class default", CLASS_DEFAULTS.get(driver.name, {})),
-        ("target", target.workloads[driver.name].budgets.model_dump(exclude_none=True)),
-        ("experiment", experiment.settings.budgets.model_dump(exclude_none=True)),
+        ("class default", class_defaults(driver.name, driver.kind)),
+        ("target", target.workloads[driver.name].budgets.values()),
+        ("experiment", {name: value for name, value in own.items() if BUDGETS[name].fits(driver.kind)}),
     )
     for who, layer in layers:
         values |= layer
@@ -145,7 +139,7 @@ def deadline_parts(budgets: Sequence[Budgets], recovery_s: float, over_s: float,
     ``over_s``: until the fault is over and could be seen, and what started then has started, as long as that took when it was measured.
     """
     return {
-        "budget": BUDGETS * max(bound or 0.0 for one in budgets for bound in (one.rto_s, one.capacity_rto_s)),
+        "budget": ENOUGH * max(one.awaited_s() for one in budgets),
         "recovery": PATIENCE * recovery_s,
         "fault": over_s,
         "hold": hold_s,

@@ -16,7 +16,7 @@ import polars as pl
 from history.budgets import Budgets
 from history.clock import now_ns
 from history.plan import Timers
-from history.reader import LEDGERS, read_table
+from history.reader import LEDGERS
 from history.workloads import WorkloadPlan
 from history.writer import RowWriter
 from kube.permissions import Permission
@@ -128,11 +128,6 @@ class CounterProgress:
         if wrong:
             raise WorkloadFailed(wrong)
         return (self._writer.path,)
-
-
-def counts(run_dir: Path) -> pl.DataFrame:
-    """Return the ledger of a run's counter."""
-    return read_table(run_dir / LEDGERS, "counter", schema=COUNTS)
 
 
 def stand_still(run_dir: Path, for_s: float) -> None:

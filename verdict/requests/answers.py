@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from history.kinds import REQUESTS
 from history.schema import Outcome
 from verdict.case import Case
 from verdict.inputs.goodness import acknowledged, answered_right, longest_limit_ms
@@ -12,7 +13,7 @@ from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import window
 
 
-@measure("requests")
+@measure("requests", REQUESTS)
 def requests_bad(case: Case) -> Value:
     """How many requests of users in the fault window were not good: refused, failed, wrong, cut off, too late, or of unknown end.
 
@@ -21,7 +22,7 @@ def requests_bad(case: Case) -> Value:
     return Value(int(np.count_nonzero(~window(case)))) if case.recovery else NO_FAULT
 
 
-@measure("requests")
+@measure("requests", REQUESTS)
 def requests_interrupted(case: Case) -> Value:
     """Bad requests that were under way at t_fault: made before it, with time under the SLO left. Source: requests.
 
@@ -34,7 +35,7 @@ def requests_interrupted(case: Case) -> Value:
     return Value(int(np.count_nonzero(~case.arrivals.good[caught])))
 
 
-@measure("answers")
+@measure("answers", REQUESTS)
 def requests_lost(case: Case) -> Value:
     """Acknowledged answers after t_fault whose payload is wrong or missing: the RPO of requests.
 
@@ -44,31 +45,31 @@ def requests_lost(case: Case) -> Value:
     return _after_fault(case, acknowledged() & ~answered_right())
 
 
-@measure("answers")
+@measure("answers", REQUESTS)
 def answers_acknowledged(case: Case) -> Value:
     """Complete answers with a status of 2xx that came after t_fault. Source: requests."""
     return _after_fault(case, acknowledged())
 
 
-@measure("answers")
+@measure("answers", REQUESTS)
 def answers_unchecked(case: Case) -> Value:
     """Acknowledged answers after t_fault whose payload nobody could check, because the right answer was not known. Source: requests."""
     return _after_fault(case, acknowledged() & pl.col("valid").is_null())
 
 
-@measure("answers")
+@measure("answers", REQUESTS)
 def answers_wrong(case: Case) -> Value:
     """Acknowledged answers after t_fault with a wrong payload, e.g. of wrong weights or of another request. Source: requests."""
     return _after_fault(case, acknowledged() & ~pl.col("valid").fill_null(value=True))
 
 
-@measure("answers")
+@measure("answers", REQUESTS)
 def answers_truncated(case: Case) -> Value:
     """Answers that began after t_fault, or were under way then, and broke off. Source: requests."""
     return _after_fault(case, ~pl.col("complete").fill_null(value=True))
 
 
-@measure("answers")
+@measure("answers", REQUESTS)
 def answers_duplicated(case: Case) -> Value:
     """Acknowledged answers beyond the first to one request: work that was done twice. Source: requests."""
     position = case.attempts.position[case.attempts.acknowledged]
@@ -76,20 +77,20 @@ def answers_duplicated(case: Case) -> Value:
     return Value(int(len(known) - len(np.unique(known)))) if case.attempts.number.max(initial=0) else Value(0)
 
 
-@measure("requests")
+@measure("requests", REQUESTS)
 def requests_unknown(case: Case) -> Value:
     """How many requests ended unseen: attempts cut off, reset or timed out after t_fault, and holes. Source: requests, schedule."""
     cut_off = _after_fault(case, pl.col("outcome") == Outcome.UNKNOWN.value).value
     return NO_FAULT if cut_off is None else Value(cut_off + case.audit.summary.holes)
 
 
-@measure("requests")
+@measure("requests", REQUESTS)
 def requests_unexpected(case: Case) -> Value:
     """Rows of the record that belong to no scheduled request. Source: requests, schedule."""
     return Value(int(np.count_nonzero(case.attempts.position < 0)))
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def amplification(case: Case) -> Value:
     """How many attempts were sent for every request that users made: 1 without retries; what retries and hedges add. Source: requests."""
     sent, asked = int(np.count_nonzero(case.attempts.sent)), int(np.count_nonzero(case.arrivals.sent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from history.kinds import REQUESTS
 from history.result import Check, Verdict
 from verdict.case import Case
 from verdict.inputs.attempts import Bools
@@ -13,6 +14,7 @@ from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, reco
 from verdict.shared.capacity import capacity_of
 from verdict.shared.platform import capacity_value
 from verdict.shared.recovery_time import checked_rto, over, too_close
+from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
 from verdict.shared.users import window
 from verdict.statistics import arrivals_needed
@@ -22,8 +24,9 @@ LARGEST_RESOLUTION = 0.05
 """A figure that cannot be read within this share of its budget supports no claim about it."""
 
 
+@check(REQUESTS, Role.RESTING, budget="rto_s", felt=True)
 def rto(case: Case) -> Check | None:
-    """Check the time until users were served again against ``budgets.rto_s``."""
+    """Check the time until users were served again against its budget."""
     return checked_rto(case, _served_again, _not_recovered, _rto_doubt)
 
 
@@ -66,8 +69,9 @@ def _not_recovered(case: Case, recovery: Recovery, figures: Figures, budget: str
     return inconclusive("rto", f"{said}; {budget}.", **figures)
 
 
+@check(REQUESTS, Role.RESTING, budget="availability", felt=True)
 def availability(case: Case) -> Check | None:
-    """Check the share of good requests in the fault window against ``budgets.availability``."""
+    """Check the share of good requests in the fault window against its budget."""
     budget, recovery, good = case.workload.budgets.availability, case.recovery, window(case)
     if budget is None:
         return None
@@ -109,8 +113,9 @@ def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float
     return len(good) - int(good.sum()) <= (1 - budget) * whole
 
 
+@check(REQUESTS, Role.OWN, budget="rpo_requests")
 def rpo_requests(case: Case) -> Check | None:
-    """Check the number of acknowledged answers that were lost against ``budgets.rpo_requests``."""
+    """Check the number of acknowledged answers that were lost against its budget."""
     budget = case.workload.budgets.rpo_requests
     if budget is None:
         return None
@@ -139,8 +144,9 @@ def _rpo_doubt(case: Case, served: float) -> str:
     return ""
 
 
+@check(REQUESTS, Role.RESTING, budget="p95_ratio")
 def latency(case: Case) -> Check | None:
-    """Check p95 latency after recovery over that of the baseline against ``budgets.p95_ratio``."""
+    """Check p95 latency after recovery over that of the baseline against its budget."""
     budget = case.workload.budgets.p95_ratio
     if budget is None:
         return None
@@ -161,8 +167,9 @@ def latency(case: Case) -> Check | None:
     return passed("latency", said, **figures) if ratio.value <= budget else failed("latency", said, **figures)
 
 
+@check(REQUESTS, Role.RESTING, budget="capacity_rto_s")
 def capacity_rto(case: Case) -> Check | None:
-    """Check the time until all replicas were ready again against ``budgets.capacity_rto_s``."""
+    """Check the time until all replicas were ready again against its budget."""
     budget_s = case.workload.budgets.capacity_rto_s
     if budget_s is None:
         return None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from history.kinds import REQUESTS
 from history.result import Check
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.goodness import tightest_limit_ms
+from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import Figures, unless
 from verdict.words import count, percent, seconds
 
@@ -18,6 +20,7 @@ SIGMAS = 5
 """A Poisson schedule may miss its rate by this many standard deviations."""
 
 
+@check(REQUESTS, Role.GATE, title="Load as planned", cause=Cause.LOAD)
 def load(case: Case) -> Check:
     """Check that the load was offered as planned: rate, send lag, silence, cap, CPU, and that it ran to the end."""
     summary = case.audit.summary

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from history.kinds import REQUESTS
 from verdict.case import Case
 from verdict.inputs.attempts import Floats
 from verdict.shared.registry import NO_FAULT, Value, measure
@@ -13,7 +14,7 @@ from verdict.shared.registry import NO_FAULT, Value, measure
 QUANTILE = 0.95
 
 
-@measure("ms")
+@measure("ms", REQUESTS)
 def baseline_p95(case: Case) -> Value:
     """95th percentile of what users waited in the baseline; a request without a right answer counts as infinite.
 
@@ -22,7 +23,7 @@ def baseline_p95(case: Case) -> Value:
     return _p95(baseline_latency(case), "there was no baseline")
 
 
-@measure("ms")
+@measure("ms", REQUESTS)
 def recovered_p95(case: Case) -> Value:
     """95th percentile of what users waited in the hold after recovery, as for baseline_p95. Source: requests."""
     if case.recovery is None:
@@ -30,7 +31,7 @@ def recovered_p95(case: Case) -> Value:
     return _p95(recovered_latency(case), "users were not seen to be served again for a whole hold")
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def p95_ratio(case: Case) -> Value:
     """recovered_p95 / baseline_p95. Source: requests."""
     before, after = baseline_p95(case), recovered_p95(case)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from history.kinds import REQUESTS
 from history.schema import Series
 from verdict.case import Case
 from verdict.inputs.attempts import Floats, Ints
@@ -15,7 +16,7 @@ FRESH_NS = 5_000_000_000
 """A depth that was read may be this old (:mod:`probes.queue`)."""
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def queue_drain(case: Case) -> Value:
     """From recovery until no more requests waited than at most in the baseline; 0 if no backlog stood then.
 
@@ -39,7 +40,7 @@ def queue_drain(case: Case) -> Value:
     return Value((end_ns - case.recovery.recovered_ns) / 1e9, f"at most {usual:g} waited before", censored=not len(drained))
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def queue_drain_bound(case: Case) -> Value:
     """How long draining may take: outage x λ / (μ - λ), λ the arrival rate and μ the service rate (M/M/1-style).
 
@@ -58,7 +59,7 @@ def queue_drain_bound(case: Case) -> Value:
     )
 
 
-@measure("requests/s")
+@measure("requests/s", REQUESTS)
 def service_rate(case: Case) -> Value:
     """How fast requests can be served at least (μ): the most that were answered right in any second of the run. Source: requests."""
     done = case.run.requests["done_ns"].filter(pl.Series(case.attempts.right)).drop_nulls()

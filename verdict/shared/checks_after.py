@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from history.kinds import EVERY, REQUESTS
 from history.plan import Phase
 from history.result import Check
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.evaluations import Evaluation, Said, evaluations_of, frozen
+from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import Figures, failed, inconclusive, passed, unless
 from verdict.shared.users import outage
 from verdict.words import count, listed, percent, seconds
@@ -17,10 +19,12 @@ from verdict.words import count, listed, percent, seconds
 NEEDED = {
     "prometheus": "queue depth and the hypothesis probes that read it are",
     "api-server": "when readiness and capacity changed is",
-    "load": "what users felt is",
+    "load": "what users felt is",  # so called in runs of schema 1
+    REQUESTS: "what users felt is",
 }
 
 
+@check(REQUESTS, Role.RESTING, title="No impact (control)", felt=True)
 def impact(case: Case) -> Check | None:
     """Check that a control run (no fault, or one on a decoy) shows no outage and loses no availability."""
     if not case.control:
@@ -48,6 +52,7 @@ def impact(case: Case) -> Check | None:
     return passed("impact", f"The control run shows no impact: no outage, {seen}.", **figures)
 
 
+@check(EVERY, Role.OWN, title="Steady-state hypothesis")
 def hypothesis(case: Case) -> Check:
     """Check that the steady-state hypothesis held again after recovery and before healing. During an outage it may be unmet."""
     probes, title = case.run.plan.hypothesis_probes, case.run.plan.experiment.hypothesis
@@ -108,6 +113,7 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@check(EVERY, Role.OWN, title="Healed")
 def heal(case: Case) -> Check:
     """Check that the platform was proven to be as before once the run was over, and say what remains of the fault."""
     end = next(iter(reversed(case.timeline.all(EventKind.HEAL_END))), None)
@@ -129,6 +135,7 @@ def heal(case: Case) -> Check:
     return passed("heal", f"The platform was proven to be as before{took}; {what}{noticed}.")
 
 
+@check(EVERY, Role.OWN, title="Instruments answered", cause=Cause.INSTRUMENT)
 def instruments(case: Case) -> Check:
     """Check that every instrument answered throughout. What needs one that did not is not judged; the rest is."""
     return unless("instruments", _silent(case), "Not everything was seen", "Every instrument answered throughout.")
@@ -142,9 +149,9 @@ def _silent(case: Case) -> Iterator[str]:
         elif event.object in down:
             since_ns = down.pop(event.object)
             lasted = seconds((event.t_ns - since_ns) / 1e9)
-            yield f"{event.object} did not answer for {lasted} from {_when(case, since_ns)}; {_needs(event.object)}"
+            yield f"{event.object} did not answer for {lasted} from {_when(case, since_ns)}; {_needs(case, event.object)}"
     for name, since_ns in down.items():
-        yield f"{name} did not answer from {_when(case, since_ns)} on; {_needs(name)}"
+        yield f"{name} did not answer from {_when(case, since_ns)} on; {_needs(case, name)}"
 
 
 def _when(case: Case, t_ns: int) -> str:
@@ -152,10 +159,12 @@ def _when(case: Case, t_ns: int) -> str:
     return f"{seconds(abs(after_s))} {'after' if after_s >= 0 else 'before'} the fault"
 
 
-def _needs(name: str) -> str:
-    return f"{NEEDED.get(name.lower(), 'what is read from it is')} not judged, the rest is"
+def _needs(case: Case, name: str) -> str:
+    kinds = {workload.name: workload.kind for workload in case.run.plan.workloads}
+    return f"{NEEDED.get(kinds.get(name, name.lower()), 'what is read from it is')} not judged, the rest is"
 
 
+@check(EVERY, Role.OWN, title="All phases run", cause=Cause.CUT_SHORT)
 def stopped(case: Case) -> Check:
     """Check that the run went through all its phases; one that was cut short is judged as incomplete."""
     return unless("stopped", cut_short(case), "The run is incomplete", "The run went through all its phases.")

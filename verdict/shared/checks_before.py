@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from history.kinds import EVERY, REQUESTS
 from history.plan import Phase
 from history.result import Check
 from history.schema import EventKind
@@ -14,6 +15,7 @@ from verdict.case import Case
 from verdict.inputs.evaluations import Said, evaluations_of
 from verdict.inputs.goodness import longest_limit_ms
 from verdict.inputs.outages import Rule, find_outages
+from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import inconclusive, passed, unless
 from verdict.shared.targets import short, target_pods, touched
 from verdict.statistics import arrivals_needed
@@ -25,6 +27,7 @@ NEARLY = 0.95
 """A baseline may be this much shorter than planned: the clock of the load and that of the runner start apart."""
 
 
+@check(REQUESTS, Role.GATE, title="Healthy before the fault", cause=Cause.BASELINE)
 def baseline(case: Case) -> Check:
     """Check that users were served within the SLO, and the hypothesis held, all through a long enough baseline."""
     span = case.baseline_ns
@@ -91,6 +94,7 @@ def unmet_before(case: Case, span: tuple[int, int]) -> Iterator[str]:
             yield f"hypothesis probe {probe} was unmet {count(said.count(Said.UNMET), 'time')}"
 
 
+@check(EVERY, Role.GATE, title="Fault carried out", cause=Cause.FAULT)
 def fault(case: Case) -> Check:
     """Check that every action of the method succeeded, on exactly the targets of the plan."""
     if case.run.plan.experiment.fault == "none":
@@ -132,6 +136,7 @@ def _hit_before(case: Case) -> Iterator[str]:
             return
 
 
+@check(EVERY, Role.GATE, title="Fault confirmed", cause=Cause.EVIDENCE)
 def evidence(case: Case) -> Check:
     """Check that every evidence probe saw the fault's effect after it began and before anything was healed, and that it lasted.
 

@@ -8,11 +8,13 @@ from itertools import pairwise
 
 import polars as pl
 
+from history.kinds import REQUESTS
 from history.plan import Phase
 from history.result import Check
 from history.schema import EventKind, Outcome
 from verdict.case import Case
 from verdict.inputs.clocks import Clocks
+from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import Figures, unless
 from verdict.words import count, plain, seconds
 
@@ -24,6 +26,7 @@ OVERTIME_S = 10.0
 """How much later than the client's time-out an attempt may end before its times are impossible."""
 
 
+@check(REQUESTS, Role.GATE, title="Complete record", cause=Cause.RECORD)
 def history(case: Case) -> Check:
     """Check that the record is whole: every scheduled request has its row, none twice, in order, and all clocks agree."""
     summary = case.audit.summary

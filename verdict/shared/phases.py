@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from history.kinds import REQUESTS
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.shared.capacity import capacity_of
@@ -12,13 +13,13 @@ from verdict.shared.registry import NO_FAULT, Value, measure
 PHASES = ("detect", "evict", "schedule", "start", "load", "warm")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def phase_detect(case: Case) -> Value:
     """Detect: from t_fault to the platform's first sign of it (as time_to_detection). Source: events, health samples."""
     return _phase(case, "detect")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def phase_evict(case: Case) -> Value:
     """Evict: from the first sign to the creation of the pod that restored full capacity. Source: pod.created events.
 
@@ -28,13 +29,13 @@ def phase_evict(case: Case) -> Value:
     return _phase(case, "evict")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def phase_schedule(case: Case) -> Value:
     """Schedule: from that pod's creation until it was bound to a node. Source: pod.created, pod.scheduled events."""
     return _phase(case, "schedule")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def phase_start(case: Case) -> Value:
     """Start: from being bound (restarted in place: from the first sign) until that pod's last container ran.
 
@@ -43,19 +44,19 @@ def phase_start(case: Case) -> Value:
     return _phase(case, "start")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def phase_load(case: Case) -> Value:
     """Load: from that pod's start until it was Ready: weights are read, the engine warms up. Source: pod.started, pod.ready events."""
     return _phase(case, "load")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def phase_warm(case: Case) -> Value:
     """Warm: from that pod's readiness until users were served again; 0 if they were before. Source: pod.ready events, requests."""
     return _phase(case, "warm")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def dominant_phase(case: Case) -> Value:
     """How long the longest phase of recovery took; its sentence names it. Source: phases."""
     phases = phases_of(case)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from history.kinds import EVERY, REQUESTS
 from history.schema import EventKind, Series
 from verdict.case import Case
 from verdict.shared.capacity import Capacity, capacity_of
@@ -25,7 +26,7 @@ class Signal(NamedTuple):
     what: str
 
 
-@measure("s")
+@measure("s", EVERY)
 def time_to_confirm(case: Case) -> Value:
     """From t_fault until the last evidence probe saw the effect, independently of who caused it. Source: fault.confirmed events."""
     confirmed = case.timeline.all(EventKind.FAULT_CONFIRMED)
@@ -34,7 +35,7 @@ def time_to_confirm(case: Case) -> Value:
     return Value(case.after_fault_s(confirmed[-1].t_ns), confirmed[-1].object)
 
 
-@measure("s")
+@measure("s", EVERY)
 def time_to_detection(case: Case) -> Value:
     """From t_fault to the platform's first sign that something is wrong.
 
@@ -48,7 +49,7 @@ def time_to_detection(case: Case) -> Value:
     return Value(case.after_fault_s(first.t_ns), first.what) if first else Value(None, "the platform showed no sign of it")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def full_capacity(case: Case) -> Value:
     """From t_fault until as many replicas of every role as desired could serve, and stayed so until healing; 0 if that never changed.
 
@@ -59,7 +60,7 @@ def full_capacity(case: Case) -> Value:
     return capacity_value(case, capacity_of(case))
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def readiness_rto(case: Case) -> Value:
     """How long recovery took for a tool that trusts Kubernetes readiness: until all replicas were Ready again, 0 if none lost Ready.
 
@@ -70,7 +71,7 @@ def readiness_rto(case: Case) -> Value:
     return value if value.value is None or capacity.dropped else Value(0.0, "no replica lost Ready")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def readiness_gap(case: Case) -> Value:
     """How much longer users waited than readiness said: rto - readiness_rto.
 
@@ -83,7 +84,7 @@ def readiness_gap(case: Case) -> Value:
     return Value(case.recovery.rto_s - ready.value)
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def wrong_green(case: Case) -> Value:
     """How long every replica said it was healthy while users were in an outage: false healthy, or wrong green.
 
@@ -99,7 +100,7 @@ def wrong_green(case: Case) -> Value:
     return Value(sum(all_green_ns(claims, span) for span in spans) / 1e9, source)
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def target_green(case: Case) -> Value:
     """How long after t_fault the faulted replica went on to say it was healthy: until it said otherwise, lost Ready or left the endpoints.
 
@@ -189,7 +190,7 @@ def _green_s(case: Case, pod: str, claims: list[Claim]) -> Value | None:
     return Value(watched_s, f"{pod} was still green after {seconds(watched_s)}", censored=True)
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def machine_pressure(case: Case) -> Value:
     """Share of the time after the fault in which some task waited for a processor of the machine that platform and suite share.
 
@@ -199,7 +200,7 @@ def machine_pressure(case: Case) -> Value:
     return _of_machine(case, Series.MACHINE_PRESSURE)
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def machine_others(case: Case) -> Value:
     """Share of that machine's processors that others than the platform used after the fault; low-priority work is left out.
 
@@ -208,7 +209,7 @@ def machine_others(case: Case) -> Value:
     return _of_machine(case, Series.MACHINE_OTHERS)
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def machine_starved(case: Case) -> Value:
     """How long after the fault that machine was starved: at most 2 % of its processors idle, and a third or more used by others.
 

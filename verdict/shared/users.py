@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from history.kinds import EVERY, REQUESTS
 from verdict.case import Case
 from verdict.shared.registry import NO_FAULT, Value, measure
 
@@ -11,7 +12,7 @@ MONTH_S = 30 * 86_400
 NOT_BACK = "not seen to be back for a whole hold"
 
 
-@measure("s")
+@measure("s", EVERY)
 def rto(case: Case) -> Value:
     """From t_fault until users were served again for good: the end of the last outage that began before healing. 0 if there was none.
 
@@ -30,13 +31,13 @@ def rto(case: Case) -> Value:
     )
 
 
-@measure("s")
+@measure("s", EVERY)
 def rto_resolution(case: Case) -> Value:
     """How finely the RTO can be read: 1 / arrival rate + send lag p99 + the largest clock error. Source: requests, clock events."""
     return Value(case.resolution_s)
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def time_to_impact(case: Case) -> Value:
     """From t_fault to the first bad arrival of the first outage. Source: requests."""
     if case.recovery is None:
@@ -45,7 +46,7 @@ def time_to_impact(case: Case) -> Value:
     return Value(case.after_fault_s(outages[0].start_ns)) if outages else Value(None, "users noticed no outage")
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def outage(case: Case) -> Value:
     """How long users were not served: each outage from its first bad arrival to the first good one after its last. Source: requests."""
     if case.recovery is None:
@@ -56,19 +57,19 @@ def outage(case: Case) -> Value:
     return Value(total, censored=bool(spans) and case.recovery.recovered_ns is None)
 
 
-@measure("outages")
+@measure("outages", REQUESTS)
 def relapses(case: Case) -> Value:
     """How many more outages followed the first before healing. Source: requests."""
     return NO_FAULT if case.recovery is None else Value(max(0, len(case.recovery.outages) - 1))
 
 
-@measure("requests")
+@measure("requests", REQUESTS)
 def residue(case: Case) -> Value:
     """Bad requests after t_fault that are part of no outage: too few and too far apart to break the SLO. Source: requests."""
     return NO_FAULT if case.recovery is None else Value(case.recovery.residue)
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def availability(case: Case) -> Value:
     """Share of good requests among all that users made in the fault window, [t_fault, recovery + hold].
 
@@ -79,7 +80,7 @@ def availability(case: Case) -> Value:
     return Value(float(good.mean())) if len(good) else Value(None, "users asked for nothing in the fault window")
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def attempt_availability(case: Case) -> Value:
     """Share of good attempts among all that were sent in the fault window, retries and hedges included.
 
@@ -92,13 +93,13 @@ def attempt_availability(case: Case) -> Value:
     return Value(float(attempts.good[inside].mean())) if inside.any() else Value(None, "nothing was sent in the fault window")
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def worst_1s(case: Case) -> Value:
     """Smallest share of good requests in any second of the fault window that begins with an arrival. Source: requests."""
     return _worst(case, 1)
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def worst_10s(case: Case) -> Value:
     """Smallest share of good requests in any ten seconds of the fault window that begin with an arrival. Source: requests.
 
@@ -107,13 +108,13 @@ def worst_10s(case: Case) -> Value:
     return _worst(case, 10)
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def worst_60s(case: Case) -> Value:
     """Smallest share of good requests in any sixty seconds of the fault window that begin with an arrival. Source: requests."""
     return _worst(case, 60)
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def slo_debt(case: Case) -> Value:
     """How far service fell below the SLO, summed over the fault window: the integral of max(0, SLO ratio - share of good requests) dt.
 
@@ -128,7 +129,7 @@ def slo_debt(case: Case) -> Value:
     return Value(float(np.maximum(0.0, case.slo.ratio - served).sum()))
 
 
-@measure("ratio")
+@measure("ratio", REQUESTS)
 def error_budget_burn(case: Case) -> Value:
     """Bad requests of the fault window as a share of all that the SLO allows in 30 days at the offered rate.
 
@@ -140,7 +141,7 @@ def error_budget_burn(case: Case) -> Value:
     return Value(float(np.count_nonzero(~window(case)) / allowed)) if case.recovery else NO_FAULT
 
 
-@measure("s")
+@measure("s", REQUESTS)
 def heal_impact(case: Case) -> Value:
     """How long users were not served in outages that began while the platform was being healed. Never part of the RTO. Source: requests."""
     if case.recovery is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from history.kinds import TRAINING
 from history.result import Check
 from verdict.case import Case
 from verdict.inputs.recovery import Recovery
@@ -12,7 +13,7 @@ from verdict.inputs.training_job import TrainingJob, verified_ns
 from verdict.shared.checks_before import NEARLY, unmet_before
 from verdict.shared.checks_record import LARGEST_CLOCK_ERROR_S, phases_back, torn_lines
 from verdict.shared.recovery_time import checked_rto, over, too_close
-from verdict.shared.registry import Value
+from verdict.shared.registry import Cause, Role, Value, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed, unless
 from verdict.training import measures
 from verdict.training.exactly_once import States, seen_of, states_of, two_writers
@@ -21,6 +22,7 @@ from verdict.training.resized import FEWEST_STEPS, LOSS_SHARE, Losses, losses_of
 from verdict.words import count, listed, seconds
 
 
+@check(TRAINING, Role.GATE, title="Complete ledger", cause=Cause.RECORD)
 def ledger(case: Case) -> Check:
     """Check that the job's ledger is whole: starts, and every step of progress by every rank without a gap; and the run's own record."""
     job = of_run(case)
@@ -64,6 +66,7 @@ def _record_gaps(case: Case) -> Iterator[str]:
         yield "no process recorded its clock" if math.isnan(case.clocks.error_s) else f"clocks disagree by {seconds(case.clocks.error_s)}"
 
 
+@check(TRAINING, Role.GATE, title="Healthy before the fault", cause=Cause.BASELINE)
 def baseline(case: Case) -> Check:
     """Check that training went on without a break, a checkpoint was verified, and the hypothesis held, all through the baseline."""
     span = case.baseline_ns
@@ -88,8 +91,9 @@ def _unwell(case: Case, span: tuple[int, int]) -> Iterator[str]:
     yield from unmet_before(case, span)
 
 
+@check(TRAINING, Role.RESTING, budget="rto_s")
 def rto(case: Case) -> Check | None:
-    """Check the time until training was beyond its high-water mark (rto_train) against ``budgets.rto_s``."""
+    """Check the time until training was beyond its high-water mark (rto_train) against its budget."""
     return checked_rto(case, _beyond, _not_beyond, too_close)
 
 
@@ -107,13 +111,15 @@ def _not_beyond(_case: Case, recovery: Recovery, figures: Figures, budget: str) 
     return failed("rto", said, **figures) if over(figures) else inconclusive("rto", said, **figures)
 
 
+@check(TRAINING, Role.RESTING, budget="rpo_steps")
 def rpo_steps(case: Case) -> Check | None:
-    """Check the steps that were lost (lost_steps) against ``budgets.rpo_steps``."""
+    """Check the steps that were lost (lost_steps) against its budget."""
     return _rpo(case, "rpo_steps", case.workload.budgets.rpo_steps, measures.lost_steps(case), "step")
 
 
+@check(TRAINING, Role.RESTING, budget="rpo_samples")
 def rpo_samples(case: Case) -> Check | None:
-    """Check the samples of the steps that were lost against ``budgets.rpo_samples``."""
+    """Check the samples of the steps that were lost against its budget."""
     return _rpo(case, "rpo_samples", case.workload.budgets.rpo_samples, measures.rpo_samples(case), "sample")
 
 
@@ -132,6 +138,7 @@ def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> C
     return passed(name, said, **figures)
 
 
+@check(TRAINING, Role.OWN, title="State as undisturbed")
 def state(case: Case) -> Check:
     """Check that the whole state equals that of an undisturbed run, bit by bit, at every step compared, up to after recovery.
 
@@ -172,6 +179,7 @@ def _resized(states: States, losses: Losses, figures: Figures) -> Check:
     return (passed if losses.apart <= LOSS_SHARE else failed)("state", f"{said}: {apart}.", **figures)
 
 
+@check(TRAINING, Role.OWN, title="Every sample once")
 def samples(case: Case) -> Check:
     """Check that every sample was seen exactly as often as in an undisturbed run; a step done again counts once."""
     job = of_run(case)
@@ -189,6 +197,7 @@ def samples(case: Case) -> Check:
     return passed("samples", f"No sample was skipped and none repeated in {count(seen.steps, 'step')}.", **figures)
 
 
+@check(TRAINING, Role.OWN, title="One writer")
 def writers(case: Case) -> Check:
     """Check that one attempt wrote at a time, and each rank of it was one process."""
     job = of_run(case)
@@ -204,6 +213,7 @@ def writers(case: Case) -> Check:
     return passed("writers", said, **figures)
 
 
+@check(TRAINING, Role.RESTING, title="Checkpoints afterwards")
 def checkpoints(case: Case) -> Check:
     """Check that checkpoints are made and verified again after recovery; without them the next fault would cost all steps since."""
     job, recovery = of_run(case), case.recovery
@@ -219,6 +229,7 @@ def checkpoints(case: Case) -> Check:
     return failed("checkpoints", said) if due else inconclusive("checkpoints", said)
 
 
+@check(TRAINING, Role.RESTING, title="No impact (control)")
 def impact(case: Case) -> Check | None:
     """Check that training was not out in a control run (no fault, or one on a decoy)."""
     if not case.control:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from history.kinds import TRAINING
 from verdict.case import Case
 from verdict.inputs.training_job import Break, TrainingJob
 from verdict.shared.registry import NO_FAULT, Value, measure
@@ -57,7 +58,7 @@ def _parts(job: TrainingJob, pause: Break, until_ns: int) -> tuple[float, float,
     return (lasted_ns - restore_ns - replay_ns) / 1e9, restore_ns / 1e9, replay_ns / 1e9, 0.0
 
 
-@measure("ratio")
+@measure("ratio", TRAINING)
 def ettr(case: Case) -> Value:
     """Effective training time ratio: productive time over wall time, from the first step to healing. Source: training ledger.
 
@@ -67,25 +68,25 @@ def ettr(case: Case) -> Value:
     return _spent(case, lambda spent: spent.productive_s / spent.wall_s)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def badput_recovery(case: Case) -> Value:
     """Time until a new attempt began to restore: detection, new pods, start, failed attempts. Source: training ledger."""
     return _spent(case, lambda spent: spent.recovery_s)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def badput_restore(case: Case) -> Value:
     """Time in which checkpoints were loaded and verified. Source: training ledger."""
     return _spent(case, lambda spent: spent.restore_s)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def badput_replay(case: Case) -> Value:
     """Time in which steps were done again (wasted progress). Source: training ledger."""
     return _spent(case, lambda spent: spent.replay_s)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def badput_stall(case: Case) -> Value:
     """Time in which nothing moved although no new attempt began. Source: training ledger."""
     return _spent(case, lambda spent: spent.stall_s)

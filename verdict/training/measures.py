@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from history.kinds import TRAINING
 from history.ledgers import detail_of
 from verdict.case import Case
 from verdict.inputs.training_job import Start, TrainingJob, newest_verified, verified_ns
@@ -27,7 +28,7 @@ def since_fault(case: Case, of: Callable[[TrainingJob, tuple[Start, ...], int], 
     return of(case.training, watched, case.recovery.fault_ns)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def rto_train(case: Case) -> Value:
     """From t_fault to the first step beyond the high-water mark, the highest step that was done before; 0 if training was never out.
 
@@ -38,7 +39,7 @@ def rto_train(case: Case) -> Value:
     return rto(case) if case.training is not None else NO_JOB
 
 
-@measure("s")
+@measure("s", TRAINING)
 def rto_train_first(case: Case) -> Value:
     """From t_fault to the first step that all ranks of the last new attempt did: before the lost steps are done again.
 
@@ -54,7 +55,7 @@ def rto_train_first(case: Case) -> Value:
     return since_fault(case, first)
 
 
-@measure("steps")
+@measure("steps", TRAINING)
 def lost_steps(case: Case) -> Value:
     """How many steps any rank had done before a new attempt began that are not in the state it went on from; of several, the most.
 
@@ -63,14 +64,14 @@ def lost_steps(case: Case) -> Value:
     return since_fault(case, lambda job, starts, _: Value(max(map(job.lost_steps, starts), default=0)))
 
 
-@measure("samples")
+@measure("samples", TRAINING)
 def rpo_samples(case: Case) -> Value:
     """How many samples of all ranks are in the lost steps. Source: training ledger, plan."""
     steps = lost_steps(case)
     return steps if steps.value is None or case.training is None else Value(steps.value * case.training.plan.batch)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def rpo_seconds(case: Case) -> Value:
     """How old the state was that training went on from: the time between the restored step and the last one done before the restart.
 
@@ -91,13 +92,13 @@ def rpo_seconds(case: Case) -> Value:
     return since_fault(case, age)
 
 
-@measure("starts")
+@measure("starts", TRAINING)
 def restarts(case: Case) -> Value:
     """How many new attempts began after the fault and before healing. Source: training ledger."""
     return since_fault(case, lambda _job, starts, _: Value(len(starts)))
 
 
-@measure("ratio")
+@measure("ratio", TRAINING)
 def save_success(case: Case) -> Value:
     """Share of saves, each store on its own, that were committed and verified after the fault. Source: training ledger."""
 
@@ -109,7 +110,7 @@ def save_success(case: Case) -> Value:
     return since_fault(case, share)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def verified_age(case: Case) -> Value:
     """How old the newest verified checkpoint became between the fault and healing: the most that a loss would have cost.
 
@@ -130,7 +131,7 @@ def verified_age(case: Case) -> Value:
     return Value(max(ages) / 1e9)
 
 
-@measure("checkpoints")
+@measure("checkpoints", TRAINING)
 def verified_checkpoints(case: Case) -> Value:
     """How many saves since the fault left a verified checkpoint in at least one store. Source: training ledger."""
 
@@ -141,21 +142,21 @@ def verified_checkpoints(case: Case) -> Value:
     return since_fault(case, held)
 
 
-@measure("samples")
+@measure("samples", TRAINING)
 def samples_skipped(case: Case) -> Value:
     """How many samples this run did not see that an undisturbed one of as many steps saw. Source: training ledger, reference."""
     seen = seen_of(case.training) if case.training is not None else None
     return Value(None, "there is no reference to compare with") if seen is None else Value(seen.skipped, f"{seen.steps} steps")
 
 
-@measure("samples")
+@measure("samples", TRAINING)
 def samples_repeated(case: Case) -> Value:
     """How many more times this run saw samples than an undisturbed one, replay not counted. Source: training ledger, reference."""
     seen = seen_of(case.training) if case.training is not None else None
     return Value(None, "there is no reference to compare with") if seen is None else Value(seen.repeated, f"{seen.steps} steps")
 
 
-@measure("states")
+@measure("states", TRAINING)
 def states_differing(case: Case) -> Value:
     """At how many steps the digest of the whole state was not that of an undisturbed run. Source: training ledger, reference."""
     states = states_of(case.training) if case.training is not None else None
@@ -164,7 +165,7 @@ def states_differing(case: Case) -> Value:
     )
 
 
-@measure("batches")
+@measure("batches", TRAINING)
 def batches_set_aside(case: Case) -> Value:
     """How many batches were set aside after the fault because of their loss or gradient: nothing was learnt from them.
 
@@ -179,7 +180,7 @@ def batches_set_aside(case: Case) -> Value:
     return since_fault(case, aside)
 
 
-@measure("steps")
+@measure("steps", TRAINING)
 def divergence_found(case: Case) -> Value:
     """How many steps all ranks did from t_fault until a comparison found that they hold different weights. Source: training ledger."""
 
@@ -193,7 +194,7 @@ def divergence_found(case: Case) -> Value:
     return since_fault(case, steps_until)
 
 
-@measure("writers")
+@measure("writers", TRAINING)
 def two_writers(case: Case) -> Value:
     """How often two processes wrote for one run: an attempt went on after a newer one had begun, or one rank was two processes.
 
@@ -202,7 +203,7 @@ def two_writers(case: Case) -> Value:
     return NO_JOB if case.training is None else Value(len(writers(case.training)))
 
 
-@measure("restarts")
+@measure("restarts", TRAINING)
 def restarts_left(case: Case) -> Value:
     """How many restarts torchrun had left after its last start (its count begins anew when torchrun itself is started again).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from history.kinds import TRAINING
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.training_job import Start, TrainingJob
@@ -9,13 +10,13 @@ from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Value, measure
 
 
-@measure("s")
+@measure("s", TRAINING)
 def phase_went_on(case: Case) -> Value:
     """Went on: from t_fault to the last progress before the last outage, earlier outages included. Source: training ledger."""
     return _phase(case, "went on")
 
 
-@measure("s")
+@measure("s", TRAINING)
 def phase_replace(case: Case) -> Value:
     """Replace: from then to the creation of the last new pod of a rank before the restore; none if every pod was kept.
 
@@ -24,7 +25,7 @@ def phase_replace(case: Case) -> Value:
     return _phase(case, "replace")
 
 
-@measure("s")
+@measure("s", TRAINING)
 def phase_gang(case: Case) -> Value:
     """Gang: from then until the last new attempt began to restore: the collective's timeout, rendezvous, start of the ranks.
 
@@ -33,19 +34,19 @@ def phase_gang(case: Case) -> Value:
     return _phase(case, "gang")
 
 
-@measure("s")
+@measure("s", TRAINING)
 def phase_restore(case: Case) -> Value:
     """Restore: how long the last new attempt looked for a checkpoint, loaded and verified it, as it says. Source: training ledger."""
     return _phase(case, "restore")
 
 
-@measure("s")
+@measure("s", TRAINING)
 def phase_first_step(case: Case) -> Value:
     """First step: from the end of the restore to the first step that all ranks did. Source: training ledger."""
     return _phase(case, "first step")
 
 
-@measure("s")
+@measure("s", TRAINING)
 def phase_replay(case: Case) -> Value:
     """Replay: from that step to the first one beyond the high-water mark: what was lost is done again. Source: training ledger."""
     return _phase(case, "replay")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from history.kinds import TRAINING
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.shared.registry import NO_FAULT, Value, measure
@@ -10,7 +11,7 @@ from verdict.words import seconds
 LISTED = (EventKind.POD_CREATED, EventKind.POD_READY)
 
 
-@measure("s")
+@measure("s", TRAINING)
 def pods_doubled(case: Case) -> Value:
     """How long between the fault and healing two pods of one rank were listed while the newer one ran; of several, the longest.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from history.kinds import TRAINING
 from verdict.case import Case
 from verdict.inputs.training_job import Start, TrainingJob
 from verdict.shared.registry import Value, measure
 from verdict.training.measures import since_fault
 
 
-@measure("s")
+@measure("s", TRAINING)
 def verified_state(case: Case) -> Value:
     """From t_fault until the last new attempt had restored a verified state, digests compared.
 
@@ -25,13 +26,13 @@ def verified_state(case: Case) -> Value:
     return since_fault(case, restored)
 
 
-@measure("steps")
+@measure("steps", TRAINING)
 def fallback_depth(case: Case) -> Value:
     """How many finished checkpoints a new attempt passed over as not verified; of several, the most. Source: training ledger."""
     return since_fault(case, lambda _job, starts, _: Value(max((start.depth for start in starts), default=0)))
 
 
-@measure("ratio")
+@measure("ratio", TRAINING)
 def checkpoint_validity(case: Case) -> Value:
     """Of the checkpoints that new attempts tried to load, the share that loaded with the digests they were saved with.
 
@@ -46,7 +47,7 @@ def checkpoint_validity(case: Case) -> Value:
     return since_fault(case, share)
 
 
-@measure("stores")
+@measure("stores", TRAINING)
 def stores_silent(case: Case) -> Value:
     """How many stores did not answer when the last new attempt looked for a checkpoint; its sentence says from which one it went on.
 

@@ -73,6 +73,7 @@ class LoadProcess:
                     continue
                 line = self._process.stdout.readline()
                 if not line:
+                    self.kill()
                     raise WorkloadFailed(self._sentence("ended before it was ready"))
                 if (origin := _origin(line)) is not None:
                     return origin
@@ -105,6 +106,8 @@ class LoadProcess:
         self._ended = True
         self._process.kill()
         self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _sentence(self, what: str) -> str:
         said = self._log.read_text(errors="replace").strip().splitlines()

@@ -54,7 +54,7 @@ def recovered(context: Context, zero_ns: int, not_before_ns: int) -> bool:
         progress.update()
         if not progress.recovered(zero_ns, not_before_ns, plan.timers.hold_s):
             return False
-    return all(one.budgets.capacity_rto_s is None for one in plan.workloads) or not lacking(context)
+    return not any(one.budgets.needs_capacity() for one in plan.workloads) or not lacking(context)
 
 
 def lacking(context: Context) -> list[str]:

@@ -12,8 +12,7 @@ from bench.training.power.scenarios import SCENARIOS
 from bench.training.power.soak import FIRST, LAST, moment_of, trial_of
 from bench.training.power.weaknesses import WEAKNESSES, Weakness
 from history.result import Check, RunVerdict, Verdict, worst
-from verdict import judge
-from verdict.definitions import CHECKS
+from verdict.registered import all_checks
 from workloads.training.settings import PREFIX, from_environment
 
 WEAK = Weakness("no verification", {"verify": False}, "rank-killed", "state")
@@ -28,11 +27,10 @@ def _result(weakness: Weakness | None, **checks: Verdict) -> Result:
 
 
 def test_every_row_names_a_scenario_and_a_check_that_exist() -> None:
-    assert judge
     assert len(WEAKNESSES) >= 12
     assert len({one.name for one in WEAKNESSES}) == len(WEAKNESSES)
     assert {one.scenario for one in WEAKNESSES} == {spec.id for spec in SCENARIOS}, "each scenario has a weakness, and the other way round"
-    assert {one.check for one in WEAKNESSES} <= {check.__name__ for check in CHECKS}
+    assert {one.check for one in WEAKNESSES} <= {check.name for check in all_checks()}
 
 
 @pytest.mark.parametrize("weakness", WEAKNESSES, ids=lambda one: one.name)

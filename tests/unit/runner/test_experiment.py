@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from history import budgets
 from history.errors import ConfigError
+from history.kinds import REQUESTS
 from history.plan import Expect
 from runner.experiment.catalogue import RENAMED, rename_providers
 from runner.experiment.experiment import Experiment, check_target, read_experiment
@@ -132,6 +134,12 @@ def test_a_null_control_has_neither_method_nor_evidence(experiment_file: Path) -
             "{role: inference}",
             "{role: inferenec}",
             f"target local has no role 'inferenec'; it has {', '.join(sorted(local_target().roles))}",
+        ),
+        (
+            "rto: 30s,",
+            "rto: 30s, rpo_steps: 3,",
+            "budgets.rpo_steps: budget rpo_steps means nothing for requests; leave it out; what can be budgeted there: "
+            + ", ".join(budget.written for budget in budgets.BUDGETS.values() if budget.fits(REQUESTS)),
         ),
         ("{role: inference}", "{role: '${nobody_role}'}", "${nobody_role} is neither in configuration nor in target local"),
     ],

@@ -95,7 +95,8 @@ def test_a_shipped_experiment_that_sets_no_deadline_can_state_a_late_recovery(na
     target = local_target()
     experiment = for_target(read_experiment(ROOT / name, ROOT / "experiments"), target)
     name_, found = experiment.settings.workload, replace(resolved(), timers={experiment.settings.workload: TIMERS})
-    stand_in: Any = SimpleNamespace(name=name_, needs=lambda: Needs(provides_targets=target.workloads[name_].kind == "training"))
+    kind = target.workloads[name_].kind
+    stand_in: Any = SimpleNamespace(name=name_, kind=kind, needs=lambda: Needs(provides_targets=kind == "training"))
     budgets, lasts_s = merged_budgets(experiment, target, stand_in), duration_s(experiment, target)
     timers = timers_of(request(tmp_path), experiment, [stand_in], budgets=[budgets], resolved=found, lasts_s=lasts_s)
     if experiment.settings.deadline is None:

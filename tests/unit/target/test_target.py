@@ -57,6 +57,8 @@ LINES = {  # what is replaced, by what, a part of the line of the mistake, what 
     "requests without end": ("rate_rps: 20", "rate_rps: .inf", "load.rate_rps: Input should be a finite number (got inf)"),
     "a plan's spelling": ("budgets: {rto: 60s", "budgets: {rto_s: 60", "budgets.rto_s: no measurement exists for this budget"),
     "a plan's spelling of the load": ("timeout: 5s", "timeout_s: 5", "load.timeout_s: unknown key; known here: api_key_env, arrivals,"),
+    "a budget of another kind": ("budgets: {rto: 60s", "budgets: {rpo_steps: 3, rto: 60s", "rpo_steps means nothing for requests"),
+    "a budget of requests for training": ("{rpo_steps: 30", "{p95_ratio: 2, rpo_steps: 30", "p95_ratio means nothing for a training job"),
     "who set a budget": ("budgets: {rto: 60s", "budgets: {source: {}, rto: 60s", "budgets.source: no measurement exists"),
     "a name that leads nowhere": ("    role: inference\n", "    role: inferenec\n", "'inferenec' is not under roles"),
     "a namespace of the suite": ("\nsuite_namespace: aftershock", "\nsuite_namespace: ml-serving", "must not be under namespaces"),
