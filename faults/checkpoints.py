@@ -23,7 +23,7 @@ from history.plan import ResolvedTarget
 from kube.client import Platform
 from safety import active_run
 from safety.data_damage import DataDamage
-from safety.fault_spec import Arguments, fault, lasts_for_s
+from safety.fault_spec import Arguments, KillTrial, fault, lasts_for_s
 from safety.undo_journal import UndoKind
 from target import reference_platform as storage
 
@@ -52,6 +52,7 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     ends=ENDS,
     undo=(UndoKind.RESTORE_DATA,),
     evidence=("probes.checkpoints.damaged",),
+    killed=KillTrial(left_out="a training job that saves to the servers is needed"),
 )
 def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Damage one shard of each newest finished checkpoint of the run, on the disks of ``count`` storage servers, for ``for_s`` seconds.

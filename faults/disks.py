@@ -37,11 +37,12 @@ from kube.objects import Pod
 from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target
 from safety import active_run
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_number
+from safety.fault_spec import Arguments, KillTrial, duration_s, fault, lasts_for_s, whole_number
 from safety.undo_journal import UndoKind
 
 ENDS = "a watchdog on its node ends it after {for_s:g} s, whoever is left; it cannot outlive the pod"
 FIDELITY = "a file system over the pod's own volume does it; the disk below is well, and files that are open when it begins stay there"
+NO_VOLUME = KillTrial(left_out="a volume is needed, and a node that has FUSE")
 LONGEST_MS = 2000  # a write and its sync must be seen to end within the time limit of a look into a pod
 
 Resolve = Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
@@ -100,6 +101,7 @@ def _slow(arguments: Arguments) -> str:
     ends=ENDS,
     undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.read_only", "probes.training.save_failed"),
+    killed=NO_VOLUME,
 )
 def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` ready pods of ``role`` write nothing to their ``volume`` (its name in the pod) for ``for_s`` seconds.
@@ -117,6 +119,7 @@ def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict
     ends=ENDS,
     undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.full", "probes.training.save_failed"),
+    killed=NO_VOLUME,
     fidelity=FIDELITY,
 )
 def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, object]:
@@ -135,6 +138,7 @@ def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: 
     ends=ENDS,
     undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.failing", "probes.training.save_failed"),
+    killed=NO_VOLUME,
     fidelity=FIDELITY,
 )
 def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, object]:
@@ -150,6 +154,7 @@ def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str
     ends=ENDS,
     undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.slow", "probes.training.save_failed"),
+    killed=NO_VOLUME,
     fidelity=FIDELITY,
 )
 def slow_disk(role: str, volume: str, for_s: float, latency_ms: int, *, folder: str = "", count: int = 1) -> dict[str, object]:

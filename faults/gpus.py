@@ -14,7 +14,7 @@ from kube.devices import device_of, healthy, index_of
 from kube.permissions import Permission
 from kube.selection import choose, choose_node, pod_target, ready_pods
 from safety import active_run, fault_steps
-from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, KillTrial, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
@@ -54,6 +54,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     ends=TIMED,
     undo=(UndoKind.REPAIR_GPU,),
     evidence=("probes.gpus.allocatable_dropped",),
+    killed=KillTrial(on="devices"),
     effect=Effect.DEVICE_LOST,
     fidelity="as good as the target's GPU driver, whose own words stand in the report",
 )

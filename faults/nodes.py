@@ -23,7 +23,7 @@ from kube.permissions import Permission
 from kube.selection import choose_node, node_target, nodes_among
 from safety import active_run, cordoning, fault_steps
 from safety.active_run import ActiveRun
-from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, KillTrial, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_confirmed import power_cut_detail
 from safety.undo_journal import UndoKind
@@ -34,6 +34,8 @@ SILENT = "kubelet frozen and network cut for {for_s:g} s by a fault pod"
 FROZEN = "fault pod: kubelet frozen, network cut"
 STAND_IN = "where the target has no machine driver, a fault pod freezes the kubelet and cuts the network: processes and disk live on"
 SEEN = ("probes.nodes.powered_off",)
+CORDONED, UNHEARD = ("probes.nodes.cordoned",), ("probes.nodes.silent",)
+LOST_NODE = KillTrial(on="nodes", lasting=UNHEARD)
 LOST = frozenset({UndoKind.POWER_ON, UndoKind.DELETE_POD})
 
 
@@ -60,6 +62,7 @@ def _resolve_cordon(platform: Platform, arguments: Arguments, rng: Random) -> li
     ends=UNDONE,
     undo=(UndoKind.UNCORDON,),
     evidence=("probes.nodes.cordoned",),
+    killed=KillTrial(on="nodes", lasting=CORDONED),
     instead_of=("cordon_node",),
 )
 def cordon(role: str) -> dict[str, object]:
@@ -105,6 +108,7 @@ def _drain_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
     ends=UNDONE,
     undo=(UndoKind.UNCORDON,),
     evidence=("probes.nodes.drained", "probes.nodes.cordoned"),
+    killed=KillTrial(on="nodes", lasting=CORDONED),
     displaces=True,
     instead_of=("drain_nodes",),
 )
@@ -176,6 +180,7 @@ def _freeze(run: ActiveRun, targets: list[ResolvedTarget], for_s: float) -> None
     ends=TIMED,
     undo=(UndoKind.POWER_ON, UndoKind.DELETE_POD),
     evidence=SEEN,
+    killed=LOST_NODE,
     effect=Effect.NODE_LOST,
     displaces=True,
     fidelity=STAND_IN,
@@ -209,6 +214,7 @@ def _resolve_silence(platform: Platform, arguments: Arguments, rng: Random) -> l
     ends=f"{ENDS}; nobody can tell a silent node to speak before",
     undo=(UndoKind.DELETE_POD,),
     evidence=SEEN,
+    killed=LOST_NODE,
     effect=Effect.NODE_LOST,
     displaces=True,
 )

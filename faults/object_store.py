@@ -23,7 +23,7 @@ from kube.client import Platform
 from kube.objects import Pod
 from kube.proxy import first_port
 from kube.selection import choose, pod_target
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s, whole_number
+from safety.fault_spec import Arguments, KillTrial, duration_s, fault, lasts_for_s, whole_number
 
 LONGEST_MS = 60_000
 FIDELITY = "a proxy answers in the place of the server, which is well and would say so"
@@ -59,6 +59,7 @@ def _delays(arguments: Arguments) -> str:
     ends=ENDS,
     undo=UNDO,
     evidence=("probes.object_store.refusing",),
+    killed=KillTrial(arguments={"percent": 60}),
     fidelity=FIDELITY,
 )
 def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, object]:
@@ -78,6 +79,7 @@ def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> di
     ends=ENDS,
     undo=UNDO,
     evidence=("probes.object_store.late",),
+    killed=KillTrial(arguments={"latency_ms": 500}),
     fidelity=FIDELITY,
 )
 def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, object]:
@@ -96,6 +98,7 @@ def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> 
     ends=ENDS,
     undo=UNDO,
     evidence=("probes.object_store.hiding",),
+    killed=KillTrial(arguments={"bucket": "any"}),
     fidelity=FIDELITY,
 )
 def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, object]:

@@ -17,7 +17,7 @@ from kube.container_exec import permissions as look_inside
 from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target, pods_among
 from safety import active_run, fault_steps
-from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, KillTrial, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 from target.target import Role
@@ -123,6 +123,7 @@ def freeze_engine(role: str, for_s: float) -> dict[str, object]:
     ends=CONTINUED,
     undo=REPLACED,
     evidence=("probes.ranks.faltering", "probes.ranks.gang_slowed"),
+    killed=KillTrial(arguments={"share": 0.8}),
     fidelity="the process is stopped and continued in turn; a starved one makes a little headway all the time",
 )
 def slow_engine(role: str, for_s: float, share: float) -> dict[str, object]:

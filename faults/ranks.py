@@ -19,9 +19,10 @@ from kube.eviction import evict, replacement
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose_pods, choose_rank, grace_s, of_index, pod_target
 from safety import fault_steps
-from safety.fault_spec import Arguments, fault, whole_number
+from safety.fault_spec import Arguments, KillTrial, fault, whole_number
 
 EVICT_S = 10.0
+NO_JOB = KillTrial(left_out="a training job is needed")
 MOST_MIB = 8192
 STEP = "step"
 SPENT = "the rank takes it away when it acts, and it is gone with the pod"
@@ -80,6 +81,7 @@ def _resolve_coordinator(platform: Platform, arguments: Arguments, _rng: Random)
     tier="namespace",
     ends="at once; its Job makes a new one",
     evidence=("probes.pods.gone",),
+    killed=NO_JOB,
 )
 def kill_coordinator(role: str) -> dict[str, object]:
     """Kill the pod with index 0 of ``role`` without grace: it holds the rendezvous, so nobody can meet until it is back.
@@ -106,6 +108,7 @@ def _exec_permissions(platform: Platform, arguments: Arguments) -> list[Permissi
     tier="namespace",
     ends=f"once, at its point; {SPENT}",
     evidence=("probes.training.taken", "probes.training.poisoned", "probes.processes.killed"),
+    killed=NO_JOB,
 )
 def fail_at(role: str, point: str, action: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` fail at one point of its next step or save: what no signal from outside hits at the right moment.
@@ -158,6 +161,7 @@ def _point_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
     tier="namespace",
     ends="at once; torchrun restarts the ranks",
     evidence=("probes.ranks.ended_by", "probes.processes.killed"),
+    killed=NO_JOB,
 )
 def segfault(role: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` end by SIGSEGV in its next step, as a broken native library does.
@@ -174,6 +178,7 @@ def segfault(role: str, index: int | None = None) -> dict[str, object]:
     tier="namespace",
     ends="at once; torchrun restarts the ranks",
     evidence=("probes.ranks.out_of_memory", "probes.processes.killed"),
+    killed=NO_JOB,
 )
 def exhaust_memory(role: str, mebibytes: int, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` take so much more memory, page by page, that its container's limit is passed and the kernel kills it.

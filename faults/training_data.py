@@ -19,7 +19,7 @@ from kube.client import Platform
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.data_damage import DataDamage, damage_of, restore_data
-from safety.fault_spec import Arguments, fault, lasts_for_s
+from safety.fault_spec import Arguments, KillTrial, fault, lasts_for_s
 from safety.undo_journal import Undo, UndoKind
 from target import reference_platform as storage
 
@@ -46,6 +46,7 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     ends=ENDS,
     undo=(UndoKind.RESTORE_DATA,),
     evidence=("probes.training_data.damaged",),
+    killed=KillTrial(left_out="training data in an object store are needed"),
 )
 def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -> dict[str, object]:
     """Upload the training data again, damaged, to ``count`` storage servers; after ``for_s`` seconds restore the newest good version.

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from faults.nodes import LOST, SEEN, STAND_IN, TIMED, UNDONE, cordon_permissions, lost_permissions, lost_target, take_down
+from faults.nodes import (
+    CORDONED,
+    LOST,
+    LOST_NODE,
+    SEEN,
+    STAND_IN,
+    TIMED,
+    UNDONE,
+    UNHEARD,
+    cordon_permissions,
+    lost_permissions,
+    lost_target,
+    take_down,
+)
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from kube.permissions import Permission
 from kube.selection import choose, nodes_among, zones_hosting
 from safety import active_run, cordoning, fault_steps
-from safety.fault_spec import Arguments, Effect, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, Effect, KillTrial, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
@@ -40,6 +53,7 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     ends=f"{TIMED}; the cordon: {UNDONE}",
     undo=(UndoKind.POWER_ON, UndoKind.DELETE_POD, UndoKind.UNCORDON),
     evidence=("probes.nodes.cordoned", *SEEN),
+    killed=KillTrial(on="nodes", lasting=(*CORDONED, *UNHEARD)),
     effect=Effect.NODE_LOST,
     displaces=True,
     fidelity=STAND_IN,
@@ -66,6 +80,7 @@ def lose(role: str, for_s: float) -> dict[str, object]:
     ends=TIMED,
     undo=(UndoKind.POWER_ON, UndoKind.DELETE_POD),
     evidence=SEEN,
+    killed=LOST_NODE,
     effect=Effect.NODE_LOST,
     displaces=True,
     fidelity=STAND_IN,

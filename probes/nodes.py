@@ -1,11 +1,11 @@
-"""Evidence about nodes: cordoned, drained, without power."""
+"""Evidence about nodes: cordoned, drained, without power, not heard of."""
 
 from __future__ import annotations
 
 import socket
 
 from history.errors import NoData
-from kube.client import Platform, api_errors
+from kube.client import Platform, api_errors, ready
 from kube.eviction import evictable
 from probes.targets import targets_of
 from safety import active_run
@@ -37,6 +37,17 @@ def powered_off(activity: str) -> bool:
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity} and their leases", NoData):
         return all(_lease_overdue(platform, name) and not _kubelet_answers(platform, name) for name in _nodes(activity))
+
+
+def silent(activity: str) -> bool:
+    """Tell whether no node of ``activity`` is heard of: its lease is overdue, or Kubernetes calls it not ready.
+
+    A kubelet that is stopped still takes connections, so it is not asked, unlike in :func:`powered_off`. Raises NoData: no answer from the
+    API server.
+    """
+    platform = active_run.require().platform
+    with api_errors(f"read the nodes of {activity} and their leases", NoData):
+        return all(_lease_overdue(platform, name) or not ready(platform.node(name)) for name in _nodes(activity))
 
 
 def _nodes(activity: str) -> list[str]:

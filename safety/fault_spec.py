@@ -7,8 +7,8 @@ fault is derived from it and from the docstring. At run time the function takes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -37,6 +37,22 @@ class Effect(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KillTrial:
+    """How ``bench.campaigns.kill`` tries a fault: the suite is ended while the fault acts, and what of it outlives its time is looked for.
+
+    ``on``: what it hits of the campaign's small platforms, a Deployment of HTTP servers with an engine process each.
+    ``arguments``: those of the fault and of its probes, besides the role, the activity and ``for_s``.
+    ``lasting``: the probes that say of one target that the fault still acts. None: the first evidence, if it lasts for ``for_s`` seconds.
+    ``left_out``: why the campaign cannot try it.
+    """
+
+    on: Literal["pods", "nodes", "devices"] = "pods"
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    lasting: tuple[str, ...] | None = None
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSpec:
     """What a fault says of itself, once: preflight, the plan, permissions and docs/faults.md all read it here.
 
@@ -51,6 +67,7 @@ class FaultSpec:
     ``displaces`` says that the pods of a target node must find room on others, if the fault lasts.
     ``fidelity`` says, where it is a substitute, for what and how it differs.
     ``instead_of``: the actions of chaosk8s whose place it takes.
+    ``killed``: how the kill campaign tries it; it need not be said of a fault on pods whose other arguments have defaults.
     """
 
     resolve: Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
@@ -64,6 +81,7 @@ class FaultSpec:
     displaces: bool = False
     fidelity: str = ""
     instead_of: tuple[str, ...] = ()
+    killed: KillTrial = field(default_factory=KillTrial)
 
     def __call__(self, action: Action) -> Action:
         """Register an action as a fault; :func:`spec_of` reads this back."""

@@ -2,8 +2,8 @@
 
 It acts when the run's leases are not renewed any more: the suite, its machine or its network is gone. It acts, too, when the run's
 deadline has passed. It undoes API changes only. What ends by itself (a machine's power, a frozen process, a fault pod) is marked once its
-time is over. Damaged data stay open for ``heal``: restoring them needs a program in the server's container, and the reaper has no right to
-run one.
+time is over. Damaged data and signalled pods stay open for ``heal``: restoring the first needs a program in the server's container,
+replacing the second an eviction, and the reaper has no right to either.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from target.environment import target_of
 from target.target import Target
 
 POLL_S = 2.0
-BY_API = frozenset({UndoKind.UNCORDON, UndoKind.REPLACE_POD})  # a fault pod ends by itself, below Kubernetes
-BY_HEAL = frozenset({UndoKind.RESTORE_DATA})
+BY_API = frozenset({UndoKind.UNCORDON})  # what safety.reaper_job gives rights for; a fault pod ends by itself, below Kubernetes
+BY_HEAL = frozenset({UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD})
 WATCHING = "reaper: watching"
 CLOSED, HEALED = "the journal is closed", "everything is undone"
-FOR_HEAL = "all is undone but damaged data; run make heal, or python -m runner heal --target FILE"
+FOR_HEAL = "all is undone but damaged data and signalled pods; run make heal, or python -m runner heal --target FILE"
 
 
 class Journal(Protocol):

@@ -85,6 +85,11 @@ def undone(spec: FaultSpec) -> str:
     return "; ".join(UNDONE.get(kind, kind.value) for kind in spec.undo)
 
 
+def killed(spec: FaultSpec) -> str:
+    """Return where the kill campaign tries a fault, or why it does not."""
+    return f"left out, {spec.killed.left_out}" if spec.killed.left_out else f"tried on {spec.killed.on}"
+
+
 def prose(documented: object) -> str:
     """Return a docstring as Markdown, without what concerns callers in Python: arguments and errors."""
     text = SECTION.sub("", inspect.getdoc(documented) or "")
@@ -125,6 +130,7 @@ def _fault(name: str, spec: FaultSpec, users: list[str], target: Target) -> str:
     lines = ["- arguments:", *arguments(function), f"- tier: {spec.tier}; needs: {needed}"]
     lines += [f"- ends: {ends(spec)}", f"- undo: {undone(spec)}", f"- evidence: {_names(spec.evidence)}"]
     lines += [f"- fidelity: {spec.fidelity}"] if spec.fidelity else []
+    lines.append(f"- kill campaign: {killed(spec)}")
     return "\n".join([f"#### `{name}`", "", prose(function), "", *lines, f"- experiments: {_names(users)}"])
 
 

@@ -122,7 +122,7 @@ def below_floor(plan: Plan, role: str) -> list[str]:
         f"{plan.experiment.id}: budget {name} of {budget_s:g} s (set by: {bounds.source.get(f'{name}_s', 'nobody')}) "
         f"{'can hardly' if floor.estimate else 'cannot'} be met, it is below the floor: role {role} of target {plan.target.name} {what} "
         f"after {floor_s:.1f} s at the earliest, since {floor.sentence}; expected: a budget above that; the run goes on; raise the budget "
-        "or shorten these timers"
+        f"or shorten {floor.dominant or 'these timers'}"
         for name, budget_s, floor_s, what in floors
         if floor_s is not None and budget_s is not None and budget_s < floor_s
     ]

@@ -19,7 +19,7 @@ def patient(suite: Suite, name: str, hold: str = "30s") -> None:
 
     ``hold``: for how long the run goes on after it has recovered, so that there is time to do something to it.
     """
-    extension: dict[str, Any] = {"hold": hold}
+    extension: dict[str, Any] = {"hold": hold, "deadline": "11m"}
     if not name.startswith("control/"):
         extension["budgets"] = {"rto": "10m"}
     suite.experiment(name, **{"steady-state-hypothesis": {"title": "every replica is ready", "probes": [ASKED]}}, extension=extension)

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from bench.campaigns.kill.effects import still_in_force
 from bench.campaigns.kill.slots import HEALTHY_S, PAUSE_S, Platforms, clear, demand_healthy
-from bench.campaigns.kill.trial import Trial, alive, due_ns, times
+from bench.campaigns.kill.trial import Trial, due_ns, run_dir_of, times
 from bench.common.tables import Row, add_rows, rows_of
 from kube.client import Platform
 from safety.undo_journal import list_journals
@@ -65,12 +66,16 @@ def _aftermath(trial: Trial, platform: Platform) -> Row:
     """Wait until the trial's deadlines have passed, then look at what it hit."""
     due = due_ns(trial, list_journals(platform))
     time.sleep(max(0.0, (due - time.time_ns()) / 1e9))
-    seen, since_s = alive(trial, platform), time.monotonic()
+    seen, since_s = _alive(trial, platform), time.monotonic()
     first = list(seen)
     while seen and time.monotonic() - since_s < HEALTHY_S:
         time.sleep(PAUSE_S)
-        seen = alive(trial, platform)
+        seen = _alive(trial, platform)
     return {"alive": first, "alive_for_s": round(time.monotonic() - since_s, 1) if first else 0.0} | times(trial)
+
+
+def _alive(trial: Trial, platform: Platform) -> list[str]:
+    return still_in_force(run_dir_of(trial), trial.family, platform)
 
 
 def line_of(row: Row) -> str:

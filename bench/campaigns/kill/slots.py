@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 from kubernetes import client
 
-from bench.campaigns.kill.platform import CONSENT, FAMILIES, SLOTS, SUITE, Slot, deployments, experiment, experiment_file, target
+from bench.campaigns.kill.families import experiment, experiment_file, families
+from bench.campaigns.kill.platform import CONSENT, SLOTS, SUITE, Slot, deployments, target
 from history.errors import AftershockError
 from kube.client import Platform, connect, unless
 from kube.wait import until
@@ -29,7 +30,7 @@ Platforms = dict[str, Platform]
 def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = SLOTS) -> Iterator[Platforms]:
     """Make the small platforms ``slots`` in the cluster of the target file ``host``, and remove them at the end.
 
-    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.campaigns.kill.platform.experiment_file`).
+    ``folder`` gets their target files (``<slot>.yaml``) and the experiments (:func:`bench.campaigns.kill.families.experiment_file`).
     """
     write_files(folder, host)
     platforms = {slot.name: connect(load_target(folder / f"{slot.name}.yaml")) for slot in slots}
@@ -44,7 +45,7 @@ def small_platforms(folder: Path, host: dict[str, Any], slots: Sequence[Slot] = 
 
 def write_files(folder: Path, host: dict[str, Any]) -> None:
     """Write the experiments and target files."""
-    for name in FAMILIES:
+    for name in families():
         file = experiment_file(folder, name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump(experiment(name), sort_keys=False))

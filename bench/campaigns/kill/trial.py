@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -17,28 +17,22 @@ from random import Random
 import polars as pl
 import psutil
 
-from bench.campaigns.kill.platform import CUT_OFF, ENGINE, Slot, experiment_file
+from bench.campaigns.kill.families import experiment_file
+from bench.campaigns.kill.platform import Slot
 from bench.common.tables import ROOT
-from history.errors import AftershockError
-from history.plan import Plan, ResolvedTarget
 from history.reader import read_plan, read_table
 from history.schema import EventKind
-from kube.client import Platform, ready
-from kube.container_exec import processes
-from kube.devices import healthy
-from kube.selection import read_pod
 from runner.messages import Kind, read_message
 from runner.request import Request
 from safety.leases import DURATION_S
-from safety.undo import CORDONED_BY
-from safety.undo_journal import StoredJournal
+from safety.undo_journal import StoredJournal, UndoKind
 
 Ending = Callable[["subprocess.Popen[str]"], None]
 PHASES = ("preflight", "baseline", "write_ahead", "inject", "confirm", "observe", "scene", "heal", "settle")
 SPREAD_S = {"baseline": 3.0, "inject": 3.0, "confirm": 3.0, "observe": 5.0}
 KILLED = "SIGKILL"
 STUCK_S = 240.0  # a session that does not come to its moment is ended then
-POLL_S, WHOLE_S, LOOKS = 0.5, 8.0, 3
+POLL_S, WHOLE_S = 0.5, 8.0
 REAPED_S = DURATION_S + 15.0  # a lease expires, the reaper looks every 2 s, an uncordon and some slack on a busy machine
 BOOT_S = 25.0  # a machine whose power is back says so
 
@@ -199,8 +193,8 @@ def due_ns(trial: Trial, journals: list[StoredJournal]) -> int:
         return trial.asked_ns
     run_id = run_id_of(trial)
     entries = [entry for journal in journals if journal.header.run_id == run_id for entry in journal.remaining]
-    boots = any(entry.kind == "power-on" for entry in entries)
-    ends = [entry.ends_by_ns for entry in entries if entry.kind != "delete-pod"]  # a fault pod's journal counts its start, too
+    boots = any(entry.kind is UndoKind.POWER_ON for entry in entries)
+    ends = [entry.ends_by_ns for entry in entries if entry.kind is not UndoKind.DELETE_POD]  # a fault pod's journal counts its start, too
     return max([trial.asked_ns + int(REAPED_S * 1e9), *ends]) + int(BOOT_S * 1e9 * boots)
 
 
@@ -208,42 +202,3 @@ def run_id_of(trial: Trial) -> str:
     """Return the run's id; empty if it came to no plan."""
     folder = run_dir_of(trial)
     return read_plan(folder).run_id if folder else ""
-
-
-def alive(trial: Trial, platform: Platform) -> list[str]:
-    """Return every effect of the trial's fault that can still be seen, as sentences; none if it came to no plan."""
-    folder = run_dir_of(trial)
-    plan = read_plan(folder) if folder else None
-    return [sentence for target in plan.targets for sentence in _seen_on(platform, plan, target)] if plan else []
-
-
-def _seen_on(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator[str]:
-    if target.kind == "Pod":
-        yield from _seen_on_pod(platform, plan, target)
-        return
-    node = platform.node(target.node or target.name)
-    if (node.metadata.annotations or {}).get(CORDONED_BY) == plan.run_id:
-        yield f"node {target.name}: still cordoned"
-    lease = platform.coordination.read_namespaced_lease(node.metadata.name, "kube-node-lease")
-    if not ready(node) or (platform.server_time() - lease.spec.renew_time).total_seconds() > DURATION_S:
-        yield f"node {target.name}: still silent"
-    allocatable, total = healthy(node, platform.target.gpu_resource)
-    if target.kind == "Device" and allocatable < total:
-        yield f"device {target.name} of {target.node}: still lost"
-
-
-def _seen_on_pod(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator[str]:
-    pod = read_pod(platform, target)
-    if pod is None or pod.metadata.deletion_timestamp is not None:
-        return
-    if plan.experiment.title == CUT_OFF:
-        # one unanswered request is a busy machine; a pod that is cut off answers none
-        if all(platform.proxy_get(pod, 8000, "/") != 200 for _ in range(LOOKS)):
-            yield f"pod {target.name}: still out of reach"
-        return
-    try:
-        running = processes(platform, target.name, target.namespace or "", "server")
-    except AftershockError:
-        return
-    if any(process.state in {"T", "t"} and ENGINE in process.command for process in running):
-        yield f"pod {target.name}: its engine is still stopped"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +10,33 @@ import polars as pl
 import pytest
 import yaml
 
+from bench.campaigns.kill import effects
 from bench.campaigns.kill import page as kill_page
-from bench.campaigns.kill.platform import FAMILIES, experiment, experiment_file
+from bench.campaigns.kill.effects import still_in_force
+from bench.campaigns.kill.families import Family, experiment, experiment_file, families, left_out
+from bench.campaigns.kill.platform import SLOTS
 from bench.campaigns.kill.trial import in_force
 from bench.campaigns.out_of_reach import page as out_of_reach_page
 from bench.campaigns.out_of_reach.page import CUT, LOST
 from bench.common.tables import Row
+from history.errors import ConfigError
+from history.plan import ResolvedTarget, write_plan
 from history.schema import EventKind
-from runner.experiment.catalogue import fault_of
+from runner.experiment.catalogue import all_faults, fault_of
 from runner.experiment.experiment import read_experiment
+from runner.experiment.steady_state import for_target
+from safety.fault_spec import REGISTERED, FaultSpec, KillTrial
+from safety.undo_journal import UndoKind
+from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
 from testing.runs.campaign_rows import SESSION as CUT_SHORT
 from testing.runs.campaign_rows import TRIAL as KILLED
+from testing.runs.runner_parts import plan_of
 
 TRIAL: Row = KILLED | {"signal": "SIGTERM"}
 SESSION: Row = CUT_SHORT | {"signal": CUT}
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", families())
 def test_the_experiment_of_a_family_is_valid_and_proven_as_its_fault_says(name: str, tmp_path: Path) -> None:
     file = experiment_file(tmp_path, name)
     file.parent.mkdir(parents=True)
@@ -34,6 +45,89 @@ def test_the_experiment_of_a_family_is_valid_and_proven_as_its_fault_says(name: 
     [spec] = [fault_of(action.provider) for action in read.document.method]
     assert spec
     assert [probe.provider.name for probe in read.settings.evidence] == [spec.evidence[0]]
+
+
+def test_every_registered_fault_is_tried_on_some_platform_or_left_out_for_a_reason() -> None:
+    tried = {name for slot in SLOTS for name in slot.families}
+    assert tried == set(families())
+    assert tried.isdisjoint(left_out())
+    assert tried | set(left_out()) == set(all_faults())
+    assert all(reason.strip() for reason in left_out().values())
+
+
+def test_whatever_can_outlive_its_run_is_looked_for() -> None:
+    over_at_once = {name for name, family in families().items() if not family.lasting}
+    kinds = {name: set(all_faults()[name].undo) for name in over_at_once}
+    assert {name for name, undo in kinds.items() if undo != {UndoKind.NOTHING}} == {"faults.processes.kill_engine"}  # its pod is replaced
+
+
+Registered = Callable[..., dict[str, Family]]
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Registered:
+    """Register a fault that nobody here has heard of; return the campaign's families then."""
+
+    def made_up(role: str, for_s: float, share: float) -> None: ...
+
+    def register(killed: KillTrial | None = None) -> dict[str, Family]:
+        monkeypatch.setattr(made_up, "__module__", "faults.made_up")
+        monkeypatch.setitem(REGISTERED, "faults.made_up.made_up", made_up)
+        spec = FaultSpec(
+            resolve=lambda *_: [], permissions=lambda *_: [], tier="node", evidence=("probes.network.out_of_reach",),
+            **({"killed": killed} if killed else {}),
+        )  # fmt: skip
+        spec(made_up)
+        return families()
+
+    return register
+
+
+def test_a_new_fault_is_in_the_campaign_by_its_registration_alone(registered: Registered) -> None:
+    family = registered(KillTrial(arguments={"share": 0.5}))["faults.made_up.made_up"]
+    assert family.arguments_of("faults.made_up.made_up") == {"role": "victim", "for_s": 8, "share": 0.5}
+    assert (family.kind, family.lasting) == ("Pod", ("probes.network.out_of_reach",))
+    assert "faults.made_up.made_up" in SLOTS[0].families
+
+
+def test_a_new_fault_that_cannot_be_called_is_refused_by_name_and_one_with_a_reason_is_left_out(registered: Registered) -> None:
+    with pytest.raises(ConfigError, match=r"fault faults.made_up.made_up: the kill campaign cannot call .* without share; give"):
+        registered()
+    assert "faults.made_up.made_up" not in registered(KillTrial(left_out="it needs a moon"))
+    assert left_out()["faults.made_up.made_up"] == "it needs a moon"
+
+
+@pytest.fixture
+def over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Store the plan of a run that is over, with targets of its fault."""
+    monkeypatch.setattr(effects, "PAUSE_S", 0.0)
+
+    def store(*targets: ResolvedTarget) -> Path:
+        write_plan(plan_of(SHAM, targets=targets), tmp_path)
+        return tmp_path
+
+    return store
+
+
+SHAM = for_target(read_experiment(ROOT / "experiments/control/sham-control.yaml", ROOT / "experiments"), local_target())
+NODES = tuple(ResolvedTarget(kind="Node", name=name, uid=f"uid-{name}", node=name) for name in ("gpu-a", "gpu-b"))
+
+
+def test_an_effect_on_one_of_several_targets_is_still_in_force(over: Callable[..., Path]) -> None:
+    cluster = FakeCluster()
+    assert still_in_force(over(*NODES), "faults.nodes.cordon", cluster.platform()) == []
+    cluster.nodes["gpu-b"].spec.unschedulable = True
+    assert still_in_force(over(*NODES), "faults.nodes.cordon", cluster.platform()) == ["node gpu-b: still probes.nodes.cordoned"]
+    assert still_in_force(None, "faults.nodes.cordon", cluster.platform()) == []
+
+
+def test_a_pod_that_was_replaced_carries_no_effect_and_one_that_cannot_be_looked_at_may(over: Callable[..., Path]) -> None:
+    cluster = FakeCluster()
+    target = ResolvedTarget(kind="Pod", name="inference-a", namespace="ml-serving", uid="uid-inference-a", node="gpu-a")
+    [said] = still_in_force(over(target), "faults.network.isolate", cluster.platform())
+    assert said.startswith("pod inference-a: still probes.network.out_of_reach cannot tell: pod inference-a: its containers name no port")
+    del cluster.pods["ml-serving", "inference-a"]
+    assert still_in_force(over(target), "faults.network.isolate", cluster.platform()) == []
 
 
 @pytest.mark.parametrize("change", [{"struck": False}, {"phase": "start"}, {"refused": "lease x: held by another"}])

@@ -30,6 +30,7 @@ EVIDENCE: list[Callable[[str], bool]] = [
     nodes.cordoned,
     nodes.drained,
     nodes.powered_off,
+    nodes.silent,
     gpus.allocatable_dropped,
 ]
 
@@ -93,7 +94,7 @@ def test_false_where_nothing_happened(
     assert evidence("act") is False
 
 
-@pytest.mark.parametrize("evidence", [pods.gone, nodes.cordoned, nodes.powered_off, gpus.allocatable_dropped])
+@pytest.mark.parametrize("evidence", [pods.gone, nodes.cordoned, nodes.powered_off, nodes.silent, gpus.allocatable_dropped])
 def test_no_data_for_a_fault_of_another_kind(evidence: Callable[[str], bool], run: ActiveRun) -> None:
     run.targets["act"] = [ResolvedTarget(kind="Something", name="x")]
     with pytest.raises(NoData, match="none of its targets is a"):
@@ -165,6 +166,18 @@ def test_a_node_is_off_when_its_lease_is_overdue_and_its_kubelet_silent(cluster:
     assert nodes.powered_off("act")
     listen(cluster, kubelet)
     assert not nodes.powered_off("act")
+
+
+def test_a_node_whose_stopped_kubelet_still_takes_connections_is_silent(cluster: FakeCluster, run: ActiveRun, kubelet: int) -> None:
+    listen(cluster, kubelet)
+    lease(cluster, "cpu-b", age_s=13)
+    assert not nodes.silent("act")
+    lease(cluster, "gpu-b", age_s=13)
+    assert nodes.silent("act")
+    lease(cluster, "gpu-b", age_s=1)
+    assert not nodes.silent("act")
+    cluster.nodes["gpu-b"].status.conditions[0].status = "Unknown"
+    assert nodes.silent("act")
 
 
 def test_a_lost_device_is_seen_by_kubernetes(cluster: FakeCluster, run: ActiveRun) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import urllib3
 from kubernetes.client.exceptions import ApiException
@@ -13,7 +15,7 @@ from kube.client import Platform
 from kube.permissions import Permission
 from runner.experiment.experiment import Experiment
 from safety import reaper_job
-from safety.reaper import CLOSED, FOR_HEAL, HEALED, Reaper, reach, watch
+from safety.reaper import BY_API, BY_HEAL, CLOSED, FOR_HEAL, HEALED, Reaper, reach, watch
 from safety.undo_journal import Undo, UndoKind, open_journal
 from target.environment import target_of
 from testing.runs.runner_cluster import LOST as RUN
@@ -70,8 +72,9 @@ def test_what_ends_by_itself_is_waited_for(cluster: RunnerCluster, platform: Pla
     assert [entry.done for entry in made.journal.entries()] == [False, True]
 
 
-def test_damaged_data_stay_open_for_heal(cluster: RunnerCluster, platform: Platform) -> None:
-    over = Undo(kind=UndoKind.RESTORE_DATA, activity="a", object="s3-0", ends_by_ns=1, self_ends="its program")
+@pytest.mark.parametrize("kind", [UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD])
+def test_damaged_data_and_signalled_pods_stay_open_for_heal(kind: UndoKind, cluster: RunnerCluster, platform: Platform) -> None:
+    over = Undo(kind=kind, activity="a", object="s3-0", namespace="ml-serving", ends_by_ns=1, self_ends="its program")
     made = reaper(platform, NEVER_NS, over, cordoned(cluster))
     assert made.look() == FOR_HEAL
     assert [entry.done for entry in made.journal.entries()] == [False, True]
@@ -108,6 +111,45 @@ def test_it_waits_for_an_api_server_that_does_not_answer_yet(platform: Platform,
 
     monkeypatch.setattr("safety.reaper.clock_offset_s", offset)
     assert reach(platform.target, platform.api).clock_offset_s == 1.5
+
+
+class Watched(RunnerCluster):
+    """Notes which rights its calls need, as (verb, resource)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: set[tuple[str, str]] = set()
+
+    def __getattribute__(self, name: str) -> object:
+        verb, _, what = name.partition("_")
+        if verb in VERBS and not what.startswith("_"):
+            resource = f"{what.removeprefix('namespaced_').replace('_', '')}s"
+            self.used.add((VERBS[verb], resource))
+        return super().__getattribute__(name)
+
+
+VERBS = {"read": "get", "list": "list", "patch": "patch", "replace": "update", "create": "create", "delete": "delete"}
+
+
+def rights() -> set[tuple[str, str]]:
+    """Return what the reaper of a run may do."""
+    rules: list[dict[str, Any]] = [*reaper_job.own_rules(RUN), *reaper_job.node_rules(nodes("gpu-a"))]
+    return {(verb, resource) for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
+
+
+def test_its_rights_are_exactly_what_undoing_takes() -> None:
+    cluster = Watched()
+    entries = [Undo(kind=kind, activity="a", object="gpu-a", namespace="ml-serving", detail=RUN, ends_by_ns=1) for kind in UndoKind]
+    made = reaper(cluster.platform(), NEVER_NS, cordoned(cluster), *entries)
+    cluster.used.clear()
+    assert made.look() == FOR_HEAL
+    assert cluster.used == rights()
+    assert {entry.kind for entry in made.journal.entries() if not entry.done} == BY_HEAL
+
+
+def test_every_kind_is_undone_by_it_or_by_heal_or_by_itself() -> None:
+    assert BY_API.isdisjoint(BY_HEAL)
+    assert set(UndoKind) - BY_API - BY_HEAL == {UndoKind.POWER_ON, UndoKind.REPAIR_GPU, UndoKind.DELETE_POD, UndoKind.NOTHING}
 
 
 # its Job

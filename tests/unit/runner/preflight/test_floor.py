@@ -186,7 +186,7 @@ def test_users_wait_for_the_floor_only_where_nobody_else_serves_them(resolved_: 
 
 
 def planned(experiment: Experiment, estimate: str = "", **budgets: Any) -> Any:
-    floor = Floor(capacity_rto_s=59.0, rto_s=58.0, timers="eviction alone takes 59 s", estimate=estimate)
+    floor = Floor(capacity_rto_s=59.0, rto_s=58.0, timers="eviction alone takes 59 s", dominant="tolerationSeconds", estimate=estimate)
     source = dict.fromkeys(budgets, "experiment")
     return plan_of(experiment, floor=floor, budgets=Budgets(**budgets, source=source), slo=Slo(ratio=0.99, latency_ms=1000))
 
@@ -197,6 +197,7 @@ def test_budgets_below_the_floor_are_said_and_others_are_not(experiment: Experim
     capacity, rto = below_floor(planned(experiment, rto_s=30, capacity_rto_s=40), "inference")
     assert "budget capacity_rto of 40 s (set by: experiment) cannot be met, it is below the floor: role inference of target" in capacity
     assert "has full capacity back after 59.0 s at the earliest, since eviction alone takes 59 s; expected" in capacity
+    assert capacity.endswith("raise the budget or shorten tolerationSeconds")
     assert "budget rto of 30 s" in rto
     assert "serves users again after 58.0 s at the earliest" in rto
     assert below_floor(plan_of(experiment), "inference") == []

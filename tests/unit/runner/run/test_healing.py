@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from runner.run.phases.drain_and_judge import drain
 from runner.run.phases.heal import heal
 from runner.run.ticker import Ticker
 from safety.undo_journal import Undo, UndoKind
-from testing.platform.fake_cluster import FakeCluster
+from testing.platform.fake_cluster import NOW, FakeCluster, pod
 from testing.runs.phases import Users, events, with_load
 from testing.runs.runner_parts import Sent, scripted
 
@@ -52,6 +53,31 @@ def test_healing_runs_rollbacks_undoes_the_journal_and_proves_the_platform(
     assert [entry["status"] for entry in context.toolkit_journal.rollbacks] == ["succeeded"]
     [(_, detail)] = events(context, EventKind.HEAL_END)
     assert detail == {"clean": True, "remains": []}
+
+
+def leaving(cluster: FakeCluster) -> None:
+    """Let a pod that was replaced still be leaving."""
+    old = cluster.pods["ml-serving", "inference-old"] = pod("inference-old")
+    old.metadata.deletion_timestamp = NOW
+
+
+def test_healing_waits_until_a_replaced_pod_has_left(context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving(cluster)
+    listing, looks = cluster.list_namespaced_pod, itertools.count(1)
+
+    def listed(*arguments: Any, **more: Any) -> Any:
+        if next(looks) > 2 * len(context.run.platform.target.roles):
+            cluster.pods.pop(("ml-serving", "inference-old"), None)
+        return listing(*arguments, **more)
+
+    monkeypatch.setattr(cluster, "list_namespaced_pod", listed)
+    assert heal(context, BEFORE) == []
+    assert next(looks) > 2 * len(context.run.platform.target.roles)
+
+
+def test_a_pod_that_does_not_leave_in_time_is_said(context: Context, cluster: FakeCluster) -> None:
+    leaving(cluster)
+    assert heal(context, BEFORE) == ["role inference: inference-old is still leaving"]
 
 
 def test_a_rollback_that_fails_is_tried_again(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
