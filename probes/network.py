@@ -6,12 +6,11 @@ from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube.client import api_errors
 from kube.objects import Pod
-from kube.proxy import first_port
+from kube.proxy import first_port, reaches
 from probes.targets import pod_of, targets_of
 from safety import active_run
 
 ASK_S = 2.0
-NOT_THE_POD = {0, 502, 503, 504}  # no answer in time, or the API server's own
 
 
 def out_of_reach(activity: str) -> bool:
@@ -25,10 +24,10 @@ def out_of_reach(activity: str) -> bool:
 
 def _answers(target: ResolvedTarget) -> bool:
     platform, pod = active_run.require().platform, pod_of(target)
-    status = platform.proxy_get(pod, port_of(pod), "/", ASK_S)
+    answered = reaches(platform, pod, port_of(pod), ASK_S)
     with api_errors("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's
         platform.pod(pod.metadata.name, pod.metadata.namespace)
-    return status not in NOT_THE_POD
+    return answered
 
 
 def port_of(pod: Pod) -> int:

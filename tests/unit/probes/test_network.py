@@ -48,6 +48,25 @@ def test_an_error_of_the_pod_is_an_answer_one_of_the_api_server_is_none(
     assert out_of_reach("cut") is not reached
 
 
+@pytest.mark.parametrize(
+    ("body", "reached"),
+    [
+        ("<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>", True),
+        ('{"kind":"Status","apiVersion":"v1","message":"error trying to reach service: dial tcp 10.244.1.7:8000: i/o timeout"}', False),
+        ("Error trying to reach service: 'dial tcp 10.244.1.7:8000: connect: no route to host'", False),
+        ('{"kind":"Status","apiVersion":"v1","message":"the server is currently unable to handle the request"}', False),
+    ],
+)
+def test_a_503_is_told_by_its_words(cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch, body: str, reached: bool) -> None:
+    def proxied(*_: Any, **__: Any) -> None:
+        error = ApiException(status=503, reason="Service Unavailable")
+        error.body = body
+        raise error
+
+    monkeypatch.setattr(cluster, "connect_get_namespaced_pod_proxy_with_path", proxied)
+    assert out_of_reach("cut") is not reached
+
+
 def test_a_pod_that_is_gone_proves_nothing(cluster: RunnerCluster) -> None:
     del cluster.pods["ml-serving", "inference-a"]
     with pytest.raises(NoData, match="it is gone, so nobody can say"):
