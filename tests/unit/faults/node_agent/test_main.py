@@ -23,6 +23,7 @@ WORD = re.compile(r'^@command\("([a-z-]+)"', re.MULTILINE)
         ["isolate", "--for", "30", "--not-after", "1"],
         ["isolate", "--pod", "x; reboot", "--for", "30", "--not-after", "1"],
         ["isolate", "--pod", f"{UID}/..", "--for", "30", "--not-after", "1"],
+        ["dns-fail", "--pod", UID, "--how", "refused", "--for", "30", "--not-after", "1"],
         ["silence", "--for", "0", "--not-after", "1"],
         ["silence", "--for", "601", "--not-after", "1"],
         ["silence", "--for", "nan", "--not-after", "1"],
@@ -66,6 +67,17 @@ def test_only_the_elements_of_the_set_drop_and_they_expire() -> None:
     assert lines[:2] == ["add table inet aftershock", "delete table inet aftershock"]  # twice is as good as once
 
 
+@pytest.mark.parametrize(("how", "does"), [("silent", "drop"), ("servfail", "@th,88,8 set 0x82")])
+def test_only_answers_of_dns_fail_never_a_question_or_what_comes_over_loopback(how: str, does: str) -> None:
+    lines = cut.dns_rules(2.5, how).splitlines()
+    rules = [line for line in lines if line.startswith("add rule")]
+    assert rules[0] == 'add rule inet aftershock input iifname "lo" accept'
+    assert ["@cut" in rule and "sport 53 " in rule for rule in rules[1:]] == [True] * 3
+    assert [does in rule for rule in rules if "udp" in rule] == [True, True]
+    assert not any("output" in line or "dport" in line for line in lines)
+    assert lines[-1] == "add element inet aftershock cut { ipv4 timeout 2500ms, ipv6 timeout 2500ms }"
+
+
 V1 = "4:memory:/kubepods/podx/c\n3:cpu,cpuacct:/kubepods/podx/c\n1:name=systemd:/init.scope\n0::/init.scope\n"
 V1_MOUNTS = """\
 30 25 0:26 / /sys/fs/cgroup/memory rw,nosuid shared:9 - cgroup cgroup rw,memory
@@ -94,6 +106,8 @@ def test_no_kubelet_or_no_such_pod_is_refused(monkeypatch: pytest.MonkeyPatch) -
         cut.silence(5)
     with pytest.raises(Refused, match="no process of it runs on this node"):
         cut.isolation(UID, 5)
+    with pytest.raises(Refused, match="no process of it runs on this node"):
+        cut.dns_failure(UID, "silent", 5)
 
 
 def counted(folder: Path) -> Effect:
