@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
@@ -14,6 +15,8 @@ from kube.objects import Pod
 from kube.permissions import Permission
 
 READ_S = 5.0
+MAYBE_OWN = {0, 502, 503, 504}  # no answer, or perhaps the API server's own
+OWN_WORDS = ("error trying to reach service", '"kind":"status"')  # of the API server, in small letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,23 @@ def ask_pod(platform: Platform, pod: Pod, port: int, path: str, **query: str) ->
     name, namespace = pod.metadata.name, pod.metadata.namespace
     with api_errors(f"ask pod {namespace}/{name}: {path}", NoData):
         return _ask(platform, f"/api/v1/namespaces/{namespace}/pods/{name}:{port}", path, query)
+
+
+def reaches(platform: Platform, pod: Pod, port: int, limit_s: float) -> bool:
+    """Tell whether a pod answers ``GET /`` through the API server within ``limit_s`` (s), whatever it says.
+
+    The API server says 502 to 504 in its own words when it cannot reach a pod; with other words, it is the pod that says so.
+    """
+    try:
+        platform.core.connect_get_namespaced_pod_proxy_with_path(
+            f"{pod.metadata.name}:{port}", pod.metadata.namespace, "", _request_timeout=(CONNECT_S, limit_s)
+        )
+    except ApiException as error:
+        said = error.body.decode(errors="replace") if isinstance(error.body, bytes) else error.body or ""
+        return (error.status or 0) not in MAYBE_OWN or (bool(said) and not any(words in said.lower() for words in OWN_WORDS))
+    except urllib3.exceptions.HTTPError:
+        return False
+    return True
 
 
 def first_port(pod: Pod) -> int | None:

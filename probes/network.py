@@ -1,17 +1,22 @@
-"""Evidence about networks: who can be reached, asked from outside the node."""
+"""Evidence about networks: who can be reached, asked from outside the node, and whom DNS answers, asked from inside the pod."""
 
 from __future__ import annotations
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
+from kube import container_exec
 from kube.client import api_errors
 from kube.objects import Pod
-from kube.proxy import first_port
+from kube.proxy import first_port, reaches
 from probes.targets import pod_of, targets_of
 from safety import active_run
 
 ASK_S = 2.0
-NOT_THE_POD = {0, 502, 503, 504}  # no answer in time, or the API server's own
+NAMES = ("localhost", "kubernetes.default.svc")  # the first needs no DNS: it shows that names can be looked up at all
+LOOK_UP = f"for name in {' '.join(NAMES)}; do timeout 2 getent hosts $name >/dev/null 2>&1; echo $?; done"
+FOUND, NOT_FOUND = "0", "2"  # the status of getent
+NO_END = {"124", "137", "143"}  # of timeout: coreutils', and busybox' by its age
+FAILS = {"silent": NO_END, "servfail": {NOT_FOUND}}
 
 
 def out_of_reach(activity: str) -> bool:
@@ -23,12 +28,42 @@ def out_of_reach(activity: str) -> bool:
     return all(not _answers(target) for target in targets_of(activity, "Pod"))
 
 
+def dns_fails(activity: str, role: str, how: str = "silent") -> bool:
+    """Tell whether no pod of ``activity`` gets the API server's address from DNS, although each answers the API server itself.
+
+    Asked from inside each pod, in the container of its ``role`` (else its first), by the name ``kubernetes.default.svc``. ``how``:
+    ``silent``, no answer comes within 2 s; ``servfail``, the failure comes sooner. So a pod that is cut off from everything is not taken
+    for one whom DNS fails. The container needs sh, timeout and getent.
+
+    Raises:
+        NoData: as :func:`out_of_reach`; nobody can ask there, or looking up localhost fails, too; ``how`` is neither.
+
+    """
+    if how not in FAILS:
+        raise NoData(f"dns_fails: how is {how!r}; write one of {', '.join(FAILS)}")
+    targets = targets_of(activity, "Pod")
+    return all(_looked_up(target, role) in FAILS[how] for target in targets) and all(_answers(target) for target in targets)
+
+
+def _looked_up(target: ResolvedTarget, role: str) -> str:
+    """Return the status with which looking up the API server's name ends in a pod."""
+    platform, pod = active_run.require().platform, pod_of(target)
+    container = platform.target.role(role).container or pod.spec.containers[0].name
+    said = container_exec.output_of(platform, target.name, target.namespace or "", container, ["sh", "-c", LOOK_UP]).split()
+    if len(said) != len(NAMES) or said[0] != FOUND:
+        raise NoData(
+            f"pod {target.namespace}/{target.name}: looking up {' and '.join(NAMES)} in container {container} ended with {said}, expected "
+            f"{FOUND} for the first, so nothing can be said of DNS; the container needs timeout and getent"
+        )
+    return said[1]
+
+
 def _answers(target: ResolvedTarget) -> bool:
     platform, pod = active_run.require().platform, pod_of(target)
-    status = platform.proxy_get(pod, port_of(pod), "/", ASK_S)
+    answered = reaches(platform, pod, port_of(pod), ASK_S)
     with api_errors("ask the API server once more", NoData):  # so that its own silence is not taken for the pod's
         platform.pod(pod.metadata.name, pod.metadata.namespace)
-    return status not in NOT_THE_POD
+    return answered
 
 
 def port_of(pod: Pod) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from kube.proxy import Answer, ask_pod
-from probes.network import NOT_THE_POD, port_of
+from kube.proxy import MAYBE_OWN, Answer, ask_pod
+from probes.network import port_of
 from probes.targets import pod_of
 from safety import active_run
 
@@ -25,7 +25,7 @@ def refusing(activity: str) -> bool:
 def late(activity: str, latency_ms: float) -> bool:
     """Tell whether every server of ``activity`` needs so long for each of 10 answers (ms). Raises NoData: it cannot be asked."""
     every = [answer for asked in answers(activity, LATE) for answer in asked]
-    return all(answer.status not in NOT_THE_POD and answer.seconds * 1e3 >= latency_ms for answer in every)
+    return all(answer.status not in MAYBE_OWN and answer.seconds * 1e3 >= latency_ms for answer in every)
 
 
 def hiding(activity: str, bucket: str) -> bool:

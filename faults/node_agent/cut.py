@@ -1,4 +1,7 @@
-"""Networks cut: one pod's, or the whole node's with its kubelet frozen. Runs in a fault pod; standard library only."""
+"""Networks cut: one pod's, the answers of DNS to one pod, or the whole node's with its kubelet frozen.
+
+Runs in a fault pod; standard library only.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,30 @@ import signal
 from faults.node_agent.commands import command, pod_uid
 from faults.node_agent.node import NO_TABLE, TABLE, Effect, Refused, kubelets, network_of, nft, own_addresses
 
+SET = f"add set {TABLE} cut {{ typeof meta nfproto; flags timeout; }}"
+SERVFAIL = "@th,88,8 set 0x82"  # the second byte of a DNS message's flags: recursion available, code 2
+DNS = {  # how it fails -> what becomes of its answers by UDP, over IPv4 and IPv6
+    "silent": ("drop", "drop"),
+    # without a checksum, which IPv4 allows. Over IPv6 the old one stays: where a network card has not looked at it before, none arrives
+    "servfail": (f"{SERVFAIL} @th,48,16 set 0", SERVFAIL),
+}
+
 
 @command("isolate", "cut one pod of this node off from everything but the node (its kubelet's probes)", pod=pod_uid)
 def _isolate(it: argparse.Namespace) -> Effect:
     return isolation(it.pod, it.for_s)
+
+
+def how_dns_fails(text: str) -> str:
+    """Return how DNS is to fail. Raises ValueError: not known."""
+    if text not in DNS:
+        raise ValueError(f"{text!r} is none of {', '.join(DNS)}")
+    return text
+
+
+@command("dns-fail", "let no answer of DNS reach one pod of this node, or let each say SERVFAIL", pod=pod_uid, how=how_dns_fails)
+def _dns_fail(it: argparse.Namespace) -> Effect:
+    return dns_failure(it.pod, it.how, it.for_s)
 
 
 @command("silence", "freeze the kubelet and cut the node's network, as if the machine had hung")
@@ -25,6 +48,13 @@ def isolation(uid: str, for_s: float) -> Effect:
     space = network_of(uid)
     rules = cut_rules(for_s, own_addresses())
     return Effect("isolate", lambda: nft(rules, space), lambda: nft(NO_TABLE, space))
+
+
+def dns_failure(uid: str, how: str, for_s: float) -> Effect:
+    """Return the failure of DNS for one pod. Raises Refused: as :func:`isolation`."""
+    space = network_of(uid)
+    rules = dns_rules(for_s, how)
+    return Effect("dns-fail", lambda: nft(rules, space), lambda: nft(NO_TABLE, space))
 
 
 def silence(for_s: float) -> Effect:
@@ -52,8 +82,7 @@ def silence(for_s: float) -> Effect:
 
 def cut_rules(for_s: float, allowed: list[str]) -> str:
     """Return an nftables script: drop everything but loopback and ``allowed`` addresses, until the kernel forgets the set's elements."""
-    lines = [NO_TABLE, f"add table {TABLE}"]
-    lines.append(f"add set {TABLE} cut {{ typeof meta nfproto; flags timeout; }}")
+    lines = [NO_TABLE, f"add table {TABLE}", SET]
     for hook in ("input", "output", "forward"):
         lines.append(f"add chain {TABLE} {hook} {{ type filter hook {hook} priority -300; policy accept; }}")
         lines += [f'add rule {TABLE} {hook} {way} "lo" accept' for way in ("iifname", "oifname") if allows(hook, way)]
@@ -61,9 +90,27 @@ def cut_rules(for_s: float, allowed: list[str]) -> str:
             family, way = ("ip6" if ":" in address else "ip"), ("daddr" if hook == "output" else "saddr")
             lines.append(f"add rule {TABLE} {hook} {family} {way} {address} accept")
         lines.append(f"add rule {TABLE} {hook} meta nfproto @cut drop")
+    return "\n".join([*lines, _elements(for_s)]) + "\n"
+
+
+def dns_rules(for_s: float, how: str) -> str:
+    """Return an nftables script: what comes from port 53 is dropped or changed, but not on loopback, until the kernel forgets the elements.
+
+    Answers, not questions: for a question dropped on its way out, the kernel tells the program at once that it may not send (EPERM).
+    """
+    rule = f"add rule {TABLE} input"
+    lines = [NO_TABLE, f"add table {TABLE}", SET, f"add chain {TABLE} input {{ type filter hook input priority -300; policy accept; }}"]
+    lines += [f'{rule} iifname "lo" accept', f"{rule} meta nfproto @cut tcp sport 53 drop"]
+    lines += [
+        f"{rule} meta nfproto @cut meta nfproto {family} udp sport 53 {does}"
+        for family, does in zip(("ipv4", "ipv6"), DNS[how], strict=True)
+    ]
+    return "\n".join([*lines, _elements(for_s)]) + "\n"
+
+
+def _elements(for_s: float) -> str:
     kept_ms = int(for_s * 1e3)
-    lines.append(f"add element {TABLE} cut {{ ipv4 timeout {kept_ms}ms, ipv6 timeout {kept_ms}ms }}")
-    return "\n".join(lines) + "\n"
+    return f"add element {TABLE} cut {{ ipv4 timeout {kept_ms}ms, ipv6 timeout {kept_ms}ms }}"
 
 
 def allows(hook: str, way: str) -> bool:

@@ -13,14 +13,17 @@ Its log is one JSON object a line, the injector's word, never evidence. Exit sta
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from faults.node_agent import cgroups, cut, fuse, mounts, proxy  # noqa: F401  each registers its words
+from faults.node_agent import cgroups
 from faults.node_agent.commands import COMMANDS
 from faults.node_agent.node import Effect, Refused
 
@@ -29,6 +32,10 @@ WATCH_S = 1.0  # the watchdog waits so much longer than this program
 LOOK_S = 0.1  # between looks at what makes the effect
 LONGEST_S = 600.0
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+for _module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+    if _module.name != Path(__file__).stem:
+        importlib.import_module(f"faults.node_agent.{_module.name}")  # each registers its words
 
 
 def main(arguments: list[str] | None = None) -> int:

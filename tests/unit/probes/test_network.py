@@ -1,4 +1,7 @@
-"""A pod that nobody outside its node can reach, told from one that answers, from one that is gone, and from an API server that is away."""
+"""A pod that nobody outside its node can reach, told from one that answers, from one that is gone, and from an API server that is away.
+
+A pod whom DNS fails, told from one that DNS answers, from one that is cut off from everything, and from one in which nobody can ask.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
 from kube.selection import pod_target
-from probes.network import out_of_reach
+from probes.network import dns_fails, out_of_reach
 from safety import active_run
 from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
@@ -48,6 +51,25 @@ def test_an_error_of_the_pod_is_an_answer_one_of_the_api_server_is_none(
     assert out_of_reach("cut") is not reached
 
 
+@pytest.mark.parametrize(
+    ("body", "reached"),
+    [
+        ("<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>", True),
+        ('{"kind":"Status","apiVersion":"v1","message":"error trying to reach service: dial tcp 10.244.1.7:8000: i/o timeout"}', False),
+        ("Error trying to reach service: 'dial tcp 10.244.1.7:8000: connect: no route to host'", False),
+        ('{"kind":"Status","apiVersion":"v1","message":"the server is currently unable to handle the request"}', False),
+    ],
+)
+def test_a_503_is_told_by_its_words(cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch, body: str, reached: bool) -> None:
+    def proxied(*_: Any, **__: Any) -> None:
+        error = ApiException(status=503, reason="Service Unavailable")
+        error.body = body
+        raise error
+
+    monkeypatch.setattr(cluster, "connect_get_namespaced_pod_proxy_with_path", proxied)
+    assert out_of_reach("cut") is not reached
+
+
 def test_a_pod_that_is_gone_proves_nothing(cluster: RunnerCluster) -> None:
     del cluster.pods["ml-serving", "inference-a"]
     with pytest.raises(NoData, match="it is gone, so nobody can say"):
@@ -72,3 +94,44 @@ def test_an_api_server_that_goes_away_is_not_taken_for_a_cut(cluster: RunnerClus
     monkeypatch.setattr(cluster, "read_namespaced_pod", once)
     with pytest.raises(NoData, match="ask the API server once more"):
         out_of_reach("cut")
+
+
+@pytest.mark.parametrize(
+    ("said", "silent", "servfail"),
+    [("0\n0\n", False, False), ("0\n124\n", True, False), ("0\n143\n", True, False), ("0\n2\n", False, True)],
+)
+def test_dns_that_fails_is_told_by_how(
+    cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch, said: str, silent: bool, servfail: bool
+) -> None:
+    asked = list[Any]()
+    monkeypatch.setattr("kube.container_exec.output_of", lambda _platform, *given: asked.append(given) or said)
+    assert dns_fails("cut", "inference") is silent
+    assert dns_fails("cut", "inference", "servfail") is servfail
+    assert [given[:3] for given in asked] == [("inference-a", "ml-serving", "server")] * 2
+
+
+def test_a_pod_cut_off_from_everything_is_none_whom_dns_fails(cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *_: "0\n124\n")
+    cluster.silent = {"inference-a:8000"}
+    assert dns_fails("cut", "inference") is False
+
+
+@pytest.mark.parametrize("said", ["127\n127\n", "124\n124\n", "0\n", ""])
+def test_where_localhost_cannot_be_looked_up_nothing_is_said_of_dns(
+    cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *_: said)
+    with pytest.raises(NoData, match="nothing can be said of DNS"):
+        dns_fails("cut", "inference")
+
+
+def test_another_way_to_fail_is_no_evidence(cluster: RunnerCluster) -> None:
+    with pytest.raises(NoData, match="how is 'refused'; write one of silent, servfail"):
+        dns_fails("cut", "inference", "refused")
+
+
+def test_a_role_that_names_no_container_is_asked_in_its_first(cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[Any]()
+    monkeypatch.setattr("kube.container_exec.output_of", lambda _platform, *given: asked.append(given[2]) or "0\n0\n")
+    assert dns_fails("cut", "gateway") is False
+    assert asked == ["server"]

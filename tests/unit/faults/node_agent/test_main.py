@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from faults.node_agent import cgroups, cut, main
 from faults.node_agent.main import Effect, Refused
 
 UID = "00000000-0000-4000-8000-000000000000"
+WORD = re.compile(r'^@command\("([a-z-]+)"', re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,7 @@ UID = "00000000-0000-4000-8000-000000000000"
         ["isolate", "--for", "30", "--not-after", "1"],
         ["isolate", "--pod", "x; reboot", "--for", "30", "--not-after", "1"],
         ["isolate", "--pod", f"{UID}/..", "--for", "30", "--not-after", "1"],
+        ["dns-fail", "--pod", UID, "--how", "refused", "--for", "30", "--not-after", "1"],
         ["silence", "--for", "0", "--not-after", "1"],
         ["silence", "--for", "601", "--not-after", "1"],
         ["silence", "--for", "nan", "--not-after", "1"],
@@ -40,8 +43,10 @@ def test_help_lists_every_word(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main.parser().parse_args(["--help"])
     shown = capsys.readouterr().out
-    assert {"isolate", "silence", "refuse", "delay", "hide", "read-only", "disk-full", "disk-fail", "disk-slow"} == set(main.COMMANDS)
-    assert [word for word in main.COMMANDS if word not in shown] == []
+    written = {word for file in Path(main.__file__).parent.glob("*.py") for word in WORD.findall(file.read_text())}
+    assert written == set(main.COMMANDS)
+    assert {"isolate", "disk-slow"} <= written
+    assert [word for word in written if f"    {word} " not in shown] == []
 
 
 def test_started_too_late_it_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +65,17 @@ def test_only_the_elements_of_the_set_drop_and_they_expire() -> None:
     assert "add rule inet aftershock input ip saddr 10.0.0.1 accept" in lines
     assert "add rule inet aftershock output ip6 daddr fd00::1 accept" in lines
     assert lines[:2] == ["add table inet aftershock", "delete table inet aftershock"]  # twice is as good as once
+
+
+@pytest.mark.parametrize(("how", "does"), [("silent", "drop"), ("servfail", "@th,88,8 set 0x82")])
+def test_only_answers_of_dns_fail_never_a_question_or_what_comes_over_loopback(how: str, does: str) -> None:
+    lines = cut.dns_rules(2.5, how).splitlines()
+    rules = [line for line in lines if line.startswith("add rule")]
+    assert rules[0] == 'add rule inet aftershock input iifname "lo" accept'
+    assert ["@cut" in rule and "sport 53 " in rule for rule in rules[1:]] == [True] * 3
+    assert [does in rule for rule in rules if "udp" in rule] == [True, True]
+    assert not any("output" in line or "dport" in line for line in lines)
+    assert lines[-1] == "add element inet aftershock cut { ipv4 timeout 2500ms, ipv6 timeout 2500ms }"
 
 
 V1 = "4:memory:/kubepods/podx/c\n3:cpu,cpuacct:/kubepods/podx/c\n1:name=systemd:/init.scope\n0::/init.scope\n"
@@ -90,6 +106,8 @@ def test_no_kubelet_or_no_such_pod_is_refused(monkeypatch: pytest.MonkeyPatch) -
         cut.silence(5)
     with pytest.raises(Refused, match="no process of it runs on this node"):
         cut.isolation(UID, 5)
+    with pytest.raises(Refused, match="no process of it runs on this node"):
+        cut.dns_failure(UID, "silent", 5)
 
 
 def counted(folder: Path) -> Effect:
