@@ -10,6 +10,7 @@ import pytest
 from history.budgets import BUDGETS
 from history.kinds import EVERY, REQUESTS, TRAINING
 from history.result import Check, Verdict
+from history.workloads import WorkloadPlan
 from reports import names
 from testing.histories import training_stories
 from tests.unit.verdict.conftest import HIT, NULL, run_of
@@ -88,7 +89,7 @@ def bring_a_kind() -> None:
 def test_a_kind_of_workload_brings_its_own_checks_and_measurements() -> None:
     before = judge(run_of(HIT))
     bring_a_kind()
-    case = replace(case_of(run_of(HIT)), kind="counter")
+    case = replace(case_of(run_of(HIT)), workload=WorkloadPlan(kind="counter", name="counting"))
     verdict = verdict_of(case)
     assert [one.name for one in verdict.checks] == ["rto", *OWN, *GATES, "complete_count"]
     assert (verdict.verdict, verdict.sentence) == (Verdict.FAIL, "Counting never went on.")
