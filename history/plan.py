@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from history.errors import HistoryError
 from history.schema import SCHEMA_VERSION
 from history.values import FrozenModel, Seconds, Share
+from history.workloads import Load, Slo, Training
 
 Part = TypeVar("Part")
 
@@ -30,15 +31,6 @@ class Phase(StrEnum):
     JUDGE = "judge"
 
 
-class Slo(FrozenModel):
-    """When one request counts as good, and which share of them must."""
-
-    ratio: float = Field(gt=0, le=1)  # share of good arrivals, e.g. 0.99
-    latency_ms: float = Field(gt=0)  # last byte - intended, for requests that are not streamed
-    ttft_ms: float | None = None  # first byte - intended, for streamed requests
-    max_gap_ms: float | None = None  # longest silence between tokens of a stream
-
-
 class Bounds(FrozenModel):
     """Budgets as a file sets them, for an experiment or a class of workload; a plan has the same and their source."""
 
@@ -56,70 +48,6 @@ class Budgets(Bounds):
     """What an experiment allows. ``None``: not budgeted, hence not checked (and the report says so)."""
 
     source: dict[str, str] = Field(default_factory=dict)  # budget name -> who set it (class default, target, experiment)
-
-
-class Mix(FrozenModel):
-    """One kind of request in a workload."""
-
-    weight: float = Field(gt=0)
-    stream: bool = False
-    max_tokens: tuple[int, int]  # uniform, inclusive
-    prompt_chars: tuple[int, int] = (1, 10_000)  # prompts of these lengths are drawn
-
-
-class Retry(FrozenModel):
-    """What the client does after a failed attempt."""
-
-    policy: Literal["none", "naive", "budgeted", "hedged"] = "none"
-    max_attempts: int = 1
-    backoff_ms: float = 0.0
-    budget_ratio: float = 0.1  # budgeted: retries allowed as a share of first attempts
-    hedge_after_ms: float = 0.0
-
-
-class Offer(FrozenModel):
-    """What the load generator offers, in target files and in plans."""
-
-    model_config = ConfigDict(validate_by_name=True)
-    model: str
-    rate_rps: float = Field(gt=0, allow_inf_nan=False)
-    arrivals: Literal["poisson", "constant"] = "poisson"
-    mix: tuple[Mix, ...] = Field(min_length=1)
-    prompts: str  # JSON lines: prompt_id, prompt, completion (the right greedy answer)
-    in_flight_cap: int = Field(gt=0)
-    timeout_s: Seconds = Field(gt=0, validation_alias="timeout")
-    connection_max_age_s: Seconds = Field(default=10.0, validation_alias="connection_max_age")  # keep-alive would pin them to one gateway
-    workers: int = Field(default=1, ge=1)
-    workers_as: Literal["processes", "pods"] = "processes"  # of this machine, or of the platform in the suite's namespace
-    retry: Retry = Retry()
-    headers: dict[str, str] = Field(default_factory=dict)
-    api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
-    ca_file: str | None = None
-
-
-class Load(Offer):
-    """The load of one run; written before it starts."""
-
-    url: str
-    horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
-    seed: int
-
-
-class Training(FrozenModel):
-    """The training job that a run follows instead of offering requests."""
-
-    template: str  # CronJob of which the job is made
-    namespace: str
-    job: str  # name of the job, of its checkpoints and of its ledger
-    ranks: int = Field(gt=0)
-    pods: int = Field(gt=0)
-    steps: int = Field(gt=0)  # of the whole job
-    batch: int = Field(gt=0)  # samples a step over all ranks
-    max_restarts: int = Field(ge=0)  # of the ranks, by torchrun
-    interval_steps: int = Field(gt=0)  # from one checkpoint to the next
-    settings: dict[str, str] = Field(default_factory=dict)  # what this run sets otherwise than the template
-    ledger: str  # who keeps the ledger: service:port in ``namespace``
-    reference: str  # name of the ledger of an undisturbed run of the same bits
 
 
 class Timers(FrozenModel):
@@ -150,6 +78,7 @@ class ResolvedTarget(FrozenModel):
     namespace: str | None = None
     uid: str | None = None
     node: str | None = None
+    region: str = "default"  # of the target file
     effect: str = ""  # what will be done to it
     ends: str = ""  # what ends it if the suite dies
     seen_s: float = 0.0  # how long the platform itself takes until the effect can be seen: a pod's grace

@@ -6,9 +6,9 @@ import polars as pl
 
 from history.errors import NoData
 from history.ledgers import FOLDER
-from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
+from history.workloads import Training
 from safety import active_run
 
 

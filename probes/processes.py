@@ -14,7 +14,7 @@ from kube.objects import Pod
 from probes.events import first_ns
 from probes.targets import pod_of, targets_of
 from safety import active_run
-from target.target import Role
+from target.role import Role
 
 STOPPED = {"T", "t"}  # proc_pid_stat(5): stopped by a signal, or by a tracer
 

@@ -10,9 +10,9 @@ import polars as pl
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.plan import Slo
 from history.reader import read_table
 from history.schema import EventKind, Outcome
+from history.workloads import Slo
 from probes.events import first_ns
 from safety import active_run
 from safety.active_run import ActiveRun

@@ -10,9 +10,10 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from history.plan import Budgets, Expect, Floor, Slo
+from history.plan import Budgets, Expect, Floor
 from history.result import Check, Measurement, Verdict
 from history.values import FrozenModel
+from history.workloads import Slo
 from reports.axis import Progress, TimeAxis
 from reports.retries import RetryComparison
 

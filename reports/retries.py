@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from history.plan import Retry
 from history.result import Verdict, worst
 from history.schema import EventKind
 from history.values import FrozenModel
+from history.workloads import Retry
 from verdict.case import Case
 from verdict.words import number, percent, seconds
 

@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy.trivial_server import TEXT
-from history.plan import Mix
 from history.reader import read_run
+from history.workloads import Mix
 from testing.load.load_runs import ROOT, finish, start_load, write_load_plan
 
 Floats = npt.NDArray[np.float64]

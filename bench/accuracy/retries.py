@@ -19,7 +19,7 @@ import yaml
 from bench.common import pages
 from bench.common.tables import ROOT, Row, add_rows, rows_of
 from history.errors import AftershockError
-from history.plan import Retry
+from history.workloads import Retry
 from reports.retries import RetryComparison, compare, markdown, met
 from reports.trial import read_judged
 

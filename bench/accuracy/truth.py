@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from history.plan import Slo
+from history.workloads import Slo
 from testing.load.outage_runs import KINDS, Measured, play
 
 LENGTHS_S = (0.2, 1.0, 5.0)

@@ -13,7 +13,7 @@ import polars as pl
 
 from bench.mutations.cases import BROKEN_LOAD
 from history.clock import now_ns
-from history.plan import Load
+from history.workloads import Load
 from workloads.load import __main__, inputs, schedule
 from workloads.load.dispatcher import Dispatcher
 from workloads.load.exchange import Call

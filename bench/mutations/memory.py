@@ -22,8 +22,9 @@ from bench.mutations.cases import BROKEN_LOAD, MEMORY, Case
 from bench.mutations.document import limits, write_files
 from bench.mutations.session import Result, judged
 from history.errors import AftershockError
-from history.plan import Slo, Timers
+from history.plan import Timers
 from history.values import parse_duration
+from history.workloads import Slo
 from runner.experiment.experiment import read_experiment
 from runner.run.abort.conditions import overdue
 from testing.load.load_runs import scripted_server

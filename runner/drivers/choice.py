@@ -17,18 +17,16 @@ from target.target import Target
 def driver_permissions(target: Target, experiment: Experiment) -> list[Permission]:
     """Return what the driver of an experiment needs on ``target``, without asking the platform."""
     workload = target.workloads[experiment.settings.workload]
-    return (
-        request_permissions(target, workload) if workload.training is None else training_permissions(target.role(workload.role).namespace)
-    )
+    return request_permissions(target, workload) if workload.job is None else training_permissions(target.role(workload.role).namespace)
 
 
 def driver_of(platform: Platform, experiment: Experiment, request: Request, stop: Stop) -> WorkloadDriver:
     """Return the driver of a run, as the experiment's class of workload says."""
     workload = platform.target.workloads[experiment.settings.workload]
-    if workload.training is None:
+    if workload.job is None:
         return RequestsDriver(platform, workload)
     own = experiment.settings.training
-    settings = {**workload.training.settings, **own.settings}
-    written = workload.training.model_copy(update={"template": own.template or workload.training.template})
+    settings = {**workload.job.settings, **own.settings}
+    written = workload.job.model_copy(update={"template": own.template or workload.job.template})
     with api_errors(f"prepare a training job of class {experiment.settings.workload}", TargetRefused):
         return TrainingDriver.of(platform, workload.role, written, settings=settings, run_id=request.run_id, stop=stop)

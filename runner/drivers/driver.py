@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Protocol
 
-from history.plan import Training
+from history.workloads import Training
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from runner.drivers.progress import Progress

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from history.clock import now_ns
-from history.plan import Budgets, Floor, Load, Plan, ResolvedTarget, TargetInfo, Timers, Training
+from history.plan import Budgets, Floor, Plan, ResolvedTarget, TargetInfo, Timers
+from history.workloads import Load, Training
 from kube.platform_timers import PlatformTimers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
@@ -72,7 +73,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         experiment=experiment.info(),
         target=target_info(target),
         workload=experiment.settings.workload,
-        slo=None if job else workload.slo.slo(),
+        slo=None if job else workload.slo,
         budgets=budgets,
         load=None if job else load_of(target, workload, request.seed, horizon_s(timers, workload)),
         training=job,
@@ -116,8 +117,8 @@ def timers_of(
 ) -> Timers:
     """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
     profile = PROFILES[request.profile]
-    requests = workload.training is None
-    enough_s = span_s(arrivals_needed(workload.slo.slo().ratio), workload.load.rate_rps) if requests else 0.0
+    requests = workload.job is None
+    enough_s = span_s(arrivals_needed(workload.slo.ratio), workload.load.rate_rps) if requests else 0.0
     hold_s = experiment.settings.hold or max(profile.hold_s, enough_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     recovery_s = recovery_at_most_s(resolved, lasts_s) if requests and experiment.settings.fault == "fault" else 0.0
@@ -184,7 +185,7 @@ def floor_under(experiment: Experiment, target: Target, resolved: Resolved) -> F
     workload = target.workloads[experiment.settings.workload]
     hit = sum(one.kind == "Pod" for one in resolved.all_targets)
     alone = resolved.replicas.get(workload.role, math.inf) <= max(1, hit)
-    waits_s = workload.slo.slo().latency_ms / 1e3 if alone else None
+    waits_s = workload.slo.latency_ms / 1e3 if alone else None
     floors = []
     for action in experiment.document.method:
         spec, arguments = fault_of(action.provider), filled(action.provider.arguments, experiment, target)
@@ -201,19 +202,20 @@ def horizon_s(timers: Timers, workload: WorkloadClass) -> float:
 def load_of(target: Target, workload: WorkloadClass, seed: int, horizon: float) -> Load:
     """Return what the load generator offers."""
     offer = workload.load
-    return Load(url=target.endpoints[offer.endpoint], horizon_s=horizon, seed=seed, **offer.model_dump(exclude={"endpoint"}))
+    return Load(url=target.only_region().endpoints[offer.endpoint], horizon_s=horizon, seed=seed, **offer.model_dump())
 
 
 def target_info(target: Target) -> TargetInfo:
     """Return what the report says of the target."""
+    region = target.only_region()
     drivers = {
-        name: driver.fidelity for name, driver in (("machines", target.machines), ("gpus", target.gpus)) if driver and driver.fidelity
+        name: driver.fidelity for name, driver in (("machines", region.machines), ("gpus", region.gpus)) if driver and driver.fidelity
     }
     return TargetInfo(
         name=target.name,
-        context=target.context,
-        server=target.server,
-        namespaces=target.namespaces,
+        context=region.context,
+        server=region.server,
+        namespaces=region.namespaces,
         fidelity=drivers | target.fidelity,
     )
 

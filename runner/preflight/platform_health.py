@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import PARALLEL, Platform, api_errors, ready
+from kube.controllers import controller_of, wanted
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
 
-Deployment = Any  # V1Deployment
 OK, REDIRECTED = 200, 400  # what a kubelet takes for success
 
 
@@ -44,7 +44,7 @@ def look(platform: Platform) -> Before:
         roles = [name for name, role in platform.target.roles.items() if not role.of_run]
         with ThreadPoolExecutor(PARALLEL) as pool:
             replicas = dict(zip(roles, pool.map(lambda name: _desired(platform, name), roles), strict=True))
-        nodes = {node.metadata.name: node_state(node, platform.target.gpu_resource) for node in platform.nodes()}
+        nodes = {node.metadata.name: node_state(node, platform.region.gpu_resource) for node in platform.nodes()}
     return Before(replicas, nodes)
 
 
@@ -83,7 +83,7 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         names = {target.node for target in targets if target.kind != "Pod" and target.node}
         now = {node.metadata.name: node for node in platform.nodes()}
         for name in sorted(names & set(before.nodes)):
-            wrong += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
+            wrong += _node_differs(name, before.nodes[name], now.get(name), platform.region.gpu_resource)
         wrong += unconfirmed_undos(platform, entries)
         pods = platform.pods_of_roles()
         for role, want in before.replicas.items():
@@ -92,13 +92,8 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
 
 
 def _desired(platform: Platform, role: str) -> int:
-    deployment = _deployment(platform, role)
-    return len(platform.pods(role)) if deployment is None else int(deployment.spec.replicas or 0)
-
-
-def _deployment(platform: Platform, role: str) -> Deployment:
-    name = platform.target.role(role).deployment
-    return None if name is None else platform.apps.read_namespaced_deployment(name, platform.target.role(role).namespace)
+    found = wanted(platform, platform.target.role(role))
+    return len(platform.pods(role)) if found is None else found
 
 
 def _lacking(role: str, pods: Iterable[Pod], want: int) -> list[str]:
@@ -137,15 +132,15 @@ def asks(pod: Pod) -> Question | None:
 
 
 def _rollout(platform: Platform, role: str) -> list[str]:
-    deployment = _deployment(platform, role)
-    if deployment is None:
+    declared, controller = platform.target.role(role).controller, controller_of(platform, platform.target.role(role))
+    if declared is None or controller is None:
         return []
-    updated = deployment.status.updated_replicas or 0
-    seen = deployment.status.observed_generation or 0
-    if seen >= deployment.metadata.generation and updated >= (deployment.spec.replicas or 0):
+    updated = controller.status.updated_replicas or 0
+    seen = controller.status.observed_generation or 0
+    if seen >= controller.metadata.generation and updated >= (controller.spec.replicas or 0):
         return []
-    name, wanted = deployment.metadata.name, deployment.spec.replicas
-    return [f"role {role}: a rollout of deployment {name} is in flight ({updated} of {wanted} replicas updated)"]
+    what, want = f"{declared.kind.lower()} {declared.name}", controller.spec.replicas
+    return [f"role {role}: a rollout of {what} is in flight ({updated} of {want} replicas updated)"]
 
 
 def _node_differs(name: str, was: NodeState, node: Node | None, gpu_resource: str) -> list[str]:

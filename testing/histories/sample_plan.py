@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from history.plan import Budgets, Expect, Floor, Mix, Plan, ResolvedTarget, Slo, Timers
+from history.plan import Budgets, Expect, Floor, Plan, ResolvedTarget, Timers
 from history.schema import EventKind
+from history.workloads import Mix, Slo
 from testing.histories.plain_plan import plain_plan
 
 BASE_NS = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC; the fault acts BASELINE_S later

@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from history.ledgers import training_rows
-from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers, Training
+from history.plan import Budgets, Phase, Plan, ResolvedTarget, Timers
 from history.reader import Run
 from history.result import Check, RunVerdict
 from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TRAINING, EventKind
+from history.workloads import Training
 from testing.histories.plain_plan import plain_plan
 from verdict import judge
 

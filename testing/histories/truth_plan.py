@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from history.plan import Budgets, Mix, Plan, ResolvedTarget, Slo, Timers
+from history.plan import Budgets, Plan, ResolvedTarget, Timers
+from history.workloads import Mix, Slo
 from testing.histories.plain_plan import plain_plan
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from history.plan import Budgets, Mix, Plan, Slo, Timers, write_plan
+from history.plan import Budgets, Plan, Timers, write_plan
+from history.workloads import Mix, Slo
 from testing.histories.plain_plan import plain_plan
 from testing.load.scripted_server import write_prompts
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from history.plan import Slo
 from history.reader import Run, read_run
 from history.schema import EVENTS, EventKind
+from history.workloads import Slo
 from testing.load.load_runs import finish, scripted_server, start_load, write_load_plan
 from verdict import judge
 

@@ -20,6 +20,7 @@ from kubernetes.client.exceptions import ApiException
 from kube.client import Platform
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
+from testing.platform.targets import changed
 
 Stored = TypeVar("Stored", ConfigMap, Lease)
 Key = TypeVar("Key")
@@ -35,7 +36,8 @@ def _local() -> dict[str, Any]:
 
 
 def local_target(**changes: Any) -> Target:
-    return Target.model_validate(copy.deepcopy(_local()) | changes)
+    """The embedded platform's target with other values for some keys, of the file or of its region."""
+    return Target.model_validate(changed(_local(), **changes))
 
 
 def pod(
@@ -98,7 +100,8 @@ class FakeCluster:
     def platform(self, target: Target | None = None) -> Platform:
         fake: Any = self
         return Platform(
-            target=target or local_target(), api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
+            target=target or local_target(), region_name="default",
+            api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
             discovery=fake,
         )  # fmt: skip
 

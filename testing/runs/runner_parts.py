@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
-from history.plan import Budgets, Load, Mix, Plan, ResolvedTarget, Slo, TargetInfo, Timers
+from history.plan import Budgets, Plan, ResolvedTarget, TargetInfo, Timers
 from history.reader import read_table
 from history.schema import EventKind
+from history.workloads import Load, Mix, Slo
 from kube.client import Platform
 from kube.permissions import Permission
 from runner.experiment.experiment import Experiment
@@ -19,6 +20,7 @@ from runner.messages import Kind
 from safety import active_run
 from safety.fault_spec import Arguments, fault
 from testing.platform.fake_cluster import ROOT
+from testing.platform.targets import changed
 
 scripted: dict[str, list[Any]] = {}
 """What each function below does next: a value to return, or an exception to raise; the last one is repeated. Empty: its default."""
@@ -158,7 +160,7 @@ class StillLoad:
 def target_file(folder: Path, **changes: object) -> Path:
     """Write the local target with other values for some keys, and return the file."""
     file = folder / "target.yaml"
-    file.write_text(yaml.safe_dump(yaml.safe_load((ROOT / "targets/local.yaml").read_text()) | changes))
+    file.write_text(yaml.safe_dump(changed(yaml.safe_load((ROOT / "targets/local.yaml").read_text()), **changes)))
     return file
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from history.ledgers import training_rows
-from history.plan import Training
 from history.schema import TRAINING
+from history.workloads import Training
 from verdict.inputs.training_job import Start, training_job_of
 from verdict.training.exactly_once import Seen, seen_of, two_writers
 from workloads.training.data import Order

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from history.plan import Slo
 from history.schema import Outcome
+from history.workloads import Slo
 
 
 def good_request(stream: pl.Expr, slo: Slo) -> pl.Expr:

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from history.ledgers import detail_of, done_steps
-from history.plan import Training
+from history.workloads import Training
 from verdict.inputs.attempts import Ints
 
 STALL_S = 3.0

@@ -10,8 +10,8 @@ import orjson
 from geventhttpclient.response import HTTPParseError
 
 from history.clock import now_ns
-from history.plan import Load
 from history.schema import Outcome
+from history.workloads import Load
 from workloads.load.answers import BadAnswer, in_one_line
 from workloads.load.connections import Connection, Connections
 from workloads.load.endpoint import Endpoint, api_key, request_head

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from history.errors import ConfigError
-from history.plan import Load
+from history.workloads import Load
 
 
 @dataclass(frozen=True, slots=True)

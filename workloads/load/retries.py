@@ -19,8 +19,8 @@ import gevent
 import gevent.queue
 from gevent import Greenlet
 
-from history.plan import Load, Retry
 from history.schema import Outcome
+from history.workloads import Load, Retry
 from workloads.load.client import LOAD_ENDED, Row
 from workloads.load.exchange import Call, CutOff
 

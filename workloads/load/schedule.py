@@ -15,8 +15,8 @@ import numpy.typing as npt
 import polars as pl
 
 from history.errors import ConfigError
-from history.plan import Load, Mix
 from history.schema import SCHEDULE
+from history.workloads import Load, Mix
 from workloads.load.prompts import Prompt
 
 BLOCK = 4096  # gaps drawn at once; any size gives the same arrivals

@@ -227,7 +227,7 @@ def _seen_on(platform: Platform, plan: Plan, target: ResolvedTarget) -> Iterator
     lease = platform.coordination.read_namespaced_lease(node.metadata.name, "kube-node-lease")
     if not ready(node) or (platform.server_time() - lease.spec.renew_time).total_seconds() > DURATION_S:
         yield f"node {target.name}: still silent"
-    allocatable, total = healthy(node, platform.target.gpu_resource)
+    allocatable, total = healthy(node, platform.region.gpu_resource)
     if target.kind == "Device" and allocatable < total:
         yield f"device {target.name} of {target.node}: still lost"
 

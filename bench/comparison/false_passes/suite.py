@@ -19,10 +19,11 @@ from bench.comparison.false_passes.memory import MemoryCluster
 from bench.comparison.false_passes.parts import STOPPED, URL, safeguard, state_of_server, thaw
 from bench.comparison.false_passes.platform import platform_of
 from history.errors import AftershockError
-from history.plan import Slo, Timers
+from history.plan import Timers
 from history.reader import read_run, read_table
 from history.result import RunVerdict
 from history.schema import EventKind
+from history.workloads import Slo
 from runner.experiment.experiment import read_experiment
 from testing.load.load_runs import wait_until
 from verdict import judge

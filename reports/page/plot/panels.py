@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from history.plan import Slo
+from history.workloads import Slo
 from reports.model import Buckets, Gauge, Timeline
 from reports.page.plot.frame import Frame, Panel, Row, legend, rules, shade
 from verdict.words import number, seconds

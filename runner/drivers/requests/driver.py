@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from history.plan import Training
+from history.workloads import Training
 from kube.client import Platform
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers, read_timers
@@ -51,7 +51,7 @@ class RequestsDriver:
 
 def request_permissions(target: Target, workload: WorkloadClass) -> list[Permission]:
     """Return what a driver of requests needs of the API server: load pods, or nothing."""
-    return load_pod.permissions(target.suite_namespace) if load_pod.wanted(workload) else []
+    return load_pod.permissions(target.suite.namespace) if load_pod.wanted(workload) else []
 
 
 def start_load(context: DrivenRun) -> None:

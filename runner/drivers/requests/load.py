@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from history.errors import AftershockError
-from history.plan import Load
+from history.workloads import Load
 from target.environment import environment_of
 from target.target import Target
 

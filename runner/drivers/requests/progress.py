@@ -15,9 +15,10 @@ import numpy.typing as npt
 import orjson
 import polars as pl
 
-from history.plan import Plan, Slo
+from history.plan import Plan
 from history.reader import read_table
 from history.schema import REQUESTS
+from history.workloads import Slo
 from verdict.inputs.goodness import good_request
 from verdict.inputs.outages import Rule, find_outages
 from verdict.statistics import arrivals_needed

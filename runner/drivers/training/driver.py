@@ -14,7 +14,7 @@ from pathlib import Path
 
 from history.errors import AftershockError, NoData, TargetRefused
 from history.ledgers import LedgerWriter, training_rows
-from history.plan import Training
+from history.workloads import Training, TrainingJob
 from kube import permissions, proxy
 from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
@@ -26,7 +26,6 @@ from runner.drivers.training import job as jobs
 from runner.drivers.training.progress import TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
-from target.workload import WrittenTraining
 from workloads.training.telemetry.ledger import DONE
 
 PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
@@ -49,7 +48,7 @@ class TrainingDriver:
 
     platform: Platform
     role: str
-    written: WrittenTraining
+    written: TrainingJob
     template: jobs.Template
     settings: Mapping[str, str]
     run_id: str
@@ -57,7 +56,7 @@ class TrainingDriver:
 
     @classmethod
     def of(
-        cls, platform: Platform, role: str, written: WrittenTraining, *, settings: Mapping[str, str], run_id: str, stop: Stop
+        cls, platform: Platform, role: str, written: TrainingJob, *, settings: Mapping[str, str], run_id: str, stop: Stop
     ) -> TrainingDriver:
         """Read the template. Raises TargetRefused."""
         found = platform.target.role(role)
@@ -87,7 +86,7 @@ class TrainingDriver:
         digest = hashlib.sha256()
         for name in DECIDING:
             digest.update(f"{name}={self.template.environment.get(name, '')}\n".encode())
-        digest.update(f"{self.ranks} {self.platform.target.suite_image}\n".encode())
+        digest.update(f"{self.ranks} {self.platform.target.suite.image}\n".encode())
         for module in CODE:
             file = WORKLOAD / f"{module}.py"
             digest.update(file.read_bytes() if file.exists() else b"")
@@ -105,7 +104,9 @@ class TrainingDriver:
         """Return what the plan says of it."""
         number = self.template.number
         return Training(
+            kind=self.written.kind,
             template=self.template.name,
+            storage=self.written.storage,
             namespace=self.template.namespace,
             job=self.name,
             ranks=self.ranks,

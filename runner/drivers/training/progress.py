@@ -10,8 +10,8 @@ import polars as pl
 from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import LedgerWriter
-from history.plan import Training
 from history.schema import TRAINING, EventKind
+from history.workloads import Training
 from runner.event_log import RunLog
 from verdict.inputs.training_job import TrainingJob, recovered, training_job_of, verified_ns
 from workloads.training.telemetry.ledger import DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from history.plan import Slo
+from history.workloads import Slo
 from testing.load.outage_runs import KINDS, Played, play
 
 pytestmark = pytest.mark.quiet

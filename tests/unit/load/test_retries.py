@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from history.plan import Load, Mix
 from history.schema import Outcome
+from history.workloads import Load, Mix
 from workloads.load.client import LOAD_ENDED, Row
 from workloads.load.exchange import Call
 from workloads.load.prompts import Prompt

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history.errors import ConfigError
-from history.plan import Load, Mix
 from history.schema import SCHEDULE
+from history.workloads import Load, Mix
 from workloads.load.prompts import Prompt
 from workloads.load.schedule import make_schedule
 

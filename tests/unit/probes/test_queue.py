@@ -53,7 +53,7 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         run = live_run(FakeCluster(), tmp_path, {})
-        run.platform = FakeCluster().platform(local_target(endpoints={"inference": "http://x", "prometheus": server.url}))
+        run.platforms = {"default": FakeCluster().platform(local_target(prometheus={"url": server.url}))}
         yield server
         server.shutdown()
         thread.join()
@@ -82,13 +82,13 @@ def test_a_prometheus_that_fails_is_no_data(prometheus: Prometheus) -> None:
 
 def test_a_prometheus_that_is_away_is_no_data(tmp_path: Path) -> None:
     run = live_run(FakeCluster(), tmp_path, {})
-    run.platform = FakeCluster().platform(local_target(endpoints={"inference": "http://x", "prometheus": "http://127.0.0.1:9"}))
+    run.platforms = {"default": FakeCluster().platform(local_target(prometheus={"url": "http://127.0.0.1:9"}))}
     with pytest.raises(NoData, match=r"Prometheus at http://127.0.0.1:9 does not answer"):
         queue.depth()
 
 
 def test_a_target_without_prometheus_is_no_data(tmp_path: Path) -> None:
     run = live_run(FakeCluster(), tmp_path, {})
-    run.platform = FakeCluster().platform(local_target(prometheus=None))
-    with pytest.raises(NoData, match="it names no Prometheus"):
+    run.platforms = {"default": FakeCluster().platform(local_target(prometheus=None))}
+    with pytest.raises(NoData, match="the target file names none"):
         queue.depth()

@@ -10,7 +10,7 @@ import pytest
 from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import LedgerWriter
-from history.plan import Training
+from history.workloads import Training
 from kube.selection import pod_target
 from probes import tracking
 from testing.platform.fake_cluster import FakeCluster, pod

@@ -11,7 +11,8 @@ import pytest
 from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import LedgerWriter
-from history.plan import ResolvedTarget, Training
+from history.plan import ResolvedTarget
+from history.workloads import Training
 from probes import training
 from safety.active_run import ActiveRun
 from testing.platform.fake_cluster import FakeCluster, pod

@@ -11,8 +11,8 @@ import pytest
 
 from history.clock import now_ns
 from history.errors import NoData, TargetRefused
-from history.plan import Slo
 from history.schema import REQUESTS, EventKind
+from history.workloads import Slo
 from history.writer import RowWriter
 from probes import users
 from safety.active_run import ActiveRun

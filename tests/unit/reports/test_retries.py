@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from history.plan import Retry
 from history.result import Verdict, write_verdict
+from history.workloads import Retry
 from reports.build import build as build_report
 from reports.page.html import html
 from reports.page.markdown import markdown as summary

@@ -49,7 +49,7 @@ def without_prometheus() -> Target:
 
 def without_deployment() -> Target:
     roles = dict(LOCAL["roles"])
-    roles["inference"] = {key: value for key, value in roles["inference"].items() if key != "deployment"}
+    roles["inference"] = {key: value for key, value in roles["inference"].items() if key != "controller"}
     return local_target(roles=roles)
 
 
@@ -162,7 +162,7 @@ def test_without_its_target_it_has_none(silent: Experiment) -> None:
 
 
 def test_a_class_that_says_nothing_is_refused_with_file_line_and_next_step(silent: Experiment) -> None:
-    nothing = WorkloadClass.model_construct(role="inference", written_slo=None, training=None)
+    nothing = WorkloadClass.model_construct(kind="requests", role="inference", requests_slo=None, job=None)
     target = local_target().model_copy(update={"workloads": {REQUESTS: nothing}})
     line = SILENT.splitlines().index(f"    workload: {REQUESTS}") + 1
     with pytest.raises(ConfigError, match=rf"pod-killed\.yaml:{line}: class 'realtime-inference' of target local .*; write one, or give"):

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from history.plan import Slo
 from history.schema import REQUESTS
+from history.workloads import Slo
 from verdict.inputs.goodness import acknowledged, answered_right, felt_latency_ms, good_request
 
 SLO = Slo(ratio=0.99, latency_ms=250, ttft_ms=100, max_gap_ms=50)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from history.plan import Slo
+from history.workloads import Slo
 from history.writer import RowWriter
 from runner.drivers.requests.progress import RequestProgress
 

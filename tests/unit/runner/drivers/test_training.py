@@ -13,9 +13,9 @@ import pytest
 from history.clock import now_ns
 from history.errors import NoData, TargetRefused
 from history.ledgers import LedgerWriter
-from history.plan import Training
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
+from history.workloads import Training
 from runner.drivers.choice import driver_of
 from runner.drivers.training import job as jobs
 from runner.drivers.training.driver import TrainingDriver

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from history.plan import Budgets, Floor, ResolvedTarget, Slo
+from history.plan import Budgets, Floor, ResolvedTarget
+from history.workloads import Slo
 from kube.platform_timers import PlatformTimers
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.preflight.checks import foretell
@@ -114,7 +115,7 @@ def test_a_control_and_a_fault_on_another_role_have_no_floor(experiment_file: Pa
 )
 def test_users_wait_for_the_floor_only_where_nobody_else_serves_them(resolved_: Resolved, rto_s: float | None) -> None:
     target = local_target()
-    assert target.workloads["realtime-inference"].slo.slo().latency_ms == 1000
+    assert target.workloads["realtime-inference"].slo.latency_ms == 1000
     floor = floor_under(shipped("gpu-node-lost"), target, resolved_)
     assert floor is not None
     assert floor.rto_s == rto_s

@@ -1,0 +1,133 @@
+"""What drives a run, in target files and in plans alike: requests with their SLO, or a training job.
+
+One model each: people write ``latency: 1s`` and ``timeout: 5s``, a plan says ``latency_ms`` and ``timeout_s``.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from history.values import FrozenModel, Seconds, Share, parse_duration
+
+
+def _milliseconds(value: object) -> object:
+    return parse_duration(value) * 1e3 if isinstance(value, str) else value
+
+
+Milliseconds = Annotated[float, BeforeValidator(_milliseconds), Field(gt=0, allow_inf_nan=False)]
+
+
+class Slo(FrozenModel):
+    """When one request counts as good, and which share of them must."""
+
+    model_config = ConfigDict(validate_by_name=True)
+    ratio: Share = Field(gt=0)  # share of good arrivals, e.g. 0.99
+    latency_ms: Milliseconds = Field(validation_alias="latency")  # last byte - intended, for requests that are not streamed
+    ttft_ms: Milliseconds | None = Field(default=None, validation_alias="ttft")  # first byte - intended, for streamed requests
+    max_gap_ms: Milliseconds | None = Field(default=None, validation_alias="max_gap")  # longest silence between tokens of a stream
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_numbers_are_seconds(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
+        """Take a plain number under a name that people write for seconds, as everywhere in their files."""
+        return {key: _seconds(value) if key in WRITTEN else value for key, value in data.items()} if isinstance(data, dict) else data
+
+
+WRITTEN = frozenset({"latency", "ttft", "max_gap"})
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, int | float):
+        with suppress(ValueError):  # what is none is for the field to refuse
+            return parse_duration(value) * 1e3
+    return value
+
+
+class Mix(FrozenModel):
+    """One kind of request in a workload."""
+
+    weight: float = Field(gt=0)
+    stream: bool = False
+    max_tokens: tuple[int, int]  # uniform, inclusive
+    prompt_chars: tuple[int, int] = (1, 10_000)  # prompts of these lengths are drawn
+
+
+class Retry(FrozenModel):
+    """What the client does after a failed attempt."""
+
+    policy: Literal["none", "naive", "budgeted", "hedged"] = "none"
+    max_attempts: int = 1
+    backoff_ms: float = 0.0
+    budget_ratio: float = 0.1  # budgeted: retries allowed as a share of first attempts
+    hedge_after_ms: float = 0.0
+
+
+class HeaderFrom(FrozenModel):
+    """A header whose value is in an environment variable, and written nowhere."""
+
+    header: str = Field(min_length=1)
+    env: str = Field(min_length=1)
+
+
+class RequestForm(FrozenModel):
+    """Which API the requests speak, and how they are let in besides ``api_key_env``."""
+
+    api: str = "completions"
+    auth: HeaderFrom | None = None
+
+
+class Offer(FrozenModel):
+    """What the load generator offers, in target files and in plans."""
+
+    model_config = ConfigDict(validate_by_name=True)
+    endpoint: str = ""  # a key of the region's ``endpoints``; with ``workers_as: pods`` its name is theirs to resolve; empty in older plans
+    request: RequestForm = RequestForm()
+    model: str
+    rate_rps: float = Field(gt=0, allow_inf_nan=False)
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    mix: tuple[Mix, ...] = Field(min_length=1)
+    prompts: str  # JSON lines: prompt_id, prompt, completion (the right greedy answer)
+    in_flight_cap: int = Field(gt=0)
+    timeout_s: Seconds = Field(gt=0, validation_alias="timeout")
+    connection_max_age_s: Seconds = Field(default=10.0, validation_alias="connection_max_age")  # keep-alive would pin them to one gateway
+    workers: int = Field(default=1, ge=1)
+    workers_as: Literal["processes", "pods"] = "processes"  # of this machine, or of the platform in the suite's namespace
+    retry: Retry = Retry()
+    headers: dict[str, str] = Field(default_factory=dict)
+    api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
+    ca_file: str | None = None
+
+
+class Load(Offer):
+    """The load of one run; written before it starts."""
+
+    url: str
+    horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
+    seed: int
+
+
+class TrainingJob(FrozenModel):
+    """The training job of a class of workload: made anew for each run, of a template that never runs by itself."""
+
+    kind: str = "CronJob"  # of the template
+    template: str  # its name (suspended), in the namespace of the class's role
+    ledger: str  # who keeps the ledger: service:port in the same namespace
+    storage: str = ""  # the role that keeps checkpoints; empty in older plans
+    settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that a run sets otherwise than the template
+
+
+class Training(TrainingJob):
+    """The training job that a run follows instead of offering requests."""
+
+    namespace: str
+    job: str  # name of the job, of its checkpoints and of its ledger
+    ranks: int = Field(gt=0)
+    pods: int = Field(gt=0)
+    steps: int = Field(gt=0)  # of the whole job
+    batch: int = Field(gt=0)  # samples a step over all ranks
+    max_restarts: int = Field(ge=0)  # of the ranks, by torchrun
+    interval_steps: int = Field(gt=0)  # from one checkpoint to the next
+    reference: str  # name of the ledger of an undisturbed run of the same bits
