@@ -14,7 +14,7 @@ from history.values import FrozenModel, Seconds, Share, parse_duration
 
 
 def _milliseconds(value: object) -> object:
-    return parse_duration(value) * 1e3 if isinstance(value, str) else value
+    return round(parse_duration(value) * 1e3, 6) if isinstance(value, str) else value
 
 
 Milliseconds = Annotated[float, BeforeValidator(_milliseconds), Field(gt=0, allow_inf_nan=False)]
@@ -42,7 +42,7 @@ WRITTEN = frozenset({"latency", "ttft", "max_gap"})
 def _seconds(value: object) -> object:
     if isinstance(value, int | float):
         with suppress(ValueError):  # what is none is for the field to refuse
-            return parse_duration(value) * 1e3
+            return round(parse_duration(value) * 1e3, 6)
     return value
 
 

@@ -18,6 +18,7 @@ KEY = re.compile(rf"(?i){WORDS}|authorization|(?:{ENDINGS})$|^cookie$")
 """Keys and headers of a target file that hold a credential."""
 NAME = re.compile(rf"(?i){WORDS}|authorization|{ENDINGS}|dsn")
 """Variables, and keys of what a run writes, that hold a credential."""
+VARIABLE = re.compile(r"(?i)[._]env$")  # what stands there may be the value instead of the name
 USERINFO = re.compile(r"://[^/\s@]+@")
 IN_URL = "a URL must not hold credentials, the suite writes it into its records; let a proxy add them"
 SHAPES = (
@@ -54,4 +55,4 @@ def in_loads(headers: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[tuple[s
 
 def may_hold(where: str, value: object) -> bool:
     """Tell whether a value at a place of a file may be or hold a credential, so that no message shows it."""
-    return isinstance(value, dict | list | tuple) or bool(KEY.search(where) or USERINFO.search(str(value)))
+    return isinstance(value, dict | list | tuple) or bool(KEY.search(where) or VARIABLE.search(where) or USERINFO.search(str(value)))

@@ -16,14 +16,14 @@ Model = TypeVar("Model", bound=BaseModel)
 REFUSED = "refused"  # a mistake that a model's own validator found, at a place and in a sentence
 
 
-def parse(located: Located, model: type[Model], data: object, at: Keys = (), known: Iterable[tuple[Keys, str]] = ()) -> Model:
-    """Return ``data`` (which stands at ``at`` in the file) as ``model``; ``known`` are mistakes that were found before.
+def parse(located: Located, model: type[Model], data: object, at: Keys = (), known: Iterable[str] = ()) -> Model:
+    """Return ``data`` (which stands at ``at`` in the file) as ``model``; ``known`` are sentences on mistakes that were found before.
 
     Raises:
         ConfigError: every mistake on a line of its own, as ``file:line: key: what``.
 
     """
-    lines = [sentence(located, keys, what) for keys, what in known]
+    lines = list(known)
     try:
         parsed = model.model_validate(data, by_alias=True, by_name=False)  # a file spells each key in one way
     except ValidationError as error:

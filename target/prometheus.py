@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,8 @@ from history.values import Written
 from target.yaml_source import Keys
 
 URL = r"^https?://[^/\s].*"
-LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of the environment
+Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class ClientCert(Written):
@@ -26,8 +27,8 @@ class ClientCert(Written):
 class Auth(Written):
     """How Prometheus lets the suite in: one of these ways."""
 
-    bearer_env: str | None = Field(default=None, min_length=1)  # the variable that holds a token
-    basic_env: str | None = Field(default=None, min_length=1)  # the variable that holds user:password
+    bearer_env: Variable | None = None  # the variable that holds a token
+    basic_env: Variable | None = None  # the variable that holds user:password
     token_file: str | None = Field(default=None, min_length=1)  # read again for each question: it may be rotated
     client_cert: ClientCert | None = None
 
@@ -42,12 +43,12 @@ class Header(Written):
     """The value of a header: a plain text, or ``{env: NAME}``."""
 
     value: str | None = None
-    env: str | None = Field(default=None, min_length=1)
+    env: Variable | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _of_a_text(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
-        return {"value": data} if isinstance(data, str) else data
+        return data if isinstance(data, dict | Header) else {"value": data}
 
     @model_validator(mode="after")
     def _is_one(self) -> Header:
@@ -63,7 +64,7 @@ class Prometheus(Written):
     auth: Auth | None = None
     headers: dict[str, Header] = Field(default_factory=dict)
     ca_file: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict)  # that the suite's own queries ask for besides, such as {cluster: eu}
+    labels: dict[Label, str] = Field(default_factory=dict)  # that the suite's own queries ask for besides, such as {cluster: eu}
 
     def variables(self) -> Iterator[tuple[Keys, str]]:
         """Yield the environment variables that it needs, each with the keys that name it."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field
 
 from history.values import Seconds, Written
-from target.mistakes import parse, unknown
+from target.mistakes import parse, sentence, unknown
 from target.yaml_source import Keys, Located
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -73,7 +73,7 @@ def is_schema1(data: dict[str, Any]) -> bool:
 def parsed(located: Located, model: type[Model]) -> Model:
     """Return a file of schema 1 as ``model``, the target of schema 2. Raises ConfigError, as :func:`target.mistakes.parse` does."""
     made = Lifted(located.path, {"schema": 2}, located.root, {REGION: ()} | {("suite", name): (key,) for key, name in OF_SUITE.items()})
-    mistakes = list(_lift(located.data, made))
+    mistakes = [sentence(located, keys, what) for keys, what in _lift(located.data, made)]
     if located.data.get("balancer") is not None:
         parse(located, Balancer, located.data["balancer"], ("balancer",))
     return parse(made, model, made.data, known=mistakes)

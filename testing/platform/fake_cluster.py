@@ -98,9 +98,9 @@ class FakeCluster:
         self.denied: set[tuple[str, str]] = set()  # (verb, resource)
 
     def platform(self, target: Target | None = None) -> Platform:
-        fake: Any = self
+        fake, target = cast("Any", self), target or local_target()
         return Platform(
-            target=target or local_target(), region_name="default",
+            target=target, region_name=target.only_region_name(),
             api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
             discovery=fake,
         )  # fmt: skip

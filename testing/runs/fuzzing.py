@@ -34,6 +34,7 @@ from testing.platform.fake_cluster import ROOT, FakeCluster
 
 EXPERIMENTS = sorted(path for path in (ROOT / "experiments").rglob("*.yaml") if path.parent.name in {"serving", "control"})
 TWINS = ROOT / "testing" / "platform" / "schema1"
+FULL = ROOT / "testing" / "platform" / "full.yaml"  # says what no shipped file needs
 LOCAL, STAGING = ((ROOT / "targets" / f"{name}.yaml", TWINS / f"{name}.yaml") for name in ("local", "staging.example"))
 """Each in schema 2 and in schema 1."""
 TIMERS = PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)
@@ -151,7 +152,7 @@ def mangle(rng: Random, text: str) -> bytes:
 def case(seed: int, folder: Path) -> Outcome:
     """Write the files of a case below ``folder`` and carry them as far as they get."""
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
-    experiment, target = rng.choice(EXPERIMENTS), rng.choice(LOCAL if rng.random() < 0.95 else STAGING)
+    experiment, target = rng.choice(EXPERIMENTS), rng.choice((*LOCAL, FULL) if rng.random() < 0.95 else STAGING)
     of_experiment, as_text = rng.random() < 0.6, rng.random() < 0.15
     texts = {"experiment": experiment.read_text(), "target": target.read_text()}
     chosen = "experiment" if of_experiment else "target"
