@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from history.values import Seconds, Written
 
-SELECTOR = r"^.+=.+$"
+SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
 
 
 class Controller(Written):

@@ -18,6 +18,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from kube.client import Platform
+from kube.labels import selects
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
 from testing.platform.targets import changed
@@ -108,8 +109,7 @@ class FakeCluster:
     # pods
 
     def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> SimpleNamespace:
-        wanted = dict(part.split("=") for part in label_selector.split(",") if part)
-        found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= (p.metadata.labels or {}).items()]
+        found = [p for (ns, _), p in self.pods.items() if ns == namespace and selects(label_selector, p.metadata.labels or {})]
         return SimpleNamespace(items=copy.deepcopy(found))
 
     def list_pod_for_all_namespaces(self, field_selector: str = "") -> SimpleNamespace:

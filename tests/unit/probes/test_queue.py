@@ -66,6 +66,17 @@ def test_depth_is_the_sum_of_fresh_values(prometheus: Prometheus) -> None:
     assert prometheus.queries == [f"sum({series} and (time() - timestamp({series}) <= 5))"]
 
 
+def test_the_labels_of_the_region_s_prometheus_are_asked_for_besides(prometheus: Prometheus, tmp_path: Path) -> None:
+    prometheus.result = [{"metric": {}, "value": [1.0, "7"]}]
+    run = live_run(FakeCluster(), tmp_path, {})
+    declared = {"url": prometheus.url, "labels": {"cluster": "eu", "team": 'a "b"'}}
+    run.platforms = {"default": FakeCluster().platform(local_target(prometheus=declared))}
+    assert queue.depth("waiting", 'namespace="x"') == 7.0
+    assert 'waiting{namespace="x",cluster="eu",team="a \\"b\\""}' in prometheus.queries[0]
+    queue.depth("waiting")
+    assert 'waiting{cluster="eu",team="a \\"b\\""}' in prometheus.queries[1]
+
+
 @pytest.mark.parametrize("result", [[], [{"metric": {}, "value": [1.0, "NaN"]}]])
 def test_nothing_fresh_is_no_data(prometheus: Prometheus, result: list[dict[str, Any]]) -> None:
     prometheus.result = result
