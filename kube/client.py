@@ -195,26 +195,6 @@ def clock_offset_s(api: client.ApiClient) -> float:
     return parsedate_to_datetime(date).timestamp() + 0.5 - ours if date else 0.0  # the header is cut to whole seconds
 
 
-def can_look(platform: Platform) -> bool:
-    """Tell whether the API server shows the platform to this account now; a refusal shows nothing."""
-    try:
-        platform.nodes()
-    except (ApiException, urllib3.exceptions.HTTPError):
-        return False
-    return True
-
-
-def answers(platform: Platform) -> bool:
-    """Tell whether the API server answers now; a refusal is an answer."""
-    try:
-        platform.nodes()
-    except ApiException as error:
-        return 0 < (error.status or 0) < 500
-    except urllib3.exceptions.HTTPError:
-        return False
-    return True
-
-
 @contextmanager
 def api_errors(what: str, raises: type[AftershockError]) -> Iterator[None]:
     """Turn an error of the API server, or of the way to it, into one sentence that starts with ``what``."""

@@ -22,12 +22,9 @@ from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT
 from tests.unit.target.test_target import refusal
 
-SCHEMA1 = ROOT / "testing" / "platform" / "schema1"
-TWINS = {
-    "local": ROOT / "targets" / "local.yaml",
-    "staging.example": ROOT / "targets" / "staging.example.yaml",
-    "in-cluster": ROOT / "targets" / "in-cluster" / "target.yaml",
-}
+SCHEMA1, SCHEMA2 = (ROOT / "testing" / "platform" / f"schema{number}" for number in (1, 2))
+TWINS = ("local", "staging.example", "in-cluster")
+"""The shipped files as they were when schema 2 came; those in targets/ go on."""
 TIMERS = PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)
 
 
@@ -43,7 +40,7 @@ def plan_on(target: Target, name: str) -> Plan:
 
 @pytest.mark.parametrize("name", TWINS)
 def test_a_file_and_its_twin_are_the_same_target_and_give_the_same_plan(name: str) -> None:
-    one, two = load_target(SCHEMA1 / f"{name}.yaml"), load_target(TWINS[name])
+    one, two = load_target(SCHEMA1 / f"{name}.yaml"), load_target(SCHEMA2 / f"{name}.yaml")
     assert one == two
     assert plan_on(one, "serving/replica-killed") == plan_on(two, "serving/replica-killed")
 
