@@ -22,13 +22,13 @@ TIMED = "the GPU driver repairs it after {for_s:g} s by itself"
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
-    machine_drivers.gpus(platform.target)
+    machine_drivers.gpus(platform)
     name, for_s = arguments["role"], duration_s("lose_device", arguments["for_s"])
     node = choose_node(platform, name, rng)
-    allocatable, total = healthy(node, platform.target.gpu_resource)
+    allocatable, total = healthy(node, platform.region.gpu_resource)
     if not total or allocatable < total:
         raise TargetRefused(
-            f"node {node.metadata.name}: {allocatable} of {total} {platform.target.gpu_resource} are healthy; repair it before"
+            f"node {node.metadata.name}: {allocatable} of {total} {platform.region.gpu_resource} are healthy; repair it before"
         )
     on_node = [pod for pod in ready_pods(platform, name) if pod.spec.node_name == node.metadata.name]
     pod = choose(on_node, 1, rng, f"pods of role {name} on {node.metadata.name}")[0]
@@ -76,7 +76,7 @@ def lose_device(role: str, for_s: float) -> dict[str, object]:
         run.journal.will_undo(fault_steps.entry(run, UndoKind.REPAIR_GPU, device.node or "", lasts_s=for_s, **about))
     run.fault_starts(targets)
     for device in devices:
-        machine_drivers.fail_gpu(run.platform.target, device.node or "", index_of(device.name), for_s)
+        machine_drivers.fail_gpu(run.platform, device.node or "", index_of(device.name), for_s)
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s}
 
 

@@ -39,10 +39,10 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role, for_s = arguments["role"], duration_s("isolate_zone", arguments["for_s"])
     with api_errors("list nodes", TargetRefused):
-        zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.target.zone_label) for node in platform.nodes()}
+        zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.region.zone_label) for node in platform.nodes()}
     pods = own_network(platform, role)
     zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name or ""))})
-    zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.target.zone_label}")[0]
+    zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.region.zone_label}")[0]
     return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name or "") == zone], for_s)
 
 

@@ -42,7 +42,7 @@ LOST = frozenset({UndoKind.POWER_ON, UndoKind.DELETE_POD})
 def node_permissions(platform: Platform) -> list[Permission]:
     """Return what looking at nodes and at whose pods they run needs."""
     verbs = [("list", "nodes"), ("get", "nodes"), ("list", "pods")]
-    instruments = [Permission("list", "pods", namespace=one.namespace) for one in platform.target.instruments]
+    instruments = [Permission("list", "pods", namespace=one.namespace) for one in platform.region.instruments]
     return [*(Permission(verb, resource) for verb, resource in verbs), *instruments]
 
 
@@ -134,7 +134,7 @@ def _resolve_lost(platform: Platform, arguments: Arguments, rng: Random) -> list
 
 def lost_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     """Return what losing nodes needs: seeing them, and fault pods where no machine driver does it."""
-    return _seen_permissions(platform) if platform.target.machines else _silence_permissions(platform, arguments)
+    return _seen_permissions(platform) if platform.region.machines else _silence_permissions(platform, arguments)
 
 
 def _seen_permissions(platform: Platform) -> list[Permission]:
@@ -147,14 +147,14 @@ def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Perm
 
 def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> ResolvedTarget:
     """Return a V1Node as a target that is to be lost; its effect says by which mechanism."""
-    if platform.target.machines:
+    if platform.region.machines:
         return node_target(node, f"power off for {for_s:g} s{why}", TIMED.format(for_s=for_s))
     return node_target(node, f"{SILENT.format(for_s=for_s)}{why}, since the target has no machine driver", ENDS.format(for_s=for_s))
 
 
 def take_down(run: ActiveRun, targets: list[ResolvedTarget], for_s: float, cordoned: Sequence[str] = ()) -> str:
     """Lose all target nodes at once and cordon those named ``cordoned``; return by which mechanism. Raises FaultFailed."""
-    if run.platform.target.machines is None:
+    if run.platform.region.machines is None:
         _freeze(run, targets, for_s)
         cordoning.cordon(run, cordoned)
         return FROZEN
@@ -164,7 +164,7 @@ def take_down(run: ActiveRun, targets: list[ResolvedTarget], for_s: float, cordo
     run.fault_starts(targets)
     cordoning.cordon(run, cordoned)
     with ThreadPoolExecutor(len(targets)) as pool:
-        list(pool.map(lambda target: machine_drivers.power_off(run.platform.target, target.name, for_s), targets))
+        list(pool.map(lambda target: machine_drivers.power_off(run.platform, target.name, for_s), targets))
     return "machine driver"
 
 

@@ -20,7 +20,7 @@ from safety import active_run, fault_steps
 from safety.fault_spec import Arguments, Effect, KillTrial, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
-from target.target import Role
+from target.role import Role
 
 RESTARTED = "its server restarts it"
 MOST_SHARE = 0.95

@@ -69,7 +69,7 @@ class ResolvedTarget(FrozenModel):
     node: str | None = None
     effect: str = ""  # what will be done to it
     ends: str = ""  # what ends it if the suite dies
-    region: str = DEFAULT_REGION
+    region: str = DEFAULT_REGION  # of the target file
     seen_s: float = 0.0  # how long the platform itself takes until the effect can be seen: a pod's grace
 
 

@@ -1,24 +1,52 @@
-"""What drives a run, in target files and in plans: requests of users, a training job, or another kind that brings its own fields."""
+"""What drives a run, in target files and in plans alike: requests with their SLO, a training job, or another kind.
+
+One model each: people write ``latency: 1s`` and ``timeout: 5s``, a plan says ``latency_ms`` and ``timeout_s``.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from history.budgets import Budgets
 from history.schema import DEFAULT_REGION, TRAINING
-from history.values import FrozenModel, Seconds
+from history.values import FrozenModel, Seconds, Share, parse_duration
+
+
+def _milliseconds(value: object) -> object:
+    return round(parse_duration(value) * 1e3, 6) if isinstance(value, str) else value
+
+
+Milliseconds = Annotated[float, BeforeValidator(_milliseconds), Field(gt=0, allow_inf_nan=False)]
 
 
 class Slo(FrozenModel):
     """When one request counts as good, and which share of them must."""
 
-    ratio: float = Field(gt=0, le=1)  # share of good arrivals, e.g. 0.99
-    latency_ms: float = Field(gt=0)  # last byte - intended, for requests that are not streamed
-    ttft_ms: float | None = None  # first byte - intended, for streamed requests
-    max_gap_ms: float | None = None  # longest silence between tokens of a stream
+    model_config = ConfigDict(validate_by_name=True)
+    ratio: Share = Field(gt=0)  # share of good arrivals, e.g. 0.99
+    latency_ms: Milliseconds = Field(validation_alias="latency")  # last byte - intended, for requests that are not streamed
+    ttft_ms: Milliseconds | None = Field(default=None, validation_alias="ttft")  # first byte - intended, for streamed requests
+    max_gap_ms: Milliseconds | None = Field(default=None, validation_alias="max_gap")  # longest silence between tokens of a stream
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_numbers_are_seconds(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
+        """Take a plain number under a name that people write for seconds, as everywhere in their files."""
+        return {key: _seconds(value) if key in WRITTEN else value for key, value in data.items()} if isinstance(data, dict) else data
+
+
+WRITTEN = frozenset({"latency", "ttft", "max_gap"})
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, int | float):
+        with suppress(ValueError):  # what is none is for the field to refuse
+            return round(parse_duration(value) * 1e3, 6)
+    return value
 
 
 class Mix(FrozenModel):
@@ -40,10 +68,26 @@ class Retry(FrozenModel):
     hedge_after_ms: float = 0.0
 
 
+class HeaderFrom(FrozenModel):
+    """A header whose value is in an environment variable, and written nowhere."""
+
+    header: str = Field(min_length=1)
+    env: str = Field(min_length=1)
+
+
+class RequestForm(FrozenModel):
+    """Which API the requests speak, and how they are let in besides ``api_key_env``."""
+
+    api: str = "completions"
+    auth: HeaderFrom | None = None
+
+
 class Offer(FrozenModel):
     """What the load generator offers, in target files and in plans."""
 
     model_config = ConfigDict(validate_by_name=True)
+    endpoint: str = ""  # a key of the region's ``endpoints``; with ``workers_as: pods`` its name is theirs to resolve; empty in older plans
+    request: RequestForm = RequestForm()
     model: str
     rate_rps: float = Field(gt=0, allow_inf_nan=False)
     arrivals: Literal["poisson", "constant"] = "poisson"
@@ -68,10 +112,19 @@ class Load(Offer):
     seed: int
 
 
-class Training(FrozenModel):
+class TrainingJob(FrozenModel):
+    """The training job of a class of workload: made anew for each run, of a template that never runs by itself."""
+
+    kind: str = "CronJob"  # of the template
+    template: str  # its name (suspended), in the namespace of the class's role
+    ledger: str  # who keeps the ledger: service:port in the same namespace
+    storage: str = ""  # the role that keeps checkpoints; empty in older plans
+    settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that a run sets otherwise than the template
+
+
+class Training(TrainingJob):
     """The training job that a run follows instead of offering requests."""
 
-    template: str  # CronJob of which the job is made
     namespace: str
     job: str  # name of the job, of its checkpoints and of its ledger
     ranks: int = Field(gt=0)
@@ -80,8 +133,6 @@ class Training(FrozenModel):
     batch: int = Field(gt=0)  # samples a step over all ranks
     max_restarts: int = Field(ge=0)  # of the ranks, by torchrun
     interval_steps: int = Field(gt=0)  # from one checkpoint to the next
-    settings: dict[str, str] = Field(default_factory=dict)  # what this run sets otherwise than the template
-    ledger: str  # who keeps the ledger: service:port in ``namespace``
     reference: str  # name of the ledger of an undisturbed run of the same bits
 
 

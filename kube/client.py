@@ -23,6 +23,7 @@ from kubernetes.client.rest import RESTResponse
 from history.errors import AftershockError, TargetRefused
 from kube.answers import explained
 from kube.objects import ConfigMapApi, Job, LeaseApi, Node, Pod
+from target.region import Region
 from target.target import Target
 
 Read = TypeVar("Read")
@@ -43,7 +44,7 @@ class BoundedClient(client.ApiClient):
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The platform under test: API objects of one verified API server, and the target file that allows touching it.
+    """The platform under test in one region: API objects of one verified API server, and the target file that allows touching it.
 
     ``clock_offset_s`` is the API server's clock minus this machine's (resolution 1 s: from the Date header).
     """
@@ -56,7 +57,13 @@ class Platform:
     coordination: LeaseApi
     authorization: client.AuthorizationV1Api
     discovery: client.DiscoveryV1Api
+    region_name: str
     clock_offset_s: float = 0.0
+
+    @property
+    def region(self) -> Region:
+        """What the target file says of this region."""
+        return self.target.regions[self.region_name]
 
     def pods(self, role: str, *, finished: bool = False) -> list[Pod]:
         """Return the V1Pods of ``role``, terminating ones too, ordered by node and name. Raises ApiException, ConfigError.
@@ -129,21 +136,23 @@ def ready(thing: Pod | Node) -> bool:
     return thing.metadata.deletion_timestamp is None and any(c.type == "Ready" and c.status == "True" for c in conditions)
 
 
-def connect(target: Target) -> Platform:
-    """Return the platform that ``target`` names.
+def connect(target: Target, region: str | None = None) -> Platform:
+    """Return the platform of a region of ``target``; left out: of its only one.
 
     Raises:
+        ConfigError: it has more than one, and none is named.
         TargetRefused: its context is not in the kubeconfig, leads to another server, or the server does not answer.
 
     """
-    api = BoundedClient(configuration_of(target))
-    with api_errors(f"target {target.name}: {target.server}", TargetRefused):
+    name = region or target.only_region_name()
+    api = BoundedClient(configuration_of(target, name))
+    with api_errors(f"target {target.name}: {target.regions[name].server}", TargetRefused):
         offset_s = clock_offset_s(api)
-    return platform_over(target, api, offset_s)
+    return platform_over(target, api, offset_s, name)
 
 
-def platform_over(target: Target, api: client.ApiClient, clock_offset_s: float = 0.0) -> Platform:
-    """Return a platform whose API objects all use the API client ``api``."""
+def platform_over(target: Target, api: client.ApiClient, clock_offset_s: float = 0.0, region: str | None = None) -> Platform:
+    """Return a platform whose API objects all use the API client ``api``; it is of ``region``, or of the target's only one."""
     return Platform(
         target=target,
         api=api,
@@ -153,22 +162,23 @@ def platform_over(target: Target, api: client.ApiClient, clock_offset_s: float =
         coordination=cast("LeaseApi", client.CoordinationV1Api(api)),
         authorization=client.AuthorizationV1Api(api),
         discovery=client.DiscoveryV1Api(api),
+        region_name=region or target.only_region_name(),
         clock_offset_s=clock_offset_s,
     )
 
 
-def configuration_of(target: Target) -> client.Configuration:
-    """Load the target's context from its kubeconfig, and nothing else (same errors as :func:`connect`)."""
-    made = client.Configuration()
-    file = str(Path(target.kubeconfig).expanduser()) if target.kubeconfig else None
+def configuration_of(target: Target, region: str) -> client.Configuration:
+    """Load a region's context from its kubeconfig, and nothing else (same errors as :func:`connect`)."""
+    made, of = client.Configuration(), target.regions[region]
+    file = str(Path(of.kubeconfig).expanduser()) if of.kubeconfig else None
     try:
-        config.load_kube_config(file, target.context, client_configuration=made, persist_config=False)
+        config.load_kube_config(file, of.context, client_configuration=made, persist_config=False)
     except (config.ConfigException, OSError) as error:
-        loaded = f"context {target.context!r} cannot be loaded from {file or 'the default kubeconfig'} ({error})"
+        loaded = f"context {of.context!r} cannot be loaded from {file or 'the default kubeconfig'} ({error})"
         raise TargetRefused(f"target {target.name}: {loaded}; correct context or kubeconfig") from error
-    if made.host.rstrip("/") != target.server.rstrip("/"):
+    if made.host.rstrip("/") != of.server.rstrip("/"):
         raise TargetRefused(
-            f"target {target.name}: context {target.context!r} leads to {made.host}, the target file allows {target.server} only; "
+            f"target {target.name}: context {of.context!r} leads to {made.host}, the target file allows {of.server} only; "
             "nothing was touched; correct server in the target file if this cluster is really meant"
         )
     made.connection_pool_maxsize = POOL  # observer, sampler, leases and probes ask at the same time
@@ -183,26 +193,6 @@ def clock_offset_s(api: client.ApiClient) -> float:
     ours = (before + time.time()) / 2
     date = (headers or {}).get("Date")
     return parsedate_to_datetime(date).timestamp() + 0.5 - ours if date else 0.0  # the header is cut to whole seconds
-
-
-def can_look(platform: Platform) -> bool:
-    """Tell whether the API server shows the platform to this account now; a refusal shows nothing."""
-    try:
-        platform.nodes()
-    except (ApiException, urllib3.exceptions.HTTPError):
-        return False
-    return True
-
-
-def answers(platform: Platform) -> bool:
-    """Tell whether the API server answers now; a refusal is an answer."""
-    try:
-        platform.nodes()
-    except ApiException as error:
-        return 0 < (error.status or 0) < 500
-    except urllib3.exceptions.HTTPError:
-        return False
-    return True
 
 
 @contextmanager

@@ -23,12 +23,12 @@ def device_of(platform: Platform, pod: Pod, container: str | None) -> str:
         one.resource_id
         for status in pod.status.container_statuses or []
         for resource in status.allocated_resources_status or []
-        if resource.name == platform.target.gpu_resource
+        if resource.name == platform.region.gpu_resource
         for one in resource.resources or []
     ] or _visible_in(platform, pod, container)
     if len(found) != 1:
         raise TargetRefused(
-            f"pod {pod.metadata.name}: its devices are {found}, expected exactly one {platform.target.gpu_resource}; request one"
+            f"pod {pod.metadata.name}: its devices are {found}, expected exactly one {platform.region.gpu_resource}; request one"
         )
     return str(found[0])
 

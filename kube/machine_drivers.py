@@ -11,51 +11,53 @@ import sys
 from pathlib import Path
 
 from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFailed
-from target.target import CommandDriver, Target
+from kube.client import Platform
+from target.region import CommandDriver
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60.0  # for one command; a BMC that needs longer has failed
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def machines(target: Target) -> CommandDriver:
-    """Return the target's machine driver. Raises TargetRefused: it has none; faults that lose nodes then use fault pods."""
-    if target.machines is None:
+def machines(platform: Platform) -> CommandDriver:
+    """Return the region's machine driver. Raises TargetRefused: it has none; faults that lose nodes then use fault pods."""
+    if platform.region.machines is None:
         raise TargetRefused(
-            f"target {target.name}: it has no machine driver, so no node's power can be switched; add machines to the target file, or use "
-            "faults.nodes.silence, which freezes a node by a fault pod"
+            f"target {platform.target.name}: it has no machine driver, so no node's power can be switched; add machines to its region, "
+            "or use faults.nodes.silence, which freezes a node by a fault pod"
         )
-    return target.machines
+    return platform.region.machines
 
 
-def gpus(target: Target) -> CommandDriver:
-    """Return the target's GPU driver. Raises TargetRefused: it has none."""
-    if target.gpus is None:
+def gpus(platform: Platform) -> CommandDriver:
+    """Return the region's GPU driver. Raises TargetRefused: it has none."""
+    if platform.region.gpus is None:
         raise TargetRefused(
-            f"target {target.name}: it has no GPU driver, so no device can be failed; add gpus to the target file, or leave such faults out"
+            f"target {platform.target.name}: it has no GPU driver, so no device can be failed; add gpus to its region, "
+            "or leave such faults out"
         )
-    return target.gpus
+    return platform.region.gpus
 
 
-def power_off(target: Target, node: str, for_s: float) -> str:
+def power_off(platform: Platform, node: str, for_s: float) -> str:
     """Power ``node`` off for ``for_s`` seconds; return what the driver said. Raises FaultFailed, TargetRefused (no driver)."""
-    return run(machines(target).fail, {"node": node, "seconds": f"{for_s:g}"}, f"power off {node}", FaultFailed)
+    return run(machines(platform).fail, {"node": node, "seconds": f"{for_s:g}"}, f"power off {node}", FaultFailed)
 
 
-def power_on(target: Target, node: str) -> str:
+def power_on(platform: Platform, node: str) -> str:
     """Power ``node`` on (or leave it on). Raises UndoFailed, TargetRefused (no driver)."""
-    return run(machines(target).repair, {"node": node}, f"power on {node}", UndoFailed)
+    return run(machines(platform).repair, {"node": node}, f"power on {node}", UndoFailed)
 
 
-def fail_gpu(target: Target, node: str, index: str, for_s: float) -> str:
+def fail_gpu(platform: Platform, node: str, index: str, for_s: float) -> str:
     """Fail device ``index`` of ``node`` for ``for_s`` seconds. Raises FaultFailed, TargetRefused (no driver)."""
     values = {"node": node, "index": index, "seconds": f"{for_s:g}"}
-    return run(gpus(target).fail, values, f"fail GPU {index} of {node}", FaultFailed)
+    return run(gpus(platform).fail, values, f"fail GPU {index} of {node}", FaultFailed)
 
 
-def repair_gpu(target: Target, node: str, index: str) -> str:
+def repair_gpu(platform: Platform, node: str, index: str) -> str:
     """Repair device ``index`` of ``node`` (or leave it well). Raises UndoFailed, TargetRefused (no driver)."""
-    return run(gpus(target).repair, {"node": node, "index": index}, f"repair GPU {index} of {node}", UndoFailed)
+    return run(gpus(platform).repair, {"node": node, "index": index}, f"repair GPU {index} of {node}", UndoFailed)
 
 
 def run(

@@ -10,7 +10,6 @@ from kubernetes import client
 
 from history.errors import TargetRefused
 from kube.client import PARALLEL, Platform, api_errors
-from target.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def require(platform: Platform, permissions: Iterable[Permission]) -> None:
     lacking = missing(platform, permissions)
     if lacking:
         raise TargetRefused(
-            f"target {platform.target.name}: the account of context {platform.target.context} may not "
+            f"target {platform.target.name}: the account of context {platform.region.context} may not "
             + "; ".join(sentence(one) for one in lacking)
             + "; grant these by a Role or ClusterRole"
         )
@@ -70,12 +69,12 @@ def sentence(permission: Permission) -> str:
     return f"{permission.verb} {permission.resource}{group}{where}"
 
 
-def suite_permissions(target: Target) -> list[Permission]:
+def suite_permissions(platform: Platform) -> list[Permission]:
     """Return what every run needs, whatever its fault: see the platform's pods and the instruments', keep the journal and the leases."""
-    own = target.suite_namespace
+    target, region, own = platform.target, platform.region, platform.target.suite.namespace
     watched = sorted({role.namespace for role in target.roles.values()})
     reads = [Permission(verb, "pods", namespace=name) for name in watched for verb in ("list", "watch")]
-    reads += [Permission("list", "pods", namespace=name) for name in sorted({one.namespace for one in target.instruments} | {own})]
+    reads += [Permission("list", "pods", namespace=name) for name in sorted({one.namespace for one in region.instruments} | {own})]
     journal = [Permission(verb, "configmaps", namespace=own) for verb in ("get", "list", "create", "update", "delete")]
     leases = [Permission(verb, "leases", "coordination.k8s.io", own) for verb in ("get", "list", "create", "update", "delete")]
-    return [*reads, *(Permission("get", "namespaces", namespace=name) for name in target.namespaces), *journal, *leases]
+    return [*reads, *(Permission("get", "namespaces", namespace=name) for name in region.namespaces), *journal, *leases]

@@ -15,6 +15,7 @@ from history.errors import TargetRefused
 from history.values import parse_duration
 from kube.client import Platform, api_errors, unless_forbidden
 from kube.objects import Node, Pod
+from target.role import Controller
 
 NODE_MONITOR_S = 50.0  # Kubernetes' default since 1.32; read from the controller manager where it is visible
 TOLERATION_S = 300.0  # given to every pod that names none, when it is made
@@ -62,7 +63,7 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             liveness_s=liveness_s(container.liveness_probe),
             first_check_s=first_check_s(container),
             node_monitor_known=given_s is not None,
-            owner=owner_of(pods[0], platform.target.role(role).deployment),
+            owner=owner_of(pods[0], platform.target.role(role).controller),
             cloud=cloud_of(nodes[name] for name in sorted({pod.spec.node_name for pod in pods if pod.spec.node_name} & set(nodes))),
         )
 
@@ -104,10 +105,10 @@ def liveness_s(probe: V1Probe | None) -> float:
     return max(0.0, float((checks - 1) * period_s - may_take_s))
 
 
-def owner_of(pod: Pod, deployment: str | None) -> str:
-    """Return who has a pod's settings, as ``Deployment x``: the Deployment of the target file, else the pod's controller."""
-    if deployment is not None:
-        return f"Deployment {deployment}"
+def owner_of(pod: Pod, controller: Controller | None) -> str:
+    """Return who has a pod's settings, as ``Deployment x``: the controller of the target file, else the pod's controller."""
+    if controller is not None:
+        return f"{controller.kind} {controller.name}"
     owner = next((one for one in pod.metadata.owner_references or [] if one.controller), None)
     if owner is None:
         return f"pod {pod.metadata.name}"

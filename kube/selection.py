@@ -96,10 +96,10 @@ def instrument_pods(platform: Platform) -> list[Pod]:
     """Return the pods that the measurement depends on: the target's instruments, and what runs in the suite's own namespace."""
     found: list[Pod] = []
     with api_errors("instruments: list pods", TargetRefused):
-        for instrument in platform.target.instruments:
+        for instrument in platform.region.instruments:
             selector = demand_selector(instrument.selector, f"instrument in {instrument.namespace}")
             found += platform.pods_in(instrument.namespace, selector)
-        found += platform.pods_in(platform.target.suite_namespace)
+        found += platform.pods_in(platform.target.suite.namespace)
     return [pod for pod in found if pod.status.phase in {"Running", "Pending"}]
 
 
@@ -139,7 +139,7 @@ def zones_hosting(platform: Platform, role: str) -> dict[str, list[Node]]:
         TargetRefused: there are none, or the only zone of the cluster is meant.
 
     """
-    label = platform.target.zone_label
+    label = platform.region.zone_label
     with api_errors("list nodes", TargetRefused):
         nodes = platform.nodes()
     zones: dict[str, list[Node]] = {}

@@ -14,7 +14,7 @@ def allocatable_dropped(activity: str) -> bool:
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity}", NoData):
         for device in targets_of(activity, "Device"):
-            allocatable, total = healthy(platform.node(device.node or ""), platform.target.gpu_resource)
+            allocatable, total = healthy(platform.node(device.node or ""), platform.region.gpu_resource)
             if allocatable >= total:
                 return False
     return True

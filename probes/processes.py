@@ -10,11 +10,12 @@ from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube.container_exec import Process, processes
 from kube.containers import status_of
+from kube.labels import selects
 from kube.objects import Pod
 from probes.events import first_ns
 from probes.targets import pod_of, targets_of
 from safety import active_run
-from target.target import Role
+from target.role import Role
 
 STOPPED = {"T", "t"}  # proc_pid_stat(5): stopped by a signal, or by a tracer
 
@@ -66,7 +67,6 @@ def _role(target: ResolvedTarget, pod: Pod) -> Role:
     """Return the role that selects ``pod``. Raises NoData: none does."""
     labels = pod.metadata.labels or {}
     for role in active_run.require().platform.target.roles.values():
-        wanted = dict(part.split("=", 1) for part in role.selector.replace("==", "=").split(","))
-        if role.namespace == target.namespace and all(labels.get(key.strip()) == value.strip() for key, value in wanted.items()):
+        if role.namespace == target.namespace and selects(role.selector, labels):
             return role
     raise NoData(f"pod {target.namespace}/{target.name}: no role of the target file selects it; correct the selectors")

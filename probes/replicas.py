@@ -5,6 +5,7 @@ from __future__ import annotations
 from history.errors import NoData
 from kube.client import Platform, api_errors
 from kube.client import ready as is_ready
+from kube.controllers import wanted
 from safety import active_run
 
 
@@ -16,22 +17,21 @@ def ready(role: str) -> int:
 
 
 def missing(role: str) -> int:
-    """Return how many ready pods ``role`` lacks to what its Deployment asks for (0: none, however many there should be).
+    """Return how many ready pods ``role`` lacks to what its controller asks for (0: none, however many there should be).
 
     Raises:
-        NoData: the API server does not answer, or the target names no Deployment for the role.
+        NoData: the API server does not answer, or the target names no controller for the role.
 
     """
     return max(0, desired(active_run.require().platform, role) - ready(role))
 
 
 def desired(platform: Platform, role: str) -> int:
-    """Return how many replicas the Deployment of ``role`` asks for (same errors as :func:`missing`)."""
-    found = platform.target.role(role)
-    if found.deployment is None:
+    """Return how many replicas ``role`` should have (same errors as :func:`missing`)."""
+    with api_errors(f"read who makes the pods of role {role}", NoData):
+        found = wanted(platform, platform.target.role(role))
+    if found is None:
         raise NoData(
-            f"target {platform.target.name}: role {role} names no deployment, so nobody knows how many replicas it should have; add it"
+            f"target {platform.target.name}: role {role} names no controller, so nobody knows how many replicas it should have; add it"
         )
-    with api_errors(f"read deployment {found.deployment}", NoData):
-        spec = platform.apps.read_namespaced_deployment(found.deployment, found.namespace).spec
-    return spec.replicas if spec and spec.replicas is not None else 1
+    return found

@@ -77,7 +77,7 @@ def execute_command(options: argparse.Namespace) -> int:
         experiments = [read_experiment(path.resolve(), path.resolve().parent) for path in options.experiments]
         for experiment in experiments:
             check_target(experiment, target)
-        print(rbac.text(rbac.manifests(rbac.least_permissions(experiments, target), target.suite_namespace)), end="")
+        print(rbac.text(rbac.manifests(rbac.least_permissions(experiments, target), target.suite.namespace)), end="")
         return 0
     return _calibrate(options)
 

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from history.clock import now_ns
-from history.schema import EventKind
+from history.schema import DEFAULT_REGION, EventKind
 from history.writer import EventLog
 from runner.redact import redact_object, redact_text
 
@@ -14,11 +14,11 @@ from runner.redact import redact_object, redact_text
 class RunLog(EventLog):
     """An event log for threads. ``t_fault_ns`` is the time of the first ``fault.start`` (None: there was none)."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, region: str = DEFAULT_REGION) -> None:
         self._lock = threading.RLock()
         self._closed = False
         self.t_fault_ns: int | None = None
-        super().__init__(run_dir, "runner")
+        super().__init__(run_dir, "runner", region)
 
     def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
         """Record an event now (or at ``t_ns``) and return its time (ns)."""

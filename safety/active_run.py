@@ -38,11 +38,18 @@ class ActiveRun:
 
     plan: Plan
     run_dir: Path
-    platform: Platform
+    platforms: dict[str, Platform]  # region -> its platform
     journal: UndoJournal
     log: EventLog
     targets: dict[str, list[ResolvedTarget]] = field(default_factory=dict)  # activity name -> resolved in preflight
     activity: str = ""  # name of the activity being executed; set by the runner
+
+    @property
+    def platform(self) -> Platform:
+        """The platform of the run's only region. Raises TargetRefused: it has more; say which one is meant."""
+        if len(self.platforms) != 1:
+            raise TargetRefused(f"this run is in regions {', '.join(self.platforms)}; what asks for one platform must say which")
+        return next(iter(self.platforms.values()))
 
     def targets_of(self, activity: str | None = None) -> list[ResolvedTarget]:
         """Return the targets that preflight resolved for ``activity`` (default: the one being executed).

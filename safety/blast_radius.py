@@ -76,7 +76,7 @@ def objections(target: Target, targets: Sequence[ResolvedTarget], around: Surrou
 
 def _against_pod(target: Target, hit: ResolvedTarget, around: Surroundings) -> list[str]:
     namespace, what = hit.namespace or "", f"pod {hit.namespace}/{hit.name}"
-    against = against_namespace(target, namespace, around.namespaces, what)
+    against = against_namespace(target, hit.region, namespace, around.namespaces, what)
     if any(_key(pod) == (namespace, hit.name) for pod in around.instruments):
         against.append(f"{what} is an instrument: the measurement depends on it")
     pod = around.pods.get((namespace, hit.name))
@@ -89,17 +89,16 @@ def _against_pod(target: Target, hit: ResolvedTarget, around: Surroundings) -> l
     return against
 
 
-def against_namespace(target: Target, namespace: str, labels_of: Mapping[str, Mapping[str, str]], what: str) -> list[str]:
+def against_namespace(target: Target, region: str, namespace: str, labels_of: Mapping[str, Mapping[str, str]], what: str) -> list[str]:
     """Return the objections against touching something in ``namespace``."""
+    allowed = target.regions[region].namespaces
     key, _, value = target.consent_label.partition("=")
     if namespace in SYSTEM_NAMESPACES:
         return [f"{what} is in {namespace}: system namespaces are protected"]
-    if namespace == target.suite_namespace:
+    if namespace == target.suite.namespace:
         return [f"{what} is in the suite's own namespace {namespace}"]
-    if namespace not in target.namespaces:
-        return [
-            f"{what} is in namespace {namespace}, the target file allows {', '.join(target.namespaces)}; add it under namespaces if meant"
-        ]
+    if namespace not in allowed:
+        return [f"{what} is in namespace {namespace}, the target file allows {', '.join(allowed)}; add it under namespaces if meant"]
     if labels_of.get(namespace, {}).get(key) != value:
         return [f"{what} is in namespace {namespace}, which has not consented: kubectl label namespace {namespace} {target.consent_label}"]
     return []
@@ -116,8 +115,8 @@ def _against_node(target: Target, hit: ResolvedTarget, around: Surroundings) -> 
     hosted = [pod for pod in around.instruments if pod.spec.node_name == name]
     against += [f"{what} hosts the instrument {'/'.join(_key(pod))}: move it out of the blast radius" for pod in hosted]
     for namespace in sorted({pod.metadata.namespace for pod in around.pods_on.get(name, ()) if _suffers(pod)}):
-        if namespace not in SYSTEM_NAMESPACES | {target.suite_namespace}:
-            against += against_namespace(target, namespace, around.namespaces, f"{what} runs a pod that")
+        if namespace not in SYSTEM_NAMESPACES | {target.suite.namespace}:
+            against += against_namespace(target, hit.region, namespace, around.namespaces, f"{what} runs a pod that")
     return against
 
 

@@ -50,7 +50,7 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
     """
     damage = damage_of(undo)
     namespace, pod = undo.namespace or "", undo.object
-    if damage.program not in PROGRAMS or namespace not in platform.target.namespaces:
+    if damage.program not in PROGRAMS or namespace not in platform.region.namespaces:
         raise UndoFailed(
             f"pod {namespace}/{pod}: the journal asks for the program {damage.program!r}, expected {sorted(PROGRAMS)} in a namespace of "
             f"target {platform.target.name}; who wrote this entry? Nothing was run"

@@ -191,14 +191,14 @@ def held_by(lease: Lease, now: datetime) -> Held:
 
 def leases_of(platform: Platform, run_id: str, on_lost: Callable[[str], None] | None = None) -> Leases:
     """Return the leases of a run, none of them taken yet."""
-    return Leases(platform.coordination, platform.target.suite_namespace, holder_of(run_id), platform.server_time, on_lost)
+    return Leases(platform.coordination, platform.target.suite.namespace, holder_of(run_id), platform.server_time, on_lost)
 
 
 def list_leases(platform: Platform) -> list[Held]:
     """Return every lease of the suite in its namespace. Raises TargetRefused."""
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors("list the suite's leases", TargetRefused):
-        leases = platform.coordination.list_namespaced_lease(platform.target.suite_namespace, label_selector=selector).items
+        leases = platform.coordination.list_namespaced_lease(platform.target.suite.namespace, label_selector=selector).items
     return [held_by(lease, platform.server_time()) for lease in leases]
 
 

@@ -119,7 +119,7 @@ def main() -> int:
     target = target_of(os.environ)
     platform = reach(target, BoundedClient(made))
     run_id = os.environ["AFTERSHOCK_RUN_ID"]
-    journal = RunJournal(platform.config_maps, target.suite_namespace, journal_name(run_id))
+    journal = RunJournal(platform.config_maps, target.suite.namespace, journal_name(run_id))
     reaper = Reaper(platform, journal, run_id, int(os.environ["AFTERSHOCK_DEADLINE_NS"]))
     print(WATCHING, flush=True)
     print(f"reaper: {watch(reaper)}", flush=True)

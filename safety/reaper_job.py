@@ -64,7 +64,7 @@ def start(platform: Platform, plan: Plan) -> None:
         FaultFailed: it could not be made, or does not run within 45 s; then nothing must be injected.
 
     """
-    namespace, name = platform.target.suite_namespace, name_of(plan.run_id)
+    namespace, name = platform.target.suite.namespace, name_of(plan.run_id)
     total_s = sum((plan.timers.baseline_s, plan.timers.confirm_s, plan.timers.deadline_s, plan.timers.heal_s, MARGIN_S))
     with api_errors(f"make the reaper {name} in {namespace}", FaultFailed):
         make_rights(platform, plan.run_id, plan.targets)
@@ -86,7 +86,7 @@ def check(platform: Platform, run_id: str) -> None:
 
 def make_rights(platform: Platform, run_id: str, targets: tuple[ResolvedTarget, ...]) -> None:
     """Make the reaper's ServiceAccount and its roles. Raises ApiException."""
-    namespace, name, labels = platform.target.suite_namespace, name_of(run_id), labels_of(run_id)
+    namespace, name, labels = platform.target.suite.namespace, name_of(run_id), labels_of(run_id)
     rbac = client.RbacAuthorizationV1Api(platform.api)
     meta = {"name": name, "labels": labels}
     subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
@@ -160,7 +160,7 @@ def container(target: Target, run_id: str, deadline_ns: int) -> dict[str, object
     }
     return {
         "name": "reaper",
-        "image": target.suite_image,
+        "image": target.suite.image,
         "imagePullPolicy": "IfNotPresent",
         "workingDir": PROJECT,
         "command": [PYTHON, "-m", "safety.reaper"],
@@ -183,7 +183,7 @@ def runs(platform: Platform) -> set[str]:
     selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
     rbac = client.RbacAuthorizationV1Api(platform.api)
     with api_errors("look for reapers", TargetRefused):
-        jobs = unless_forbidden(lambda: platform.jobs_in(platform.target.suite_namespace, selector), list[Job]())
+        jobs = unless_forbidden(lambda: platform.jobs_in(platform.target.suite.namespace, selector), list[Job]())
         roles = unless_forbidden(lambda: rbac.list_cluster_role(label_selector=selector).items, list[client.V1ClusterRole]())
     found = [*(job.metadata for job in jobs), *(role.metadata for role in roles)]
     return {(meta.labels or {})["aftershock.dev/run"] for meta in found if meta}
@@ -201,7 +201,7 @@ def _remove(platform: Platform, selector: str) -> list[str]:
 
 
 def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[], list[str]], Callable[[str], object]]]:
-    namespace = platform.target.suite_namespace
+    namespace = platform.target.suite.namespace
     rbac = client.RbacAuthorizationV1Api(platform.api)
     core = platform.core
     batch = platform.batch
@@ -232,7 +232,7 @@ def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[]
 
 def _watches(platform: Platform, run_id: str) -> bool:
     """Tell whether the reaper runs and says last that it watches: a container may still be importing, or have ended its watch."""
-    namespace = platform.target.suite_namespace
+    namespace = platform.target.suite.namespace
     for pod in platform.pods_in(namespace, f"job-name={name_of(run_id)}"):
         try:
             log = platform.core.read_namespaced_pod_log(pod.metadata.name, namespace, tail_lines=20) or ""

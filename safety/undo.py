@@ -39,10 +39,10 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
             case UndoKind.UNCORDON:
                 said = uncordon(platform, undo.object, undo.detail)
             case UndoKind.POWER_ON:
-                machine_drivers.power_on(platform.target, undo.object)
+                machine_drivers.power_on(platform, undo.object)
                 said = f"node {undo.object}: power is on"
             case UndoKind.REPAIR_GPU:
-                machine_drivers.repair_gpu(platform.target, undo.object, undo.detail)
+                machine_drivers.repair_gpu(platform, undo.object, undo.detail)
                 said = f"node {undo.object}: GPU {undo.detail} is repaired"
             case UndoKind.DELETE_POD:
                 said = delete_pod(platform, undo.object, undo.namespace or "")

@@ -148,7 +148,7 @@ def open_journal(platform: Platform, run_id: str, owner: str, experiment: str) -
         TargetRefused: it exists already, the suite's namespace is missing, or writing is not allowed.
 
     """
-    name, namespace = journal_name(run_id), platform.target.suite_namespace
+    name, namespace = journal_name(run_id), platform.target.suite.namespace
     header = RunHeader(run_id=run_id, owner=owner, experiment=experiment, started_ns=now_ns())
     meta = client.V1ObjectMeta(name=name, labels=LABELS)
     body = client.V1ConfigMap(metadata=meta, data={"run": header.model_dump_json(), "undo": "[]"})
@@ -164,7 +164,7 @@ def list_journals(platform: Platform) -> list[StoredJournal]:
         TargetRefused: they cannot be listed or read.
 
     """
-    namespace = platform.target.suite_namespace
+    namespace = platform.target.suite.namespace
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors(f"list undo journals in {namespace}", TargetRefused):
         bodies = platform.config_maps.list_namespaced_config_map(namespace, label_selector=selector).items
@@ -173,7 +173,7 @@ def list_journals(platform: Platform) -> list[StoredJournal]:
 
 def journal_of(platform: Platform, journal: StoredJournal) -> RunJournal:
     """Return a writer for a journal that is stored."""
-    return RunJournal(platform.config_maps, platform.target.suite_namespace, journal.name)
+    return RunJournal(platform.config_maps, platform.target.suite.namespace, journal.name)
 
 
 def stored(body: ConfigMap) -> StoredJournal:

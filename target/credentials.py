@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from target.region import Region
 
 WORDS = r"secret|access[-_]?key|credential|private[-_]?key"
 ENDINGS = r"pass(?:word|wd)?|token|api[-_]?key"  # in a key of a file only at its end: max_tokens is none
@@ -14,7 +18,9 @@ KEY = re.compile(rf"(?i){WORDS}|authorization|(?:{ENDINGS})$|^cookie$")
 """Keys and headers of a target file that hold a credential."""
 NAME = re.compile(rf"(?i){WORDS}|authorization|{ENDINGS}|dsn")
 """Variables, and keys of what a run writes, that hold a credential."""
+VARIABLE = re.compile(r"(?i)[._]env$")  # what stands there may be the value instead of the name
 USERINFO = re.compile(r"://[^/\s@]+@")
+IN_URL = "a URL must not hold credentials, the suite writes it into its records; let a proxy add them"
 SHAPES = (
     re.compile(rf"(?i)((?:{ENDINGS}|{WORDS}|credentials)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&}}]+)"),
     re.compile(r"(?i)(authorization[\"']?\s*[=:]\s*[\"']?(?:bearer|basic)\s+)([^\s\"',;]+)"),
@@ -25,11 +31,22 @@ SHAPES = (
 """Credentials inside a text: the first group leads to one, the second is it."""
 
 
-def in_target(endpoints: Mapping[str, str], headers: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the credentials (keys, sentence) of a target file: in URLs of ``endpoints``, in ``headers`` of a workload's load."""
-    for name, url in endpoints.items():
+def in_region(region: Region) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the credentials (keys, sentence) of a region: in URLs, and in headers for its Prometheus."""
+    for name, url in region.endpoints.items():
         if USERINFO.search(url):
-            yield ("endpoints", name), "a URL must not hold credentials, the suite writes it into its records; let a proxy add them"
+            yield ("endpoints", name), IN_URL
+    if region.prometheus is None:
+        return
+    if USERINFO.search(region.prometheus.url):
+        yield ("prometheus", "url"), f"{IN_URL}, or use auth"
+    for name, header in region.prometheus.headers.items():
+        if header.value and KEY.search(name):
+            yield ("prometheus", "headers", name), "a credential must not stand in a file; write {env: NAME}, or use auth"
+
+
+def in_loads(headers: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the credentials (keys, sentence) in the headers of each workload's load."""
     for workload, values in headers.items():
         for name, value in values.items():
             if value and KEY.search(name):
@@ -38,4 +55,4 @@ def in_target(endpoints: Mapping[str, str], headers: Mapping[str, Mapping[str, s
 
 def may_hold(where: str, value: object) -> bool:
     """Tell whether a value at a place of a file may be or hold a credential, so that no message shows it."""
-    return isinstance(value, dict | list | tuple) or bool(KEY.search(where) or USERINFO.search(str(value)))
+    return isinstance(value, dict | list | tuple) or bool(KEY.search(where) or VARIABLE.search(where) or USERINFO.search(str(value)))

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from target.target import Target
 
 NAME = "AFTERSHOCK_TARGET_JSON"  # AFTERSHOCK_TARGET is a person's: the path of a target file
-LEFT_OUT: dict[str, object] = {"workloads": {}, "endpoints": {}, "machines": None, "gpus": None, "prometheus": None, "stop_when": ()}
+LEFT_OUT: dict[str, object] = {"workloads": {}, "stop_when": ()}
+OF_REGION: dict[str, object] = {"endpoints": {}, "machines": None, "gpus": None, "prometheus": None}
 
 
 def environment_of(target: Target) -> dict[str, str]:
     """Return the variable that hands ``target`` on: no endpoint, header or driver is in it."""
-    return {NAME: target.model_copy(update=LEFT_OUT).model_dump_json(by_alias=True)}
+    regions = {name: region.model_copy(update=OF_REGION) for name, region in target.regions.items()}
+    return {NAME: target.model_copy(update=LEFT_OUT | {"regions": regions}).model_dump_json(by_alias=True)}
 
 
 def target_of(environment: Mapping[str, str]) -> Target:

@@ -17,18 +17,22 @@ Model = TypeVar("Model", bound=BaseModel)
 REFUSED = "refused"  # a mistake that a model's own validator found, at a place and in a sentence
 
 
-def parse(located: Located, model: type[Model], data: object, at: Keys = ()) -> Model:
-    """Return ``data`` (which stands at ``at`` in the file) as ``model``.
+def parse(located: Located, model: type[Model], data: object, at: Keys = (), known: Iterable[str] = ()) -> Model:
+    """Return ``data`` (which stands at ``at`` in the file) as ``model``; ``known`` are sentences on mistakes that were found before.
 
     Raises:
         ConfigError: every mistake on a line of its own, as ``file:line: key: what``.
 
     """
+    lines = list(known)
     try:
-        return model.model_validate(data, by_alias=True, by_name=False)  # a file spells each key in one way
+        parsed = model.model_validate(data, by_alias=True, by_name=False)  # a file spells each key in one way
     except ValidationError as error:
-        lines = [_sentence(located, model, item, at) for item in error.errors(include_url=False)]
-        raise ConfigError("\n".join(lines)) from error
+        lines += [_of_pydantic(located, model, item, at) for item in error.errors(include_url=False)]
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from error
+    if lines:
+        raise ConfigError("\n".join(lines))
+    return parsed
 
 
 def refuse(title: str, wrong: Iterable[tuple[Keys, str]]) -> None:
@@ -46,10 +50,15 @@ def refuse(title: str, wrong: Iterable[tuple[Keys, str]]) -> None:
         raise ValidationError.from_exception_data(title, details)
 
 
-def _sentence(located: Located, model: type[BaseModel], item: ErrorDetails, at: Keys) -> str:
+def sentence(located: Located, keys: Keys, what: str) -> str:
+    """Return ``file:line: key: what``, with the key as the file spells it."""
+    written = located.written(keys)
+    return f"{located.path}:{located.line(written)}: {'.'.join(map(str, written)) or 'file'}: {what}"
+
+
+def _of_pydantic(located: Located, model: type[BaseModel], item: ErrorDetails, at: Keys) -> str:
     keys = (*at, *item["loc"])
-    where = ".".join(str(part) for part in keys) or "file"
-    return f"{located.path}:{located.line(keys)}: {where}: {_what(model, item, where)}"
+    return sentence(located, keys, _what(model, item, ".".join(map(str, located.written(keys)))))
 
 
 def _what(model: type[BaseModel], item: ErrorDetails, where: str) -> str:
@@ -58,11 +67,16 @@ def _what(model: type[BaseModel], item: ErrorDetails, where: str) -> str:
         known = sorted(_known(model, item["loc"][:-1]))
         if known == sorted(budget.written for budget in BUDGETS.values()):
             return f"no measurement exists for this budget; measured are {', '.join(known)}"
-        return f"unknown key; known here: {', '.join(known)}"
+        return unknown(known)
     if kind == "missing":
         return "missing; it is required"
     said = item["msg"].removeprefix("Value error, ")
     return said if kind == REFUSED or credentials.may_hold(where, item["input"]) else f"{said} (got {item['input']!r})"
+
+
+def unknown(known: Iterable[str]) -> str:
+    """Return what is said of a key that is none of ``known``."""
+    return f"unknown key; known here: {', '.join(sorted(known))}"
 
 
 def _known(annotation: object, loc: Keys) -> set[str]:

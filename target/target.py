@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from history.errors import ConfigError
-from history.values import Seconds, Share, Written
-from target import credentials
-from target.mistakes import parse, refuse
+from history.values import Share, Written
+from target import credentials, schema1
+from target.mistakes import parse, refuse, sentence
+from target.not_built import not_built
+from target.references import loose_ends
+from target.region import Region
+from target.role import Role
 from target.stop_when import Blackout, StopWhen
 from target.workload import WorkloadClass
 from target.yaml_source import Keys, read_located
@@ -21,45 +26,12 @@ EXAMPLE = "targets/staging.example.yaml"
 CONSENT = re.compile(r"[^=\s]+=[^=\s]+")
 
 
-class Role(Written):
-    """What plays one role on the platform: pods of one selector in one namespace."""
+class Suite(Written):
+    """Where the suite lives in each region, and what it runs there."""
 
-    namespace: str
-    selector: str = Field(min_length=3, pattern=r"^.+=.+$")
-    deployment: str | None = None
-    service: str | None = None
-    container: str | None = None
-    port: int | None = None
-    health: str | None = None  # path of the health endpoint on ``port``
-    of_run: bool = False  # its pods are made by each run and gone after it: a training job's ranks
-    engine: str | None = None  # how the worker process inside a pod is recognised: a substring of its command line
-
-
-class Instrument(Written):
-    """Something the measurement depends on; no fault may touch it or its node."""
-
-    namespace: str
-    selector: str = Field(min_length=3, pattern=r"^.+=.+$")
-
-
-class CommandDriver(Written):
-    """A driver for machines or GPUs: commands with ``{node}``, ``{index}``, ``{seconds}`` filled in, run without a shell.
-
-    ``fail`` must end by itself after ``{seconds}`` even if nobody is left: it is a board management controller's place.
-    """
-
-    driver: Literal["command"] = "command"
-    fail: tuple[str, ...]
-    repair: tuple[str, ...]
-    fidelity: str = ""  # what a reviewer must know, e.g. "substitute device"
-
-
-class Balancer(Written):
-    """How the load balancer in front of the cluster checks what is behind it. Nothing reads it any more; files that say it stay valid."""
-
-    interval: Seconds
-    fall: int = Field(gt=0)
-    timeout: Seconds
+    namespace: str = "aftershock"
+    image: str = "aftershock/platform:dev"  # runner, load pods, reaper
+    fault_image: str = "aftershock/platform:dev"  # what acts on nodes and beside a pod's processes
 
 
 class Limits(Written):
@@ -70,62 +42,54 @@ class Limits(Written):
     share_of_role: Share = 0.67
 
 
+class Stack(Written):
+    """A part of the platform: the user's own, or set up by the suite."""
+
+    owned: bool = False
+
+
 class Target(Written):
     """``targets/*.yaml``."""
 
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: Literal[2] = Field(alias="schema")
     name: str = Field(pattern=r"^[a-z0-9-]+$")
-    context: str
-    server: str = Field(pattern=r"^https?://.+")
-    kubeconfig: str | None = None
-    suite_namespace: str = "aftershock"
-    namespaces: tuple[str, ...] = Field(min_length=1)
+    suite: Suite = Suite()
     consent_label: str = "aftershock.dev/chaos=allowed"
-    suite_image: str = "aftershock/platform:dev"  # runner, load pods, reaper
-    fault_image: str = "aftershock/platform:dev"  # what acts on nodes and beside a pod's processes
-    zone_label: str = "topology.kubernetes.io/zone"
-    gpu_resource: str = "nvidia.com/gpu"
-    endpoints: dict[str, str]
-    prometheus: str | None = None  # a key of ``endpoints``
-    balancer: Balancer | None = None
-    shared_machine: str | None = None  # control group of the platform, if the suite runs on its machine: what others use there is watched
+    regions: dict[str, Region] = Field(min_length=1)
     roles: dict[str, Role]
-    instruments: tuple[Instrument, ...] = ()
     limits: Limits = Limits()
     stop_when: tuple[StopWhen, ...] = ()  # asked every second of every run
     blackouts: tuple[Blackout, ...] = ()
-    machines: CommandDriver | None = None
-    gpus: CommandDriver | None = None
     workloads: dict[str, WorkloadClass]
+    stacks: dict[str, Stack] = Field(default_factory=dict)
     fidelity: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _refers_to_what_is_there(self) -> Target:
-        """List every name that leads nowhere."""
-        refuse(type(self).__name__, [*self._loose_ends(), *self._unsafe()])
+    def _can_be_used(self) -> Target:
+        """List every name that leads nowhere, what is unsafe, and what is not built yet."""
+        refuse(type(self).__name__, [*loose_ends(self), *self._unsafe(), *not_built(self)])
         return self
 
-    def _loose_ends(self) -> Iterator[tuple[Keys, str]]:
-        for name, workload in self.workloads.items():
-            place = ("workloads", name)
-            if workload.role not in self.roles:
-                yield (*place, "role"), f"{workload.role!r} is not under roles"
-            if workload.written_load is not None and workload.load.endpoint not in self.endpoints:
-                yield (*place, "load", "endpoint"), f"{workload.load.endpoint!r} is not under endpoints"
-            if workload.training is not None and workload.training.storage not in self.roles:
-                yield (*place, "training", "storage"), f"{workload.training.storage!r} is not under roles"
-        if self.prometheus is not None and self.prometheus not in self.endpoints:
-            yield ("prometheus",), f"{self.prometheus!r} is not under endpoints"
-        if self.prometheus is None and any(condition.promql for condition in self.stop_when):
-            yield ("stop_when",), "promql needs prometheus, a key of endpoints"
-
     def _unsafe(self) -> Iterator[tuple[Keys, str]]:
-        loads = {name: workload.load for name, workload in self.workloads.items() if workload.written_load}
-        yield from credentials.in_target(self.endpoints, {name: load.headers for name, load in loads.items()})
+        loads = {name: workload.load for name, workload in self.workloads.items() if workload.requests_load}
+        yield from credentials.in_loads({name: load.headers for name, load in loads.items()})
+        for name, region in self.regions.items():
+            yield from ((("regions", name, *keys), sentence) for keys, sentence in credentials.in_region(region))
+            if self.suite.namespace in region.namespaces:
+                yield ("suite", "namespace"), f"{self.suite.namespace!r} must not be under namespaces, faults would hit the suite itself"
         if not CONSENT.fullmatch(self.consent_label):
             yield ("consent_label",), f"{self.consent_label!r} is not KEY=VALUE"
-        if self.suite_namespace in self.namespaces:
-            yield ("suite_namespace",), f"{self.suite_namespace!r} must not be under namespaces, faults would hit the suite itself"
+
+    def only_region_name(self) -> str:
+        """Return the name of the one region. Raises ConfigError: there are more, and the suite runs in one as yet."""
+        if len(self.regions) > 1:
+            names = ", ".join(self.regions)
+            raise ConfigError(f"target {self.name} has regions {names}; the suite runs in one region as yet: leave the others out")
+        return next(iter(self.regions))
+
+    def only_region(self) -> Region:
+        """Return the one region (same errors as :meth:`only_region_name`)."""
+        return self.regions[self.only_region_name()]
 
     def role(self, name: str) -> Role:
         """Return the role called ``name``. Raises ConfigError: the target has no such role."""
@@ -134,15 +98,38 @@ class Target(Written):
         except (KeyError, TypeError):  # a list is no name
             raise ConfigError(f"target {self.name}: role {name!r} is not there; it has {sorted(self.roles)}; add it under roles") from None
 
+    def regions_of(self, role: str) -> tuple[str, ...]:
+        """Return the names of the regions that have ``role`` (which is there)."""
+        return self.roles[role].regions or tuple(self.regions)
+
     def configuration(self) -> dict[str, str]:
         """Return what experiment files may use as ``${inference_selector}``, ``${inference_namespace}`` and so on."""
-        flat = {f"{key}_endpoint": url for key, url in self.endpoints.items()}
+        region = self.only_region()
+        flat = {"prometheus_endpoint": region.prometheus.url} if region.prometheus else {}
+        flat |= {f"{key}_endpoint": url for key, url in region.endpoints.items()}
         for name, role in self.roles.items():
-            flat |= {f"{name}_{key}": str(value) for key, value in role.model_dump().items() if value is not None}
+            flat |= {f"{name}_{key}": value for key, value in role.configuration().items()}
         return flat
 
 
-def load_target(path: Path) -> Target:
-    """Read a target file. Raises ConfigError: unreadable or wrong; every mistake is listed with file, line and key."""
+def load_target(path: Path, environment: Mapping[str, str] = os.environ) -> Target:
+    """Read a target file of schema 2 or 1.
+
+    Raises:
+        ConfigError: unreadable or wrong; every mistake is listed with file, line and key.
+
+    """
     located = read_located(path, EXAMPLE)
-    return parse(located, Target, located.data)
+    if schema1.is_schema1(located.data):
+        return schema1.parsed(located, Target)
+    target = parse(located, Target, located.data)
+    if lacking := list(_lacking(target, environment)):
+        raise ConfigError("\n".join(sentence(located, keys, what) for keys, what in lacking))
+    return target
+
+
+def _lacking(target: Target, environment: Mapping[str, str]) -> Iterator[tuple[Keys, str]]:
+    """Yield what the file names and is not on this machine."""
+    for name, region in target.regions.items():
+        for keys, what in region.prometheus.lacking(environment) if region.prometheus else ():
+            yield ("regions", name, "prometheus", *keys), what

@@ -2,109 +2,95 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from history.budgets import Bounds
 from history.errors import ConfigError
-from history.kinds import REQUESTS, TRAINING
-from history.values import Seconds, Share, Written
-from history.workloads import Offer, Slo
+from history.values import Share, Written
+from history.workloads import Offer, Slo, TrainingJob
 from target.mistakes import refuse
 from target.steady_state import SteadyState
+from target.yaml_source import Keys
 
 Part = TypeVar("Part")
+MISSING = "missing; it is required"
+PARTS = {"requests": frozenset({"slo", "load"}), "training": frozenset({"job"})}
+"""What each kind that is built needs, and no other has."""
 
 
-class WrittenSlo(Written):
-    """When one request is good, and which share of them must be."""
+class Answers(Written):
+    """How an answer is compared with the one that is known: token by token."""
 
-    ratio: Share = Field(gt=0)
-    latency: Seconds = Field(gt=0)
-    ttft: Seconds | None = None
-    max_gap: Seconds | None = None
-
-    def slo(self) -> Slo:
-        """Return it in the units of the history (ms)."""
-        return Slo(
-            ratio=self.ratio,
-            latency_ms=self.latency * 1e3,
-            ttft_ms=None if self.ttft is None else self.ttft * 1e3,
-            max_gap_ms=None if self.max_gap is None else self.max_gap * 1e3,
-        )
+    mode: Literal["exact", "prefix", "scored", "unknown"] = "exact"
+    may_differ: Share = 0.0
 
 
-class WrittenLoad(Offer):
-    """What the load generator offers to this class, and where."""
+class Connections(Written):
+    """How the load keeps connections: all requests share some (``shared``), each has its own, or each simulated user has one."""
 
-    endpoint: str  # a key of ``endpoints``; with ``workers_as: pods`` its name is theirs to resolve
+    mode: Literal["shared", "each_request", "users"] = "shared"
+    users: int | None = Field(default=None, gt=0)
 
 
-class WrittenTraining(Written):
-    """The training job that a class of workload is: made anew for each run, of a template that never runs by itself."""
+class State(Written):
+    """How a training job's state is compared with that of its undisturbed run: bit by bit."""
 
-    template: str  # a CronJob (suspended) in the namespace of the class's role; each run makes a Job of it
-    ledger: str  # service:port of the ledger, in the same namespace
-    storage: str  # the role that keeps checkpoints
-    settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that runs of this suite set otherwise
+    mode: Literal["exact", "tolerance", "none"] = "exact"
+    losses: float | None = Field(default=None, gt=0)
 
 
 class WorkloadClass(Written):
     """A class of workload: its default budgets, and either SLO and load, or the training job that it is."""
 
+    kind: Literal["requests", "training", "async", "features", "pipeline"]
     role: str  # the role that serves it
-    written_slo: WrittenSlo | None = Field(default=None, alias="slo")
-    budgets: Bounds = Bounds()
-    written_load: WrittenLoad | None = Field(default=None, alias="load")
-    training: WrittenTraining | None = None
+    requests_slo: Slo | None = Field(default=None, alias="slo")
     steady_state: SteadyState = SteadyState()
+    budgets: Bounds = Bounds()
+    answers: Answers = Answers()
+    connections: Connections = Connections()
+    requests_load: Offer | None = Field(default=None, alias="load")
+    state: State = State()
+    job: TrainingJob | None = None
 
     @model_validator(mode="after")
-    def _has_one_drive(self) -> WorkloadClass:
-        """Demand an SLO with a load, or a training job."""
-        missing = [name for name, part in (("slo", self.written_slo), ("load", self.written_load)) if part is None]
-        if self.training is None and missing:
-            raise ValueError(f"{' and '.join(missing)}: missing; a class has slo and load, or training")
-        if self.training is not None and len(missing) < 2:
-            raise ValueError("training: a class has slo and load, or training, not both")
+    def _has_the_parts_of_its_kind(self) -> WorkloadClass:
+        """List what its kind needs and is not there, and what means nothing for its kind."""
+        refuse(type(self).__name__, self._misplaced())
         return self
 
-    @model_validator(mode="after")
-    def _is_steady_in_its_own_terms(self) -> WorkloadClass:
-        """Refuse a steady state of requests for a training job, and the other way round."""
-        if wrong := self.steady_state.misplaced(training=self.training is not None):
-            kind = "a training job" if self.training is not None else "requests"
-            raise ValueError(f"steady_state: {', '.join(wrong)} means nothing for {kind}; leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _has_budgets_of_its_kind(self) -> WorkloadClass:
-        """Refuse a budget that means nothing for what drives runs of this class."""
-        refuse("WorkloadClass", [(("budgets", name), sentence) for name, sentence in self.budgets.misplaced(self.kind)])
-        return self
+    def _misplaced(self) -> Iterator[tuple[Keys, str]]:
+        if self.kind not in PARTS:
+            return  # not built yet: refused by name
+        for key, part in (("slo", self.requests_slo), ("load", self.requests_load), ("job", self.job)):
+            if key in PARTS[self.kind] and part is None:
+                yield (key,), f"{MISSING} for kind {self.kind}"
+            elif key not in PARTS[self.kind] and part is not None:
+                yield (key,), f"it means nothing for kind {self.kind}; leave it out"
+        if wrong := self.steady_state.misplaced(training=self.kind == "training"):
+            kind = "requests" if self.kind == "requests" else "a training job"
+            yield ("steady_state",), f"{', '.join(wrong)} means nothing for {kind}; leave it out"
+        yield from ((("budgets", name), sentence) for name, sentence in self.budgets.misplaced(self.kind))
 
     @property
-    def kind(self) -> str:
-        """What drives runs of this class."""
-        return REQUESTS if self.training is None else TRAINING
-
-    @property
-    def job(self) -> WrittenTraining:
+    def training(self) -> TrainingJob:
         """Return the training job. Raises ConfigError: this class is none."""
-        if self.training is None:
-            raise ConfigError("this class of workload is no training job")
-        return self.training
+        if self.job is None:
+            raise ConfigError(f"this class of workload is of kind {self.kind}: it is no training job")
+        return self.job
 
     @property
-    def slo(self) -> WrittenSlo:
+    def slo(self) -> Slo:
         """Return when a request is good. Raises ConfigError: this class has no requests."""
-        return _of_requests(self.written_slo)
+        return _of_requests(self.requests_slo)
 
     @property
-    def load(self) -> WrittenLoad:
+    def load(self) -> Offer:
         """Return what is offered. Raises ConfigError: this class has no requests."""
-        return _of_requests(self.written_load)
+        return _of_requests(self.requests_load)
 
 
 def _of_requests(part: Part | None) -> Part:

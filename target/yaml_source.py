@@ -29,11 +29,15 @@ class Located:
 
     path: Path
     data: dict[str, Any]
-    _root: yaml.Node
+    root: yaml.Node
+
+    def written(self, keys: Keys) -> Keys:
+        """Return ``keys`` of the data as the file spells them."""
+        return keys
 
     def line(self, keys: Keys) -> int:
         """Return the line (from 1) of the innermost part of ``keys`` that is there."""
-        node, line = self._root, 1
+        node, line = self.root, 1
         for key in keys:
             found = _step(node, key)
             if found is None:

@@ -89,14 +89,14 @@ def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
     name, address = node.metadata.name, next(known.address for known in node.status.addresses if known.type == "InternalIP")
     target = ResolvedTarget(kind="Node", name=name, uid=node.metadata.uid, node=name)
     body: dict[str, Any] = fault_pod.manifest(
-        platform.target.suite_image,
+        platform.target.suite.image,
         f"orphaned-{os.getpid()}-{number}",
         "bench",
         FaultPod(target, name, ("silence",), FOR_S),
         time.time() + 30,
     )
     pod, mark = body["metadata"]["name"], body["spec"]["containers"][0]["command"][-1]
-    platform.core.create_namespaced_pod(platform.target.suite_namespace, as_body(client.V1Pod, body))
+    platform.core.create_namespaced_pod(platform.target.suite.namespace, as_body(client.V1Pod, body))
     fault_pod.armed(platform, pod)
     [kubelet] = processes("kubelet", f"--hostname-override={name}")
     acted_s = when(lambda: stopped(kubelet))
@@ -109,7 +109,7 @@ def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
     with ThreadPoolExecutor(2) as pool:
         runs, again = pool.map(when, (lambda: not stopped(kubelet), lambda: answers(address)))
     when(lambda: watchdog not in processes("faults.node_agent.main", mark))
-    platform.core.delete_namespaced_pod(pod, platform.target.suite_namespace, grace_period_seconds=0)
+    platform.core.delete_namespaced_pod(pod, platform.target.suite.namespace, grace_period_seconds=0)
     return Row(name, killed_s - acted_s, runs - acted_s, again - acted_s)
 
 

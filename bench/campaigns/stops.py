@@ -24,7 +24,7 @@ from bench.common.tables import ROOT, add_rows, rows_of
 from history.errors import NoData
 from history.schema import EventKind
 from kube.client import Platform, connect
-from probes.queue import query
+from probes.prometheus import query
 from runner.preflight.platform_health import complaints, look
 from runner.run.abort.conditions import ANNOTATION
 from target.target import load_target
@@ -91,7 +91,7 @@ def by_annotation(suite: Suite, platform: Platform) -> tuple[Session, float]:
 def lifted(platform: Platform) -> bool:
     """Tell whether the expression is above its value; a Prometheus that is slow to answer is asked again."""
     try:
-        return bool(query(platform.target, DOWN))
+        return bool(query(platform.region, DOWN))
     except NoData:
         return False
 

@@ -93,12 +93,14 @@ def prepared(
     write_plan(plan, run_dir)
     log = RunLog(run_dir)
     journal = open_journal(platform, plan.run_id, "bench", experiment.id)
-    run = active_run.ActiveRun(plan=plan, run_dir=run_dir, platform=platform, journal=journal, log=log, targets=targets)
+    run = active_run.ActiveRun(
+        plan=plan, run_dir=run_dir, platforms={platform.region_name: platform}, journal=journal, log=log, targets=targets
+    )
     return Context(run, experiment, {}, Stop(), _silent, ToolkitJournal(experiment.raw), log), before
 
 
 def _plan(experiment: Experiment, platform: Platform, run_dir: Path, load: dict[str, Any], slo: Slo) -> Plan:
-    prompts, url = write_prompts(run_dir / "prompts.jsonl"), platform.target.endpoints["inference"]
+    prompts, url = write_prompts(run_dir / "prompts.jsonl"), platform.region.endpoints["inference"]
     written = experiment.settings.budgets
     return plan_of(
         experiment,

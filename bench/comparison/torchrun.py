@@ -156,9 +156,9 @@ def campaign(target: Path, wanted: list[tuple[str, int]], at_once: int, until_s:
     """Carry out the wanted trials, ``at_once`` together, and begin none after ``until_s`` (monotonic)."""
     platform = connect(load_target(target))
     workload = platform.target.workloads[CLASS]
-    role, written = platform.target.role(workload.role), workload.training
+    role, written = platform.target.role(workload.role), workload.job
     if written is None:
-        raise Unusable(f"target {target}: class {CLASS} has no training; see targets/local.yaml")
+        raise Unusable(f"target {target}: class {CLASS} has no job; see targets/local.yaml")
     template = jobs.read_template(platform, role.namespace, written.template, role.container, {})
     trials = [Trial(platform, template, written.ledger, role.engine or "", *trial) for trial in wanted]
     for left in jobs.orphans(platform, role.namespace, frozenset()):  # of a bench that was killed

@@ -61,7 +61,7 @@ class FaultPod:
 def permissions(platform: Platform) -> list[Permission]:
     """Return what making, hearing and removing a fault pod needs, in the suite's namespace alone."""
     asked = [("create", "pods"), ("get", "pods"), ("list", "pods"), ("delete", "pods"), ("get", "pods/log")]
-    return in_namespace(platform.target.suite_namespace, *asked)
+    return in_namespace(platform.target.suite.namespace, *asked)
 
 
 def name_of(run_id: str, target: ResolvedTarget) -> str:
@@ -120,7 +120,7 @@ def inject(run: ActiveRun, targets: list[ResolvedTarget], planned: Sequence[Faul
 
 def entry(run: ActiveRun, planned: FaultPod) -> Undo:
     """Return the journal's entry of a fault pod: by its end at the latest, nothing of it is left."""
-    name, namespace = name_of(run.plan.run_id, planned.target), run.platform.target.suite_namespace
+    name, namespace = name_of(run.plan.run_id, planned.target), run.platform.target.suite.namespace
     lasts_s = START_S + planned.for_s + ACT_S
     return fault_steps.entry(
         run, UndoKind.DELETE_POD, name, namespace=namespace, detail=planned.node, lasts_s=lasts_s, self_ends=planned.target.ends
@@ -129,8 +129,8 @@ def entry(run: ActiveRun, planned: FaultPod) -> Undo:
 
 def create(run: ActiveRun, planned: FaultPod) -> None:
     """Make one fault pod. Raises FaultFailed: not admitted (quota, webhook, Pod Security, permission)."""
-    namespace = run.platform.target.suite_namespace
-    made = manifest(run.platform.target.suite_image, run.plan.run_id, run.activity, planned, time.time() + START_S)
+    namespace = run.platform.target.suite.namespace
+    made = manifest(run.platform.target.suite.image, run.plan.run_id, run.activity, planned, time.time() + START_S)
     with api_errors(f"make a fault pod on node {planned.node} in namespace {namespace}", FaultFailed):
         run.platform.core.create_namespaced_pod(namespace, body(Pod, made))
 
@@ -201,7 +201,7 @@ def armed(platform: Platform, name: str) -> float:
         pod = _starting(platform, name)
         raise FaultFailed(
             f"fault pod {name} on {pod.spec.node_name}: not started within {START_S:g} s ({why(pod)}); nothing was set; "
-            f"see kubectl -n {platform.target.suite_namespace} describe pod {name}"
+            f"see kubectl -n {platform.target.suite.namespace} describe pod {name}"
         )
     return acts_at_s
 
@@ -209,7 +209,7 @@ def armed(platform: Platform, name: str) -> float:
 def _starting(platform: Platform, name: str) -> Pod:
     """Return a fault pod that has not acted yet. Raises FaultFailed: it has ended, or was evicted."""
     with api_errors(f"look at fault pod {name}", FaultFailed):
-        pod = platform.pod(name, platform.target.suite_namespace)
+        pod = platform.pod(name, platform.target.suite.namespace)
     if pod.status.phase in {"Failed", "Succeeded"}:
         raise FaultFailed(f"fault pod {name} on {pod.spec.node_name}: it ended before it acted ({why(pod)}); nothing was set")
     return pod
@@ -244,7 +244,7 @@ def _account(platform: Platform, name: str) -> dict[str, object]:
 def _lines(platform: Platform, name: str) -> list[dict[str, Any]]:
     """Return the lines of its log; none while it has not started or its node does not answer."""
     try:
-        text: str = platform.core.read_namespaced_pod_log(name, platform.target.suite_namespace, _request_timeout=LOG_LIMIT)
+        text: str = platform.core.read_namespaced_pod_log(name, platform.target.suite.namespace, _request_timeout=LOG_LIMIT)
     except (ApiException, urllib3.exceptions.HTTPError):
         return []
     return [orjson.loads(line) for line in (text or "").splitlines() if line.startswith("{") and line.endswith("}")]

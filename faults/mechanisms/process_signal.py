@@ -82,7 +82,7 @@ def signal_process(platform: Platform, pod: Pod, container: str, process: str, f
 
     """
     name, namespace = pod.metadata.name, pod.metadata.namespace
-    added = ephemeral_container(pod, container, platform.target.suite_image, process, for_s, share=share)
+    added = ephemeral_container(pod, container, platform.target.suite.image, process, for_s, share=share)
     ours = str(added["name"])
     body = {"metadata": {"uid": pod.metadata.uid}, "spec": {"ephemeralContainers": [added]}}
     with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):

@@ -51,7 +51,7 @@ def clean_up(platform: Platform) -> Cleaned:
         if run_id not in written:
             cleaned.attempt(partial(undo.uncordon, platform, node, run_id))
     for name in left.orphaned_pods:
-        cleaned.attempt(partial(undo.delete_pod, platform, name, platform.target.suite_namespace))
+        cleaned.attempt(partial(undo.delete_pod, platform, name, platform.target.suite.namespace))
     for residue in () if left.active else left.residues:
         cleaned.attempt(partial(_replace, platform, residue))
     for lease in left.leases:
@@ -122,7 +122,7 @@ def _replace(platform: Platform, residue: str) -> str:
 
 def _drop(platform: Platform, lease: Held) -> str:
     """Remove an expired lease, unless somebody took it meanwhile."""
-    api, namespace = platform.coordination, platform.target.suite_namespace
+    api, namespace = platform.coordination, platform.target.suite.namespace
     current = api.read_namespaced_lease(lease.name, namespace)
     if held_by(current, platform.server_time()).alive:
         return f"lease {lease.name}: taken by another run meanwhile, left to it"

@@ -69,7 +69,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
 
 def _labelled(platform: Platform, labels: dict[str, str]) -> list[Pod]:
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    return platform.pods_in(platform.target.suite_namespace, selector)
+    return platform.pods_in(platform.target.suite.namespace, selector)
 
 
 def refuse_leftovers(found: Leftovers) -> None:

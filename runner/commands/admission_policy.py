@@ -44,7 +44,7 @@ def manifests(target: Target) -> list[Manifest]:
         ("workloads", ("apps", "*"), ["CREATE", "UPDATE"], nothing("workload")),
         ("cron-jobs", ("batch", "cronjobs"), ["CREATE", "UPDATE"], nothing("CronJob")),
     ):
-        made += policy(target.suite_namespace, what, resources, operations, rules)
+        made += policy(target.suite.namespace, what, resources, operations, rules)
     return made
 
 
@@ -74,7 +74,7 @@ def load_pod_or(target: Target, rules: Iterable[Rule]) -> list[Rule]:
     if not any(load_pod.wanted(one) for one in target.workloads.values()):
         return list(rules)
     worker = [
-        *placed(target.suite_namespace, "pods"),
+        *placed(target.suite.namespace, "pods"),
         (labelled(load_pod.MANAGED), "a load pod is labelled as one"),
         *single("object.spec", load_pod.container(target), exactly=True, scratch=True),
         ("!has(object.spec.containers[0].securityContext.capabilities.add)", "a load pod has no capabilities"),
@@ -91,9 +91,9 @@ def fault_pod_rules(target: Target) -> list[Rule]:
     context = "object.spec.containers[0].securityContext"
     capabilities = cel((*fault_pod.CAPABILITIES, *fault_pod.FILES))
     return [
-        *placed(target.suite_namespace, "pods"),
+        *placed(target.suite.namespace, "pods"),
         (labelled(fault_pod.MANAGED), "a pod must be labelled as a fault pod"),
-        *single("object.spec", fault_pod.container(target.suite_image, ()), exactly=False),
+        *single("object.spec", fault_pod.container(target.suite.image, ()), exactly=False),
         (f"{context}.capabilities.?add.orValue([]).all(one, one in {capabilities})", "capabilities beyond a fault pod's"),
         (f"!object.spec.?automountServiceAccountToken.orValue(true) && {BOUNDED}", "a fault pod has no token and a deadline"),
         ('object.spec.restartPolicy == "Never" && has(object.spec.nodeName)', "a fault pod is bound to its node and never restarted"),
@@ -104,7 +104,7 @@ def reaper(target: Target) -> list[Rule]:
     """Return what a Job must be: :func:`safety.reaper_job.job` and nothing else."""
     spec = "object.spec.template.spec"
     return [
-        *placed(target.suite_namespace, "Jobs"),
+        *placed(target.suite.namespace, "Jobs"),
         (labelled(reaper_job.MANAGED), "a Job must be labelled as a reaper"),
         *single(spec, reaper_job.container(target, "", 0), exactly=True),
         (f"!has({spec}.containers[0].securityContext.capabilities.add)", "a reaper has no capabilities"),
@@ -119,7 +119,7 @@ def training(target: Target) -> str:
 
     What such a Job may be is the platform's to say, by Pod Security of its namespace.
     """
-    places = {target.role(one.role).namespace for one in target.workloads.values() if one.training is not None}
+    places = {target.role(one.role).namespace for one in target.workloads.values() if one.job is not None}
     return f"(request.namespace in {cel(sorted(places))} && {labelled(MANAGED)})"
 
 
@@ -132,11 +132,12 @@ def ephemeral_container(target: Target) -> list[Rule]:
         added = f"object.spec.ephemeralContainers.filter(one, !{before}.exists(old, old.name == one.name))"
         return f"{added}.all(one, {what})"
 
+    namespaces = target.only_region().namespaces
     names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S", "AFTERSHOCK_SHARE"))
     return [
-        (f"request.namespace in {cel(target.namespaces)}", f"ephemeral containers only in {', '.join(target.namespaces)}"),
+        (f"request.namespace in {cel(namespaces)}", f"ephemeral containers only in {', '.join(namespaces)}"),
         (every(f"one.name.startsWith({quoted(process_signal.PREFIX)})"), f"an ephemeral container is named {process_signal.PREFIX}N"),
-        (every(f"one.image == {quoted(target.suite_image)}"), f"an ephemeral container's image is {target.suite_image}"),
+        (every(f"one.image == {quoted(target.suite.image)}"), f"an ephemeral container's image is {target.suite.image}"),
         (every(f"one.?command.orValue([]) == {cel(command)}"), "an ephemeral container runs the suite's own program"),
         (every(f"{UNMOUNTED} && {BARE}".format("one")), "an ephemeral container mounts nothing"),
         (every(f"one.?env.orValue([]).all(it, it.name in {names} && has(it.value))"), "an ephemeral container has no other environment"),

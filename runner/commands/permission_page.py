@@ -85,10 +85,10 @@ def _rows(needed: Iterable[Permission], target: Target) -> list[tuple[tuple[str,
 def _place(namespace: str | None, target: Target) -> str:
     if namespace is None:
         return "whole cluster"
-    if namespace == target.suite_namespace:
+    if namespace == target.suite.namespace:
         return "the suite's namespace"
     if namespace in {role.namespace for role in target.roles.values()}:
         return "each namespace of the platform"
-    if namespace in {one.namespace for one in target.instruments}:
+    if namespace in {one.namespace for one in target.only_region().instruments}:
         return "each namespace of an instrument"
     return f"namespace {namespace}"

@@ -92,15 +92,21 @@ def _together(steady: list[Steady]) -> Steady:
 @steady_for("requests")
 def _requests(target: Target, workload: WorkloadClass) -> Steady:
     """Ask that users are served as the SLO says, the queue is short, and no replica is missing."""
-    if workload.written_slo is None:
+    if workload.requests_slo is None:
         return Steady("")
     declared, slo, steady = workload.steady_state, workload.slo, Steady("users are served within the SLO")
     window_s = declared.window or REQUESTS_S
     steady.ask("users-are-served", "users.good_ratio", (slo.ratio, 1.0), window_s=window_s)
-    steady.ask("answers-are-fast", "users.p95_latency_ms", (0, (declared.p95_latency or slo.latency) * 1e3), window_s=window_s)
+    steady.ask(
+        "answers-are-fast",
+        "users.p95_latency_ms",
+        (0, declared.p95_latency * 1e3 if declared.p95_latency else slo.latency_ms),
+        window_s=window_s,
+    )
     _queue(steady, target, workload)
-    if target.roles[workload.role].deployment is None:
-        steady.left_out.append(f"no-replica-is-missing: role {workload.role} of target {target.name} names no deployment")
+    role = target.roles[workload.role]
+    if role.controller is None and role.replicas is None:
+        steady.left_out.append(f"no-replica-is-missing: role {workload.role} of target {target.name} names no controller")
     else:
         steady.ask("no-replica-is-missing", "replicas.missing", 0, role=workload.role)
         steady.title += ", and every replica is ready"
@@ -109,13 +115,14 @@ def _requests(target: Target, workload: WorkloadClass) -> Steady:
 
 def _queue(steady: Steady, target: Target, workload: WorkloadClass) -> None:
     declared = workload.steady_state
-    if target.prometheus is None:
+    if target.only_region().prometheus is None:
         steady.left_out.append(f"queue-is-short: target {target.name} names no prometheus")
     elif declared.queue_max is None:
         steady.left_out.append(f"queue-is-short: target {target.name} sets no queue_max in the steady_state of the class")
     else:
-        metric = {"metric": declared.queue_metric} if declared.queue_metric else {}
-        labels = f'namespace="{target.roles[workload.role].namespace}"'
+        role = target.roles[workload.role]
+        name = declared.queue_metric or role.queue_metric
+        metric, labels = {"metric": name} if name else {}, f'namespace="{role.namespace}"'
         steady.ask("queue-is-short", "queue.depth", (0, declared.queue_max), **metric, labels=labels)
 
 

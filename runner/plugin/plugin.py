@@ -57,7 +57,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if not selects_chaos(config):
         return []
     options, target = session.options, session.target
-    where = f"{target.name} (context {target.context}, {target.server})" if target else f"none: {session.target_error}"
+    regions = target.regions.values() if target else ()
+    places = "; ".join(f"context {region.context}, {region.server}" for region in regions)
+    where = f"{target.name} ({places})" if target else f"none: {session.target_error}"
     mode = ", dry run" if options.dry_run else ""
     return [
         f"chaos: target {where}",

@@ -33,7 +33,8 @@ class SessionLock:
             TargetRefused: another session is running on this target.
 
         """
-        digest = hashlib.sha256(f"{target.server} {target.context}".encode()).hexdigest()[:12]
+        region = target.only_region()
+        digest = hashlib.sha256(f"{region.server} {region.context}".encode()).hexdigest()[:12]
         path = Path(tempfile.gettempdir()) / f"aftershock-{os.getuid()}-{digest}.lock"
         lock = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), path)
         if not lock._try():

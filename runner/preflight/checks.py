@@ -17,6 +17,7 @@ from history.errors import TargetRefused
 from history.plan import Plan, ResolvedTarget
 from kube import permissions, scheduling
 from kube.client import Platform, api_errors
+from kube.controllers import RESOURCES
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
@@ -61,7 +62,7 @@ def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
 def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
     """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
     target = platform.target
-    needed = [*permissions.suite_permissions(target), *observing(target)]
+    needed = [*permissions.suite_permissions(platform), *observing(target)]
     for fault in faults:
         needed += fault.spec.permissions(platform, fault.arguments)
     if faults:
@@ -70,7 +71,7 @@ def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
         needed.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
         needed.append(Permission("get", "namespaces"))  # the blast radius: whose pods run on the node, and have they consented
     if reaper_job.needs_reaper(needed):
-        needed += reaper_job.reaper_permissions(target.suite_namespace)
+        needed += reaper_job.reaper_permissions(target.suite.namespace)
     return list(dict.fromkeys(needed))
 
 
@@ -82,7 +83,7 @@ def observing(target: Target) -> list[Permission]:
     watched += [("events", "", namespace) for namespace in sorted({*namespaces, "default"})]  # Events of nodes are in default
     watched += [("endpointslices", "discovery.k8s.io", role.namespace) for role in roles if role.service]
     needed = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
-    needed += [Permission("get", "deployments", "apps", role.namespace) for role in roles if role.deployment]
+    needed += [Permission("get", RESOURCES[role.controller.kind], "apps", role.namespace) for role in roles if role.controller]
     return needed + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
 
 
@@ -100,7 +101,8 @@ def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
     chosen: Targets = {}
     for fault in faults:
         with api_errors(f"{fault.action.name}: resolve its targets", TargetRefused):
-            chosen[fault.action.name] = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
+            found = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
+            chosen[fault.action.name] = [one.model_copy(update={"region": platform.region_name}) for one in found]
     return chosen
 
 

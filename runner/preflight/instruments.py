@@ -5,7 +5,7 @@ from __future__ import annotations
 from history.errors import NoData, TargetRefused
 from kube.client import Platform, ready
 from kube.selection import instrument_pods
-from probes.queue import query
+from probes.prometheus import query
 
 
 def check_instruments(platform: Platform) -> None:
@@ -13,14 +13,14 @@ def check_instruments(platform: Platform) -> None:
     sick = [
         pod.metadata.name
         for pod in instrument_pods(platform)
-        if not ready(pod) and pod.metadata.namespace != platform.target.suite_namespace
+        if not ready(pod) and pod.metadata.namespace != platform.target.suite.namespace
     ]
     if sick:
         raise TargetRefused(
             f"instruments are not ready: {', '.join(sorted(sick))}; without them nothing can be measured; repair them first"
         )
     try:
-        if platform.target.prometheus is not None:
-            query(platform.target, "vector(1)")
+        if platform.region.prometheus is not None:
+            query(platform.region, "vector(1)")
     except NoData as error:
         raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error

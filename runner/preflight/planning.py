@@ -194,14 +194,15 @@ def floor_under(experiment: Experiment, target: Target, resolved: Resolved, driv
 
 def target_info(target: Target) -> TargetInfo:
     """Return what the report says of the target."""
+    region = target.only_region()
     drivers = {
-        name: driver.fidelity for name, driver in (("machines", target.machines), ("gpus", target.gpus)) if driver and driver.fidelity
+        name: driver.fidelity for name, driver in (("machines", region.machines), ("gpus", region.gpus)) if driver and driver.fidelity
     }
     return TargetInfo(
         name=target.name,
-        context=target.context,
-        server=target.server,
-        namespaces=target.namespaces,
+        context=region.context,
+        server=region.server,
+        namespaces=region.namespaces,
         fidelity=drivers | target.fidelity,
     )
 

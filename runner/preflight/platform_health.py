@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import PARALLEL, Platform, api_errors, ready
+from kube.controllers import controller_of, wanted
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
 from kube.selection import grace_s
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
 
-Deployment = Any  # V1Deployment
 OK, REDIRECTED = 200, 400  # what a kubelet takes for success
 
 
@@ -48,10 +48,10 @@ def look(platform: Platform) -> Before:
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         roles = [name for name, role in platform.target.roles.items() if not role.of_run]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            deployments = dict(zip(roles, pool.map(lambda name: _deployment(platform, name), roles), strict=True))
+            desired = dict(zip(roles, pool.map(lambda name: wanted(platform, platform.target.role(name)), roles), strict=True))
         pods = platform.pods_of_roles()
-        nodes = {node.metadata.name: node_state(node, platform.target.gpu_resource) for node in platform.nodes()}
-    replicas = {role: int(found.spec.replicas or 0) if found else len(pods[role]) for role, found in deployments.items()}
+        nodes = {node.metadata.name: node_state(node, platform.region.gpu_resource) for node in platform.nodes()}
+    replicas = {role: len(pods[role]) if found is None else found for role, found in desired.items()}
     return Before(replicas, nodes, max((grace_s(pod) for role in roles for pod in pods[role]), default=0.0))
 
 
@@ -93,17 +93,12 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         names = {target.node for target in targets if target.kind != "Pod" and target.node}
         now = {node.metadata.name: node for node in platform.nodes()}
         for name in sorted(names & set(before.nodes)):
-            wrong += _node_differs(name, before.nodes[name], now.get(name), platform.target.gpu_resource)
+            wrong += _node_differs(name, before.nodes[name], now.get(name), platform.region.gpu_resource)
         wrong += unconfirmed_undos(platform, entries)
         pods = platform.pods_of_roles()
         for role, want in before.replicas.items():
             wrong += [*_lacking(role, pods[role], want), *_leaving(role, pods[role])]
         return wrong or _silent(platform, pods)
-
-
-def _deployment(platform: Platform, role: str) -> Deployment:
-    name = platform.target.role(role).deployment
-    return None if name is None else platform.apps.read_namespaced_deployment(name, platform.target.role(role).namespace)
 
 
 def _lacking(role: str, pods: Iterable[Pod], want: int) -> list[str]:
@@ -147,15 +142,15 @@ def asks(pod: Pod) -> Question | None:
 
 
 def _rollout(platform: Platform, role: str) -> list[str]:
-    deployment = _deployment(platform, role)
-    if deployment is None:
+    declared, controller = platform.target.role(role).controller, controller_of(platform, platform.target.role(role))
+    if declared is None or controller is None:
         return []
-    updated = deployment.status.updated_replicas or 0
-    seen = deployment.status.observed_generation or 0
-    if seen >= deployment.metadata.generation and updated >= (deployment.spec.replicas or 0):
+    updated = controller.status.updated_replicas or 0
+    seen = controller.status.observed_generation or 0
+    if seen >= controller.metadata.generation and updated >= (controller.spec.replicas or 0):
         return []
-    name, wanted = deployment.metadata.name, deployment.spec.replicas
-    return [f"role {role}: a rollout of deployment {name} is in flight ({updated} of {wanted} replicas updated)"]
+    what, want = f"{declared.kind.lower()} {declared.name}", controller.spec.replicas
+    return [f"role {role}: a rollout of {what} is in flight ({updated} of {want} replicas updated)"]
 
 
 def _node_differs(name: str, was: NodeState, node: Node | None, gpu_resource: str) -> list[str]:

@@ -107,10 +107,11 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
 
 
 def _read(request: Request) -> tuple[Experiment, Target]:
-    """Read both files; from here on nothing that is shown holds a credential of the kubeconfig."""
+    """Read both files; from here on nothing that is shown holds a credential of the kubeconfig or of Prometheus."""
     target = load_target(request.target)
     experiment = for_target(read_experiment(request.experiment, request.experiments_root), target)
-    remember(of_kubeconfig(target.kubeconfig))
+    for region in target.regions.values():
+        remember([*of_kubeconfig(region.kubeconfig), *(region.prometheus.secrets(os.environ) if region.prometheus else ())])
     return experiment, target
 
 
@@ -118,7 +119,7 @@ def _look(experiment: Experiment, platform: Platform, drivers: list[Driver]) -> 
     """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and all that drives the run can."""
     before = checks.check_platform(platform)
     check_instruments(platform)
-    stop_when.refuse_met(platform.target, stop_conditions_of(experiment, platform))
+    stop_when.refuse_met(platform.region, stop_conditions_of(experiment, platform))
     wrong = [text for driver in drivers for text in driver.check()]
     if wrong:
         raise TargetRefused(f"{'; '.join(wrong)}; nothing was injected")
@@ -149,9 +150,11 @@ def assemble(checked: Checked, request: Request, send: Send, stop: Stop, stack: 
     plan, platform = checked.plan, checked.platform
     write_plan(plan, request.run_dir)
     journal = open_journal(platform, plan.run_id, holder_of(plan.run_id), checked.experiment.id)
-    log = RunLog(request.run_dir)
+    log = RunLog(request.run_dir, platform.region_name)
     log.event(EventKind.PHASE, Phase.PREFLIGHT.value, t_ns=checked.began_ns)
-    run = active_run.ActiveRun(plan=plan, run_dir=request.run_dir, platform=platform, journal=journal, log=log, targets=checked.targets)
+    run = active_run.ActiveRun(
+        plan=plan, run_dir=request.run_dir, platforms={platform.region_name: platform}, journal=journal, log=log, targets=checked.targets
+    )
     active_run.activate(run)
     context = Context(
         run=run,
@@ -181,7 +184,7 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     guards = [
-        *stop_when.stop_conditions(platform.target, stop_conditions_of(checked.experiment, platform)),
+        *stop_when.stop_conditions(platform.region, stop_conditions_of(checked.experiment, platform)),
         interference(context.run, lambda: context.phase),
     ]
     conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])

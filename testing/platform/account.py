@@ -18,7 +18,7 @@ class Account:
 
     def __init__(self, platform: Platform, name: str, folder: Path) -> None:
         self._core, self._rbac = platform.core, client.RbacAuthorizationV1Api(platform.api)
-        self._name, self._namespace = name, platform.target.suite_namespace
+        self._name, self._namespace = name, platform.target.suite.namespace
         meta = {"metadata": {"name": name}}
         subject = {"kind": "ServiceAccount", "name": name, "namespace": self._namespace}
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
@@ -28,7 +28,7 @@ class Account:
         issued = self._core.create_namespaced_service_account_token(name, self._namespace, asked)
         assert issued.status is not None
         self.token = issued.status.token
-        config = yaml.safe_load(Path(platform.target.kubeconfig or "").read_text())
+        config = yaml.safe_load(Path(platform.region.kubeconfig or "").read_text())
         config["users"][0]["user"] = {"token": self.token}
         file = folder / "kubeconfig-of-an-account"
         file.write_text(yaml.safe_dump(config))

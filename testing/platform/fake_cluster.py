@@ -18,8 +18,10 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from kube.client import Platform
+from kube.labels import selects
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
+from testing.platform.targets import changed
 
 Stored = TypeVar("Stored", ConfigMap, Lease)
 Key = TypeVar("Key")
@@ -35,7 +37,8 @@ def _local() -> dict[str, Any]:
 
 
 def local_target(**changes: Any) -> Target:
-    return Target.model_validate(copy.deepcopy(_local()) | changes)
+    """The embedded platform's target with other values for some keys, of the file or of its region."""
+    return Target.model_validate(changed(_local(), **changes))
 
 
 def pod(
@@ -96,17 +99,17 @@ class FakeCluster:
         self.denied: set[tuple[str, str]] = set()  # (verb, resource)
 
     def platform(self, target: Target | None = None) -> Platform:
-        fake: Any = self
+        fake, target = cast("Any", self), target or local_target()
         return Platform(
-            target=target or local_target(), api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
+            target=target, region_name=target.only_region_name(),
+            api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
             discovery=fake,
         )  # fmt: skip
 
     # pods
 
     def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> SimpleNamespace:
-        wanted = dict(part.split("=") for part in label_selector.split(",") if part)
-        found = [p for (ns, _), p in self.pods.items() if ns == namespace and wanted.items() <= (p.metadata.labels or {}).items()]
+        found = [p for (ns, _), p in self.pods.items() if ns == namespace and selects(label_selector, p.metadata.labels or {})]
         return SimpleNamespace(items=copy.deepcopy(found))
 
     def list_pod_for_all_namespaces(self, field_selector: str = "") -> SimpleNamespace:

@@ -35,7 +35,14 @@ def live_run(cluster: FakeCluster, run_dir: Path, targets: dict[str, list[Resolv
     """A live run on the fake cluster, activated; its activity is the first of ``targets``."""
     made = cast("Plan", SimpleNamespace(run_id="run-1", target=SimpleNamespace(name="local"), **plan))
     platform = cluster.platform()
-    run = ActiveRun(plan=made, run_dir=run_dir, platform=platform, journal=Journal(cluster), log=EventLog(run_dir, "test"), targets=targets)
+    run = ActiveRun(
+        plan=made,
+        run_dir=run_dir,
+        platforms={platform.region_name: platform},
+        journal=Journal(cluster),
+        log=EventLog(run_dir, "test"),
+        targets=targets,
+    )
     run.activity = next(iter(targets), "")
     active_run.activate(run)
     return run

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from testing.platform.targets import region_of
+
 HTTPS = 443
 
 
@@ -80,10 +82,10 @@ class Proxy:
 
 def through(proxy: Proxy, target: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return what a target file needs changed to reach its cluster through ``proxy``; the kubeconfig is written to ``folder``."""
-    kubeconfig = yaml.safe_load(Path(target["kubeconfig"]).read_text())
+    kubeconfig = yaml.safe_load(Path(region_of(target)["kubeconfig"]).read_text())
     server = f"https://127.0.0.1:{proxy.port}"
     for cluster in kubeconfig["clusters"]:
-        cluster["cluster"] |= {"server": server, "tls-server-name": urlsplit(target["server"]).hostname}
+        cluster["cluster"] |= {"server": server, "tls-server-name": urlsplit(region_of(target)["server"]).hostname}
     file = folder / "kubeconfig"
     file.write_text(yaml.safe_dump(kubeconfig))
     return {"server": server, "kubeconfig": str(file)}
@@ -91,5 +93,5 @@ def through(proxy: Proxy, target: dict[str, Any], folder: Path) -> dict[str, Any
 
 def proxy_to(target: dict[str, Any]) -> Proxy:
     """Return a proxy in front of the API server of a target file's content."""
-    server = urlsplit(target["server"])
+    server = urlsplit(region_of(target)["server"])
     return Proxy(str(server.hostname), server.port or HTTPS)

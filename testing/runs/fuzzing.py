@@ -35,7 +35,10 @@ from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT, FakeCluster
 
 EXPERIMENTS = sorted(path for path in (ROOT / "experiments").rglob("*.yaml") if path.parent.name in {"serving", "control"})
-TARGETS = (ROOT / "targets" / "local.yaml", ROOT / "targets" / "staging.example.yaml")
+TWINS = ROOT / "testing" / "platform" / "schema1"
+FULL = ROOT / "testing" / "platform" / "full.yaml"  # says what no shipped file needs
+LOCAL, STAGING = ((ROOT / "targets" / f"{name}.yaml", TWINS / f"{name}.yaml") for name in ("local", "staging.example"))
+"""Each in schema 2 and in schema 1."""
 TIMERS = PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)
 MILD: tuple[Any, ...] = (0, 1, 2, 15, 0.5, 0.99, True, "30s", "2m", "a text", "99%", [], {}, None)
 HARSH: tuple[Any, ...] = (
@@ -57,6 +60,16 @@ NAMES = (
     "selector",
     "unknown",
     "schema",
+    "regions",
+    "context",
+    "prometheus",
+    "kind",
+    "controller",
+    "health",
+    "env",
+    "engine",
+    "training",
+    "job",
 )
 TEXT = (*" \t:-[]{}#&*!|>'\"%@`,?\n0aé\x00\x85", "[" * 3000, "{a: " * 200, "2026-02-31", "&a [*a]", "!!bool x", "!!timestamp x", "<<: ")
 ENCODINGS = (*["utf-8"] * 8, "latin-1", "utf-16", "utf-16-le", "utf-8-sig")
@@ -141,7 +154,7 @@ def mangle(rng: Random, text: str) -> bytes:
 def case(seed: int, folder: Path) -> Outcome:
     """Write the files of a case below ``folder`` and carry them as far as they get."""
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
-    experiment, target = rng.choice(EXPERIMENTS), TARGETS[0] if rng.random() < 0.95 else TARGETS[1]
+    experiment, target = rng.choice(EXPERIMENTS), rng.choice((*LOCAL, FULL) if rng.random() < 0.95 else STAGING)
     of_experiment, as_text = rng.random() < 0.6, rng.random() < 0.15
     texts = {"experiment": experiment.read_text(), "target": target.read_text()}
     chosen = "experiment" if of_experiment else "target"
@@ -175,7 +188,7 @@ def plan_of(experiment_file: Path, target_file: Path, cluster: FakeCluster, seed
     """Do what preflight does with two files, in its order, up to the plan."""
     target: Target = load_target(target_file)
     experiment: Experiment = for_target(read_experiment(experiment_file, experiment_file.parent), target)
-    for namespace in target.namespaces:
+    for namespace in target.only_region().namespaces:
         key, _, value = target.consent_label.partition("=")
         cluster.namespaces[namespace] = {key: value}
     platform: Platform = cluster.platform(target)

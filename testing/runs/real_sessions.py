@@ -20,6 +20,7 @@ from history.schema import EventKind
 from kube.client import Platform
 from runner.preflight.platform_health import complaints, look
 from testing.platform.fake_cluster import ROOT
+from testing.platform.targets import changed
 from verdict.floor import below_floor
 
 LOCAL = ROOT / os.environ.get("AFTERSHOCK_TARGET", "targets/local.yaml")  # or another cluster with the reference platform
@@ -103,7 +104,7 @@ class Suite:
         file = self.folder / "target.yaml"
         written = yaml.safe_load(self.base.read_text())
         written["workloads"]["realtime-inference"]["slo"]["ratio"] = "95%"
-        file.write_text(yaml.safe_dump(written | changes))
+        file.write_text(yaml.safe_dump(changed(written, **changes)))
         return file
 
     def start(self, *arguments: str, own: bool = False, target: Path | None = None) -> Session:

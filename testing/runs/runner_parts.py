@@ -21,6 +21,7 @@ from runner.messages import Kind
 from safety import active_run
 from safety.fault_spec import Arguments, fault
 from testing.platform.fake_cluster import ROOT
+from testing.platform.targets import changed
 
 scripted: dict[str, list[Any]] = {}
 """What each function below does next: a value to return, or an exception to raise; the last one is repeated. Empty: its default."""
@@ -145,7 +146,7 @@ class Sent:
 def target_file(folder: Path, **changes: object) -> Path:
     """Write the local target with other values for some keys, and return the file."""
     file = folder / "target.yaml"
-    file.write_text(yaml.safe_dump(yaml.safe_load((ROOT / "targets/local.yaml").read_text()) | changes))
+    file.write_text(yaml.safe_dump(changed(yaml.safe_load((ROOT / "targets/local.yaml").read_text()), **changes)))
     return file
 
 

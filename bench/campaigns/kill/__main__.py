@@ -26,6 +26,7 @@ from bench.campaigns.kill.round import add, next_number
 from bench.campaigns.kill.slots import small_platforms
 from bench.campaigns.kill.trial import Trial, ask, draw
 from bench.common.tables import ROOT, Row, commit, rows_of
+from testing.platform.targets import region_of
 
 OUT = ROOT / "reports" / "out" / "kill"
 TABLE = OUT / "trials.jsonl"
@@ -65,7 +66,7 @@ def campaign(options: argparse.Namespace) -> None:
         while time.monotonic() + longest_s < until_s and (missing := _missing(options, counted(rows_of(TABLE)))):
             began_s = time.monotonic()
             trials = draw_round(next_number(TABLE), slots, kill=missing == "SIGKILL")
-            add(TABLE, platforms, trials, {"commit": version, "cluster": host["context"]})
+            add(TABLE, platforms, trials, {"commit": version, "cluster": region_of(host)["context"]})
             longest_s = max(longest_s, time.monotonic() - began_s)
 
 

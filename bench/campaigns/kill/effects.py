@@ -49,10 +49,11 @@ class _Over:
     @contextmanager
     def live_on(self, target: ResolvedTarget) -> Iterator[None]:
         """Let probes look at one of its targets."""
-        journal = RunJournal(self.platform.config_maps, self.platform.target.suite_namespace, journal_name(self.plan.run_id))
+        journal = RunJournal(self.platform.config_maps, self.platform.target.suite.namespace, journal_name(self.plan.run_id))
+        platforms = {target.region: self.platform}
         with ONE_AT_A_TIME, TemporaryDirectory() as folder:
             log = EventLog(Path(folder), "campaign")
-            active_run.activate(ActiveRun(self.plan, self.run_dir, self.platform, journal, log, {ACTION: [target]}))
+            active_run.activate(ActiveRun(self.plan, self.run_dir, platforms, journal, log, {ACTION: [target]}))
             try:
                 yield
             finally:

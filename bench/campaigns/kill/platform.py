@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.campaigns.kill.families import families
+from testing.platform.targets import region_of
 
 SUITE = "aftershock-kill"
 ENGINE = "sleep infinity"  # the server's own command line has it in two words: exactly one process matches
@@ -64,18 +65,26 @@ def chosen(count: int) -> tuple[Slot, ...]:
 def target(slot: Slot, host: dict[str, Any]) -> dict[str, Any]:
     """Return the target file of a slot: cluster and load of the target file ``host``, the slot's own roles."""
     load = host["workloads"]["realtime-inference"]["load"] | {"rate_rps": 2}
-    role = {"namespace": slot.namespace, "port": 8000, "container": "server", "engine": ENGINE}
-    roles = {"victim": role | {"selector": "app=victim", "deployment": "victim"}}
-    if "devices" in slot.on:
-        roles["device"] = role | {"selector": "app=device", "deployment": "device"}
-    return {key: host[key] for key in ("schema", "context", "server", "kubeconfig", "suite_image", "endpoints", "machines", "gpus")} | {
-        "name": f"kill-{slot.name}",
+    role = {
+        "namespace": slot.namespace,
+        "container": "server",
+        "health": {"port": 8000},
+        "process": {"match": ENGINE},
+    }
+    names = ("victim", "device") if "devices" in slot.on else ("victim",)
+    region = {key: region_of(host)[key] for key in ("context", "server", "kubeconfig", "endpoints", "machines", "gpus")} | {
         "namespaces": [slot.namespace, "ml-serving", "ml-training", *(other.namespace for other in SLOTS if other is not slot)],
-        "suite_namespace": SUITE,
-        "roles": roles,
         "instruments": [{"namespace": "monitoring", "selector": "app=prometheus"}],
+    }
+    slo = {"ratio": 0.5, "latency": "5s"}
+    return {
+        "schema": host["schema"],
+        "name": f"kill-{slot.name}",
+        "suite": host["suite"] | {"namespace": SUITE},
+        "regions": {"default": region},
+        "roles": {name: role | {"selector": f"app={name}", "controller": {"kind": "Deployment", "name": name}} for name in names},
         "limits": {"pods": 3, "nodes": 2, "share_of_role": 1},
-        "workloads": {"realtime-inference": {"role": "victim", "slo": {"ratio": 0.5, "latency": "5s"}, "load": load}},
+        "workloads": {"realtime-inference": {"kind": "requests", "role": "victim", "slo": slo, "load": load}},
     }
 
 

@@ -60,7 +60,7 @@ def set_up(platform: Platform, slots: Sequence[Slot]) -> None:
         with unless(409):
             platform.core.create_namespace(client.V1Namespace(metadata=meta))
     for slot in slots:
-        for body in deployments(slot, platform.target.suite_image):
+        for body in deployments(slot, platform.target.suite.image):
             made: Any = body
             with unless(409):
                 platform.apps.create_namespaced_deployment(slot.namespace, made)

@@ -35,6 +35,7 @@ from history.result import RunVerdict
 from history.schema import EventKind
 from kube.client import Platform, ready
 from safety.undo_journal import list_journals
+from testing.platform.targets import changed, region_of
 from testing.platform.tcp_proxy import Proxy, proxy_to, through
 
 OUT = ROOT / "reports" / "out" / "out-of-reach"
@@ -59,7 +60,7 @@ def cut_round(number: int, slots: Sequence[Slot], host: Host, stack: ExitStack) 
         folder, proxy = OUT / "cut" / slot.name, proxy_to(host)
         stack.callback(proxy.close)
         folder.mkdir(parents=True, exist_ok=True)
-        write_files(folder, host | through(proxy, host, folder))
+        write_files(folder, changed(host, **through(proxy, host, folder)))
         trial = draw(Random(at), slot, folder, at, (PHASES[(at + at // len(slots)) % len(PHASES)],))  # noqa: S311 - repeatable on purpose
         trial.how, trial.ending, trial.heals = CUT, partial(cut, proxy), True
         trials.append(trial)
@@ -68,7 +69,7 @@ def cut_round(number: int, slots: Sequence[Slot], host: Host, stack: ExitStack) 
 
 def lost_round(number: int, slots: Sequence[Slot], host: Host, stack: ExitStack) -> list[Trial]:
     """Draw a trial for each small platform, each on a machine of its own."""
-    made = stack.enter_context(machines(str(urlsplit(host["server"]).hostname), len(slots)))
+    made = stack.enter_context(machines(str(urlsplit(region_of(host)["server"]).hostname), len(slots)))
     write_files(OUT / "lost", host)
     trials = []
     for at, (slot, machine) in enumerate(zip(slots, made, strict=True), number):
@@ -91,7 +92,8 @@ def from_a_node(host: Host, platform: Platform) -> Host:
         node for node in platform.nodes() if node.metadata.name in running and (node.metadata.labels or {}).get(ZONE) == SLOTS[0].zone
     )
     address = next(known.address for known in node.status.addresses or [] if known.type == "InternalIP")
-    return host | {"endpoints": host["endpoints"] | {"inference": f"http://{address}:{service.spec.ports[0].node_port}"}}
+    endpoint = {"inference": f"http://{address}:{service.spec.ports[0].node_port}"}
+    return changed(host, endpoints=region_of(host)["endpoints"] | endpoint)
 
 
 def facts(trial: Trial, platform: Platform) -> Row:
@@ -129,7 +131,7 @@ def play_round(how: str, host: Host, platforms: Platforms, version: str) -> None
             if how == CUT
             else lost_round(number, slots, from_a_node(host, next(iter(platforms.values()))), stack)
         )
-        add(TABLE, platforms, trials, {"commit": version, "cluster": host["context"]}, facts)
+        add(TABLE, platforms, trials, {"commit": version, "cluster": region_of(host)["context"]}, facts)
 
 
 def _missing(options: argparse.Namespace, rows: list[Row]) -> str:

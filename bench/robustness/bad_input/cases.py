@@ -64,7 +64,7 @@ def other_authority(stage: Stage) -> Session:
 @contextmanager
 def slowed(stage: Stage) -> Iterator[tuple[Proxy, dict[str, Any]]]:
     """Put a proxy in front of the API server; return it with the keys of a target file that leads through it."""
-    server = urlsplit(stage.platform.target.server)
+    server = urlsplit(stage.platform.region.server)
     proxy = Proxy(str(server.hostname), server.port or 443)
     address = f"https://127.0.0.1:{proxy.port}"
     change = {"server": address, "tls-server-name": server.hostname}
@@ -97,7 +97,7 @@ def slow_meanwhile(stage: Stage) -> Session:
 def namespace_vanishes(stage: Stage) -> Session:
     """Delete a namespace of the target file while a replica is cut off."""
     with short_lived_namespace(stage) as name:
-        session = stage.start(CUT, namespaces=[*stage.platform.target.namespaces, name]).until(EventKind.FAULT_CONFIRMED)
+        session = stage.start(CUT, namespaces=[*stage.platform.region.namespaces, name]).until(EventKind.FAULT_CONFIRMED)
         stage.platform.core.delete_namespace(name)
         return ended(session)
 
@@ -132,7 +132,7 @@ def fault_pod_evicted(stage: Stage) -> Session:
 
 def fault_pod_never_starts(stage: Stage) -> Session:
     """Name an image for the fault pod that cannot be had, so that it stays pending on its node."""
-    return ended(stage.start(CUT, suite_image="registry.invalid/aftershock/platform:none"))
+    return ended(stage.start(CUT, suite={"image": "registry.invalid/aftershock/platform:none"}))
 
 
 def webhook_before(stage: Stage) -> Session:

@@ -18,6 +18,7 @@ from kube.client import Platform, connect
 from target.target import load_target
 from testing.platform.account import Account
 from testing.platform.admission_server import address_towards, asked_at, configuration, denying
+from testing.platform.targets import changed
 from testing.runs.patient import patient
 from testing.runs.real_sessions import Session, Suite, wait_for
 
@@ -37,7 +38,7 @@ class Stage:
     @property
     def namespace(self) -> str:
         """The suite's own namespace."""
-        return self.platform.target.suite_namespace
+        return self.platform.target.suite.namespace
 
     def start(self, experiment: str, profile: str = "brief", **target: object) -> Session:
         """Start a session of one experiment, with changes to the target file."""
@@ -47,12 +48,12 @@ class Stage:
     def target(self, **changes: object) -> Path:
         """Write the target file with changes; return its path."""
         file = self.folder / "target.yaml"
-        file.write_text(yaml.safe_dump(yaml.safe_load(self.target_file.read_text()) | changes))
+        file.write_text(yaml.safe_dump(changed(yaml.safe_load(self.target_file.read_text()), **changes)))
         return file
 
     def kubeconfig(self, change: Callable[[Any], None]) -> str:
         """Write the administrator's kubeconfig with a change; return its path."""
-        config = yaml.safe_load(Path(self.platform.target.kubeconfig or "").read_text())
+        config = yaml.safe_load(Path(self.platform.region.kubeconfig or "").read_text())
         change(config)
         file = self.folder / "kubeconfig"
         file.write_text(yaml.safe_dump(config))
@@ -107,7 +108,7 @@ def no_pods_by_quota(stage: Stage) -> Iterator[None]:
 def no_pods_by_webhook(stage: Stage) -> Iterator[None]:
     """Let a webhook deny every pod in the suite's namespace."""
     api = client.AdmissionregistrationV1Api(stage.platform.api)
-    server = urlsplit(stage.platform.target.server)
+    server = urlsplit(stage.platform.region.server)
     address = address_towards(str(server.hostname), server.port or 443)
     with denying(stage.folder, address) as (url, ca):
         body: Any = configuration(GUARD, stage.namespace, asked_at(url, ca))

@@ -39,7 +39,7 @@ class RequestsDriver:
     def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:
         """Return what load pods need; processes send requests to an endpoint, not to the API server."""
         pods = load_pod.wanted(target.workloads[name])
-        return tuple(load_pod.permissions(target.suite_namespace)) if pods else ()
+        return tuple(load_pod.permissions(target.suite.namespace)) if pods else ()
 
     @classmethod
     def of(cls, preparation: Preparation) -> RequestsDriver:
@@ -53,7 +53,7 @@ class RequestsDriver:
 
     def needs(self) -> Needs:
         """Return how long it takes until as many arrivals came as the SLO needs, and how long a user waits."""
-        slo, load = self._workload.slo.slo(), self._workload.load
+        slo, load = self._workload.slo, self._workload.load
         return Needs(
             permissions=self.permissions(self._platform.target, self._name),
             window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps),
@@ -69,7 +69,7 @@ class RequestsDriver:
             load_pod.check(self._platform)
             return []
         load = self._workload.load
-        url = self._platform.target.endpoints[load.endpoint]
+        url = self._platform.region.endpoints[load.endpoint]
         try:
             requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
         except requests.RequestException as error:
@@ -86,10 +86,11 @@ class RequestsDriver:
     def plan(self, budgets: Budgets, timers: Timers, seed: int) -> RequestsPlan:
         """Return SLO and load; arrivals are scheduled for as long as the run may last."""
         offer = self._workload.load
-        url = self._platform.target.endpoints[offer.endpoint]
+        url = self._platform.region.endpoints[offer.endpoint]
         horizon_s = horizon(timers, offer.timeout_s)
-        load = Load(url=url, horizon_s=horizon_s, seed=seed, **offer.model_dump(exclude={"endpoint"}))
-        return RequestsPlan(name=self._name, role=self._workload.role, budgets=budgets, slo=self._workload.slo.slo(), load=load)
+        load = Load(url=url, horizon_s=horizon_s, seed=seed, **offer.model_dump())
+        workload, region = self._workload, self._platform.region_name
+        return RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load)
 
     def start(self, run: DrivenRun) -> RequestProgress:
         """Start the load process and follow its record. Raises WorkloadFailed."""

@@ -89,7 +89,7 @@ class Stream:
 
 def wanted(workload: WorkloadClass) -> bool:
     """Tell whether the load's workers are pods of the platform."""
-    return workload.written_load is not None and workload.written_load.workers_as == "pods"
+    return workload.requests_load is not None and workload.load.workers_as == "pods"
 
 
 def permissions(namespace: str) -> list[Permission]:
@@ -135,7 +135,7 @@ def container(target: Target) -> dict[str, object]:
     environment = {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108 - in the pod
     return {
         "name": CONTAINER,
-        "image": target.suite_image,
+        "image": target.suite.image,
         "imagePullPolicy": "IfNotPresent",
         "workingDir": PROJECT,
         "command": [PYTHON, "-m", "workloads.load.pod", FOLDER],
@@ -151,7 +151,7 @@ def container(target: Target) -> dict[str, object]:
 
 def check(platform: Platform) -> None:
     """Ask the API server by a dry run whether it would admit a load pod. Raises TargetRefused: nothing was made."""
-    namespace = platform.target.suite_namespace
+    namespace = platform.target.suite.namespace
     body: Any = shape(platform.target, "preflight", 0, lasts_s=MARGIN_S, grace_s=GRACE_S)
     with api_errors(f"load pods in the suite's namespace {namespace} (asked by a server-side dry run)", TargetRefused):
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
@@ -159,7 +159,7 @@ def check(platform: Platform) -> None:
 
 def create(platform: Platform, plan: Plan, worker: int) -> None:
     """Make the pod of one worker. Raises WorkloadFailed: it is not admitted (quota, webhook, Pod Security, permission)."""
-    namespace = platform.target.suite_namespace
+    namespace = platform.target.suite.namespace
     body: Any = manifest(platform.target, plan, worker)
     with api_errors(f"make a load pod for worker {worker} in the suite's namespace {namespace}", WorkloadFailed):
         platform.core.create_namespaced_pod(namespace, body)
@@ -182,7 +182,7 @@ def wait_running(platform: Platform, name: str) -> Pod:
 
 def attach(platform: Platform, pod: str) -> Stream:
     """Attach to a load pod's program. Raises Lost: it cannot be attached to within 15 s."""
-    path = f"/api/v1/namespaces/{platform.target.suite_namespace}/pods/{pod}/attach"
+    path = f"/api/v1/namespaces/{platform.target.suite.namespace}/pods/{pod}/attach"
     query = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
     _, url, headers, *_ = platform.api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
     until_s = time.monotonic() + ATTACH_S
@@ -200,10 +200,10 @@ def attach(platform: Platform, pod: str) -> Stream:
 def read(platform: Platform, name: str) -> Pod:
     """Return the V1Pod called ``name``. Raises WorkloadFailed: it is gone, or cannot be asked for."""
     with api_errors(f"load pod {name}", WorkloadFailed):
-        return platform.pod(name, platform.target.suite_namespace)
+        return platform.pod(name, platform.target.suite.namespace)
 
 
 def remove(platform: Platform, name: str) -> None:
     """Delete the pod, which drains if its worker still runs; do not wait for it. Raises WorkloadFailed."""
     with api_errors(f"remove load pod {name}", WorkloadFailed), unless(404):
-        platform.core.delete_namespaced_pod(name, platform.target.suite_namespace)
+        platform.core.delete_namespaced_pod(name, platform.target.suite.namespace)

@@ -17,7 +17,7 @@ from history.budgets import Budgets
 from history.errors import AftershockError, NoData, TargetRefused
 from history.ledgers import LedgerWriter, training_rows
 from history.plan import Timers
-from history.workloads import Training, TrainingPlan
+from history.workloads import Training, TrainingJob, TrainingPlan
 from kube import permissions, proxy
 from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
@@ -29,7 +29,6 @@ from runner.drivers.training.progress import TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
 from target.target import Target
-from target.workload import WrittenTraining
 from workloads.training.telemetry.ledger import DONE
 
 PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
@@ -50,7 +49,7 @@ class TrainingDriver:
     platform: Platform
     name: str  # the class of workload in the target file
     role: str
-    written: WrittenTraining
+    written: TrainingJob
     template: jobs.Template
     settings: Mapping[str, str]
     run_id: str
@@ -67,7 +66,7 @@ class TrainingDriver:
         """Read the template of the job. Raises TargetRefused."""
         platform, name = preparation.platform, preparation.name
         workload, own = platform.target.workloads[name], preparation.experiment.settings.training
-        written = workload.job
+        written = workload.training
         settings = {**written.settings, **own.settings}
         written = written.model_copy(update={"template": own.template or written.template})
         role = platform.target.role(workload.role)
@@ -92,7 +91,7 @@ class TrainingDriver:
         digest = hashlib.sha256()
         for name in DECIDING:
             digest.update(f"{name}={self.template.environment.get(name, '')}\n".encode())
-        digest.update(f"{self.ranks} {self.platform.target.suite_image}\n".encode())
+        digest.update(f"{self.ranks} {self.platform.target.suite.image}\n".encode())
         for module in CODE:
             file = WORKLOAD / f"{module}.py"
             digest.update(file.read_bytes() if file.exists() else b"")
@@ -108,13 +107,15 @@ class TrainingDriver:
 
     def plan(self, budgets: Budgets, timers: Timers, seed: int) -> TrainingPlan:  # noqa: ARG002 - a job goes by steps, and its seed is its template's
         """Return the job."""
-        return TrainingPlan(name=self.name, role=self.role, budgets=budgets, job=self.job())
+        return TrainingPlan(name=self.name, role=self.role, region=self.platform.region_name, budgets=budgets, job=self.job())
 
     def job(self) -> Training:
         """Return what the plan says of the job."""
         number = self.template.number
         return Training(
+            kind=self.written.kind,
             template=self.template.name,
+            storage=self.written.storage,
             namespace=self.template.namespace,
             job=self.job_name,
             ranks=self.ranks,

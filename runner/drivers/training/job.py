@@ -121,7 +121,7 @@ def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
 def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, str]]:
     """Return (namespace, name) of the training jobs that dead runs left, as far as they may be listed. Raises TargetRefused."""
     target = platform.target
-    namespaces = sorted({target.role(workload.role).namespace for workload in target.workloads.values() if workload.training is not None})
+    namespaces = sorted({target.role(workload.role).namespace for workload in target.workloads.values() if workload.job is not None})
     left: list[tuple[str, str]] = []
     with api_errors("look for training jobs of earlier runs", TargetRefused):
         for namespace in namespaces:

@@ -39,7 +39,7 @@ def asked_by_annotation(platform: Platform) -> Condition:
     there: set[str] = set()
 
     def met() -> tuple[str, str] | None:
-        for name in platform.target.namespaces:
+        for name in platform.region.namespaces:
             try:
                 namespace: Any = platform.core.read_namespace(name)
             except ApiException as error:

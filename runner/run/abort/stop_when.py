@@ -11,10 +11,10 @@ from collections import deque
 import requests
 
 from history.errors import NoData, TargetRefused
-from probes.queue import query
+from probes.prometheus import query
 from runner.stop import Condition
+from target.region import Region
 from target.stop_when import StopWhen
-from target.target import Target
 
 ASK_S = 1.0
 FEWEST = 5  # asks before a ratio means anything
@@ -22,12 +22,12 @@ BY = "stop condition"
 BLIND = "whether it is met cannot be known"
 
 
-def stop_conditions(target: Target, written: tuple[StopWhen, ...]) -> list[Condition]:
+def stop_conditions(region: Region, written: tuple[StopWhen, ...]) -> list[Condition]:
     """Return the conditions that a target file or an experiment asks for."""
-    return [Expression(target, item).met if item.promql else Bystander(item).met for item in written]
+    return [Expression(region, item).met if item.promql else Bystander(item).met for item in written]
 
 
-def refuse_met(target: Target, written: tuple[StopWhen, ...]) -> None:
+def refuse_met(region: Region, written: tuple[StopWhen, ...]) -> None:
     """Refuse a run that would be stopped at once, or whose stop conditions nobody can see.
 
     Raises:
@@ -36,7 +36,7 @@ def refuse_met(target: Target, written: tuple[StopWhen, ...]) -> None:
     """
     for item in written:
         if item.promql:
-            what = _expression_met(target, item.promql, item.above)
+            what = _expression_met(region, item.promql, item.above)
         else:
             what = f"{item.bystander} does not answer well" if _is_bad(item.bystander or "") else ""
         if what:
@@ -45,10 +45,10 @@ def refuse_met(target: Target, written: tuple[StopWhen, ...]) -> None:
             )
 
 
-def _expression_met(target: Target, promql: str, above: float) -> str:
+def _expression_met(region: Region, promql: str, above: float) -> str:
     """Return how an expression is met now; empty: it is not. Raises TargetRefused: it has no value."""
     try:
-        value = query(target, promql)
+        value = query(region, promql)
     except NoData as error:
         raise TargetRefused(f"stop condition {promql}: {error}; {BLIND}; nothing was injected; let Prometheus answer first") from error
     if value is None:
@@ -59,13 +59,13 @@ def _expression_met(target: Target, promql: str, above: float) -> str:
 class Expression:
     """A PromQL expression that must not rise above a value. Without a value for longer than its window, it stops the run, too."""
 
-    def __init__(self, target: Target, written: StopWhen) -> None:
-        self._target, self._written, self._seen_s = target, written, time.monotonic()
+    def __init__(self, region: Region, written: StopWhen) -> None:
+        self._region, self._written, self._seen_s = region, written, time.monotonic()
 
     def met(self) -> tuple[str, str] | None:
         """Ask Prometheus once."""
         try:
-            value = query(self._target, self._written.promql or "")
+            value = query(self._region, self._written.promql or "")
         except NoData:
             value = None
         if value is not None:

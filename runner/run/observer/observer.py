@@ -10,7 +10,8 @@ from typing import Any
 
 from history.schema import EventKind
 from kube.client import Platform
-from probes.queue import depth, query
+from probes.prometheus import query
+from probes.queue import depth
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
@@ -47,7 +48,7 @@ class Links:
 
 
 def _machine(platform: Platform) -> HostCpu | None:
-    group = platform.target.shared_machine
+    group = platform.region.shared_machine
     return None if group is None else HostCpu(group)
 
 
@@ -59,8 +60,8 @@ class Observer:
         self.links = Links(log)
         self.pods = {role: PodWatcher(role, log, observations) for role in platform.target.roles}
         self._watches = [Watch(subject, watcher, self._halt, self.links.note) for subject, watcher in self._subjects(platform, log)]
-        asked = queue and platform.target.prometheus is not None  # what nobody needs is no instrument of the run
-        prometheus = partial(query, platform.target, "vector(1)") if asked else None
+        asked = queue and platform.region.prometheus is not None  # what nobody needs is no instrument of the run
+        prometheus = partial(query, platform.region, "vector(1)") if asked else None
         sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform))
         self._sampler = Sampler(sources, log, observations, self._halt)
 
@@ -89,7 +90,7 @@ class Observer:
                 label = {"label_selector": f"kubernetes.io/service-name={role.service}"}
                 slices = Subject(f"endpoints of {name}", platform.discovery.list_namespaced_endpoint_slice, (role.namespace,), label)
                 found.append((slices, EndpointWatcher(role.service, log)))
-        found.append((Subject("nodes", core.list_node), NodeWatcher(log, target.gpu_resource)))
+        found.append((Subject("nodes", core.list_node), NodeWatcher(log, platform.region.gpu_resource)))
         since = platform.server_time() - timedelta(seconds=1)
         namespaces = sorted({role.namespace for role in target.roles.values()} | {"default"})  # Events of nodes are in default
         subjects = [Subject(f"events in {namespace}", core.list_namespaced_event, (namespace,)) for namespace in namespaces]

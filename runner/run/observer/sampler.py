@@ -72,12 +72,12 @@ class Sampler(threading.Thread):
             self._pending[key] = pool.submit(ask)
 
     def _healths(self, pool: ThreadPoolExecutor) -> None:
-        role = self._from.platform.target.role(self._from.role)
-        if role.port is None or role.health is None or not self._from.up():
+        health = self._from.platform.target.role(self._from.role).health
+        if health is None or health.port is None or health.path is None or not self._from.up():
             return
         for uid, pod in list(self._from.pods[self._from.role].pods.items()):
             if pod.status.phase == "Running":
-                self._submit(pool, uid, partial(self._health, pod, role.port, role.health))
+                self._submit(pool, uid, partial(self._health, pod, health.port, health.path))
 
     def _health(self, pod: Pod, port: int, path: str) -> None:
         asked_ns = now_ns()

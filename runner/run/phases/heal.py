@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from history.errors import AftershockError
 from history.schema import EventKind
-from kube.client import answers, can_look
+from kube.reachable import answers, can_look
 from runner.preflight.platform_health import Before, differences
 from runner.run.abort.interference import cordoned_again
 from runner.run.context import Context

@@ -16,6 +16,7 @@ from history.plan import ResolvedTarget
 from history.writer import EventLog
 from kube import permissions
 from kube.client import Platform, connect, platform_over, ready
+from kube.controllers import wanted
 from kube.devices import healthy as healthy_devices
 from safety import active_run, blast_radius, leases
 from safety.active_run import ActiveRun
@@ -52,13 +53,12 @@ def well(platform: Platform) -> bool:
     Pods that failed do not count: a node that comes back refuses the GPU pods that it had, and Kubernetes keeps their records.
     """
     for role, found in platform.target.roles.items():
-        if found.deployment is None:  # ranks of a training job, storage: not what is hit here
+        if (want := wanted(platform, found)) is None:  # ranks of a training job, storage: not what is hit here
             continue
-        want = platform.apps.read_namespaced_deployment(found.deployment, found.namespace).spec
         pods = [pod for pod in platform.pods(role) if pod.status.phase not in {"Failed", "Succeeded"}]
-        if want is None or len(pods) != want.replicas or not all(ready(pod) for pod in pods):
+        if len(pods) != want or not all(ready(pod) for pod in pods):
             return False
-    return all(_as_new(node, platform.target.gpu_resource) for node in platform.nodes())
+    return all(_as_new(node, platform.region.gpu_resource) for node in platform.nodes())
 
 
 def _as_new(node: Any, gpu_resource: str) -> bool:
@@ -89,7 +89,15 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
             journal = open_journal(used, run_id, "tests/integration/faults", function.__name__)
             plan: Any = SimpleNamespace(run_id=run_id, seed=7, target=SimpleNamespace(name=used.target.name))
             log = EventLog(tmp_path, "test")
-            made = ActiveRun(plan=plan, run_dir=tmp_path, platform=used, journal=journal, log=log, targets={"act": targets}, activity="act")
+            made = ActiveRun(
+                plan=plan,
+                run_dir=tmp_path,
+                platforms={used.region_name: used},
+                journal=journal,
+                log=log,
+                targets={"act": targets},
+                activity="act",
+            )
             active_run.activate(made)
             try:
                 yield made
@@ -106,5 +114,5 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
 def preflight(platform: Platform, function: Callable[..., Any], arguments: dict[str, Any]) -> list[ResolvedTarget]:
     targets = spec(function).resolve(platform, arguments, seeded(int(time.time())))
     blast_radius.check(platform, targets)
-    permissions.require(platform, [*permissions.suite_permissions(platform.target), *spec(function).permissions(platform, arguments)])
+    permissions.require(platform, [*permissions.suite_permissions(platform), *spec(function).permissions(platform, arguments)])
     return targets

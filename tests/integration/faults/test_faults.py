@@ -22,7 +22,9 @@ from probes.events import first_ns
 from safety import active_run
 from safety.leases import list_leases
 from safety.undo_journal import UndoKind, list_journals
-from target.target import CommandDriver, Target
+from target.region import CommandDriver
+from target.target import Target
+from testing.platform.targets import in_region
 from tests.integration.faults.conftest import wait_for
 
 Running = Callable[..., Any]
@@ -174,7 +176,7 @@ NOTHING = CommandDriver(fail=("true",), repair=("true",))
     ("function", "evidence"), [(faults.nodes.power_off, nodes.powered_off), (faults.gpus.lose_device, gpus.allocatable_dropped)]
 )
 def test_a_driver_that_does_nothing_is_noticed(running: Running, target: Target, function: Callable[..., Any], evidence: Evidence) -> None:
-    idle = target.model_copy(update={"machines": NOTHING, "gpus": NOTHING})
+    idle = in_region(target, machines=NOTHING, gpus=NOTHING)
     with running(function, idle, role="inference", for_s=30) as run:
         assert function("inference", 30)["targets"]
         until_ns = first_ns(EventKind.FAULT_START, "act") + 15_000_000_000  # longer than any real effect takes to be seen

@@ -19,11 +19,12 @@ from safety import blast_radius
 from safety.leases import Leases
 from target.target import Target
 from testing.platform.fake_cluster import ROOT
+from testing.platform.targets import in_region
 
 
 def test_the_server_must_be_the_target_s_own(target: Target) -> None:
     with pytest.raises(TargetRefused, match=r"leads to .*, the target file allows https://10\.9\.9\.9:6443 only"):
-        connect(target.model_copy(update={"server": "https://10.9.9.9:6443"}))
+        connect(in_region(target, server="https://10.9.9.9:6443"))
 
 
 def test_the_clock_of_the_api_server_is_known(platform: Platform) -> None:
@@ -45,7 +46,7 @@ def test_the_node_of_an_instrument_is_never_offered(platform: Platform) -> None:
 def test_what_an_account_may_not_is_named(platform: Platform) -> None:
     """As the API server answers for an account without any role."""
     wanted = [Permission("delete", "pods", namespace="ml-serving"), Permission("create", "pods/eviction", namespace="ml-serving")]
-    permissions.require(platform, [*wanted, *permissions.suite_permissions(platform.target)])
+    permissions.require(platform, [*wanted, *permissions.suite_permissions(platform)])
     api = BoundedClient(platform.api.configuration)
     api.default_headers["Impersonate-User"] = "nobody-at-all"
     nobody = platform_over(platform.target, api)
@@ -56,7 +57,7 @@ def test_what_an_account_may_not_is_named(platform: Platform) -> None:
 
 def test_a_second_run_on_the_same_node_is_refused_by_name(platform: Platform) -> None:
     def leases(holder: str) -> Leases:
-        return Leases(platform.coordination, platform.target.suite_namespace, holder, platform.server_time)
+        return Leases(platform.coordination, platform.target.suite.namespace, holder, platform.server_time)
 
     names = ["aftershock-node-nowhere-1", "aftershock-node-nowhere-2"]
     with leases("run-1@here:1") as first:
@@ -75,7 +76,7 @@ def test_chaos_toolkit_itself_injects_nothing(platform: Platform, target: Target
     """With the second strategy the method is executed whatever the hypothesis says."""
     before = snapshot(platform)
     command = [str(Path(sys.executable).parent / "chaos"), "--log-file", str(tmp_path / "log"), "run", "--hypothesis-strategy", strategy]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "KUBECONFIG": str(target.kubeconfig)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "KUBECONFIG": str(target.only_region().kubeconfig)}
     file = str(ROOT / f"experiments/{experiment}.yaml")
     done = subprocess.run([*command, file], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr

@@ -45,7 +45,7 @@ def load_in_pods(platform: Platform, run_dir: Path) -> Iterator[LoadProcess]:
 
 
 def pods_of(platform: Platform, run_id: str) -> list[str]:
-    found = platform.core.list_namespaced_pod(platform.target.suite_namespace, label_selector=f"{RUN_LABEL}={run_id}").items
+    found = platform.core.list_namespaced_pod(platform.target.suite.namespace, label_selector=f"{RUN_LABEL}={run_id}").items
     return [pod.metadata.name for pod in found if pod.metadata.deletion_timestamp is None]
 
 
@@ -70,6 +70,6 @@ def audited(audit: LoadAudit) -> tuple[int, int, int, int, float | None]:
 def test_a_pod_that_is_lost_ends_the_load_with_a_sentence(platform: Platform, tmp_path: Path) -> None:
     with load_in_pods(platform, tmp_path) as load:
         lost = load_pod.name_of("run-under-test", 1)
-        platform.core.delete_namespaced_pod(lost, platform.target.suite_namespace, grace_period_seconds=0)
+        platform.core.delete_namespaced_pod(lost, platform.target.suite.namespace, grace_period_seconds=0)
         wait_until(lambda: bool(load.failure()), "the load's end")
         assert f"load pod {lost} of worker 1 was lost: " in load.failure()

@@ -14,6 +14,7 @@ from history.result import Verdict
 from history.schema import EventKind
 from kube.client import Platform
 from runner.cleanup.leftovers import find_leftovers
+from testing.platform.targets import region_of
 from testing.platform.tcp_proxy import Proxy
 from testing.runs.patient import patient
 from testing.runs.real_sessions import LOCAL, Suite, wait_for
@@ -24,7 +25,7 @@ INCONCLUSIVE = 10
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    server = urlsplit(yaml.safe_load(LOCAL.read_text())["server"])
+    server = urlsplit(region_of(yaml.safe_load(LOCAL.read_text()))["server"])
     assert server.hostname
     assert server.port
     made = Proxy(server.hostname, server.port)
@@ -34,7 +35,7 @@ def proxy() -> Iterator[Proxy]:
 
 def through(proxy: Proxy, suite: Suite) -> Path:
     """Return a target file that reaches the same cluster through ``proxy``."""
-    local = yaml.safe_load(LOCAL.read_text())
+    local = region_of(yaml.safe_load(LOCAL.read_text()))
     kubeconfig = yaml.safe_load(Path(local["kubeconfig"]).read_text())
     server = f"https://127.0.0.1:{proxy.port}"
     for cluster in kubeconfig["clusters"]:

@@ -49,7 +49,7 @@ PROGRAM = "import os,time; print(os.environ['LINES'], flush=True); time.sleep(36
 def leaky(platform: Platform) -> Iterator[dict[str, Any]]:
     """Deploy two pods that log secrets and markup and carry them; return the role that names them."""
     role = platform.target.role("decoy")
-    found: Any = platform.apps.read_namespaced_deployment(role.deployment, role.namespace)
+    found: Any = platform.apps.read_namespaced_deployment("decoy", role.namespace)
     made = platform.api.sanitize_for_serialization(found)
     template = made["spec"]["template"]
     environment = {**OF_THE_POD, "LINES": "\n".join(SAID)}
@@ -62,7 +62,7 @@ def leaky(platform: Platform) -> Iterator[dict[str, Any]]:
     }  # fmt: skip
     spec = {"replicas": 2, "selector": {"matchLabels": {"app": NAME}}, "template": template}
     platform.apps.create_namespaced_deployment(role.namespace, {"metadata": {"name": NAME}, "spec": spec})
-    yield {"namespace": role.namespace, "selector": f"app={NAME}", "deployment": NAME}
+    yield {"namespace": role.namespace, "selector": f"app={NAME}", "controller": {"kind": "Deployment", "name": NAME}}
     platform.apps.delete_namespaced_deployment(NAME, role.namespace)
     wait_for(lambda: not platform.core.list_namespaced_pod(role.namespace, label_selector=f"app={NAME}").items, "the pods have gone")
 
@@ -143,7 +143,7 @@ def event_with_a_secret(platform: Platform, namespace: str) -> None:
 
 def handed_on(platform: Platform) -> str:
     """Return the journal, the leases, Jobs and pods of the suite's namespace as they stand in the cluster."""
-    own = platform.target.suite_namespace
+    own = platform.target.suite.namespace
     found = [
         platform.core.list_namespaced_config_map(own), platform.coordination.list_namespaced_lease(own),
         platform.batch.list_namespaced_job(own), platform.core.list_namespaced_pod(own),

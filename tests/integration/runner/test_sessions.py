@@ -105,7 +105,7 @@ def a_rollout_that_never_ends(platform: Platform) -> Iterator[None]:
 
     def on_node(name: str | None) -> None:
         body = {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": name}}}}}
-        platform.apps.patch_namespaced_deployment(role.deployment, role.namespace, body)
+        platform.apps.patch_namespaced_deployment("decoy", role.namespace, body)
 
     on_node("nowhere")
     try:

@@ -9,6 +9,7 @@ import pytest
 
 from kube.client import Platform, connect
 from testing.platform.staging import NAME, Staging, standing
+from testing.platform.targets import in_region
 from testing.runs.real_sessions import Suite
 
 
@@ -22,7 +23,7 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
 @pytest.fixture
 def admin(staging: Staging) -> Platform:
     """Return the platform with all rights: for tests in which it is not the rights that are missing."""
-    return connect(staging.target.model_copy(update=staging.all_rights))
+    return connect(in_region(staging.target, **staging.all_rights))
 
 
 @pytest.fixture

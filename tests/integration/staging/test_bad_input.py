@@ -26,9 +26,11 @@ from runner.preflight.platform_health import look
 from runner.run.abort.conditions import asked_by_annotation
 from runner.stop import Stop
 from safety.undo_journal import open_journal
-from target.target import Role, Target
+from target.role import Process, Role
+from target.target import Target
 from testing.platform.fake_cluster import seeded
 from testing.platform.staging import SUITE_NAMESPACE, Staging, nothing_left
+from testing.platform.targets import in_region
 from testing.runs.fault_parts import spec
 from testing.runs.real_sessions import wait_for
 
@@ -51,7 +53,7 @@ def target_with(staging: Staging, tmp_path: Path) -> Callable[..., Target]:
         kubeconfig = yaml.safe_load((staging.folder / "kubeconfig").read_text())
         change(kubeconfig)
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
-        return staging.target.model_copy(update={"kubeconfig": str(tmp_path / "kubeconfig"), **fields})
+        return in_region(staging.target, kubeconfig=str(tmp_path / "kubeconfig"), **fields)
 
     return make
 
@@ -73,8 +75,9 @@ def test_credentials_that_are_no_longer_valid(staging: Staging, target_with: Cal
         return ""
 
     wait_for(lambda: bool(api_errors()), "the API server has forgotten the account", 60)
+    server = target.only_region().server
     assert api_errors() == (
-        f"target acme-staging: {target.server}: the API server answered 401 Unauthorized; renew the credentials of the target's context"
+        f"target acme-staging: {server}: the API server answered 401 Unauthorized; renew the credentials of the target's context"
     )
 
 
@@ -225,7 +228,7 @@ spec:
 def test_a_pod_to_which_its_namespace_lets_nothing_be_added_is_known_before_the_run(staging: Staging, admin: Platform) -> None:
     staging.apply(ROOTED)
     try:
-        role = Role(namespace="acme-rooted", selector="app=rooted", container="model", engine="sleep infinity")
+        role = Role(namespace="acme-rooted", selector="app=rooted", container="model", process=Process(match="sleep infinity"))
         platform = client.platform_over(staging.target.model_copy(update={"roles": {"model": role}}), admin.api)
         wait_for(lambda: any(map(client.ready, platform.pods("model"))), "the pod runs", 60)
         action: Any = SimpleNamespace(name="freeze")
@@ -260,7 +263,7 @@ def try_a_pod(platform: Platform) -> str:
 
 def test_a_role_in_a_namespace_that_is_not_there(admin: Platform, staging: Staging) -> None:
     roles = {name: role.model_copy(update={"namespace": "acme-old"}) for name, role in staging.target.roles.items()}
-    platform = client.platform_over(staging.target.model_copy(update={"roles": roles, "namespaces": ("acme-old",)}), admin.api)
+    platform = client.platform_over(in_region(staging.target, namespaces=("acme-old",)).model_copy(update={"roles": roles}), admin.api)
     text = refused(lambda: look(platform))
     assert 'deployments.apps "llm" not found; check the name' in text
 
@@ -280,7 +283,7 @@ def test_a_node_that_is_deleted_while_it_is_a_target(staging: Staging, admin: Pl
 
 def test_a_namespace_that_vanishes_asks_the_run_to_stop(staging: Staging, admin: Platform) -> None:
     staging.cluster.kubectl("create", "namespace", "acme-short")
-    target = staging.target.model_copy(update={"namespaces": ("acme-short",)})
+    target = in_region(staging.target, namespaces=("acme-short",))
     met = asked_by_annotation(client.platform_over(target, admin.api))
     assert met() is None
     staging.cluster.kubectl("delete", "namespace", "acme-short", "--wait=false")

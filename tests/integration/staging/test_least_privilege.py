@@ -28,6 +28,7 @@ from runner.stop import Stop
 from target.target import load_target
 from testing.platform.cluster_driver import ROOT
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
+from testing.platform.targets import in_region
 from testing.runs.real_sessions import wait_for
 from testing.runs.runner_parts import Sent
 
@@ -72,10 +73,8 @@ class Accounts:
 
     def client(self, account: str) -> BoundedClient:
         """Return a client that is ``account`` to the API server."""
-        admin = load_target(self.target_file).model_copy(
-            update={"kubeconfig": str(State(NAME).kubeconfig), "context": f"aftershock-{NAME}"}
-        )
-        made = BoundedClient(configuration_of(admin))
+        admin = in_region(load_target(self.target_file), kubeconfig=str(State(NAME).kubeconfig), context=f"aftershock-{NAME}")
+        made = BoundedClient(configuration_of(admin, "default"))
         made.set_default_header("Impersonate-User", f"system:serviceaccount:{SUITE_NAMESPACE}:{account}")
         return made
 

@@ -20,6 +20,7 @@ from kube.client import BoundedClient, Platform, configuration_of, platform_over
 from runner.commands import admission_policy, rbac
 from safety import reaper_job, undo
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
+from testing.platform.targets import in_region
 from testing.runs.real_sessions import wait_for
 
 ACCOUNT = "tempted"
@@ -43,8 +44,8 @@ def tempted(staging: Staging) -> Platform:
     """Return the platform as an account of the suite's namespace that is an administrator; the policy is in force."""
     staging.apply(rbac.text(admission_policy.manifests(staging.target)))
     staging.apply(ADMIN)
-    admin = staging.target.model_copy(update={"kubeconfig": str(State(NAME).kubeconfig), "context": f"aftershock-{NAME}"})
-    api = BoundedClient(configuration_of(admin))
+    admin = in_region(staging.target, kubeconfig=str(State(NAME).kubeconfig), context=f"aftershock-{NAME}")
+    api = BoundedClient(configuration_of(admin, "default"))
     api.set_default_header("Impersonate-User", f"system:serviceaccount:{SUITE_NAMESPACE}:{ACCOUNT}")
     made = platform_over(staging.target, api)
 
@@ -68,7 +69,7 @@ def refusal(request: Callable[[], object]) -> str:
 def a_fault_pod(platform: Platform) -> Any:
     target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
     job = fault_pod.FaultPod(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
-    return fault_pod.manifest(platform.target.suite_image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
+    return fault_pod.manifest(platform.target.suite.image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
 
 
 def setting(*path: Any, to: Any) -> Change:
@@ -164,7 +165,7 @@ def test_the_suites_own_reaper_is_admitted_and_any_other_job_is_denied(tempted: 
 
 def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) -> None:
     pod = tempted.pods("inference")[0]
-    ours = process_signal.ephemeral_container(pod, "model", tempted.target.suite_image, "engine", 3.0)
+    ours = process_signal.ephemeral_container(pod, "model", tempted.target.suite.image, "engine", 3.0)
     elsewhere = tempted.core.list_namespaced_pod("acme-metrics").items[0]
 
     def add(container: Any, to: Any = pod) -> str:

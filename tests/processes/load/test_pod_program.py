@@ -46,7 +46,7 @@ class Cluster(ThreadingHTTPServer):
     @contextmanager
     def attach(self) -> Iterator[Stream]:
         api = client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{self.server_port}"))
-        stream = attach(SimpleNamespace(api=api, target=SimpleNamespace(suite_namespace="aftershock")), "a-pod")  # type: ignore[arg-type]
+        stream = attach(SimpleNamespace(api=api, target=SimpleNamespace(suite=SimpleNamespace(namespace="aftershock"))), "a-pod")  # type: ignore[arg-type]
         try:
             yield stream
         finally:

@@ -62,7 +62,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def started(cluster: FakeCluster, run_dir: Path, function: Any, **arguments: Any) -> ActiveRun:
     platform = cluster.platform(local_target(machines=None))
     run = live_run(cluster, run_dir, {"act": function.__fault__.resolve(platform, arguments, seeded(7))})
-    run.platform = platform
+    run.platforms = {"default": platform}
     return run
 
 

@@ -19,7 +19,7 @@ from history.errors import ConfigError, FaultFailed
 from history.plan import ResolvedTarget
 from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
-from target.target import CommandDriver
+from target.region import CommandDriver
 from testing.platform.fake_cluster import FakeCluster, local_target, seeded
 from testing.platform.fake_run import live_run
 from testing.runs.fault_parts import kinds, spec
@@ -30,7 +30,7 @@ NOTE = ("{python}", "-c", "import sys; open(sys.argv[1], 'a').write(' '.join(sys
 def started(cluster: FakeCluster, run_dir: Path, function: Callable[..., Any], **arguments: Any) -> ActiveRun:
     platform = cluster.platform(with_drivers(run_dir))
     run = live_run(cluster, run_dir, {"act": spec(function).resolve(platform, arguments, seeded(7))})
-    run.platform = platform
+    run.platforms = {"default": platform}
     return run
 
 
@@ -151,8 +151,8 @@ def test_a_device_is_lost_and_repaired(tmp_path: Path) -> None:
 def test_a_driver_that_fails_fails_the_fault_and_is_undone_all_the_same(tmp_path: Path) -> None:
     cluster = FakeCluster()
     run = started(cluster, tmp_path, faults.nodes.power_off, role="inference", for_s=75)
-    repair = run.platform.target.machines.repair  # type: ignore[union-attr]  # set above
-    run.platform = cluster.platform(local_target(machines=CommandDriver(fail=("false",), repair=repair)))
+    repair = run.platform.region.machines.repair  # type: ignore[union-attr]  # set above
+    run.platforms = {"default": cluster.platform(local_target(machines=CommandDriver(fail=("false",), repair=repair)))}
     with pytest.raises(FaultFailed, match="power off"):
         faults.nodes.power_off("inference", 75)
     faults.nodes.power_on()

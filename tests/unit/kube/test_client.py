@@ -18,6 +18,7 @@ from kube.answers import explained
 from kube.client import CONNECT_S, READ_S, BoundedClient, api_errors, connect, unless
 from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
+from testing.platform.targets import in_region
 
 
 def target_with(tmp_path: Path, *, context: str = "aftershock-local", server: str) -> Target:
@@ -46,7 +47,7 @@ def test_a_kubeconfig_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_answer_is_refused(tmp_path: Path) -> None:
     server = "http://127.0.0.1:9"  # discard: nobody listens
-    target = target_with(tmp_path, server=server).model_copy(update={"server": server})
+    target = in_region(target_with(tmp_path, server=server), server=server)
     with pytest.raises(TargetRefused, match="no answer from the API server"):
         connect(target)
 

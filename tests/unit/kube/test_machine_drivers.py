@@ -8,26 +8,28 @@ import pytest
 
 from history.errors import FaultFailed, TargetRefused
 from kube import machine_drivers
-from target.target import CommandDriver
-from testing.platform.fake_cluster import local_target
+from target.region import CommandDriver
+from testing.platform.fake_cluster import FakeCluster, local_target
 
 PRINT = ("{python}", "-c", "import sys; print(sys.argv[1:])")
 
 
 def test_placeholders_are_filled_in_every_argument() -> None:
-    target = local_target(machines=CommandDriver(fail=(*PRINT, "off-{node}", "{seconds}s"), repair=("true",)))
-    assert machine_drivers.power_off(target, "gpu-a", 90.0) == "['off-gpu-a', '90s']"
+    platform = FakeCluster().platform(local_target(machines=CommandDriver(fail=(*PRINT, "off-{node}", "{seconds}s"), repair=("true",))))
+    assert machine_drivers.power_off(platform, "gpu-a", 90.0) == "['off-gpu-a', '90s']"
 
 
 def test_a_gpu_has_an_index() -> None:
-    target = local_target(gpus=CommandDriver(fail=(*PRINT, "{node}", "{index}", "{seconds}"), repair=(*PRINT, "{index}")))
-    assert machine_drivers.fail_gpu(target, "gpu-a", "1", 45) == "['gpu-a', '1', '45']"
-    assert machine_drivers.repair_gpu(target, "gpu-a", "1") == "['1']"
+    platform = FakeCluster().platform(
+        local_target(gpus=CommandDriver(fail=(*PRINT, "{node}", "{index}", "{seconds}"), repair=(*PRINT, "{index}")))
+    )
+    assert machine_drivers.fail_gpu(platform, "gpu-a", "1", 45) == "['gpu-a', '1', '45']"
+    assert machine_drivers.repair_gpu(platform, "gpu-a", "1") == "['1']"
 
 
 def test_arguments_never_reach_a_shell() -> None:
-    target = local_target(machines=CommandDriver(fail=(*PRINT, "{node}; rm -rf {seconds}"), repair=("true",)))
-    assert machine_drivers.power_off(target, "$(reboot)", 1) == "['$(reboot); rm -rf 1']"
+    platform = FakeCluster().platform(local_target(machines=CommandDriver(fail=(*PRINT, "{node}; rm -rf {seconds}"), repair=("true",))))
+    assert machine_drivers.power_off(platform, "$(reboot)", 1) == "['$(reboot); rm -rf 1']"
 
 
 @pytest.mark.parametrize(
@@ -49,8 +51,8 @@ def test_a_driver_that_hangs_is_ended() -> None:
 
 
 def test_no_driver_is_a_reason_to_skip() -> None:
-    target = local_target(machines=None, gpus=None)
+    platform = FakeCluster().platform(local_target(machines=None, gpus=None))
     with pytest.raises(TargetRefused, match="no machine driver"):
-        machine_drivers.power_off(target, "gpu-a", 1)
+        machine_drivers.power_off(platform, "gpu-a", 1)
     with pytest.raises(TargetRefused, match="no GPU driver"):
-        machine_drivers.fail_gpu(target, "gpu-a", "0", 1)
+        machine_drivers.fail_gpu(platform, "gpu-a", "0", 1)

@@ -7,7 +7,7 @@ import pytest
 from history.errors import TargetRefused
 from kube import permissions
 from kube.permissions import Permission
-from testing.platform.fake_cluster import FakeCluster, local_target
+from testing.platform.fake_cluster import FakeCluster
 
 EVICT = Permission("create", "pods/eviction", namespace="ml-serving")
 CORDON = Permission("patch", "nodes")
@@ -27,6 +27,6 @@ def test_granted_permissions_pass() -> None:
 
 
 def test_the_suite_itself_asks_for_nothing_that_changes_the_platform() -> None:
-    target = local_target()
-    for permission in permissions.suite_permissions(target):
-        assert permission.verb in {"get", "list", "watch"} or permission.namespace == target.suite_namespace
+    platform = FakeCluster().platform()
+    for permission in permissions.suite_permissions(platform):
+        assert permission.verb in {"get", "list", "watch"} or permission.namespace == platform.target.suite.namespace

@@ -10,6 +10,7 @@ import pytest
 
 from history.errors import TargetRefused
 from kube.platform_timers import LOAD_S, START_S, first_check_s, liveness_s, load_s, owner_of, read_timers, start_s, toleration_s
+from target.role import Controller
 from testing.platform.fake_cluster import NOW, FakeCluster, pod
 
 
@@ -47,7 +48,7 @@ def test_whose_settings_they_are() -> None:
     one = pod("inference-7c9d-x")
     one.metadata.owner_references[0].name, one.metadata.labels["pod-template-hash"] = "inference-7c9d", "7c9d"
     assert owner_of(one, None) == "Deployment inference"
-    assert owner_of(one, "named") == "Deployment named"
+    assert owner_of(one, Controller(kind="StatefulSet", name="named")) == "StatefulSet named"
     assert owner_of(pod("worker-0", owner="StatefulSet"), None) == "StatefulSet owner"
     assert owner_of(pod("bare", owner=None), None) == "pod bare"
 

@@ -41,8 +41,8 @@ def test_only_ready_pods_are_chosen() -> None:
 
 
 def test_a_role_without_ready_pods_is_refused() -> None:
-    roles = local_target().model_dump()["roles"]
-    roles["inference"]["selector"] = "app=nobody"
+    roles = local_target().roles
+    roles = roles | {"inference": roles["inference"].model_copy(update={"selector": "app=nobody"})}
     with pytest.raises(TargetRefused, match=r"selector app=nobody in namespace ml-serving matches 0 pods, none of them ready"):
         selection.ready_pods(FakeCluster().platform(local_target(roles=roles)), "inference")
 

@@ -53,7 +53,7 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         run = live_run(FakeCluster(), tmp_path, {})
-        run.platform = FakeCluster().platform(local_target(endpoints={"inference": "http://x", "prometheus": server.url}))
+        run.platforms = {"default": FakeCluster().platform(local_target(prometheus={"url": server.url}))}
         yield server
         server.shutdown()
         thread.join()
@@ -64,6 +64,17 @@ def test_depth_is_the_sum_of_fresh_values(prometheus: Prometheus) -> None:
     assert queue.depth(labels='namespace="ml-serving"') == 7.0
     series = 'vllm:num_requests_waiting{namespace="ml-serving"}'
     assert prometheus.queries == [f"sum({series} and (time() - timestamp({series}) <= 5))"]
+
+
+def test_the_labels_of_the_region_s_prometheus_are_asked_for_besides(prometheus: Prometheus, tmp_path: Path) -> None:
+    prometheus.result = [{"metric": {}, "value": [1.0, "7"]}]
+    run = live_run(FakeCluster(), tmp_path, {})
+    declared = {"url": prometheus.url, "labels": {"cluster": "eu", "team": 'a "b"'}}
+    run.platforms = {"default": FakeCluster().platform(local_target(prometheus=declared))}
+    assert queue.depth("waiting", 'namespace="x"') == 7.0
+    assert 'waiting{namespace="x",cluster="eu",team="a \\"b\\""}' in prometheus.queries[0]
+    queue.depth("waiting")
+    assert 'waiting{cluster="eu",team="a \\"b\\""}' in prometheus.queries[1]
 
 
 @pytest.mark.parametrize("result", [[], [{"metric": {}, "value": [1.0, "NaN"]}]])
@@ -82,13 +93,13 @@ def test_a_prometheus_that_fails_is_no_data(prometheus: Prometheus) -> None:
 
 def test_a_prometheus_that_is_away_is_no_data(tmp_path: Path) -> None:
     run = live_run(FakeCluster(), tmp_path, {})
-    run.platform = FakeCluster().platform(local_target(endpoints={"inference": "http://x", "prometheus": "http://127.0.0.1:9"}))
+    run.platforms = {"default": FakeCluster().platform(local_target(prometheus={"url": "http://127.0.0.1:9"}))}
     with pytest.raises(NoData, match=r"Prometheus at http://127.0.0.1:9 does not answer"):
         queue.depth()
 
 
 def test_a_target_without_prometheus_is_no_data(tmp_path: Path) -> None:
     run = live_run(FakeCluster(), tmp_path, {})
-    run.platform = FakeCluster().platform(local_target(prometheus=None))
-    with pytest.raises(NoData, match="it names no Prometheus"):
+    run.platforms = {"default": FakeCluster().platform(local_target(prometheus=None))}
+    with pytest.raises(NoData, match="the target file names none"):
         queue.depth()

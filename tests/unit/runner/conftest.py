@@ -78,7 +78,7 @@ def context(tmp_path: Path, experiment: Experiment, cluster: RunnerCluster, sent
     run = active_run.ActiveRun(
         plan=plan,
         run_dir=run_dir,
-        platform=cluster.platform(local_target()),
+        platforms={"default": cluster.platform(local_target())},
         journal=journal,
         log=log,
         targets={"kill": list(plan.targets)},

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from testing.platform.fake_cluster import ROOT
-from testing.runs.fuzzing import EXPERIMENTS, TARGETS, case, outcome
+from testing.runs.fuzzing import EXPERIMENTS, FULL, LOCAL, case, outcome
 
 
 @pytest.mark.parametrize("first", range(0, 300, 60))
@@ -22,7 +22,9 @@ def test_a_mutated_file_is_refused_in_a_sentence_or_planned(first: int, tmp_path
 
 
 def test_what_is_not_mutated_is_planned() -> None:
-    assert {outcome(file, TARGETS[0], 1).kind for file in EXPERIMENTS} == {"planned"}
+    assert {outcome(file, LOCAL[0], 1).kind for file in EXPERIMENTS} == {"planned"}
+    null = ROOT / "experiments" / "control" / "null-control.yaml"
+    assert [outcome(null, target, 1).kind for target in (LOCAL[1], FULL)] == ["planned", "planned"]
 
 
 @pytest.mark.parametrize(
@@ -40,4 +42,4 @@ def test_what_once_was_a_traceback_is_a_refusal(tmp_path: Path, name: str, chang
     change(raw)
     file = tmp_path / "experiment.yaml"
     file.write_text(yaml.safe_dump(raw))
-    assert outcome(file, TARGETS[0], 1).kind == "refused"
+    assert outcome(file, LOCAL[0], 1).kind == "refused"

@@ -187,8 +187,8 @@ def test_it_is_made_with_the_least_rights_away_from_what_is_hit_and_removed_whol
     assert pod["serviceAccountName"] == made["service_account"]["metadata"]["name"]
     environment = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
     carried = target_of(environment)
-    assert carried.suite_namespace == "aftershock"
-    assert not carried.endpoints
+    assert carried.suite.namespace == "aftershock"
+    assert not carried.only_region().endpoints
     assert not carried.workloads
     assert int(environment["AFTERSHOCK_DEADLINE_NS"]) > now_ns()
     assert reaper_job.runs(platform) == {RUN}

@@ -120,7 +120,7 @@ def test_the_journal_and_a_traceback_hold_none(context: Context, tmp_path: Path,
     ("change", "said"),
     [
         (
-            {"endpoints": {"inference": "https://me:planted-pw@serving/", "prometheus": "http://p"}},
+            {"endpoints": {"inference": "https://me:planted-pw@serving/"}},
             "inference: a URL must not hold credentials",
         ),
         (
@@ -135,7 +135,7 @@ def test_a_target_file_that_holds_a_credential_is_refused_without_showing_it(tmp
     if "headers" in change:
         raw["workloads"]["realtime-inference"]["load"] |= change
     else:
-        raw |= change
+        raw["regions"]["default"] |= change
     file = tmp_path / "target.yaml"
     file.write_text(yaml.safe_dump(raw))
     with pytest.raises(ConfigError) as refused:

@@ -11,6 +11,7 @@ import yaml
 from kube.client import configuration_of
 from runner.__main__ import ROOT
 from target.target import load_target
+from testing.platform.targets import in_region
 
 IN_CLUSTER = ROOT / "targets" / "in-cluster"
 WORKFLOW = ROOT / ".github" / "workflows" / "nightly.yml"
@@ -34,8 +35,8 @@ def test_the_kubeconfig_inside_the_cluster_holds_no_secret_and_leads_where_its_t
         (tmp_path / name).write_text(text)
     placed = (IN_CLUSTER / "kubeconfig").read_text().replace("/var/run/secrets/kubernetes.io/serviceaccount", str(tmp_path))
     (tmp_path / "kubeconfig").write_text(placed)
-    target = load_target(IN_CLUSTER / "target.yaml").model_copy(update={"kubeconfig": str(tmp_path / "kubeconfig")})
-    assert configuration_of(target).host == target.server
+    target = in_region(load_target(IN_CLUSTER / "target.yaml"), kubeconfig=str(tmp_path / "kubeconfig"))
+    assert configuration_of(target, "default").host == target.only_region().server
 
 
 def test_the_cron_job_never_overlaps_never_tries_again_and_hears_sigterm() -> None:

@@ -49,9 +49,9 @@ def without_prometheus() -> Target:
     return local_target(prometheus=None)
 
 
-def without_deployment() -> Target:
+def without_controller() -> Target:
     roles = dict(LOCAL["roles"])
-    roles["inference"] = {key: value for key, value in roles["inference"].items() if key != "deployment"}
+    roles["inference"] = {key: value for key, value in roles["inference"].items() if key != "controller"}
     return local_target(roles=roles)
 
 
@@ -112,7 +112,7 @@ def test_the_class_may_say_more() -> None:
     [
         (without_prometheus, "queue-is-short: target local names no prometheus"),
         (lambda: changed(steady_state={}), "queue-is-short: target local sets no queue_max in the steady_state of the class"),
-        (without_deployment, "no-replica-is-missing: role inference of target local names no deployment"),
+        (without_controller, "no-replica-is-missing: role inference of target local names no controller"),
     ],
 )
 def test_what_the_target_has_not_is_left_out_by_name_in_plan_and_dry_run(
@@ -130,7 +130,7 @@ def test_what_the_target_has_not_is_left_out_by_name_in_plan_and_dry_run(
 
 
 def test_a_title_claims_nothing_that_is_left_out() -> None:
-    target = without_deployment()
+    target = without_controller()
     assert steady_state(target, target.workloads[REQUESTS]).title == "users are served within the SLO"
 
 
@@ -165,7 +165,7 @@ def test_without_its_target_it_has_none(silent: Experiment) -> None:
 
 
 def test_a_class_that_says_nothing_is_refused_with_file_line_and_next_step(silent: Experiment) -> None:
-    nothing = WorkloadClass.model_construct(role="inference", written_slo=None, training=None)
+    nothing = WorkloadClass.model_construct(kind="requests", role="inference", requests_slo=None, job=None)
     target = local_target().model_copy(update={"workloads": {REQUESTS: nothing}})
     line = SILENT.splitlines().index(f"    workload: {REQUESTS}") + 1
     with pytest.raises(ConfigError, match=rf"pod-killed\.yaml:{line}: class 'realtime-inference' of target local .*; write one, or give"):
@@ -183,8 +183,8 @@ def test_a_name_that_the_hypothesis_takes_is_refused_where_it_stands(experiment_
 @pytest.mark.parametrize(
     ("name", "written", "said"),
     [
-        (TRAINING, {"p95_latency": "1s"}, "steady_state: p95_latency means nothing for a training job"),
-        (REQUESTS, {"steps_per_s": 2}, "steady_state: steps_per_s means nothing for requests"),
+        (TRAINING, {"p95_latency": "1s"}, r"steady_state\s+p95_latency means nothing for a training job"),
+        (REQUESTS, {"steps_per_s": 2}, r"steady_state\s+steps_per_s means nothing for requests"),
         (REQUESTS, {"window": "0s"}, "greater than 0"),
         (REQUESTS, {"queue_max": -1}, "greater than or equal to 0"),
         (REQUESTS, {"ready": "most"}, "Input should be 'all'"),

@@ -14,7 +14,7 @@ from kube import eviction
 from kube.selection import node_target
 from safety import undo
 from safety.undo_journal import REAPER, Undo, UndoKind
-from target.target import CommandDriver
+from target.region import CommandDriver
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
 from testing.platform.fake_run import live_run
 

@@ -11,6 +11,19 @@ from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import target_file
 
+LOCAL = ROOT / "targets" / "local.yaml"
+
+
+def refusal(folder: Path, text: str) -> list[str]:
+    """Return what is said of a target file, a line each, without the path."""
+    path = folder / "target.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as wrong:
+        load_target(path, {})
+    lines = str(wrong.value).splitlines()
+    assert all(line.startswith(f"{path}:") for line in lines)
+    return [line.removeprefix(f"{path}:") for line in lines]
+
 
 @pytest.mark.parametrize("name", ["local", "staging.example"])
 def test_the_shipped_files_are_right(name: str) -> None:
@@ -22,63 +35,107 @@ def test_every_mistake_is_listed_with_its_key(tmp_path: Path) -> None:
     path = target_file(tmp_path, name="Up", namespaces=[], roles=roles, colour="red", limits={"pods": "many"})
     with pytest.raises(ConfigError) as wrong:
         load_target(path)
-    for key in ("name", "namespaces", "roles.inference.selector", "colour", "limits.pods"):
-        assert f"{key}:" in str(wrong.value)
+    for key in ("name", "regions.default.namespaces", "roles.inference.selector", "colour", "limits.pods"):
+        assert f": {key}: " in str(wrong.value)
 
 
 def test_names_that_lead_nowhere_are_listed(tmp_path: Path) -> None:
-    path = target_file(tmp_path, prometheus="prom", roles={"gateway": {"namespace": "x", "selector": "a=b"}}, endpoints={"web": "http://w"})
+    path = target_file(tmp_path, roles={"gateway": {"namespace": "x", "selector": "a=b"}}, endpoints={"web": "http://w"})
     with pytest.raises(ConfigError) as wrong:
         load_target(path)
     assert "workloads.realtime-inference.role: 'inference' is not under roles" in str(wrong.value)
     assert "workloads.realtime-inference.load.endpoint: 'inference' is not under endpoints" in str(wrong.value)
-    assert "prometheus: 'prom' is not under endpoints" in str(wrong.value)
+    assert "workloads.batch-training.job.storage: 'storage' is not under roles" in str(wrong.value)
 
 
-def test_the_suite_s_own_namespace_is_no_target(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="suite_namespace: 'ml-serving' must not be under namespaces"):
-        load_target(target_file(tmp_path, suite_namespace="ml-serving"))
+def test_a_stop_condition_by_promql_needs_a_prometheus(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="stop_when: promql needs prometheus, of a region"):
+        load_target(target_file(tmp_path, prometheus=None, stop_when=[{"promql": "up", "above": 1}]))
 
 
-LINES = {  # what is replaced, by what, a part of the line of the mistake, what is said of it
+LINES = {  # what is replaced, by what, what is said of it
     "unknown key": ("limits: {pods: 3,", "limits: {pod: 3,", "limits.pod: unknown key; known here: nodes, pods, share_of_role"),
     "unknown key of a role": (
         "    service: inference\n",
         "    servise: inference\n",
-        "roles.inference.servise: unknown key; known here: container,",
+        "roles.inference.servise: unknown key; known here: adapter, container,",
+    ),
+    "a key of schema 1": (
+        "    service: inference\n",
+        "    deployment: inference\n",
+        "roles.inference.deployment: unknown key; known here: adapter, container,",
     ),
     "unknown key of the load": ("rate_rps: ", "rate: ", "workloads.realtime-inference.load.rate: unknown key; known here: api_key_env,"),
     "unknown budget": ("budgets: {", "budgets: {rpo: 5s, ", "no measurement exists for this budget; measured are availability,"),
-    "a required key": ("\nserver: ", "\nserver_url: ", "server: missing; it is required"),
+    "a required key": ("    server: ", "    server_url: ", "regions.default.server: missing; it is required"),
+    "an endpoint that nobody names": ("      endpoint: inference\n", "", "load.endpoint: missing; it is required"),
+    "a load without its SLO": ("    slo: {", "    slos: {", "realtime-inference.slos: unknown key; known here: answers,"),
     "no duration": ("timeout: 5s", "timeout: soon", "'soon' is not a duration; write 30s, 5m, 1h30m or 250ms (got 'soon')"),
-    "a request that may take no time": ("latency: 1s", "latency: 0s", "slo.latency: Input should be greater than 0 (got 0.0)"),
-    "no answer is good enough": ("ratio: 99%", "ratio: 0%", "slo.ratio: Input should be greater than 0 (got 0.0)"),
+    "no duration in the SLO": ("latency: 1s", "latency: soon", "slo.latency: 'soon' is not a duration; write 30s, 5m, 1h30m or 250ms"),
+    "a request that may take no time": ("latency: 1s", "latency: 0s", "slo.latency: Input should be greater than 0 (got '0s')"),
+    "a request that may take less than no time": ("latency: 1s", "latency: -1", "slo.latency: Input should be greater than 0 (got -1)"),
+    "a request that may take for ever": ("latency: 1s", "latency: .inf", "slo.latency: Input should be a finite number (got inf)"),
+    "no answer is good enough": ("ratio: 99%", "ratio: 0%", "slo.ratio: Input should be greater than 0 (got "),
     "a client without patience": ("timeout: 5s", "timeout: 0s", "load.timeout: Input should be greater than 0 (got 0.0)"),
     "requests without end": ("rate_rps: 20", "rate_rps: .inf", "load.rate_rps: Input should be a finite number (got inf)"),
     "a plan's spelling": ("budgets: {rto: 60s", "budgets: {rto_s: 60", "budgets.rto_s: no measurement exists for this budget"),
     "a plan's spelling of the load": ("timeout: 5s", "timeout_s: 5", "load.timeout_s: unknown key; known here: api_key_env, arrivals,"),
     "a budget of another kind": ("budgets: {rto: 60s", "budgets: {rpo_steps: 3, rto: 60s", "rpo_steps means nothing for requests"),
     "a budget of requests for training": ("{rpo_steps: 30", "{p95_ratio: 2, rpo_steps: 30", "p95_ratio means nothing for a training job"),
+    "a plan's spelling of the SLO": ("ttft: 700ms", "ttft_ms: 700", "slo.ttft_ms: unknown key; known here: latency, max_gap, ratio, ttft"),
     "who set a budget": ("budgets: {rto: 60s", "budgets: {source: {}, rto: 60s", "budgets.source: no measurement exists"),
     "a name that leads nowhere": ("    role: inference\n", "    role: inferenec\n", "'inferenec' is not under roles"),
-    "a namespace of the suite": ("\nsuite_namespace: aftershock", "\nsuite_namespace: ml-serving", "must not be under namespaces"),
+    "a namespace of the suite": ("suite: {namespace: aftershock", "suite: {namespace: ml-serving", "must not be under namespaces"),
+    "a part of another kind": (
+        "    kind: requests\n",
+        "    kind: training\n",
+        "slo: it means nothing for kind training",
+    ),
+    "two ways to count replicas": ("    service: inference\n", "    replicas: 3\n", "controller and replicas: one of them, not both"),
+    "no schema that is known": ("schema: 2", "schema: 3", "schema: Input should be 2 (got 3)"),
+}
+ABOVE = {  # of some mistakes, what stands where they are told
+    "a required key": "  default:\n",
+    "an endpoint that nobody names": "    load:\n",
+    "a part of another kind": "    slo: {",
+    "two ways to count replicas": "  inference:\n    namespace",
 }
 
 
 @pytest.mark.parametrize("case", LINES)
 def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, case: str) -> None:
     old, new, said = LINES[case]
-    text = (ROOT / "targets/local.yaml").read_text().replace(old, new, 1)
+    text = LOCAL.read_text().replace(old, new, 1)
+    line = text[: text.index(ABOVE.get(case, new))].count("\n") + 1
+    assert [one for one in refusal(tmp_path, text) if one.startswith(f"{line}: ") and said in one]
+
+
+def test_a_key_written_twice_is_refused(tmp_path: Path) -> None:
+    text = LOCAL.read_text()
+    twice = text.replace("\nroles:", "\nlimits: {pods: 90}\nroles:", 1)
+    line = twice[: twice.rindex("\nlimits:")].count("\n") + 2
+    assert refusal(tmp_path, twice) == [f"{line}: not valid YAML: found duplicate key 'limits'"]
+
+
+def test_a_plain_number_is_seconds_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "target.yaml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as wrong:
-        load_target(path)
-    line = 1 if "missing" in said else next(number for number, line in enumerate(text.splitlines(), 1) if new.strip() in line)
-    assert [one for one in str(wrong.value).splitlines() if one.startswith(f"{path}:{line}: ") and said in one]
+    path.write_text(LOCAL.read_text().replace("{ratio: 99%, latency: 1s, ttft: 700ms,", "{ratio: 99%, latency: 2, ttft: 0.5,", 1))
+    slo = load_target(path).workloads["realtime-inference"].slo
+    assert (slo.latency_ms, slo.ttft_ms, slo.max_gap_ms) == (2000, 500, 700)
 
 
 def test_roles_become_configuration() -> None:
-    values = load_target(ROOT / "targets/local.yaml").configuration()
+    values = load_target(LOCAL).configuration()
     assert values["inference_selector"] == "app=inference"
     assert values["inference_namespace"] == "ml-serving"
     assert values["prometheus_endpoint"] == "http://127.0.0.1:19090"
+    assert {values[f"inference_{key}"] for key in ("deployment", "port", "health", "engine")} == {
+        "inference", "8000", "/health", "workloads.inference.engine",
+    }  # fmt: skip
+
+
+def test_an_adapter_knows_what_the_role_need_not_say(tmp_path: Path) -> None:
+    path = tmp_path / "target.yaml"
+    path.write_text(LOCAL.read_text().replace("process: {match: workloads.inference.engine}", "adapter: vllm", 1))
+    role = load_target(path).roles["inference"]
+    assert (role.engine, role.queue_metric) == ("EngineCore", "vllm:num_requests_waiting")

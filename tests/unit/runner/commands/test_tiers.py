@@ -38,8 +38,8 @@ def test_the_example_target_carries_the_serving_experiments_and_its_rights_and_p
     experiments = [read_experiment(file, EXPERIMENTS) for file in files]
     for experiment in experiments:
         check_target(experiment, target)
-    printed = list(yaml.safe_load_all(rbac.text(rbac.manifests(rbac.least_permissions(experiments, target), target.suite_namespace))))
+    printed = list(yaml.safe_load_all(rbac.text(rbac.manifests(rbac.least_permissions(experiments, target), target.suite.namespace))))
     assert {one["kind"] for one in printed} == {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
     policies = list(yaml.safe_load_all(rbac.text(admission_policy.manifests(target))))
     assert {one["kind"] for one in policies} == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
-    assert target.suite_image in str(policies[0])
+    assert target.suite.image in str(policies[0])

@@ -179,7 +179,7 @@ def test_a_control_and_a_fault_on_another_role_have_no_floor(experiment_file: Pa
 )
 def test_users_wait_for_the_floor_only_where_nobody_else_serves_them(resolved_: Resolved, rto_s: float | None) -> None:
     target = local_target()
-    assert target.workloads["realtime-inference"].slo.slo().latency_ms == 1000
+    assert target.workloads["realtime-inference"].slo.latency_ms == 1000
     floor = floor_under(shipped("gpu-node-lost"), target, resolved_, drivers())
     assert floor is not None
     assert floor.rto_s == rto_s

@@ -66,7 +66,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, values: list[float | Exception | No
 
 def test_an_expression_stops_the_run_when_it_rises(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, [0.0, 5.0, 5.1])
-    condition = stop_when.Expression(local_target(), StopWhen(promql="errors", above=5))
+    condition = stop_when.Expression(local_target().only_region(), StopWhen(promql="errors", above=5))
     assert condition.met() is None
     assert condition.met() is None
     assert condition.met() == ("stop condition", "errors is 5.1, above 5")
@@ -76,7 +76,7 @@ def test_an_expression_that_nobody_can_see_stops_the_run(monkeypatch: pytest.Mon
     clock = [0.0]
     monkeypatch.setattr(stop_when.time, "monotonic", lambda: clock[0])
     answers(monkeypatch, [None, NoData("away"), None])
-    condition = stop_when.Expression(local_target(), StopWhen(promql="errors", above=5))
+    condition = stop_when.Expression(local_target().only_region(), StopWhen(promql="errors", above=5))
     assert condition.met() is None
     clock[0] = 9.0
     assert condition.met() is None
@@ -99,14 +99,14 @@ def test_a_condition_that_is_met_or_blind_at_preflight_refuses_the_run(
 ) -> None:
     answers(monkeypatch, [value])
     with pytest.raises(TargetRefused, match=said):
-        stop_when.refuse_met(local_target(), (StopWhen(promql="errors", above=5),))
+        stop_when.refuse_met(local_target().only_region(), (StopWhen(promql="errors", above=5),))
 
 
 def test_a_bystander_that_is_down_at_preflight_refuses_the_run(service: Bystander) -> None:
-    stop_when.refuse_met(local_target(), (written(service),))
+    stop_when.refuse_met(local_target().only_region(), (written(service),))
     service.status = 500
     with pytest.raises(TargetRefused, match="does not answer well"):
-        stop_when.refuse_met(local_target(), (written(service),))
+        stop_when.refuse_met(local_target().only_region(), (written(service),))
 
 
 class Asked(Stop):

@@ -1,0 +1,28 @@
+"""Whether the API server answers now, and whether it shows the platform."""
+
+from __future__ import annotations
+
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
+from kube.client import Platform
+
+
+def can_look(platform: Platform) -> bool:
+    """Tell whether the API server shows the platform to this account now; a refusal shows nothing."""
+    try:
+        platform.nodes()
+    except (ApiException, urllib3.exceptions.HTTPError):
+        return False
+    return True
+
+
+def answers(platform: Platform) -> bool:
+    """Tell whether the API server answers now; a refusal is an answer."""
+    try:
+        platform.nodes()
+    except ApiException as error:
+        return 0 < (error.status or 0) < 500
+    except urllib3.exceptions.HTTPError:
+        return False
+    return True

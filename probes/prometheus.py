@@ -1,0 +1,80 @@
+"""How the Prometheus of a region is asked (by prometheus-api-client): a question each, at most 3 s."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from history.errors import NoData
+from target.prometheus import Auth, Prometheus
+from target.region import Region
+
+TIMEOUT_S = 3
+REFUSED = re.compile(r"Status Code 40[13]")
+
+
+def query(region: Region, promql: str) -> float | None:
+    """Return the one value of an instant query; None if it is empty or not a number.
+
+    Raises:
+        NoData: the target names no Prometheus, it does not let us in, or gives no answer to the question within 3 s.
+
+    """
+    declared = region.prometheus
+    if declared is None:
+        raise NoData("Prometheus: the target file names none; add prometheus to the region")
+    try:
+        with _connected(declared) as prometheus:
+            found: list[dict[str, Any]] = prometheus.custom_query(promql)
+        value = float(found[0]["value"][1]) if found else math.nan
+    except (requests.RequestException, PrometheusApiClientException, OSError) as error:
+        what = f"{type(error).__name__}: {str(error)[:200]}"
+        advice = "see its auth and headers in the target file" if REFUSED.search(what) else "is it up?"
+        raise NoData(f"Prometheus at {declared.url} does not answer ({what}); {advice}") from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise NoData(f"Prometheus at {declared.url}: the answer to {promql} is no vector of an instant query; correct the query") from error
+    return value if math.isfinite(value) else None
+
+
+def _connected(declared: Prometheus) -> PrometheusConnect:
+    """Return the client for one question. Raises OSError: a file that it needs cannot be read."""
+    session = requests.Session()
+    session.verify = declared.ca_file or True
+    if declared.auth is not None and (shown := declared.auth.client_cert):
+        session.cert = (shown.cert, shown.key)
+    headers = {name: header.value or os.environ.get(header.env or "", "") for name, header in declared.headers.items()}
+    once = urllib3.Retry(total=0)  # the client's own three retries would outlast what they measure
+    url = declared.url.rstrip("/")
+    return PrometheusConnect(url, headers=headers, session=session, auth=_auth(declared.auth), retry=once, timeout=TIMEOUT_S)
+
+
+class Bearer(AuthBase):
+    """Sends a token. As the request's auth, no ~/.netrc overrides it, and it is not sent on to another host."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _auth(declared: Auth | None) -> AuthBase | None:
+    if declared is None:
+        return None
+    if declared.basic_env is not None:
+        user, _, password = os.environ.get(declared.basic_env, "").partition(":")
+        return HTTPBasicAuth(user, password)
+    if declared.token_file is not None:
+        return Bearer(Path(declared.token_file).read_text().strip())  # each time anew: it may have been rotated
+    return Bearer(os.environ.get(declared.bearer_env, "")) if declared.bearer_env is not None else None

@@ -1,0 +1,122 @@
+"""What plays one role on the platform: which pods, who makes them, and how they are looked into."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from history.values import Seconds, Written
+
+SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
+
+
+class Controller(Written):
+    """Who makes a role's pods, and says how many there should be."""
+
+    kind: str = Field(default="Deployment", min_length=1)
+    name: str = Field(min_length=1)
+
+
+class Process(Written):
+    """How the worker process inside a pod is recognised: it must be exactly one of the container."""
+
+    match: str | None = Field(default=None, min_length=1)  # a part of its command line
+    listens: int | None = Field(default=None, gt=0, lt=65536)  # a port
+    child_of: str | None = Field(default=None, min_length=1)
+    pick: Literal["only", "newest"] = "only"  # of several
+
+
+class Health(Written):
+    """Where a pod itself says that it is well; the word ``kubelet`` instead: as its readiness probe asks."""
+
+    ask: Literal["kubelet"] | None = None
+    port: int | None = Field(default=None, gt=0, lt=65536)
+    path: str | None = None  # left out: nobody asks over HTTP
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_word(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
+        return {"ask": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _asks_one_way(self) -> Health:
+        if (self.ask is None) == (self.port is None):
+            raise ValueError("health is the word kubelet, or port and path")
+        return self
+
+
+class Metrics(Written):
+    """Names of the role's own metrics in Prometheus."""
+
+    queue: str | None = Field(default=None, min_length=1)  # a gauge: requests that wait in front of the engines
+
+
+class Adapter(Written):
+    """What is known of one kind of server, so that a role need not say it."""
+
+    process: str  # a part of its worker's command line
+    queue: str  # its gauge of waiting requests
+
+
+ADAPTERS = {"vllm": Adapter(process="EngineCore", queue="vllm:num_requests_waiting")}
+
+
+class Credentials(Written):
+    """Where what the role's servers ask for is found, never what it is."""
+
+    env: str = Field(min_length=1)
+
+
+class Role(Written):
+    """What plays one role on the platform: pods of one selector in one namespace, alike in each of its regions."""
+
+    regions: tuple[str, ...] = ()  # left out: every region
+    namespace: str
+    selector: str = Field(min_length=3, pattern=SELECTOR)
+    controller: Controller | None = None
+    replicas: int | None = Field(default=None, ge=0)  # how many there should be where no controller says so
+    service: str | None = None
+    container: str | None = None
+    adapter: str | None = None  # one of ADAPTERS
+    process: Process | None = None
+    health: Health | None = None
+    metrics: Metrics = Metrics()
+    of_run: bool = False  # its pods are made by each run and gone after it: a training job's ranks
+    drain_budget: Seconds | None = None  # how long a planned move of its pods may take
+    not_drainable: str | None = Field(default=None, min_length=1)  # why there is no such budget
+    scratch: bool = False  # what it stores may be destroyed in a drill
+    credentials: Credentials | None = None
+
+    @model_validator(mode="after")
+    def _says_once(self) -> Role:
+        for one, other in (("controller", "replicas"), ("drain_budget", "not_drainable")):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise ValueError(f"{one} and {other}: one of them, not both")
+        return self
+
+    @property
+    def engine(self) -> str | None:
+        """A part of the worker process's command line, as the role says or its adapter knows."""
+        said = self.process.match if self.process else None
+        return said or (ADAPTERS[self.adapter].process if self.adapter in ADAPTERS else None)
+
+    @property
+    def queue_metric(self) -> str | None:
+        """The gauge of requests that wait, as the role says or its adapter knows."""
+        return self.metrics.queue or (ADAPTERS[self.adapter].queue if self.adapter in ADAPTERS else None)
+
+    def configuration(self) -> dict[str, str]:
+        """Return what experiment files may use of it."""
+        values = {
+            "namespace": self.namespace,
+            "selector": self.selector,
+            "deployment": self.controller.name if self.controller and self.controller.kind == "Deployment" else None,
+            "service": self.service,
+            "container": self.container,
+            "port": self.health.port if self.health else None,
+            "health": self.health.path if self.health else None,
+            "of_run": self.of_run,
+            "engine": self.engine,
+        }
+        return {key: str(value) for key, value in values.items() if value is not None}

@@ -1,0 +1,30 @@
+"""Target files and targets with other values for some keys, of the file or of its one region."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from target.region import Region
+from target.target import Target
+
+
+def region_of(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the one region of a parsed target file of schema 2."""
+    (region,) = raw["regions"].values()
+    return dict(region)
+
+
+def changed(raw: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a parsed target file of schema 2 with other values; a value of None is kept, as a key that says nothing."""
+    made = copy.deepcopy(raw)
+    (region,) = made["regions"].values()
+    for key, value in changes.items():
+        (region if key in Region.model_fields else made)[key] = value
+    return made
+
+
+def in_region(target: Target, **changes: Any) -> Target:
+    """Return ``target`` with other values of its one region."""
+    name = target.only_region_name()
+    return target.model_copy(update={"regions": {name: target.regions[name].model_copy(update=changes)}})
