@@ -17,7 +17,7 @@ from history.values import FrozenModel, Seconds, Share, parse_duration
 
 
 def _milliseconds(value: object) -> object:
-    return round(parse_duration(value) * 1e3, 6) if isinstance(value, str) else value
+    return round(parse_duration(value) * 1e3, 6) if isinstance(value, str | bool) else value
 
 
 Milliseconds = Annotated[float, BeforeValidator(_milliseconds), Field(gt=0, allow_inf_nan=False)]
