@@ -13,6 +13,7 @@ from history.errors import ConfigError
 from history.values import Seconds, Share, Written
 from target import credentials
 from target.mistakes import parse, refuse
+from target.object_store import ObjectStore
 from target.stop_when import Blackout, StopWhen
 from target.workload import WorkloadClass
 from target.yaml_source import Keys, read_located
@@ -33,6 +34,7 @@ class Role(Written):
     health: str | None = None  # path of the health endpoint on ``port``
     of_run: bool = False  # its pods are made by each run and gone after it: a training job's ranks
     engine: str | None = None  # how the worker process inside a pod is recognised: a substring of its command line
+    object_store: ObjectStore | None = None
 
 
 class Instrument(Written):
@@ -138,7 +140,7 @@ class Target(Written):
         """Return what experiment files may use as ``${inference_selector}``, ``${inference_namespace}`` and so on."""
         flat = {f"{key}_endpoint": url for key, url in self.endpoints.items()}
         for name, role in self.roles.items():
-            flat |= {f"{name}_{key}": str(value) for key, value in role.model_dump().items() if value is not None}
+            flat |= {f"{name}_{key}": str(value) for key, value in role.model_dump(exclude={"object_store"}).items() if value is not None}
         return flat
 
 

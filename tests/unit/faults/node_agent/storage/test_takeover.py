@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from workloads.storage import takeover
-from workloads.storage.errors import StoreUnavailable
-from workloads.storage.takeover import damaging, undoing, write_outcome
+from faults.node_agent.storage import takeover
+from faults.node_agent.storage.beside import StorageFailed
+from faults.node_agent.storage.takeover import damaging, undoing, write_outcome
 
-HOLD = (
-    "from pathlib import Path; import sys, time; from workloads.storage.takeover import damaging\nwith damaging(Path(sys.argv[1])) as it:\n"
-)
+HOLD = """
+from pathlib import Path; import sys, time; from faults.node_agent.storage.takeover import damaging
+with damaging(Path(sys.argv[1])) as it:
+"""
 WAIT = HOLD + " print(it, flush=True); time.sleep(60)"
 
 
@@ -61,6 +62,6 @@ def test_one_that_does_not_end_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(takeover, "LIMIT_S", 0.3)
     deaf = HOLD + " import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(it, flush=True); time.sleep(60)"
     with holder(outcome, deaf) as at_work:
-        with pytest.raises(StoreUnavailable, match=f"process {at_work.pid}: told to end"), undoing(outcome):
+        with pytest.raises(StorageFailed, match=f"process {at_work.pid}: told to end"), undoing(outcome):
             pass
         at_work.kill()
