@@ -3,8 +3,9 @@
 Mechanism: a program in an ephemeral container beside the server (:mod:`faults.mechanisms.beside_server`), which is its own timer: it
 damages for its time and ends. What it damaged stays damaged, as on a real disk: the job must pass it over. Before it damages a file, it
 keeps the original on the same disk, outside the buckets. Healing puts the originals back (:mod:`safety.data_damage`), but for checkpoints
-that the job's retention has removed. If nobody heals, the program does the same once the run must be over. The server must keep each object
-as a file of its own; where, the role says (``object_store``).
+that the job's retention has removed. If nobody heals, the program does the same once the run must be over, or its guard.
+
+The server must keep each object as a file of its own; where, the role says (``object_store``).
 
 Other faults of storage:
 
@@ -91,4 +92,4 @@ def damage_checkpoints(role: str, for_s: float, kind: str = "bit-flip", count: i
     def words(seed: int) -> tuple[str, ...]:
         return ("damage", *places, "--kind", kind, "--for", str(for_s), "--seed", str(seed), "--undo-after", str(left_s))
 
-    return start_beside_servers(role, for_s, damage, words) | {"kind": kind, "count": count, "folder": folder}
+    return start_beside_servers(role, for_s, damage, words, left_s) | {"kind": kind, "count": count, "folder": folder}

@@ -1,6 +1,8 @@
 """A program of the fault image in an ephemeral container beside a storage server: it is its own timer, and ends by itself.
 
 It reaches the server's files through the server's process, and the server itself on the pod's loopback (:mod:`faults.node_agent.storage`).
+A guard in a container of its own stands before it acts, and undoes what it did if it is lost. Both are lost with the pod; then ``heal`` is
+left. The reaper is not: it would need rights in the platform's namespaces, and so would whoever makes it.
 """
 
 from __future__ import annotations
@@ -77,10 +79,13 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return list(dict.fromkeys([*ephemeral.permissions(namespace), *exec_permissions(namespace)]))
 
 
-def start_beside_servers(role: str, for_s: float, damage: DataDamage, words: Callable[[int], tuple[str, ...]]) -> dict[str, object]:
+def start_beside_servers(
+    role: str, for_s: float, damage: DataDamage, words: Callable[[int], tuple[str, ...]], undone_after_s: float = 0.0
+) -> dict[str, object]:
     """Run ``damage``'s program beside each target, after the journal says how it is undone; ``words`` are its arguments, by a seed.
 
-    It returns when every program has begun.
+    It undoes by itself, ``undone_after_s`` after its time. Should it be lost, its guard does, in a container of its own. It returns when
+    every program has begun.
 
     Raises:
         TargetRefused: no live run.
@@ -91,17 +96,26 @@ def start_beside_servers(role: str, for_s: float, damage: DataDamage, words: Cal
     for target in targets:
         undo = fault_steps.entry(run, UndoKind.RESTORE_DATA, target.name, namespace=target.namespace, lasts_s=for_s, self_ends=target.ends)
         run.journal.will_undo(undo.model_copy(update={"detail": damage.model_dump_json()}))
-    started: list[tuple[Pod, str]] = []
-    for number, pod in enumerate(pods_among(objects)):
-        added = container(run.platform.target, pod, role, damage.program, words(run.plan.seed + number))
-        with api_errors(f"pod {pod.metadata.namespace}/{pod.metadata.name}: add an ephemeral container", FaultFailed):
-            ephemeral.add(run.platform, pod, added)
-        started.append((pod, str(added["name"])))
-    with ThreadPoolExecutor(len(started)) as pool:
-        list(pool.map(lambda one: _heard(run.platform, one[0], one[1], "armed", START_S), started))
+    pods, program = pods_among(objects), damage.program
+    guards = (*damage.arguments, "--after", f"{2 * START_S + for_s + undone_after_s:g}")
+    with ThreadPoolExecutor(len(pods)) as pool:
+        list(pool.map(lambda pod: _armed(run.platform, pod, role, program, guards), pods))
+        numbered = list(enumerate(pods))
+        added = list(pool.map(lambda one: _armed(run.platform, one[1], role, program, words(run.plan.seed + one[0])), numbered))
         run.fault_starts(targets)
-        accounts = list(pool.map(lambda one: _heard(run.platform, one[0], one[1], "did", ACT_S), started))
+        accounts = list(pool.map(lambda pod, name: _heard(run.platform, pod, name, "did", ACT_S), pods, added))
     return {"targets": [target.name for target in targets], "injector": accounts}
+
+
+def _armed(platform: Platform, pod: Pod, role: str, program: str, words: tuple[str, ...]) -> str:
+    """Add a container that runs ``program`` beside a server, and wait until it is about to act; return its name. Raises FaultFailed."""
+    name, namespace = pod.metadata.name, pod.metadata.namespace
+    with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
+        now = platform.pod(name, namespace)
+        added = container(platform.target, now, role, program, words)
+        ephemeral.add(platform, now, added)
+    _heard(platform, pod, added["name"], "armed", START_S)
+    return str(added["name"])
 
 
 def _heard(platform: Platform, pod: Pod, name: str, word: str, limit_s: float) -> dict[str, Any]:

@@ -7,7 +7,8 @@ Paths are those of the server's container; ``--buckets`` is how the server is fo
 files. For its time, and no longer, ``damage`` changes one shard of every checkpoint that is the newest finished one. Before, it copies the
 shard below the folder of originals, which stands on the same disk and outside the buckets, so that no loader and no client sees it.
 ``undo`` ends ``damage`` (takeover.py), writes every original back into its file, removes the originals, and says what it did. A second
-time changes nothing. With ``--undo-after S`` ``damage`` does the same that long after its time.
+time changes nothing. With ``--undo-after S`` ``damage`` does the same that long after its time, with ``--after S`` ``undo`` so long from
+now, unless somebody did before.
 Neither creates, renames or removes a file in FOLDER.
 
 Its log is one JSON object a line. Exit status: 0 done, 2 usage, 3 refused, 4 not damaged or not restored.
@@ -30,7 +31,7 @@ from faults.node_agent.node import Refused
 from faults.node_agent.storage import damage
 from faults.node_agent.storage.beside import StorageFailed, armed, bounded_s, root_of, say
 from faults.node_agent.storage.records import digest, files_of
-from faults.node_agent.storage.takeover import damaging, pass_by, undoing, write_outcome
+from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
 
 MANIFEST, GONE = "manifest.json", "gone"
 POLL_S = 0.1
@@ -211,20 +212,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--kind", choices=sorted(KINDS), default="bit-flip")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--for", dest="for_s", type=bounded_s, default=5.0, metavar="S")
+    parser.add_argument("--after", type=float, default=0.0, metavar="S", help="undo: so long from now, if nobody did before")
     parser.add_argument("--undo-after", type=float, metavar="S", help="undo so long after the damage, if nobody did before")
     options = parser.parse_args(argv)
     try:
-        places = _places(options)
-        if options.action == "undo":
-            print(undo(places), flush=True)
-            return 0
-        return _damage(options, places)
+        if options.action == "damage":
+            return _damage(options, _places(options))
+        if options.after:
+            guard(lambda: _places(options).outcome, options.after)
+        print(undo(_places(options)), flush=True)
     except Refused as error:
         say(refused=str(error))
         return 3
     except (StorageFailed, OSError) as error:
         say(failed=str(error))
         return 4
+    return 0
 
 
 def _places(options: argparse.Namespace) -> Places:

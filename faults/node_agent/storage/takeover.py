@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 from faults.node_agent.node import Refused
 from faults.node_agent.storage.beside import StorageFailed, say
 
-LIMIT_S, POLL_S = 30.0, 0.05
+LIMIT_S, POLL_S, GUARD_S = 30.0, 0.05, 1.0
 STALE_S = 86400.0  # so old, nobody asks any more what an undo came to
 
 
@@ -44,6 +44,23 @@ def undoing(outcome: Path) -> Iterator[None]:
                     os.kill(int(told), signal.SIGTERM)
             time.sleep(POLL_S)
         yield
+
+
+def guard(outcome: Callable[[], Path], after_s: float) -> None:
+    """Wait until the undo was here, or until it is time to do it: whoever was to do it is lost. ``outcome`` returns where it lies now.
+
+    Raises:
+        Refused: it does not find the server.
+
+    """
+    outcome()
+    say(armed="guard", acts_in_s=after_s)
+    end_s = time.monotonic() + after_s
+    while time.monotonic() < end_s:
+        time.sleep(GUARD_S)
+        with suppress(Refused):  # a server that is being restarted
+            if outcome().exists():
+                return
 
 
 def pass_by(outcome: Path) -> None:

@@ -8,7 +8,8 @@ version of its object (a bucket without versions is refused). When the time is o
 would: it detects the damage by the record's digest, chooses the newest good version, copies it back inside the server and verifies it; each
 step is timed. What that did is left in FILE (a path of the server's container, found by ``--buckets``), as JSON:
 ``{"said": sentence, "objects": […], "mb_per_s": …}``. ``--undo`` prints it: it ends the program that overwrites, and does the work of one
-that was killed. After it nothing is overwritten any more (takeover.py), and a second time changes nothing.
+that was killed (``--after S``: so long from now, unless somebody did before). After it nothing is overwritten any more (takeover.py), and a
+second time changes nothing.
 
 Its log is one JSON object a line. Exit status: 0 done, 2 usage, 3 refused, 4 not damaged or not restored; 143 told to end, and restored.
 """
@@ -30,7 +31,7 @@ from faults.node_agent.storage import damage
 from faults.node_agent.storage.beside import StorageFailed, armed, bounded_s, root_of, say
 from faults.node_agent.storage.records import digest, files_of
 from faults.node_agent.storage.s3 import Bucket
-from faults.node_agent.storage.takeover import damaging, pass_by, undoing, write_outcome
+from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
 
 KINDS: dict[str, Callable[[bytes, Random], bytes]] = {
     "bit-flip": damage.flip_bit,
@@ -146,10 +147,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--for", dest="for_s", type=bounded_s, default=5.0, metavar="S")
     parser.add_argument("--undo", action="store_true", help="end the program that overwrites, and restore")
+    parser.add_argument("--after", type=float, default=0.0, metavar="S", help="undo: so long from now, if nobody did before")
     options = parser.parse_args(argv)
     try:
         bucket = Bucket(options.store)
         if options.undo:
+            if options.after:
+                guard(lambda: _outcome(options), options.after)
             print(undo(bucket, options.record, _outcome(options)), flush=True)
         else:
             _damage_and_restore(bucket, options)

@@ -16,6 +16,7 @@ import orjson
 import pytest
 
 from faults import checkpoints as damage
+from faults.mechanisms import beside_server
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from history.ledgers import LedgerWriter
 from history.schema import EventKind
@@ -105,7 +106,7 @@ def test_a_program_that_does_not_come_to_act_is_no_fault_done(run: ActiveRun, cl
     cluster.ends_at_once = True
     with pytest.raises(FaultFailed, match="what it stores could not be damaged: it ended with status 1"):
         damage.damage_checkpoints(**ARGUMENTS)
-    assert not list(run.run_dir.glob("events*"))
+    assert not "".join(path.read_text() for path in run.run_dir.glob("events*"))
 
 
 def test_a_job_without_a_checkpoint_is_no_fault_done(run: ActiveRun, bucket: Path) -> None:
@@ -189,6 +190,27 @@ def test_a_program_that_outlives_the_suite_puts_the_originals_back_and_heal_only
     assert _contents(bucket) == before
     assert not clean_up(run.platform).failed
     assert _contents(bucket) == before
+
+
+def test_the_guard_puts_the_originals_back_after_suite_and_program_were_killed(
+    run: ActiveRun, cluster: BesideCluster, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _contents(bucket)
+    _finished(run, 10)
+    monkeypatch.setattr(beside_server, "START_S", 4.0)
+    kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
+    kill_program(tmp_path / "kept" / "aftershock-run-1-act.json.pid")
+    assert _contents(bucket) != before
+    wait_until((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the guard's undo")
+    assert _contents(bucket) == before
+    assert not clean_up(run.platform).failed
+
+
+def test_nothing_is_damaged_without_a_guard(run: ActiveRun, cluster: BesideCluster, bucket: Path) -> None:
+    shutil.rmtree(bucket.parents[3])
+    with pytest.raises(FaultFailed, match="has the folder"):
+        damage.damage_checkpoints(**ARGUMENTS)
+    assert all("undo" in added["command"] for added in cluster.added)
 
 
 def test_an_original_that_is_gone_is_said_and_the_journal_keeps_its_entries(
