@@ -106,7 +106,7 @@ def test_a_program_that_does_not_come_to_act_is_no_fault_done(run: ActiveRun, cl
     cluster.ends_at_once = True
     with pytest.raises(FaultFailed, match="what it stores could not be damaged: it ended with status 1"):
         damage.damage_checkpoints(**ARGUMENTS)
-    assert not "".join(path.read_text() for path in run.run_dir.glob("events*"))
+    assert EventKind.FAULT_START not in _kinds(run)
 
 
 def test_a_job_without_a_checkpoint_is_no_fault_done(run: ActiveRun, bucket: Path) -> None:
