@@ -38,7 +38,8 @@ class BesideCluster(RunnerCluster):
         self.ends_at_once = False  # every container ends before its program has said a word
         for name, node in servers.items():
             made = pod(name, node, namespace="ml-training", app="s3", owner="StatefulSet")
-            made.spec.containers[0].name = made.status.container_statuses[0].name = "s3"
+            [status] = made.status.container_statuses or []
+            made.spec.containers[0].name = status.name = "s3"
             self.pods["ml-training", name] = made
 
     def platform(self, target: Target | None = None) -> Platform:
@@ -87,10 +88,9 @@ class BesideCluster(RunnerCluster):
         found.status.ephemeral_container_statuses = statuses
         return found
 
-    def read_namespaced_pod_log(self, name: str, namespace: str, container: str = "", **more: object) -> str:
-        if not container:
-            return super().read_namespaced_pod_log(name, namespace, **more)
-        return self._running[name, container][1].read_text()
+    def read_namespaced_pod_log(self, name: str, namespace: str, **more: object) -> str:
+        running = self._running.get((name, str(more.get("container"))))
+        return running[1].read_text() if running else super().read_namespaced_pod_log(name, namespace, **more)
 
 
 def locally(_platform: object, name: str, _namespace: str, _container: str, command: list[str], *, limit_s: float = 60) -> str:
