@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from faults.mechanisms.process_signal import permissions, signal_process, user_of
+from faults.mechanisms.process_signal import permissions, signal_process
 from history.errors import ConfigError, FaultFailed
 from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube.client import Platform
 from kube.container_exec import permissions as look_inside
+from kube.ephemeral import user_of
 from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target, pods_among
 from safety import active_run, fault_steps

@@ -114,7 +114,8 @@ def fail_at(role: str, point: str, action: str, index: int | None = None) -> dic
     """Let a rank of ``role`` fail at one point of its next step or save: what no signal from outside hits at the right moment.
 
     A file in the pod's failpoint folder names the point (workloads/training/failpoints.py). The rank that comes there takes the file away
-    and acts once; with that, the fault is over.
+    and acts once; with that, the fault is over. The container's own shell writes the file: a job that names such a folder consents to
+    that, and its image has a shell.
 
     Args:
         role: the training job's.
@@ -134,7 +135,9 @@ def fail_at(role: str, point: str, action: str, index: int | None = None) -> dic
         try:
             output_in(run.platform, target, role, ["sh", "-ec", WRITE, "sh", f"={action}", f"{point}+aftershock"])
         except NoData as error:
-            raise FaultFailed(f"{error}; the job must set TRAIN_FAILPOINT_FOLDER to a folder that can be written to") from error
+            raise FaultFailed(
+                f"{error}; its image must have a shell, and the job must set TRAIN_FAILPOINT_FOLDER to a folder that can be written to"
+            ) from error
     fault_steps.ended(run, targets)
     return {"targets": [target.name for target in targets], "point": point, "action": action, "index": index}
 

@@ -92,7 +92,8 @@ def output_of(platform: Platform, pod: str, namespace: str, container: str, comm
             session.sock.shutdown()  # close() would leave the socket open once the other side has said goodbye
     if verdict.get("status") != "Success":
         said = verdict.get("message") or f"no end within {limit_s:g} s"
-        raise NoData(f"{what}: {said} {(complaint or output)[-600:].strip()}; the container must have {command[0]}")
+        complained = f"{said} {(complaint or output)[-600:].strip()}"
+        raise NoData(f"{what}: {complained}; the container's image must have {command[0]}: one without (distroless) cannot be looked into")
     return output
 
 

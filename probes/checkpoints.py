@@ -7,11 +7,12 @@ import json
 import polars as pl
 
 from history.errors import NoData
-from history.plan import ResolvedTarget
 from probes.events import training_job, training_rows
-from probes.targets import output
+from probes.stored import differing
 from safety import active_run
-from target import reference_platform as storage
+from target.object_store import checkpoints_of
+
+MANIFEST = "manifest.json"
 
 
 def damaged(activity: str, role: str) -> bool:
@@ -23,8 +24,9 @@ def damaged(activity: str, role: str) -> bool:
         NoData: the disk cannot be looked at, or no checkpoint was finished yet.
 
     """
-    newest, targets = _newest(), active_run.require().targets_of(activity)
-    return all(newest in {found["checkpoint"] for found in _differences(target, role)} for target in targets)
+    run = active_run.require()
+    folder = f"{checkpoints_of(run.platform.target.role(role).object_store, role)}/{training_job().job}/{_newest()}"
+    return all(differing(target, role, folder, MANIFEST) for target in run.targets_of(activity))
 
 
 def _newest() -> str:
@@ -32,12 +34,3 @@ def _newest() -> str:
     if saved.is_empty():
         raise NoData("checkpoints: the ledger names none that was finished; is the job running?")
     return str(json.loads(saved[-1])["name"])
-
-
-def _differences(target: ResolvedTarget, role: str) -> list[dict[str, str]]:
-    look = storage.command(storage.DAMAGE, "look", f"{storage.CHECKPOINTS}/{training_job().job}")
-    text = output(target, role, ["sh", "-c", look])
-    try:
-        return list(json.loads(text))
-    except ValueError as error:
-        raise NoData(f"pod {target.namespace}/{target.name}: {storage.DAMAGE} wrote {text[-200:]!r}, expected JSON") from error

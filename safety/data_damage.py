@@ -1,22 +1,32 @@
-"""Damage to what a storage server holds: what the journal says of it, and its undo by a program in the server's container."""
+"""Damage to what a storage server holds: what the journal says of it, and the programs beside the server that do and undo it.
+
+They run in an ephemeral container of the server's pod: nothing of ours runs in the server's own container. An ended one holds nothing. It
+stays in the pod's spec until the pod is replaced for another reason: to replace a server for that would be an outage of its own.
+"""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import ValidationError
 
-from history.errors import NoData, UndoFailed
+from history.errors import AftershockError, NoData, UndoFailed
 from history.values import FrozenModel
-from kube import container_exec
-from kube.client import Platform
+from kube import ephemeral
+from kube.client import Platform, api_errors
+from kube.objects import Pod
 from safety.undo_journal import Undo
-from target import reference_platform as storage
+from target.object_store import access_of, store_of
+from target.role import Role
+from target.suite_image import FAULT_PYTHON, PROJECT
+from target.target import Target
 
 LIMIT_S = 60.0
-PROGRAMS = frozenset({storage.OVERWRITE, storage.DAMAGE})
-"""What a journal may ask for. Whoever can write a journal must not be able to run anything else with the rights of who undoes."""
+PREFIX = "aftershock-storage-"
+CHECKPOINTS, TRAINING_DATA = "faults.node_agent.storage.checkpoints", "faults.node_agent.storage.training_data"
+FORMER = {"workloads.storage.damage_at_rest": CHECKPOINTS, "workloads.storage.overwrite": TRAINING_DATA}  # in journals of former versions
+ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1"}
+ACCESS_KEY, SECRET_KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"  # what the programs call them
 
 
 class DataDamage(FrozenModel):
@@ -25,9 +35,30 @@ class DataDamage(FrozenModel):
     container: str
     what: str  # was damaged
     good: str  # where its good version is
-    program: str  # one of PROGRAMS; run in the container, it restores. A second time changes nothing
+    program: str  # CHECKPOINTS or TRAINING_DATA; run beside the container, it restores. A second time changes nothing
     arguments: tuple[str, ...]
-    by_hand: str  # what a person can run beside the server, if the program cannot
+    by_hand: str  # what a person can do, if the program cannot
+
+
+def container(target: Target, pod: Pod, role: str, program: str, arguments: tuple[str, ...]) -> dict[str, Any]:
+    """Return the ephemeral container that runs ``program`` beside the server of a pod of ``role``.
+
+    Raises:
+        ConfigError: the role says no container, not where its objects lie, or (for a client) not how its server is reached.
+        TargetRefused: as :func:`kube.ephemeral.user_of`.
+
+    """
+    found = target.role(role)
+    command = [FAULT_PYTHON, "-m", program, *arguments, "--buckets", store_of(found.object_store, role).buckets]
+    secrets = secrets_of(found, role) if program == TRAINING_DATA else {}
+    run = ephemeral.Program(target.suite.fault_image, command, ENVIRONMENT, secrets, PROJECT)
+    return ephemeral.manifest(pod, found.container or "", PREFIX, run)
+
+
+def secrets_of(found: Role, role: str) -> dict[str, tuple[str, str]]:
+    """Return the variables of a client's credentials, each with its Secret and key: only the kubelet reads these. Raises ConfigError."""
+    access = access_of(found.object_store, role)
+    return {ACCESS_KEY: (access.secret, access.access_key), SECRET_KEY: (access.secret, access.secret_key)}
 
 
 def damage_of(undo: Undo) -> DataDamage:
@@ -49,18 +80,46 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
 
     """
     damage = damage_of(undo)
-    namespace, pod = undo.namespace or "", undo.object
-    if damage.program not in PROGRAMS or namespace not in platform.region.namespaces:
+    namespace, name = undo.namespace or "", undo.object
+    program, role = FORMER.get(damage.program, damage.program), _role_of(platform, namespace, damage.container)
+    if not role or not _undoes(program, damage.arguments):
         raise UndoFailed(
-            f"pod {namespace}/{pod}: the journal asks for the program {damage.program!r}, expected {sorted(PROGRAMS)} in a namespace of "
-            f"target {platform.target.name}; who wrote this entry? Nothing was run"
+            f"pod {namespace}/{name}: the journal asks for the program {damage.program!r} beside container {damage.container!r}; expected: "
+            f"to undo, {CHECKPOINTS} or {TRAINING_DATA}, for a role of target {platform.target.name} with an object_store; who wrote this "
+            "entry, or has the target file changed since? Nothing was run"
         )
-    line = storage.undo_command(damage.program, *damage.arguments)
     try:
-        said = json.loads(container_exec.output_of(platform, pod, namespace, damage.container, ["sh", "-c", line], limit_s=LIMIT_S))
-        return {"said": str(said["said"]), **said}
-    except (NoData, ValueError, KeyError, TypeError) as error:
+        with api_errors(f"pod {namespace}/{name}: run {program} beside its server", NoData):
+            pod = platform.pod(name, namespace)
+            return _outcome(platform, pod, container(platform.target, pod, role, program, damage.arguments))
+    except AftershockError as error:
         raise UndoFailed(
-            f"pod {namespace}/{pod}: not known to be restored ({damage.what}): {' '.join(str(error).split())}; good is {damage.good}; "
-            f"when the server answers, run make heal, or run beside the server: {damage.by_hand}"
+            f"pod {namespace}/{name}: not known to be restored ({damage.what}): {' '.join(str(error).split())}; good is {damage.good}; "
+            f"when the server answers, run make heal; by hand: {damage.by_hand}"
         ) from error
+
+
+def _role_of(platform: Platform, namespace: str, container: str) -> str | None:
+    """Return the role of the target file that a damaged server plays; what it says of its objects is not the journal's to say."""
+    if namespace not in platform.region.namespaces:
+        return None
+    roles = (
+        name for name, one in platform.target.roles.items() if (one.namespace, one.container) == (namespace, container) and one.object_store
+    )
+    return next(roles, None)
+
+
+def _undoes(program: str, arguments: tuple[str, ...]) -> bool:
+    """Tell whether these words only undo. Whoever can write a journal must not be able to run anything else by the rights of who undoes."""
+    return arguments[:1] == ("undo",) if program == CHECKPOINTS else program == TRAINING_DATA and "--undo" in arguments
+
+
+def _outcome(platform: Platform, pod: Pod, added: dict[str, Any]) -> dict[str, Any]:
+    """Run the program that ``added`` has; return its last word. Raises ApiException; NoData: it did not say that it is done."""
+    ephemeral.add(platform, pod, added)
+    for line in ephemeral.hear(platform, pod, added["name"], LIMIT_S, lambda line: bool({"said", "refused", "failed"} & line.keys())):
+        if "said" in line:
+            return line
+        if why := line.get("refused") or line.get("failed"):
+            raise NoData(str(why))
+    raise NoData(ephemeral.why_silent(platform, pod, added["name"], LIMIT_S))

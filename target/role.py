@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from history.values import Seconds, Written
+from target.object_store import ObjectStore
 
 SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
 
@@ -87,6 +88,7 @@ class Role(Written):
     not_drainable: str | None = Field(default=None, min_length=1)  # why there is no such budget
     scratch: bool = False  # what it stores may be destroyed in a drill
     credentials: Credentials | None = None
+    object_store: ObjectStore | None = None  # where what it stores lies, for faults on stored data
 
     @model_validator(mode="after")
     def _says_once(self) -> Role:

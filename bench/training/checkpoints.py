@@ -30,7 +30,7 @@ from bench.common import pages
 from bench.common.tables import ROOT
 from bench.training.checkpoints_page import markdown
 from bench.training.loaders import NEW, OLD, OURS, RANKS, RUN, STOCK, WIDTH, Entries, Tool, write
-from workloads.storage import damage
+from faults.node_agent.storage import damage
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.folder import FolderStore
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server

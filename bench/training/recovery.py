@@ -20,8 +20,9 @@ from statistics import median
 
 from bench.common import pages
 from bench.common.tables import circumstances
+from faults.node_agent.storage import damage
 from testing.training.gang import Gang
-from workloads.storage import damage, replicate
+from workloads.storage import replicate
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.inventory import Comparison, compare, take
 from workloads.storage.restore import Restored, megabytes_per_s, restore_record

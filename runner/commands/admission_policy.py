@@ -14,8 +14,9 @@ from typing import Any
 from faults.mechanisms import fault_pod, process_signal
 from kube.selection import CONTROL_PLANE
 from runner.drivers.requests import load_pod
-from safety import reaper_job
+from safety import data_damage, reaper_job
 from safety.undo import CORDONED_BY
+from target.suite_image import FAULT_PYTHON, PROJECT
 from target.target import Target
 
 API = "admissionregistration.k8s.io/v1"
@@ -124,25 +125,50 @@ def training(target: Target) -> str:
 
 
 def ephemeral_container(target: Target) -> list[Rule]:
-    """Return what an added ephemeral container must be: :func:`faults.mechanisms.process_signal.ephemeral_container` and nothing else."""
+    """Return what an added ephemeral container must be.
+
+    :func:`faults.mechanisms.process_signal.ephemeral_container` or :func:`safety.data_damage.container`, and nothing else.
+    """
     before = "oldObject.spec.?ephemeralContainers.orValue([])"
-    command = ["python3", "-c", process_signal.SCRIPT.read_text()]
+    added = f"object.spec.ephemeralContainers.filter(one, !{before}.exists(old, old.name == one.name))"
+    signals, storage = (f"one.name.startsWith({quoted(prefix)})" for prefix in (process_signal.PREFIX, data_damage.PREFIX))
+    signalling = f"one.?command.orValue([]) == {cel(['python3', '-c', process_signal.SCRIPT.read_text()])}"
+    programs = cel((data_damage.CHECKPOINTS, data_damage.TRAINING_DATA))
+    beside = f"one.?command.orValue([]).size() > 2 && one.command[0] == {quoted(FAULT_PYTHON)} && one.command[1] == '-m'"
+    beside += f" && one.command[2] in {programs} && one.?workingDir.orValue('') == {quoted(PROJECT)}"
+    signal_names, storage_names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S", "AFTERSHOCK_SHARE")), cel(data_damage.ENVIRONMENT)
+    images = f"one.image == ({signals} ? {quoted(target.suite.image)} : {quoted(target.suite.fault_image)})"
 
     def every(what: str) -> str:
-        added = f"object.spec.ephemeralContainers.filter(one, !{before}.exists(old, old.name == one.name))"
         return f"{added}.all(one, {what})"
 
+    known = f"({signals} ? it.name in {signal_names} : it.name in {storage_names}) && has(it.value)"
+    known = f"({known}) || ({storage} && {of_secret(target)})"
+    shapes = [
+        (f"{signals} || {storage}", f"an ephemeral container is named {process_signal.PREFIX}N or {data_damage.PREFIX}N"),
+        (images, f"an ephemeral container's image is {target.suite.image} to signal, {target.suite.fault_image} beside a storage server"),
+        (f"{signals} ? {signalling} : {beside}", "an ephemeral container runs the suite's own program"),
+        (f"{UNMOUNTED} && {BARE}".format("one"), "an ephemeral container mounts nothing"),
+        (f"one.?env.orValue([]).all(it, {known})", "an ephemeral container has no other environment"),
+        (UNPRIVILEGED.format("one") + " && !has(one.securityContext.capabilities.add)", "an ephemeral container has no privileges"),
+    ]
     namespaces = target.only_region().namespaces
-    names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S", "AFTERSHOCK_SHARE"))
     return [
         (f"request.namespace in {cel(namespaces)}", f"ephemeral containers only in {', '.join(namespaces)}"),
-        (every(f"one.name.startsWith({quoted(process_signal.PREFIX)})"), f"an ephemeral container is named {process_signal.PREFIX}N"),
-        (every(f"one.image == {quoted(target.suite.image)}"), f"an ephemeral container's image is {target.suite.image}"),
-        (every(f"one.?command.orValue([]) == {cel(command)}"), "an ephemeral container runs the suite's own program"),
-        (every(f"{UNMOUNTED} && {BARE}".format("one")), "an ephemeral container mounts nothing"),
-        (every(f"one.?env.orValue([]).all(it, it.name in {names} && has(it.value))"), "an ephemeral container has no other environment"),
-        (every(UNPRIVILEGED.format("one") + " && !has(one.securityContext.capabilities.add)"), "an ephemeral container has no privileges"),
+        *((every(shape), said) for shape, said in shapes),
     ]
+
+
+def of_secret(target: Target) -> str:
+    """Return the expression that a variable is a credential of a storage server: of the Secret and key that its role names."""
+    pairs = [
+        f"(request.namespace == {quoted(role.namespace)} && it.name == {quoted(variable)}"
+        f" && it.valueFrom.secretKeyRef.name == {quoted(secret)} && it.valueFrom.secretKeyRef.key == {quoted(key)})"
+        for name, role in target.roles.items()
+        if role.object_store and role.object_store.s3
+        for variable, (secret, key) in data_damage.secrets_of(role, name).items()
+    ]
+    return f"has(it.valueFrom) && has(it.valueFrom.secretKeyRef) && ({' || '.join(pairs)})" if pairs else "false"
 
 
 def cordon() -> list[Rule]:

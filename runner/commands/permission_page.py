@@ -19,7 +19,7 @@ TIERS: tuple[Tier, ...] = ("namespace", "ephemeral", "node")
 MEANS: dict[Tier | None, str] = {
     None: "nothing is touched: the platform is watched",
     "namespace": "pods of consenting namespaces are deleted; nothing runs with privileges, nothing outside those namespaces is touched",
-    "ephemeral": "besides, an unprivileged container (Pod Security `restricted`) is added to a pod, and the pod is replaced afterwards",
+    "ephemeral": "besides, an unprivileged container (Pod Security `restricted`) is added to a pod; a signalled pod is replaced afterwards",
     "node": "besides, nodes are cordoned and drained, or a fault pod with four to eight capabilities runs there, in the suite's namespace",
 }
 HEADER = """# Permissions

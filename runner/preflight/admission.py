@@ -9,8 +9,13 @@ from faults.mechanisms.process_signal import ephemeral_container
 from faults.processes import engine_role
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
+from kube import ephemeral
 from kube.client import Platform, api_errors
+from kube.objects import Pod
 from kube.permissions import Permission
+from safety import data_damage
+from safety.fault_spec import FaultSpec
+from safety.undo_journal import UndoKind
 
 ASKED = "(asked by a server-side dry run)"
 
@@ -32,8 +37,8 @@ def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
 
-def check_ephemeral_container(platform: Platform, role: str, targets: list[ResolvedTarget]) -> None:
-    """Ask whether the suite's ephemeral container would be admitted to the pods of ``role`` whose engine it is to signal.
+def check_ephemeral_container(platform: Platform, spec: FaultSpec, role: str, targets: list[ResolvedTarget]) -> None:
+    """Ask whether the ephemeral container of a fault would be admitted to the pods of ``role`` that it hits.
 
     Their namespace's Pod Security level counts, and counts for the whole pod: one that was made before the level was raised is turned away.
 
@@ -41,11 +46,18 @@ def check_ephemeral_container(platform: Platform, role: str, targets: list[Resol
         TargetRefused: something stands against it; nothing was made.
 
     """
-    _, container, engine = engine_role(platform, role)
     for target in targets:
         name, namespace = target.name, target.namespace or ""
         with api_errors(f"an ephemeral container in pod {namespace}/{name} {ASKED}", TargetRefused):
             pod = platform.pod(name, namespace)
-            added = ephemeral_container(pod, container, platform.target.suite.image, engine, 0.0)
-            body = {"spec": {"ephemeralContainers": [added]}}
-            platform.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body, dry_run="All")
+            ephemeral.add(platform, pod, _ephemeral_container(platform, spec, role, pod), dry_run=True)
+
+
+def _ephemeral_container(platform: Platform, spec: FaultSpec, role: str, pod: Pod) -> dict[str, Any]:
+    """Return what a fault would add to a pod. Raises ConfigError, TargetRefused: the target file does not say enough."""
+    if UndoKind.RESTORE_DATA in spec.undo:
+        client = platform.target.role(role).object_store
+        program = data_damage.TRAINING_DATA if client and client.s3 else data_damage.CHECKPOINTS
+        return data_damage.container(platform.target, pod, role, program, ("preflight",))
+    _, container, engine = engine_role(platform, role)
+    return ephemeral_container(pod, container, platform.target.suite.image, engine, 0.0)

@@ -107,10 +107,10 @@ def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
 
 
 def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> None:
-    """Ask whether each pod that a fault is to signal a process in would admit the container that does so. Raises TargetRefused."""
+    """Ask whether each pod to which a fault is to add a container would admit it. Raises TargetRefused."""
     for fault in faults:
         if fault.spec.tier == "ephemeral" and fault.action.name in targets:  # a dry run may know no pods yet
-            admission.check_ephemeral_container(platform, fault.arguments["role"], targets[fault.action.name])
+            admission.check_ephemeral_container(platform, fault.spec, fault.arguments["role"], targets[fault.action.name])
 
 
 def check_blast_radius(targets: Targets, platform: Platform, experiment: Experiment) -> None:

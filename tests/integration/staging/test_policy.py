@@ -15,10 +15,11 @@ from kubernetes.client.exceptions import ApiException
 from cluster.state import State
 from faults.mechanisms import fault_pod, process_signal
 from history.plan import ResolvedTarget
+from kube import ephemeral
 from kube.answers import message_of
 from kube.client import BoundedClient, Platform, configuration_of, platform_over
 from runner.commands import admission_policy, rbac
-from safety import reaper_job, undo
+from safety import data_damage, reaper_job, undo
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
 from testing.platform.targets import in_region
 from testing.runs.real_sessions import wait_for
@@ -179,6 +180,30 @@ def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) 
     assert "image is aftershock/platform:dev" in add(ours | {"image": "busybox"})
     assert "no other environment" in add(ours | {"env": [*ours["env"], {"name": "LD_PRELOAD", "value": "x"}]})
     assert "only in acme-models" in add(ours | {"targetContainerName": "prometheus"}, elsewhere)
+
+
+def test_a_program_beside_a_storage_server_gets_its_credentials_from_the_secret_of_the_role_and_from_no_other(tempted: Platform) -> None:
+    pod, role = tempted.pods("weights")[0], "weights"
+
+    def add(program: str = data_damage.TRAINING_DATA, **changes: Any) -> str:
+        ours = data_damage.container(tempted.target, pod, role, program, ("undo",)) | changes
+        return refusal(lambda: ephemeral.add(tempted, pod, ours, dry_run=True))
+
+    env = data_damage.container(tempted.target, pod, role, data_damage.TRAINING_DATA, ())["env"]
+    assert [one.get("valueFrom", {}).get("secretKeyRef", {}).get("name") for one in env] == [None, "llm-store", "llm-store"]
+    assert not add()
+    assert not add(data_damage.CHECKPOINTS)
+    assert "named aftershock-signal-N" in add(name="debugger")
+    assert "the suite's own program" in add("http.server")
+    assert "the suite's own program" in add(workingDir="/proc/1/root")
+    other = {"name": "AWS_ACCESS_KEY_ID", "valueFrom": {"secretKeyRef": {"name": "other", "key": "AWS_ACCESS_KEY_ID"}}}
+    assert "no other environment" in add(env=[other])
+    assert "no other environment" in add(env=[{**env[1], "name": "PYTHONPATH"}])
+    assert "no other environment" in add(env=[*env, {"name": "PYTHONPATH", "value": "/proc/1/cwd"}])
+    assert "mounts nothing" in add(envFrom=[{"secretRef": {"name": "llm-store"}}])
+    assert f"{tempted.target.fault_image} beside a storage server" in add(image="busybox")
+    signal = process_signal.ephemeral_container(pod, "model", tempted.target.suite_image, "engine", 3.0)
+    assert "no other environment" in add(name=signal["name"], command=signal["command"])
 
 
 def test_nodes_may_be_cordoned_and_nothing_else(tempted: Platform) -> None:

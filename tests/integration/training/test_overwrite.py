@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from safety.data_damage import TRAINING_DATA
 from testing.load.load_runs import wait_until
 from tests.integration.training.conftest import Bucket
 from workloads.training import data
@@ -17,7 +18,7 @@ from workloads.training.errors import RunRefused
 
 
 def start(bucket: Bucket, outcome: Path, for_s: float, kind: str = "bit-flip") -> subprocess.Popen[bytes]:
-    program = [sys.executable, "-m", "workloads.storage.overwrite", bucket.url]
+    program = [sys.executable, "-m", TRAINING_DATA, bucket.url, "--buckets", str(bucket.server.objects)]
     return subprocess.Popen([*program, "--record", data.RECORD, "--kind", kind, "--for", str(for_s), "--outcome", str(outcome)])
 
 
@@ -54,5 +55,8 @@ def test_what_was_overwritten_is_refused_and_restored_early_if_it_is_told_to_end
 
 def test_a_bucket_that_is_not_there_is_refused_before_anything_is_touched(bucket: Bucket, tmp_path: Path) -> None:
     arguments = [bucket.server.url("plain", "run"), "--record", data.RECORD, "--outcome", str(tmp_path / "outcome.json")]
-    assert subprocess.run([sys.executable, "-m", "workloads.storage.overwrite", *arguments], check=False).returncode == 2
+    program = [sys.executable, "-m", TRAINING_DATA, *arguments, "--buckets", str(bucket.server.objects)]
+    done = subprocess.run(program, check=False, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 3
+    assert "it answers 404 NoSuchBucket" in json.loads(done.stdout)["refused"]
     assert not (tmp_path / "outcome.json").exists()

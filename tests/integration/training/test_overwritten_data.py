@@ -1,11 +1,8 @@
-"""Training data overwritten and restored as a fault: the shell lines that go into a server's container are run for real, here."""
+"""Training data overwritten and restored as a fault: the programs that go beside a server are run for real, here."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,59 +11,59 @@ import orjson
 import pytest
 
 from faults import training_data
-from history.errors import NoData, UndoFailed
+from history.errors import UndoFailed
 from history.schema import EventKind
 from probes import training_data as probe
 from runner.cleanup.cleanup import clean_up, status
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments
-from target import reference_platform
+from target.object_store import ObjectStore, S3Access, TrainingData
 from testing.load.load_runs import wait_until
-from testing.platform.fake_cluster import ROOT, pod, seeded
+from testing.platform.fake_cluster import seeded
 from testing.platform.fake_run import live_run
+from testing.runs.beside_cluster import BesideCluster, locally
 from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
-from testing.runs.runner_cluster import RunnerCluster, serve
-from tests.integration.training.conftest import Bucket
-from workloads.storage.server import ACCESS_KEY, SECRET_KEY
+from testing.runs.runner_cluster import serve
+from tests.integration.training.conftest import BUCKET, Bucket
+from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 from workloads.training import data
 from workloads.training.errors import RunRefused
 
 ARGUMENTS: Arguments = {"role": "storage", "for_s": 100}
 
 
-def _locally(_platform: object, _name: str, _namespace: str, _container: str, command: list[str], *, limit_s: float = 60) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
-    if done.returncode:
-        raise NoData(done.stderr)
-    return done.stdout
-
-
 @pytest.fixture
-def stored(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+def stored(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """The data on a server of this machine, which stands for the one in the pod."""
-    monkeypatch.setattr("kube.container_exec.output_of", _locally)
-    monkeypatch.setattr(reference_platform, "PROJECT", str(ROOT))
-    monkeypatch.setattr(reference_platform, "DATA_URL", bucket.url)
-    monkeypatch.setattr(training_data, "outcome_file", lambda _name: str(tmp_path / "outcome.json"))
-    monkeypatch.setattr(reference_platform, "DATA", str(bucket.path("")))
-    monkeypatch.setenv("ROOT_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("ROOT_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setattr("kube.container_exec.output_of", locally)
     data.create(bucket.store, 64, 0)
     return bucket
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> RunnerCluster:
-    cluster = RunnerCluster()
+def cluster(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BesideCluster]:
+    store = ObjectStore(
+        buckets=str(server.objects),
+        kept=str(tmp_path / "kept"),
+        training_data=TrainingData(folder=f"{BUCKET}/run", record=data.RECORD),
+        s3=S3Access(port=server.port, secret="s3"),  # noqa: S106  a name
+    )
+    secrets = {("s3", "AWS_ACCESS_KEY_ID"): ACCESS_KEY, ("s3", "AWS_SECRET_ACCESS_KEY"): SECRET_KEY}
+    cluster = BesideCluster(store, {"s3-zone-b-0": "cpu-b"}, secrets)
     serve(monkeypatch, cluster)
-    return cluster
+    yield cluster
+    cluster.end()
 
 
 @pytest.fixture
-def run(cluster: RunnerCluster, tmp_path: Path) -> Iterator[ActiveRun]:
-    cluster.pods["ml-training", "s3-zone-b-0"] = pod("s3-zone-b-0", "cpu-b", namespace="ml-training", app="s3", owner="StatefulSet")
+def outcome(tmp_path: Path) -> Path:
+    return tmp_path / "kept" / "aftershock-run-1-act.json"
+
+
+@pytest.fixture
+def run(cluster: BesideCluster, tmp_path: Path) -> Iterator[ActiveRun]:
     targets = spec(training_data.overwrite).resolve(cluster.platform(), ARGUMENTS, seeded(1))
     yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), seed=3)
     active_run.activate(None)
@@ -97,32 +94,43 @@ def test_the_rollback_ends_it_at_once_and_says_how_long_each_step_of_the_restore
     assert all(entry.done for entry in run.journal.entries())
 
 
-def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: ActiveRun, overwritten: Bucket, tmp_path: Path) -> None:
-    os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
+def test_no_credential_stands_in_a_journal_an_event_or_a_manifest(run: ActiveRun, cluster: BesideCluster, overwritten: Bucket) -> None:
+    training_data.restore("storage")
+    written = [entry.model_dump_json() for entry in run.journal.entries()] + [str(one) for one in cluster.added]
+    written += [path.read_text() for path in run.run_dir.glob("*.jsonl")] + [path.read_text() for path in run.run_dir.glob("kept/*.json")]
+    assert len(written) > 4
+    assert not [text for text in written if SECRET_KEY in text]
+    [access, secret] = cluster.added[0]["env"][1:]
+    assert access == {"name": "AWS_ACCESS_KEY_ID", "valueFrom": {"secretKeyRef": {"name": "s3", "key": "AWS_ACCESS_KEY_ID"}}}
+    assert secret == {"name": "AWS_SECRET_ACCESS_KEY", "valueFrom": {"secretKeyRef": {"name": "s3", "key": "AWS_SECRET_ACCESS_KEY"}}}
+
+
+def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: ActiveRun, overwritten: Bucket, outcome: Path) -> None:
+    kill_program(outcome.with_name(f"{outcome.name}.pid"))
     assert "restored dataset.safetensors" in training_data.restore("storage")["undone"][0]
     assert len(data.open_data(overwritten.url, 0)) == 64
 
 
-def test_a_rollback_after_its_time_only_says_what_was_done(run: ActiveRun, stored: Bucket, tmp_path: Path) -> None:
+def test_a_rollback_after_its_time_only_says_what_was_done(run: ActiveRun, stored: Bucket, outcome: Path) -> None:
     training_data.overwrite("storage", 0.1)
-    wait_until((tmp_path / "outcome.json").exists, "the data are restored")
+    wait_until(outcome.exists, "the data are restored")
     versions = stored.store.versions(data.FILE)
     assert "restored dataset.safetensors" in training_data.restore("storage")["undone"][0]
     assert stored.store.versions(data.FILE) == versions
 
 
 def test_what_is_not_known_to_be_restored_is_said_with_what_to_do(
-    run: ActiveRun, overwritten: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: ActiveRun, cluster: BesideCluster, overwritten: Bucket, outcome: Path
 ) -> None:
-    os.kill(int((tmp_path / "outcome.json.pid").read_text()), signal.SIGKILL)
-    monkeypatch.setattr(reference_platform, "PROJECT", "/no/such/folder")
-    with pytest.raises(UndoFailed, match=r"s3-zone-b-0: not known to be restored .* python -m workloads.storage.restore --store"):
+    kill_program(outcome.with_name(f"{outcome.name}.pid"))
+    cluster.ends_at_once = True
+    with pytest.raises(UndoFailed, match=r"s3-zone-b-0: not known to be restored .* status 1 .* by hand: copy that version of each"):
         training_data.restore("storage")
     assert not any(entry.done for entry in run.journal.entries())
 
 
 @pytest.fixture
-def killed(run: ActiveRun, cluster: RunnerCluster, stored: Bucket) -> bytes:
+def killed(run: ActiveRun, cluster: BesideCluster, stored: Bucket) -> bytes:
     """The good data; the suite was killed right after they were overwritten."""
     good = stored.store.get(data.FILE)
     kill_after(run, cluster, lambda: training_data.overwrite("storage", 100), lambda: probe.damaged("act", "storage"))
@@ -131,10 +139,10 @@ def killed(run: ActiveRun, cluster: RunnerCluster, stored: Bucket) -> bytes:
 
 @pytest.mark.parametrize("program", ["killed, too", "at work"])
 def test_heal_restores_the_data_after_the_suite_was_killed(
-    run: ActiveRun, killed: bytes, stored: Bucket, tmp_path: Path, program: str
+    run: ActiveRun, killed: bytes, stored: Bucket, outcome: Path, program: str
 ) -> None:
     if program == "killed, too":
-        kill_program(tmp_path / "outcome.json.pid")
+        kill_program(outcome.with_name(f"{outcome.name}.pid"))
     assert stored.store.get(data.FILE) != killed
     assert "OPEN   restore-data s3-zone-b-0 (act)" in "\n".join(status(run.platform))
     healed = clean_up(run.platform)
@@ -147,9 +155,9 @@ def test_heal_restores_the_data_after_the_suite_was_killed(
 
 
 def test_a_good_version_that_is_gone_is_said_and_the_journal_keeps_its_entry(
-    run: ActiveRun, cluster: RunnerCluster, killed: bytes, stored: Bucket, tmp_path: Path
+    run: ActiveRun, cluster: BesideCluster, killed: bytes, stored: Bucket, outcome: Path
 ) -> None:
-    kill_program(tmp_path / "outcome.json.pid")
+    kill_program(outcome.with_name(f"{outcome.name}.pid"))
     shutil.rmtree(stored.server.versions)
     stored.server.versions.mkdir()
     for _ in range(2):
@@ -158,7 +166,7 @@ def test_a_good_version_that_is_gone_is_said_and_the_journal_keeps_its_entry(
             "pod ml-training/s3-zone-b-0: not known to be restored (the training data that dataset.json lists in s3://"
         )
         assert "none of its 1 versions is good; restore it from a replica or make it anew" in failed
-        assert "python -m workloads.storage.restore --store" in failed
+        assert "by hand: copy that version" in failed
     assert cluster.config_maps
     assert "OPEN   restore-data s3-zone-b-0 (act)" in "\n".join(status(run.platform))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from faults.node_agent.storage import damage
 from testing.training.gang import RUN, Gang, contents
-from workloads.storage import damage
 from workloads.storage.sealed import seal, unseal
 from workloads.training.checkpoint.manifest import KIND
 

@@ -1,4 +1,4 @@
-"""Damage to checkpoints as a fault: the shell line that goes into a server's container is run for real, on a folder of this machine."""
+"""Damage to checkpoints as a fault: the program that goes beside a server is run for real, on a folder of this machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import orjson
 import pytest
 
 from faults import checkpoints as damage
+from faults.mechanisms import beside_server
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from history.ledgers import LedgerWriter
 from history.schema import EventKind
@@ -22,39 +24,27 @@ from probes import checkpoints as probe
 from runner.cleanup.cleanup import clean_up, status
 from safety import active_run
 from safety.active_run import ActiveRun
+from safety.data_damage import CHECKPOINTS
 from safety.undo import undo_all
-from target import reference_platform
+from target.object_store import ObjectStore
 from testing.load.load_runs import wait_until
-from testing.platform.fake_cluster import pod, seeded
+from testing.platform.fake_cluster import seeded
 from testing.platform.fake_run import live_run
+from testing.runs.beside_cluster import BesideCluster, locally
 from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
-from testing.runs.runner_cluster import RunnerCluster, serve
+from testing.runs.runner_cluster import serve
 from workloads.storage.sealed import digest, seal
 
-ROOT = Path(__file__).resolve().parents[3]
 TIMERS = SimpleNamespace(confirm_s=0.0, deadline_s=1.0, heal_s=0.0)
 ARGUMENTS: dict[str, Any] = {"role": "storage", "for_s": 5, "count": 2}
-
-
-def _locally(_platform: object, name: str, _namespace: str, _container: str, command: list[str], *, limit_s: float = 180) -> str:
-    if name == "s3-gone":
-        raise NoData("pod ml-training/s3-gone: it is not there")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
-    if done.returncode:
-        raise NoData(done.stderr)
-    return done.stdout
 
 
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the run's job below a server: one finished checkpoint."""
-    monkeypatch.setattr("kube.container_exec.output_of", _locally)
-    monkeypatch.setattr(reference_platform, "PROJECT", str(ROOT))
-    monkeypatch.setattr(reference_platform, "CHECKPOINTS", str(tmp_path / "runs"))
-    monkeypatch.setattr(reference_platform, "ORIGINALS", str(tmp_path / "originals"))
-    monkeypatch.setattr(reference_platform, "SCRATCH", str(tmp_path))
-    folder = tmp_path / "runs" / "job" / "step-00000010.a0001"
+    monkeypatch.setattr("kube.container_exec.output_of", locally)
+    folder = tmp_path / "objects" / "training" / "runs" / "job" / "step-00000010.a0001"
     folder.mkdir(parents=True)
     content = bytes(range(256)) * 30
     (folder / "shard-0-of-1.safetensors").write_bytes(content)
@@ -64,16 +54,16 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> RunnerCluster:
-    cluster = RunnerCluster()
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BesideCluster]:
+    kept = str(tmp_path / "kept")
+    cluster = BesideCluster(ObjectStore(buckets=str(tmp_path / "objects"), kept=kept, checkpoints="training/runs"))
     serve(monkeypatch, cluster)
-    return cluster
+    yield cluster
+    cluster.end()
 
 
 @pytest.fixture
-def run(cluster: RunnerCluster, tmp_path: Path) -> Any:
-    for name, node in (("s3-zone-b-0", "cpu-b"), ("s3-zone-c-0", "cpu-c")):
-        cluster.pods["ml-training", name] = pod(name, node, namespace="ml-training", app="s3", owner="StatefulSet")
+def run(cluster: BesideCluster, tmp_path: Path) -> Any:
     targets = spec(damage.damage_checkpoints).resolve(cluster.platform(), ARGUMENTS, seeded(1))
     yield live_run(cluster, tmp_path, {"act": targets}, training=SimpleNamespace(job="job", ranks=1), timers=TIMERS, seed=3)
     active_run.activate(None)
@@ -102,15 +92,39 @@ def test_it_damages_what_is_there_and_the_evidence_tells(run: ActiveRun, bucket:
         pass  # bounded by pytest's time limit; each look is a process
     assert (bucket / "shard-0-of-1.safetensors").read_bytes() != before
     _finished(run, 20)
+    with pytest.raises(NoData, match="No such file"):
+        probe.damaged("act", "storage")
+    newest = bucket.with_name("step-00000020.a0001")
+    shutil.copytree(bucket, newest)
+    (newest / "shard-0-of-1.safetensors").write_bytes(before)
     assert not probe.damaged("act", "storage")  # what is newest now is whole
     assert EventKind.FAULT_START in _kinds(run)
     assert [undo.done for undo in run.journal.entries()] == [False, False]
 
 
-def test_a_server_that_cannot_be_reached_is_no_fault_done(run: ActiveRun, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference_platform, "command", lambda *_: "exit 1; (")
-    with pytest.raises(FaultFailed, match="what it stores could not be damaged"):
+def test_a_program_that_does_not_come_to_act_is_no_fault_done(run: ActiveRun, cluster: BesideCluster, bucket: Path) -> None:
+    cluster.ends_at_once = True
+    with pytest.raises(FaultFailed, match="what it stores could not be damaged: it ended with status 1"):
         damage.damage_checkpoints(**ARGUMENTS)
+    assert EventKind.FAULT_START not in _kinds(run)
+
+
+def test_a_job_without_a_checkpoint_is_no_fault_done(run: ActiveRun, bucket: Path) -> None:
+    shutil.rmtree(bucket.parent)
+    with pytest.raises(FaultFailed, match="no such folder, so there is no checkpoint yet"):
+        damage.damage_checkpoints(**ARGUMENTS)
+
+
+def test_a_program_beside_a_server_is_unprivileged_is_the_servers_user_and_has_no_credentials(
+    run: ActiveRun, cluster: BesideCluster, bucket: Path
+) -> None:
+    damage.damage_checkpoints(**ARGUMENTS | {"for_s": 0.1})
+    for added in cluster.added:
+        assert (added["targetContainerName"], added["image"]) == ("s3", run.platform.target.fault_image)
+        assert added["env"] == [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}]
+        assert (added["securityContext"]["runAsUser"], added["securityContext"]["runAsGroup"]) == (65532, 65532)
+        assert added["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    undo_all(run)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +134,7 @@ def test_a_server_that_cannot_be_reached_is_no_fault_done(run: ActiveRun, bucket
         ({"for_s": 500}, ConfigError, "at most 120"),
         ({"for_s": 0}, ConfigError, "above 0"),
         ({"count": 3}, TargetRefused, "2 found, 3 needed"),
-        ({"role": "decoy"}, ConfigError, "container is needed"),
+        ({"role": "decoy"}, ConfigError, "add roles.decoy.object_store"),
     ],
 )
 def test_what_cannot_work_is_refused_before(run: ActiveRun, change: dict[str, Any], error: type[Exception], said: str) -> None:
@@ -139,12 +153,12 @@ def _contents(bucket: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.fixture
-def killed(run: ActiveRun, cluster: RunnerCluster, bucket: Path, tmp_path: Path) -> dict[str, tuple[int, bytes]]:
+def killed(run: ActiveRun, cluster: BesideCluster, bucket: Path, tmp_path: Path) -> dict[str, tuple[int, bytes]]:
     """What the disk held before; suite and program were killed right after the damage."""
     before = _contents(bucket)
     _finished(run, 10)
     kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 100}), lambda: probe.damaged("act", "storage"))
-    kill_program(tmp_path / "aftershock-run-1-act.json.pid")
+    kill_program(tmp_path / "kept" / "aftershock-run-1-act.json.pid")
     assert _contents(bucket) != before
     return before
 
@@ -153,40 +167,61 @@ def killed(run: ActiveRun, cluster: RunnerCluster, bucket: Path, tmp_path: Path)
 def test_heal_puts_every_original_back_after_suite_and_program_were_killed(
     run: ActiveRun, killed: dict[str, tuple[int, bytes]], bucket: Path, tmp_path: Path, *, pod_replaced: bool
 ) -> None:
-    if pod_replaced:  # the disk comes along, the container's own files do not
-        (tmp_path / "aftershock-run-1-act.json.pid").unlink()
+    if pod_replaced:  # and somebody tidied the disk
+        (tmp_path / "kept" / "aftershock-run-1-act.json.pid").unlink()
     assert "OPEN   restore-data s3-zone-b-0 (act)" in "\n".join(status(run.platform))
     healed = clean_up(run.platform)
     assert not healed.failed
     assert any("put back step-00000010.a0001/shard-0-of-1.safetensors" in line for line in healed.lines())
     assert _contents(bucket) == killed
-    assert not list((tmp_path / "originals").iterdir())
+    assert not (tmp_path / "kept" / "aftershock-run-1-act").exists()
     assert clean_up(run.platform).lines()[0].startswith("nothing was left")
     assert _contents(bucket) == killed
 
 
 def test_a_program_that_outlives_the_suite_puts_the_originals_back_and_heal_only_says_so(
-    run: ActiveRun, cluster: RunnerCluster, bucket: Path, tmp_path: Path
+    run: ActiveRun, cluster: BesideCluster, bucket: Path, tmp_path: Path
 ) -> None:
     before = _contents(bucket)
     _finished(run, 10)
     run.plan.timers = SimpleNamespace(confirm_s=2.0, deadline_s=0.0, heal_s=0.0)  # type: ignore[misc,assignment]  # a plain stand-in
     kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
-    wait_until((tmp_path / "aftershock-run-1-act.json").exists, "the undo")
+    wait_until((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the undo")
     assert _contents(bucket) == before
     assert not clean_up(run.platform).failed
     assert _contents(bucket) == before
 
 
-def test_an_original_that_is_gone_is_said_and_the_journal_keeps_its_entries(
-    run: ActiveRun, cluster: RunnerCluster, killed: dict[str, tuple[int, bytes]], tmp_path: Path
+def test_the_guard_puts_the_originals_back_after_suite_and_program_were_killed(
+    run: ActiveRun, cluster: BesideCluster, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.rmtree(tmp_path / "originals")
+    before = _contents(bucket)
+    _finished(run, 10)
+    monkeypatch.setattr(beside_server, "START_S", 4.0)
+    kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
+    kill_program(tmp_path / "kept" / "aftershock-run-1-act.json.pid")
+    assert _contents(bucket) != before
+    wait_until((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the guard's undo")
+    assert _contents(bucket) == before
+    assert not clean_up(run.platform).failed
+
+
+def test_nothing_is_damaged_without_a_guard(run: ActiveRun, cluster: BesideCluster, bucket: Path) -> None:
+    shutil.rmtree(bucket.parents[3])
+    with pytest.raises(FaultFailed, match="has the folder"):
+        damage.damage_checkpoints(**ARGUMENTS)
+    assert all("undo" in added["command"] for added in cluster.added)
+
+
+def test_an_original_that_is_gone_is_said_and_the_journal_keeps_its_entries(
+    run: ActiveRun, cluster: BesideCluster, killed: dict[str, tuple[int, bytes]], tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "kept" / "aftershock-run-1-act")
     for _ in range(2):
         failed = "\n".join(clean_up(run.platform).failed)
         assert "pod ml-training/s3-zone-b-0: not known to be restored (a shard of each newest finished checkpoint" in failed
         assert "holds no original of it" in failed
-        assert "or run beside the server: cd " in failed
+        assert "by hand: copy each file of " in failed
     assert cluster.config_maps
     assert "OPEN   restore-data s3-zone-c-0 (act)" in "\n".join(status(run.platform))
 
@@ -203,15 +238,15 @@ def test_the_runs_own_heal_ends_a_program_that_is_at_work_and_puts_back_what_it_
     assert EventKind.FAULT_END in _kinds(run)
 
 
-@pytest.mark.parametrize("after_s", [0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("after_s", [0.05, 0.5, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4])  # it acts a second after it began
 def test_whenever_the_program_is_killed_its_undo_restores_to_the_byte(bucket: Path, tmp_path: Path, after_s: float) -> None:
     shard = bytes(range(256)) * 80_000  # 20 MB, so that writing takes a while
     (bucket / "shard-0-of-1.safetensors").write_bytes(shard)
     files = {"shard-0-of-1.safetensors": {"sha256": digest(shard), "bytes": len(shard)}}
     (bucket / "manifest.json").write_bytes(seal("aftershock.checkpoint", 1, {"files": files}))
     before = _contents(bucket)
-    kept = ["--originals", str(tmp_path / "originals" / "act"), "--outcome", str(tmp_path / "outcome.json")]
-    program = [sys.executable, "-m", reference_platform.DAMAGE]
+    kept = ["--buckets", str(tmp_path), "--originals", str(tmp_path / "originals" / "act"), "--outcome", str(tmp_path / "outcome.json")]
+    program = [sys.executable, "-m", CHECKPOINTS]
     with subprocess.Popen([*program, "damage", str(bucket.parent), "--for", "5", *kept]) as damaging:
         time.sleep(after_s)
         damaging.kill()

@@ -127,6 +127,7 @@ def whole_cluster() -> FakeCluster:
 def test_a_fault_journals_how_it_is_undone_or_ends_before_it_acts(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ActiveRun, "fault_starts", acts)
     monkeypatch.setattr("faults.mechanisms.fault_pod.create", acts)
+    monkeypatch.setattr("kube.ephemeral.add", acts)
     for action in experiment_of(path).document.method:
         function, cluster = function_of(action.provider), whole_cluster()
         spec = spec_of(function)

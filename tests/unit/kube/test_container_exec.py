@@ -7,10 +7,11 @@ import subprocess
 import pytest
 from kubernetes import client
 
-from faults.mechanisms.process_signal import ephemeral_container, user_of
+from faults.mechanisms.process_signal import ephemeral_container
 from history.errors import TargetRefused
 from kube.container_exec import LIST, parse
 from kube.devices import device_of, healthy, index_of
+from kube.ephemeral import user_of
 from testing.platform.fake_cluster import FakeCluster, local_target, node, pod
 
 
@@ -18,6 +19,7 @@ def test_the_ephemeral_container_satisfies_pod_security_restricted() -> None:
     made = ephemeral_container(pod("a"), "server", "image:1", "engine", 30)
     assert made["securityContext"] == {
         "runAsUser": 65532,
+        "runAsGroup": 65532,
         "runAsNonRoot": True,
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},

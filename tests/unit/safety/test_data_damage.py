@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import Any
 
 import pytest
+from kubernetes.client.exceptions import ApiException
 
-from history.errors import NoData, UndoFailed
+from history.errors import UndoFailed
 from runner.cleanup.cleanup import clean_up
 from safety import undo
-from safety.data_damage import LIMIT_S, DataDamage
+from safety.data_damage import CHECKPOINTS, TRAINING_DATA, DataDamage
 from safety.undo_journal import ENTRIES, Undo, UndoKind, open_journal
-from target import reference_platform
-from testing.platform.fake_cluster import FakeCluster
+from target.suite_image import FAULT_PYTHON
+from testing.platform.fake_cluster import pod
 from testing.runs.runner_cluster import RunnerCluster, serve
 
 DAMAGE = DataDamage(
     container="s3",
     what="a shard in /data/runs/job",
     good="its original in /data/originals",
-    program=reference_platform.DAMAGE,
+    program=CHECKPOINTS,
     arguments=("undo", "/data/runs/job of mine"),
     by_hand="cp",
 )
@@ -31,53 +33,91 @@ def entry(damage: DataDamage = DAMAGE, **more: Any) -> Undo:
     return Undo(kind=UndoKind.RESTORE_DATA, activity="act", ends_by_ns=0, **about)
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, answer: str | Exception) -> list[tuple[Any, ...]]:
-    asked: list[tuple[Any, ...]] = []
+class Beside(RunnerCluster):
+    """A storage server whose ephemeral containers say what the test wants, or are not admitted."""
 
-    def output_of(_platform: object, *given: object, limit_s: float) -> str:
-        asked.append((*given, limit_s))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def __init__(self, answer: str | ApiException) -> None:
+        super().__init__()
+        self.answer = answer
+        self.added: list[dict[str, Any]] = []
+        server = pod("s3-0", "cpu-b", namespace="ml-training", app="s3", owner="StatefulSet")
+        server.spec.containers[0].name = server.status.container_statuses[0].name = "s3"
+        self.pods["ml-training", "s3-0"] = server
 
-    monkeypatch.setattr("kube.container_exec.output_of", output_of)
-    return asked
+    def patch_namespaced_pod_ephemeralcontainers(self, _name: str, _namespace: str, body: Any) -> None:
+        if isinstance(self.answer, ApiException):
+            raise self.answer
+        self.added += body["spec"]["ephemeralContainers"]
+
+    def read_namespaced_pod_log(self, name: str, namespace: str, **_: object) -> str:  # noqa: ARG002  the API's
+        assert isinstance(self.answer, str)
+        return self.answer
 
 
-def test_its_program_runs_in_the_servers_container_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = answering(monkeypatch, json.dumps({"said": "put back shard-0", "files": ["shard-0"]}))
-    assert undo.undo_entry(FakeCluster().platform(), entry()) == "pod ml-training/s3-0: put back shard-0"
-    [(pod, namespace, container, (shell, flag, line), limit_s)] = asked
-    assert (pod, namespace, container, shell, flag, limit_s) == ("s3-0", "ml-training", "s3", "sh", "-c", LIMIT_S)
-    assert line.endswith("python -m workloads.storage.damage_at_rest undo '/data/runs/job of mine'")
+def test_its_program_runs_in_the_fault_image_beside_the_servers_container() -> None:
+    cluster = Beside(json.dumps({"said": "put back shard-0", "files": ["shard-0"]}) + "\n")
+    assert undo.undo_entry(cluster.platform(), entry()) == "pod ml-training/s3-0: put back shard-0"
+    [added] = cluster.added
+    assert (added["targetContainerName"], added["image"]) == ("s3", cluster.platform().target.suite.fault_image)
+    words = ["undo", "/data/runs/job of mine", "--buckets", "/data/objects"]
+    assert added["command"] == [FAULT_PYTHON, "-m", CHECKPOINTS, *words]
+    assert [one["name"] for one in added["env"]] == ["PYTHONDONTWRITEBYTECODE"]
 
 
-@pytest.mark.parametrize("answer", [NoData("pod ml-training/s3-0: it is\nnot there"), "no JSON", "{}", "[]"])
-def test_what_is_not_known_to_be_restored_says_what_is_damaged_where_its_good_version_is_and_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, answer: str | Exception
-) -> None:
-    answering(monkeypatch, answer)
+@pytest.mark.parametrize("program", [CHECKPOINTS, TRAINING_DATA])
+def test_each_program_is_there(program: str) -> None:
+    assert importlib.import_module(program).main
+
+
+def test_a_program_that_is_a_client_gets_its_credentials_from_the_secret_that_the_role_names() -> None:
+    cluster = Beside('{"said": "restored"}\n')
+    undo.undo_entry(cluster.platform(), entry(DAMAGE.model_copy(update={"program": TRAINING_DATA, "arguments": ("s3://x", "--undo")})))
+    access, secret = cluster.added[0]["env"][1:]
+    assert access["valueFrom"] == {"secretKeyRef": {"name": "s3", "key": "AWS_ACCESS_KEY_ID"}}
+    assert secret["valueFrom"] == {"secretKeyRef": {"name": "s3", "key": "AWS_SECRET_ACCESS_KEY"}}
+
+
+def test_a_journal_of_a_former_version_is_carried_out_by_the_program_that_took_its_place() -> None:
+    cluster = Beside('{"said": "put back"}\n')
+    former = ("undo", "/data/objects/training/runs/job", "--originals", "/data/aftershock-originals/act", "--outcome", "/scratch/act.json")
+    written = DAMAGE.model_copy(update={"program": "workloads.storage.damage_at_rest", "arguments": former})
+    undo.undo_entry(cluster.platform(), entry(written))
+    assert cluster.added[0]["command"][2:] == [CHECKPOINTS, *former, "--buckets", "/data/objects"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ApiException(status=404, reason="Not Found"),
+        '{"refused": "none of 3 processes has the folder"}\n',
+        '{"failed": "no version is good"}\n',
+    ],
+)
+def test_what_is_not_known_to_be_restored_says_what_is_damaged_where_its_good_version_is_and_what_to_do(answer: str | ApiException) -> None:
     with pytest.raises(UndoFailed) as failed:
-        undo.undo_entry(FakeCluster().platform(), entry())
+        undo.undo_entry(Beside(answer).platform(), entry())
     said = str(failed.value)
     assert said.startswith("pod ml-training/s3-0: not known to be restored (a shard in /data/runs/job): ")
-    assert said.endswith("good is its original in /data/originals; when the server answers, run make heal, or run beside the server: cp")
+    assert said.endswith("good is its original in /data/originals; when the server answers, run make heal; by hand: cp")
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
         (entry(DAMAGE.model_copy(update={"program": "http.server"})), "asks for the program 'http.server'"),
+        (entry(DAMAGE.model_copy(update={"arguments": ("damage", "/data/runs/job")})), "Nothing was run"),
+        (entry(DAMAGE.model_copy(update={"program": TRAINING_DATA})), "Nothing was run"),
+        (entry(DAMAGE.model_copy(update={"container": "other"})), "beside container 'other'"),
         (entry(namespace="kube-system"), "pod kube-system/s3-0"),
         (entry(namespace=None), "who wrote this entry"),
         (entry(detail="{}"), "cannot be read"),
     ],
 )
-def test_a_journal_can_ask_for_nothing_else(monkeypatch: pytest.MonkeyPatch, written: Undo, said: str) -> None:
-    asked = answering(monkeypatch, "{}")
+def test_a_journal_can_ask_for_nothing_else(written: Undo, said: str) -> None:
+    cluster = Beside("{}")
     with pytest.raises(UndoFailed, match=said):
-        undo.undo_entry(FakeCluster().platform(), written)
-    assert not asked
+        undo.undo_entry(cluster.platform(), written)
+    assert not cluster.added
 
 
 def test_an_entry_is_read_as_it_was_written() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workloads.storage import damage
+from faults.node_agent.storage import damage
 from workloads.storage.errors import ObjectMissing, SealBroken, StoreRefused
 from workloads.storage.folder import FolderStore
 from workloads.storage.s3 import stored_at

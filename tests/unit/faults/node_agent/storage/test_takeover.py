@@ -6,17 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from workloads.storage import takeover
-from workloads.storage.errors import StoreUnavailable
-from workloads.storage.takeover import damaging, undoing, write_outcome
+from faults.node_agent.node import Refused
+from faults.node_agent.storage import takeover
+from faults.node_agent.storage.beside import StorageFailed
+from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
 
-HOLD = (
-    "from pathlib import Path; import sys, time; from workloads.storage.takeover import damaging\nwith damaging(Path(sys.argv[1])) as it:\n"
-)
+HOLD = """
+from pathlib import Path; import sys, time; from faults.node_agent.storage.takeover import damaging
+with damaging(Path(sys.argv[1])) as it:
+"""
 WAIT = HOLD + " print(it, flush=True); time.sleep(60)"
 
 
@@ -61,6 +64,34 @@ def test_one_that_does_not_end_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(takeover, "LIMIT_S", 0.3)
     deaf = HOLD + " import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(it, flush=True); time.sleep(60)"
     with holder(outcome, deaf) as at_work:
-        with pytest.raises(StoreUnavailable, match=f"process {at_work.pid}: told to end"), undoing(outcome):
+        with pytest.raises(StorageFailed, match=f"process {at_work.pid}: told to end"), undoing(outcome):
             pass
         at_work.kill()
+
+
+def test_a_guard_waits_until_somebody_has_undone_it_or_its_time_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "GUARD_S", 0.01)
+    outcome = tmp_path / "outcome.json"
+    begun_s = time.monotonic()
+    guard(lambda: outcome, 0.1)
+    assert time.monotonic() - begun_s >= 0.1
+    write_outcome(outcome, {"said": "good"})
+    guard(lambda: outcome, 1000)
+
+
+def test_a_guard_that_does_not_find_its_server_does_not_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    def nowhere() -> Path:
+        raise Refused("no process has it")
+
+    with pytest.raises(Refused):
+        guard(nowhere, 1000)
+    assert not capsys.readouterr().out
+
+
+def test_of_two_programs_on_one_disk_the_second_passes_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = tmp_path / "outcome.json"
+    pass_by(outcome)
+    assert "at work on the same disk" in capsys.readouterr().out
+    write_outcome(outcome, {"said": "good"})
+    with pytest.raises(Refused, match="its undo was here before"):
+        pass_by(outcome)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from workloads.storage.damage_at_rest import KINDS, damage_newest, finished, hurt, look, main, put_back, undo
-from workloads.storage.errors import StorageError, StoreUnavailable
+from faults.node_agent.storage.beside import StorageFailed
+from faults.node_agent.storage.checkpoints import KINDS, Places, damage_newest, finished, hurt, look, main, put_back, undo
 from workloads.storage.sealed import digest, seal
 
 
@@ -86,11 +87,11 @@ def test_what_is_gone_or_has_no_older_one_is_left(root: Path, originals: Path) -
 
 
 def test_what_cannot_be_kept_is_not_damaged(root: Path, originals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_store: object, key: str, _data: bytes) -> None:
-        raise StoreUnavailable(f"cannot store {key}: No space left on device")
+    def full(path: Path, _data: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("workloads.storage.folder.FolderStore.put", full)
-    with pytest.raises(StoreUnavailable, match="No space left"):
+    monkeypatch.setattr("faults.node_agent.storage.checkpoints.keep", full)
+    with pytest.raises(OSError, match="No space left"):
         damage_newest(root, "bit-flip", 1, 0.3, originals)
     assert look(root) == []
 
@@ -131,42 +132,56 @@ def test_an_original_that_is_gone_is_said_with_what_to_do_and_the_damage_stays_o
     (done,) = damage_newest(root, "bit-flip", 3, 0.3, originals)
     (originals / done.checkpoint / done.file).unlink()
     for _ in range(2):
-        with pytest.raises(
-            StorageError, match=rf"{done.checkpoint}/{done.file} differs .* no original .* workloads.storage.restore --record"
-        ):
-            undo(root, originals, tmp_path / "outcome.json")
+        with pytest.raises(StorageFailed, match=rf"{done.checkpoint}/{done.file} differs .* no original .* from another store"):
+            undo(Places(root, originals, tmp_path / "outcome.json"))
     assert look(root) == [done]
 
 
 def test_what_nobody_undid_is_undone_by_the_program_itself(root: Path, originals: Path, tmp_path: Path) -> None:
     before, outcome = _contents(root), tmp_path / "outcome.json"
-    kept = ["--originals", str(originals), "--outcome", str(outcome)]
+    kept = ["--buckets", str(tmp_path), "--originals", str(originals), "--outcome", str(outcome)]
     assert main(["damage", str(root), "--for", "0.2", "--undo-after", "0.1", *kept]) == 0
     assert len(json.loads(outcome.read_text())["files"]) == 1
     assert _contents(root) == before
 
 
 def test_nothing_is_damaged_after_the_undo(root: Path, originals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    kept = ["--originals", str(originals), "--outcome", str(tmp_path / "outcome.json")]
+    kept = ["--buckets", str(tmp_path), "--originals", str(originals), "--outcome", str(tmp_path / "outcome.json")]
     for _ in range(2):
         assert main(["undo", str(root), *kept]) == 0
         assert json.loads(capsys.readouterr().out) == {"said": "every checkpoint that is there was good already", "files": []}
-    assert main(["damage", str(root), "--for", "0.2", *kept]) == 0  # it was started before, and came late
+    assert main(["damage", str(root), "--for", "0.2", *kept]) == 3  # it was started before, and came late
     assert look(root) == []
 
 
 def test_the_command(root: Path, originals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    kept = ["--originals", str(originals), "--outcome", str(tmp_path / "outcome.json")]
-    assert main(["look", str(root)]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+    kept = ["--buckets", str(tmp_path), "--originals", str(originals), "--outcome", str(tmp_path / "outcome.json")]
     assert main(["damage", str(root), "--for", "0.2", "--seed", "1", *kept]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert main(["look", str(root)]) == 0
-    assert json.loads(capsys.readouterr().out) == [said]
+    armed, begun, damaged, ended = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (armed["armed"], begun["did"], ended["did"]) == ("bit-flip in each newest finished checkpoint", "begun", "ended")
+    [now] = look(root)
+    assert damaged["damaged"] == f"{now.checkpoint}/{now.file}"
     assert main(["undo", str(root), *kept]) == 0
-    assert json.loads(capsys.readouterr().out)["files"] == [f"{said['checkpoint']}/{said['file']}"]
-    (finished(root)[-1] / said["file"]).write_bytes(b"rotten")
-    assert main(["undo", str(root), "--originals", str(originals), "--outcome", str(tmp_path / "other.json")]) == 1
-    assert main(["look", str(root / "missing")]) == 2
-    assert main(["damage", str(root), "--for", "1000", *kept]) == 2
-    assert main(["damage", str(root)]) == 2
+    assert json.loads(capsys.readouterr().out)["files"] == [damaged["damaged"]]
+    (finished(root)[-1] / now.file).write_bytes(b"rotten")
+    assert main(["undo", str(root), *kept[:-1], str(tmp_path / "other.json")]) == 4
+    assert "no original of it" in json.loads(capsys.readouterr().out)["failed"]
+    assert main(["damage", str(root / "missing"), *kept]) == 3
+    assert "correct checkpoints under the role's object_store" in json.loads(capsys.readouterr().out)["refused"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["damage", str(root), "--for", "1000", *kept])
+
+
+def test_a_server_that_is_not_beside_it_is_refused(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = ["--buckets", "/no/such/folder", "--originals", str(tmp_path), "--outcome", str(tmp_path / "outcome.json")]
+    assert main(["damage", str(root), *nowhere]) == 3
+    assert "has the folder /no/such/folder" in json.loads(capsys.readouterr().out)["refused"]
+
+
+def test_what_an_undo_came_to_is_forgotten_after_a_day(root: Path, originals: Path, tmp_path: Path) -> None:
+    old, young = tmp_path / "aftershock-old.json", tmp_path / "aftershock-young.json"
+    for path in (old, young):
+        path.write_text("{}")
+    os.utime(old, (1e9, 1e9))
+    undo(Places(root, originals, tmp_path / "aftershock-now.json"))
+    assert (old.exists(), young.exists()) == (False, True)
