@@ -17,7 +17,7 @@ DAMAGE, OVERWRITE, RESTORE = "workloads.storage.damage_at_rest", "workloads.stor
 
 def command(program: str, *arguments: str) -> str:
     """Return the shell command that runs one of the project's programs in a storage server's container."""
-    return f"cd {PROJECT} && PYTHONDONTWRITEBYTECODE=1 .venv/bin/python -m {program} {shlex.join(arguments)}"
+    return f"cd {PROJECT} && PYTHONDONTWRITEBYTECODE=1 .venv-platform/bin/python -m {program} {shlex.join(arguments)}"
 
 
 def undo_command(program: str, *arguments: str) -> str:

@@ -81,8 +81,10 @@ class Target(Written):
     suite_namespace: str = "aftershock"
     namespaces: tuple[str, ...] = Field(min_length=1)
     consent_label: str = "aftershock.dev/chaos=allowed"
-    suite_image: str = "aftershock/platform:dev"  # runner, load pods, reaper
-    fault_image: str = "aftershock/platform:dev"  # what acts on nodes and beside a pod's processes
+    suite_image: str = "aftershock/suite:dev"  # runner, load pods, reaper
+    fault_image: str = Field(
+        default_factory=lambda known: known.get("suite_image", "")
+    )  # fault pods, ephemeral containers; the suite's does
     zone_label: str = "topology.kubernetes.io/zone"
     gpu_resource: str = "nvidia.com/gpu"
     endpoints: dict[str, str]

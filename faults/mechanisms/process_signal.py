@@ -18,6 +18,7 @@ from kube.containers import status_of
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.wait import until
+from target.suite_image import FAULT_PYTHON
 
 SCRIPT = Path(__file__).parents[1] / "node_agent" / "signal_process.py"
 START_S = 20.0  # for the kubelet to start the container and the signal to be sent
@@ -59,7 +60,7 @@ def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "targetContainerName": container,
-        "command": ["python3", "-c", SCRIPT.read_text()],
+        "command": [FAULT_PYTHON, "-c", SCRIPT.read_text()],
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
@@ -82,7 +83,7 @@ def signal_process(platform: Platform, pod: Pod, container: str, process: str, f
 
     """
     name, namespace = pod.metadata.name, pod.metadata.namespace
-    added = ephemeral_container(pod, container, platform.target.suite_image, process, for_s, share=share)
+    added = ephemeral_container(pod, container, platform.target.fault_image, process, for_s, share=share)
     ours = str(added["name"])
     body = {"metadata": {"uid": pod.metadata.uid}, "spec": {"ephemeralContainers": [added]}}
     with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):

@@ -16,6 +16,7 @@ from kube.selection import CONTROL_PLANE
 from runner.drivers.requests import load_pod
 from safety import reaper_job
 from safety.undo import CORDONED_BY
+from target.suite_image import FAULT_PYTHON
 from target.target import Target
 
 API = "admissionregistration.k8s.io/v1"
@@ -93,7 +94,7 @@ def fault_pod_rules(target: Target) -> list[Rule]:
     return [
         *placed(target.suite_namespace, "pods"),
         (labelled(fault_pod.MANAGED), "a pod must be labelled as a fault pod"),
-        *single("object.spec", fault_pod.container(target.suite_image, ()), exactly=False),
+        *single("object.spec", fault_pod.container(target.fault_image, ()), exactly=False),
         (f"{context}.capabilities.?add.orValue([]).all(one, one in {capabilities})", "capabilities beyond a fault pod's"),
         (f"!object.spec.?automountServiceAccountToken.orValue(true) && {BOUNDED}", "a fault pod has no token and a deadline"),
         ('object.spec.restartPolicy == "Never" && has(object.spec.nodeName)', "a fault pod is bound to its node and never restarted"),
@@ -126,7 +127,7 @@ def training(target: Target) -> str:
 def ephemeral_container(target: Target) -> list[Rule]:
     """Return what an added ephemeral container must be: :func:`faults.mechanisms.process_signal.ephemeral_container` and nothing else."""
     before = "oldObject.spec.?ephemeralContainers.orValue([])"
-    command = ["python3", "-c", process_signal.SCRIPT.read_text()]
+    command = [FAULT_PYTHON, "-c", process_signal.SCRIPT.read_text()]
 
     def every(what: str) -> str:
         added = f"object.spec.ephemeralContainers.filter(one, !{before}.exists(old, old.name == one.name))"
@@ -136,7 +137,7 @@ def ephemeral_container(target: Target) -> list[Rule]:
     return [
         (f"request.namespace in {cel(target.namespaces)}", f"ephemeral containers only in {', '.join(target.namespaces)}"),
         (every(f"one.name.startsWith({quoted(process_signal.PREFIX)})"), f"an ephemeral container is named {process_signal.PREFIX}N"),
-        (every(f"one.image == {quoted(target.suite_image)}"), f"an ephemeral container's image is {target.suite_image}"),
+        (every(f"one.image == {quoted(target.fault_image)}"), f"an ephemeral container's image is {target.fault_image}"),
         (every(f"one.?command.orValue([]) == {cel(command)}"), "an ephemeral container runs the suite's own program"),
         (every(f"{UNMOUNTED} && {BARE}".format("one")), "an ephemeral container mounts nothing"),
         (every(f"one.?env.orValue([]).all(it, it.name in {names} && has(it.value))"), "an ephemeral container has no other environment"),

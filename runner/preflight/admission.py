@@ -27,7 +27,7 @@ def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
         return
     nobody = ResolvedTarget(kind="Node", name="preflight", uid="preflight", effect="none", ends="at once")
     job = fault_pod.FaultPod(nobody, "preflight", ("preflight",), 1.0)
-    body: Any = fault_pod.manifest(platform.target.suite_image, "preflight", "preflight", job, 0.0)
+    body: Any = fault_pod.manifest(platform.target.fault_image, "preflight", "preflight", job, 0.0)
     with api_errors(f"fault pods in the suite's namespace {namespace} {ASKED}", TargetRefused):
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
@@ -46,6 +46,6 @@ def check_ephemeral_container(platform: Platform, role: str, targets: list[Resol
         name, namespace = target.name, target.namespace or ""
         with api_errors(f"an ephemeral container in pod {namespace}/{name} {ASKED}", TargetRefused):
             pod = platform.pod(name, namespace)
-            added = ephemeral_container(pod, container, platform.target.suite_image, engine, 0.0)
+            added = ephemeral_container(pod, container, platform.target.fault_image, engine, 0.0)
             body = {"spec": {"ephemeralContainers": [added]}}
             platform.core.patch_namespaced_pod_ephemeralcontainers(name, namespace, body, dry_run="All")

@@ -148,7 +148,10 @@ def target(slot: Slot, host: dict[str, Any]) -> dict[str, Any]:
     roles = {"victim": role | {"selector": "app=victim", "deployment": "victim"}}
     if "GPU lost" in slot.families:
         roles["device"] = role | {"selector": "app=device", "deployment": "device"}
-    return {key: host[key] for key in ("schema", "context", "server", "kubeconfig", "suite_image", "endpoints", "machines", "gpus")} | {
+    return {
+        key: host[key]
+        for key in ("schema", "context", "server", "kubeconfig", "suite_image", "fault_image", "endpoints", "machines", "gpus")
+    } | {
         "name": f"kill-{slot.name}",
         "namespaces": [slot.namespace, "ml-serving", "ml-training", *(other.namespace for other in SLOTS if other is not slot)],
         "suite_namespace": SUITE,
