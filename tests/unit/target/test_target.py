@@ -80,3 +80,10 @@ def test_roles_become_configuration() -> None:
     assert values["inference_selector"] == "app=inference"
     assert values["inference_namespace"] == "ml-serving"
     assert values["prometheus_endpoint"] == "http://127.0.0.1:19090"
+
+
+def test_faults_take_the_suites_image_where_the_file_names_no_other(tmp_path: Path) -> None:
+    assert load_target(target_file(tmp_path, suite_image="r/suite:1")).fault_image == "r/suite:1"
+    assert load_target(target_file(tmp_path, suite_image="r/suite:1", fault_image="r/fault:1")).fault_image == "r/fault:1"
+    with pytest.raises(ConfigError, match="suite_image"):
+        load_target(target_file(tmp_path, suite_image=7))
