@@ -38,7 +38,7 @@ def write_images(programs: Path, target: Path) -> None:
     manifest = []
     with tarfile.open(target, "w") as archive:
         _add(archive, tarfile.TarInfo("layer.tar"), layer)
-        for name, path in {SANDBOX_IMAGE: PATH, **{image.name: path_of(image) for image in IMAGES}}.items():
+        for name, path in {SANDBOX_IMAGE: PATH, **{f"docker.io/{image.name}": path_of(image) for image in IMAGES}}.items():
             config = _image_config(name, path, layer)
             file = hashlib.sha256(config).hexdigest() + ".json"
             _add(archive, tarfile.TarInfo(file), config)

@@ -27,25 +27,25 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image on every node: its name, what it holds of the repository, and its Python environment; without one, the standard library."""
+    """An image on every node: its name as manifests write it, what it holds of the repository, and its Python environment; without one, the standard library."""
 
     name: str
     holds: tuple[str, ...]
     environment: str = ""
 
 
-FAULT = Image("docker.io/aftershock/fault:dev", ("faults/__init__.py", "faults/node_agent"))
+FAULT = Image("aftershock/fault:dev", ("faults/__init__.py", "faults/node_agent"))
 SUITE = Image(
-    "docker.io/aftershock/suite:dev",
+    "aftershock/suite:dev",
     (
         *("conftest.py", "pyproject.toml", "experiments", "targets"),
         *("cluster", "faults", "history", "kube", "probes", "reports", "runner", "safety", "target", "verdict", "workloads"),
     ),
     ".venv",
 )
-PLATFORM = Image("docker.io/aftershock/platform:dev", ("workloads",), ".venv-platform")
-CLUSTER = Image("docker.io/aftershock/cluster:dev", ())  # the cluster's own programs: DNS, the device plugin
-STAND_IN = Image("docker.io/aftershock/stand-in:dev", ("history", "testing"))  # somebody else's service, as tests deploy it
+PLATFORM = Image("aftershock/platform:dev", ("workloads",), ".venv-platform")
+CLUSTER = Image("aftershock/cluster:dev", ())  # the cluster's own programs: DNS, the device plugin
+STAND_IN = Image("aftershock/stand-in:dev", ("history", "testing"))  # somebody else's service, as tests deploy it
 IMAGES = (FAULT, SUITE, PLATFORM, CLUSTER, STAND_IN)
 
 

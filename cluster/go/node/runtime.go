@@ -15,7 +15,8 @@ import (
 const (
 	runtimeName     = "aftershock-runc"
 	imagesFile      = "/etc/containerd/images.json"
-	imageAnnotation = "io.kubernetes.cri.image-name" // containerd's
+	imageAnnotation = "io.kubernetes.cri.image-name" // containerd's: as the pod's manifest writes it
+	registry        = "docker.io/"                   // what a name without a registry means
 )
 
 // runtime stands in runc's place: it gives a new container the files of its image, then becomes runc. The images on a
@@ -55,7 +56,7 @@ func addImage(configFile, imagesFile string) error {
 	}
 	annotations, _ := config["annotations"].(map[string]any)
 	name, _ := annotations[imageAnnotation].(string)
-	added, known := images[name]
+	added, known := images[strings.TrimPrefix(name, registry)]
 	if !known {
 		return nil
 	}

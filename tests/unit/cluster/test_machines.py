@@ -151,8 +151,10 @@ def test_the_images_have_their_names_and_a_root_that_programs_can_run_in(tmp_pat
         names = {tag: json.load(archive.extractfile(entry["Config"]) or io.BytesIO()) for entry in manifest for tag in entry["RepoTags"]}
         with tarfile.open(fileobj=archive.extractfile("layer.tar")) as layer:
             files = {m.name: m for m in layer.getmembers()}
-    assert set(names) == {"docker.io/aftershock/pause:1", *(one.name for one in image_files.IMAGES)}
-    paths = {one.name: next(e for e in names[one.name]["config"]["Env"] if e.startswith("PATH=")) for one in image_files.IMAGES}
+    assert set(names) == {"docker.io/aftershock/pause:1", *(f"docker.io/{one.name}" for one in image_files.IMAGES)}
+    paths = {
+        one.name: next(e for e in names[f"docker.io/{one.name}"]["config"]["Env"] if e.startswith("PATH=")) for one in image_files.IMAGES
+    }
     assert all(f"{image_files.PROGRAMS}:" in path for path in paths.values())
     assert paths[image_files.SUITE.name].startswith("PATH=/opt/aftershock/.venv/bin:")
     assert paths[image_files.PLATFORM.name].startswith("PATH=/opt/aftershock/.venv-platform/bin:")
