@@ -27,7 +27,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image on every node: its name as manifests write it, what it holds of the repository, and its Python environment; without one, the standard library."""
+    """An image on every node: its name in manifests, what it holds of the repository, its Python environment (none: the standard library)."""
 
     name: str
     holds: tuple[str, ...]
