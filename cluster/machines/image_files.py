@@ -27,7 +27,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image on every node: its name in manifests, what it holds of the repository, its Python environment (none: the standard library)."""
+    """An image of every node: its name in manifests, what it holds of the repository, its environment (none: the standard library)."""
 
     name: str
     holds: tuple[str, ...]
