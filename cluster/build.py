@@ -35,7 +35,7 @@ class Module:
 
 
 MODULES = (
-    Module("node", "aftershock-node", "the nodes' init, seconds"),
+    Module("node", "aftershock-node", "the nodes' init and container runtime, seconds", links=("aftershock-runc",)),
     Module("gpu", "gpu-plugin", "the GPU device plugin, half a minute"),
     Module("disk", "aftershock-disk", "the disks that are full, fail or are slow, half a minute"),
     Module("etcd", "etcd", "etcd, half a minute"),

@@ -17,7 +17,6 @@ from cluster.errors import ClusterError
 
 KUBERNETES_VERSION = "v1.36.3"
 DEFAULT_NAME = "local"
-IMAGE = "docker.io/aftershock/platform:dev"
 ZONES = ("zone-a", "zone-b", "zone-c")
 MAX_INDEX = 9
 

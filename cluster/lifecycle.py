@@ -16,7 +16,7 @@ from cluster.errors import ClusterError
 from cluster.host import cgroups, kernel_settings, packages, requirements
 from cluster.host.lock import lock
 from cluster.host.wait import until_clear
-from cluster.machines import control_plane, image, machine, network, power_switch
+from cluster.machines import control_plane, image, image_files, machine, network, power_switch
 from cluster.power import outages
 from cluster.state import State, write_atomic
 
@@ -95,10 +95,11 @@ def _lay_out(config: ClusterConfig, state: State, programs: Path) -> None:
         for task in tasks:
             task.result()
     write_atomic(state.folder / "base-spec.json", spec)
+    write_atomic(state.folder / "images.json", image.files_of_images())
 
 
 def _boot_control(config: ClusterConfig, state: State, programs: Path) -> None:
-    spec = control_plane.render(config, state, image.shares(programs))
+    spec = control_plane.render(config, state, image_files.node_shares(programs))
     control = machine.boot(state, machine.CONTROL, programs, spec)
     network.plug_control(config, control.pid)
     api = Api(config, state)
@@ -144,7 +145,7 @@ def start_host_services(config: ClusterConfig, state: State) -> None:
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env={**os.environ, "PYTHONPATH": str(image.REPOSITORY)},
+            env={**os.environ, "PYTHONPATH": str(image_files.REPOSITORY)},
         )
     machine.record(state, machine.HOST, supervisor.pid)
 

@@ -1,5 +1,5 @@
-"""Where the suite lies in its image: the same folder on every node and in every pod (workloads/Dockerfile)."""
+"""Where the project lies in its images, and with which Python its programs run there (images/)."""
 
 PROJECT = "/opt/aftershock"
-PYTHON = f"{PROJECT}/.venv/bin/python"
-FAULT_PYTHON = PYTHON  # in the fault image
+PYTHON = f"{PROJECT}/.venv/bin/python"  # the suite's environment, in the suite's image
+FAULT_PYTHON = "python3"  # in the fault image, and in any other that a target names for faults: the standard library is enough

@@ -30,8 +30,10 @@ class Suite(Written):
     """Where the suite lives in each region, and what it runs there."""
 
     namespace: str = "aftershock"
-    image: str = "aftershock/platform:dev"  # runner, load pods, reaper
-    fault_image: str = "aftershock/platform:dev"  # what acts on nodes and beside a pod's processes
+    image: str = "aftershock/suite:dev"  # runner, load pods, reaper
+    fault_image: str = Field(
+        default_factory=lambda known: known.get("image", "")
+    )  # fault pods, ephemeral containers; left out: the suite's
 
 
 class Limits(Written):

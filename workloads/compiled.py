@@ -1,4 +1,4 @@
-"""Compile once what pods of the embedded cluster import: they see this machine's Python environment read-only and cannot keep it compiled.
+"""Compile once what the platform's pods import: on the embedded cluster they see the Python environment read-only and cannot keep it so.
 
 Without it every start of a replica or a rank compiles thousands of modules anew. Much of torch and botocore is imported only when it is
 used. So a store's client is made here and one step is trained, without a trace.
@@ -6,12 +6,12 @@ used. So a store's client is made here and one step is trained, without a trace.
 
 import os
 import subprocess
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-platform"
+PYTHON = ENVIRONMENT / "bin" / "python"
 IMPORTED = (
     "workloads.inference.serving",
     "workloads.inference.decoder",
@@ -28,9 +28,12 @@ class CompileFailed(RuntimeError):
 
 
 def compile_modules(say: Callable[[str], None]) -> None:
-    """Compile them, unless that was done since packages were installed last. Raises CompileFailed."""
-    marker = Path(sys.prefix) / ".compiled"
-    if marker.exists() and marker.stat().st_mtime >= Path(sysconfig.get_path("purelib")).stat().st_mtime:
+    """Compile them, unless that was done since packages were installed last. Raises CompileFailed: it does not run, or is not there."""
+    if not PYTHON.exists():
+        raise CompileFailed(f"the platform's Python environment is not in {ENVIRONMENT}; run `make platform`")
+    marker = ENVIRONMENT / ".compiled"
+    installed = max(folder.stat().st_mtime for folder in ENVIRONMENT.glob("lib/python*/site-packages"))
+    if marker.exists() and marker.stat().st_mtime >= installed:
         return
     say("compiling the platform's Python modules")
     _run(("-c", f"import {', '.join(IMPORTED)}; {CLIENT}"), {})
@@ -48,6 +51,8 @@ def one_step(folder: Path) -> dict[str, str]:
 
 def _run(arguments: tuple[str, ...], settings: Mapping[str, str]) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([sys.executable, *arguments], env={**environment, **settings}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(PYTHON), *arguments], cwd=ENVIRONMENT.parent, env={**environment, **settings}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise CompileFailed(f"{' '.join(arguments[:2])} ended with {done.returncode} on this machine: {done.stderr[-500:].strip()}")

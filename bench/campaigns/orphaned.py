@@ -89,7 +89,7 @@ def trial(platform: Platform, numbered: tuple[int, Any], wait_s: float) -> Row:
     name, address = node.metadata.name, next(known.address for known in node.status.addresses if known.type == "InternalIP")
     target = ResolvedTarget(kind="Node", name=name, uid=node.metadata.uid, node=name)
     body: dict[str, Any] = fault_pod.manifest(
-        platform.target.suite.image,
+        platform.target.suite.fault_image,
         f"orphaned-{os.getpid()}-{number}",
         "bench",
         FaultPod(target, name, ("silence",), FOR_S),

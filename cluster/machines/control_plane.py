@@ -4,7 +4,7 @@ Kubernetes' own defaults everywhere; what is given here is identity and addresse
 """
 
 from cluster.config import ClusterConfig
-from cluster.machines.image import PROGRAMS, Share
+from cluster.machines.image_files import PROGRAMS, Share
 from cluster.machines.spec import Spec, bind, common_mounts, service, spec
 from cluster.state import State
 

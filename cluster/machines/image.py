@@ -1,7 +1,6 @@
-"""The one container image of the cluster, and what every container sees of the machine.
+"""The container images of the cluster, and the specification on which every container is based.
 
-The image holds empty folders, links and the sandbox program (1–3 MB); programs come from the machine through read-only
-binds, at the same places where the project's Dockerfile puts them for a cluster that pulls images.
+An image holds empty folders, links and the sandbox program (1–3 MB); its files come from the machine (:mod:`cluster.machines.image_files`).
 """
 
 import hashlib
@@ -10,20 +9,14 @@ import json
 import os
 import platform
 import resource
-import sys
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.config import IMAGE
 from cluster.host.commands import run
+from cluster.machines.image_files import IMAGES, PATH, mounts, path_of, read_only, system_shares
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PROJECT = "/opt/aftershock"  # the repository, inside nodes and containers
-PROGRAMS = "/opt/cluster/bin"  # the cluster's own programs, likewise
 SANDBOX_IMAGE = "docker.io/aftershock/pause:1"
-PATH = f"{PROJECT}/.venv/bin:{PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LINKS = {"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib", "/lib64": "usr/lib64"}
 _FOLDERS = ("usr", "proc", "sys", "dev", "etc", "tmp", "run", "var/log", "var/lib", "var/tmp", "root", "home", "opt", "app", "mnt")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -39,52 +32,26 @@ app:x:1000:
 _ETC = {"passwd": USERS, "group": GROUPS, "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"}
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A file or folder of the host and where nodes and containers see it, read-only."""
-
-    source: str
-    target: str
-
-
-def shares(programs: Path) -> list[Share]:
-    """Return what every node and container sees of the host."""
-    found = [Share("/usr", "/usr"), Share(str(programs), PROGRAMS), Share(str(REPOSITORY), PROJECT)]
-    # an interpreter outside /usr must be where the environment's `python` link points to
-    prefix = python_prefix()
-    if not prefix.startswith("/usr/") and prefix != "/usr":
-        found.append(Share(prefix, prefix))
-    # Debian's names for programs and the authorities' certificates are links and files below /etc
-    found += [Share(p, p) for p in ("/etc/alternatives", "/etc/ssl/certs", "/etc/ld.so.cache") if Path(p).exists()]
-    return found
-
-
-def python_prefix() -> str:
-    """Return the prefix of the interpreter that the project's environment links to, else of the running one."""
-    python = REPOSITORY / ".venv" / "bin" / "python"
-    return str(python.resolve().parent.parent) if python.exists() else sys.base_prefix
-
-
 def write_images(programs: Path, target: Path) -> None:
-    """Write the platform's image and the sandbox's, which differ in name only, as one archive that containerd imports."""
+    """Write all images and the sandbox's, which differ in name and PATH only, as one archive that containerd imports."""
     layer = _layer(programs / "aftershock-node")
     manifest = []
     with tarfile.open(target, "w") as archive:
         _add(archive, tarfile.TarInfo("layer.tar"), layer)
-        for name in (IMAGE, SANDBOX_IMAGE):
-            config = _image_config(name, layer)
+        for name, path in {SANDBOX_IMAGE: PATH, **{f"docker.io/{image.name}": path_of(image) for image in IMAGES}}.items():
+            config = _image_config(name, path, layer)
             file = hashlib.sha256(config).hexdigest() + ".json"
             _add(archive, tarfile.TarInfo(file), config)
             manifest.append({"Config": file, "RepoTags": [name], "Layers": ["layer.tar"]})
         _add(archive, tarfile.TarInfo("manifest.json"), json.dumps(manifest).encode())
 
 
-def _image_config(name: str, layer: bytes) -> bytes:
+def _image_config(name: str, path: str, layer: bytes) -> bytes:
     config = {
         "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
-        # the label makes two images of one content, so that a pod's status shows the name that its manifest gives
-        "config": {"Entrypoint": ["/pause"], "Env": [f"PATH={PATH}", "PYTHONUNBUFFERED=1"], "Labels": {"name": name}},
+        # the label makes several images of one content, so that a pod's status shows the name that its manifest gives
+        "config": {"Entrypoint": ["/pause"], "Env": [f"PATH={path}", "PYTHONUNBUFFERED=1"], "Labels": {"name": name}},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }
     return json.dumps(config).encode()
@@ -115,15 +82,20 @@ def _add(archive: tarfile.TarFile, info: tarfile.TarInfo, content: bytes = b"") 
 
 
 def base_runtime_spec(programs: Path) -> str:
-    """Return containerd's base specification of a container: its default, the shares, and limits that this machine can grant."""
+    """Return containerd's base specification of a container: its default, what all images see, and limits that this machine can grant."""
     spec: dict[str, Any] = json.loads(run(str(programs / "ctr"), "oci", "spec"))
     # a limit above the hard limit of who starts containers ends every container at once, without a log
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
     spec["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "hard": files, "soft": files}]
     # sources are paths of the node, which has the same tree at the same places
-    spec["mounts"] += [{"destination": s.target, "type": "bind", "source": s.target, "options": ["rbind", "ro"]} for s in shares(programs)]
+    spec["mounts"] += [read_only(share.target) for share in system_shares(programs)]
     return json.dumps(spec)
+
+
+def files_of_images() -> str:
+    """Return the mounts of each image by its name, as the container runtime reads them."""
+    return json.dumps({image.name: mounts(image) for image in IMAGES}, indent=1)
 
 
 def may_lower_oom_score() -> bool:

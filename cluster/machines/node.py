@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 from cluster.config import ClusterConfig, NodeConfig
 from cluster.host import cgroups
-from cluster.machines.image import PROGRAMS, SANDBOX_IMAGE, Share, may_lower_oom_score
+from cluster.machines.image import SANDBOX_IMAGE, may_lower_oom_score
+from cluster.machines.image_files import PROGRAMS, Share
 from cluster.machines.spec import Mount, Service, Spec, bind, common_mounts, fresh, one_shot, service, spec
 from cluster.state import State
 
@@ -17,6 +18,7 @@ _PKI = "/etc/kubernetes/pki"
 _KUBELET_CONFIG = "/etc/kubernetes/kubelet.json"
 _CONTAINERD_CONFIG = "/etc/containerd/config.toml"
 _BASE_SPEC = "/etc/containerd/base-spec.json"
+_IMAGES = "/etc/containerd/images.json"  # cluster/go/node/runtime.go reads it
 _IMAGE_ARCHIVE = "/opt/cluster/image.tar"
 _CNI_FOLDER = "/etc/cni/net.d"
 _SOCKET = "/run/containerd/containerd.sock"
@@ -31,6 +33,7 @@ def render(config: ClusterConfig, state: State, node: NodeConfig, shares: list[S
         *common_mounts(shares, state.logs(node.name), disk),
         *_credentials(state, node.name),
         bind(str(state.folder / "base-spec.json"), _BASE_SPEC),
+        bind(str(state.folder / "images.json"), _IMAGES),
         bind(str(state.folder / "image.tar"), _IMAGE_ARCHIVE),
         # devices are hardware: their health is not on the node's disk
         *([fresh("tmpfs", GPU_FOLDER, "mode=755,size=1m")] if node.gpus else []),
@@ -122,6 +125,8 @@ disabled_plugins = {json.dumps(["io.containerd." + name for name in unused])}
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
       base_runtime_spec = "{_BASE_SPEC}"
+      [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+        BinaryName = "{PROGRAMS}/aftershock-runc"
 """
 
 

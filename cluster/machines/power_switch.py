@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from cluster.config import ClusterConfig
-from cluster.machines import image, machine, network, node
+from cluster.machines import image_files, machine, network, node
 from cluster.state import State
 
 
@@ -12,7 +12,7 @@ def power_on(config: ClusterConfig, state: State, name: str, failed_gpus: Collec
     if machine.process_of(state, name):
         return
     control = machine.control_process(state)
-    spec = node.render(config, state, config.node(name), image.shares(state.programs), failed_gpus)
+    spec = node.render(config, state, config.node(name), image_files.node_shares(state.programs), failed_gpus)
     process = machine.boot(state, name, state.programs, spec)
     network.plug_node(config, name, process.pid, control.pid)
 

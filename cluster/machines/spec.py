@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from cluster.machines.image import GROUPS, LINKS, PATH, USERS, Share
+from cluster.machines.image import GROUPS, LINKS, USERS
+from cluster.machines.image_files import PATH, Share
 
 LOGS = "/var/log/aftershock"  # on the host's disk, not the machine's: what was logged survives a power cut
 CGROUPS = "/sys/fs/cgroup"

@@ -31,7 +31,7 @@ from kube.wait import until
 from safety import fault_steps
 from safety.active_run import ActiveRun
 from safety.undo_journal import Undo, UndoKind
-from target.suite_image import PROJECT, PYTHON
+from target.suite_image import FAULT_PYTHON, PROJECT
 
 PROGRAM = "faults.node_agent.main"
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "fault"}
@@ -130,7 +130,7 @@ def entry(run: ActiveRun, planned: FaultPod) -> Undo:
 def create(run: ActiveRun, planned: FaultPod) -> None:
     """Make one fault pod. Raises FaultFailed: not admitted (quota, webhook, Pod Security, permission)."""
     namespace = run.platform.target.suite.namespace
-    made = manifest(run.platform.target.suite.image, run.plan.run_id, run.activity, planned, time.time() + START_S)
+    made = manifest(run.platform.target.suite.fault_image, run.plan.run_id, run.activity, planned, time.time() + START_S)
     with api_errors(f"make a fault pod on node {planned.node} in namespace {namespace}", FaultFailed):
         run.platform.core.create_namespaced_pod(namespace, body(Pod, made))
 
@@ -164,7 +164,7 @@ def container(image: str, arguments: tuple[str, ...], capabilities: tuple[str, .
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "workingDir": PROJECT,
-        "command": [PYTHON, "-m", PROGRAM, *arguments],
+        "command": [FAULT_PYTHON, "-m", PROGRAM, *arguments],
         "env": [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
         "securityContext": {

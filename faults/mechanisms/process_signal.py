@@ -13,6 +13,7 @@ from kube import ephemeral
 from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
+from target.suite_image import FAULT_PYTHON
 
 SCRIPT = Path(__file__).parents[1] / "node_agent" / "signal_process.py"
 START_S = 20.0  # for the kubelet to start the container and the signal to be sent
@@ -27,7 +28,7 @@ def permissions(namespace: str) -> list[Permission]:
 def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, Any]:
     """Return the ephemeral container that signals the process in ``container`` whose command line contains ``process``."""
     environment = {"AFTERSHOCK_PROCESS": process, "AFTERSHOCK_FOR_S": f"{for_s:g}", "AFTERSHOCK_SHARE": f"{share:g}"}
-    return ephemeral.manifest(pod, container, PREFIX, ephemeral.Program(image, ["python3", "-c", SCRIPT.read_text()], environment))
+    return ephemeral.manifest(pod, container, PREFIX, ephemeral.Program(image, [FAULT_PYTHON, "-c", SCRIPT.read_text()], environment))
 
 
 def signal_process(platform: Platform, pod: Pod, container: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, object]:
@@ -40,7 +41,7 @@ def signal_process(platform: Platform, pod: Pod, container: str, process: str, f
 
     """
     name, namespace = pod.metadata.name, pod.metadata.namespace
-    added = ephemeral_container(pod, container, platform.target.suite.image, process, for_s, share=share)
+    added = ephemeral_container(pod, container, platform.target.suite.fault_image, process, for_s, share=share)
     with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
         ephemeral.add(platform, pod, added)
         account = ephemeral.hear(platform, pod, added["name"], START_S, bool)

@@ -111,7 +111,7 @@ def sick(uid: str, path: str, folder: str, words: tuple[str, ...]) -> Effect:
     program, whole = shutil.which(PROGRAM), os.path.normpath(f"{path}/{folder}")
     if program is None:
         raise Refused(
-            f"there is no program {PROGRAM} on this image's PATH; put it there (cluster/go/disk, workloads/Dockerfile), "
+            f"there is no program {PROGRAM} on this image's PATH; put it there (cluster/go/disk, images/fault.Dockerfile), "
             "on the embedded cluster by make down and make up"
         )
     if not Path(f"/proc/{cgroups.NODE_INIT}/root{DEVICE}").exists():

@@ -94,7 +94,7 @@ def fault_pod_rules(target: Target) -> list[Rule]:
     return [
         *placed(target.suite.namespace, "pods"),
         (labelled(fault_pod.MANAGED), "a pod must be labelled as a fault pod"),
-        *single("object.spec", fault_pod.container(target.suite.image, ()), exactly=False),
+        *single("object.spec", fault_pod.container(target.suite.fault_image, ()), exactly=False),
         (f"{context}.capabilities.?add.orValue([]).all(one, one in {capabilities})", "capabilities beyond a fault pod's"),
         (f"!object.spec.?automountServiceAccountToken.orValue(true) && {BOUNDED}", "a fault pod has no token and a deadline"),
         ('object.spec.restartPolicy == "Never" && has(object.spec.nodeName)', "a fault pod is bound to its node and never restarted"),
@@ -132,12 +132,11 @@ def ephemeral_container(target: Target) -> list[Rule]:
     before = "oldObject.spec.?ephemeralContainers.orValue([])"
     added = f"object.spec.ephemeralContainers.filter(one, !{before}.exists(old, old.name == one.name))"
     signals, storage = (f"one.name.startsWith({quoted(prefix)})" for prefix in (process_signal.PREFIX, data_damage.PREFIX))
-    signalling = f"one.?command.orValue([]) == {cel(['python3', '-c', process_signal.SCRIPT.read_text()])}"
+    signalling = f"one.?command.orValue([]) == {cel([FAULT_PYTHON, '-c', process_signal.SCRIPT.read_text()])}"
     programs = cel((data_damage.CHECKPOINTS, data_damage.TRAINING_DATA))
     beside = f"one.?command.orValue([]).size() > 2 && one.command[0] == {quoted(FAULT_PYTHON)} && one.command[1] == '-m'"
     beside += f" && one.command[2] in {programs} && one.?workingDir.orValue('') == {quoted(PROJECT)}"
     signal_names, storage_names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S", "AFTERSHOCK_SHARE")), cel(data_damage.ENVIRONMENT)
-    images = f"one.image == ({signals} ? {quoted(target.suite.image)} : {quoted(target.suite.fault_image)})"
 
     def every(what: str) -> str:
         return f"{added}.all(one, {what})"
@@ -146,7 +145,7 @@ def ephemeral_container(target: Target) -> list[Rule]:
     known = f"({known}) || ({storage} && {of_secret(target)})"
     shapes = [
         (f"{signals} || {storage}", f"an ephemeral container is named {process_signal.PREFIX}N or {data_damage.PREFIX}N"),
-        (images, f"an ephemeral container's image is {target.suite.image} to signal, {target.suite.fault_image} beside a storage server"),
+        (f"one.image == {quoted(target.suite.fault_image)}", f"an ephemeral container's image is {target.suite.fault_image}"),
         (f"{signals} ? {signalling} : {beside}", "an ephemeral container runs the suite's own program"),
         (f"{UNMOUNTED} && {BARE}".format("one"), "an ephemeral container mounts nothing"),
         (f"one.?env.orValue([]).all(it, {known})", "an ephemeral container has no other environment"),

@@ -32,7 +32,7 @@ def check_fault_pod(asked: list[Permission], platform: Platform) -> None:
         return
     nobody = ResolvedTarget(kind="Node", name="preflight", uid="preflight", effect="none", ends="at once")
     job = fault_pod.FaultPod(nobody, "preflight", ("preflight",), 1.0)
-    body: Any = fault_pod.manifest(platform.target.suite.image, "preflight", "preflight", job, 0.0)
+    body: Any = fault_pod.manifest(platform.target.suite.fault_image, "preflight", "preflight", job, 0.0)
     with api_errors(f"fault pods in the suite's namespace {namespace} {ASKED}", TargetRefused):
         platform.core.create_namespaced_pod(namespace, body, dry_run="All")
 
@@ -60,4 +60,4 @@ def _ephemeral_container(platform: Platform, spec: FaultSpec, role: str, pod: Po
         program = data_damage.TRAINING_DATA if client and client.s3 else data_damage.CHECKPOINTS
         return data_damage.container(platform.target, pod, role, program, ("preflight",))
     _, container, engine = engine_role(platform, role)
-    return ephemeral_container(pod, container, platform.target.suite.image, engine, 0.0)
+    return ephemeral_container(pod, container, platform.target.suite.fault_image, engine, 0.0)

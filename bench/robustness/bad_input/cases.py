@@ -132,7 +132,7 @@ def fault_pod_evicted(stage: Stage) -> Session:
 
 def fault_pod_never_starts(stage: Stage) -> Session:
     """Name an image for the fault pod that cannot be had, so that it stays pending on its node."""
-    return ended(stage.start(CUT, suite={"image": "registry.invalid/aftershock/platform:none"}))
+    return ended(stage.start(CUT, suite={"fault_image": "registry.invalid/aftershock/fault:none"}))
 
 
 def webhook_before(stage: Stage) -> Session:

@@ -3,6 +3,7 @@
 //	aftershock-node boot SPEC   make the machine's namespaces, start its init there, print the init's process id
 //	aftershock-node run SPEC    supervise the spec's services in the caller's own namespaces
 //	aftershock-node pause       hold a pod's namespaces open (the sandbox container)
+//	aftershock-runc ARGUMENTS   runc, with the files of a container's image
 //
 // A machine is a process tree in namespaces of its own: killing its init takes everything with it at once, as pulling
 // the plug does. SPEC is a JSON file, rendered by cluster/machines/machine.py; spec.go has its fields.
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +22,9 @@ import (
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "pause" || os.Args[0] == "/pause" {
 		pause()
+	}
+	if filepath.Base(os.Args[0]) == runtimeName {
+		fail("%v", runtime(os.Args[1:]))
 	}
 	if len(os.Args) != 3 {
 		fail("usage: aftershock-node boot|run SPEC, or aftershock-node pause")

@@ -26,7 +26,7 @@ MANIFESTS = [
                     "containers": [
                         {
                             "name": "web",
-                            "image": "aftershock/platform:dev",
+                            "image": "aftershock/cluster:dev",
                             "command": ["sh", "-c", SERVE],
                             "readinessProbe": {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1},
                         }

@@ -15,7 +15,7 @@ POD = {
         "containers": [
             {
                 "name": "work",
-                "image": "aftershock/platform:dev",
+                "image": "aftershock/cluster:dev",
                 "command": ["sleep", "3600"],
                 "resources": {"limits": {"nvidia.com/gpu": 1}},
             }

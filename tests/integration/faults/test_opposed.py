@@ -103,7 +103,7 @@ def test_a_fault_pod_that_is_evicted_is_noticed_and_what_it_set_ends(running: Ru
 
 def test_a_fault_pod_that_never_starts_says_why(running: Running, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fault_pod, "START_S", 5.0)
-    elsewhere = target.model_copy(update={"suite": Suite(image="registry.invalid/aftershock/platform:none")})
+    elsewhere = target.model_copy(update={"suite": Suite(fault_image="registry.invalid/aftershock/fault:none")})
     with running(faults.network.isolate, use=elsewhere, role="gateway", for_s=5), pytest.raises(FaultFailed) as failed:
         faults.network.isolate("gateway", 5)
     text = str(failed.value)

@@ -218,7 +218,7 @@ spec:
   terminationGracePeriodSeconds: 0
   containers:
   - name: model
-    image: aftershock/platform:dev
+    image: aftershock/stand-in:dev
     imagePullPolicy: IfNotPresent
     command: [sleep, infinity]
     securityContext: {runAsUser: 0}

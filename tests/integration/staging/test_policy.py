@@ -70,7 +70,7 @@ def refusal(request: Callable[[], object]) -> str:
 def a_fault_pod(platform: Platform) -> Any:
     target = ResolvedTarget(kind="Pod", name="llm-1", uid="u-1", namespace="acme-models", node="worker-1", effect="cut off", ends="itself")
     job = fault_pod.FaultPod(target, "worker-1", ("isolate", "--pod", "u-1"), 30.0)
-    return fault_pod.manifest(platform.target.suite.image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
+    return fault_pod.manifest(platform.target.suite.fault_image, "20261121-120000-x-1-ab12", "cut", job, 2e9)
 
 
 def setting(*path: Any, to: Any) -> Change:
@@ -84,7 +84,7 @@ def setting(*path: Any, to: Any) -> Change:
 
 CONTAINER = ("spec", "containers", 0)
 HOST = [{"name": "host", "hostPath": {"path": "/"}}]
-SECOND = {"name": "more", "image": "aftershock/platform:dev", "command": ["sleep", "1"]}
+SECOND = {"name": "more", "image": "aftershock/suite:dev", "command": ["sleep", "1"]}
 PODS: list[tuple[Change, str]] = [
     (setting("metadata", "labels", to={}), "must be labelled as a fault pod"),
     (setting(*CONTAINER, "image", to="busybox"), "the image is"),
@@ -166,7 +166,7 @@ def test_the_suites_own_reaper_is_admitted_and_any_other_job_is_denied(tempted: 
 
 def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) -> None:
     pod = tempted.pods("inference")[0]
-    ours = process_signal.ephemeral_container(pod, "model", tempted.target.suite.image, "engine", 3.0)
+    ours = process_signal.ephemeral_container(pod, "model", tempted.target.suite.fault_image, "engine", 3.0)
     elsewhere = tempted.core.list_namespaced_pod("acme-metrics").items[0]
 
     def add(container: Any, to: Any = pod) -> str:
@@ -177,7 +177,7 @@ def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) 
     assert not add(ours)
     assert "named aftershock-signal-N" in add(ours | {"name": "debugger"})
     assert "the suite's own program" in add(ours | {"command": ["python3", "-c", "print(1)"]})
-    assert "image is aftershock/platform:dev" in add(ours | {"image": "busybox"})
+    assert f"image is {tempted.target.suite.fault_image}" in add(ours | {"image": "busybox"})
     assert "no other environment" in add(ours | {"env": [*ours["env"], {"name": "LD_PRELOAD", "value": "x"}]})
     assert "only in acme-models" in add(ours | {"targetContainerName": "prometheus"}, elsewhere)
 
@@ -201,8 +201,8 @@ def test_a_program_beside_a_storage_server_gets_its_credentials_from_the_secret_
     assert "no other environment" in add(env=[{**env[1], "name": "PYTHONPATH"}])
     assert "no other environment" in add(env=[*env, {"name": "PYTHONPATH", "value": "/proc/1/cwd"}])
     assert "mounts nothing" in add(envFrom=[{"secretRef": {"name": "llm-store"}}])
-    assert f"{tempted.target.fault_image} beside a storage server" in add(image="busybox")
-    signal = process_signal.ephemeral_container(pod, "model", tempted.target.suite_image, "engine", 3.0)
+    assert f"{tempted.target.suite.fault_image} beside a storage server" in add(image="busybox")
+    signal = process_signal.ephemeral_container(pod, "model", tempted.target.suite.image, "engine", 3.0)
     assert "no other environment" in add(name=signal["name"], command=signal["command"])
 
 

@@ -120,7 +120,7 @@ def test_a_program_beside_a_server_is_unprivileged_is_the_servers_user_and_has_n
 ) -> None:
     damage.damage_checkpoints(**ARGUMENTS | {"for_s": 0.1})
     for added in cluster.added:
-        assert (added["targetContainerName"], added["image"]) == ("s3", run.platform.target.fault_image)
+        assert (added["targetContainerName"], added["image"]) == ("s3", run.platform.target.suite.fault_image)
         assert added["env"] == [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}]
         assert (added["securityContext"]["runAsUser"], added["securityContext"]["runAsGroup"]) == (65532, 65532)
         assert added["securityContext"]["capabilities"] == {"drop": ["ALL"]}

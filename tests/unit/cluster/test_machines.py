@@ -13,11 +13,11 @@ import pytest
 
 from cluster import pki, state
 from cluster.config import ClusterConfig, default_config
-from cluster.machines import control_plane, image, node
-from cluster.machines.image import Share
+from cluster.machines import control_plane, image, image_files, node
+from cluster.machines.image_files import Share
 from cluster.state import State
 
-SHARES = [Share("/usr", "/usr"), Share("/somewhere/bin", image.PROGRAMS)]
+SHARES = [Share("/usr", "/usr"), Share("/somewhere/bin", image_files.PROGRAMS)]
 CONFIG = default_config()
 
 
@@ -81,7 +81,7 @@ def test_a_node_holds_its_own_key_and_no_other(here: State) -> None:
 def test_a_node_sees_the_hosts_programs_read_only_and_none_of_its_disks(here: State) -> None:
     mounts = {m["target"]: m for m in node_spec(here, "cpu-a")["mounts"]}
     assert mounts["/usr"]["read_only"]
-    assert mounts[image.PROGRAMS]["read_only"]
+    assert mounts[image_files.PROGRAMS]["read_only"]
     assert mounts["/dev"]["kind"] == "tmpfs"
     assert not any(m["source"].startswith(("/dev/sd", "/dev/vd", "/dev/loop")) for m in mounts.values())
     assert mounts["/var"]["kind"] == "loop"
@@ -97,7 +97,9 @@ def test_the_disk_is_mounted_before_what_lies_on_it(here: State) -> None:
 def test_containerds_configuration_is_valid_toml(here: State) -> None:
     config = tomllib.loads(node_spec(here, "cpu-a")["files"]["/etc/containerd/config.toml"])
     runtime = config["plugins"]["io.containerd.cri.v1.runtime"]
-    assert runtime["containerd"]["runtimes"]["runc"]["base_runtime_spec"] == "/etc/containerd/base-spec.json"
+    runc = runtime["containerd"]["runtimes"]["runc"]
+    assert runc["base_runtime_spec"] == "/etc/containerd/base-spec.json"
+    assert runc["options"]["BinaryName"] == f"{image_files.PROGRAMS}/aftershock-runc"
     assert runtime["restrict_oom_score_adj"] is not image.may_lower_oom_score()
 
 
@@ -139,7 +141,7 @@ def test_keys_are_the_owners_alone_and_the_kubeconfig_is_enough(here: State) -> 
     assert str(here.folder) not in here.kubeconfig.read_text()
 
 
-def test_the_image_has_both_names_and_a_root_that_programs_can_run_in(tmp_path: Path) -> None:
+def test_the_images_have_their_names_and_a_root_that_programs_can_run_in(tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "aftershock-node").write_bytes(b"a program")
@@ -149,18 +151,15 @@ def test_the_image_has_both_names_and_a_root_that_programs_can_run_in(tmp_path: 
         names = {tag: json.load(archive.extractfile(entry["Config"]) or io.BytesIO()) for entry in manifest for tag in entry["RepoTags"]}
         with tarfile.open(fileobj=archive.extractfile("layer.tar")) as layer:
             files = {m.name: m for m in layer.getmembers()}
-    assert set(names) == {"docker.io/aftershock/platform:dev", "docker.io/aftershock/pause:1"}
-    path = next(e for e in names["docker.io/aftershock/platform:dev"]["config"]["Env"] if e.startswith("PATH="))
-    assert f"{image.PROGRAMS}:" in path
+    assert set(names) == {"docker.io/aftershock/pause:1", *(f"docker.io/{one.name}" for one in image_files.IMAGES)}
+    paths = {
+        one.name: next(e for e in names[f"docker.io/{one.name}"]["config"]["Env"] if e.startswith("PATH=")) for one in image_files.IMAGES
+    }
+    assert all(f"{image_files.PROGRAMS}:" in path for path in paths.values())
+    assert paths[image_files.SUITE.name].startswith("PATH=/opt/aftershock/.venv/bin:")
+    assert paths[image_files.PLATFORM.name].startswith("PATH=/opt/aftershock/.venv-platform/bin:")
+    assert "/opt/aftershock" not in paths[image_files.FAULT.name]
     assert files["bin"].linkname == "usr/bin"
     assert files["tmp"].mode == 0o1777
     assert files["pause"].mode == 0o755
     assert files["etc/passwd"].isfile()
-
-
-def test_the_interpreter_of_the_environment_is_shared_with_containers(tmp_path: Path) -> None:
-    found = {s.target: s.source for s in image.shares(tmp_path)}
-    assert found[image.PROJECT] == str(image.REPOSITORY)
-    assert found[image.PROGRAMS] == str(tmp_path)
-    python = (image.REPOSITORY / ".venv/bin/python").resolve()
-    assert any(python.is_relative_to(source) for target, source in found.items() if target == source)

@@ -42,4 +42,4 @@ def test_the_example_target_carries_the_serving_experiments_and_its_rights_and_p
     assert {one["kind"] for one in printed} == {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
     policies = list(yaml.safe_load_all(rbac.text(admission_policy.manifests(target))))
     assert {one["kind"] for one in policies} == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
-    assert target.suite.image in str(policies[0])
+    assert target.suite.fault_image in str(policies[0])

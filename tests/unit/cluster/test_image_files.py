@@ -1,0 +1,92 @@
+"""What the containers of each image hold: what its build file puts there, and no more."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.machines import image, image_files
+from cluster.machines.image_files import FAULT, IMAGES, PLATFORM, REPOSITORY, SUITE, Image
+from target.suite_image import FAULT_PYTHON, PROJECT, PYTHON
+
+BUILT = {"fault": FAULT, "suite": SUITE, "platform": PLATFORM}
+COPIED = re.compile(r"^COPY (\S+) (\S+)$", re.MULTILINE)
+
+
+def places(one: Image) -> set[str]:
+    return {str(mount["destination"]) for mount in image_files.mounts(one) if mount["type"] == "bind"}
+
+
+def build_file(name: str) -> str:
+    return (REPOSITORY / "images" / f"{name}.Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_an_image_holds_here_what_its_build_file_copies(name: str) -> None:
+    copied = COPIED.findall(build_file(name))
+    ours = {source for source, to in copied if source == to and not source.startswith("locks/")}
+    assert ours == set(BUILT[name].holds)
+    locks = [source for source, _ in copied if source.startswith("locks/")]
+    assert locks == ([f"locks/{name}.txt"] if BUILT[name].environment else [])
+    assert all((REPOSITORY / held).exists() for held in ours)
+
+
+@pytest.mark.parametrize(("name", "environment"), [("suite", ".venv"), ("platform", ".venv-platform")])
+def test_an_environment_is_where_its_programs_are_called(name: str, environment: str) -> None:
+    assert BUILT[name].environment == environment
+    assert f"python3 -m venv {environment} " in build_file(name)
+    assert f"PATH={PROJECT}/{environment}/bin:" in build_file(name)
+
+
+def test_each_image_sees_its_own_environment_and_no_other() -> None:
+    found = {one.name: {place for place in places(one) if "/.venv" in place} for one in IMAGES}
+    assert found.pop(SUITE.name) == {f"{PROJECT}/.venv"}
+    assert found.pop(PLATFORM.name) == {f"{PROJECT}/.venv-platform"}
+    assert set().union(*found.values()) == set()
+    assert f"{PROJECT}/.venv/bin/python" == PYTHON
+    assert not any(place == PROJECT for one in IMAGES for place in places(one))
+
+
+def test_the_interpreter_of_the_environments_is_where_their_links_lead(tmp_path: Path) -> None:
+    shared = {share.target: share.source for share in image_files.node_shares(tmp_path)}
+    assert shared[PROJECT] == str(REPOSITORY)
+    assert shared[image_files.PROGRAMS] == str(tmp_path)
+    python = Path(image_files.python_prefix() or "/usr") / "bin" / "python3"
+    assert python.exists()
+    for one in IMAGES:
+        assert any(python.is_relative_to(place) for place in ("/usr", *places(one)))
+
+
+def test_an_image_without_an_environment_sees_no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    monkeypatch.setattr(image_files, "python_prefix", lambda: str(tmp_path))
+    emptied = {one.name: {mount["destination"] for mount in image_files.mounts(one) if mount["type"] == "tmpfs"} for one in IMAGES}
+    assert str(packages) in emptied[FAULT.name]
+    assert emptied[SUITE.name] == emptied[PLATFORM.name] == set()
+    assert image_files.path_of(FAULT).startswith(f"{tmp_path}/bin:")
+
+
+def test_the_container_runtime_is_told_the_mounts_of_every_image() -> None:
+    told = json.loads(image.files_of_images())
+    assert set(told) == {one.name for one in IMAGES}
+    assert all(set(mount) == {"destination", "type", "source", "options"} for mounts in told.values() for mount in mounts)
+
+
+def test_fault_programs_run_on_what_their_image_holds_and_the_standard_library(tmp_path: Path) -> None:
+    for held in FAULT.holds:
+        source, copy = REPOSITORY / held, tmp_path / held
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy)
+    modules = [".".join(file.relative_to(tmp_path).with_suffix("").parts) for file in tmp_path.rglob("[!_]*.py")]
+    command = [sys.executable, "-S", "-c", f"import {', '.join(modules)}"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert "faults.node_agent.main" in modules
+    assert done.returncode == 0, done.stderr
+    assert FAULT_PYTHON == "python3"  # of the image's PATH
