@@ -85,7 +85,7 @@ LINES = {  # what is replaced, by what, what is said of it
     "a plan's spelling of the SLO": ("ttft: 700ms", "ttft_ms: 700", "slo.ttft_ms: unknown key; known here: latency, max_gap, ratio, ttft"),
     "who set a budget": ("budgets: {rto: 60s", "budgets: {source: {}, rto: 60s", "budgets.source: no measurement exists"),
     "a name that leads nowhere": ("    role: inference\n", "    role: inferenec\n", "'inferenec' is not under roles"),
-    "a namespace of the suite": ("suite: {namespace: aftershock", "suite: {namespace: ml-serving", "must not be under namespaces"),
+    "a namespace of the suite": ("  namespace: aftershock\n", "  namespace: ml-serving\n", "must not be under namespaces"),
     "a part of another kind": (
         "    kind: requests\n",
         "    kind: training\n",
