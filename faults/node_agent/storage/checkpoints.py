@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import time
@@ -30,6 +29,7 @@ from random import Random
 from faults.node_agent.node import Refused
 from faults.node_agent.storage import damage
 from faults.node_agent.storage.beside import StorageFailed, armed, bounded_s, root_of, say
+from faults.node_agent.storage.durable import keep, write_into
 from faults.node_agent.storage.records import digest, files_of
 from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
 
@@ -108,39 +108,10 @@ def hurt(checkpoint: Path, older: Path | None, kind: str, rng: Random, originals
         if digest(before) != files[name]:
             return None
         keep(originals / checkpoint.name / name, before)
-        _write_into(checkpoint / name, content)
+        write_into(checkpoint / name, content)
     except (FileNotFoundError, ValueError):
         return None
     return Difference(checkpoint.name, name, files[name], digest(content))
-
-
-def keep(path: Path, data: bytes) -> None:
-    """Write a file so that it is durable and whole when this returns. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    for folder in path.parents[:3]:  # a checkpoint's, the fault's, and the one that all faults share
-        _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write_into(path: Path, content: bytes) -> None:
-    with path.open("r+b") as file:  # the same file: what a server keeps beside it stays
-        file.write(content)
-        file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def damage_newest(folder: Path, kind: str, seed: int, for_s: float, originals: Path) -> list[Difference]:
@@ -181,7 +152,7 @@ def _put_back(path: Path, original: bytes) -> bool:
     try:
         if recorded(path.parent).get(path.name, digest(original)) != digest(original) or path.read_bytes() == original:
             return False
-        _write_into(path, original)
+        write_into(path, original)
     except FileNotFoundError:
         return False
     return True
