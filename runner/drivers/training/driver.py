@@ -91,7 +91,7 @@ class TrainingDriver:
         digest = hashlib.sha256()
         for name in DECIDING:
             digest.update(f"{name}={self.template.environment.get(name, '')}\n".encode())
-        digest.update(f"{self.ranks} {self.platform.target.suite.image}\n".encode())
+        digest.update(f"{self.ranks} {self.template.image}\n".encode())
         for module in CODE:
             file = WORKLOAD / f"{module}.py"
             digest.update(file.read_bytes() if file.exists() else b"")

@@ -37,6 +37,12 @@ class Template:
         """How many pods a job has."""
         return int(self.job["spec"].get("completions") or 1)
 
+    @property
+    def image(self) -> str:
+        """The image that its ranks run."""
+        containers = self.job["spec"]["template"]["spec"]["containers"]
+        return next((str(one.get("image", "")) for one in containers if one.get("name") == self.container), "")
+
     def number(self, name: str, otherwise: int | None = None) -> int:
         """Return a setting that is a whole number. Raises TargetRefused: it is missing, or none."""
         text = self.environment.get(name, "" if otherwise is None else str(otherwise))
