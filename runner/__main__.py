@@ -15,9 +15,9 @@ from history.values import parse_duration
 from kube.client import connect
 from runner.cleanup import cleanup
 from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
+from runner.drivers.choice import read_target
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
-from target.target import load_target
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 def execute_command(options: argparse.Namespace) -> int:
     """Carry out one command and return its exit code. Raises AftershockError: refused."""
-    target = load_target(options.target)
+    target = read_target(options.target)
     if options.command == "heal":
         cleaned = cleanup.clean_up(connect(target))
         print("\n".join(cleaned.lines()))

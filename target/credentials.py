@@ -45,12 +45,11 @@ def in_region(region: Region) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("prometheus", "headers", name), "a credential must not stand in a file; write {env: NAME}, or use auth"
 
 
-def in_loads(headers: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the credentials (keys, sentence) in the headers of each workload's load."""
-    for workload, values in headers.items():
-        for name, value in values.items():
-            if value and KEY.search(name):
-                yield ("workloads", workload, "load", "headers", name), "a credential must not stand in a file; use api_key_env"
+def in_load(headers: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the credentials (keys, sentence) in the headers of a workload's load."""
+    for name, value in headers.items():
+        if value and KEY.search(name):
+            yield ("load", "headers", name), "a credential must not stand in a file; use api_key_env"
 
 
 def may_hold(where: str, value: object) -> bool:

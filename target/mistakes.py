@@ -10,11 +10,22 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from history.budgets import BUDGETS
 from history.errors import ConfigError
+from history.values import Written
 from target import credentials
 from target.yaml_source import Keys, Located
 
 Model = TypeVar("Model", bound=BaseModel)
+MISSING = "missing; it is required"
 REFUSED = "refused"  # a mistake that a model's own validator found, at a place and in a sentence
+
+
+class OfKinds(Written):
+    """Base of models of which there is one for each kind: the data say which."""
+
+    @classmethod
+    def model_for(cls, data: object) -> type[BaseModel]:
+        """Return the model that ``data`` of a file are read as."""
+        raise NotImplementedError
 
 
 def parse(located: Located, model: type[Model], data: object, at: Keys = (), known: Iterable[str] = ()) -> Model:
@@ -28,7 +39,7 @@ def parse(located: Located, model: type[Model], data: object, at: Keys = (), kno
     try:
         parsed = model.model_validate(data, by_alias=True, by_name=False)  # a file spells each key in one way
     except ValidationError as error:
-        lines += [_of_pydantic(located, model, item, at) for item in error.errors(include_url=False)]
+        lines += [_of_pydantic(located, model, data, item, at) for item in error.errors(include_url=False)]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
     if lines:
         raise ConfigError("\n".join(lines))
@@ -56,20 +67,20 @@ def sentence(located: Located, keys: Keys, what: str) -> str:
     return f"{located.path}:{located.line(written)}: {'.'.join(map(str, written)) or 'file'}: {what}"
 
 
-def _of_pydantic(located: Located, model: type[BaseModel], item: ErrorDetails, at: Keys) -> str:
+def _of_pydantic(located: Located, model: type[BaseModel], data: object, item: ErrorDetails, at: Keys) -> str:
     keys = (*at, *item["loc"])
-    return sentence(located, keys, _what(model, item, ".".join(map(str, located.written(keys)))))
+    return sentence(located, keys, _what(model, data, item, ".".join(map(str, located.written(keys)))))
 
 
-def _what(model: type[BaseModel], item: ErrorDetails, where: str) -> str:
+def _what(model: type[BaseModel], data: object, item: ErrorDetails, where: str) -> str:
     kind = item["type"]
     if kind == "extra_forbidden":
-        known = sorted(_known(model, item["loc"][:-1]))
+        known = sorted(_known(model, data, item["loc"][:-1]))
         if known == sorted(budget.written for budget in BUDGETS.values()):
             return f"no measurement exists for this budget; measured are {', '.join(known)}"
         return unknown(known)
     if kind == "missing":
-        return "missing; it is required"
+        return MISSING
     said = item["msg"].removeprefix("Value error, ")
     return said if kind == REFUSED or credentials.may_hold(where, item["input"]) else f"{said} (got {item['input']!r})"
 
@@ -79,15 +90,27 @@ def unknown(known: Iterable[str]) -> str:
     return f"unknown key; known here: {', '.join(sorted(known))}"
 
 
-def _known(annotation: object, loc: Keys) -> set[str]:
-    """Return the keys that the model at ``loc`` knows."""
+def keys_of(model: type[BaseModel]) -> set[str]:
+    """Return the keys that ``model`` knows, as files spell them."""
+    return set(_fields(model))
+
+
+def _known(annotation: object, data: object, loc: Keys) -> set[str]:
+    """Return the keys that the model at ``loc`` of ``data`` knows."""
     for key in loc:
-        annotation = next(_inside(annotation, key), annotation)  # what leads nowhere is pydantic's word for one type of a union
-    return {name for part in _parts(annotation) for name in _fields(part)}
+        annotation = next(_inside(annotation, data, key), annotation)  # what leads nowhere is pydantic's word for one type of a union
+        data = _at(data, key)
+    return {name for part in _parts(annotation, data) for name in _fields(part)}
 
 
-def _inside(annotation: object, key: str | int) -> Iterator[object]:
-    for part in _parts(annotation):
+def _at(data: object, key: str | int) -> object:
+    if isinstance(data, dict):
+        return data.get(key)
+    return data[key] if isinstance(data, list) and isinstance(key, int) and key < len(data) else None
+
+
+def _inside(annotation: object, data: object, key: str | int) -> Iterator[object]:
+    for part in _parts(annotation, data):
         if key in (fields := _fields(part)):
             yield fields[str(key)]
         elif get_origin(part) is dict:
@@ -96,12 +119,12 @@ def _inside(annotation: object, key: str | int) -> Iterator[object]:
             yield get_args(part)[0]
 
 
-def _parts(annotation: object) -> Iterator[object]:
-    """Yield a type and, of a union or an annotated type, what it is made of."""
-    yield annotation
+def _parts(annotation: object, data: object) -> Iterator[object]:
+    """Yield a type and, of a union or an annotated type, what it is made of; of models for each kind, that of ``data``."""
+    yield annotation.model_for(data) if isinstance(annotation, type) and issubclass(annotation, OfKinds) else annotation
     if get_origin(annotation) not in {dict, tuple}:
         for part in get_args(annotation):
-            yield from _parts(part)
+            yield from _parts(part, data)
 
 
 def _fields(part: object) -> dict[str, object]:

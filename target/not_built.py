@@ -1,4 +1,7 @@
-"""What a target file can say and the suite cannot do yet. It is refused by name: what is ignored would be believed."""
+"""What a target file can say and the suite cannot do yet. It is refused by name: what is ignored would be believed.
+
+Of a class of workload, the model of its kind says it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from target.role import ADAPTERS, Role
-from target.workload import PARTS, WorkloadClass
 from target.yaml_source import Keys
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ def not_built(target: Target) -> Iterator[Refusal]:
     """Yield each thing that ``target`` asks for and the suite has not: its keys, and a sentence."""
     for name, role in target.roles.items():
         yield from ((("roles", name, *keys), sentence) for keys, sentence in _of_role(role))
-    for name, workload in target.workloads.items():
-        yield from ((("workloads", name, *keys), sentence) for keys, sentence in _of_workload(workload))
     for name, stack in target.stacks.items():
         if name not in STACKS:
             yield ("stacks", name), f"nobody ships this stack; shipped are {', '.join(STACKS)}"
@@ -46,27 +46,3 @@ def _of_role(role: Role) -> Iterator[Refusal]:
             yield (key,), "no experiment drains or destroys a role for this yet; leave it out"
     if role.credentials is not None:
         yield ("credentials",), "nothing asks a role's servers with credentials yet; leave it out"
-
-
-def _of_workload(workload: WorkloadClass) -> Iterator[Refusal]:
-    if workload.kind not in PARTS:
-        yield ("kind",), f"no driver for {workload.kind} is built yet; built are {', '.join(PARTS)}"
-    if workload.answers.mode != "exact":
-        yield ("answers", "mode"), "answers are compared exactly as yet, where the prompt's completion is known; leave it out"
-    if workload.answers.may_differ:
-        yield ("answers", "may_differ"), "no answer may differ as yet; leave it out"
-    if workload.connections.mode != "shared":
-        yield (
-            ("connections", "mode"),
-            "the load's requests share connections as yet, as old as connection_max_age; leave it out",
-        )
-    if workload.state.mode != "exact":
-        yield ("state", "mode"), "a training job's state is compared bit by bit as yet; leave it out"
-    if workload.job is not None and workload.job.kind != "CronJob":
-        yield ("job", "kind"), f"a job is made of a suspended CronJob as yet, not of a {workload.job.kind}"
-    if workload.requests_load is not None:
-        form = workload.requests_load.request
-        if form.api != "completions":
-            yield ("load", "request", "api"), f"the load speaks completions as yet, not {form.api}"
-        if form.auth is not None:
-            yield ("load", "request", "auth"), "the load sends a key as a bearer token alone as yet; write api_key_env"

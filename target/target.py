@@ -6,23 +6,24 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from history.errors import ConfigError
 from history.values import Share, Written
-from target import credentials, schema1
+from target import credentials, requests, schema1, training  # noqa: F401 - requests and training are kinds of workload: they register
 from target.mistakes import parse, refuse, sentence
 from target.not_built import not_built
 from target.references import loose_ends
 from target.region import Region
 from target.role import Role
 from target.stop_when import Blackout, StopWhen
-from target.workload import WorkloadClass
+from target.workload import AnyClass, WorkloadClass
 from target.yaml_source import Keys, read_located
 
 EXAMPLE = "targets/staging.example.yaml"
+Class = TypeVar("Class", bound=WorkloadClass)
 CONSENT = re.compile(r"[^=\s]+=[^=\s]+")
 
 
@@ -62,25 +63,35 @@ class Target(Written):
     limits: Limits = Limits()
     stop_when: tuple[StopWhen, ...] = ()  # asked every second of every run
     blackouts: tuple[Blackout, ...] = ()
-    workloads: dict[str, WorkloadClass]
+    workloads: dict[str, AnyClass]
     stacks: dict[str, Stack] = Field(default_factory=dict)
     fidelity: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _can_be_used(self) -> Target:
         """List every name that leads nowhere, what is unsafe, and what is not built yet."""
-        refuse(type(self).__name__, [*loose_ends(self), *self._unsafe(), *not_built(self)])
+        refuse(type(self).__name__, [*loose_ends(self), *self._unsafe(), *not_built(self), *self._of_workloads()])
         return self
 
     def _unsafe(self) -> Iterator[tuple[Keys, str]]:
-        loads = {name: workload.load for name, workload in self.workloads.items() if workload.requests_load}
-        yield from credentials.in_loads({name: load.headers for name, load in loads.items()})
         for name, region in self.regions.items():
             yield from ((("regions", name, *keys), sentence) for keys, sentence in credentials.in_region(region))
             if self.suite.namespace in region.namespaces:
                 yield ("suite", "namespace"), f"{self.suite.namespace!r} must not be under namespaces, faults would hit the suite itself"
         if not CONSENT.fullmatch(self.consent_label):
             yield ("consent_label",), f"{self.consent_label!r} is not KEY=VALUE"
+
+    def _of_workloads(self) -> Iterator[tuple[Keys, str]]:
+        for name, workload in self.workloads.items():
+            yield from ((("workloads", name, *keys), sentence) for keys, sentence in workload.refusals(self))
+
+    def workload(self, name: str, model: type[Class]) -> Class:
+        """Return class ``name`` (which is there) as ``model``. Raises ConfigError: it is of another kind."""
+        found = self.workloads[name]
+        if not isinstance(found, model):
+            kind = model.model_fields["kind"].default
+            raise ConfigError(f"target {self.name}: class {name!r} is of kind {found.kind}; a class of kind {kind} is needed, name one")
+        return found
 
     def only_region_name(self) -> str:
         """Return the name of the one region. Raises ConfigError: there are more, and the suite runs in one as yet."""

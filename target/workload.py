@@ -1,99 +1,91 @@
-"""Classes of workload as a target file writes them: budgets, and either SLO and load, or a training job."""
+"""Classes of workload as a target file writes them: one model for each kind, with what drives a run of that kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from history.budgets import Bounds
-from history.errors import ConfigError
-from history.values import Share, Written
-from history.workloads import Offer, Slo, TrainingJob
-from target.mistakes import refuse
-from target.steady_state import SteadyState
+from history.values import Seconds, Written
+from target.mistakes import MISSING, OfKinds, keys_of, refuse
 from target.yaml_source import Keys
 
-Part = TypeVar("Part")
-MISSING = "missing; it is required"
-PARTS = {"requests": frozenset({"slo", "load"}), "training": frozenset({"job"})}
-"""What each kind that is built needs, and no other has."""
+if TYPE_CHECKING:
+    from target.target import Target
+
+Refusal = tuple[Keys, str]
+Positive = Annotated[Seconds, Field(gt=0)]
+CLASSES: dict[str, type[WorkloadClass]] = {}
+"""The kinds of workload that target files may have; defining a subclass of :class:`WorkloadClass` adds its own."""
 
 
-class Answers(Written):
-    """How an answer is compared with the one that is known: token by token."""
+class SteadyState(Written):
+    """What must hold while all is well. A kind's own subclass says more."""
 
-    mode: Literal["exact", "prefix", "scored", "unknown"] = "exact"
-    may_differ: Share = 0.0
-
-
-class Connections(Written):
-    """How the load keeps connections: all requests share some (``shared``), each has its own, or each simulated user has one."""
-
-    mode: Literal["shared", "each_request", "users"] = "shared"
-    users: int | None = Field(default=None, gt=0)
+    window: Positive | None = None  # what is judged over the latest seconds; left out: as long as is usual for the kind
 
 
-class State(Written):
-    """How a training job's state is compared with that of its undisturbed run: bit by bit."""
+class WorkloadClass(OfKinds):
+    """A class of workload. A kind's own subclass says what drives it; its ``kind`` is a literal with a default."""
 
-    mode: Literal["exact", "tolerance", "none"] = "exact"
-    losses: float | None = Field(default=None, gt=0)
-
-
-class WorkloadClass(Written):
-    """A class of workload: its default budgets, and either SLO and load, or the training job that it is."""
-
-    kind: Literal["requests", "training", "async", "features", "pipeline"]
+    kind: str
     role: str  # the role that serves it
-    requests_slo: Slo | None = Field(default=None, alias="slo")
     steady_state: SteadyState = SteadyState()
     budgets: Bounds = Bounds()
-    answers: Answers = Answers()
-    connections: Connections = Connections()
-    requests_load: Offer | None = Field(default=None, alias="load")
-    state: State = State()
-    job: TrainingJob | None = None
 
-    @model_validator(mode="after")
-    def _has_the_parts_of_its_kind(self) -> WorkloadClass:
-        """List what its kind needs and is not there, and what means nothing for its kind."""
-        refuse(type(self).__name__, self._misplaced())
-        return self
+    @classmethod
+    def model_for(cls, data: object) -> type[WorkloadClass]:
+        """Return the model of the kind that ``data`` of a file name; this one if nobody knows it."""
+        kind = data.get("kind") if isinstance(data, Mapping) else None
+        return CLASSES.get(kind, cls) if isinstance(kind, str) else cls
 
-    def _misplaced(self) -> Iterator[tuple[Keys, str]]:
-        if self.kind not in PARTS:
-            return  # not built yet: refused by name
-        for key, part in (("slo", self.requests_slo), ("load", self.requests_load), ("job", self.job)):
-            if key in PARTS[self.kind] and part is None:
-                yield (key,), f"{MISSING} for kind {self.kind}"
-            elif key not in PARTS[self.kind] and part is not None:
-                yield (key,), f"it means nothing for kind {self.kind}; leave it out"
-        if wrong := self.steady_state.misplaced(training=self.kind == "training"):
-            kind = "requests" if self.kind == "requests" else "a training job"
-            yield ("steady_state",), f"{', '.join(wrong)} means nothing for {kind}; leave it out"
+    def refusals(self, target: Target) -> Iterator[Refusal]:
+        """Yield what this class of ``target`` must not ask for: keys, and a sentence.
+
+        Names that lead nowhere, credentials, and what can be said and is not built yet.
+        """
+        if self.role not in target.roles:
+            yield ("role",), f"{self.role!r} is not under roles"
         yield from ((("budgets", name), sentence) for name, sentence in self.budgets.misplaced(self.kind))
 
-    @property
-    def training(self) -> TrainingJob:
-        """Return the training job. Raises ConfigError: this class is none."""
-        if self.job is None:
-            raise ConfigError(f"this class of workload is of kind {self.kind}: it is no training job")
-        return self.job
-
-    @property
-    def slo(self) -> Slo:
-        """Return when a request is good. Raises ConfigError: this class has no requests."""
-        return _of_requests(self.requests_slo)
-
-    @property
-    def load(self) -> Offer:
-        """Return what is offered. Raises ConfigError: this class has no requests."""
-        return _of_requests(self.requests_load)
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature
+        """Let target files have this kind."""
+        super().__pydantic_init_subclass__(**kwargs)
+        CLASSES[cls.model_fields["kind"].default] = cls
 
 
-def _of_requests(part: Part | None) -> Part:
-    if part is None:
-        raise ConfigError("this class of workload is a training job: it has no requests, hence neither slo nor load")
-    return part
+def _of_its_kind(value: object) -> object:
+    """Read a mapping as the kind of workload that it says it is. Raises ValidationError."""
+    if not isinstance(value, Mapping):
+        return value
+    model, kind = WorkloadClass.model_for(value), value.get("kind")
+    if model is WorkloadClass:
+        built = f"no driver for {kind} is built yet; built are {', '.join(CLASSES)}"
+        refuse(model.__name__, [(("kind",), MISSING if kind is None else built)])
+    refuse(model.__name__, _of_another_kind(model, value))
+    return model.model_validate(value, by_alias=True, by_name=False)  # a file spells each key in one way
+
+
+def _of_another_kind(model: type[WorkloadClass], value: Mapping[str, object]) -> Iterator[Refusal]:
+    """Yield what means something, but for another kind: told by its name, not as a key that nobody knows."""
+    sentence, others = f"it means nothing for kind {value['kind']}; leave it out", CLASSES.values()
+    yield from (((key,), sentence) for key in _foreign(value, model, others))
+    steady = value.get("steady_state")
+    if isinstance(steady, Mapping):
+        of_steady = [_steady_state(one) for one in others]
+        yield from ((("steady_state", key), sentence) for key in _foreign(steady, _steady_state(model), of_steady))
+
+
+def _foreign(value: Iterable[str], model: type[Written], others: Iterable[type[Written]]) -> list[str]:
+    known = set().union(*(keys_of(other) for other in others))
+    return [key for key in value if key in known and key not in keys_of(model)]
+
+
+def _steady_state(model: type[WorkloadClass]) -> type[Written]:
+    return type(model.model_fields["steady_state"].default)
+
+
+AnyClass = Annotated[SerializeAsAny[WorkloadClass], BeforeValidator(_of_its_kind)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from history.budgets import written
 from history.errors import HistoryError
-from history.kinds import EVERY, REQUESTS
+from history.kinds import EVERY, REQUESTS, in_words
 from history.reader import Run
 from history.result import Check, FaultSummary, Measurement, Outage, RunVerdict, Verdict, worst
 from history.schema import EventKind
@@ -18,6 +19,7 @@ from verdict.registered import all_checks as every_check
 from verdict.registered import check_named, checks_of, measures_of
 from verdict.shared import checks_after, checks_record
 from verdict.shared.registry import MEASUREMENT, Cause, CheckSpec, Role
+from verdict.shared.results import inconclusive
 from verdict.shared.starvation import LEAST_OTHERS, starved_arrivals
 from verdict.shared.targets import touched
 from verdict.words import count, listed, percent
@@ -98,7 +100,15 @@ def all_checks(case: Case) -> list[Check]:
         resting = [_doubted(check, doubts, sure) for check in resting]
     if case.control and _felt(case):
         resting = _excused(case, resting)
-    return [*resting, *own, *gates]
+    return [*resting, *_unjudged(case), *own, *gates]
+
+
+def _unjudged(case: Case) -> list[Check]:
+    """Return a check for each budget that is set and that no check of this kind of workload judges: it would be met unseen."""
+    judged = {spec.budget.name for spec in checks_of(case.kind) if spec.budget}
+    unseen = [written(name) for name in case.workload.budgets.values() if name not in judged]
+    sentence = f"No check of {in_words(case.kind)} judges this budget: register one, or leave the budget out."
+    return [inconclusive(name, sentence) for name in unseen]
 
 
 def _made(case: Case, role: Role) -> list[Check]:

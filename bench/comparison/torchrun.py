@@ -32,6 +32,7 @@ from kube.selection import INDEX
 from kube.wait import until
 from runner.drivers.training import job as jobs
 from target.target import load_target
+from target.training import TrainingClass
 from workloads.training.telemetry.ledger import read
 
 TABLE = ROOT / "reports" / "out" / "torchrun" / "trials.jsonl"
@@ -155,10 +156,8 @@ def missing(rows: list[Row], trials: int) -> list[tuple[str, int]]:
 def campaign(target: Path, wanted: list[tuple[str, int]], at_once: int, until_s: float) -> None:
     """Carry out the wanted trials, ``at_once`` together, and begin none after ``until_s`` (monotonic)."""
     platform = connect(load_target(target))
-    workload = platform.target.workloads[CLASS]
+    workload = platform.target.workload(CLASS, TrainingClass)
     role, written = platform.target.role(workload.role), workload.job
-    if written is None:
-        raise Unusable(f"target {target}: class {CLASS} has no job; see targets/local.yaml")
     template = jobs.read_template(platform, role.namespace, written.template, role.container, {})
     trials = [Trial(platform, template, written.ledger, role.engine or "", *trial) for trial in wanted]
     for left in jobs.orphans(platform, role.namespace, frozenset()):  # of a bench that was killed

@@ -18,6 +18,7 @@ from safety import data_damage, reaper_job
 from safety.undo import CORDONED_BY
 from target.suite_image import FAULT_PYTHON, PROJECT
 from target.target import Target
+from target.training import TrainingClass
 
 API = "admissionregistration.k8s.io/v1"
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
@@ -120,7 +121,7 @@ def training(target: Target) -> str:
 
     What such a Job may be is the platform's to say, by Pod Security of its namespace.
     """
-    places = {target.role(one.role).namespace for one in target.workloads.values() if one.job is not None}
+    places = {target.role(one.role).namespace for one in target.workloads.values() if isinstance(one, TrainingClass)}
     return f"(request.namespace in {cel(sorted(places))} && {labelled(MANAGED)})"
 
 

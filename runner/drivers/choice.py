@@ -1,6 +1,8 @@
-"""Which drivers an experiment's classes of workload ask for."""
+"""Which drivers an experiment's classes of workload ask for, and target files in which every kind of them can stand."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
@@ -9,7 +11,13 @@ from runner.drivers.driver import Driver, Preparation, known_drivers
 from runner.experiment.experiment import Experiment
 from runner.request import Request
 from runner.stop import Stop
-from target.target import Target
+from target.target import Target, load_target
+
+
+def read_target(path: Path) -> Target:
+    """Read a target file, whose classes of workload may be of every kind that has a driver. Raises ConfigError."""
+    known_drivers()
+    return load_target(path)
 
 
 def driver_permissions(target: Target, experiment: Experiment) -> list[Permission]:

@@ -9,11 +9,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from runner.experiment.experiment import Experiment, check_names, check_target
 from runner.experiment.format import Hypothesis
+from target.requests import RequestsClass
 from target.target import Target
+from target.training import TrainingClass
 from target.workload import WorkloadClass
 
 REQUESTS_S, TRAINING_S = 10.0, 5.0  # the latest seconds that are judged, if the class does not say
@@ -54,27 +56,28 @@ def for_target(experiment: Experiment, target: Target) -> Experiment:
     name = next((name for name, steady in each.items() if not steady.probes), None)
     if name is not None:
         place = ("extensions", experiment.extension_at(), "workload")
-        sentence = f"class {name!r} of target {target.name} does not say what steady means, and this file has no steady-state-hypothesis"
-        raise experiment.located.error(place, f"{sentence}; write one, or give the class slo and load, or training")
+        kind = target.workloads[name].kind
+        sentence = f"class {name!r} of target {target.name} is of kind {kind}, for which nobody says what steady means"
+        raise experiment.located.error(place, f"{sentence}, and this file has no steady-state-hypothesis; write one")
     return _completed(experiment, _together(list(each.values())))
 
 
 def steady_state(target: Target, workload: WorkloadClass) -> Steady:
-    """Return what steady means for a class of workload; without probes if nothing in the target file says so."""
-    make = STEADY.get(workload.kind)
+    """Return what steady means for a class of workload; without probes if nobody says so for its kind."""
+    make = STEADY.get(type(workload))
     return make(target, workload) if make is not None else Steady("")
 
 
-Make = Callable[[Target, WorkloadClass], Steady]
-STEADY: dict[str, Make] = {}
-"""What steady means for a class, by kind of workload; see :func:`steady_for`."""
+Class = TypeVar("Class", bound=WorkloadClass)
+STEADY: dict[type[WorkloadClass], Callable[[Target, Any], Steady]] = {}
+"""What steady means for a class, by the model of its kind; see :func:`steady_for`."""
 
 
-def steady_for(kind: str) -> Callable[[Make], Make]:
-    """Register what steady means for classes of ``kind``."""
+def steady_for(model: type[Class]) -> Callable[[Callable[[Target, Class], Steady]], Callable[[Target, Class], Steady]]:
+    """Register what steady means for classes of the kind that ``model`` is."""
 
-    def register(function: Make) -> Make:
-        STEADY[kind] = function
+    def register(function: Callable[[Target, Class], Steady]) -> Callable[[Target, Class], Steady]:
+        STEADY[model] = function
         return function
 
     return register
@@ -89,11 +92,9 @@ def _together(steady: list[Steady]) -> Steady:
     )
 
 
-@steady_for("requests")
-def _requests(target: Target, workload: WorkloadClass) -> Steady:
+@steady_for(RequestsClass)
+def _requests(target: Target, workload: RequestsClass) -> Steady:
     """Ask that users are served as the SLO says, the queue is short, and no replica is missing."""
-    if workload.requests_slo is None:
-        return Steady("")
     declared, slo, steady = workload.steady_state, workload.slo, Steady("users are served within the SLO")
     window_s = declared.window or REQUESTS_S
     steady.ask("users-are-served", "users.good_ratio", (slo.ratio, 1.0), window_s=window_s)
@@ -113,7 +114,7 @@ def _requests(target: Target, workload: WorkloadClass) -> Steady:
     return steady
 
 
-def _queue(steady: Steady, target: Target, workload: WorkloadClass) -> None:
+def _queue(steady: Steady, target: Target, workload: RequestsClass) -> None:
     declared = workload.steady_state
     if target.only_region().prometheus is None:
         steady.left_out.append(f"queue-is-short: target {target.name} names no prometheus")
@@ -126,8 +127,8 @@ def _queue(steady: Steady, target: Target, workload: WorkloadClass) -> None:
         steady.ask("queue-is-short", "queue.depth", (0, declared.queue_max), **metric, labels=labels)
 
 
-@steady_for("training")
-def _training(_target: Target, workload: WorkloadClass) -> Steady:
+@steady_for(TrainingClass)
+def _training(_target: Target, workload: TrainingClass) -> Steady:
     """Ask that steps advance, no rank is missing, and the newest verified checkpoint is fresh."""
     declared = workload.steady_state
     steady = Steady("training advances, every rank is there, and a fresh checkpoint could be gone back to")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from history.errors import AftershockError
+from runner.drivers.choice import read_target
 from runner.exits import REFUSED
 from runner.plugin.items import KEY, ExperimentFile, ExperimentItem, Session
 from runner.plugin.options import add_options, read_options, selects_chaos
@@ -19,7 +20,6 @@ from runner.plugin.progress import Progress
 from runner.plugin.selection import fit_target, leave_out, refuse_wrong
 from runner.plugin.session_end import exit_status, write_report
 from runner.plugin.session_lock import SessionLock
-from target.target import load_target
 
 LOCK: pytest.StashKey[SessionLock] = pytest.StashKey()
 
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _refuse_xdist(config)
     try:
-        session.target = load_target(session.options.target)
+        session.target = read_target(session.options.target)
     except AftershockError as error:
         session.target_error = str(error)
     if config.args_source is not pytest.Config.ArgsSource.ARGS:

@@ -15,7 +15,7 @@ from history.schema import EventKind
 from history.workloads import RequestsPlan
 from kube.client import Platform, connect
 from kube.permissions import Permission
-from runner.drivers.choice import drivers_of
+from runner.drivers.choice import drivers_of, read_target
 from runner.drivers.driver import Driver
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, read_experiment
@@ -50,7 +50,7 @@ from safety import active_run, reaper_job
 from safety.leases import holder_of
 from safety.undo_journal import RunJournal, open_journal
 from target.stop_when import StopWhen
-from target.target import Target, load_target
+from target.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
 
 def _read(request: Request) -> tuple[Experiment, Target]:
     """Read both files; from here on nothing that is shown holds a credential of the kubeconfig or of Prometheus."""
-    target = load_target(request.target)
+    target = read_target(request.target)
     experiment = for_target(read_experiment(request.experiment, request.experiments_root), target)
     for region in target.regions.values():
         remember([*of_kubeconfig(region.kubeconfig), *(region.prometheus.secrets(os.environ) if region.prometheus else ())])

@@ -1,12 +1,14 @@
 """A third kind of workload, the smallest there can be: a counter that counts a few times a second, with a ledger of its own.
 
-It proves that a new driver touches no phase, no judge and no reader: all that it brings stands here.
+It proves that a new driver touches no phase, no judge and no reader of files: all that it brings stands here, as it would in folders of its
+own (CONTRIBUTING.md, "A new driver").
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,15 +19,46 @@ from history.budgets import Budgets
 from history.clock import now_ns
 from history.plan import Timers
 from history.reader import LEDGERS
+from history.values import Seconds
 from history.workloads import WorkloadPlan
 from history.writer import RowWriter
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from runner.drivers.driver import DrivenRun, Needs, Preparation, WorkloadFailed, driver
+from runner.experiment.steady_state import Steady, steady_for
 from target.target import Target
+from target.workload import Refusal, SteadyState, WorkloadClass
 
 COUNTS: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "count": pl.Int64()}
 STOPS = "counter-stops"  # while a run folder holds a file of this name, its counter stands still
+
+
+class CounterSteadyState(SteadyState):
+    """What must hold while all is well."""
+
+    missing_at_most: int = 0  # replicas of the class's role
+
+
+class CounterClass(WorkloadClass):
+    """A class of counters, as a target file writes it."""
+
+    kind: Literal["counter"] = "counter"
+    every: Seconds = 0.05
+    steady_state: CounterSteadyState = CounterSteadyState()
+
+    def refusals(self, target: Target) -> Iterator[Refusal]:
+        """Yield a counter that never pauses."""
+        yield from super().refusals(target)
+        if not self.every:
+            yield ("every",), "a counter must pause; write 50ms"
+
+
+@steady_for(CounterClass)
+def steady(target: Target, workload: CounterClass) -> Steady:
+    """Ask that the replicas of the class's role are there."""
+    made = Steady("the counter's replicas are there")
+    made.ask("replicas-are-there", "replicas.missing", (0, workload.steady_state.missing_at_most), role=workload.role)
+    return made
 
 
 class CounterPlan(WorkloadPlan):
@@ -41,10 +74,9 @@ class CounterDriver:
     """Counts until it has counted ``last`` times, or is ended."""
 
     kind: ClassVar[str] = "counter"
-    name = "counting"
 
-    def __init__(self, every_s: float = 0.05, last: int | None = None) -> None:
-        self._every_s, self._last = every_s, last
+    def __init__(self, every_s: float = 0.05, last: int | None = None, name: str = "counting", role: str = "") -> None:
+        self.name, self._every_s, self._last, self._role = name, every_s, last, role
 
     @classmethod
     def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:  # noqa: ARG003 - the protocol's
@@ -52,9 +84,10 @@ class CounterDriver:
         return ()
 
     @classmethod
-    def of(cls, preparation: Preparation) -> CounterDriver:  # noqa: ARG003 - the protocol's
-        """Return one that counts 20 times a second."""
-        return cls()
+    def of(cls, preparation: Preparation) -> CounterDriver:
+        """Return one that counts as often as its class says."""
+        workload = preparation.platform.target.workload(preparation.name, CounterClass)
+        return cls(workload.every, name=preparation.name, role=workload.role)
 
     def needs(self) -> Needs:
         """Return that it needs nothing."""
@@ -73,7 +106,7 @@ class CounterDriver:
 
     def plan(self, budgets: Budgets, timers: Timers, seed: int) -> CounterPlan:  # noqa: ARG002 - the protocol's
         """Return how fast it counts."""
-        return CounterPlan(name=self.name, budgets=budgets, every_s=self._every_s)
+        return CounterPlan(name=self.name, role=self._role, budgets=budgets, every_s=self._every_s)
 
     def start(self, run: DrivenRun) -> CounterProgress:
         """Start to count."""

@@ -18,6 +18,7 @@ from runner.drivers.driver import DrivenRun, Needs, Preparation, driver
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
 from runner.drivers.requests.progress import RequestProgress, arrivals_for
+from target.requests import RequestsClass
 from target.target import Target
 from verdict.statistics import arrivals_needed
 
@@ -33,7 +34,7 @@ class RequestsDriver:
 
     def __init__(self, platform: Platform, name: str) -> None:
         self._platform, self._name = platform, name
-        self._workload = platform.target.workloads[name]
+        self._workload = platform.target.workload(name, RequestsClass)
 
     @classmethod
     def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:

@@ -24,6 +24,7 @@ from kube.permissions import Permission
 from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests.load import POD_S
 from safety.reaper_job import AS_NOBODY, CONFINED, placement
+from target.requests import RequestsClass
 from target.suite_image import PROJECT, PYTHON
 from target.target import Target
 from target.workload import WorkloadClass
@@ -89,7 +90,7 @@ class Stream:
 
 def wanted(workload: WorkloadClass) -> bool:
     """Tell whether the load's workers are pods of the platform."""
-    return workload.requests_load is not None and workload.load.workers_as == "pods"
+    return isinstance(workload, RequestsClass) and workload.load.workers_as == "pods"
 
 
 def permissions(namespace: str) -> list[Permission]:

@@ -29,6 +29,7 @@ from runner.drivers.training.progress import TrainingProgress
 from runner.stop import Stop
 from safety.leases import alive_runs
 from target.target import Target
+from target.training import TrainingClass
 from workloads.training.telemetry.ledger import DONE
 
 PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
@@ -65,8 +66,8 @@ class TrainingDriver:
     def of(cls, preparation: Preparation) -> TrainingDriver:
         """Read the template of the job. Raises TargetRefused."""
         platform, name = preparation.platform, preparation.name
-        workload, own = platform.target.workloads[name], preparation.experiment.settings.training
-        written = workload.training
+        workload, own = platform.target.workload(name, TrainingClass), preparation.experiment.settings.training
+        written = workload.job
         settings = {**written.settings, **own.settings}
         written = written.model_copy(update={"template": own.template or written.template})
         role = platform.target.role(workload.role)

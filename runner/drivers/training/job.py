@@ -13,6 +13,7 @@ from history.errors import TargetRefused
 from kube.client import Platform, api_errors, unless, unless_forbidden
 from kube.objects import Pod
 from kube.permissions import Permission
+from target.training import TrainingClass
 
 LONGEST_S = 1800
 """A job whose run was killed ends after this, whatever happens."""
@@ -127,7 +128,9 @@ def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
 def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, str]]:
     """Return (namespace, name) of the training jobs that dead runs left, as far as they may be listed. Raises TargetRefused."""
     target = platform.target
-    namespaces = sorted({target.role(workload.role).namespace for workload in target.workloads.values() if workload.job is not None})
+    namespaces = sorted(
+        {target.role(workload.role).namespace for workload in target.workloads.values() if isinstance(workload, TrainingClass)}
+    )
     left: list[tuple[str, str]] = []
     with api_errors("look for training jobs of earlier runs", TargetRefused):
         for namespace in namespaces:

@@ -108,7 +108,7 @@ def test_rights_for_pods_are_asked_for_and_allowed_only_where_the_target_wants_p
     workload = target.workloads["realtime-inference"]
     assert RequestsDriver.permissions(target, "realtime-inference") == ()
     assert "workloads.load.pod" not in rbac.text(admission_policy.manifests(target))
-    pods = workload.model_copy(update={"requests_load": workload.load.model_copy(update={"workers_as": "pods"})})
+    pods = workload.model_copy(update={"load": workload.load.model_copy(update={"workers_as": "pods"})})
     wanting = target.model_copy(update={"workloads": target.workloads | {"realtime-inference": pods}})
     asked = RequestsDriver.permissions(wanting, "realtime-inference")
     assert Permission("create", "pods/attach", namespace="aftershock") in asked

@@ -165,10 +165,10 @@ def test_without_its_target_it_has_none(silent: Experiment) -> None:
 
 
 def test_a_class_that_says_nothing_is_refused_with_file_line_and_next_step(silent: Experiment) -> None:
-    nothing = WorkloadClass.model_construct(kind="requests", role="inference", requests_slo=None, job=None)
+    nothing = WorkloadClass.model_construct(kind="requests", role="inference")
     target = local_target().model_copy(update={"workloads": {REQUESTS: nothing}})
     line = SILENT.splitlines().index(f"    workload: {REQUESTS}") + 1
-    with pytest.raises(ConfigError, match=rf"pod-killed\.yaml:{line}: class 'realtime-inference' of target local .*; write one, or give"):
+    with pytest.raises(ConfigError, match=rf"pod-killed\.yaml:{line}: class 'realtime-inference' of .* kind requests, .*; write one"):
         for_target(silent, target)
 
 
@@ -183,8 +183,8 @@ def test_a_name_that_the_hypothesis_takes_is_refused_where_it_stands(experiment_
 @pytest.mark.parametrize(
     ("name", "written", "said"),
     [
-        (TRAINING, {"p95_latency": "1s"}, r"steady_state\s+p95_latency means nothing for a training job"),
-        (REQUESTS, {"steps_per_s": 2}, r"steady_state\s+steps_per_s means nothing for requests"),
+        (TRAINING, {"p95_latency": "1s"}, r"steady_state\.p95_latency\s+it means nothing for kind training"),
+        (REQUESTS, {"steps_per_s": 2}, r"steady_state\.steps_per_s\s+it means nothing for kind requests"),
         (REQUESTS, {"window": "0s"}, "greater than 0"),
         (REQUESTS, {"queue_max": -1}, "greater than or equal to 0"),
         (REQUESTS, {"ready": "most"}, "Input should be 'all'"),

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pytest
 
-from history.budgets import BUDGETS
+from history.budgets import BUDGETS, Budgets
 from history.kinds import EVERY, REQUESTS, TRAINING
 from history.result import Check, Verdict
 from history.workloads import WorkloadPlan
@@ -100,6 +100,14 @@ def test_a_kind_of_workload_brings_its_own_checks_and_measurements() -> None:
     assert torn.checks[0].sentence == "Not judged, because of complete_count; what the record shows: Counting never went on."
     assert torn.sentence.startswith("A number is missing.")
     assert judge(run_of(HIT)) == before
+
+
+def test_a_budget_that_no_check_of_its_kind_judges_is_never_met_unseen() -> None:
+    workload = WorkloadPlan(kind="counter", name="counting", budgets=Budgets(rto_s=10))
+    verdict = verdict_of(replace(case_of(run_of(HIT)), workload=workload))
+    (check,) = [one for one in verdict.checks if one.name == "rto"]
+    assert check.verdict is verdict.verdict is Verdict.INCONCLUSIVE
+    assert check.sentence.startswith("No check of a workload of kind 'counter' judges this budget")
 
 
 @pytest.mark.usefixtures("fresh")

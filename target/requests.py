@@ -1,0 +1,82 @@
+"""A class of requests as a target file writes it: its SLO, and the load that is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from history.values import Share, Written
+from history.workloads import Offer, Slo
+from target import credentials
+from target.mistakes import MISSING
+from target.workload import Positive, Refusal, SteadyState, WorkloadClass
+
+if TYPE_CHECKING:
+    from target.target import Target
+
+
+class RequestsSteadyState(SteadyState):
+    """What must hold while all is well, besides that the share which the SLO asks for is served."""
+
+    ready: Literal["all"] = "all"  # replicas of the class's role, where it names a deployment
+    p95_latency: Positive | None = None  # left out: the SLO's latency
+    queue_max: int | None = Field(default=None, ge=0)  # requests that wait in front of the engines; left out: nobody asks
+    queue_metric: str | None = Field(default=None, min_length=1)  # a gauge of Prometheus; left out: vLLM's
+
+
+class Answers(Written):
+    """How an answer is compared with the one that is known: token by token."""
+
+    mode: Literal["exact", "prefix", "scored", "unknown"] = "exact"
+    may_differ: Share = 0.0
+
+
+class Connections(Written):
+    """How the load keeps connections: all requests share some (``shared``), each has its own, or each simulated user has one."""
+
+    mode: Literal["shared", "each_request", "users"] = "shared"
+    users: int | None = Field(default=None, gt=0)
+
+
+class RequestsClass(WorkloadClass):
+    """Requests of users."""
+
+    kind: Literal["requests"] = "requests"
+    slo: Slo
+    load: Offer
+    steady_state: RequestsSteadyState = RequestsSteadyState()
+    answers: Answers = Answers()
+    connections: Connections = Connections()
+
+    def refusals(self, target: Target) -> Iterator[Refusal]:
+        """Yield an endpoint that is not there, a credential in a header, and ways to ask and compare that are not built."""
+        yield from super().refusals(target)
+        yield from self._endpoint(target)
+        yield from credentials.in_load(self.load.headers)
+        yield from self._not_built()
+
+    def _endpoint(self, target: Target) -> Iterator[Refusal]:
+        keys, endpoint = ("load", "endpoint"), self.load.endpoint
+        if not endpoint:
+            yield keys, MISSING
+            return
+        of_role = target.regions_of(self.role) if self.role in target.roles else ()
+        lacking = [name for name in of_role or target.regions if name in target.regions and endpoint not in target.regions[name].endpoints]
+        if lacking:
+            where = "" if len(target.regions) == 1 else f" of {' and '.join(lacking)}, where role {self.role} is"
+            yield keys, f"{endpoint!r} is not under endpoints{where}"
+
+    def _not_built(self) -> Iterator[Refusal]:
+        if self.answers.mode != "exact":
+            yield ("answers", "mode"), "answers are compared exactly as yet, where the prompt's completion is known; leave it out"
+        if self.answers.may_differ:
+            yield ("answers", "may_differ"), "no answer may differ as yet; leave it out"
+        if self.connections.mode != "shared":
+            yield ("connections", "mode"), "the load's requests share connections as yet, as old as connection_max_age; leave it out"
+        form = self.load.request
+        if form.api != "completions":
+            yield ("load", "request", "api"), f"the load speaks completions as yet, not {form.api}"
+        if form.auth is not None:
+            yield ("load", "request", "auth"), "the load sends a key as a bearer token alone as yet; write api_key_env"

@@ -1,0 +1,51 @@
+"""A class of training as a target file writes it: the job that each run makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from history.values import Written
+from history.workloads import TrainingJob
+from target.mistakes import MISSING
+from target.workload import Positive, Refusal, SteadyState, WorkloadClass
+
+if TYPE_CHECKING:
+    from target.target import Target
+
+
+class TrainingSteadyState(SteadyState):
+    """What must hold while all is well."""
+
+    steps_per_s: float = Field(default=1, gt=0, le=1000)
+    checkpoint_age: Positive = 30.0  # of the newest verified one
+
+
+class State(Written):
+    """How a training job's state is compared with that of its undisturbed run: bit by bit."""
+
+    mode: Literal["exact", "tolerance", "none"] = "exact"
+    losses: float | None = Field(default=None, gt=0)
+
+
+class TrainingClass(WorkloadClass):
+    """A training job."""
+
+    kind: Literal["training"] = "training"
+    job: TrainingJob
+    steady_state: TrainingSteadyState = TrainingSteadyState()
+    state: State = State()
+
+    def refusals(self, target: Target) -> Iterator[Refusal]:
+        """Yield a store that is not there, and kinds of job and ways to compare that are not built."""
+        yield from super().refusals(target)
+        if not self.job.storage:
+            yield ("job", "storage"), MISSING
+        elif self.job.storage not in target.roles:
+            yield ("job", "storage"), f"{self.job.storage!r} is not under roles"
+        if self.state.mode != "exact":
+            yield ("state", "mode"), "a training job's state is compared bit by bit as yet; leave it out"
+        if self.job.kind != "CronJob":
+            yield ("job", "kind"), f"a job is made of a suspended CronJob as yet, not of a {self.job.kind}"
