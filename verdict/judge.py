@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from history.errors import HistoryError
@@ -18,6 +18,7 @@ from verdict.registered import all_checks as every_check
 from verdict.registered import check_named, checks_of, measures_of
 from verdict.shared import checks_after, checks_record
 from verdict.shared.registry import MEASUREMENT, Cause, CheckSpec, Role
+from verdict.shared.results import inconclusive
 from verdict.shared.starvation import LEAST_OTHERS, starved_arrivals
 from verdict.shared.targets import touched
 from verdict.words import count, listed, percent
@@ -62,6 +63,7 @@ def _with_others(run: Run, first: RunVerdict, others: Sequence[RunVerdict]) -> R
             "checks": tuple(checks),
             "measurements": tuple(measurements),
             "load": next((one.load for one in (first, *others) if one.load is not None), None),
+            "errors": next((one.errors for one in (first, *others) if one.errors), {}),
         }
     )
 
@@ -98,7 +100,14 @@ def all_checks(case: Case) -> list[Check]:
         resting = [_doubted(check, doubts, sure) for check in resting]
     if case.control and _felt(case):
         resting = _excused(case, resting)
-    return [*resting, *own, *gates]
+    return [*resting, *own, *gates, *_unjudged(case, {check.name for check in (*resting, *own, *gates)})]
+
+
+def _unjudged(case: Case, made: set[str]) -> Iterator[Check]:
+    """Yield that no check of its own judges a workload: what is of the whole run says nothing of it."""
+    if not any(spec.kind == case.kind and spec.name in made for spec in checks_of(case.kind)):
+        name = case.workload.name
+        yield inconclusive("judged", f"Nothing of {name} was judged: no check of a workload of kind {case.kind!r} is registered.")
 
 
 def _made(case: Case, role: Role) -> list[Check]:
