@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from history.budgets import written
@@ -64,6 +64,7 @@ def _with_others(run: Run, first: RunVerdict, others: Sequence[RunVerdict]) -> R
             "checks": tuple(checks),
             "measurements": tuple(measurements),
             "load": next((one.load for one in (first, *others) if one.load is not None), None),
+            "errors": next((one.errors for one in (first, *others) if one.errors), {}),
         }
     )
 
@@ -100,15 +101,23 @@ def all_checks(case: Case) -> list[Check]:
         resting = [_doubted(check, doubts, sure) for check in resting]
     if case.control and _felt(case):
         resting = _excused(case, resting)
-    return [*resting, *_unjudged(case), *own, *gates]
+    made = {check.name for check in (*resting, *own, *gates)}
+    return [*resting, *_unseen(case), *own, *gates, *_unjudged(case, made)]
 
 
-def _unjudged(case: Case) -> list[Check]:
+def _unseen(case: Case) -> list[Check]:
     """Return a check for each budget that is set and that no check of this kind of workload judges: it would be met unseen."""
     judged = {spec.budget.name for spec in checks_of(case.kind) if spec.budget}
     unseen = [written(name) for name in case.workload.budgets.values() if name not in judged]
     sentence = f"No check of {in_words(case.kind)} judges this budget: register one, or leave the budget out."
     return [inconclusive(name, sentence) for name in unseen]
+
+
+def _unjudged(case: Case, made: set[str]) -> Iterator[Check]:
+    """Yield that no check of its own judges a workload: what is of the whole run says nothing of it."""
+    if not any(spec.kind == case.kind and spec.name in made for spec in checks_of(case.kind)):
+        name = case.workload.name
+        yield inconclusive("judged", f"Nothing of {name} was judged: no check of a workload of kind {case.kind!r} is registered.")
 
 
 def _made(case: Case, role: Role) -> list[Check]:

@@ -102,7 +102,7 @@ class Driver(Protocol):
         """Return what the run's plan says of it."""
 
     def start(self, run: DrivenRun) -> Progress:
-        """Start it, and return how it goes on. Raises WorkloadFailed."""
+        """Start it, and return how it goes on. What raises (WorkloadFailed, a stop request) has ended what it began."""
 
 
 DRIVERS: dict[str, type[Driver]] = {}

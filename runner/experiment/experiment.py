@@ -135,7 +135,9 @@ def absent(experiment: Experiment, target: Target) -> str:
 
 
 def check_target(experiment: Experiment, target: Target) -> None:
-    """Refuse what this target does not have: the workload class, a role, a ``${value}``; and a budget of another kind of workload.
+    """Refuse what this target does not have: the workload class, a role, a ``${value}``; also what cannot be meant.
+
+    That is a budget of another kind of workload, and two classes of one kind.
 
     Raises:
         ConfigError: with file and line.
@@ -143,8 +145,21 @@ def check_target(experiment: Experiment, target: Target) -> None:
     """
     for lack in _lacks(experiment, target):
         raise experiment.located.error(lack.keys, lack.sentence(target))
+    _check_kinds(experiment, target)
     _check_budgets(experiment, target)
     _check_values(experiment, target)
+
+
+def _check_kinds(experiment: Experiment, target: Target) -> None:
+    """Refuse a second class of workload of one kind: the rows of both would stand in one table."""
+    seen: dict[str, str] = {}
+    for number, name in enumerate(experiment.settings.workloads):
+        kind = target.workloads[name].kind
+        if kind in seen:
+            keys = ("extensions", experiment.extension_at(), "beside", number - 1)
+            sentence = f"{name} is of kind {kind}, as {seen[kind]} is; a run has at most one of each kind; leave one of them out"
+            raise experiment.located.error(keys, f"beside: {sentence}")
+        seen[kind] = name
 
 
 def _check_budgets(experiment: Experiment, target: Target) -> None:

@@ -195,8 +195,7 @@ class ExperimentItem(pytest.Item):
 
 def as_expected(verdict: RunVerdict, expect: Expect) -> bool:
     """Tell whether a verdict is the expected one, by the expected check if one is named."""
-    checks = {check.name: check.verdict for check in verdict.checks}
-    named = expect.check is None or checks.get(expect.check) == expect.verdict
+    named = expect.check is None or (expect.check, expect.verdict) in {(check.name, check.verdict) for check in verdict.checks}
     return verdict.verdict == expect.verdict and named
 
 

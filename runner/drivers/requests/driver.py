@@ -94,10 +94,14 @@ class RequestsDriver:
         return RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load)
 
     def start(self, run: DrivenRun) -> RequestProgress:
-        """Start the load process and follow its record. Raises WorkloadFailed."""
+        """Start the load process and follow its record; it is ended if that does not come to its end. Raises WorkloadFailed."""
         plan = run.plan.requests
         load = LoadProcess(run.dir, plan.load, self._platform.target)
-        return RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_for(plan), load)
+        with ExitStack() as stack:
+            stack.callback(load.end)
+            progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_for(plan), load)
+            stack.pop_all()
+        return progress
 
 
 def horizon(timers: Timers, timeout_s: float) -> float:

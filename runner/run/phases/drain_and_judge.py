@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from history.close import close_run
@@ -10,19 +11,24 @@ from history.plan import Phase, Plan
 from history.reader import read_plan, read_run
 from history.result import Check, RunVerdict, Verdict, write_verdict
 from history.schema import EventKind
-from runner.drivers.driver import WorkloadFailed
+from runner.drivers.progress import Progress
 from runner.run.context import Context
 from verdict import judge
 
 
 def drain(context: Context) -> None:
-    """End every workload; one is drained even if another cannot be."""
-    for name, progress in context.progress.items():
-        try:
-            progress.drain()
-        except WorkloadFailed as error:
-            context.log.event(EventKind.INSTRUMENT_DOWN, name, error=str(error))
-            context.note(str(error))
+    """End every workload; one is drained even if another cannot be, whatever that raises."""
+    with ExitStack() as stack:  # the last is ended first
+        for name, progress in context.progress.items():
+            stack.callback(_drain, context, name, progress)
+
+
+def _drain(context: Context, name: str, progress: Progress) -> None:
+    try:
+        progress.drain()
+    except AftershockError as error:
+        context.log.event(EventKind.INSTRUMENT_DOWN, name, error=str(error))
+        context.note(str(error))
 
 
 def close_and_judge(context: Context) -> RunVerdict:

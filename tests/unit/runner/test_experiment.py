@@ -153,6 +153,16 @@ def test_what_the_target_lacks_is_refused_with_its_line(experiment_file: Path, o
     assert str(refused.value) == f"{experiment_file}:{line_of(text, new)}: {said}"
 
 
+@pytest.mark.parametrize("second", ["realtime-inference", "model-deployment"])
+def test_two_classes_of_one_kind_are_refused_with_their_line(experiment_file: Path, second: str) -> None:
+    target, beside = local_target(), f"    beside: [batch-training, {second}]\n"
+    target = target.model_copy(update={"workloads": {**target.workloads, "model-deployment": target.workloads["realtime-inference"]}})
+    experiment_file.write_text(EXPERIMENT.replace(SCHEMA, SCHEMA + beside))
+    with pytest.raises(ConfigError, match=f"{second} is of kind requests, as realtime-inference is; a run has at most one") as refused:
+        check_target(read_experiment(experiment_file, experiment_file.parents[1]), target)
+    assert f":{line_of(experiment_file.read_text(), beside.strip())}: " in str(refused.value)
+
+
 def test_the_experiments_that_we_ship_fit_the_target_that_we_ship() -> None:
     files = sorted((ROOT / "experiments").rglob("*.yaml"))
     assert files

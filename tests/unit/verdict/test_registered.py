@@ -110,6 +110,28 @@ def test_a_budget_that_no_check_of_its_kind_judges_is_never_met_unseen() -> None
     assert check.sentence.startswith("No check of a workload of kind 'counter' judges this budget")
 
 
+def test_a_workload_that_nothing_judges_is_not_passed() -> None:
+    counter = WorkloadPlan(kind="counter", name="counting")
+    alone = verdict_of(replace(case_of(run_of(HIT)), workload=counter))
+    assert (alone.verdict, alone.checks[-1].name) == (Verdict.INCONCLUSIVE, "judged")
+    assert alone.sentence == "Nothing of counting was judged: no check of a workload of kind 'counter' is registered."
+    assert "judged" not in made(run_of(HIT))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_workloads_the_order_changes_neither_the_verdict_nor_the_errors_that_are_told(first: int) -> None:
+    run, training = run_of(HIT), training_stories.run_of(training_stories.Story())
+    plans = [run.plan.workloads[0], training.plan.workloads[0]]
+    both = (plans[first], plans[1 - first])
+    verdict = judge(replace(run, plan=run.plan.model_copy(update={"workloads": both}), ledgers=training.ledgers))
+    checked = sorted((one.workload, one.name) for one in verdict.checks)
+    assert len(checked) == len(set(checked))
+    assert {name for workload, name in checked if not workload} == {*OWN, *GATES}
+    assert verdict.verdict is Verdict.INCONCLUSIVE  # the steps of another run lie outside this one's baseline
+    assert verdict.errors == judge(run).errors
+    assert verdict.errors
+
+
 @pytest.mark.usefixtures("fresh")
 def test_the_report_knows_what_a_kind_brings() -> None:
     bring_a_kind()

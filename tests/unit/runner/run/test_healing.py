@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
-from history.errors import UndoFailed
+from history.errors import NoData, UndoFailed
 from history.schema import EventKind
 from runner.messages import Kind
 from runner.preflight.platform_health import Before
@@ -123,6 +124,21 @@ def test_settling_ends_the_load_and_says_what_was_wrong_with_it(context: Context
     assert (load.ended, other.ended) == (1, 1)  # one is drained even if another cannot be
     [(name, detail)] = events(context, EventKind.INSTRUMENT_DOWN)
     assert (name, detail["error"]) == ("realtime-inference", load.broken)
+
+
+@pytest.mark.parametrize("broken", [NoData("nobody answers"), OSError(28, "No space left on device")])
+def test_one_is_drained_whatever_another_raises(context: Context, broken: Exception) -> None:
+    first, last, other = with_load(context), Users(), Users()
+
+    def drained() -> tuple[Path, ...]:
+        raise broken
+
+    other.drain = drained  # type: ignore[method-assign]
+    context.progress |= {"beside": other, "last": last}
+    with suppress(OSError):  # the boundary around the phase records it
+        drain(context)
+    assert (first.ended, last.ended) == (1, 1)
+    assert [name for name, _ in events(context, EventKind.INSTRUMENT_DOWN)] == ["beside"] * isinstance(broken, NoData)
 
 
 def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
