@@ -72,11 +72,6 @@ def families() -> dict[str, Family]:
     return found
 
 
-def left_out() -> dict[str, str]:
-    """Return every registered fault that the campaign cannot try, by name, and why."""
-    return {name: spec.killed.left_out for name, spec in all_faults().items() if spec.killed.left_out}
-
-
 def _family(name: str, spec: FaultSpec) -> Family:
     trial = spec.killed
     arguments = {"role": ROLE[trial.on], "activity": ACTION, "for_s": FOR_S[trial.on], **trial.arguments}
