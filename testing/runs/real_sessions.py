@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,17 +19,10 @@ from kube.client import Platform
 from runner.preflight.platform_health import complaints, look
 from testing.platform.fake_cluster import ROOT
 from testing.platform.targets import changed
+from testing.waiting import PATIENCE_S, wait_for
 from verdict.floor import below_floor
 
 LOCAL = ROOT / os.environ.get("AFTERSHOCK_TARGET", "targets/local.yaml")  # or another cluster with the reference platform
-PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
-
-
-def wait_for(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    until_s = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < until_s, f"not within {patience_s:g} s: {what}"
-        time.sleep(0.2)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ from history.schema import EventKind
 from kube.client import READ_S
 from kube.eviction import evict
 from testing.platform.tcp_proxy import Proxy
-from testing.runs.real_sessions import Session, wait_for
+from testing.runs.real_sessions import Session
+from testing.waiting import wait_for
 
 Case = Callable[[Stage], Session]
 DRAIN, CUT = "serving/node-drained", "serving/replica-partitioned"

@@ -32,7 +32,7 @@ from testing.platform.fake_cluster import seeded
 from testing.platform.staging import SUITE_NAMESPACE, Staging, nothing_left
 from testing.platform.targets import in_region
 from testing.runs.fault_parts import spec
-from testing.runs.real_sessions import wait_for
+from testing.waiting import wait_for
 
 QUOTA = "exceeded quota: none"
 RUN = "20261121-120000-bad-1-ab12"
