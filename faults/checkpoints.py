@@ -19,14 +19,13 @@ from __future__ import annotations
 
 from random import Random
 
-from faults.mechanisms.beside_server import container_of, kept_by, kind_of, permissions, resolve_servers, start_beside_servers
+from faults.mechanisms.beside_server import beside_server, container_of, kept_by, kind_of, resolve_servers, start_beside_servers
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from safety import active_run
 from safety.data_damage import CHECKPOINTS, DataDamage
-from safety.fault_spec import Arguments, KillTrial, fault, lasts_for_s
-from safety.undo_journal import UndoKind
+from safety.fault_spec import Arguments, KillTrial
 from target.object_store import checkpoints_of
 
 KINDS = ("bit-flip", "zeroed-page", "torn-write", "truncation", "stale-shard")
@@ -53,13 +52,9 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     return resolve_servers(platform, arguments, rng, "damage_checkpoints", effect=f"{kind} in each newest finished checkpoint", ends=ENDS)
 
 
-@fault(
+@beside_server(
     resolve=_resolve,
-    permissions=permissions,
-    tier="ephemeral",
-    lasts_s=lasts_for_s,
     ends=ENDS,
-    undo=(UndoKind.RESTORE_DATA,),
     evidence=("probes.checkpoints.damaged",),
     killed=KillTrial(left_out="a training job that saves to the servers is needed"),
 )

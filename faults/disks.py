@@ -24,10 +24,12 @@ kernel without device mapper, fault injection, or quotas for XFS. Full volumes a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import PurePosixPath
 from random import Random
 
 from faults.mechanisms import fault_pod
+from faults.mechanisms.fault_pod import by_fault_pod
 from history.errors import ConfigError, TargetRefused
 from history.plan import ResolvedTarget
 from kube import container_exec
@@ -37,12 +39,10 @@ from kube.objects import Pod
 from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target
 from safety import active_run
-from safety.fault_spec import Arguments, KillTrial, duration_s, fault, lasts_for_s, whole_number
-from safety.undo_journal import UndoKind
+from safety.fault_spec import Arguments, KillTrial, duration_s, whole_number
 
 ENDS = "a watchdog on its node ends it after {for_s:g} s, whoever is left; it cannot outlive the pod"
 FIDELITY = "a file system over the pod's own volume does it; the disk below is well, and files that are open when it begins stay there"
-NO_VOLUME = KillTrial(left_out="a volume is needed, and a node that has FUSE")
 LONGEST_MS = 2000  # a write and its sync must be seen to end within the time limit of a look into a pod
 
 Resolve = Callable[[Platform, Arguments, Random], list[ResolvedTarget]]
@@ -85,6 +85,11 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*container_exec.permissions(namespace), Permission("list", "pods", namespace=namespace), *fault_pod.permissions(platform)]
 
 
+NO_VOLUME = KillTrial(left_out="a volume is needed, and a node that has FUSE")
+_on_volume = partial(by_fault_pod, permissions=_permissions, ends=ENDS, killed=NO_VOLUME)
+_by_file_system = partial(_on_volume, fidelity=FIDELITY)
+
+
 def _fails(arguments: Arguments) -> str:
     return f"fails {whole_number('fail_disk', 'percent', arguments['percent'], 100)} % of reads, writes and syncs"
 
@@ -93,15 +98,9 @@ def _slow(arguments: Arguments) -> str:
     return f"needs {whole_number('slow_disk', 'latency_ms', arguments['latency_ms'], LONGEST_MS)} ms more for each read, write and sync"
 
 
-@fault(
+@_on_volume(
     resolve=_resolving("make_read_only", lambda _: "is read-only"),
-    permissions=_permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=(UndoKind.DELETE_POD,),
     evidence=("probes.disks.read_only", "probes.training.save_failed"),
-    killed=NO_VOLUME,
 )
 def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` ready pods of ``role`` write nothing to their ``volume`` (its name in the pod) for ``for_s`` seconds.
@@ -111,17 +110,7 @@ def make_read_only(role: str, volume: str, for_s: float, count: int = 1) -> dict
     return fault_pod.inject_into_pods(role, for_s, lambda pod: ("read-only", *_where(pod, role, volume)), count)
 
 
-@fault(
-    resolve=_resolving("fill_disk", lambda _: "is full"),
-    permissions=_permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=(UndoKind.DELETE_POD,),
-    evidence=("probes.disks.full", "probes.training.save_failed"),
-    killed=NO_VOLUME,
-    fidelity=FIDELITY,
-)
+@_by_file_system(resolve=_resolving("fill_disk", lambda _: "is full"), evidence=("probes.disks.full", "probes.training.save_failed"))
 def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: int = 1) -> dict[str, object]:
     """Let nothing new fit into ``folder`` (empty: all) of the ``volume`` of ``count`` ready pods of ``role`` for ``for_s`` seconds.
 
@@ -130,33 +119,13 @@ def fill_disk(role: str, volume: str, for_s: float, *, folder: str = "", count: 
     return _served("disk-full", (role, volume, folder), for_s, count)
 
 
-@fault(
-    resolve=_resolving("fail_disk", _fails),
-    permissions=_permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=(UndoKind.DELETE_POD,),
-    evidence=("probes.disks.failing", "probes.training.save_failed"),
-    killed=NO_VOLUME,
-    fidelity=FIDELITY,
-)
+@_by_file_system(resolve=_resolving("fail_disk", _fails), evidence=("probes.disks.failing", "probes.training.save_failed"))
 def fail_disk(role: str, volume: str, for_s: float, percent: int, *, folder: str = "", count: int = 1) -> dict[str, object]:
     """Fail ``percent`` (1 to 100) of the reads, writes and syncs below ``folder`` of a volume with EIO, else as :func:`fill_disk`."""
     return _served("disk-fail", (role, volume, folder), for_s, count, "--percent", percent, "--seed", active_run.require().plan.seed)
 
 
-@fault(
-    resolve=_resolving("slow_disk", _slow),
-    permissions=_permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=(UndoKind.DELETE_POD,),
-    evidence=("probes.disks.slow", "probes.training.save_failed"),
-    killed=NO_VOLUME,
-    fidelity=FIDELITY,
-)
+@_by_file_system(resolve=_resolving("slow_disk", _slow), evidence=("probes.disks.slow", "probes.training.save_failed"))
 def slow_disk(role: str, volume: str, for_s: float, latency_ms: int, *, folder: str = "", count: int = 1) -> dict[str, object]:
     """Let each read, write and sync below ``folder`` of a volume wait ``latency_ms`` (ms, at most 2000), else as :func:`fill_disk`."""
     return _served("disk-slow", (role, volume, folder), for_s, count, "--latency-ms", latency_ms)

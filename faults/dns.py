@@ -15,15 +15,15 @@ from __future__ import annotations
 from random import Random
 
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import ENDS
-from faults.network import UNDO, own_network
+from faults.mechanisms.fault_pod import ENDS, by_fault_pod
+from faults.network import own_network
 from history.errors import ConfigError
 from history.plan import ResolvedTarget
 from kube import container_exec
 from kube.client import Platform
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose, pod_target
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, duration_s
 
 HOW = {"silent": "gets no answer from DNS", "servfail": "gets SERVFAIL from DNS"}
 
@@ -42,13 +42,9 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*container_exec.permissions(namespace), *seen, *fault_pod.permissions(platform)]
 
 
-@fault(
+@by_fault_pod(
     resolve=_resolve,
     permissions=_permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=UNDO,
     evidence=("probes.network.dns_fails",),
     fidelity="the DNS servers are well; their answers are lost, or changed, in the pod's own network",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import ENDS
+from faults.mechanisms.fault_pod import ENDS, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
@@ -13,11 +13,10 @@ from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose, of_index, pod_target, ready_pods
 from safety import active_run
-from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.fault_spec import Arguments, duration_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
-UNDO = (UndoKind.DELETE_POD,)
 EVIDENCE = ("probes.network.out_of_reach",)
 
 
@@ -60,7 +59,7 @@ def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
     return [pod_target(pod, effect, ENDS.format(for_s=for_s)) for pod in pods]
 
 
-@fault(resolve=_resolve, permissions=permissions, tier="node", lasts_s=lasts_for_s, ends=ENDS, undo=UNDO, evidence=EVIDENCE)
+@by_fault_pod(resolve=_resolve, permissions=permissions, evidence=EVIDENCE)
 def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, object]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
@@ -77,7 +76,7 @@ def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -
     return _cut(role, for_s, count) | {"index": index}
 
 
-@fault(resolve=_resolve_zone, permissions=permissions, tier="node", lasts_s=lasts_for_s, ends=ENDS, undo=UNDO, evidence=EVIDENCE)
+@by_fault_pod(resolve=_resolve_zone, permissions=permissions, evidence=EVIDENCE)
 def isolate_zone(role: str, for_s: float) -> dict[str, object]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)

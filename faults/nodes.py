@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 from faults.mechanisms import fault_pod
-from faults.mechanisms.fault_pod import ENDS, FaultPod
+from faults.mechanisms.fault_pod import ENDS, FaultPod, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import machine_drivers
@@ -206,13 +206,10 @@ def _resolve_silence(platform: Platform, arguments: Arguments, rng: Random) -> l
     return [node_target(choose_node(platform, arguments["role"], rng), SILENT.format(for_s=for_s), ENDS.format(for_s=for_s))]
 
 
-@fault(
+@by_fault_pod(
     resolve=_resolve_silence,
     permissions=_silence_permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
     ends=f"{ENDS}; nobody can tell a silent node to speak before",
-    undo=(UndoKind.DELETE_POD,),
     evidence=SEEN,
     killed=LOST_NODE,
     effect=Effect.NODE_LOST,

@@ -13,20 +13,23 @@ Not offered, and why:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
-from faults.mechanisms.fault_pod import ENDS, inject_into_pods
-from faults.network import UNDO, own_network, permissions
+from faults.mechanisms.fault_pod import ENDS, by_fault_pod, inject_into_pods
+from faults.network import own_network, permissions
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from kube.objects import Pod
 from kube.proxy import first_port
 from kube.selection import choose, pod_target
-from safety.fault_spec import Arguments, KillTrial, duration_s, fault, lasts_for_s, whole_number
+from safety.fault_spec import Arguments, KillTrial, duration_s, whole_number
 
 LONGEST_MS = 60_000
-FIDELITY = "a proxy answers in the place of the server, which is well and would say so"
+_by_proxy = partial(
+    by_fault_pod, permissions=permissions, fidelity="a proxy answers in the place of the server, which is well and would say so"
+)
 
 
 def _resolving(name: str, effect: Callable[[Arguments], str]) -> Callable[[Platform, Arguments, Random], list[ResolvedTarget]]:
@@ -51,16 +54,10 @@ def _delays(arguments: Arguments) -> str:
     return f"answers every request {whole_number('delay_requests', 'latency_ms', arguments['latency_ms'], LONGEST_MS)} ms late"
 
 
-@fault(
+@_by_proxy(
     resolve=_resolving("refuse_requests", _refuses),
-    permissions=permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=UNDO,
     evidence=("probes.object_store.refusing",),
     killed=KillTrial(arguments={"percent": 60}),
-    fidelity=FIDELITY,
 )
 def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer ``percent`` (1 to 100) of their requests 503 SlowDown, by chance, for ``for_s`` seconds.
@@ -71,16 +68,10 @@ def refuse_requests(role: str, for_s: float, percent: int, count: int = 1) -> di
     return inject_into_pods(role, for_s, lambda pod: _words("refuse", pod, "--percent", percent), count)
 
 
-@fault(
+@_by_proxy(
     resolve=_resolving("delay_requests", _delays),
-    permissions=permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=UNDO,
     evidence=("probes.object_store.late",),
     killed=KillTrial(arguments={"latency_ms": 500}),
-    fidelity=FIDELITY,
 )
 def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer every request ``latency_ms`` (ms, at most 60 000) later for ``for_s`` seconds.
@@ -90,16 +81,10 @@ def delay_requests(role: str, for_s: float, latency_ms: int, count: int = 1) -> 
     return inject_into_pods(role, for_s, lambda pod: _words("delay", pod, "--latency-ms", latency_ms), count)
 
 
-@fault(
+@_by_proxy(
     resolve=_resolving("hide_objects", lambda _: "lists no objects"),
-    permissions=permissions,
-    tier="node",
-    lasts_s=lasts_for_s,
-    ends=ENDS,
-    undo=UNDO,
     evidence=("probes.object_store.hiding",),
     killed=KillTrial(arguments={"bucket": "any"}),
-    fidelity=FIDELITY,
 )
 def hide_objects(role: str, for_s: float, count: int = 1) -> dict[str, object]:
     """Let ``count`` servers of ``role`` answer ListObjectsV2 with an empty list for ``for_s`` seconds: a stale listing.

@@ -6,6 +6,7 @@ Mechanism: an ephemeral container in the pod (:mod:`faults.mechanisms.process_si
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from faults.mechanisms.process_signal import permissions, signal_process
@@ -26,7 +27,6 @@ from target.role import Role
 RESTARTED = "its server restarts it"
 MOST_SHARE = 0.95
 CONTINUED = "the ephemeral container sends CONT when its time is over, or when it is told to end"
-REPLACED = (UndoKind.REPLACE_POD,)
 
 
 def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
@@ -75,12 +75,12 @@ def _permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     return [*permissions(namespace), *look_inside(namespace)]  # the second for the evidence
 
 
-@fault(
+_by_signal = partial(fault, permissions=_permissions, tier="ephemeral", undo=(UndoKind.REPLACE_POD,))
+
+
+@_by_signal(
     resolve=_resolving("kill_engine"),
-    permissions=_permissions,
-    tier="ephemeral",
     ends=f"at once; {RESTARTED}",
-    undo=REPLACED,
     evidence=("probes.processes.killed", "probes.training.restarted"),
     instead_of=("exec_in_pods",),
 )
@@ -97,13 +97,10 @@ def kill_engine(role: str) -> dict[str, object]:
     return _signal(role, 0.0)
 
 
-@fault(
+@_by_signal(
     resolve=_resolving("freeze_engine"),
-    permissions=_permissions,
-    tier="ephemeral",
     lasts_s=lasts_for_s,
     ends=CONTINUED,
-    undo=REPLACED,
     evidence=("probes.processes.frozen", "probes.training.hung", "probes.training.save_failed", "probes.tracking.silent"),
     effect=Effect.ENGINE_HUNG,
 )
@@ -116,13 +113,10 @@ def freeze_engine(role: str, for_s: float) -> dict[str, object]:
     return _signal(role, duration_s("freeze_engine", for_s))
 
 
-@fault(
+@_by_signal(
     resolve=_resolving("slow_engine"),
-    permissions=_permissions,
-    tier="ephemeral",
     lasts_s=lasts_for_s,
     ends=CONTINUED,
-    undo=REPLACED,
     evidence=("probes.ranks.faltering", "probes.ranks.gang_slowed"),
     killed=KillTrial(arguments={"share": 0.8}),
     fidelity="the process is stopped and continued in turn; a starved one makes a little headway all the time",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from random import Random
 
 from faults import pods
@@ -22,7 +23,7 @@ from safety import fault_steps
 from safety.fault_spec import Arguments, KillTrial, fault, whole_number
 
 EVICT_S = 10.0
-NO_JOB = KillTrial(left_out="a training job is needed")
+_in_a_job = partial(fault, tier="namespace", killed=KillTrial(left_out="a training job is needed"))
 MOST_MIB = 8192
 STEP = "step"
 SPENT = "the rank takes it away when it acts, and it is gone with the pod"
@@ -75,13 +76,11 @@ def _resolve_coordinator(platform: Platform, arguments: Arguments, _rng: Random)
     return [pod_target(pod, "killed without grace; the ranks met in it", replacement(pod))]
 
 
-@fault(
+@_in_a_job(
     resolve=_resolve_coordinator,
     permissions=pods.permissions,
-    tier="namespace",
     ends="at once; its Job makes a new one",
     evidence=("probes.pods.gone",),
-    killed=NO_JOB,
 )
 def kill_coordinator(role: str) -> dict[str, object]:
     """Kill the pod with index 0 of ``role`` without grace: it holds the rendezvous, so nobody can meet until it is back.
@@ -102,13 +101,11 @@ def _exec_permissions(platform: Platform, arguments: Arguments) -> list[Permissi
     return exec_permissions(platform.target.role(arguments["role"]).namespace)
 
 
-@fault(
+@_in_a_job(
     resolve=_resolve_point,
     permissions=_exec_permissions,
-    tier="namespace",
     ends=f"once, at its point; {SPENT}",
     evidence=("probes.training.taken", "probes.training.poisoned", "probes.processes.killed"),
-    killed=NO_JOB,
 )
 def fail_at(role: str, point: str, action: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` fail at one point of its next step or save: what no signal from outside hits at the right moment.
@@ -158,13 +155,11 @@ def _point_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
     return [*exec_permissions(namespace), *in_namespace(namespace, ("list", "pods"), ("get", "pods/log"))]
 
 
-@fault(
+@_in_a_job(
     resolve=_resolve_segfault,
     permissions=_point_permissions,
-    tier="namespace",
     ends="at once; torchrun restarts the ranks",
     evidence=("probes.ranks.ended_by", "probes.processes.killed"),
-    killed=NO_JOB,
 )
 def segfault(role: str, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` end by SIGSEGV in its next step, as a broken native library does.
@@ -175,13 +170,11 @@ def segfault(role: str, index: int | None = None) -> dict[str, object]:
     return fail_at(role, STEP, "segfault", index)
 
 
-@fault(
+@_in_a_job(
     resolve=_resolve_memory,
     permissions=_point_permissions,
-    tier="namespace",
     ends="at once; torchrun restarts the ranks",
     evidence=("probes.ranks.out_of_memory", "probes.processes.killed"),
-    killed=NO_JOB,
 )
 def exhaust_memory(role: str, mebibytes: int, index: int | None = None) -> dict[str, object]:
     """Let a rank of ``role`` take so much more memory, page by page, that its container's limit is passed and the kernel kills it.

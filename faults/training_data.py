@@ -13,7 +13,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from faults.mechanisms.beside_server import container_of, kept_by, kind_of, permissions, resolve_servers, start_beside_servers
+from faults.mechanisms.beside_server import beside_server, container_of, kept_by, kind_of, resolve_servers, start_beside_servers
 from history.clock import now_ns
 from history.plan import ResolvedTarget
 from history.schema import EventKind
@@ -21,7 +21,7 @@ from kube.client import Platform
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.data_damage import TRAINING_DATA, DataDamage, damage_of, restore_data
-from safety.fault_spec import Arguments, KillTrial, fault, lasts_for_s
+from safety.fault_spec import Arguments, KillTrial
 from safety.undo_journal import Undo, UndoKind
 from target.object_store import access_of, training_data_of
 
@@ -43,13 +43,9 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     return resolve_servers(platform, arguments, rng, "overwrite", effect=f"training data uploaded with {kind}", ends=ENDS)
 
 
-@fault(
+@beside_server(
     resolve=_resolve,
-    permissions=permissions,
-    tier="ephemeral",
-    lasts_s=lasts_for_s,
     ends=ENDS,
-    undo=(UndoKind.RESTORE_DATA,),
     evidence=("probes.training_data.damaged",),
     killed=KillTrial(left_out="training data in an object store are needed"),
 )

@@ -19,10 +19,10 @@ class Anchor:
     monotonic_ns: int
 
 
-def take_anchor(tries: int = 5) -> Anchor:
-    """Read both clocks as close together as ``tries`` attempts allow (the narrowest bracket wins)."""
+def take_anchor() -> Anchor:
+    """Read both clocks as close together as five attempts allow (the narrowest bracket wins)."""
     brackets = []
-    for _ in range(tries):
+    for _ in range(5):
         before, wall, after = time.perf_counter_ns(), time.time_ns(), time.perf_counter_ns()
         brackets.append((after - before, wall, (before + after) // 2))
     _, wall_ns, monotonic_ns = min(brackets)

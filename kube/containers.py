@@ -16,3 +16,12 @@ def path_of(pod: Pod, container: str | None, volume: str) -> str | None:
 def status_of(pod: Pod, container: str | None) -> V1ContainerStatus | None:
     """Return what the kubelet says of a pod's container; None while it says nothing."""
     return next((one for one in pod.status.container_statuses or [] if one.name == container), None)
+
+
+def said_of(pod: Pod) -> str:
+    """Return what the kubelet says of a pod that does not run: phase, reason and message of the pod or of its containers."""
+    said = [pod.status.phase, pod.status.reason, pod.status.message]
+    for status in pod.status.container_statuses or []:
+        state = status.state.terminated or status.state.waiting if status.state else None
+        said += [state.reason, state.message] if state else []
+    return ", ".join(text.strip() for text in said if text)

@@ -29,11 +29,6 @@ def remember(secrets: Iterable[str]) -> None:
     _known.update(secret for secret in secrets if len(secret) >= SHORTEST)
 
 
-def forget() -> None:
-    """Know no value any more."""
-    _known.clear()
-
-
 def of_environment(environment: Mapping[str, str]) -> list[str]:
     """Return the values of an environment under secret names."""
     return [value for name, value in environment.items() if credentials.NAME.search(name)]

@@ -39,10 +39,10 @@ def entry(
     )
 
 
-def write_ahead(run: ActiveRun, targets: list[ResolvedTarget], lasts_s: float = 0.0) -> None:
+def write_ahead(run: ActiveRun, targets: list[ResolvedTarget]) -> None:
     """Record the targets of a fault that needs no undo: each says itself what ends it. Raises FaultFailed."""
     for target in targets:
-        run.journal.will_undo(entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, lasts_s=lasts_s, self_ends=target.ends))
+        run.journal.will_undo(entry(run, UndoKind.NOTHING, target.name, namespace=target.namespace, self_ends=target.ends))
 
 
 def ended(run: ActiveRun, targets: list[ResolvedTarget]) -> None:

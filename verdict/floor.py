@@ -6,11 +6,8 @@ measures wrongly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from history.plan import Floor
 from history.result import Measurement
-from verdict.words import seconds
 
 FLOOR_OF = {"rto": "rto_s", "full_capacity": "capacity_rto_s"}
 """Which field of the floor bounds a measurement from below."""
@@ -31,13 +28,3 @@ def is_below(floor: Floor | None, measured: Measurement) -> bool:
     """
     least_s = floor_of(floor, measured.name)
     return least_s is not None and not measured.censored and measured.value is not None and 0 < measured.value < least_s
-
-
-def below_floor(floor: Floor | None, measurements: Iterable[Measurement]) -> list[str]:
-    """Return a sentence for each recovery that was quicker than its floor; none: the floor holds."""
-    return [
-        f"{measured.name} was {seconds(measured.value)}, quicker than its floor of {seconds(floor_of(floor, measured.name))}: "
-        f"{floor.sentence}; look which of these timers is another"
-        for measured in measurements
-        if floor is not None and is_below(floor, measured)
-    ]

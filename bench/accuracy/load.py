@@ -71,14 +71,8 @@ def dispatcher(url: str, rate_rps: float, horizon_s: float, arrivals: str, freez
         run_dir = Path(folder)
         prompts = run_dir / "bench-prompts"
         prompts.write_text(json.dumps({"prompt": "hello", "completion": TEXT}) + "\n")
-        load: dict[str, Any] = {
-            "rate_rps": rate_rps,
-            "horizon_s": horizon_s,
-            "arrivals": arrivals,
-            "in_flight_cap": 10_000,
-            "timeout_s": 10.0,
-        }
-        write_load_plan(run_dir, url, **load, prompts=str(prompts), mix=(Mix(weight=1, max_tokens=(8, 8)),))
+        load: dict[str, Any] = {"rate_rps": rate_rps, "horizon_s": horizon_s, "arrivals": arrivals, "prompts": str(prompts)}
+        write_load_plan(run_dir, url, **load, in_flight_cap=10_000, timeout_s=10.0, mix=(Mix(weight=1, max_tokens=(8, 8)),))
         process = on_core(lambda: start_load(run_dir))
         assert process.stdout  # noqa: S101 - opened as a pipe
         begin_s = json.loads(process.stdout.readline())["origin_ns"] / 1e9
@@ -98,28 +92,10 @@ def stock(url: str, rate_rps: float, horizon_s: float, users: int, freeze: Freez
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "stock.csv"
         command = [
-            sys.executable,
-            "-m",
-            "locust",
-            "-f",
-            "bench/accuracy/stock_users.py",
-            "--headless",
-            "--host",
-            url,
-            "--loglevel",
-            "CRITICAL",
-        ]
-        command += [
-            "--users",
-            str(users),
-            "--spawn-rate",
-            str(users),
-            "--run-time",
-            f"{horizon_s:g}s",
-            "--only-summary",
-            "--exit-code-on-error",
-            "0",
-        ]
+            sys.executable, "-m", "locust", "-f", "bench/accuracy/stock_users.py", "--headless", "--host", url, "--loglevel", "CRITICAL",
+            "--users", str(users), "--spawn-rate", str(users), "--run-time", f"{horizon_s:g}s",
+            "--only-summary", "--exit-code-on-error", "0",
+        ]  # fmt: skip
         environment = os.environ | {"STOCK_OUT": str(out), "STOCK_RPS_PER_USER": str(rate_rps / users)}
         process = on_core(
             lambda: subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -30,7 +30,8 @@ from runner.run.abort.conditions import ANNOTATION
 from target.target import load_target
 from testing.platform.bystander import bystander
 from testing.runs.patient import patient
-from testing.runs.real_sessions import LOCAL, Session, Suite, wait_for
+from testing.runs.real_sessions import LOCAL, Session, Suite
+from testing.waiting import wait_for
 
 TABLE = ROOT / "reports" / "out" / "stops.jsonl"
 WITHIN_S = 5.0

@@ -129,7 +129,7 @@ def members(group: str) -> set[int]:
     return found - {0, os.getpid()}
 
 
-def kill(group: str, timeout_s: float = 10) -> None:
+def kill(group: str) -> None:
     """Kill every process in the group and wait until it is empty; raise ClusterError if some stay."""
 
     def alive() -> set[int]:
@@ -142,7 +142,7 @@ def kill(group: str, timeout_s: float = 10) -> None:
     until_clear(
         alive,
         lambda pids: f"processes {sorted(pids)} of cgroup {group} survive SIGKILL: they wait for the kernel; reboot if they stay.",
-        timeout_s,
+        timeout_s=10,
         pause_s=0.02,
     )
 
@@ -156,7 +156,7 @@ def remove(group: str) -> None:
             _remove_one(folder)
 
 
-def _remove_one(folder: Path, timeout_s: float = 5) -> None:
+def _remove_one(folder: Path) -> None:
     def problem() -> OSError | None:
         try:
             folder.rmdir()
@@ -167,7 +167,7 @@ def _remove_one(folder: Path, timeout_s: float = 5) -> None:
         return None
 
     sentence = f"cgroup {folder} can't be removed: {{}}; see what is in its cgroup.procs."
-    until_clear(problem, sentence.format, timeout_s, pause_s=0.02)
+    until_clear(problem, sentence.format, timeout_s=5, pause_s=0.02)
 
 
 def exists(cluster: str) -> bool:

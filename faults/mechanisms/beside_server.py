@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -24,7 +25,7 @@ from kube.permissions import Permission
 from kube.selection import choose_pods, pod_target, pods_among
 from safety import active_run, fault_steps
 from safety.data_damage import DataDamage, container
-from safety.fault_spec import Arguments, duration_s
+from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
 from safety.undo_journal import UndoKind
 from target.object_store import store_of
 
@@ -77,6 +78,10 @@ def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     """Return what a program beside a server needs, the one that undoes, and evidence that reads the server's files."""
     namespace = platform.target.role(arguments["role"]).namespace
     return list(dict.fromkeys([*ephemeral.permissions(namespace), *exec_permissions(namespace)]))
+
+
+beside_server = partial(fault, permissions=permissions, tier="ephemeral", lasts_s=lasts_for_s, undo=(UndoKind.RESTORE_DATA,))
+"""Registers a fault that a program beside a storage server makes for ``for_s`` seconds."""
 
 
 def start_beside_servers(

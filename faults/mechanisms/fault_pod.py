@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -24,12 +25,14 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
+from kube.containers import said_of
 from kube.objects import Pod, body
 from kube.permissions import Permission, in_namespace
 from kube.selection import pods_among
 from kube.wait import until
 from safety import fault_steps
 from safety.active_run import ActiveRun
+from safety.fault_spec import fault, lasts_for_s
 from safety.undo_journal import Undo, UndoKind
 from target.suite_image import FAULT_PYTHON, PROJECT
 
@@ -44,6 +47,8 @@ POLL_S = 0.1
 ACT_S = 10.0  # between "armed" and "did", where its log can still be read
 LOG_LIMIT = (2.0, 2.0)  # a log behind a node that is silent must not hold anybody
 ENDS = "the kernel and a watchdog on its node end it after {for_s:g} s, whoever is left"
+by_fault_pod = partial(fault, tier="node", lasts_s=lasts_for_s, ends=ENDS, undo=(UndoKind.DELETE_POD,))
+"""Registers a fault that a fault pod makes for ``for_s`` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ def armed(platform: Platform, name: str) -> float:
     if not acts_at_s:
         pod = _starting(platform, name)
         raise FaultFailed(
-            f"fault pod {name} on {pod.spec.node_name}: not started within {START_S:g} s ({why(pod)}); nothing was set; "
+            f"fault pod {name} on {pod.spec.node_name}: not started within {START_S:g} s ({said_of(pod)}); nothing was set; "
             f"see kubectl -n {platform.target.suite.namespace} describe pod {name}"
         )
     return acts_at_s
@@ -211,17 +216,8 @@ def _starting(platform: Platform, name: str) -> Pod:
     with api_errors(f"look at fault pod {name}", FaultFailed):
         pod = platform.pod(name, platform.target.suite.namespace)
     if pod.status.phase in {"Failed", "Succeeded"}:
-        raise FaultFailed(f"fault pod {name} on {pod.spec.node_name}: it ended before it acted ({why(pod)}); nothing was set")
+        raise FaultFailed(f"fault pod {name} on {pod.spec.node_name}: it ended before it acted ({said_of(pod)}); nothing was set")
     return pod
-
-
-def why(pod: Pod) -> str:
-    """Return what a V1Pod says of its state: reason and message of the pod or of its container."""
-    said = [pod.status.phase, pod.status.reason, pod.status.message]
-    for status in pod.status.container_statuses or []:
-        state = status.state.terminated or status.state.waiting if status.state else None
-        said += [state.reason, state.message] if state else []
-    return ", ".join(text.strip() for text in said if text)
 
 
 def _account(platform: Platform, name: str) -> dict[str, object]:

@@ -48,6 +48,18 @@ def whole(most: int) -> Read:
     return number
 
 
+def seconds(most: float) -> Callable[[str], float]:
+    """Return what reads seconds, above 0 and at most ``most``, and raises ValueError for any other."""
+
+    def bounded_s(text: str) -> float:
+        value = float(text)
+        if not 0 < value <= most:
+            raise ValueError(f"{text} is not above 0 and at most {most:g}")
+        return value
+
+    return bounded_s
+
+
 def pod_uid(text: str) -> str:
     """Return a pod's uid. Raises ValueError: it is none."""
     if not UID.fullmatch(text):

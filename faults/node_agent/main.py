@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import pkgutil
 import signal
@@ -24,8 +23,8 @@ import time
 from pathlib import Path
 
 from faults.node_agent import cgroups
-from faults.node_agent.commands import COMMANDS
-from faults.node_agent.node import Effect, Refused
+from faults.node_agent.commands import COMMANDS, seconds
+from faults.node_agent.node import Effect, Refused, say
 
 LEAD_S = 1.5  # between saying "armed" and acting, so that it can still be heard from a node that is about to be silent
 WATCH_S = 1.0  # the watchdog waits so much longer than this program
@@ -59,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True)
     for name, registered in COMMANDS.items():
         command = commands.add_parser(name, help=registered.says)
-        command.add_argument("--for", dest="for_s", type=bounded_s, required=True, metavar="S")
+        command.add_argument("--for", dest="for_s", type=seconds(LONGEST_S), required=True, metavar="S")
         command.add_argument("--not-after", type=float, required=True, metavar="UNIX_S", help="refuse to act after this moment")
         for argument, read in registered.arguments.items():
             command.add_argument(f"--{argument.replace('_', '-')}", type=read, required=True)
@@ -69,14 +68,6 @@ def parser() -> argparse.ArgumentParser:
 def effect_of(options: argparse.Namespace) -> Effect:
     """Prepare what the command line asks for. Raises Refused, OSError, SubprocessError."""
     return COMMANDS[options.command].prepare(options)
-
-
-def bounded_s(text: str) -> float:
-    """Return seconds, above 0 and at most 600. Raises ValueError."""
-    value = float(text)
-    if not 0 < value <= LONGEST_S:
-        raise ValueError(f"{text} is not above 0 and at most {LONGEST_S:g}")
-    return value
 
 
 def carry_out(effect: Effect, for_s: float, watchdog: int) -> int:
@@ -108,11 +99,6 @@ def stands(effect: Effect, for_s: float) -> signal.struct_siginfo | None:
         if not effect.lives():
             raise OSError(f"{effect.name}: the program that makes it has died")
     return None
-
-
-def say(**what: object) -> None:
-    """Write one line to the log."""
-    print(json.dumps({**what, "t_ns": time.time_ns()}), flush=True)
 
 
 # the watchdog

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,11 @@ class Effect:
     begin: Callable[[], None]
     end: Callable[[], None]
     lives: Callable[[], bool] = lambda: True
+
+
+def say(**what: object) -> None:
+    """Write one line to the program's log."""
+    print(json.dumps({**what, "t_ns": time.time_ns()}), flush=True)
 
 
 def nft(script: str, space: int | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 import polars as pl
 
@@ -77,9 +76,3 @@ def _passed_over(start: Start, clock: Clock) -> Iterator[Saved]:
         named = REJECTED.search(sentence)
         if named:
             yield Saved(t_s=round(clock.s(start.t_ns), 3), step=int(named[1]), state="passed over", note=one_line(sentence, 160))
-
-
-def gaps(progress: Progress) -> list[tuple[float, float]]:
-    """Return (until, from) of each time between two attempts: nothing was done there."""
-    known = [attempt for attempt in progress.attempts if attempt.t_s]
-    return [(before.t_s[-1], after.t_s[0]) for before, after in pairwise(known)]

@@ -13,7 +13,7 @@ import faults
 import probes
 from runner.commands.permission_page import in_words
 from runner.commands.rbac import offline
-from runner.experiment.catalogue import all_faults, all_probes
+from runner.experiment.catalogue import all_faults, all_probes, function_named
 from runner.experiment.experiment import Experiment
 from safety.fault_spec import FaultSpec
 from safety.undo_journal import UndoKind
@@ -125,7 +125,7 @@ def _by_module(about: str | None, title: str, names: Iterable[str], sections: li
 
 
 def _fault(name: str, spec: FaultSpec, users: list[str], target: Target) -> str:
-    function = _function(name)
+    function = function_named(name)
     needed = in_words(spec.permissions(offline(target), {"role": next(iter(target.roles))}), target)
     lines = ["- arguments:", *arguments(function), f"- tier: {spec.tier}; needs: {needed}"]
     lines += [f"- ends: {ends(spec)}", f"- undo: {undone(spec)}", f"- evidence: {_names(spec.evidence)}"]
@@ -140,12 +140,6 @@ def _probe(name: str, function: Callable[..., object], proves: list[str], users:
     lines += [f"- evidence of: {', '.join(map(_link, proves))}"] if proves else []
     lines += [f"- as evidence in: {_names(users)}"] if users else []
     return "\n".join([f"#### `{name}`", "", prose(function), "", *lines])
-
-
-def _function(name: str) -> Callable[..., object]:
-    module, _, function = name.rpartition(".")
-    found: Callable[..., object] = getattr(importlib.import_module(module), function)
-    return found
 
 
 def _link(name: str) -> str:

@@ -84,10 +84,16 @@ def check_provider(located: Located, keys: Keys, raw: dict[str, Any]) -> None:
         raise located.error((*keys, "tolerance"), str(error)) from error
 
 
+def function_named(name: str) -> Callable[..., object]:
+    """Return a fault, a probe or another function by its full name; its module imports."""
+    module, _, func = name.rpartition(".")
+    function: Callable[..., Any] = REGISTERED.get(name) or getattr(importlib.import_module(module), func)
+    return function
+
+
 def function_of(provider: PythonProvider) -> Callable[..., object]:
     """Return the function that a checked provider names."""
-    function: Callable[..., Any] = getattr(importlib.import_module(provider.module), provider.func)
-    return function
+    return function_named(provider.name)
 
 
 def fault_of(provider: PythonProvider) -> FaultSpec | None:

@@ -86,9 +86,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     queue = Queue(platform, request.run_id, request.wait_s, stop, send)
     stack.callback(queue.release)
     if not request.dry_run:
-        queue.take(
-            [namespace_of(name) for name in sorted({target.role(target.workloads[driver.name].role).namespace for driver in drivers})]
-        )
+        queue.take(_namespaces(target, drivers))
     before = _look(experiment, platform, drivers)
     for driver in drivers if not request.dry_run else ():
         driver.provide(stack)
@@ -104,6 +102,11 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
         send(Kind.NOTE, text=text)
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
     return Checked(experiment, platform, permissions, targets, before, plan, drivers, began_ns)
+
+
+def _namespaces(target: Target, drivers: list[Driver]) -> list[ResolvedTarget]:
+    """Return the namespaces of what drives the run: each is taken by a lease."""
+    return [namespace_of(name) for name in sorted({target.role(target.workloads[driver.name].role).namespace for driver in drivers})]
 
 
 def _read(request: Request) -> tuple[Experiment, Target]:

@@ -40,8 +40,8 @@ def _steps(attempt: int, first: int, last: int, at_s: float) -> list[Row]:
     return rows
 
 
-def _saved(attempt: int, step: int, t_s: float, problem: str = "") -> Row:
-    stores = [{"url": "s3-b", "problem": problem, "verified": [step, 0]}, {"url": "s3-c", "problem": "", "verified": [step, 0]}]
+def _saved(attempt: int, step: int, t_s: float) -> Row:
+    stores = [{"url": url, "problem": "", "verified": [step, 0]} for url in ("s3-b", "s3-c")]
     return _row(
         "checkpoint", attempt, 0, step, t_s, digest=f"state-{step}", stores=stores, seconds=0.2, name=f"step-{step:08d}.a{attempt:04d}"
     )

@@ -108,7 +108,6 @@ class Truth:
     end_s: float  # when the last hit was over, physically
     outages: int
     bad: int
-    first_bad_s: float | None
     clear: bool
     floor: bool  # every hit is so small that the definition calls it residue
 
@@ -198,7 +197,6 @@ def truth_of(world: World, traffic: Traffic) -> Truth:
         end_s=max((hit.end_s for hit in world.hits), default=0.0),
         outages=_separate(world, traffic, real),
         bad=sum(len(bad) for bad in hurt),
-        first_bad_s=float(traffic.at_s[min(bad[0] for bad in real)]) if real else None,
         clear="unclear" not in sizes,
         floor=all(size == "residue" for size in sizes),
     )

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,15 +85,6 @@ def finish(load: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for a load to end; return its exit code and what it said on stdout and stderr."""
     said, errors = load.communicate(timeout=300)
     return load.returncode, said, errors
-
-
-def wait_until(state: Callable[[], bool], what: str, limit_s: float = 120.0) -> None:
-    """Wait until ``state`` holds; the limit only ends a test that would hang."""
-    end_s = time.monotonic() + limit_s
-    while not state():
-        if time.monotonic() > end_s:
-            raise TimeoutError(f"{what}: not seen within {limit_s:g} s")
-        time.sleep(0.01)
 
 
 def rows_written(run_dir: Path, table: str = "requests") -> int:

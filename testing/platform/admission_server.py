@@ -6,12 +6,13 @@ import base64
 import json
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from testing.platform.certificates import self_signed
 
 REASON = "privileged pods need a ticket"
 
@@ -36,10 +37,7 @@ class Denial(BaseHTTPRequestHandler):
 @contextmanager
 def denying(folder: Path, address: str) -> Iterator[tuple[str, bytes]]:
     """Serve at ``address`` for the length of the block, with a certificate of its own in ``folder``; return URL and CA (PEM)."""
-    key, certificate = folder / "webhook-key.pem", folder / "webhook.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    named = ["-subj", "/CN=webhook", "-addext", f"subjectAltName=IP:{address}"]
-    subprocess.run([*command, *named, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    key, certificate = self_signed(folder, "webhook", address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server = ThreadingHTTPServer((address, 0), Denial)

@@ -5,22 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from testing.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T], timeout_s: float, what: str) -> T:
-    """Return the first true value that `look` gives; fail the test after `timeout_s`, saying what was seen last."""
-    deadline = time.monotonic() + timeout_s
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s, last seen: {seen!r}"
-        time.sleep(0.1)
-    return seen
 
 
 class Cluster:
@@ -55,7 +45,7 @@ class Cluster:
             node = self.node(name)
             return node if all(node[key] == value for key, value in expected.items()) else None
 
-        found = eventually(as_expected, timeout_s, f"{name} with {expected}")
+        found = wait_for(as_expected, f"{name} with {expected}", timeout_s)
         assert found is not None
         return found
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -223,7 +223,3 @@ class FakeCluster:
 
 def seeded(seed: int, activity: str = "act") -> Random:
     return Random(f"{seed}:{activity}")  # noqa: S311 - repeatable choices, no secrets
-
-
-def ago(seconds: float) -> datetime:
-    return NOW - timedelta(seconds=seconds)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from safety.active_run import ActiveRun
 from safety.undo_journal import ENTRIES, Undo, open_journal
-from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import FakeCluster
 from testing.platform.fake_run import Journal
+from testing.waiting import wait_for
 
 
 class _FileJournal(Journal):
@@ -33,7 +33,7 @@ def kill_after(run: ActiveRun, cluster: FakeCluster, inject: Callable[[], object
     run.journal = _FileJournal(cluster, file)
     suite = get_context("fork").Process(target=_inject_and_stay, args=(inject,))
     suite.start()
-    wait_until(damaged, "the damage")
+    wait_for(damaged, "the damage")
     suite.kill()
     suite.join()
     journal = open_journal(run.platform, "run-1", "me@host:1", "storage/damage")

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,17 +19,11 @@ from kube.client import Platform
 from runner.preflight.platform_health import complaints, look
 from testing.platform.fake_cluster import ROOT
 from testing.platform.targets import changed
-from verdict.floor import below_floor
+from testing.waiting import PATIENCE_S, wait_for
+from verdict.floor import floor_of, is_below
+from verdict.words import seconds
 
 LOCAL = ROOT / os.environ.get("AFTERSHOCK_TARGET", "targets/local.yaml")  # or another cluster with the reference platform
-PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
-
-
-def wait_for(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    until_s = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < until_s, f"not within {patience_s:g} s: {what}"
-        time.sleep(0.2)
 
 
 @dataclass(slots=True)
@@ -145,9 +137,14 @@ def judged_runs(out: Path) -> list[Path]:
 
 
 def below_floor_in(run_dir: Path) -> list[str]:
-    """Return what was quicker than its floor in a stored run, as sentences. Raises HistoryError: its plan cannot be read."""
-    verdict = RunVerdict.model_validate_json((run_dir / "verdict.json").read_text())
-    return [f"{run_dir.name}: {text}" for text in below_floor(read_plan(run_dir).floor, verdict.measurements)]
+    """Return a sentence for each recovery of a stored run that was quicker than its floor. Raises HistoryError: its plan cannot be read."""
+    verdict, floor = RunVerdict.model_validate_json((run_dir / "verdict.json").read_text()), read_plan(run_dir).floor
+    return [
+        f"{run_dir.name}: {measured.name} was {seconds(measured.value)}, quicker than its floor of "
+        f"{seconds(floor_of(floor, measured.name))}: {floor.sentence}; look which of these timers is another"
+        for measured in verdict.measurements
+        if floor is not None and is_below(floor, measured)
+    ]
 
 
 def unhealthy(platform: Platform) -> list[str]:

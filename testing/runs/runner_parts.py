@@ -173,6 +173,3 @@ def plan_of(experiment: Experiment, **changes: object) -> Plan:
         "hypothesis_probes": ("served",),
     }  # fmt: skip
     return Plan(**(fields | changes))
-
-
-Make = Callable[..., object]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from testing.load.load_runs import wait_until
 from testing.runs.turns import Turns, locked, turn
+from testing.waiting import wait_for
 
 LONGEST_S = 30.0  # only ends a test that would hang
 
@@ -57,7 +57,7 @@ def test_one_that_waits_to_be_alone_is_not_passed_by(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         with turn(file, alone=False):
             waits = pool.submit(take, alone=True)
-            wait_until(lambda: taken(file.with_suffix(".door")), "the one that wants to be alone stands at the door")
+            wait_for(lambda: taken(file.with_suffix(".door")), "the one that wants to be alone stands at the door")
             late = pool.submit(take, alone=False)
             assert order == []
         waits.result()

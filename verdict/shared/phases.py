@@ -10,8 +10,6 @@ from verdict.shared.once import once
 from verdict.shared.platform import first_signal
 from verdict.shared.registry import NO_FAULT, Value, measure
 
-PHASES = ("detect", "evict", "schedule", "start", "load", "warm")
-
 
 @measure("s", REQUESTS)
 def phase_detect(case: Case) -> Value:

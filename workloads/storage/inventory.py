@@ -45,9 +45,9 @@ class Comparison:
         return not (self.missing or self.differing or self.extra)
 
 
-def take(store: S3Store, prefix: str = "") -> dict[str, Entry]:
-    """Read every object below ``prefix`` to the end; what the store calls damaged is an entry with UNREADABLE for a digest."""
-    found = {key: _entry(store, key) for key in store.listing(prefix)}
+def take(store: S3Store) -> dict[str, Entry]:
+    """Read every object to the end; what the store calls damaged is an entry with UNREADABLE for a digest."""
+    found = {key: _entry(store, key) for key in store.listing()}
     return {key: entry for key, entry in found.items() if entry is not None}
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.campaigns.kill.families import ACTION, Family, families, function_of
+from bench.campaigns.kill.families import ACTION, Family, families
 from history.errors import NoData
 from history.plan import Plan, ResolvedTarget
 from history.reader import read_plan
 from history.writer import EventLog
 from kube.client import Platform
 from kube.selection import read_pod
+from runner.experiment.catalogue import function_named
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.undo_journal import RunJournal, journal_name
@@ -76,7 +77,7 @@ def _seen(run: _Over, family: Family, target: ResolvedTarget, probe: str) -> str
         time.sleep(PAUSE_S if look else 0.0)
         with run.live_on(target):
             try:
-                said = probe if function_of(probe)(**family.arguments_of(probe)) else ""
+                said = probe if function_named(probe)(**family.arguments_of(probe)) else ""
             except NoData as error:
                 said = f"{probe} cannot tell: {error}"
         if not said:

@@ -6,14 +6,14 @@ See :class:`safety.fault_spec.KillTrial`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from history.errors import ConfigError
-from runner.experiment.catalogue import all_faults, all_probes
-from safety.fault_spec import REGISTERED, FaultSpec
+from runner.experiment.catalogue import all_faults, function_named
+from safety.fault_spec import FaultSpec
 
 ACTION = "act"
 FOR_S = {"pods": 8, "nodes": 15, "devices": 15}
@@ -38,7 +38,7 @@ class Family:
 
     def arguments_of(self, name: str) -> dict[str, object]:
         """Return what its fault, or one of its probes, is called with. Raises ConfigError: something that it needs is not known."""
-        taken = inspect.signature(function_of(name)).parameters
+        taken = inspect.signature(function_named(name)).parameters
         lacking = [one.name for one in taken.values() if one.default is inspect.Parameter.empty and one.name not in self.arguments]
         if lacking:
             raise ConfigError(
@@ -51,11 +51,6 @@ class Family:
         """Return the provider that calls its fault, or one of its probes, as an experiment file has it. Raises as :meth:`arguments_of`."""
         module, _, func = name.rpartition(".")
         return {"type": "python", "module": module, "func": func, "arguments": self.arguments_of(name)}
-
-
-def function_of(name: str) -> Callable[..., object]:
-    """Return a fault or a probe by its name."""
-    return REGISTERED.get(name) or all_probes()[name]
 
 
 def families() -> dict[str, Family]:
@@ -72,15 +67,10 @@ def families() -> dict[str, Family]:
     return found
 
 
-def left_out() -> dict[str, str]:
-    """Return every registered fault that the campaign cannot try, by name, and why."""
-    return {name: spec.killed.left_out for name, spec in all_faults().items() if spec.killed.left_out}
-
-
 def _family(name: str, spec: FaultSpec) -> Family:
     trial = spec.killed
     arguments = {"role": ROLE[trial.on], "activity": ACTION, "for_s": FOR_S[trial.on], **trial.arguments}
-    lasts = "for_s" in inspect.signature(function_of(name)).parameters
+    lasts = "for_s" in inspect.signature(function_named(name)).parameters
     lasting = trial.lasting if trial.lasting is not None else spec.evidence[: int(lasts)]
     return Family(name, arguments, trial.on, spec.evidence[0], lasting)
 

@@ -25,7 +25,7 @@ from history.result import RunVerdict
 from history.schema import EventKind
 from history.workloads import Slo
 from runner.experiment.experiment import read_experiment
-from testing.load.load_runs import wait_until
+from testing.waiting import wait_for
 from verdict import judge
 
 SLO = Slo(ratio=0.9, latency_ms=400)
@@ -73,7 +73,7 @@ def _killed(case: Case, folder: Path) -> Result:
         subprocess.run([sys.executable, "-c", code, str(file), str(folder / "run")], cwd=ROOT, check=False, timeout=60)
         left_stopped = state_of_server() == STOPPED
         thaw()  # so that the load, which ends once its parent is gone, ends soon
-        wait_until(lambda: _load_ended(folder / "run"), "the load ends once its parent is gone")
+        wait_for(lambda: _load_ended(folder / "run"), "the load ends once its parent is gone")
         return replace(result_of(judge(read_run(folder / "run"))), left_stopped=left_stopped)
 
 

@@ -30,7 +30,8 @@ from runner.cleanup.leftovers import find_leftovers
 from runner.preflight.platform_health import complaints, look
 from target.target import load_target
 from testing.platform.staging import standing
-from testing.runs.real_sessions import PATIENCE_S, Session, Suite
+from testing.runs.real_sessions import Session, Suite
+from testing.waiting import PATIENCE_S
 
 TABLE = ROOT / "reports" / "out" / "bad-input.jsonl"
 CLUSTER = "badinput"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,8 +15,10 @@ from history.reader import read_plan
 from history.schema import EventKind
 from kube.client import READ_S
 from kube.eviction import evict
+from testing.platform.certificates import trust_another
 from testing.platform.tcp_proxy import Proxy
-from testing.runs.real_sessions import Session, wait_for
+from testing.runs.real_sessions import Session
+from testing.waiting import wait_for
 
 Case = Callable[[Stage], Session]
 DRAIN, CUT = "serving/node-drained", "serving/replica-partitioned"
@@ -50,15 +52,7 @@ def token_withdrawn_meanwhile(stage: Stage) -> Session:
 
 def other_authority(stage: Stage) -> Session:
     """Let the kubeconfig trust another certificate authority."""
-    ca = stage.folder / "other-ca.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    subprocess.run([*command, "-subj", "/CN=other", "-keyout", "/dev/null", "-out", str(ca)], check=True, capture_output=True)
-
-    def change(config: dict[str, Any]) -> None:
-        config["clusters"][0]["cluster"].pop("certificate-authority-data", None)
-        config["clusters"][0]["cluster"]["certificate-authority"] = str(ca)
-
-    return ended(stage.start(CUT, kubeconfig=stage.kubeconfig(change)))
+    return ended(stage.start(CUT, kubeconfig=stage.kubeconfig(partial(trust_another, folder=stage.folder))))
 
 
 @contextmanager

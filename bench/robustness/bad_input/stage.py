@@ -20,7 +20,8 @@ from testing.platform.account import Account
 from testing.platform.admission_server import address_towards, asked_at, configuration, denying
 from testing.platform.targets import changed
 from testing.runs.patient import patient
-from testing.runs.real_sessions import Session, Suite, wait_for
+from testing.runs.real_sessions import Session, Suite
+from testing.waiting import wait_for
 
 GUARD, NOTHING, SHORT = "bench-guard", "bench-nothing", "bench-short"
 KNOWN_S = 60.0  # for the API server to take notice of a quota, a webhook, an account

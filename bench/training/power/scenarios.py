@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import cast
 
 from bench.training.power.disk import Disk, disk
-from bench.training.power.job import RANKS, Forked, pid_of, rows, state_of, step, wait
-from bench.training.power.scene import READY_CHECKPOINT, Scene, Spec, wait_for
+from bench.training.power.job import POLL_S, RANKS, Forked, pid_of, rows, state_of, step, wait
+from bench.training.power.scene import READY_CHECKPOINT, Scene, Spec
 from cluster.host.commands import run
+from kube.wait import until
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.errors import StoreUnavailable
 from workloads.storage.folder import FolderStore
@@ -83,7 +84,7 @@ def killed_while_saving(scene: Scene) -> None:
     scene.begin(settings={"failpoint_folder": folder})
     (folder / "save.before_shard").write_text("@rank=0=stop")
     pid = pid_of(scene.job, 0)
-    wait_for(lambda: state_of(pid) in STOPPED, 20)
+    until(lambda: state_of(pid) in STOPPED, 20, POLL_S)  # without tending the job: a fault must be seen before anybody repairs it
     kill(scene, 0)
 
 
@@ -168,7 +169,7 @@ def gang_returns(scene: Scene) -> None:
     scene.proven("ranks-stopped", lambda: all(state_of(pid) in STOPPED for pid in old))
     job.held = False
     job.start()
-    wait_for(lambda: any(row["attempt"] > 1 for row in rows(job, "step")), 60)
+    until(lambda: any(row["attempt"] > 1 for row in rows(job, "step")), 60, POLL_S)
     for pid in old:
         with suppress(ProcessLookupError):  # the first that goes on and is fenced may take the other with it
             os.kill(pid, signal.SIGCONT)

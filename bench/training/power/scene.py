@@ -18,6 +18,7 @@ from history.reader import read_run
 from history.result import RunVerdict, write_verdict
 from history.schema import EventKind
 from history.writer import EventLog
+from kube.wait import until
 from testing.histories.plain_plan import plain_plan
 from verdict.judge import judge
 
@@ -100,7 +101,7 @@ class Scene:
 
     def proven(self, evidence: str, seen: Callable[[], bool], within_s: float = 20.0) -> None:
         """Wait until the effect is seen, and note it; or that it was not."""
-        if wait_for(lambda: self._asking(seen), within_s):
+        if until(lambda: self._asking(seen), within_s, POLL_S):
             self._log.event(EventKind.FAULT_CONFIRMED, evidence, observed=True)
             self._log.event(EventKind.FAULT_END, self._activity, how=self._ends)
         else:
@@ -151,16 +152,6 @@ class Scene:
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""
         self._stack.close()
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float) -> bool:
-    """Wait without tending the job: what a fault does must be seen before anybody repairs it."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
-    return True
 
 
 def plan_of(spec: Spec, variant: str, seed: int) -> Plan:

@@ -6,12 +6,14 @@ and no fewer capabilities.
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from faults.node_agent.node import Refused
+from faults.node_agent.commands import seconds
+from faults.node_agent.node import Refused, say
 
 LEAD_S = 1.0  # between saying "armed" and acting, so that all servers are hit at once
 LONGEST_S = 120.0
@@ -19,11 +21,6 @@ LONGEST_S = 120.0
 
 class StorageFailed(Exception):
     """What is stored could not be damaged, or not be restored; the sentence says why."""
-
-
-def say(**what: object) -> None:
-    """Write one line to the log."""
-    print(json.dumps({**what, "t_ns": time.time_ns()}), flush=True)
 
 
 def root_of(folder: str) -> Path:
@@ -55,9 +52,26 @@ def armed(what: str) -> None:
     time.sleep(LEAD_S)
 
 
-def bounded_s(text: str) -> float:
-    """Return seconds, above 0 and at most 120. Raises ValueError."""
-    value = float(text)
-    if not 0 < value <= LONGEST_S:
-        raise ValueError(f"{text} is not above 0 and at most {LONGEST_S:g}")
-    return value
+def parser_of(program: str, about: str | None, kinds: Iterable[str]) -> argparse.ArgumentParser:
+    """Return a parser with the options that all programs beside a server have; ``about``: the module's docstring."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=(about or "").splitlines()[0])
+    parser.add_argument("--buckets", required=True, metavar="FOLDER", help="how the server is found: a folder that its process has")
+    parser.add_argument("--outcome", required=True, metavar="FILE", help="says that it was undone, and what that did")
+    parser.add_argument("--kind", choices=sorted(kinds), default="bit-flip")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--for", dest="for_s", type=seconds(LONGEST_S), default=5.0, metavar="S")
+    parser.add_argument("--after", type=float, default=0.0, metavar="S", help="undo: so long from now, if nobody did before")
+    return parser
+
+
+def status_of(act: Callable[[], None]) -> int:
+    """Do what was asked for; return the exit status, and say in the log why it was not done."""
+    try:
+        act()
+    except Refused as error:
+        say(refused=str(error))
+        return 3
+    except (StorageFailed, OSError) as error:
+        say(failed=str(error))
+        return 4
+    return 0

@@ -23,12 +23,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
-from faults.node_agent.node import Refused
+from faults.node_agent.node import Refused, say
 from faults.node_agent.storage import damage
-from faults.node_agent.storage.beside import StorageFailed, armed, bounded_s, root_of, say
+from faults.node_agent.storage.beside import StorageFailed, armed, parser_of, root_of, status_of
 from faults.node_agent.storage.durable import keep, write_into
 from faults.node_agent.storage.records import digest, files_of
 from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
@@ -174,31 +175,13 @@ def _undo(places: Places) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Do what the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m faults.node_agent.storage.checkpoints", description=(__doc__ or "").splitlines()[0])
+    parser = parser_of("faults.node_agent.storage.checkpoints", __doc__, KINDS)
     parser.add_argument("action", choices=["damage", "undo"])
     parser.add_argument("folder")
-    parser.add_argument("--buckets", required=True, metavar="FOLDER", help="how the server is found: a folder that its process has")
     parser.add_argument("--originals", required=True, metavar="FOLDER", help="where what is damaged is kept as it was")
-    parser.add_argument("--outcome", required=True, metavar="FILE", help="says that it was undone, and what that did")
-    parser.add_argument("--kind", choices=sorted(KINDS), default="bit-flip")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--for", dest="for_s", type=bounded_s, default=5.0, metavar="S")
-    parser.add_argument("--after", type=float, default=0.0, metavar="S", help="undo: so long from now, if nobody did before")
     parser.add_argument("--undo-after", type=float, metavar="S", help="undo so long after the damage, if nobody did before")
     options = parser.parse_args(argv)
-    try:
-        if options.action == "damage":
-            return _damage(options, _places(options))
-        if options.after:
-            guard(lambda: _places(options).outcome, options.after)
-        print(undo(_places(options)), flush=True)
-    except Refused as error:
-        say(refused=str(error))
-        return 3
-    except (StorageFailed, OSError) as error:
-        say(failed=str(error))
-        return 4
-    return 0
+    return status_of(partial(_damage if options.action == "damage" else _undo_now, options))
 
 
 def _places(options: argparse.Namespace) -> Places:
@@ -207,13 +190,20 @@ def _places(options: argparse.Namespace) -> Places:
     return Places(*(Path(f"{root}{path}") for path in (options.folder, options.originals, options.outcome)))
 
 
-def _damage(options: argparse.Namespace, places: Places) -> int:
+def _undo_now(options: argparse.Namespace) -> None:
+    if options.after:
+        guard(lambda: _places(options).outcome, options.after)
+    print(undo(_places(options)), flush=True)
+
+
+def _damage(options: argparse.Namespace) -> None:
+    places = _places(options)
     if not places.folder.is_dir():
         raise Refused(f"{options.folder}: no such folder, so there is no checkpoint yet; correct checkpoints under the role's object_store")
     with damaging(places.outcome) as allowed:
         if not allowed:
             pass_by(places.outcome)
-            return 0
+            return
         armed(f"{options.kind} in each newest finished checkpoint")
         say(did="begun")
         try:
@@ -223,7 +213,6 @@ def _damage(options: argparse.Namespace, places: Places) -> int:
                 time.sleep(options.undo_after)
                 _undo(_places(options))
     say(**json.loads(_places(options).outcome.read_text()) if options.undo_after is not None else {"did": "ended"})
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
-from faults.node_agent.node import Refused
-from faults.node_agent.storage.beside import StorageFailed, say
+from faults.node_agent.node import Refused, say
+from faults.node_agent.storage.beside import StorageFailed
 
 LIMIT_S, POLL_S, GUARD_S = 30.0, 0.05, 1.0
 STALE_S = 86400.0  # so old, nobody asks any more what an undo came to

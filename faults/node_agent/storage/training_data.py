@@ -23,12 +23,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
-from faults.node_agent.node import Refused
+from faults.node_agent.node import say
 from faults.node_agent.storage import damage
-from faults.node_agent.storage.beside import StorageFailed, armed, bounded_s, root_of, say
+from faults.node_agent.storage.beside import StorageFailed, armed, parser_of, root_of, status_of
 from faults.node_agent.storage.records import digest, files_of
 from faults.node_agent.storage.s3 import Bucket
 from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
@@ -138,32 +139,12 @@ def undo(bucket: Bucket, record: str, outcome: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Do what the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m faults.node_agent.storage.training_data", description=(__doc__ or "").splitlines()[0])
+    parser = parser_of("faults.node_agent.storage.training_data", __doc__, KINDS)
     parser.add_argument("store", help="s3://bucket/prefix?endpoint=http://host:port")
-    parser.add_argument("--buckets", required=True, metavar="FOLDER", help="how the server is found: a folder that its process has")
     parser.add_argument("--record", required=True)
-    parser.add_argument("--outcome", required=True, metavar="FILE")
-    parser.add_argument("--kind", choices=sorted(KINDS), default="bit-flip")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--for", dest="for_s", type=bounded_s, default=5.0, metavar="S")
     parser.add_argument("--undo", action="store_true", help="end the program that overwrites, and restore")
-    parser.add_argument("--after", type=float, default=0.0, metavar="S", help="undo: so long from now, if nobody did before")
     options = parser.parse_args(argv)
-    try:
-        bucket = Bucket(options.store)
-        if options.undo:
-            if options.after:
-                guard(lambda: _outcome(options), options.after)
-            print(undo(bucket, options.record, _outcome(options)), flush=True)
-        else:
-            _damage_and_restore(bucket, options)
-    except Refused as error:
-        say(refused=str(error))
-        return 3
-    except (StorageFailed, OSError) as error:
-        say(failed=str(error))
-        return 4
-    return 0
+    return status_of(partial(_undo_now if options.undo else _damage_and_restore, options))
 
 
 def _outcome(options: argparse.Namespace) -> Path:
@@ -171,7 +152,15 @@ def _outcome(options: argparse.Namespace) -> Path:
     return Path(f"{root_of(options.buckets)}{options.outcome}")
 
 
-def _damage_and_restore(bucket: Bucket, options: argparse.Namespace) -> None:
+def _undo_now(options: argparse.Namespace) -> None:
+    bucket = Bucket(options.store)
+    if options.after:
+        guard(lambda: _outcome(options), options.after)
+    print(undo(bucket, options.record, _outcome(options)), flush=True)
+
+
+def _damage_and_restore(options: argparse.Namespace) -> None:
+    bucket = Bucket(options.store)
     bucket.preflight()
     with damaging(_outcome(options)) as allowed:
         if not allowed:

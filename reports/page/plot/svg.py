@@ -81,8 +81,8 @@ def _short(name: str, value: str) -> str:
     return _NUMBER.sub(lambda match: _round(float(match[0])), value).replace("px", "")
 
 
-def _round(value: float, digits: int = 1) -> str:
-    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
+def _round(value: float) -> str:
+    text = f"{value:.1f}".rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
 
 

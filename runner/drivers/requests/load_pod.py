@@ -15,10 +15,11 @@ import orjson
 from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient, get_websocket_url
 from websocket import WebSocketException
 
-from faults.mechanisms.fault_pod import RUN_LABEL, label_of, why
+from faults.mechanisms.fault_pod import RUN_LABEL, label_of
 from history.errors import TargetRefused
 from history.plan import Plan
 from kube.client import Platform, api_errors, unless
+from kube.containers import said_of
 from kube.objects import Pod
 from kube.permissions import Permission
 from runner.drivers.driver import WorkloadFailed
@@ -175,7 +176,7 @@ def wait_running(platform: Platform, name: str) -> Pod:
             return pod
         if pod.status.phase != "Pending" or time.monotonic() > until_s:
             conditions = [one.message for one in pod.status.conditions or [] if one.status == "False" and one.message]
-            said = ", ".join([why(pod), *conditions])
+            said = ", ".join([said_of(pod), *conditions])
             late = "" if pod.status.phase != "Pending" else f" after {POD_S:.0f} s"
             raise WorkloadFailed(f"load pod {name}: it does not run{late} ({said}); make room, or let workers be processes")
         time.sleep(POLL_S)

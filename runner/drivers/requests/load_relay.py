@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from faults.mechanisms.fault_pod import why
 from history.clock import Offset, now_ns, offset_of
 from history.errors import AftershockError
 from history.plan import Plan
@@ -26,6 +25,7 @@ from history.reader import read_plan
 from history.schema import EventKind
 from history.writer import EventLog
 from kube.client import Platform, connect
+from kube.containers import said_of
 from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load_pod import Lost, Stream
@@ -157,7 +157,7 @@ def state_of(platform: Platform, name: str) -> str:
         pod = load_pod.read(platform, name)
     except WorkloadFailed as error:
         return str(error)
-    return f"on node {pod.spec.node_name}: {why(pod)}"
+    return f"on node {pod.spec.node_name}: {said_of(pod)}"
 
 
 def main() -> int:

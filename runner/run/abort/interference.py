@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import itemgetter
 
-from faults.mechanisms import fault_pod
 from history.errors import AftershockError, TargetRefused
 from history.plan import Phase, ResolvedTarget
 from kube.client import Platform, api_errors, unless_gone
+from kube.containers import said_of
 from kube.objects import Node
 from runner.stop import Condition
 from safety.active_run import ActiveRun
@@ -80,7 +80,7 @@ def _lost(platform: Platform, undo: Undo) -> str:
         return "was removed"
     if pod.metadata.deletion_timestamp is not None:
         return "is being removed"
-    return f"failed ({fault_pod.why(pod)})" if pod.status.phase == "Failed" else ""
+    return f"failed ({said_of(pod)})" if pod.status.phase == "Failed" else ""
 
 
 def cordoned_again(run: ActiveRun) -> dict[str, str]:

@@ -18,7 +18,7 @@ from runner.cleanup.leftovers import find_leftovers
 from target.target import Target, load_target
 from testing.load.scripted_server import write_prompts
 from testing.platform.cluster_driver import ROOT, Cluster
-from testing.runs.real_sessions import wait_for
+from testing.waiting import wait_for
 
 NAME = "staging"
 HERE = Path(__file__).parent

@@ -8,7 +8,8 @@ import socket
 
 import requests
 
-from testing.platform.cluster_driver import Cluster, eventually
+from testing.platform.cluster_driver import Cluster
+from testing.waiting import wait_for
 
 NAMESPACE = "behind-balancer"
 SERVE = "mkdir /tmp/w && hostname > /tmp/w/index.html && touch /tmp/w/gateway-health && exec python -m http.server 8000 -d /tmp/w"
@@ -72,7 +73,7 @@ def test_a_service_without_endpoints_does_not_make_the_balancer_spin(probe: Clus
     node = probe.node("cpu-a")["address"]
     probe.kubectl("apply", "-f", "-", stdin=json.dumps(NOBODY))
     # before kube-proxy knows the Service, the kernel refuses at once; after that, an error that never ends kept HAProxy busy
-    eventually(lambda: waits(node, NOBODY_PORT), 90, "a connection that waits quietly")
+    wait_for(lambda: waits(node, NOBODY_PORT), "a connection that waits quietly", 90)
     probe.kubectl("delete", "service", "nobody")
 
 
@@ -97,15 +98,15 @@ def test_requests_reach_every_node_and_no_longer_one_without_power(probe: Cluste
         seen.add(fetch(url))
         return len(seen - {None}) == 2
 
-    eventually(both, 90, "answers of both nodes' pods")
+    wait_for(both, "answers of both nodes' pods", 90)
     probe.run("power-off", "gpu-a", "--for", "600s")
     # the balancer's checks take the node out: then every answer is the other node's
-    remaining = eventually(lambda: out_of_service(url), 90, "answers of one node only")
+    remaining = wait_for(lambda: out_of_service(url), "answers of one node only", 90)
     assert {fetch(url) for _ in range(20)} == {remaining}
     probe.run("power-on", "gpu-a")
     probe.await_node("gpu-a", ready=True)
     seen.clear()
-    eventually(both, 120, "answers of both nodes' pods again")
+    wait_for(both, "answers of both nodes' pods again", 120)
     probe.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 
-from testing.platform.cluster_driver import Cluster, eventually
+from testing.platform.cluster_driver import Cluster
+from testing.waiting import wait_for
 
 POD = {
     "apiVersion": "v1",
@@ -39,7 +40,7 @@ def test_a_lost_gpu_fails_in_the_container_and_leaves_the_nodes_count(probe: Clu
     probe.await_node("gpu-a", gpus_allocatable=1)
     assert probe.kubectl("get", "node", "gpu-a", "-o", r"jsonpath={.status.capacity.nvidia\.com/gpu}") == "2"
     health = "jsonpath={.status.containerStatuses[0].allocatedResourcesStatus[0].resources[0].health}"
-    eventually(lambda: probe.kubectl("get", "pod", "on-gpu", "-o", health) == "Unhealthy", 60, "the pod's device shown as Unhealthy")
+    wait_for(lambda: probe.kubectl("get", "pod", "on-gpu", "-o", health) == "Unhealthy", "the pod's device shown as Unhealthy", 60)
 
     probe.run("gpu-repair", "gpu-a", device.removeprefix("GPU-"))
     assert probe.kubectl("exec", "on-gpu", "--", "sh", "-c", SEE) == "ok\n"
@@ -51,5 +52,5 @@ def test_a_gpu_comes_back_by_itself(probe: Cluster) -> None:
     probe.run("gpu-fail", "gpu-a", "0", "--for", "8s")
     status = probe.file_of("gpu-a", "/var/lib/aftershock-gpu/GPU-0/status")
     assert not status.exists()
-    eventually(status.exists, 60, "the device's status file")
+    wait_for(status.exists, "the device's status file", 60)
     assert probe.node("gpu-a")["gpus"][0]["lost_until"] is None

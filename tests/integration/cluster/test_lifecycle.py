@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from testing.platform.cluster_driver import ROOT, Cluster, eventually
+from testing.platform.cluster_driver import ROOT, Cluster
+from testing.waiting import wait_for
 
 LOCAL = Cluster("local")
 
@@ -97,7 +98,7 @@ def test_down_leaves_nothing(probe: Cluster, passing: Cluster) -> None:
     passing.run("down")
     assert traces() == before
     # a killed process is gone once the host's init has reaped it
-    eventually(lambda: not processes_of("passing"), 20, "no process of the cluster")
+    wait_for(lambda: not processes_of("passing"), "no process of the cluster", 20)
     assert "nothing to do" in passing.run("down")
 
 
@@ -105,14 +106,14 @@ def test_down_leaves_nothing(probe: Cluster, passing: Cluster) -> None:
 def test_what_a_killed_up_left_is_cleared(probe: Cluster, passing: Cluster, moment: str) -> None:
     before = traces()
     up = subprocess.Popen(passing.command("up", "--nodes", "1"), cwd=ROOT, stdout=subprocess.DEVNULL)
-    eventually((Path("/var/lib/aftershock/passing") / moment).exists, 60, f"{moment} while coming up")
+    wait_for((Path("/var/lib/aftershock/passing") / moment).exists, f"{moment} while coming up", 60)
     up.kill()
     up.wait()
     assert traces() != before
     passing.run("down")
     assert traces() == before
     # a killed process is gone once the host's init has reaped it
-    eventually(lambda: not processes_of("passing"), 20, "no process of the cluster")
+    wait_for(lambda: not processes_of("passing"), "no process of the cluster", 20)
 
 
 def test_up_clears_what_a_killed_run_left(probe: Cluster, passing: Cluster) -> None:

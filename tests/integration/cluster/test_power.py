@@ -9,7 +9,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from testing.platform.cluster_driver import Cluster, eventually
+from testing.platform.cluster_driver import Cluster
+from testing.waiting import wait_for
 
 
 def test_a_node_comes_back_after_its_caller_was_killed(probe: Cluster) -> None:
@@ -43,7 +44,7 @@ def test_a_reboot_changes_no_hardware_address(probe: Cluster) -> None:
     before = addresses()
     probe.run("power-off", "gpu-a", "--for", "60s")
     probe.run("power-on", "gpu-a")
-    eventually(lambda: probe.file_of("gpu-a", "/sys/class/net/eth0/address").exists(), 10, "the network card")
+    wait_for(lambda: probe.file_of("gpu-a", "/sys/class/net/eth0/address").exists(), "the network card", 10)
     assert addresses() == before
 
 
@@ -53,7 +54,7 @@ def test_the_kubelet_reports_the_reboot(probe: Cluster) -> None:
     probe.run("power-off", "cpu-a", "--for", "60s")
     assert probe.node("cpu-a")["power"] == "off"
     probe.run("power-on", "cpu-a")
-    eventually(lambda: probe.kubectl("get", "node", "cpu-a", "-o", path) != before, 60, "a new boot id")
+    wait_for(lambda: probe.kubectl("get", "node", "cpu-a", "-o", path) != before, "a new boot id", 60)
     assert probe.await_node("cpu-a", ready=True)["off_until"] is None
 
 

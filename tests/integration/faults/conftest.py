@@ -26,15 +26,7 @@ from safety.undo_journal import list_journals, open_journal
 from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT, seeded
 from testing.runs.fault_parts import spec
-
-PATIENCE_S = 240.0  # a node that comes back, a replica that loads its model, both on a busy machine
-
-
-def wait_for(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {patience_s:g} s: {what}"
-        time.sleep(0.25)
+from testing.waiting import wait_for
 
 
 @pytest.fixture(scope="session")

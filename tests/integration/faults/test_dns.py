@@ -18,7 +18,7 @@ from kube.client import ready
 from kube.container_exec import output_of
 from probes import network
 from safety.active_run import ActiveRun
-from tests.integration.faults.conftest import wait_for
+from testing.waiting import wait_for
 from tests.integration.faults.test_fault_pods import programs
 from tests.integration.faults.test_faults import CONFIRM_S, confirmed, unseen
 

@@ -16,7 +16,7 @@ from kube.client import Platform, ready
 from probes import network, nodes
 from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
-from tests.integration.faults.conftest import wait_for
+from testing.waiting import wait_for
 from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied, unseen
 
 Running = Callable[..., Any]

@@ -25,7 +25,7 @@ from safety.undo_journal import UndoKind, list_journals
 from target.region import CommandDriver
 from target.target import Target
 from testing.platform.targets import in_region
-from tests.integration.faults.conftest import wait_for
+from testing.waiting import wait_for
 
 Running = Callable[..., Any]
 Evidence = Callable[[str], bool]

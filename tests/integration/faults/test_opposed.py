@@ -22,7 +22,7 @@ from safety.active_run import ActiveRun
 from safety.undo import evict, undo_all
 from safety.undo_journal import UndoKind
 from target.target import Suite, Target
-from tests.integration.faults.conftest import wait_for
+from testing.waiting import wait_for
 from tests.integration.faults.test_faults import CONFIRM_S, confirmed, unseen
 
 Running = Callable[..., Any]

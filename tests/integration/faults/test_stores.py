@@ -16,7 +16,7 @@ import faults.object_store
 from kube.client import ready
 from probes import disks, object_store
 from safety import active_run
-from tests.integration.faults.conftest import wait_for
+from testing.waiting import wait_for
 from tests.integration.faults.test_fault_pods import program_and_watchdog, programs
 from tests.integration.faults.test_faults import CONFIRM_S, seen, unseen
 

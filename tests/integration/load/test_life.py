@@ -17,7 +17,8 @@ import pytest
 
 from history.reader import Run, read_run
 from history.schema import EventKind
-from testing.load.load_runs import ROOT, finish, rows_written, scripted_server, start_load, wait_until, write_load_plan
+from testing.load.load_runs import ROOT, finish, rows_written, scripted_server, start_load, write_load_plan
+from testing.waiting import wait_for
 from workloads.load.inputs import prepare
 
 LONG = {"horizon_s": 600.0, "timeout_s": 60.0}  # no answer is late, however busy the machine
@@ -59,7 +60,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runn
                 url = hangs.url if name == "capped" else good.url
                 write_load_plan(run_dir, url, **fields)
                 loads[name] = Running(start_load(run_dir, *OPTIONS.get(name, ())), run_dir, url)
-            wait_until(
+            wait_for(
                 lambda: all(rows_written(loads[name].run_dir) > 20 for name in loads.keys() - OPTIONS.keys()), "twenty rows of each load"
             )
             yield loads
@@ -133,7 +134,7 @@ def test_several_workers_end_when_whoever_started_them_is_gone(running: dict[str
 def test_a_hit_cap_is_recorded_and_a_second_signal_cuts_off_what_is_open(running: dict[str, Running]) -> None:
     load = running["capped"]
     load.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: read_run(load.run_dir).first(EventKind.LOAD_STOP) is not None, "the stop")
+    wait_for(lambda: read_run(load.run_dir).first(EventKind.LOAD_STOP) is not None, "the stop")
     run = load.stop()
     capped, cut = run.requests.filter(pl.col("error") == "in-flight cap"), run.requests.filter(pl.col("error") != "in-flight cap")
     assert sorted(run.requests["request_id"]) == list(range(run.requests.height))

@@ -16,7 +16,8 @@ from kube.client import Platform, connect
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
 from target.target import load_target
-from testing.load.load_runs import ROOT, rows_written, wait_until, write_load_plan
+from testing.load.load_runs import ROOT, rows_written, write_load_plan
+from testing.waiting import wait_for
 from verdict.case import case_of
 from verdict.inputs.load_audit import LoadAudit
 from verdict.shared.checks_record import history
@@ -38,7 +39,7 @@ def load_in_pods(platform: Platform, run_dir: Path) -> Iterator[LoadProcess]:
     load = LoadProcess(run_dir, plan.requests.load, platform.target)
     try:
         load.wait_ready()
-        wait_until(lambda: rows_written(run_dir) > 20 and len(list(run_dir.glob("requests.*"))) == 2, "rows of both workers")
+        wait_for(lambda: rows_written(run_dir) > 20 and len(list(run_dir.glob("requests.*"))) == 2, "rows of both workers")
         yield load
     finally:
         load.end()
@@ -60,7 +61,7 @@ def test_two_pods_are_one_load_with_one_history(platform: Platform, tmp_path: Pa
     assert audited(case.audit) == (2, 2, 2, 0, float(run.requests.height))
     assert case.clocks.elsewhere == ("load-0", "load-1")
     assert history(case).verdict is Verdict.PASS, history(case).sentence
-    wait_until(lambda: not pods_of(platform, run.plan.run_id), "no pod is left")
+    wait_for(lambda: not pods_of(platform, run.plan.run_id), "no pod is left")
 
 
 def audited(audit: LoadAudit) -> tuple[int, int, int, int, float | None]:
@@ -71,5 +72,5 @@ def test_a_pod_that_is_lost_ends_the_load_with_a_sentence(platform: Platform, tm
     with load_in_pods(platform, tmp_path) as load:
         lost = load_pod.name_of("run-under-test", 1)
         platform.core.delete_namespaced_pod(lost, platform.target.suite.namespace, grace_period_seconds=0)
-        wait_until(lambda: bool(load.failure()), "the load's end")
+        wait_for(lambda: bool(load.failure()), "the load's end")
         assert f"load pod {lost} of worker 1 was lost: " in load.failure()

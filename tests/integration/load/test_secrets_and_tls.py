@@ -6,7 +6,6 @@ import http.server
 import json
 import os
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pytest
 
 from history.reader import read_run
 from testing.load.load_runs import finish, start_load, write_load_plan
+from testing.platform.certificates import self_signed
 
 SECRET = "s3cret-of-the-load"  # noqa: S105 - made up
 PADDING = "x" * 177  # so that a line of 200 characters ends within the key
@@ -50,7 +50,7 @@ def quoting_server(certificate: Path) -> Iterator[tuple[int, list[dict[str, str]
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that do not trust it hang up, as they should
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    context.load_cert_chain(certificate, certificate.with_name("localhost-key.pem"))
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -65,20 +65,7 @@ def quoting_server(certificate: Path) -> Iterator[tuple[int, list[dict[str, str]
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a self-signed certificate for 127.0.0.1; its key is beside it."""
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    names = [
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        str(path.with_suffix(".key")),
-        "-out",
-        str(path),
-    ]
-    subprocess.run([*request, *names], check=True, capture_output=True)
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"), "localhost", "127.0.0.1")[1]
 
 
 def test_the_key_is_sent_over_checked_tls_and_written_nowhere(tmp_path: Path, certificate: Path) -> None:

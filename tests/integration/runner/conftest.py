@@ -11,7 +11,8 @@ from kube.client import Platform, connect
 from runner.cleanup.cleanup import clean_up
 from runner.cleanup.leftovers import find_leftovers
 from target.target import load_target
-from testing.runs.real_sessions import LOCAL, Suite, unhealthy, wait_for
+from testing.runs.real_sessions import LOCAL, Suite, unhealthy
+from testing.waiting import wait_for
 
 
 @pytest.fixture(scope="session")

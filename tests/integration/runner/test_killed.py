@@ -21,7 +21,8 @@ from safety.reaper_job import runs
 from safety.undo import CORDONED_BY
 from testing.platform.fake_cluster import ROOT
 from testing.runs.patient import patient
-from testing.runs.real_sessions import Suite, wait_for
+from testing.runs.real_sessions import Suite
+from testing.waiting import wait_for
 
 ACKNOWLEDGED_S = 5.0
 

@@ -17,7 +17,8 @@ from runner.cleanup.leftovers import find_leftovers
 from testing.platform.targets import region_of
 from testing.platform.tcp_proxy import Proxy
 from testing.runs.patient import patient
-from testing.runs.real_sessions import LOCAL, Suite, wait_for
+from testing.runs.real_sessions import LOCAL, Suite
+from testing.waiting import wait_for
 
 OUT_OF_REACH_S = 30.0
 INCONCLUSIVE = 10

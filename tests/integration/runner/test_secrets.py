@@ -19,7 +19,8 @@ from history.schema import EventKind
 from kube.client import Platform
 from testing.platform.account import Account
 from testing.runs.patient import patient
-from testing.runs.real_sessions import LOCAL, Suite, wait_for
+from testing.runs.real_sessions import LOCAL, Suite
+from testing.waiting import wait_for
 
 NAME = "leaky"
 SCRIPT = "<script>alert('planted-markup')</script>"

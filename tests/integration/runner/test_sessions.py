@@ -19,7 +19,8 @@ from kube.client import Platform
 from runner.cleanup.leftovers import find_leftovers
 from runner.preflight.platform_health import complaints, look
 from testing.platform.fake_cluster import ROOT
-from testing.runs.real_sessions import LOCAL, Suite, wait_for
+from testing.runs.real_sessions import LOCAL, Suite
+from testing.waiting import wait_for
 
 REFUSED, INCONCLUSIVE = 11, 10
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,11 +28,12 @@ from runner.stop import Stop
 from safety.undo_journal import open_journal
 from target.role import Process, Role
 from target.target import Target
+from testing.platform.certificates import trust_another
 from testing.platform.fake_cluster import seeded
 from testing.platform.staging import SUITE_NAMESPACE, Staging, nothing_left
 from testing.platform.targets import in_region
 from testing.runs.fault_parts import spec
-from testing.runs.real_sessions import wait_for
+from testing.waiting import wait_for
 
 QUOTA = "exceeded quota: none"
 RUN = "20261121-120000-bad-1-ab12"
@@ -82,15 +83,7 @@ def test_credentials_that_are_no_longer_valid(staging: Staging, target_with: Cal
 
 
 def test_a_certificate_of_another_authority(target_with: Callable[..., Target], tmp_path: Path) -> None:
-    other = tmp_path / "other-ca.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    subprocess.run([*command, "-subj", "/CN=other", "-keyout", "/dev/null", "-out", str(other)], check=True, capture_output=True)
-
-    def change(config: Any) -> None:
-        config["clusters"][0]["cluster"].pop("certificate-authority-data", None)
-        config["clusters"][0]["cluster"]["certificate-authority"] = str(other)
-
-    text = refused(lambda: connect(target_with(change)))
+    text = refused(lambda: connect(target_with(partial(trust_another, folder=tmp_path))))
     assert "certificate is not from the CA in the kubeconfig" in text
     assert text.startswith("target acme-staging: https://")
 

@@ -29,8 +29,8 @@ from target.target import load_target
 from testing.platform.cluster_driver import ROOT
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
 from testing.platform.targets import in_region
-from testing.runs.real_sessions import wait_for
 from testing.runs.runner_parts import Sent
+from testing.waiting import wait_for
 
 NAMES = ("serving/replica-killed", "serving/engine-frozen", "serving/node-drained", "control/null-control", "control/sham-control")
 FILES = tuple(ROOT / "experiments" / f"{name}.yaml" for name in NAMES)

@@ -22,7 +22,7 @@ from runner.commands import admission_policy, rbac
 from safety import data_damage, reaper_job, undo
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
 from testing.platform.targets import in_region
-from testing.runs.real_sessions import wait_for
+from testing.waiting import wait_for
 
 ACCOUNT = "tempted"
 DRY = {"dry_run": "All"}

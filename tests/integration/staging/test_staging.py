@@ -9,7 +9,8 @@ import pytest
 from runner.cleanup.cleanup import clean_up
 from runner.cleanup.leftovers import find_leftovers
 from testing.platform.staging import ACCOUNT, SUITE_NAMESPACE, Staging
-from testing.runs.real_sessions import Suite, wait_for
+from testing.runs.real_sessions import Suite
+from testing.waiting import wait_for
 
 
 @pytest.mark.quiet

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from safety.data_damage import TRAINING_DATA
-from testing.load.load_runs import wait_until
+from testing.waiting import wait_for
 from tests.integration.training.conftest import Bucket
 from workloads.training import data
 from workloads.training.errors import RunRefused
@@ -46,7 +46,7 @@ def test_what_was_overwritten_is_restored_when_the_time_is_over(bucket: Bucket, 
 def test_what_was_overwritten_is_refused_and_restored_early_if_it_is_told_to_end(bucket: Bucket, tmp_path: Path) -> None:
     data.create(bucket.store, 64, 0)
     program = start(bucket, tmp_path / "outcome.json", 100)
-    wait_until(lambda: refused(bucket), "the data are refused")
+    wait_for(lambda: refused(bucket), "the data are refused")
     program.send_signal(signal.SIGTERM)
     assert program.wait(120) == 128 + signal.SIGTERM
     assert len(data.open_data(bucket.url, 0)) == 64

@@ -19,13 +19,13 @@ from safety import active_run
 from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments
 from target.object_store import ObjectStore, S3Access, TrainingData
-from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import seeded
 from testing.platform.fake_run import live_run
 from testing.runs.beside_cluster import BesideCluster, locally
 from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
 from testing.runs.runner_cluster import serve
+from testing.waiting import wait_for
 from tests.integration.training.conftest import BUCKET, Bucket
 from workloads.storage.server import ACCESS_KEY, SECRET_KEY, S3Server
 from workloads.training import data
@@ -73,7 +73,7 @@ def run(cluster: BesideCluster, tmp_path: Path) -> Iterator[ActiveRun]:
 def overwritten(run: ActiveRun, stored: Bucket) -> Bucket:
     assert not probe.damaged("act", "storage")
     assert training_data.overwrite("storage", 100)["targets"] == ["s3-zone-b-0"]
-    wait_until(lambda: probe.damaged("act", "storage"), "the data are damaged")
+    wait_for(lambda: probe.damaged("act", "storage"), "the data are damaged")
     with pytest.raises(RunRefused, match="SHA-256"):
         data.open_data(stored.url, 0)
     return stored
@@ -113,7 +113,7 @@ def test_the_rollback_does_the_work_of_a_program_that_was_killed(run: ActiveRun,
 
 def test_a_rollback_after_its_time_only_says_what_was_done(run: ActiveRun, stored: Bucket, outcome: Path) -> None:
     training_data.overwrite("storage", 0.1)
-    wait_until(outcome.exists, "the data are restored")
+    wait_for(outcome.exists, "the data are restored")
     versions = stored.store.versions(data.FILE)
     assert "restored dataset.safetensors" in training_data.restore("storage")["undone"][0]
     assert stored.store.versions(data.FILE) == versions

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +15,9 @@ import psutil
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from testing.waiting import wait_for
+
 DEADLINE_S = 180.0  # for states; generous, because it is only reached when a test fails
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Poll a state; fails the test when it does not come."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S:.0f} s: {what}"
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class Replica:
         return answer.status_code, answer.json()["status"]
 
     def ready(self) -> "Replica":
-        wait_until(lambda: self.health()[1] == "ready" or self.api.poll() is not None, f"{self.url} is ready")
+        wait_for(lambda: self.health()[1] == "ready" or self.api.poll() is not None, f"{self.url} is ready")
         assert self.api.poll() is None, self.log.read_text()
         return self
 

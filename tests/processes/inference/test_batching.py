@@ -3,12 +3,13 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.processes.inference.replica import Prompt, Replica, events, token_of, wait_until
+from testing.waiting import wait_for
+from tests.processes.inference.replica import Prompt, Replica, events, token_of
 
 
 def test_a_request_joins_a_running_batch(shared: Replica, prompts: list[Prompt]) -> None:
     short = min(prompts, key=lambda p: len(p.prompt))
-    wait_until(lambda: shared.metric("vllm:num_requests_running") == 0, "no request is running")
+    wait_for(lambda: shared.metric("vllm:num_requests_running") == 0, "no request is running")
     steps, generated = shared.metric("inference_engine_steps"), shared.metric("vllm:generation_tokens_total")
     with shared.post(short.prompt, 180, stream=True) as long_answer:
         stream = events(long_answer)
@@ -18,8 +19,8 @@ def test_a_request_joins_a_running_batch(shared: Replica, prompts: list[Prompt])
         rest = [event for event in stream if event != "[DONE]"]
     assert unfinished, "the long answer was complete before the short one: they did not meet"
     assert "".join(map(token_of, [first, *rest]))[:64] == short.completion
-    wait_until(lambda: shared.metric("vllm:generation_tokens_total") - generated == 200, "every token is counted")
-    wait_until(lambda: shared.metric("vllm:num_requests_running") == 0, "the batch is empty")
+    wait_for(lambda: shared.metric("vllm:generation_tokens_total") - generated == 200, "every token is counted")
+    wait_for(lambda: shared.metric("vllm:num_requests_running") == 0, "the batch is empty")
     assert shared.metric("inference_engine_steps") - steps < 190, "180 + 20 tokens one after the other would be 200 steps"
 
 
@@ -29,7 +30,7 @@ def test_one_request_more_than_may_wait_is_told_to_come_again(fleet: dict[str, R
     taken = replica.metric("vllm:prompt_tokens_total")
     with ThreadPoolExecutor(6) as pool:
         answers = [pool.submit(replica.text, row.prompt, 8) for _ in range(6)]
-        wait_until(lambda: replica.metric("vllm:prompt_tokens_total") - taken == 6 * len(row.prompt), "six requests are in flight")
+        wait_for(lambda: replica.metric("vllm:prompt_tokens_total") - taken == 6 * len(row.prompt), "six requests are in flight")
         refused = replica.post(row.prompt)
         replica.engine.send_signal(signal.SIGCONT)
         assert [answer.result() for answer in answers] == [row.completion[:8]] * 6
@@ -42,5 +43,5 @@ def test_a_user_who_goes_away_frees_the_slot(shared: Replica, prompts: list[Prom
     aborted = shared.metric("vllm:request_success_total", finished_reason="abort")
     with shared.post(min(prompts, key=lambda p: len(p.prompt)).prompt, 200, stream=True) as response:
         next(events(response))
-    wait_until(lambda: shared.metric("vllm:request_success_total", finished_reason="abort") == aborted + 1, "the request is aborted")
-    wait_until(lambda: shared.metric("vllm:num_requests_running") == 0, "its slot is free")
+    wait_for(lambda: shared.metric("vllm:request_success_total", finished_reason="abort") == aborted + 1, "the request is aborted")
+    wait_for(lambda: shared.metric("vllm:num_requests_running") == 0, "its slot is free")

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.processes.inference.replica import Prompt, Replica, events, wait_until
+from testing.waiting import wait_for
+from tests.processes.inference.replica import Prompt, Replica, events
 
 
 def longest_answer(prompts: list[Prompt]) -> str:
@@ -20,13 +21,13 @@ def test_a_frozen_engine_turns_health_red_and_fails_what_waits_for_it(shared: Re
         next(stream)
         shared.engine.send_signal(signal.SIGSTOP)
         unanswered = pool.submit(shared.post, row.prompt)
-        wait_until(lambda: shared.health() == (503, "stalled"), "health is red")
+        wait_for(lambda: shared.health() == (503, "stalled"), "health is red")
         assert unanswered.result().status_code == 503
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             assert "[DONE]" not in list(stream)
     assert shared.post(row.prompt).status_code == 503
     shared.engine.send_signal(signal.SIGCONT)
-    wait_until(lambda: shared.health() == (200, "ready"), "health is green again")
+    wait_for(lambda: shared.health() == (200, "ready"), "health is green again")
     assert shared.text(row.prompt) == row.completion
 
 
@@ -34,7 +35,7 @@ def test_a_killed_engine_fails_its_requests_and_ends_the_server(fleet: dict[str,
     replica = fleet["victim"].ready()
     with ThreadPoolExecutor(1) as pool:
         unanswered = pool.submit(replica.post, longest_answer(prompts), 200)
-        wait_until(lambda: replica.metric("vllm:num_requests_running") == 1, "the request is running")
+        wait_for(lambda: replica.metric("vllm:num_requests_running") == 1, "the request is running")
         replica.engine.kill()
         assert unanswered.result().status_code == 503
     assert replica.exit_code() == 1
@@ -63,11 +64,11 @@ def test_the_weak_health_check_stays_green_over_a_frozen_engine(fleet: dict[str,
     try:
         for engine in engines:
             engine.send_signal(signal.SIGSTOP)
-        wait_until(lambda: strong.health()[0] == 503, "the strong check has noticed")
+        wait_for(lambda: strong.health()[0] == 503, "the strong check has noticed")
         age = weak.metric("inference_engine_progress_age_seconds")
         assert (weak.health()[0], age > 0.5) == (200, True)
     finally:
         for engine in engines:
             engine.send_signal(signal.SIGCONT)
-    wait_until(lambda: strong.health() == (200, "ready"), "the strong check is green again")
+    wait_for(lambda: strong.health() == (200, "ready"), "the strong check is green again")
     assert weak.text(prompts[0].prompt) == prompts[0].completion

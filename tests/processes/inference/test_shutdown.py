@@ -5,7 +5,8 @@ import signal
 import pytest
 import requests
 
-from tests.processes.inference.replica import Prompt, Replica, events, token_of, wait_until
+from testing.waiting import wait_for
+from tests.processes.inference.replica import Prompt, Replica, events, token_of
 
 
 def test_a_drain_finishes_the_streams_in_flight(fleet: dict[str, Replica], prompts: list[Prompt]) -> None:
@@ -15,9 +16,9 @@ def test_a_drain_finishes_the_streams_in_flight(fleet: dict[str, Replica], promp
         first = next(stream)
         replica.engine.send_signal(signal.SIGSTOP)  # holds the answer open for as long as it takes to look around
         replica.api.send_signal(signal.SIGTERM)
-        wait_until(lambda: replica.health() == (503, "draining"), "health is red")
+        wait_for(lambda: replica.health() == (503, "draining"), "health is red")
         assert requests.get(f"{replica.url}/health/balancer", timeout=10).status_code == 404
-        wait_until(lambda: replica.post(row.prompt, max_tokens=300).status_code == 503, "new requests are refused")
+        wait_for(lambda: replica.post(row.prompt, max_tokens=300).status_code == 503, "new requests are refused")
         replica.engine.send_signal(signal.SIGCONT)
         *rest, done = stream
     assert done == "[DONE]"

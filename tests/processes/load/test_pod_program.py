@@ -27,7 +27,8 @@ from history.schema import EventKind
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load_pod import Lost, Stream, attach
 from runner.drivers.requests.load_relay import Relay, record_clock
-from testing.load.load_runs import ROOT, rows_written, scripted_server, wait_until, write_load_plan
+from testing.load.load_runs import ROOT, rows_written, scripted_server, write_load_plan
+from testing.waiting import wait_for
 from verdict.case import case_of
 from verdict.shared.checks_record import gaps
 from workloads.load.inputs import prepare
@@ -102,7 +103,7 @@ def follow(relay: Relay, pod: Path) -> int:
     reading, writing = os.pipe()
 
     def give_origin() -> None:
-        wait_until(lambda: any(b"WORKER_READY" in file.read_bytes() for file in pod.glob("said.*")), "a worker that is ready")
+        wait_for(lambda: any(b"WORKER_READY" in file.read_bytes() for file in pod.glob("said.*")), "a worker that is ready")
         os.write(writing, f"{now_ns() + 200_000_000}\n".encode())
         os.close(writing)
 
@@ -129,7 +130,7 @@ def test_it_ends_when_the_suite_is_gone(tmp_path: Path, cluster: Cluster) -> Non
     with scripted_server(tmp_path / "truth.json") as server, cluster.attach() as stream, ThreadPoolExecutor(1) as pool:
         relay = started(tmp_path / "run", stream, url=server.url, horizon_s=600.0)
         following = pool.submit(follow, relay, tmp_path / "pod")
-        wait_until(lambda: rows_written(tmp_path / "run") > 0, "rows of the worker")
+        wait_for(lambda: rows_written(tmp_path / "run") > 0, "rows of the worker")
         stream._client.sock.sock.shutdown(socket.SHUT_RDWR)
         assert cluster.program.wait() == 0
         with pytest.raises(Lost, match="the connection to it broke"):

@@ -17,8 +17,8 @@ import yaml
 
 from history.errors import NoData
 from probes.prometheus import query
-from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import local_target
+from testing.waiting import wait_for
 
 PASSWORD = "a long planted word"  # noqa: S105 - made for this test
 HASHED = "$2b$04$yujkotHDdVXayJy9SnOQV.N5HRnbX0G/5mzB4IWqW9spswS54l.sC"
@@ -64,7 +64,7 @@ def prometheus(folder: Path, certificates: Path, **web: Any) -> Iterator[str]:
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: process.poll() is not None or "ready to receive web requests" in (folder / "log").read_text(), "Prometheus runs")
+        wait_for(lambda: process.poll() is not None or "ready to receive web requests" in (folder / "log").read_text(), "Prometheus runs")
         assert process.poll() is None, (folder / "log").read_text()
         yield f"https://{address}/"
     finally:

@@ -12,7 +12,7 @@ from functools import partial
 import psutil
 import pytest
 
-from testing.load.load_runs import wait_until
+from testing.waiting import wait_for
 from workloads.training import launch
 from workloads.training.rendezvous import RendezvousWatch
 
@@ -33,7 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_it_is_ended_with_its_ranks(capsys: pytest.CaptureFixture[str]) -> None:
     child = subprocess.Popen([sys.executable, "-c", DEAF])
-    wait_until(lambda: bool(psutil.Process(child.pid).children()), "its rank runs")
+    wait_for(lambda: bool(psutil.Process(child.pid).children()), "its rank runs")
     [rank] = psutil.Process(child.pid).children()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -41,7 +41,7 @@ def test_it_is_ended_with_its_ranks(capsys: pytest.CaptureFixture[str]) -> None:
         answering.start()
         assert launch.ended(child, address) == -signal.SIGKILL
         answering.join()
-    wait_until(lambda: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, "its rank is gone")
+    wait_for(lambda: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, "its rank is gone")
     assert f"nobody has answered at {address}" in capsys.readouterr().err
 
 

@@ -27,13 +27,13 @@ from safety.active_run import ActiveRun
 from safety.data_damage import CHECKPOINTS
 from safety.undo import undo_all
 from target.object_store import ObjectStore
-from testing.load.load_runs import wait_until
 from testing.platform.fake_cluster import seeded
 from testing.platform.fake_run import live_run
 from testing.runs.beside_cluster import BesideCluster, locally
 from testing.runs.fault_parts import spec
 from testing.runs.killed_suite import kill_after, kill_program
 from testing.runs.runner_cluster import serve
+from testing.waiting import wait_for
 from workloads.storage.sealed import digest, seal
 
 TIMERS = SimpleNamespace(confirm_s=0.0, deadline_s=1.0, heal_s=0.0)
@@ -186,7 +186,7 @@ def test_a_program_that_outlives_the_suite_puts_the_originals_back_and_heal_only
     _finished(run, 10)
     run.plan.timers = SimpleNamespace(confirm_s=2.0, deadline_s=0.0, heal_s=0.0)  # type: ignore[misc,assignment]  # a plain stand-in
     kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
-    wait_until((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the undo")
+    wait_for((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the undo")
     assert _contents(bucket) == before
     assert not clean_up(run.platform).failed
     assert _contents(bucket) == before
@@ -201,7 +201,7 @@ def test_the_guard_puts_the_originals_back_after_suite_and_program_were_killed(
     kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
     kill_program(tmp_path / "kept" / "aftershock-run-1-act.json.pid")
     assert _contents(bucket) != before
-    wait_until((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the guard's undo")
+    wait_for((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the guard's undo")
     assert _contents(bucket) == before
     assert not clean_up(run.platform).failed
 
@@ -230,7 +230,7 @@ def test_the_runs_own_heal_ends_a_program_that_is_at_work_and_puts_back_what_it_
     before = _contents(bucket)
     _finished(run, 10)
     damage.damage_checkpoints(**ARGUMENTS | {"for_s": 100})
-    wait_until(lambda: probe.damaged("act", "storage"), "the damage")
+    wait_for(lambda: probe.damaged("act", "storage"), "the damage")
     undone = undo_all(run)
     assert [text.partition(":")[0] for text in undone] == ["pod ml-training/s3-zone-c-0", "pod ml-training/s3-zone-b-0"]
     assert _contents(bucket) == before

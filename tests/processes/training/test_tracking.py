@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from testing.load.load_runs import wait_until
+from testing.waiting import wait_for
 from workloads.storage.server import free_port
 from workloads.training.telemetry.mlflow_server import MlflowServer
 from workloads.training.telemetry.tracking import Tracker, open_tracker
@@ -41,7 +41,7 @@ def test_metrics_arrive_and_the_next_attempt_goes_on_with_the_run(server: Mlflow
     first = open_tracker(f"{server.endpoint}/run-7", inline=False)
     assert first.run_id == ""
     log(first, 10, 20)
-    wait_until(lambda: len(history(server, first.run_id, "loss")) == 2, "two metrics are held")
+    wait_for(lambda: len(history(server, first.run_id, "loss")) == 2, "two metrics are held")
     first.close()
     again = open_tracker(f"{server.endpoint}/run-7", inline=True)
     log(again, 30)
@@ -54,7 +54,7 @@ def test_metrics_arrive_and_the_next_attempt_goes_on_with_the_run(server: Mlflow
 def test_while_it_hangs_steps_wait_in_the_queue_and_arrive_later(server: MlflowServer) -> None:
     tracker = open_tracker(f"{server.endpoint}/run-8", inline=False)
     log(tracker, 10)
-    wait_until(lambda: bool(history(server, tracker.run_id, "loss")), "a metric is held")
+    wait_for(lambda: bool(history(server, tracker.run_id, "loss")), "a metric is held")
     pid = server.pid
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -62,7 +62,7 @@ def test_while_it_hangs_steps_wait_in_the_queue_and_arrive_later(server: MlflowS
         log(tracker, 20, 30)
     finally:
         os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: len(history(server, tracker.run_id, "loss")) == 3, "three metrics are held")
+    wait_for(lambda: len(history(server, tracker.run_id, "loss")) == 3, "three metrics are held")
     tracker.close()
     assert tracker.dropped == 0
 
@@ -72,7 +72,7 @@ def test_a_loss_that_is_no_number_arrives_as_such_and_what_mlflow_refuses_stops_
     tracker.log(10, {"loss": math.nan})
     tracker.log(20, {"loss": math.inf, "a key that is too long " * 20: 1.0})
     tracker.log(30, {"loss": 3.0})
-    wait_until(lambda: len(history(server, tracker.run_id, "loss")) == 2, "two metrics are held")
+    wait_for(lambda: len(history(server, tracker.run_id, "loss")) == 2, "two metrics are held")
     tracker.close()
     assert [(step, str(value).lower()) for step, value in history(server, tracker.run_id, "loss")] == [(10, "nan"), (30, "3.0")]
     assert tracker.dropped == 1

@@ -6,13 +6,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from testing.training.gang import RUN, Gang, contents, loadable
+from testing.waiting import wait_for
 from workloads.storage.errors import StoreRefused
 from workloads.storage.folder import FolderStore
 from workloads.training.errors import SettingsRefused
@@ -20,7 +20,6 @@ from workloads.training.preflight import preflight
 from workloads.training.settings import from_environment
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
-LIMIT_S = 240
 
 
 @pytest.fixture
@@ -30,13 +29,6 @@ def volume(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)], check=True)
     yield path
     subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < end, f"not within {LIMIT_S} s"
-        time.sleep(0.02)
 
 
 def fill(volume: Path) -> Path:
@@ -67,11 +59,11 @@ def test_a_full_volume_costs_saves_never_the_last_good_checkpoint(tmp_path: Path
     gang = Gang(tmp_path / "gang", 2, {"step_pause_s": 0.2}, stores=f"file://{volume}")
     try:
         ranks = gang.launch()
-        until(lambda: loadable(FolderStore(str(volume))))
+        wait_for(lambda: loadable(FolderStore(str(volume))), "a checkpoint that loads")
         gang.signal(ranks, signal.SIGSTOP)
         foreign = fill(volume)
         gang.signal(ranks, signal.SIGCONT)
-        until(lambda: failed_saves(gang))
+        wait_for(lambda: failed_saves(gang), "a save that failed")
         assert loadable(FolderStore(str(volume)))
         assert all("No space left on device (ENOSPC)" in problem for problem in failed_saves(gang))
         foreign.unlink()

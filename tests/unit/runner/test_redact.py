@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ import yaml
 
 from history.errors import ConfigError
 from history.schema import EventKind
+from runner import redact
 from runner.event_log import RunLog
 from runner.messages import Pipe
-from runner.redact import HIDDEN, Redacted, forget, of_environment, of_kubeconfig, redact_object, redact_text, remember
+from runner.redact import HIDDEN, Redacted, of_environment, of_kubeconfig, redact_object, redact_text, remember
 from runner.run.context import Context
 from runner.run.lifecycle import run_part
 from target.target import load_target
@@ -44,15 +44,13 @@ SAID = [
 
 
 @pytest.fixture(autouse=True)
-def known(tmp_path: Path) -> Iterator[None]:
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     user = {key: PLANTED[key] for key in ("token", "client-key-data")}
     kubeconfig.write_text(yaml.safe_dump({"users": [{"name": "me", "user": user}], "clusters": [{"cluster": {"server": "https://x"}}]}))
-    forget()
+    monkeypatch.setattr(redact, "_known", set())
     remember(of_environment(PLANTED | {"HOME": "/root/longer-than-eight"}))
     remember(of_kubeconfig(str(kubeconfig)))
-    yield
-    forget()
 
 
 def clean(text: str) -> None:
