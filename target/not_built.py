@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from target.role import ADAPTERS, Role
-from target.workload import PARTS, WorkloadClass
+from target.workload import PARTS, Connections, State, WorkloadClass
 from target.yaml_source import Keys
 
 if TYPE_CHECKING:
@@ -55,13 +55,8 @@ def _of_workload(workload: WorkloadClass) -> Iterator[Refusal]:
         yield ("answers", "mode"), "answers are compared exactly as yet, where the prompt's completion is known; leave it out"
     if workload.answers.may_differ:
         yield ("answers", "may_differ"), "no answer may differ as yet; leave it out"
-    if workload.connections.mode != "shared":
-        yield (
-            ("connections", "mode"),
-            "the load's requests share connections as yet, as old as connection_max_age; leave it out",
-        )
-    if workload.state.mode != "exact":
-        yield ("state", "mode"), "a training job's state is compared bit by bit as yet; leave it out"
+    yield from _of_connections(workload.connections)
+    yield from _of_state(workload.state)
     if workload.job is not None and workload.job.kind != "CronJob":
         yield ("job", "kind"), f"a job is made of a suspended CronJob as yet, not of a {workload.job.kind}"
     if workload.requests_load is not None:
@@ -70,3 +65,20 @@ def _of_workload(workload: WorkloadClass) -> Iterator[Refusal]:
             yield ("load", "request", "api"), f"the load speaks completions as yet, not {form.api}"
         if form.auth is not None:
             yield ("load", "request", "auth"), "the load sends a key as a bearer token alone as yet; write api_key_env"
+
+
+def _of_connections(connections: Connections) -> Iterator[Refusal]:
+    if connections.mode != "shared":
+        yield (
+            ("connections", "mode"),
+            "the load's requests share connections as yet, as old as connection_max_age; leave it out",
+        )
+    elif connections.users is not None:
+        yield ("connections", "users"), "simulated users are not built yet; leave it out"
+
+
+def _of_state(state: State) -> Iterator[Refusal]:
+    if state.mode != "exact":
+        yield ("state", "mode"), "a training job's state is compared bit by bit as yet; leave it out"
+    elif state.losses is not None:
+        yield ("state", "losses"), "a training job's state is compared bit by bit as yet, whatever its losses; leave it out"

@@ -89,6 +89,8 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
         {"auth": {"header": "api-key", "env": "KEY"}},
         "the load sends a key as a bearer token alone as yet",
     ),
+    "users of shared connections": (("workloads", "realtime-inference", "connections"), {"users": 50}, "simulated users are not built"),
+    "a tolerance that is not asked for": (("workloads", "batch-training", "state"), {"losses": 0.001}, "whatever its losses"),
     "a tolerance": (("workloads", "batch-training", "state"), {"mode": "tolerance", "losses": 0.001}, "compared bit by bit as yet"),
     "another job": (("workloads", "batch-training", "job", "kind"), "JobSet", "a suspended CronJob as yet, not of a JobSet"),
     "a controller": (("roles", "gateway", "controller"), {"kind": "RayCluster", "name": "x"}, "RayCluster is not read yet"),
