@@ -125,6 +125,7 @@ def test_what_is_not_built_is_refused_by_name(tmp_path: Path, case: str) -> None
     [
         ({"url": "prom"}, "prometheus.url: String should match pattern"),
         ({"url": "https://me:planted-pw@prom"}, "prometheus.url: a URL must not hold credentials"),
+        ({"url": "https://prom/p?v=1&token=planted-pw"}, "prometheus.url: a URL must not hold credentials"),
         ({"auth": {"bearer_env": "A", "basic_env": "B"}}, "prometheus.auth: one of bearer_env, basic_env, token_file, client_cert, found"),
         ({"auth": {"bearer_env": "PROM_TOKEN"}}, "prometheus.auth.bearer_env: the environment variable PROM_TOKEN is not set"),
         ({"auth": {"basic_env": "PROM_LOGIN"}}, "prometheus.auth.basic_env: the environment variable PROM_LOGIN is not set"),
