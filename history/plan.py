@@ -132,7 +132,7 @@ class Plan(FrozenModel):
     @classmethod
     def _of_one_workload(cls, raw: object) -> object:
         """Read a plan of schema 1, which had one workload and said its parts beside the rest."""
-        if not isinstance(raw, dict) or "workloads" in raw or "workload" not in raw:
+        if not isinstance(raw, dict) or "workloads" in raw or raw.get("workload") is None:
             return raw
         part = {key.removeprefix("requests_"): value for key, value in raw.items() if key in OLDER and value is not None}
         named = {"name": part["workload"], "budgets": part.get("budgets", {})}

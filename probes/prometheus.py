@@ -15,7 +15,7 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from history.errors import NoData
-from target.prometheus import Auth, Prometheus
+from target.prometheus import Auth, Prometheus, value_of
 from target.region import Region
 
 TIMEOUT_S = 3
@@ -36,6 +36,9 @@ def query(region: Region, promql: str) -> float | None:
         with _connected(declared) as prometheus:
             found: list[dict[str, Any]] = prometheus.custom_query(promql)
         value = float(found[0]["value"][1]) if found else math.nan
+    except requests.exceptions.InvalidHeader:  # its text shows the value
+        said = "a header has a value that no header may have, such as a line break; correct its headers in the target file"
+        raise NoData(f"Prometheus at {declared.url} was not asked: {said}") from None
     except (requests.RequestException, PrometheusApiClientException, OSError) as error:
         what = f"{type(error).__name__}: {str(error)[:200]}"
         advice = "see its auth and headers in the target file" if REFUSED.search(what) else "is it up?"
@@ -51,7 +54,7 @@ def _connected(declared: Prometheus) -> PrometheusConnect:
     session.verify = declared.ca_file or True
     if declared.auth is not None and (shown := declared.auth.client_cert):
         session.cert = (shown.cert, shown.key)
-    headers = {name: header.value or os.environ.get(header.env or "", "") for name, header in declared.headers.items()}
+    headers = {name: header.value or value_of(header.env or "", os.environ) for name, header in declared.headers.items()}
     once = urllib3.Retry(total=0)  # the client's own three retries would outlast what they measure
     url = declared.url.rstrip("/")
     return PrometheusConnect(url, headers=headers, session=session, auth=_auth(declared.auth), retry=once, timeout=TIMEOUT_S)
@@ -73,8 +76,8 @@ def _auth(declared: Auth | None) -> AuthBase | None:
     if declared is None:
         return None
     if declared.basic_env is not None:
-        user, _, password = os.environ.get(declared.basic_env, "").partition(":")
+        user, _, password = value_of(declared.basic_env, os.environ).partition(":")
         return HTTPBasicAuth(user, password)
     if declared.token_file is not None:
         return Bearer(Path(declared.token_file).read_text().strip())  # each time anew: it may have been rotated
-    return Bearer(os.environ.get(declared.bearer_env, "")) if declared.bearer_env is not None else None
+    return Bearer(value_of(declared.bearer_env, os.environ)) if declared.bearer_env is not None else None

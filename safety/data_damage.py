@@ -6,6 +6,8 @@ stays in the pod's spec until the pod is replaced for another reason: to replace
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,6 +28,8 @@ PREFIX = "aftershock-storage-"
 CHECKPOINTS, TRAINING_DATA = "faults.node_agent.storage.checkpoints", "faults.node_agent.storage.training_data"
 FORMER = {"workloads.storage.damage_at_rest": CHECKPOINTS, "workloads.storage.overwrite": TRAINING_DATA}  # in journals of former versions
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1"}
+KEPT = "aftershock-"  # what faults keep on a server's disk is called so, or lies in a folder that is
+STORE = re.compile(r"s3://[^?#]+\?endpoint=http://127\.0\.0\.1:\d+(&region=[-.\w]+)?")  # the server itself, of a client beside it
 ACCESS_KEY, SECRET_KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"  # what the programs call them
 
 
@@ -82,11 +86,12 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
     damage = damage_of(undo)
     namespace, name = undo.namespace or "", undo.object
     program, role = FORMER.get(damage.program, damage.program), _role_of(platform, namespace, damage.container)
-    if not role or not _undoes(program, damage.arguments):
+    store = platform.target.role(role).object_store if role else None
+    if not role or not store or not _undoes(program, damage.arguments, store.buckets):
         raise UndoFailed(
             f"pod {namespace}/{name}: the journal asks for the program {damage.program!r} beside container {damage.container!r}; expected: "
-            f"to undo, {CHECKPOINTS} or {TRAINING_DATA}, for a role of target {platform.target.name} with an object_store; who wrote this "
-            "entry, or has the target file changed since? Nothing was run"
+            f"only to undo, {CHECKPOINTS} or {TRAINING_DATA}, for a role of target {platform.target.name} with an object_store; who "
+            "wrote this entry, or has the target file changed since? Nothing was run"
         )
     try:
         with api_errors(f"pod {namespace}/{name}: run {program} beside its server", NoData):
@@ -109,9 +114,27 @@ def _role_of(platform: Platform, namespace: str, container: str) -> str | None:
     return next(roles, None)
 
 
-def _undoes(program: str, arguments: tuple[str, ...]) -> bool:
-    """Tell whether these words only undo. Whoever can write a journal must not be able to run anything else by the rights of who undoes."""
-    return arguments[:1] == ("undo",) if program == CHECKPOINTS else program == TRAINING_DATA and "--undo" in arguments
+def _undoes(program: str, arguments: tuple[str, ...], buckets: str) -> bool:
+    """Tell whether these words only undo: what is written lies in ``buckets``, what is removed is ours, and the server asked is this one.
+
+    Whoever can write a journal must not be able to run anything else by the rights of who undoes.
+    """
+    match arguments:
+        case ("undo", folder, "--originals", kept, "--outcome", said) if program == CHECKPOINTS:
+            return _plain(folder) and PurePosixPath(folder).is_relative_to(buckets) and _ours(kept, buckets) and _ours(said, buckets)
+        case (store, "--record", _, "--outcome", said, "--undo") | (store, "--record", _, "--undo", "--outcome", said):
+            return program == TRAINING_DATA and STORE.fullmatch(store) is not None and _ours(said, buckets)
+    return False
+
+
+def _plain(path: str) -> bool:
+    return path.startswith("/") and ".." not in PurePosixPath(path).parts
+
+
+def _ours(path: str, buckets: str) -> bool:
+    """Tell whether a path of the server's container is one that faults keep things at, which no client sees."""
+    place = PurePosixPath(path)
+    return _plain(path) and not place.is_relative_to(buckets) and any(part.startswith(KEPT) for part in place.parts)
 
 
 def _outcome(platform: Platform, pod: Pod, added: dict[str, Any]) -> dict[str, Any]:

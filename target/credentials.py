@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from target.region import Region
@@ -34,15 +35,20 @@ SHAPES = (
 def in_region(region: Region) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the credentials (keys, sentence) of a region: in URLs, and in headers for its Prometheus."""
     for name, url in region.endpoints.items():
-        if USERINFO.search(url):
+        if _in_url(url):
             yield ("endpoints", name), IN_URL
     if region.prometheus is None:
         return
-    if USERINFO.search(region.prometheus.url):
+    if _in_url(region.prometheus.url):
         yield ("prometheus", "url"), f"{IN_URL}, or use auth"
     for name, header in region.prometheus.headers.items():
         if header.value and KEY.search(name):
             yield ("prometheus", "headers", name), "a credential must not stand in a file; write {env: NAME}, or use auth"
+
+
+def _in_url(url: str) -> bool:
+    """Tell whether a URL holds a credential: before its host, or under a secret name in its query."""
+    return bool(USERINFO.search(url)) or any(KEY.search(name) for name, value in parse_qsl(url.partition("?")[2]) if value)
 
 
 def in_load(headers: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -88,15 +88,17 @@ class Prometheus(Written):
     def lacking(self, environment: Mapping[str, str]) -> Iterator[tuple[Keys, str]]:
         """Yield what it needs and is not there (keys, sentence): variables of the environment, files."""
         for keys, name in self.variables():
-            if not environment.get(name):
+            if not (value := value_of(name, environment)):
                 yield keys, f"the environment variable {name} is not set; set it, or leave the key out"
+            elif not value.isprintable():
+                yield keys, f"the environment variable {name} holds a character that no header may have, such as a line break; set it again"
         for keys, path in self.files():
             if not Path(path).is_file():
                 yield keys, f"{path} is not a file"
 
     def secrets(self, environment: Mapping[str, str]) -> list[str]:
         """Return the secret values that it sends, as far as they can be read: no message may show them."""
-        values = [environment.get(name, "") for _, name in self.variables()]
+        values = [value_of(name, environment) for _, name in self.variables()]
         if self.auth is not None and self.auth.token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
                 values.append(Path(self.auth.token_file).read_text().strip())
@@ -105,6 +107,11 @@ class Prometheus(Written):
     def matchers(self) -> str:
         """Return its labels as PromQL matchers."""
         return ",".join(f'{name}="{_quoted(value)}"' for name, value in self.labels.items())
+
+
+def value_of(name: str, environment: Mapping[str, str]) -> str:
+    """Return a variable's value, empty if it is not set. The line break with which a file ends is no part of a secret."""
+    return environment.get(name, "").strip()
 
 
 def _quoted(value: str) -> str:

@@ -75,6 +75,8 @@ class RequestsClass(WorkloadClass):
             yield ("answers", "may_differ"), "no answer may differ as yet; leave it out"
         if self.connections.mode != "shared":
             yield ("connections", "mode"), "the load's requests share connections as yet, as old as connection_max_age; leave it out"
+        elif self.connections.users is not None:
+            yield ("connections", "users"), "simulated users are not built yet; leave it out"
         form = self.load.request
         if form.api != "completions":
             yield ("load", "request", "api"), f"the load speaks completions as yet, not {form.api}"

@@ -47,5 +47,7 @@ class TrainingClass(WorkloadClass):
             yield ("job", "storage"), f"{self.job.storage!r} is not under roles"
         if self.state.mode != "exact":
             yield ("state", "mode"), "a training job's state is compared bit by bit as yet; leave it out"
+        elif self.state.losses is not None:
+            yield ("state", "losses"), "a training job's state is compared bit by bit as yet, whatever its losses; leave it out"
         if self.job.kind != "CronJob":
             yield ("job", "kind"), f"a job is made of a suspended CronJob as yet, not of a {self.job.kind}"

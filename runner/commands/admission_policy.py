@@ -203,6 +203,7 @@ def single(spec: str, container: Manifest, *, exactly: bool, scratch: bool = Fal
     only, command, image = f"{spec}.containers[0]", container["command"], container["image"]
     given, security = f"{only}.?command.orValue([])", f"{only}.securityContext"
     program = [f"size({given}) {'==' if exactly else '>='} {len(command)}"]
+    program += [f"{only}.?workingDir.orValue('') == {quoted(container['workingDir'])}"]  # where Python looks for modules first
     program += [f"{given}[{place}] == {quoted(word)}" for place, word in enumerate(command)]
     alone = f"size({spec}.containers) == 1 && !has({spec}.initContainers) && !has({spec}.ephemeralContainers)"
     names = cel(one["name"] for one in container["env"])

@@ -34,7 +34,10 @@ def still_in_force(run_dir: Path | None, name: str, platform: Platform) -> list[
     if run_dir is None:
         return []
     run, family = _Over(read_plan(run_dir), run_dir, platform), families()[name]
-    targets = [target for target in run.plan.targets if target.kind == family.kind and not _replaced(platform, target)]
+    hit = [target for target in run.plan.targets if target.kind == family.kind]
+    if family.lasting and not hit:
+        return [f"{name} has no {family.kind.lower()} among its targets, so nobody can look"]
+    targets = [target for target in hit if not _replaced(platform, target)]
     looks = [(target, probe) for target in targets for probe in family.lasting]
     return [said for target, probe in looks if (said := _seen(run, family, target, probe))]
 

@@ -116,7 +116,8 @@ def files_of(run_dir: Path, plan: Plan) -> Iterator[tuple[str, bytes]]:
     paths = {"prompts": f"{load_pod.FOLDER}/prompts.jsonl"} | (
         {"ca_file": f"{load_pod.FOLDER}/ca.pem"} if plan.requests.load.ca_file else {}
     )
-    there = plan.model_copy(update={"requests_load": plan.requests.load.model_copy(update=paths)})
+    asked = plan.requests.model_copy(update={"load": plan.requests.load.model_copy(update=paths)})
+    there = plan.model_copy(update={"workloads": (asked,)})
     yield "plan.json", there.model_dump_json(by_alias=True).encode()
     yield "schedule.parquet", (run_dir / "schedule.parquet").read_bytes()
     yield "prompts.jsonl", Path(plan.requests.load.prompts).read_bytes()

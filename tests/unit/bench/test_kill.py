@@ -111,6 +111,12 @@ SHAM = for_target(read_experiment(ROOT / "experiments/control/sham-control.yaml"
 NODES = tuple(ResolvedTarget(kind="Node", name=name, uid=f"uid-{name}", node=name) for name in ("gpu-a", "gpu-b"))
 
 
+def test_without_a_target_to_look_at_nothing_is_taken_for_gone(over: Callable[..., Path]) -> None:
+    pods = ResolvedTarget(kind="Pod", name="victim-0", uid="uid-0", namespace="kill")
+    said = ["faults.nodes.cordon has no node among its targets, so nobody can look"]
+    assert still_in_force(over(pods), "faults.nodes.cordon", FakeCluster().platform()) == said
+
+
 def test_an_effect_on_one_of_several_targets_is_still_in_force(over: Callable[..., Path]) -> None:
     cluster = FakeCluster()
     assert still_in_force(over(*NODES), "faults.nodes.cordon", cluster.platform()) == []

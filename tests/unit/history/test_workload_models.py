@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from history.errors import HistoryError
+from history.reader import read_plan
 from history.workloads import Load, Slo, Training
 
 LOAD: dict[str, Any] = {
@@ -39,3 +43,10 @@ def test_an_older_plan_is_read() -> None:
     assert Load.model_validate(LOAD).endpoint == ""
     assert Load.model_validate(LOAD).request.api == "completions"
     assert (Training.model_validate(JOB).kind, Training.model_validate(JOB).storage) == ("CronJob", "")
+
+
+@pytest.mark.parametrize("workload", [None, 3, {}, []])
+def test_an_older_plan_that_names_no_workload_is_refused(tmp_path: Path, workload: object) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps({"schema_version": 1, "workload": workload, "slo": {}, "load": {}}))
+    with pytest.raises(HistoryError, match=r"plan\.json: "):
+        read_plan(tmp_path)

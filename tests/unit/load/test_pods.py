@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from history.clock import offset_of
-from history.plan import ResolvedTarget
+from history.plan import Plan, ResolvedTarget
 from kube.permissions import Permission
 from runner.commands import admission_policy, rbac
-from runner.drivers.requests import load_pod
+from runner.drivers.requests import load_pod, load_relay
 from runner.drivers.requests.driver import RequestsDriver
 from runner.drivers.requests.load_pod import Lost
 from runner.drivers.requests.load_relay import Relay
 from target.target import load_target
+from testing.histories import training_stories
 from testing.load.load_runs import ROOT, write_load_plan
 
 REQUESTS = "requests.load-1.jsonl"
@@ -48,6 +49,22 @@ def record(name: str, data: bytes) -> dict[str, Any]:
 
 def end(code: int = 0, *, told: bool = True, **sent: int) -> dict[str, Any]:
     return {"end": code, "sent": {f"{table}.load-1.jsonl": size for table, size in sent.items()}, "told": told}
+
+
+def test_a_worker_in_a_pod_finds_its_files_there_and_learns_of_its_requests_alone(tmp_path: Path) -> None:
+    plan = write_load_plan(tmp_path, "https://nowhere", prompts=str(tmp_path / "asked.jsonl"), ca_file=str(tmp_path / "authority.pem"))
+    training = training_stories.run_of(training_stories.Story()).plan.workloads
+    plan = plan.model_copy(update={"workloads": (*training, *plan.workloads)})
+    for name in ("schedule.parquet", "asked.jsonl", "authority.pem"):
+        (tmp_path / name).write_text(name)
+    files = dict(load_relay.files_of(tmp_path, plan))
+    assert {name: text for name, text in files.items() if name != "plan.json"} == {
+        "schedule.parquet": b"schedule.parquet", "prompts.jsonl": b"asked.jsonl", "ca.pem": b"authority.pem"
+    }  # fmt: skip
+    there = Plan.model_validate_json(files["plan.json"])
+    assert (there.requests.load.prompts, there.requests.load.ca_file) == (f"{load_pod.FOLDER}/prompts.jsonl", f"{load_pod.FOLDER}/ca.pem")
+    assert str(tmp_path).encode() not in files["plan.json"]
+    assert [one.kind for one in there.workloads] == ["requests"]
 
 
 def test_the_quickest_exchange_tells_the_offset() -> None:

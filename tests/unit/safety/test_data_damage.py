@@ -18,14 +18,36 @@ from target.suite_image import FAULT_PYTHON
 from testing.platform.fake_cluster import pod
 from testing.runs.runner_cluster import RunnerCluster, serve
 
+KEPT = "/data/kept/aftershock-run-0-act"
+PLACES = ("/data/objects/runs/job of mine", "--originals", KEPT, "--outcome", f"{KEPT}.json")
+STORE = "s3://training/data?endpoint=http://127.0.0.1:7070&region=us-east-1"
+RECORD = (STORE, "--record", "dataset.json", "--outcome", f"{KEPT}.json")
 DAMAGE = DataDamage(
     container="s3",
     what="a shard in /data/runs/job",
     good="its original in /data/originals",
     program=CHECKPOINTS,
-    arguments=("undo", "/data/runs/job of mine"),
+    arguments=("undo", *PLACES),
     by_hand="cp",
 )
+
+
+TRAINING = DAMAGE.model_copy(update={"program": TRAINING_DATA, "arguments": (*RECORD, "--undo")})
+MORE_THAN_UNDO = [
+    ("undo", "/etc", *PLACES[1:]),  # it would write there
+    ("undo", "/data/objects/../../etc", *PLACES[1:]),
+    ("undo", PLACES[0], "--originals", "/data/objects/aftershock-x", *PLACES[3:]),  # it would remove what clients store
+    ("undo", PLACES[0], "--originals", "/data/kept/aftershock-x/..", *PLACES[3:]),
+    ("undo", PLACES[0], "--originals", "/var/lib", *PLACES[3:]),
+    ("undo", *PLACES[:4], "/data/objects/aftershock-x/manifest.json"),
+    ("undo", *PLACES, "--after", "100000"),
+]
+MORE_THAN_RESTORE = [
+    RECORD,
+    (*RECORD, "--undo", "--kind", "truncation"),
+    ("s3://training/data?endpoint=http://10.0.0.1:7070", *RECORD[1:], "--undo"),  # with the credentials of this server
+    (*RECORD[:4], "/etc/passwd", "--undo"),
+]
 
 
 def entry(damage: DataDamage = DAMAGE, **more: Any) -> Undo:
@@ -59,7 +81,7 @@ def test_its_program_runs_in_the_fault_image_beside_the_servers_container() -> N
     assert undo.undo_entry(cluster.platform(), entry()) == "pod ml-training/s3-0: put back shard-0"
     [added] = cluster.added
     assert (added["targetContainerName"], added["image"]) == ("s3", cluster.platform().target.suite.fault_image)
-    words = ["undo", "/data/runs/job of mine", "--buckets", "/data/objects"]
+    words = ["undo", *PLACES, "--buckets", "/data/objects"]
     assert added["command"] == [FAULT_PYTHON, "-m", CHECKPOINTS, *words]
     assert [one["name"] for one in added["env"]] == ["PYTHONDONTWRITEBYTECODE"]
 
@@ -71,7 +93,7 @@ def test_each_program_is_there(program: str) -> None:
 
 def test_a_program_that_is_a_client_gets_its_credentials_from_the_secret_that_the_role_names() -> None:
     cluster = Beside('{"said": "restored"}\n')
-    undo.undo_entry(cluster.platform(), entry(DAMAGE.model_copy(update={"program": TRAINING_DATA, "arguments": ("s3://x", "--undo")})))
+    undo.undo_entry(cluster.platform(), entry(DAMAGE.model_copy(update={"program": TRAINING_DATA, "arguments": (*RECORD, "--undo")})))
     access, secret = cluster.added[0]["env"][1:]
     assert access["valueFrom"] == {"secretKeyRef": {"name": "s3", "key": "AWS_ACCESS_KEY_ID"}}
     assert secret["valueFrom"] == {"secretKeyRef": {"name": "s3", "key": "AWS_SECRET_ACCESS_KEY"}}
@@ -79,7 +101,14 @@ def test_a_program_that_is_a_client_gets_its_credentials_from_the_secret_that_th
 
 def test_a_journal_of_a_former_version_is_carried_out_by_the_program_that_took_its_place() -> None:
     cluster = Beside('{"said": "put back"}\n')
-    former = ("undo", "/data/objects/training/runs/job", "--originals", "/data/aftershock-originals/act", "--outcome", "/scratch/act.json")
+    former = (
+        "undo",
+        "/data/objects/training/runs/job",
+        "--originals",
+        "/data/aftershock-originals/act",
+        "--outcome",
+        "/tmp/aftershock-act.json",  # noqa: S108  in the server's container
+    )
     written = DAMAGE.model_copy(update={"program": "workloads.storage.damage_at_rest", "arguments": former})
     undo.undo_entry(cluster.platform(), entry(written))
     assert cluster.added[0]["command"][2:] == [CHECKPOINTS, *former, "--buckets", "/data/objects"]
@@ -105,7 +134,9 @@ def test_what_is_not_known_to_be_restored_says_what_is_damaged_where_its_good_ve
     ("written", "said"),
     [
         (entry(DAMAGE.model_copy(update={"program": "http.server"})), "asks for the program 'http.server'"),
-        (entry(DAMAGE.model_copy(update={"arguments": ("damage", "/data/runs/job")})), "Nothing was run"),
+        (entry(DAMAGE.model_copy(update={"arguments": ("damage", *PLACES)})), "Nothing was run"),
+        *((entry(DAMAGE.model_copy(update={"arguments": words})), "Nothing was run") for words in MORE_THAN_UNDO),
+        *((entry(TRAINING.model_copy(update={"arguments": words})), "Nothing was run") for words in MORE_THAN_RESTORE),
         (entry(DAMAGE.model_copy(update={"program": TRAINING_DATA})), "Nothing was run"),
         (entry(DAMAGE.model_copy(update={"container": "other"})), "beside container 'other'"),
         (entry(namespace="kube-system"), "pod kube-system/s3-0"),

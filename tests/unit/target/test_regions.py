@@ -89,6 +89,8 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
         {"auth": {"header": "api-key", "env": "KEY"}},
         "the load sends a key as a bearer token alone as yet",
     ),
+    "users of shared connections": (("workloads", "realtime-inference", "connections"), {"users": 50}, "simulated users are not built"),
+    "a tolerance that is not asked for": (("workloads", "batch-training", "state"), {"losses": 0.001}, "whatever its losses"),
     "a tolerance": (("workloads", "batch-training", "state"), {"mode": "tolerance", "losses": 0.001}, "compared bit by bit as yet"),
     "another job": (("workloads", "batch-training", "job", "kind"), "JobSet", "a suspended CronJob as yet, not of a JobSet"),
     "a controller": (("roles", "gateway", "controller"), {"kind": "RayCluster", "name": "x"}, "RayCluster is not read yet"),
@@ -123,6 +125,7 @@ def test_what_is_not_built_is_refused_by_name(tmp_path: Path, case: str) -> None
     [
         ({"url": "prom"}, "prometheus.url: String should match pattern"),
         ({"url": "https://me:planted-pw@prom"}, "prometheus.url: a URL must not hold credentials"),
+        ({"url": "https://prom/p?v=1&token=planted-pw"}, "prometheus.url: a URL must not hold credentials"),
         ({"auth": {"bearer_env": "A", "basic_env": "B"}}, "prometheus.auth: one of bearer_env, basic_env, token_file, client_cert, found"),
         ({"auth": {"bearer_env": "PROM_TOKEN"}}, "prometheus.auth.bearer_env: the environment variable PROM_TOKEN is not set"),
         ({"auth": {"basic_env": "PROM_LOGIN"}}, "prometheus.auth.basic_env: the environment variable PROM_LOGIN is not set"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 
 from runner.__main__ import EXPERIMENTS, ROOT
@@ -30,6 +31,14 @@ def test_an_experiment_has_the_highest_tier_of_its_faults() -> None:
 def test_no_tier_asks_for_secrets_or_everything() -> None:
     assert "secrets" not in page().partition("| tier |")[2]
     assert "| * |" not in page()
+
+
+@pytest.mark.parametrize("what", ["pods", "jobs", "ephemeral-containers"])
+def test_where_a_program_runs_is_part_of_its_shape(what: str) -> None:
+    """Python looks for modules there first: in another folder, the same words may run another program."""
+    policies = [one for one in admission_policy.manifests(local_target()) if one["metadata"]["name"].startswith(f"aftershock-{what}.")]
+    expressions = " ".join(rule["expression"] for one in policies for rule in one["spec"].get("validations", []))
+    assert "workingDir.orValue('') == \"/opt/aftershock\"" in expressions
 
 
 def test_the_example_target_carries_the_serving_experiments_and_its_rights_and_policy_can_be_printed() -> None:

@@ -69,6 +69,17 @@ def test_one_that_does_not_end_is_said(tmp_path: Path, monkeypatch: pytest.Monke
         at_work.kill()
 
 
+def test_a_process_that_is_none_of_ours_is_not_told_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = tmp_path / "outcome.json"
+    monkeypatch.setattr(takeover, "LIMIT_S", 0.3)
+    with subprocess.Popen(["sleep", "60"]) as server, damaging(outcome):
+        (tmp_path / "outcome.json.pid").write_text(str(server.pid))  # as whoever has the lock is numbered in another pod
+        with pytest.raises(StorageFailed, match="still at work"), undoing(outcome):
+            pass
+        assert server.poll() is None
+        server.kill()
+
+
 def test_a_guard_waits_until_somebody_has_undone_it_or_its_time_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "GUARD_S", 0.01)
     outcome = tmp_path / "outcome.json"
