@@ -110,6 +110,15 @@ def test_a_budget_that_no_check_of_its_kind_judges_is_never_met_unseen() -> None
     assert check.sentence.startswith("No check of a workload of kind 'counter' judges this budget")
 
 
+def test_a_kind_of_which_nobody_says_how_it_recovers_is_told() -> None:
+    case = replace(case_of(run_of(HIT)), workload=WorkloadPlan(kind="counter", name="counting"), recovery=None)
+    (check,) = [one for one in verdict_of(case).checks if one.name == "hypothesis"]
+    assert (check.verdict, check.sentence.rpartition(": ")[2]) == (
+        Verdict.INCONCLUSIVE,
+        "nobody says how a workload of kind 'counter' recovers.",
+    )
+
+
 @pytest.mark.usefixtures("fresh")
 def test_the_report_knows_what_a_kind_brings() -> None:
     bring_a_kind()
