@@ -99,7 +99,7 @@ def _lay_out(config: ClusterConfig, state: State, programs: Path) -> None:
 
 
 def _boot_control(config: ClusterConfig, state: State, programs: Path) -> None:
-    spec = control_plane.render(config, state, image_files.node_shares(programs))
+    spec = control_plane.render(config, state, image_files.node_shares(programs, state.files))
     control = machine.boot(state, machine.CONTROL, programs, spec)
     network.plug_control(config, control.pid)
     api = Api(config, state)

@@ -44,6 +44,11 @@ class State:
         return (self.folder / "programs").readlink()
 
     @property
+    def files(self) -> Path:
+        """Copies of the host's files that nodes see."""
+        return self.folder / "files"
+
+    @property
     def socket(self) -> Path:
         """Where the power controller listens."""
         return self.folder / "power.sock"

@@ -85,7 +85,8 @@ def _foreign(value: Iterable[str], model: type[Written], others: Iterable[type[W
 
 
 def _steady_state(model: type[WorkloadClass]) -> type[Written]:
-    return type(model.model_fields["steady_state"].default)
+    declared = model.model_fields["steady_state"].annotation
+    return declared if isinstance(declared, type) and issubclass(declared, Written) else SteadyState
 
 
 AnyClass = Annotated[SerializeAsAny[WorkloadClass], BeforeValidator(_of_its_kind)]

@@ -3,6 +3,7 @@
 Images hold no files here (:mod:`cluster.machines.image`); the container runtime binds them read-only (cluster/go/node/runtime.go).
 """
 
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,22 @@ STAND_IN = Image("aftershock/stand-in:dev", ("history", "testing"))  # somebody 
 IMAGES = (FAULT, SUITE, PLATFORM, CLUSTER, STAND_IN)
 
 
-def node_shares(programs: Path) -> list[Share]:
-    """Return what every node sees of the host."""
+def node_shares(programs: Path, kept: Path) -> list[Share]:
+    """Return what every node sees of the host; of files copies in ``kept``, a folder of the cluster's."""
     interpreter = [Share(prefix, prefix)] if (prefix := python_prefix()) else []
-    return [*system_shares(programs), Share(str(REPOSITORY), PROJECT), *interpreter]
+    return [*(_lasting(share, kept) for share in system_shares(programs)), Share(str(REPOSITORY), PROJECT), *interpreter]
+
+
+def _lasting(share: Share, kept: Path) -> Share:
+    """Return a share that stays what it is. The host replaces a file, as each package does that it installs; no container could start then."""
+    source = Path(share.source)
+    if source.is_dir():
+        return share
+    copy = kept / source.name
+    if not copy.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+    return Share(str(copy), share.target)
 
 
 def system_shares(programs: Path) -> list[Share]:

@@ -12,7 +12,7 @@ def power_on(config: ClusterConfig, state: State, name: str, failed_gpus: Collec
     if machine.process_of(state, name):
         return
     control = machine.control_process(state)
-    spec = node.render(config, state, config.node(name), image_files.node_shares(state.programs), failed_gpus)
+    spec = node.render(config, state, config.node(name), image_files.node_shares(state.programs, state.files), failed_gpus)
     process = machine.boot(state, name, state.programs, spec)
     network.plug_node(config, name, process.pid, control.pid)
 

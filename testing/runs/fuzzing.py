@@ -23,7 +23,7 @@ from history.errors import AftershockError
 from history.plan import Plan
 from kube.client import Platform
 from kube.platform_timers import PlatformTimers
-from runner.drivers.choice import drivers_of
+from runner.drivers.choice import drivers_of, read_target
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
 from runner.preflight import checks
@@ -31,7 +31,7 @@ from runner.preflight.planning import Resolved, make_plan
 from runner.request import Request
 from runner.stop import Stop
 from safety import active_run, blast_radius
-from target.target import Target, load_target
+from target.target import Target
 from testing.platform.fake_cluster import ROOT, FakeCluster
 
 EXPERIMENTS = sorted(path for path in (ROOT / "experiments").rglob("*.yaml") if path.parent.name in {"serving", "control"})
@@ -186,7 +186,7 @@ def outcome(experiment: Path, target: Path, seed: int) -> Outcome:
 
 def plan_of(experiment_file: Path, target_file: Path, cluster: FakeCluster, seed: int) -> Plan:
     """Do what preflight does with two files, in its order, up to the plan."""
-    target: Target = load_target(target_file)
+    target: Target = read_target(target_file)
     experiment: Experiment = for_target(read_experiment(experiment_file, experiment_file.parent), target)
     for namespace in target.only_region().namespaces:
         key, _, value = target.consent_label.partition("=")

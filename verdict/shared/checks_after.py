@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from history.kinds import EVERY, REQUESTS
+from history.kinds import EVERY, REQUESTS, in_words
 from history.plan import Phase
 from history.result import Check
 from history.schema import EventKind
-from verdict.case import Case
+from verdict.case import RECOVERIES, Case
 from verdict.inputs.evaluations import Evaluation, Said, evaluations_of, frozen
 from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import Figures, failed, inconclusive, passed, unless
@@ -57,7 +57,8 @@ def hypothesis(case: Case) -> Check:
     """Check that the steady-state hypothesis held again after recovery and before healing. During an outage it may be unmet."""
     probes, title = case.run.plan.hypothesis_probes, case.run.plan.experiment.hypothesis
     if not probes or case.recovery is None:
-        why = "it has no probe" if not probes else "nothing was injected"
+        injected = "nothing was injected" if case.kind in RECOVERIES else f"nobody says how {in_words(case.kind)} recovers"
+        why = "it has no probe" if not probes else injected
         return inconclusive("hypothesis", f"The hypothesis “{title}” was not tested: {why}.")
     asked = {probe: evaluations_of(case.timeline, probe) for probe in probes}
     unmet = [

@@ -54,13 +54,24 @@ def test_each_image_sees_its_own_environment_and_no_other() -> None:
 
 
 def test_the_interpreter_of_the_environments_is_where_their_links_lead(tmp_path: Path) -> None:
-    shared = {share.target: share.source for share in image_files.node_shares(tmp_path)}
+    shared = {share.target: share.source for share in image_files.node_shares(tmp_path, tmp_path / "files")}
     assert shared[PROJECT] == str(REPOSITORY)
     assert shared[image_files.PROGRAMS] == str(tmp_path)
     python = Path(image_files.python_prefix() or "/usr") / "bin" / "python3"
     assert python.exists()
     for one in IMAGES:
         assert any(python.is_relative_to(place) for place in ("/usr", *places(one)))
+
+
+def test_a_file_that_the_host_replaces_goes_on_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, kept = tmp_path / "ld.so.cache", tmp_path / "files"
+    cache.write_text("as the cluster found it")
+    monkeypatch.setattr(image_files, "_SYSTEM", (str(cache),))
+    for text in ("as the cluster found it", "as a package left it"):  # boot, and power on after that
+        cache.unlink()
+        cache.write_text(text)
+        (source,) = [share.source for share in image_files.node_shares(tmp_path, kept) if share.target == str(cache)]
+        assert Path(source).read_text() == "as the cluster found it"
 
 
 def test_an_image_without_an_environment_sees_no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,15 @@ def test_of_two_workloads_the_order_changes_neither_the_verdict_nor_the_errors_t
     assert verdict.errors
 
 
+def test_a_kind_of_which_nobody_says_how_it_recovers_is_told() -> None:
+    case = replace(case_of(run_of(HIT)), workload=WorkloadPlan(kind="counter", name="counting"), recovery=None)
+    (check,) = [one for one in verdict_of(case).checks if one.name == "hypothesis"]
+    assert (check.verdict, check.sentence.rpartition(": ")[2]) == (
+        Verdict.INCONCLUSIVE,
+        "nobody says how a workload of kind 'counter' recovers.",
+    )
+
+
 @pytest.mark.usefixtures("fresh")
 def test_the_report_knows_what_a_kind_brings() -> None:
     bring_a_kind()
