@@ -21,7 +21,7 @@ LEDGERS = "ledgers"
 class Run:
     """One run as judges see it. Frames have exactly the columns of :mod:`history.schema`.
 
-    ``torn`` names files whose last line was cut off; ``closed`` is false if the run was never closed.
+    ``torn`` names files whose last line was cut off.
     """
 
     path: Path
@@ -30,7 +30,6 @@ class Run:
     events: pl.DataFrame
     samples: pl.DataFrame
     schedule: pl.DataFrame
-    closed: bool
     torn: tuple[str, ...] = ()
     ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)  # of its workloads, by name, where they exist
 
@@ -57,8 +56,7 @@ def read_run(path: Path) -> Run:
     torn: list[str] = []
     tables = {name: read_table(path, name, torn) for name in TABLES}
     ledgers = {name: read_table(path / LEDGERS, name, torn, schema) for name, schema in ledgers_of(path, plan).items()}
-    closed = (path / "requests.parquet").exists()
-    return Run(path=path, plan=plan, closed=closed, torn=tuple(torn), ledgers=ledgers, **tables)
+    return Run(path=path, plan=plan, torn=tuple(torn), ledgers=ledgers, **tables)
 
 
 def read_plan(path: Path) -> Plan:

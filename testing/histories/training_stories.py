@@ -141,7 +141,7 @@ def run_of(story: Story, rows: list[dict[str, object]] | None = None) -> Run:
     if story.reference:
         training["reference"] = frame(life_rows(1, Life(0.0, 0, 400)))
     events = pl.DataFrame(events_of(story), schema=EVENTS)
-    return Run(Path(), plan_of(story), tables["requests"], events, tables["samples"], tables["schedule"], closed=True, ledgers=training)
+    return Run(Path(), plan_of(story), tables["requests"], events, tables["samples"], tables["schedule"], ledgers=training)
 
 
 def with_events(story: Story, *events: tuple[float, EventKind, str]) -> Run:

@@ -38,7 +38,6 @@ def run_of(world: World, plan: Plan, traffic: Traffic) -> Run:
         events=events(world, traffic),
         samples=samples(world, traffic),
         schedule=schedule(world, traffic),
-        closed=True,
     )
 
 

@@ -18,7 +18,6 @@ from kube.selection import INDEX
 from runner.experiment.catalogue import function_of
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
-from safety import active_run
 from safety.active_run import ActiveRun
 from safety.blast_radius import objections, survey
 from safety.fault_spec import spec_of
@@ -137,7 +136,6 @@ def test_a_fault_journals_how_it_is_undone_or_ends_before_it_acts(path: Path, tm
         run = live_run(cluster, tmp_path, targets, seed=1, training=SimpleNamespace(job="job", settings={}), timers=timers)
         with pytest.raises(ItActs):
             function(**action.provider.arguments)
-        active_run.activate(None)
         entries = run.journal.entries()
         assert entries, action.name
         assert [one for one in entries if one.kind is UndoKind.NOTHING and not one.self_ends] == []

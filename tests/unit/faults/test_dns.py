@@ -10,7 +10,6 @@ import pytest
 import faults.dns
 from faults.mechanisms import fault_pod
 from history.errors import ConfigError, TargetRefused
-from safety import active_run
 from safety.undo_journal import UndoKind
 from testing.platform.fake_cluster import FakeCluster, seeded
 from testing.platform.fake_run import live_run
@@ -62,4 +61,3 @@ def test_each_pod_gets_a_fault_pod_that_is_written_ahead(how: str, tmp_path: Pat
     assert [one.node for one in told] == [target.node for target in run.targets_of()]
     assert [entry.kind for entry in run.journal.entries()] == [UndoKind.DELETE_POD] * 2
     assert "fault.start" in kinds(tmp_path)
-    active_run.activate(None)

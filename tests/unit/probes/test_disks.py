@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from kubernetes import client
 from history.errors import NoData
 from kube.selection import pod_target
 from probes import disks
-from safety import active_run
 from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
 
@@ -25,15 +24,14 @@ Fake = Callable[[str, str], None]
 
 
 @pytest.fixture(autouse=True)
-def cluster(tmp_path: Path) -> Iterator[RunnerCluster]:
+def cluster(tmp_path: Path) -> RunnerCluster:
     made = RunnerCluster()
     pods = [made.pods["ml-serving", name] for name in ("inference-a", "inference-b")]
     for pod in pods:
         pod.spec.containers[0].name = "server"
         pod.spec.containers[0].volume_mounts = [client.V1VolumeMount(name="data", mount_path="/data")]
     live_run(made, tmp_path, {"act": [pod_target(pod, "", "") for pod in pods]})
-    yield made
-    active_run.activate(None)
+    return made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ A pod whom DNS fails, told from one that DNS answers, from one that is cut off f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,17 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import NoData
 from kube.selection import pod_target
 from probes.network import dns_fails, out_of_reach
-from safety import active_run
 from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[RunnerCluster]:
+def cluster(tmp_path: Path) -> RunnerCluster:
     made = RunnerCluster()
     found = made.pods["ml-serving", "inference-a"]
     found.spec.containers[0].ports = [client.V1ContainerPort(container_port=8000)]
     live_run(made, tmp_path, {"cut": [pod_target(found, "", "")]})
-    yield made
-    active_run.activate(None)
+    return made
 
 
 def test_a_pod_that_answers_is_in_reach(cluster: RunnerCluster) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from history.errors import NoData
 from kube.proxy import Answer
 from kube.selection import pod_target
 from probes import object_store
-from safety import active_run
 from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
 
@@ -23,14 +21,13 @@ REFUSED = Answer(503, SLOW_DOWN.encode(), 0.01)
 
 
 @pytest.fixture(autouse=True)
-def cluster(tmp_path: Path) -> Iterator[RunnerCluster]:
+def cluster(tmp_path: Path) -> RunnerCluster:
     made = RunnerCluster()
-    for name in ("inference-a", "inference-b"):
-        made.pods["ml-serving", name].spec.containers[0].ports = [client.V1ContainerPort(container_port=7070)]
     pods = [made.pods["ml-serving", name] for name in ("inference-a", "inference-b")]
+    for pod in pods:
+        pod.spec.containers[0].ports = [client.V1ContainerPort(container_port=7070)]
     live_run(made, tmp_path, {"act": [pod_target(pod, "", "") for pod in pods]})
-    yield made
-    active_run.activate(None)
+    return made
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, **answers: list[Answer]) -> None:

@@ -27,10 +27,8 @@ from testing.runs.runner_parts import EXPERIMENT, Sent, plan_of, scripted
 @pytest.fixture(autouse=True)
 def clean_process() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
-    active_run.activate(None)
     scripted.clear()
     yield
-    active_run.activate(None)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

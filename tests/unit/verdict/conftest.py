@@ -3,7 +3,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from history.reader import Run
-from history.result import Measurement
+from history.result import Check, Measurement, RunVerdict
 from testing.histories.mutations import HIT, NULL, SHAM
 from testing.histories.truth import Built, World, build
 from verdict import judge
@@ -25,3 +25,7 @@ def measured(run: Run, name: str) -> Measurement:
     found = judge(run).measurement(name)
     assert found is not None, name
     return found
+
+
+def check_of(verdict: RunVerdict, name: str) -> Check:
+    return next(check for check in verdict.checks if check.name == name)

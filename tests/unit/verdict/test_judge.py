@@ -7,18 +7,14 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from history.result import Check, RunVerdict, Verdict
+from history.result import RunVerdict, Verdict
 from history.schema import EventKind
 from testing.histories.edits import add_event, asked, change_details, change_rows, drop_events, drop_rows, with_plan
 from testing.histories.truth import Hit
-from tests.unit.verdict.conftest import HIT, NULL, run_of
+from tests.unit.verdict.conftest import HIT, NULL, check_of, run_of
 from verdict import judge
 
 OVER = replace(HIT, rto_budget_s=2.0)
-
-
-def check_of(verdict: RunVerdict, name: str) -> Check:
-    return next(check for check in verdict.checks if check.name == name)
 
 
 def test_the_sentence_of_a_pass_is_what_users_felt() -> None:

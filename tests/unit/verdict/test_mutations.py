@@ -7,15 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from history.reader import Run
-from history.result import Check, RunVerdict, Verdict
+from history.result import Verdict
 from testing.histories.mutations import HISTORIES, LOADS, MUTATIONS, TWINS
 from testing.histories.truth import World
-from tests.unit.verdict.conftest import run_of
+from tests.unit.verdict.conftest import check_of, run_of
 from verdict import judge
-
-
-def check_of(verdict: RunVerdict, name: str) -> Check:
-    return next(check for check in verdict.checks if check.name == name)
 
 
 @pytest.mark.parametrize(("world", "mutate", "name", "words"), [pytest.param(*row[1:], id=row[0]) for row in MUTATIONS])

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from history.plan import write_plan
-from history.reader import read_run
 from history.result import RunVerdict, Verdict
 from runner.experiment.experiment import Experiment
 from runner.run.context import Context
@@ -55,5 +54,5 @@ def test_a_run_that_never_got_a_load_is_closed_and_judged_as_inconclusive(contex
     verdict = close_and_judge(context)
     assert verdict.verdict is Verdict.INCONCLUSIVE
     assert RunVerdict.model_validate_json((context.run.run_dir / "verdict.json").read_text()) == verdict
-    assert read_run(context.run.run_dir).closed
+    assert (context.run.run_dir / "requests.parquet").exists()
     assert (context.run.run_dir / "journal.json").exists()
