@@ -57,7 +57,7 @@ def node_shares(programs: Path, kept: Path) -> list[Share]:
 
 
 def _lasting(share: Share, kept: Path) -> Share:
-    """Return a share that stays what it is. The host replaces a file, as each package does that it installs; no container could start then."""
+    """Return a share that stays what it is. A package that the host installs replaces the linker's cache; no container could start then."""
     source = Path(share.source)
     if source.is_dir():
         return share
