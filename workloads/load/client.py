@@ -15,7 +15,7 @@ from history.workloads import Load
 from workloads.load.answers import BadAnswer, in_one_line
 from workloads.load.connections import Connection, Connections
 from workloads.load.endpoint import Endpoint, api_key, request_head
-from workloads.load.exchange import Call, CutOff, Ending, Exchange, broken_off, closed_early, header, judge
+from workloads.load.exchange import Call, CutOff, Ending, Exchange, broken_off, closed_early, header, judge, unreadable
 
 AT_ONCE_BYTES = 16_384  # an idle connection's send buffer is empty and takes more than this without waiting
 LOAD_ENDED = "CutOff: the load ended before the answer did"
@@ -67,7 +67,7 @@ class Client:
         except OSError as error:
             ending = broken_off(call, exchange, f"{type(error).__name__}: {error}")
         except BadAnswer as error:
-            ending = Ending(Outcome.OK, f"BadAnswer: {error}", complete=exchange.answer.whole, valid=False)
+            ending = unreadable(exchange, error)
         finally:
             timeout.close()
             self._release(exchange)
@@ -112,6 +112,7 @@ class Client:
         """Return what a server said in one line without the API key: a server may quote what it was sent."""
         if text is None:
             return None
+        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
         return in_one_line(text.replace(self._key, "***") if self._key else text)
 
     def _row(self, call: Call, number: int, exchange: Exchange, ending: Ending) -> Row:
