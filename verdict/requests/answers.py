@@ -39,8 +39,8 @@ def requests_interrupted(case: Case) -> Value:
 def requests_lost(case: Case) -> Value:
     """Acknowledged answers after t_fault whose payload is wrong or missing: the RPO of requests.
 
-    A request is acknowledged once it was answered completely with a status of 2xx. A refused, failed or truncated one is not: it counts
-    against availability. Source: requests.
+    A request is acknowledged once it was answered completely with a status of 2xx. A refused, failed or truncated one is not, nor is one
+    whose answer cannot be read, holds no token or was given up by the server: it counts against availability. Source: requests.
     """
     return _after_fault(case, acknowledged() & ~answered_right())
 
@@ -65,7 +65,7 @@ def answers_wrong(case: Case) -> Value:
 
 @measure("answers", REQUESTS)
 def answers_truncated(case: Case) -> Value:
-    """Answers that began after t_fault, or were under way then, and broke off. Source: requests."""
+    """Answers that ended after t_fault and were not whole: broken off, given up by the server, empty or not readable. Source: requests."""
     return _after_fault(case, ~pl.col("complete").fill_null(value=True))
 
 
