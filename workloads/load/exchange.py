@@ -74,12 +74,12 @@ class Answer(HTTPResponse):
 
 
 class Exchange:
-    """The state of one attempt while it is under way."""
+    """The state of one attempt while it is under way; ``to_the_end``: the answer may not end before ``max_tokens``."""
 
-    __slots__ = ("answer", "connection", "failure", "first_byte_ns", "sent_ns", "stream")
+    __slots__ = ("answer", "connection", "failure", "first_byte_ns", "sent_ns", "stream", "to_the_end")
 
-    def __init__(self, stream: bool, sent_ns: int = 0) -> None:
-        self.sent_ns = sent_ns
+    def __init__(self, stream: bool, sent_ns: int = 0, to_the_end: bool = False) -> None:
+        self.sent_ns, self.to_the_end = sent_ns, to_the_end
         self.connection: Connection | None = None
         self.failure: OSError | None = None
         self.answer = Answer()
@@ -119,31 +119,39 @@ def judge(call: Call, exchange: Exchange) -> Ending:
     if not exchange.ok_status:
         return Ending(Outcome.FAIL, f"HTTP {exchange.answer.get_code()}: {first_line(exchange.answer.body)}", complete=True)
     if exchange.stream is None:
-        return judge_said(call, read_plain(exchange.answer.body))
+        return judge_said(call, read_plain(exchange.answer.body), exchange.to_the_end)
     exchange.stream.end(now_ns())
     if exchange.stream.done_ns is not None:
-        return judge_said(call, exchange.stream.said())
+        return judge_said(call, exchange.stream.said(), exchange.to_the_end)
     if exchange.stream.stray:
         raise BadAnswer(f"not a stream of events: {first_line(exchange.stream.stray)}")
     return broken_off(call, exchange, "Truncated: the stream ended without [DONE]")
 
 
-def judge_said(call: Call, said: Said) -> Ending:
-    """Judge a completion that ended: whether it is whole, and whether it is the right one."""
+def judge_said(call: Call, said: Said, to_the_end: bool = False) -> Ending:
+    """Judge a completion that ended: whether it is whole, and whether it is the right one; ``to_the_end`` as in :class:`Exchange`."""
     expected = call.prompt.expected(call.max_tokens)
-    if said.reason not in WITHOUT_TEXT and not said.visible and call.max_tokens and expected != "":
-        return Ending(Outcome.FAIL, f"EmptyAnswer: no token of {call.max_tokens}{_because(said)}", complete=False, tokens=said.tokens)
     right = None if expected is None else said.text == expected or paired(said.text) == expected
-    if said.reason is None and not right and (said.tokens or 0) < call.max_tokens:
-        return Ending(Outcome.UNKNOWN, "Truncated: the answer ended without a finish reason", complete=False, tokens=said.tokens)
-    if said.reason is not None and said.reason not in WHOLE:
-        return Ending(Outcome.FAIL, f"Unfinished: not a whole answer{_because(said)}", complete=False, tokens=said.tokens)
+    if lack := _lack(call, said, bool(right), to_the_end):
+        cut = said.visible and said.reason is None
+        return Ending(Outcome.UNKNOWN if cut else Outcome.FAIL, lack, complete=False, tokens=said.tokens)
     error = "WrongAnswer: not the expected completion" if right is False else None
     return Ending(Outcome.OK, error, complete=True, valid=right, tokens=said.tokens)
 
 
-def _because(said: Said) -> str:
-    return f" (finish_reason {said.reason!r})" if said.reason else ""
+def _lack(call: Call, said: Said, right: bool, to_the_end: bool) -> str:
+    """Return what an answer lacks of a whole one; empty if nothing."""
+    because = f" (finish_reason {said.reason!r})" if said.reason else ""
+    if not said.visible and said.reason not in WITHOUT_TEXT and call.max_tokens and not right:
+        return f"EmptyAnswer: no token of {call.max_tokens}{because}"
+    if said.reason is None:
+        known = right or (said.tokens or 0) >= call.max_tokens
+        return "" if known else "Truncated: the answer ended without a finish reason"
+    if said.reason not in WHOLE:
+        return f"Unfinished: not a whole answer{because}"
+    if to_the_end and said.reason not in {UNNAMED, "length"}:
+        return f"ShortAnswer: ended before {call.max_tokens} tokens{because}"
+    return ""
 
 
 def unreadable(exchange: Exchange, error: BadAnswer) -> Ending:
@@ -162,7 +170,7 @@ def broken_off(call: Call, exchange: Exchange, error: str) -> Ending:
         except BadAnswer:  # half an event
             pass
         if exchange.stream.done_ns is not None:
-            return judge_said(call, exchange.stream.said())
+            return judge_said(call, exchange.stream.said(), exchange.to_the_end)
     outcome = Outcome.FAIL if exchange.connection is None else Outcome.UNKNOWN
     begun = False if exchange.first_byte_ns is not None else None
     return Ending(outcome, error, complete=begun, tokens=exchange.stream.chunks if exchange.stream else None)

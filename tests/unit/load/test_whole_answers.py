@@ -24,6 +24,7 @@ from workloads.load.prompts import Prompt
 
 ASKED = 8
 TEXT = "abcdefgh"
+SEEN: list[bytes] = []
 FINE = ("ok", True, True, None)
 
 
@@ -53,7 +54,7 @@ def answering(data: bytes, reset: bool) -> Iterator[str]:
     """Serve ``data`` to every request, then close, with RST if ``reset``; give the URL."""
 
     def converse(sock: Any, _address: object) -> None:
-        sock.recv(65_536)
+        SEEN.append(sock.recv(65_536))
         sock.sendall(data)
         if reset:
             gevent.sleep(0.05)  # else what was sent is discarded with it
@@ -68,11 +69,11 @@ def answering(data: bytes, reset: bool) -> Iterator[str]:
         server.stop()
 
 
-def attempt(data: bytes, streamed: bool, completion: str | None = None, reset: bool = False) -> Row:
+def attempt(data: bytes, streamed: bool, reset: bool = False, **request: bool) -> Row:
     with answering(data, reset) as url:
         fields = {"url": url, "model": "m", "mix": (Mix(weight=1, max_tokens=(1, 1)),), "prompts": "p", "in_flight_cap": 9}
-        load = Load.model_validate(fields | {"rate_rps": 10.0, "horizon_s": 1.0, "seed": 1, "timeout_s": 5})
-        return Client(load, "run", "load-0").attempt(Call(0, now_ns(), streamed, Prompt("p", completion), ASKED), 0)
+        load = Load.model_validate(fields | {"rate_rps": 10.0, "horizon_s": 1.0, "seed": 1, "timeout_s": 5, "request": request})
+        return Client(load, "run", "load-0").attempt(Call(0, now_ns(), streamed, Prompt("p", None), ASKED), 0)
 
 
 def ended(row: Row) -> tuple[str, bool, bool, str | None]:
@@ -170,6 +171,31 @@ def test_an_error_without_the_end_of_its_line_is_read_when_the_connection_breaks
 def test_half_an_event_is_an_answer_that_broke_off() -> None:
     row = attempt(stream(choice("a"), b'data: {"choi', done=False, end=False), streamed=True)
     assert ended(row) == ("unknown", False, False, "Truncated: closed before the end of the answer")
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [
+        ("length", FINE),
+        ("stop", ("fail", False, False, f"ShortAnswer: ended before {ASKED} tokens (finish_reason 'stop')")),
+        ("abort", ("fail", False, False, ABORTED)),
+    ],
+)
+def test_an_answer_that_was_to_ignore_its_end_ends_at_the_length_that_was_asked_for(
+    streamed: bool, reason: str, wanted: tuple[str, bool, bool, str | None]
+) -> None:
+    answer = stream(*chunks("abcd", reason)) if streamed else plain(choice("abcd", reason) | USAGE)
+    assert ended(attempt(answer, streamed, ignore_eos=True)) == wanted
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_ignore_eos_is_sent_where_the_plan_asks_for_it(asked: bool) -> None:
+    SEEN.clear()
+    attempt(plain(choice(TEXT, "length")), streamed=False, ignore_eos=asked)
+    body = json.loads(SEEN[0].split(b"\r\n\r\n")[1])
+    assert body.pop("ignore_eos", False) is asked
+    assert body == {"model": "m", "prompt": "p", "max_tokens": ASKED, "temperature": 0, "stream": False}
 
 
 def said(text: str, reason: str | None, completion: str | None) -> tuple[str, bool | None, bool | None]:
