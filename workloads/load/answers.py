@@ -41,12 +41,16 @@ def first_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:
 
     """
     choices = chunk.get("choices") or []
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-        raise BadAnswer("choices is no list of objects")
-    choice = next((choice for choice in choices if not choice.get("index")), None)
-    if choice is not None and "text" not in choice and ("message" in choice or "delta" in choice):
-        raise BadAnswer("choices[0] is of the chat API, a completion was asked for")
-    return choice
+    if not isinstance(choices, list):
+        raise BadAnswer("choices is no list")
+    for choice in choices:
+        if not isinstance(choice, dict):
+            raise BadAnswer("choices is no list of objects")
+        if not choice.get("index"):
+            if "text" not in choice and ("message" in choice or "delta" in choice):
+                raise BadAnswer("choices[0] is of the chat API, a completion was asked for")
+            return choice
+    return None
 
 
 def text_of(choice: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ The standard's rules hold, and what real servers do besides is understood.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from workloads.load.answers import (
@@ -58,36 +57,40 @@ class EventReader:
         self._name, self._data = b"", list[bytes]()
         self.stray = b""
 
-    def feed(self, data: bytes | bytearray) -> Iterator[Event]:
-        """Yield the events that ``data`` completes."""
+    def feed(self, data: bytes | bytearray) -> list[Event]:
+        """Return the events that ``data`` completes."""
         if self._after_cr and data.startswith(b"\n"):  # the second half of a CR LF
             data = data[1:]
             self._after_cr = False
         if not data:
-            return
-        self._after_cr = data.endswith(b"\r")
+            return []
         if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        else:
+            self._after_cr = False
         *lines, self._pending = (self._pending + data).split(b"\n")
-        yield from self._events(lines)
+        return self._events(lines)
 
-    def end(self) -> Iterator[Event]:
-        """Yield what the end of the answer completes: servers leave the last line, or the empty one after it, without its end."""
+    def end(self) -> list[Event]:
+        """Return what the end of the answer completes: servers leave the last line, or the empty one after it, without its end."""
         lines, self._pending = [self._pending, b""], b""
-        yield from self._events(lines)
+        return self._events(lines)
 
-    def _events(self, lines: list[bytes]) -> Iterator[Event]:
+    def _events(self, lines: list[bytes]) -> list[Event]:
+        events = []
         for line in lines:
             if line.startswith(b"data:"):
                 value = line[5:].strip()
                 if value == DONE and not self._data:
-                    yield Event(b"", value)
+                    events.append(Event(b"", value))
                 else:
                     self._data.append(value)
             elif line:
                 self._field(line.removeprefix(BYTE_ORDER_MARK))
-            elif event := self._ended():
-                yield event
+            elif self._data or self._name:
+                events += self._ended()
+        return events
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
@@ -103,10 +106,11 @@ class EventReader:
             case _:
                 self.stray = (self.stray + line + b"\n")[:STRAY_BYTES]
 
-    def _ended(self) -> Event | None:
-        event = Event(self._name, b"\n".join(self._data).strip()) if self._data else None
+    def _ended(self) -> list[Event]:
+        """Return the event that an empty line ends, if it has data."""
+        name, data = self._name, b"\n".join(self._data)
         self._name, self._data = b"", []
-        return event if event and event.data else None
+        return [Event(name, data)] if data.strip() else []
 
 
 class TokenStream:
@@ -210,7 +214,9 @@ def chunk_of(event: Event) -> dict[str, Any] | None:
         if event.name in MESSAGES:
             raise
         return None
-    if event.name not in MESSAGES and not chunk.get("choices") and not chunk.get("error"):
+    if chunk.get("choices") and not chunk.get("error"):
+        return chunk
+    if event.name not in MESSAGES and not chunk.get("error"):
         return None
     if (error := error_in(chunk)) is not None:
         raise StreamError(error)
