@@ -83,6 +83,22 @@ def test_wrong_and_truncated_answers_are_counted_apart() -> None:
     assert figures == {"requests_lost": 2, "answers_wrong": 2, "answers_truncated": 1, "requests_unknown": 1}
 
 
+def test_answers_that_the_server_gave_up_are_bad_and_not_lost() -> None:
+    """100 answers of 200 with finish_reason abort, asked for from 4 to 5 s after the fault."""
+    whole = run_of(CONSTANT)
+    run = change_rows(whole, asked(4, 5), outcome="fail", status=200, valid=None, complete=False, error="Unfinished: …")
+    figures = {m.name: m.value for m in judge(run).measurements}
+    assert (figures["requests_bad"], figures["answers_truncated"], figures["requests_lost"]) == (400, 100, 0)
+    assert figures["availability"] < measured(whole, "availability").value
+    assert figures["rto"] == pytest.approx(5, abs=2 * STEP)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_answer_that_cannot_be_read_is_not_lost_however_it_ended(complete: bool) -> None:
+    run = change_rows(run_of(HIT), pl.col("request_id").is_in([2500, 2501]), outcome="fail", status=200, valid=False, complete=complete)
+    assert (measured(run, "requests_lost").value, measured(run, "answers_wrong").value) == (0, 0)
+
+
 @pytest.mark.parametrize(("valid", "tokens", "claimed"), [(None, 5, 2), (None, None, 2), (None, 8, 0), (True, 5, 0), (False, 5, 2)])
 def test_answers_shorter_than_asked_are_whole_by_the_word_of_the_server(valid: bool | None, tokens: int | None, claimed: int) -> None:
     run = change_rows(run_of(HIT), pl.col("request_id").is_in([2500, 2501]), valid=valid, tokens=tokens)
