@@ -17,6 +17,7 @@ from history.clock import now_ns
 from history.schema import REQUESTS
 from history.workloads import Load, Mix
 from verdict.inputs.goodness import acknowledged
+from workloads.inference.schema import Answer, CompletionRequest, error_body
 from workloads.load.answers import Said
 from workloads.load.client import Client, Row
 from workloads.load.exchange import Call, judge_said
@@ -146,6 +147,18 @@ STREAMED: dict[str, tuple[bytes, tuple[str, bool, bool, str | None]]] = {
 @pytest.mark.parametrize(("answer", "wanted"), STREAMED.values(), ids=STREAMED)
 def test_streamed_answers(answer: bytes, wanted: tuple[str, bool, bool, str | None]) -> None:
     assert ended(attempt(answer, streamed=True)) == wanted
+
+
+def test_the_reference_server_is_judged_as_before() -> None:
+    asked = CompletionRequest(model="m", prompt="p", max_tokens=ASKED)
+    assert ended(attempt(plain(Answer(asked, "1").whole(TEXT)), streamed=False)) == FINE
+    answer = Answer(asked, "2")
+    events = [answer.chunk(token, last=number == ASKED) for number, token in enumerate(TEXT, 1)]
+    assert ended(attempt(stream(*events), streamed=True)) == FINE
+    cut = attempt(stream(*events[:3], done=False, end=False), streamed=True)
+    assert ended(cut) == ("unknown", False, False, "Truncated: closed before the end of the answer")
+    failed = b"data: " + error_body(503, "the engine died") + b"\n\n"
+    assert ended(attempt(stream(*events[:3], failed, done=False, end=False), streamed=True))[1:3] == (False, False)
 
 
 UNREADABLE = {
