@@ -124,8 +124,8 @@ REQUESTS: dict[str, pl.DataType] = {
     "done_ns": pl.Int64(),
     "outcome": pl.Enum([o.value for o in Outcome]),
     "valid": pl.Boolean(),  # null: not checked (no payload); false: an answer, but a wrong one
-    "complete": pl.Boolean(),  # false: truncated stream or body
-    "max_gap_ms": pl.Float64(),  # longest silence between tokens of a stream; null: not streamed
+    "complete": pl.Boolean(),  # false: no whole answer: truncated, given up by the server, empty, or not readable
+    "max_gap_ms": pl.Float64(),  # longest silence between chunks of a stream, with text or without; null: not streamed
     "status": pl.Int16(),  # HTTP status; null: none received
     "error": pl.String(),  # class and first line; null: none
     "endpoint": pl.String(),

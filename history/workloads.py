@@ -76,9 +76,14 @@ class HeaderFrom(FrozenModel):
 
 
 class RequestForm(FrozenModel):
-    """Which API the requests speak, and how they are let in besides ``api_key_env``."""
+    """Which API the requests speak, and how they are let in besides ``api_key_env``.
+
+    ``ignore_eos``: ask for answers that end at ``max_tokens`` and not before, where the engine offers it (vLLM, SGLang, llama.cpp): their
+    length is known, and a shorter one is not whole.
+    """
 
     api: str = "completions"
+    ignore_eos: bool = False
     auth: HeaderFrom | None = None
 
 

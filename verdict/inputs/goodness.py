@@ -28,13 +28,14 @@ def good_request(stream: pl.Expr, slo: Slo) -> pl.Expr:
 
 
 def acknowledged() -> pl.Expr:
-    """Return whether the platform said that an attempt was served: a complete answer with a status of 2xx."""
-    return (pl.col("complete") & pl.col("status").is_between(200, 299)).fill_null(value=False)
+    """Return whether the platform said that an attempt was served: a complete answer with a status of 2xx that can be read."""
+    served = pl.col("outcome") == Outcome.OK.value
+    return (pl.col("complete") & served & pl.col("status").is_between(200, 299)).fill_null(value=False)
 
 
 def answered_right() -> pl.Expr:
     """Return whether an attempt was served, however late, and its answer is not known to be wrong (null: it could not be checked)."""
-    return acknowledged() & (pl.col("outcome") == Outcome.OK.value).fill_null(value=False) & pl.col("valid").fill_null(value=True)
+    return acknowledged() & pl.col("valid").fill_null(value=True)
 
 
 def felt_latency_ms(stream: pl.Expr, slo: Slo) -> pl.Expr:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -11,6 +13,8 @@ from verdict.case import Case
 from verdict.inputs.goodness import acknowledged, answered_right, longest_limit_ms
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import window
+
+CLAIMED = "shorter than asked for, and whole by the word of the server alone"
 
 
 @measure("requests", REQUESTS)
@@ -39,8 +43,8 @@ def requests_interrupted(case: Case) -> Value:
 def requests_lost(case: Case) -> Value:
     """Acknowledged answers after t_fault whose payload is wrong or missing: the RPO of requests.
 
-    A request is acknowledged once it was answered completely with a status of 2xx. A refused, failed or truncated one is not: it counts
-    against availability. Source: requests.
+    A request is acknowledged once it was answered completely with a status of 2xx. A refused, failed or truncated one is not, nor is one
+    whose answer cannot be read, holds no token or was given up by the server: it counts against availability. Source: requests.
     """
     return _after_fault(case, acknowledged() & ~answered_right())
 
@@ -58,6 +62,23 @@ def answers_unchecked(case: Case) -> Value:
 
 
 @measure("answers", REQUESTS)
+def answers_claimed(case: Case) -> Value:
+    """Acknowledged answers after t_fault that are whole by the word of the server alone.
+
+    They ended before max_tokens and are not known to be right, so that no known length shows that nothing is missing: a gateway may turn an
+    abort into a stop. Source: requests, schedule.
+    """
+    if case.recovery is None:
+        return NO_FAULT
+    if case.load.request.ignore_eos:
+        return Value(0)
+    asked = np.append(case.run.schedule["max_tokens"].fill_null(0).to_numpy(), 0)[case.attempts.position]  # the last: of no request
+    unproven = acknowledged() & ~pl.col("valid").fill_null(value=False) & (pl.col("tokens").fill_null(-1) < pl.Series(asked))
+    claimed = _after_fault(case, unproven)
+    return replace(claimed, sentence=CLAIMED) if claimed.value else claimed
+
+
+@measure("answers", REQUESTS)
 def answers_wrong(case: Case) -> Value:
     """Acknowledged answers after t_fault with a wrong payload, e.g. of wrong weights or of another request. Source: requests."""
     return _after_fault(case, acknowledged() & ~pl.col("valid").fill_null(value=True))
@@ -65,7 +86,7 @@ def answers_wrong(case: Case) -> Value:
 
 @measure("answers", REQUESTS)
 def answers_truncated(case: Case) -> Value:
-    """Answers that began after t_fault, or were under way then, and broke off. Source: requests."""
+    """Answers that ended after t_fault and were not whole: broken off, given up by the server, empty or not readable. Source: requests."""
     return _after_fault(case, ~pl.col("complete").fill_null(value=True))
 
 

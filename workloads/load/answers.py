@@ -1,28 +1,75 @@
-"""What a server answers, read as its bytes arrive: a plain completion or a stream of server-sent events."""
+"""What a server answers, as completions of the OpenAI shape have it: a plain one, or a chunk of a stream."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
 import orjson
 
-DONE = b"[DONE]"
+UNNAMED = ""
+"""The finish reason of a plain answer that has no such field: the end of its JSON says that it is whole."""
+REASONING = ("reasoning_content", "reasoning")
 
 
 class BadAnswer(ValueError):
-    """The body is not a completion of the OpenAI shape."""
+    """The body cannot be read as a completion of the OpenAI shape."""
 
 
-def first_choice(chunk: Any) -> str:  # noqa: ANN401 - parsed JSON
-    """Return ``choices[0].text`` of a completion, or of a chunk of one; a chunk without choices (usage only) has no text."""
-    try:
-        choices = chunk["choices"]
-        text = choices[0]["text"] if choices else ""
-    except (TypeError, KeyError, IndexError) as error:
-        raise BadAnswer("no choices[0].text") from error
-    if not isinstance(text, str):
+class ErrorAnswer(BadAnswer):
+    """An answer of 2xx that says that it failed."""
+
+
+class Said(NamedTuple):
+    """What an answer that ended said.
+
+    ``reason`` is its finish reason, ``None`` if it is null or a stream has none. ``tokens`` are those that the server counted, else those
+    that were seen to come, ``None`` if neither is known. ``visible``: text or reasoning came.
+    """
+
+    text: str
+    visible: bool
+    reason: str | None
+    tokens: int | None
+
+
+def first_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the choice of index 0 of a completion, or of a chunk of one; ``None`` if it has none, as one with usage only.
+
+    Raises:
+        BadAnswer: the choices are none of a completion.
+
+    """
+    choices = chunk.get("choices") or []
+    if not isinstance(choices, list):
+        raise BadAnswer("choices is no list")
+    for choice in choices:
+        if not isinstance(choice, dict):
+            raise BadAnswer("choices is no list of objects")
+        if not choice.get("index"):
+            if "text" not in choice and ("message" in choice or "delta" in choice):
+                raise BadAnswer("choices[0] is of the chat API, a completion was asked for")
+            return choice
+    return None
+
+
+def text_of(choice: dict[str, Any]) -> str:
+    """Return the text of a choice, empty if it is null or absent; raises :class:`BadAnswer` if it is no string."""
+    text = choice.get("text")
+    if text is not None and not isinstance(text, str):
         raise BadAnswer("choices[0].text is no string")
-    return text
+    return text or ""
+
+
+def reasons_aloud(choice: dict[str, Any]) -> bool:
+    """Tell whether a choice holds text of reasoning."""
+    return any(choice.get(name) for name in REASONING)
+
+
+def reason_of(choice: dict[str, Any]) -> str | None:
+    """Return the finish reason of a choice, ``None`` if it is null, empty or absent."""
+    reason = choice.get("finish_reason")
+    return str(reason) if reason else None
 
 
 def usage_tokens(chunk: dict[str, object]) -> int | None:
@@ -33,75 +80,43 @@ def usage_tokens(chunk: dict[str, object]) -> int | None:
 
 
 def parse(data: bytes | bytearray) -> dict[str, object]:
-    """Parse a JSON object; raises :class:`BadAnswer` if it is none."""
+    """Parse a JSON object; raises :class:`BadAnswer` if it is none.
+
+    Python's parser has the second word: it takes NaN and halves of surrogate pairs, which servers write.
+    """
     try:
         parsed = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise BadAnswer("not JSON") from error
+    except orjson.JSONDecodeError:
+        try:
+            parsed = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise BadAnswer(f"not JSON: {_quoted(data) or 'nothing'}") from error
     if not isinstance(parsed, dict):
-        raise BadAnswer("not a JSON object")
+        raise BadAnswer(f"not a JSON object: {_quoted(data)}")
     return parsed
 
 
-class TokenStream:
-    """The events of one streamed completion (``data: {chunk}`` lines, then ``data: [DONE]``), fed as they arrive.
+def read_plain(body: bytes | bytearray) -> Said:
+    """Read a plain answer.
 
-    Attributes:
-        text: what the chunks said so far, joined.
-        chunks: chunks that carried text.
-        first_ns: when the first of them arrived (ns), ``None`` before.
-        gap_ns: longest silence between chunks, and between the last one and ``[DONE]`` (ns).
-        done_ns: when ``[DONE]`` was seen (ns), ``None`` before.
-        error: the server's own message that the stream failed, if it sent one.
+    Raises:
+        BadAnswer: it is no completion; an :class:`ErrorAnswer` if it says that it failed.
 
     """
+    answer = parse(body)
+    if (error := error_in(answer)) is not None:
+        raise ErrorAnswer(error)
+    choice = first_choice(answer)
+    if choice is None:
+        raise BadAnswer(f"no choices: {_quoted(body)}")
+    reason = reason_of(choice) if "finish_reason" in choice else UNNAMED
+    text = text_of(choice)
+    return Said(text, bool(text) or reasons_aloud(choice), reason, usage_tokens(answer))
 
-    __slots__ = ("_last_ns", "_pending", "chunks", "done_ns", "error", "first_ns", "gap_ns", "text", "tokens")
 
-    def __init__(self) -> None:
-        self._pending = b""
-        self._last_ns = 0
-        self.text, self.chunks, self.gap_ns = "", 0, 0
-        self.first_ns: int | None = None
-        self.tokens: int | None = None
-        self.done_ns: int | None = None
-        self.error: str | None = None
-
-    def feed(self, data: bytes | bytearray, t_ns: int) -> None:
-        """Take in bytes that arrived at ``t_ns``; raises :class:`BadAnswer` at a chunk that is no completion chunk."""
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                self._event(line[5:].strip(), t_ns)
-
-    def end(self, t_ns: int) -> None:
-        """Count the silence between the last token and the end of the answer (ns), however it ended."""
-        if self.first_ns is not None and self.done_ns is None:
-            self._heard(t_ns)
-
-    def _event(self, data: bytes, t_ns: int) -> None:
-        if data == DONE:
-            self.end(t_ns)
-            self.done_ns = t_ns
-            return
-        chunk = parse(data)
-        if "error" in chunk:
-            self.error = message_of(chunk)
-            return
-        self.tokens = usage_tokens(chunk) or self.tokens
-        if text := first_choice(chunk):
-            self._token(text, t_ns)
-
-    def _token(self, text: str, t_ns: int) -> None:
-        if self.first_ns is None:
-            self.first_ns = self._last_ns = t_ns
-        self._heard(t_ns)
-        self.text += text
-        self.chunks += 1
-
-    def _heard(self, t_ns: int) -> None:
-        self.gap_ns = max(self.gap_ns, t_ns - self._last_ns)
-        self._last_ns = t_ns
+def paired(text: str) -> str:
+    """Return ``text`` with each surrogate pair that came in two halves joined to its character."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def in_one_line(text: str, longest: int = 200) -> str:
@@ -109,17 +124,26 @@ def in_one_line(text: str, longest: int = 200) -> str:
     return (text.strip().splitlines() or [""])[0][:longest]
 
 
-def message_of(answer: dict[str, object]) -> str:
-    """Return the message of an OpenAI-style error object ``{"error": {"message": …}}``."""
+def error_in(answer: dict[str, Any]) -> str | None:
+    """Return what an answer says of its failure; ``None`` if it says nothing of one, as ``"error": null`` does."""
     error = answer.get("error")
-    return str(error.get("message", "")) if isinstance(error, dict) else str(error)
+    if isinstance(error, dict) and error:
+        return str(error.get("message") or error)
+    if error:
+        return str(error)
+    message = None if answer.get("choices") else answer.get("message") or answer.get("detail")
+    return str(message) if message else None
 
 
 def first_line(body: bytes | bytearray) -> str:
     """Return what an error answer says, in one line: long enough that a secret in what is shown of it is not cut in two."""
     try:
-        answer = parse(body)
-        text = message_of(answer) if "error" in answer else str(answer.get("message") or answer.get("detail") or "")
+        text = error_in(parse(body))
     except BadAnswer:
-        text = bytes(body[:4000]).decode("utf-8", "replace")
-    return in_one_line(text, longest=4000)
+        text = None
+    return _quoted(body) if text is None else in_one_line(text, longest=4000)
+
+
+def _quoted(body: bytes | bytearray) -> str:
+    """Return the first line of ``body``, for what is nothing that could be read."""
+    return in_one_line(bytes(body[:4000]).decode("utf-8", "replace"), longest=4000)

@@ -15,7 +15,7 @@ from history.workloads import Load
 from workloads.load.answers import BadAnswer, in_one_line
 from workloads.load.connections import Connection, Connections
 from workloads.load.endpoint import Endpoint, api_key, request_head
-from workloads.load.exchange import Call, CutOff, Ending, Exchange, broken_off, closed_early, header, judge
+from workloads.load.exchange import Call, CutOff, Ending, Exchange, broken_off, closed_early, header, judge, unreadable
 
 AT_ONCE_BYTES = 16_384  # an idle connection's send buffer is empty and takes more than this without waiting
 LOAD_ENDED = "CutOff: the load ended before the answer did"
@@ -31,7 +31,9 @@ class Client:
     def __init__(self, load: Load, run_id: str, worker: str) -> None:
         endpoint = Endpoint.of(load.url)
         self.connections = Connections(endpoint, load.connection_max_age_s, load.ca_file)
-        self._model, self._timeout_s = load.model, load.timeout_s
+        self._timeout_s = load.timeout_s
+        self._to_the_end = load.request.ignore_eos
+        self._form = {"model": load.model, "temperature": 0} | ({"ignore_eos": True} if self._to_the_end else {})
         self._run_id, self._worker, self._authority = run_id, worker, endpoint.authority
         self._key = api_key(load)
         self._head = request_head(endpoint, load.headers, self._key)
@@ -43,7 +45,7 @@ class Client:
         connection = self.connections.idle() if len(request) <= AT_ONCE_BYTES else None
         if connection is None:
             return None
-        exchange = Exchange(call.stream, now_ns())
+        exchange = Exchange(call.stream, now_ns(), self._to_the_end)
         exchange.connection = connection
         try:
             connection.sock.send(request)
@@ -53,7 +55,7 @@ class Client:
 
     def attempt(self, call: Call, number: int, begun: Exchange | None = None) -> Row:
         """Carry out attempt ``number`` of ``call`` (or its rest) within the time-out, return its row; a :class:`CutOff` ends it early."""
-        exchange = begun or Exchange(call.stream, now_ns())
+        exchange = begun or Exchange(call.stream, now_ns(), self._to_the_end)
         timeout = gevent.Timeout.start_new(self._timeout_s)
         try:
             exchange.receive(self._connected(call, number, exchange), self.meanwhile)
@@ -67,7 +69,7 @@ class Client:
         except OSError as error:
             ending = broken_off(call, exchange, f"{type(error).__name__}: {error}")
         except BadAnswer as error:
-            ending = Ending(Outcome.OK, f"BadAnswer: {error}", complete=exchange.answer.whole, valid=False)
+            ending = unreadable(exchange, error)
         finally:
             timeout.close()
             self._release(exchange)
@@ -88,9 +90,7 @@ class Client:
         return row | {"sent_ns": None, "done_ns": None}
 
     def _request(self, call: Call, number: int) -> bytes:
-        body = orjson.dumps(
-            {"model": self._model, "prompt": call.prompt.prompt, "max_tokens": call.max_tokens, "temperature": 0, "stream": call.stream}
-        )
+        body = orjson.dumps(self._form | {"prompt": call.prompt.prompt, "max_tokens": call.max_tokens, "stream": call.stream})
         own = f"x-request-id: {self._run_id}-{call.request_id}-{number}\r\ncontent-length: {len(body)}\r\n\r\n"
         return self._head + own.encode() + body
 
@@ -112,6 +112,7 @@ class Client:
         """Return what a server said in one line without the API key: a server may quote what it was sent."""
         if text is None:
             return None
+        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
         return in_one_line(text.replace(self._key, "***") if self._key else text)
 
     def _row(self, call: Call, number: int, exchange: Exchange, ending: Ending) -> Row:

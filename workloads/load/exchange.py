@@ -3,10 +3,13 @@
 How an attempt ended, as the client saw it:
 
 - ``ok``: the whole answer came with a status of 2xx; ``valid`` says whether it is the right one.
-- ``fail``: known not to be answered: no connection, an HTTP error, an error inside the stream, the cap on requests in flight.
+- ``fail``: known not to be answered: no connection, an HTTP error, an answer of 2xx that is an error, cannot be read, holds no token or
+  was given up by the server; the cap on requests in flight.
 - ``unknown``: sent, and the end of its answer was not seen: time-out, reset, truncated, cut off by the end of the load.
 
-``complete`` is null if not a byte of an answer came, false if the answer broke off.
+``complete`` is null if not a byte of an answer came, false if the answer broke off or is no whole one.
+
+An answer is whole if its finish reason says so. Without one, only a known length shows that nothing is missing.
 """
 
 from __future__ import annotations
@@ -19,11 +22,15 @@ from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from history.clock import now_ns
 from history.schema import Outcome
-from workloads.load.answers import TokenStream, first_choice, first_line, parse, usage_tokens
+from workloads.load.answers import UNNAMED, BadAnswer, ErrorAnswer, Said, first_line, paired, read_plain
 from workloads.load.connections import Connection
 from workloads.load.prompts import Prompt
+from workloads.load.stream import TokenStream
 
 RECEIVE_BYTES = 16_384
+WITHOUT_TEXT = frozenset({"tool_calls", "function_call"})
+WHOLE = WITHOUT_TEXT | {"stop", "length", "content_filter", "eos_token", "stop_sequence", UNNAMED}
+"""Finish reasons of whole answers; ``eos_token`` and ``stop_sequence`` are those of Text Generation Inference."""
 
 
 class Call(NamedTuple):
@@ -67,12 +74,12 @@ class Answer(HTTPResponse):
 
 
 class Exchange:
-    """The state of one attempt while it is under way."""
+    """The state of one attempt while it is under way; ``to_the_end``: the answer may not end before ``max_tokens``."""
 
-    __slots__ = ("answer", "connection", "failure", "first_byte_ns", "sent_ns", "stream")
+    __slots__ = ("answer", "connection", "failure", "first_byte_ns", "sent_ns", "stream", "to_the_end")
 
-    def __init__(self, stream: bool, sent_ns: int = 0) -> None:
-        self.sent_ns = sent_ns
+    def __init__(self, stream: bool, sent_ns: int = 0, to_the_end: bool = False) -> None:
+        self.sent_ns, self.to_the_end = sent_ns, to_the_end
         self.connection: Connection | None = None
         self.failure: OSError | None = None
         self.answer = Answer()
@@ -85,7 +92,7 @@ class Exchange:
         Raises:
             OSError: the connection broke.
             HTTPParseError: it was closed before the end of the answer, or what came is not HTTP.
-            BadAnswer: a chunk of the stream is no completion chunk.
+            BadAnswer: a chunk of the stream is no completion chunk, or an error.
 
         """
         while not self.answer.whole:
@@ -112,27 +119,58 @@ def judge(call: Call, exchange: Exchange) -> Ending:
     if not exchange.ok_status:
         return Ending(Outcome.FAIL, f"HTTP {exchange.answer.get_code()}: {first_line(exchange.answer.body)}", complete=True)
     if exchange.stream is None:
-        parsed = parse(exchange.answer.body)
-        text, tokens = first_choice(parsed), usage_tokens(parsed)
-    elif exchange.stream.error is not None:
-        return Ending(Outcome.FAIL, f"StreamError: {exchange.stream.error}", complete=False, tokens=exchange.stream.chunks)
-    elif exchange.stream.done_ns is None:
-        return broken_off(call, exchange, "Truncated: the stream ended without [DONE]")
-    else:
-        text, tokens = exchange.stream.text, exchange.stream.tokens or exchange.stream.chunks
+        return judge_said(call, read_plain(exchange.answer.body), exchange.to_the_end)
+    exchange.stream.end(now_ns())
+    if exchange.stream.done_ns is not None:
+        return judge_said(call, exchange.stream.said(), exchange.to_the_end)
+    if exchange.stream.stray:
+        raise BadAnswer(f"not a stream of events: {first_line(exchange.stream.stray)}")
+    return broken_off(call, exchange, "Truncated: the stream ended without [DONE]")
+
+
+def judge_said(call: Call, said: Said, to_the_end: bool = False) -> Ending:
+    """Judge a completion that ended: whether it is whole, and whether it is the right one; ``to_the_end`` as in :class:`Exchange`."""
     expected = call.prompt.expected(call.max_tokens)
-    valid = None if expected is None else text == expected
-    return Ending(
-        Outcome.OK, "WrongAnswer: not the expected completion" if valid is False else None, complete=True, valid=valid, tokens=tokens
-    )
+    right = None if expected is None else said.text == expected or paired(said.text) == expected
+    if lack := _lack(call, said, bool(right), to_the_end):
+        cut = said.visible and said.reason is None
+        return Ending(Outcome.UNKNOWN if cut else Outcome.FAIL, lack, complete=False, tokens=said.tokens)
+    error = "WrongAnswer: not the expected completion" if right is False else None
+    return Ending(Outcome.OK, error, complete=True, valid=right, tokens=said.tokens)
+
+
+def _lack(call: Call, said: Said, right: bool, to_the_end: bool) -> str:
+    """Return what an answer lacks of a whole one; empty if nothing."""
+    because = f" (finish_reason {said.reason!r})" if said.reason else ""
+    if not said.visible and said.reason not in WITHOUT_TEXT and call.max_tokens and not right:
+        return f"EmptyAnswer: no token of {call.max_tokens}{because}"
+    if said.reason is None:
+        known = right or (said.tokens or 0) >= call.max_tokens
+        return "" if known else "Truncated: the answer ended without a finish reason"
+    if said.reason not in WHOLE:
+        return f"Unfinished: not a whole answer{because}"
+    if to_the_end and said.reason not in {UNNAMED, "length"}:
+        return f"ShortAnswer: ended before {call.max_tokens} tokens{because}"
+    return ""
+
+
+def unreadable(exchange: Exchange, error: BadAnswer) -> Ending:
+    """Return the ending of an attempt whose answer of 2xx is an error or no completion: nobody was served, whatever became of its bytes."""
+    tokens = exchange.stream.chunks if exchange.stream else None
+    return Ending(Outcome.FAIL, f"{type(error).__name__}: {error}", complete=False, tokens=tokens)
 
 
 def broken_off(call: Call, exchange: Exchange, error: str) -> Ending:
-    """Return the ending of an attempt that broke off; a stream that had said ``[DONE]`` was whole all the same."""
+    """Return the ending of an attempt that broke off; a stream that had said ``[DONE]`` or an error ended so all the same."""
     if exchange.stream:
+        try:
+            exchange.stream.end(now_ns())
+        except ErrorAnswer as failure:
+            return unreadable(exchange, failure)
+        except BadAnswer:  # half an event
+            pass
         if exchange.stream.done_ns is not None:
-            return judge(call, exchange)
-        exchange.stream.end(now_ns())
+            return judge_said(call, exchange.stream.said(), exchange.to_the_end)
     outcome = Outcome.FAIL if exchange.connection is None else Outcome.UNKNOWN
     begun = False if exchange.first_byte_ns is not None else None
     return Ending(outcome, error, complete=begun, tokens=exchange.stream.chunks if exchange.stream else None)

@@ -96,10 +96,19 @@ def test_latency_counts_from_when_the_user_asked() -> None:
 
 @pytest.mark.parametrize(
     ("change", "known"),
-    [({}, True), ({"status": 500}, False), ({"complete": False}, False), ({"complete": None}, False), ({"status": None}, False)],
+    [
+        ({}, True),
+        ({"status": 500}, False),
+        ({"complete": False}, False),
+        ({"complete": None}, False),
+        ({"status": None}, False),
+        ({"outcome": "fail"}, False),
+        ({"outcome": "unknown"}, False),
+        ({"outcome": None}, False),
+    ],
     ids=str,
 )
-def test_only_a_complete_answer_of_2xx_is_acknowledged(change: dict[str, object], known: bool) -> None:
+def test_only_a_complete_answer_of_2xx_that_can_be_read_is_acknowledged(change: dict[str, object], known: bool) -> None:
     assert judged(acknowledged(), **change) is known
 
 

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from history.schema import EventKind, Series
+from history.workloads import RequestForm
 from testing.histories.edits import add_event, asked, at, change_rows, change_samples, drop_events
 from testing.histories.truth import Hit, World
 from tests.unit.verdict.conftest import HIT, built, measured, run_of
@@ -41,6 +42,7 @@ STEP = 0.01
         ("requests_lost", 0),
         ("answers_wrong", 0),
         ("answers_unchecked", 0),
+        ("answers_claimed", 0),
         ("answers_truncated", 0),
         ("answers_duplicated", 0),
         ("requests_unknown", 0),
@@ -79,6 +81,37 @@ def test_wrong_and_truncated_answers_are_counted_apart() -> None:
     )
     figures = {name: measured(run, name).value for name in ("requests_lost", "answers_wrong", "answers_truncated", "requests_unknown")}
     assert figures == {"requests_lost": 2, "answers_wrong": 2, "answers_truncated": 1, "requests_unknown": 1}
+
+
+def test_answers_that_the_server_gave_up_are_bad_and_not_lost() -> None:
+    """100 answers of 200 with finish_reason abort, asked for from 4 to 5 s after the fault."""
+    whole = run_of(CONSTANT)
+    run = change_rows(whole, asked(4, 5), outcome="fail", status=200, valid=None, complete=False, error="Unfinished: …")
+    figures = {m.name: m.value for m in judge(run).measurements}
+    assert (figures["requests_bad"], figures["answers_truncated"], figures["requests_lost"]) == (400, 100, 0)
+    assert figures["availability"] < measured(whole, "availability").value
+    assert figures["rto"] == pytest.approx(5, abs=2 * STEP)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_answer_that_cannot_be_read_is_not_lost_however_it_ended(complete: bool) -> None:
+    run = change_rows(run_of(HIT), pl.col("request_id").is_in([2500, 2501]), outcome="fail", status=200, valid=False, complete=complete)
+    assert (measured(run, "requests_lost").value, measured(run, "answers_wrong").value) == (0, 0)
+
+
+@pytest.mark.parametrize(("valid", "tokens", "claimed"), [(None, 5, 2), (None, None, 2), (None, 8, 0), (True, 5, 0), (False, 5, 2)])
+def test_answers_shorter_than_asked_are_whole_by_the_word_of_the_server(valid: bool | None, tokens: int | None, claimed: int) -> None:
+    run = change_rows(run_of(HIT), pl.col("request_id").is_in([2500, 2501]), valid=valid, tokens=tokens)
+    found = measured(run, "answers_claimed")
+    assert (found.value, "by the word of the server alone" in found.sentence) == (claimed, bool(claimed))
+
+
+def test_with_ignore_eos_the_length_of_answers_is_known() -> None:
+    run = change_rows(run_of(HIT), pl.col("request_id").is_in([2500, 2501]), valid=None, tokens=5)
+    workload = run.plan.requests
+    exact = workload.model_copy(update={"load": workload.load.model_copy(update={"request": RequestForm(ignore_eos=True)})})
+    known = replace(run, plan=run.plan.model_copy(update={"workloads": (exact,)}))
+    assert measured(known, "answers_claimed").value == 0
 
 
 def test_requests_caught_in_flight_count_neither_before_nor_after_the_fault() -> None:
