@@ -20,7 +20,7 @@ OF_REGION = (
 )  # fmt: skip
 OF_SUITE = {"suite_namespace": "namespace", "suite_image": "image", "fault_image": "fault_image"}
 SAME = ("name", "consent_label", "limits", "stop_when", "blackouts", "fidelity")
-OF_ROLE = ("namespace", "selector", "service", "container", "of_run")
+OF_ROLE = ("namespace", "selector", "service", "container", "of_run", "object_store")
 MOVED_OF_ROLE = {
     "deployment": ("controller", "name"),
     "port": ("health", "port"),

@@ -60,6 +60,8 @@ def roles(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     alike |= {key: draw(words) for key in ("service", "container") if draw(st.booleans())}
     if draw(st.booleans()):
         alike["of_run"] = draw(st.booleans())
+    if draw(st.booleans()):
+        alike["object_store"] = {"buckets": f"/{draw(words)}/objects", "kept": f"/{draw(words)}/kept"}
     one, two = dict(alike), dict(alike)
     if draw(st.booleans()):
         one["deployment"] = name = draw(words)
