@@ -201,8 +201,8 @@ def test_a_program_beside_a_storage_server_gets_its_credentials_from_the_secret_
     assert "no other environment" in add(env=[{**env[1], "name": "PYTHONPATH"}])
     assert "no other environment" in add(env=[*env, {"name": "PYTHONPATH", "value": "/proc/1/cwd"}])
     assert "mounts nothing" in add(envFrom=[{"secretRef": {"name": "llm-store"}}])
-    assert f"{tempted.target.suite.fault_image} beside a storage server" in add(image="busybox")
-    signal = process_signal.ephemeral_container(pod, "model", tempted.target.suite.image, "engine", 3.0)
+    assert f"image is {tempted.target.suite.fault_image}" in add(image="busybox")
+    signal = process_signal.ephemeral_container(pod, "model", tempted.target.suite.fault_image, "engine", 3.0)
     assert "no other environment" in add(name=signal["name"], command=signal["command"])
 
 
