@@ -6,7 +6,7 @@ so it needs no capability, and satisfies Pod Security ``restricted``. Kubernetes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import orjson
 from kubernetes.client import V1ContainerState
 from kubernetes.client.exceptions import ApiException
 
-from history.errors import TargetRefused
+from history.errors import NoData, TargetRefused
 from kube.client import Platform
 from kube.containers import status_of
 from kube.objects import Pod
@@ -106,20 +106,26 @@ def add(platform: Platform, pod: Pod, added: Mapping[str, Any], *, dry_run: bool
     platform.core.patch_namespaced_pod_ephemeralcontainers(pod.metadata.name, pod.metadata.namespace, body, **asked)
 
 
-def hear(platform: Platform, pod: Pod, name: str, limit_s: float, enough: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    """Wait until the container has said a line that is ``enough``, or has ended; return all lines of JSON of its log by then.
+def line_with(platform: Platform, pod: Pod, name: str, word: str, limit_s: float) -> dict[str, Any]:
+    """Wait for the line of the container's log that has ``word``, and return it.
 
     Raises:
         ApiException: other than 400 and 404: not started yet, gone with its pod.
+        NoData: it refused, failed, or has not said that in time; the text says why.
 
     """
-    return until(lambda: _said_or_ended(platform, pod, name, enough), limit_s) or _lines(platform, pod, name)
+    for line in until(lambda: _said_or_ended(platform, pod, name, word), limit_s) or _lines(platform, pod, name):
+        if word in line:
+            return line
+        if why := line.get("refused") or line.get("failed"):
+            raise NoData(str(why))
+    raise NoData(_why_silent(platform, pod, name, limit_s))
 
 
-def _said_or_ended(platform: Platform, pod: Pod, name: str, enough: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+def _said_or_ended(platform: Platform, pod: Pod, name: str, word: str) -> list[dict[str, Any]]:
     state = _state(platform, pod, name)  # before the log: what it said until it ended is in there then
     lines = _lines(platform, pod, name)
-    if any(enough(line) for line in lines):
+    if any({word, "refused", "failed"} & line.keys() for line in lines):
         return lines
     return lines or [{}] if state and state.terminated else []
 
@@ -139,8 +145,8 @@ def _state(platform: Platform, pod: Pod, name: str) -> V1ContainerState | None:
     return next((status.state for status in statuses if status.name == name), None)
 
 
-def why_silent(platform: Platform, pod: Pod, name: str, limit_s: float) -> str:
-    """Return why the container said nothing of use: how it ended, or what it waits for. Raises ApiException."""
+def _why_silent(platform: Platform, pod: Pod, name: str, limit_s: float) -> str:
+    """Return why the container said nothing of use: how it ended, or what it waits for."""
     state = _state(platform, pod, name)
     if state and state.terminated:
         return f"it ended with status {state.terminated.exit_code} ({(state.terminated.message or state.terminated.reason or '').strip()})"

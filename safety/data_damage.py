@@ -96,7 +96,9 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
     try:
         with api_errors(f"pod {namespace}/{name}: run {program} beside its server", NoData):
             pod = platform.pod(name, namespace)
-            return _outcome(platform, pod, container(platform.target, pod, role, program, damage.arguments))
+            added = container(platform.target, pod, role, program, damage.arguments)
+            ephemeral.add(platform, pod, added)
+            return ephemeral.line_with(platform, pod, added["name"], "said", LIMIT_S)
     except AftershockError as error:
         raise UndoFailed(
             f"pod {namespace}/{name}: not known to be restored ({damage.what}): {' '.join(str(error).split())}; good is {damage.good}; "
@@ -135,14 +137,3 @@ def _ours(path: str, buckets: str) -> bool:
     """Tell whether a path of the server's container is one that faults keep things at, which no client sees."""
     place = PurePosixPath(path)
     return _plain(path) and not place.is_relative_to(buckets) and any(part.startswith(KEPT) for part in place.parts)
-
-
-def _outcome(platform: Platform, pod: Pod, added: dict[str, Any]) -> dict[str, Any]:
-    """Run the program that ``added`` has; return its last word. Raises ApiException; NoData: it did not say that it is done."""
-    ephemeral.add(platform, pod, added)
-    for line in ephemeral.hear(platform, pod, added["name"], LIMIT_S, lambda line: bool({"said", "refused", "failed"} & line.keys())):
-        if "said" in line:
-            return line
-        if why := line.get("refused") or line.get("failed"):
-            raise NoData(str(why))
-    raise NoData(ephemeral.why_silent(platform, pod, added["name"], LIMIT_S))

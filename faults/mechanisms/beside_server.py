@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from history.errors import ConfigError, FaultFailed
+from history.errors import ConfigError, FaultFailed, NoData
 from history.plan import ResolvedTarget
 from kube import ephemeral
 from kube.client import Platform, api_errors
@@ -126,10 +126,8 @@ def _armed(platform: Platform, pod: Pod, role: str, program: str, words: tuple[s
 def _heard(platform: Platform, pod: Pod, name: str, word: str, limit_s: float) -> dict[str, Any]:
     """Return the line of the program's log with ``word``. Raises FaultFailed: it says something else, or nothing in time."""
     what = f"pod {pod.metadata.namespace}/{pod.metadata.name}: what it stores could not be damaged"
-    with api_errors(what, FaultFailed):
-        for line in ephemeral.hear(platform, pod, name, limit_s, lambda line: bool({word, "refused", "failed"} & line.keys())):
-            if word in line:
-                return line
-            if why := line.get("refused") or line.get("failed"):
-                raise FaultFailed(f"{what}: {why}")
-        raise FaultFailed(f"{what}: {ephemeral.why_silent(platform, pod, name, limit_s)}")
+    try:
+        with api_errors(what, FaultFailed):
+            return ephemeral.line_with(platform, pod, name, word, limit_s)
+    except NoData as error:
+        raise FaultFailed(f"{what}: {error}") from error

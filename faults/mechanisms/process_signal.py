@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from history.errors import FaultFailed
+from history.errors import FaultFailed, NoData
 from kube import ephemeral
 from kube.client import Platform, api_errors
 from kube.objects import Pod
@@ -42,11 +42,10 @@ def signal_process(platform: Platform, pod: Pod, container: str, process: str, f
     """
     name, namespace = pod.metadata.name, pod.metadata.namespace
     added = ephemeral_container(pod, container, platform.target.suite.fault_image, process, for_s, share=share)
-    with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
-        ephemeral.add(platform, pod, added)
-        account = ephemeral.hear(platform, pod, added["name"], START_S, bool)
-        if account and "did" in account[0]:
-            return account[0]
-        said = account[0].get("refused") if account else None
-        said = said or ephemeral.why_silent(platform, pod, added["name"], START_S)
-    raise FaultFailed(f"pod {namespace}/{name}: no process was signalled in container {container}: {said}; correct the role's engine")
+    try:
+        with api_errors(f"pod {namespace}/{name}: add an ephemeral container", FaultFailed):
+            ephemeral.add(platform, pod, added)
+            return ephemeral.line_with(platform, pod, added["name"], "did", START_S)
+    except NoData as error:
+        why = f"no process was signalled in container {container}: {error}; correct the role's engine"
+        raise FaultFailed(f"pod {namespace}/{name}: {why}") from error
