@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +35,12 @@ class WorkloadFailed(AftershockError):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a driver needs of platform and plan.
+    """What a driver needs of the plan.
 
     ``window_s``: over how long its objective can be told at all; baseline and hold are at least so long. ``waits_s``: how long a user waits
     for one answer, none if nobody does. ``provides_targets``: there is nothing to aim at before :meth:`Driver.provide`.
     """
 
-    permissions: tuple[Permission, ...] = ()
     window_s: float = 0.0
     waits_s: float | None = None
     provides_targets: bool = False
@@ -87,7 +85,7 @@ class Driver(Protocol):
         """The class of workload in the target file."""
 
     def needs(self) -> Needs:
-        """Return what it needs."""
+        """Return what it needs of the plan."""
 
     def check(self) -> list[str]:
         """Return everything that stands against driving and measuring, a sentence each; empty: nothing does. Raises TargetRefused."""
@@ -110,14 +108,10 @@ DRIVERS: dict[str, type[Driver]] = {}
 Kind = TypeVar("Kind", bound=type[Driver])
 
 
-def driver(kind: str) -> Callable[[Kind], Kind]:
-    """Register the class of drivers of ``kind``."""
-
-    def register(made: Kind) -> Kind:
-        DRIVERS[kind] = made
-        return made
-
-    return register
+def driver(made: Kind) -> Kind:
+    """Register a class of drivers under its kind."""
+    DRIVERS[made.kind] = made
+    return made
 
 
 def known_drivers() -> dict[str, type[Driver]]:

@@ -15,7 +15,7 @@ from history.schema import EventKind
 from history.workloads import RequestsPlan
 from kube.client import Platform, connect
 from kube.permissions import Permission
-from runner.drivers.choice import drivers_of, read_target
+from runner.drivers.choice import driver_permissions, drivers_of, read_target
 from runner.drivers.driver import Driver
 from runner.event_log import RunLog
 from runner.experiment.experiment import Experiment, read_experiment
@@ -82,7 +82,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     checks.check_clock(platform)
     faults = checks.faults_of(experiment, platform)
     drivers = drivers_of(platform, experiment, request, stop)
-    permissions = checks.check_access(faults, platform, [one for driver in drivers for one in driver.needs().permissions])
+    permissions = checks.check_access(faults, platform, driver_permissions(target, experiment))
     queue = Queue(platform, request.run_id, request.wait_s, stop, send)
     stack.callback(queue.release)
     if not request.dry_run:

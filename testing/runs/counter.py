@@ -69,7 +69,7 @@ class CounterPlan(WorkloadPlan):
     every_s: float
 
 
-@driver("counter")
+@driver
 class CounterDriver:
     """Counts until it has counted ``last`` times, or is ended."""
 

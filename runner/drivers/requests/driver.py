@@ -26,7 +26,7 @@ ENDPOINT_S = 5.0
 ELSE_S = 240.0  # warming up, a drain, the diagnostics
 
 
-@driver("requests")
+@driver
 class RequestsDriver:
     """Users' requests, by the load generator, whose workers are processes beside the suite or pods of the platform."""
 
@@ -55,11 +55,7 @@ class RequestsDriver:
     def needs(self) -> Needs:
         """Return how long it takes until as many arrivals came as the SLO needs, and how long a user waits."""
         slo, load = self._workload.slo, self._workload.load
-        return Needs(
-            permissions=self.permissions(self._platform.target, self._name),
-            window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps),
-            waits_s=slo.latency_ms / 1e3,
-        )
+        return Needs(window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps), waits_s=slo.latency_ms / 1e3)
 
     def check(self) -> list[str]:
         """Return that the endpoint does not answer; refuse load pods that would not be admitted.

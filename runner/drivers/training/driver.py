@@ -41,7 +41,7 @@ CODE = ("data", "group", "guard", "model", "checkpoint/state", "trainer")
 WORKLOAD = Path(__file__).parents[3] / "workloads" / "training"
 
 
-@driver("training")
+@driver
 @dataclass(frozen=True, slots=True)
 class TrainingDriver:
     """One training job."""
@@ -99,8 +99,8 @@ class TrainingDriver:
         return f"reference-{digest.hexdigest()[:12]}"
 
     def needs(self) -> Needs:
-        """Return the rights; the job's pods are the targets, and there are none before."""
-        return Needs(permissions=self.permissions(self.platform.target, self.name), provides_targets=True)
+        """Return that the job's pods are the targets, and there are none before."""
+        return Needs(provides_targets=True)
 
     def timers(self) -> PlatformTimers:
         """Return the timers of its pods."""
