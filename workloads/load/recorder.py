@@ -46,7 +46,8 @@ class Recorder:
 
     def row(self, row: Row) -> None:
         """Record one attempt."""
-        self._requests.write(row | {"region": self.log.region})
+        row["region"] = self.log.region
+        self._requests.write(row)
         account = self.account
         account.recorded += 1
         if row["sent_ns"] is None:
