@@ -136,9 +136,10 @@ class Plan(FrozenModel):
             return raw
         part = {key.removeprefix("requests_"): value for key, value in raw.items() if key in OLDER and value is not None}
         named = {"name": part["workload"], "budgets": part.get("budgets", {})}
-        if ("training" in part) == bool({"slo", "load"} & set(part)):
+        requests = {key: part[key] for key in ("slo", "load") if key in part}
+        if ("training" in part) == bool(requests):
             raise ValueError("a plan of schema 1 has slo and load, or training: one of them, not both")
-        kind = {"kind": "training", "job": part["training"]} if "training" in part else {"kind": "requests"} | _both(part)
+        kind = {"kind": "training", "job": part["training"]} if "training" in part else {"kind": "requests"} | requests
         return {key: value for key, value in raw.items() if key not in OLDER} | {"workloads": [named | kind]}
 
     @model_validator(mode="after")
@@ -173,10 +174,6 @@ class Plan(FrozenModel):
         """Return the training job that the run follows, if it does."""
         found = self.of(TrainingPlan)
         return found.job if found else None
-
-
-def _both(part: dict[str, object]) -> dict[str, object]:
-    return {key: part[key] for key in ("slo", "load") if key in part}
 
 
 def write_plan(plan: Plan, run_dir: Path) -> Path:

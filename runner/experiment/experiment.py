@@ -164,10 +164,9 @@ def _check_kinds(experiment: Experiment, target: Target) -> None:
 
 def _check_budgets(experiment: Experiment, target: Target) -> None:
     """Refuse a budget that means nothing for anything that drives the run."""
-    first, *others = (experiment.settings.budgets.misplaced(target.workloads[name].kind) for name in experiment.settings.workloads)
-    elsewhere = [{name for name, _ in misplaced} for misplaced in others]
-    for name, sentence in ((name, sentence) for name, sentence in first if all(name in found for found in elsewhere)):
-        raise experiment.located.error(("extensions", experiment.extension_at(), "budgets", name), f"budgets.{name}: {sentence}")
+    first, *others = (dict(experiment.settings.budgets.misplaced(target.workloads[name].kind)) for name in experiment.settings.workloads)
+    for name in [name for name in first if all(name in misplaced for misplaced in others)]:
+        raise experiment.located.error(("extensions", experiment.extension_at(), "budgets", name), f"budgets.{name}: {first[name]}")
 
 
 def _lacks(experiment: Experiment, target: Target) -> Iterator[Lack]:
