@@ -1,7 +1,11 @@
-"""A pod's containers: where they have its volumes, and how they are."""
+"""A pod's containers: where they have its volumes, how they are, and what our programs in them say."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
+import orjson
 from kubernetes.client import V1ContainerStatus
 
 from kube.objects import Pod
@@ -16,6 +20,16 @@ def path_of(pod: Pod, container: str | None, volume: str) -> str | None:
 def status_of(pod: Pod, container: str | None) -> V1ContainerStatus | None:
     """Return what the kubelet says of a pod's container; None while it says nothing."""
     return next((one for one in pod.status.container_statuses or [] if one.name == container), None)
+
+
+def objects_in(log: str | None) -> list[dict[str, Any]]:
+    """Return the lines of a program's log that are JSON objects; others are left out, as one that is still being written."""
+    found = []
+    for line in (log or "").splitlines():
+        with suppress(orjson.JSONDecodeError):
+            parsed = orjson.loads(line)
+            found += [parsed] if isinstance(parsed, dict) else []
+    return found
 
 
 def said_of(pod: Pod) -> str:

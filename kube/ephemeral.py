@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from kubernetes.client import V1ContainerState
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData, TargetRefused
 from kube.client import Platform
-from kube.containers import status_of
+from kube.containers import objects_in, status_of
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.wait import until
@@ -137,7 +136,7 @@ def _lines(platform: Platform, pod: Pod, name: str) -> list[dict[str, Any]]:
         if error.status in {400, 404}:  # not started yet; gone with its pod
             return []
         raise
-    return [orjson.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
+    return objects_in(text)
 
 
 def _state(platform: Platform, pod: Pod, name: str) -> V1ContainerState | None:

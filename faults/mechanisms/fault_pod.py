@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import orjson
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.containers import said_of
+from kube.containers import objects_in, said_of
 from kube.objects import Pod, body
 from kube.permissions import Permission, in_namespace
 from kube.selection import pods_among
@@ -243,4 +242,4 @@ def _lines(platform: Platform, name: str) -> list[dict[str, Any]]:
         text: str = platform.core.read_namespaced_pod_log(name, platform.target.suite.namespace, _request_timeout=LOG_LIMIT)
     except (ApiException, urllib3.exceptions.HTTPError):
         return []
-    return [orjson.loads(line) for line in (text or "").splitlines() if line.startswith("{") and line.endswith("}")]
+    return objects_in(text)
