@@ -45,16 +45,18 @@ def _silence(it: argparse.Namespace) -> Effect:
 
 def isolation(uid: str, for_s: float) -> Effect:
     """Return the cut of one pod. Raises Refused: it does not run here, or it shares the node's network."""
-    space = network_of(uid)
-    rules = cut_rules(for_s, own_addresses())
-    return Effect("isolate", lambda: nft(rules, space), lambda: nft(NO_TABLE, space))
+    return _in_network_of(uid, "isolate", cut_rules(for_s, own_addresses()))
 
 
 def dns_failure(uid: str, how: str, for_s: float) -> Effect:
     """Return the failure of DNS for one pod. Raises Refused: as :func:`isolation`."""
+    return _in_network_of(uid, "dns-fail", dns_rules(for_s, how))
+
+
+def _in_network_of(uid: str, word: str, rules: str) -> Effect:
+    """Return rules in a pod's own network as an effect. Raises Refused: the pod does not run here, or it shares the node's network."""
     space = network_of(uid)
-    rules = dns_rules(for_s, how)
-    return Effect("dns-fail", lambda: nft(rules, space), lambda: nft(NO_TABLE, space))
+    return Effect(word, lambda: nft(rules, space), lambda: nft(NO_TABLE, space))
 
 
 def silence(for_s: float) -> Effect:
