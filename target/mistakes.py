@@ -15,6 +15,8 @@ from target import credentials
 from target.yaml_source import Keys, Located
 
 Model = TypeVar("Model", bound=BaseModel)
+Refusal = tuple[Keys, str]
+"""What a model refuses: the keys of the place, and a sentence."""
 MISSING = "missing; it is required"
 REFUSED = "refused"  # a mistake that a model's own validator found, at a place and in a sentence
 
@@ -46,7 +48,7 @@ def parse(located: Located, model: type[Model], data: object, at: Keys = (), kno
     return parsed
 
 
-def refuse(title: str, wrong: Iterable[tuple[Keys, str]]) -> None:
+def refuse(title: str, wrong: Iterable[Refusal]) -> None:
     """Refuse the model ``title`` for each mistake (keys, sentence), if there is one.
 
     Raises:

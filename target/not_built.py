@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from target.mistakes import Refusal
 from target.role import ADAPTERS, Role
-from target.yaml_source import Keys
 
 if TYPE_CHECKING:
     from target.target import Target
 
-Refusal = tuple[Keys, str]
 CONTROLLERS = ("Deployment", "StatefulSet")
 STACKS = ("serving", "training")  # parts of the reference platform: workloads/manifests
 

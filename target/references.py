@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from target.yaml_source import Keys
+from target.mistakes import Refusal
 
 if TYPE_CHECKING:
     from target.target import Target
 
-LooseEnd = tuple[Keys, str]
 
-
-def loose_ends(target: Target) -> Iterator[LooseEnd]:
+def loose_ends(target: Target) -> Iterator[Refusal]:
     """Yield every name that leads nowhere: its keys, and a sentence."""
     yield from _twice(target)
     for name, role in target.roles.items():
@@ -24,7 +22,7 @@ def loose_ends(target: Target) -> Iterator[LooseEnd]:
         yield ("stop_when",), "promql needs prometheus, of a region"
 
 
-def _twice(target: Target) -> Iterator[LooseEnd]:
+def _twice(target: Target) -> Iterator[Refusal]:
     """Two regions with one context or one server are one cluster: it would be touched twice as much as its limits say."""
     seen: dict[tuple[str, str], str] = {}
     for name, region in target.regions.items():

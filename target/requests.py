@@ -10,8 +10,8 @@ from pydantic import Field
 from history.values import Share, Written
 from history.workloads import Offer, Slo
 from target import credentials
-from target.mistakes import MISSING
-from target.workload import Positive, Refusal, SteadyState, WorkloadClass
+from target.mistakes import MISSING, Refusal
+from target.workload import Positive, SteadyState, WorkloadClass
 
 if TYPE_CHECKING:
     from target.target import Target

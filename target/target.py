@@ -13,14 +13,14 @@ from pydantic import Field, model_validator
 from history.errors import ConfigError
 from history.values import Share, Written
 from target import credentials, requests, schema1, training  # noqa: F401 - requests and training are kinds of workload: they register
-from target.mistakes import parse, refuse, sentence
+from target.mistakes import Refusal, parse, refuse, sentence
 from target.not_built import not_built
 from target.references import loose_ends
 from target.region import Region
 from target.role import Role
 from target.stop_when import Blackout, StopWhen
 from target.workload import AnyClass, WorkloadClass
-from target.yaml_source import Keys, read_located
+from target.yaml_source import read_located
 
 EXAMPLE = "targets/staging.example.yaml"
 Class = TypeVar("Class", bound=WorkloadClass)
@@ -73,7 +73,7 @@ class Target(Written):
         refuse(type(self).__name__, [*loose_ends(self), *self._unsafe(), *not_built(self), *self._of_workloads()])
         return self
 
-    def _unsafe(self) -> Iterator[tuple[Keys, str]]:
+    def _unsafe(self) -> Iterator[Refusal]:
         for name, region in self.regions.items():
             yield from ((("regions", name, *keys), sentence) for keys, sentence in credentials.in_region(region))
             if self.suite.namespace in region.namespaces:
@@ -81,7 +81,7 @@ class Target(Written):
         if not CONSENT.fullmatch(self.consent_label):
             yield ("consent_label",), f"{self.consent_label!r} is not KEY=VALUE"
 
-    def _of_workloads(self) -> Iterator[tuple[Keys, str]]:
+    def _of_workloads(self) -> Iterator[Refusal]:
         for name, workload in self.workloads.items():
             yield from ((("workloads", name, *keys), sentence) for keys, sentence in workload.refusals(self))
 
@@ -141,7 +141,7 @@ def load_target(path: Path, environment: Mapping[str, str] = os.environ) -> Targ
     return target
 
 
-def _lacking(target: Target, environment: Mapping[str, str]) -> Iterator[tuple[Keys, str]]:
+def _lacking(target: Target, environment: Mapping[str, str]) -> Iterator[Refusal]:
     """Yield what the file names and is not on this machine."""
     for name, region in target.regions.items():
         for keys, what in region.prometheus.lacking(environment) if region.prometheus else ():

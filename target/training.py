@@ -9,8 +9,8 @@ from pydantic import Field
 
 from history.values import Written
 from history.workloads import TrainingJob
-from target.mistakes import MISSING
-from target.workload import Positive, Refusal, SteadyState, WorkloadClass
+from target.mistakes import MISSING, Refusal
+from target.workload import Positive, SteadyState, WorkloadClass
 
 if TYPE_CHECKING:
     from target.target import Target

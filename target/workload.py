@@ -9,13 +9,11 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from history.budgets import Bounds
 from history.values import Seconds, Written
-from target.mistakes import MISSING, OfKinds, keys_of, refuse
-from target.yaml_source import Keys
+from target.mistakes import MISSING, OfKinds, Refusal, keys_of, refuse
 
 if TYPE_CHECKING:
     from target.target import Target
 
-Refusal = tuple[Keys, str]
 Positive = Annotated[Seconds, Field(gt=0)]
 CLASSES: dict[str, type[WorkloadClass]] = {}
 """The kinds of workload that target files may have; defining a subclass of :class:`WorkloadClass` adds its own."""

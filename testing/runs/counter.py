@@ -26,8 +26,9 @@ from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from runner.drivers.driver import DrivenRun, Needs, Preparation, WorkloadFailed, driver
 from runner.experiment.steady_state import Steady, steady_for
+from target.mistakes import Refusal
 from target.target import Target
-from target.workload import Refusal, SteadyState, WorkloadClass
+from target.workload import SteadyState, WorkloadClass
 
 COUNTS: dict[str, pl.DataType] = {"t_ns": pl.Int64(), "count": pl.Int64()}
 STOPS = "counter-stops"  # while a run folder holds a file of this name, its counter stands still
