@@ -175,7 +175,7 @@ class RequestsPlan(WorkloadPlan):
 
     def text(self) -> str:
         """Return what is offered, for a person."""
-        return f"{self.load.rate_rps:g} requests/s, {self.load.arrivals.capitalize()} arrivals"
+        return f"{self.load.rate_rps:,.10g} requests/s, {self.load.arrivals.capitalize()} arrivals"
 
 
 class TrainingPlan(WorkloadPlan):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.reader import read_plan
-from history.workloads import Load, Slo, Training
+from history.workloads import Load, RequestsPlan, Slo, Training
 
 LOAD: dict[str, Any] = {
     "model": "m", "rate_rps": 1, "mix": [{"weight": 1, "max_tokens": [1, 2]}], "prompts": "p", "in_flight_cap": 1, "timeout_s": 1,
@@ -50,3 +50,9 @@ def test_an_older_plan_that_names_no_workload_is_refused(tmp_path: Path, workloa
     (tmp_path / "plan.json").write_text(json.dumps({"schema_version": 1, "workload": workload, "slo": {}, "load": {}}))
     with pytest.raises(HistoryError, match=r"plan\.json: "):
         read_plan(tmp_path)
+
+
+@pytest.mark.parametrize(("rate_rps", "said"), [(20, "20"), (0.5, "0.5"), (5000, "5,000"), (1_234_567, "1,234,567")])
+def test_an_offered_rate_is_written_as_a_person_reads_it(rate_rps: float, said: str) -> None:
+    plan = RequestsPlan(name="c", slo=Slo(ratio=0.9, latency_ms=1), load=Load(**LOAD | {"rate_rps": rate_rps}))
+    assert plan.text() == f"{said} requests/s, Poisson arrivals"
