@@ -86,8 +86,8 @@ class Met:
 def met(case: Case, verdict: Verdict) -> Met | None:
     """Return what is compared of a judged run; ``None`` if it had no fault (controls have none that counts) or no requests."""
     plan, recovery = case.run.plan, case.recovery
-    users = plan.of(RequestsPlan)
-    if recovery is None or users is None or case.control:
+    users = case.workload
+    if recovery is None or not isinstance(users, RequestsPlan) or case.control:
         return None
     start_ns, end_ns = recovery.fault_ns, recovery.watched_ns
     asked, attempts = case.arrivals.between(start_ns, end_ns), case.attempts

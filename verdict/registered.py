@@ -35,6 +35,7 @@ ORDER = tuple(
     )
 )
 """Modules in the order in which people read what they register; within one, as it is written. One that is not named here comes last."""
+PLACES = {name: place for place, name in enumerate(ORDER)}
 INPUTS = "inputs"
 """The folder whose modules prepare a run, and register nothing."""
 Registered = TypeVar("Registered", Measure, CheckSpec)
@@ -74,9 +75,8 @@ def checks_of(kind: str) -> tuple[CheckSpec, ...]:
 
 def check_named(name: str) -> CheckSpec | None:
     """Return the check ``name``, if there is one. Checks of one name, for several kinds of workload, are called and weighed alike."""
-    return next((check for check in all_checks() if check.name == name), None)
+    return next((check for check in registry.CHECKS if check.name == name), None)
 
 
 def _ordered(known: list[Registered]) -> tuple[Registered, ...]:
-    places = {name: place for place, name in enumerate(ORDER)}
-    return tuple(sorted(known, key=lambda one: (places.get(one.function.__module__, len(ORDER)), one.function.__module__)))
+    return tuple(sorted(known, key=lambda one: (PLACES.get(one.function.__module__, len(ORDER)), one.function.__module__)))
