@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import READABLE, TABLES, EventKind, in_columns
+from history.schema import LATER, READABLE, TABLES, EventKind, in_columns
 
 LEDGERS = "ledgers"
 
@@ -130,7 +130,7 @@ def _as_parsed(schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
 
 
 def _conform(frame: pl.DataFrame, schema: dict[str, pl.DataType], file: Path) -> pl.DataFrame:
-    missing = sorted(set(schema) - set(frame.columns) - {"region"})
+    missing = sorted(set(schema) - set(frame.columns) - LATER)
     if missing:
         raise HistoryError(f"{file}: columns {missing} are missing; expected {sorted(schema)}")
     try:

@@ -38,6 +38,8 @@ class Check(FrozenModel):
     unit: str = ""
     margin: float | None = None  # 1 - measured/budget for upper bounds; share of the budget left
     resolution: float | None = None  # in unit
+    low: float | None = None  # the truth lies between low and high, in unit, with a confidence of 95 %
+    high: float | None = None
     censored: bool = False  # measured is a lower bound: "> measured"
     workload: str = ""  # whose it is, of a run that several drive
 

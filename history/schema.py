@@ -126,9 +126,12 @@ REQUESTS: dict[str, pl.DataType] = {
     "valid": pl.Boolean(),  # null: not checked (no payload); false: an answer, but a wrong one
     "complete": pl.Boolean(),  # false: no whole answer: truncated, given up by the server, empty, or not readable
     "max_gap_ms": pl.Float64(),  # longest silence between chunks of a stream, with text or without; null: not streamed
+    "gap_end_ns": pl.Int64(),  # when that silence ended; null: not streamed, or an older run
+    "max_visible_gap_ms": pl.Float64(),  # longest silence between chunks with visible text; null: not streamed, or an older run
     "status": pl.Int16(),  # HTTP status; null: none received
     "error": pl.String(),  # class and first line; null: none
     "endpoint": pl.String(),
+    "connection": pl.Int64(),  # number within its worker; null: none was opened, or an older run
     "pod": pl.String(),  # who answered, as its header says; null: unknown
     "tokens": pl.Int32(),
     "worker": pl.String(),
@@ -174,12 +177,16 @@ TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: wha
 TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}
 
 
+LATER = frozenset({"region", "gap_end_ns", "max_visible_gap_ms", "connection"})
+"""Columns that older runs lack: they are read as null, and ``region`` as the default one."""
+
+
 def in_columns(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Return the columns of ``schema``, in its order and types; a row that names no region is of the default one.
+    """Return the columns of ``schema``, in its order and types; of an older run, those of :data:`LATER` are filled in.
 
     Raises polars' errors: a column is missing, a value does not fit.
     """
+    frame = frame.with_columns(pl.lit(None, schema[name]).alias(name) for name in schema if name in LATER - set(frame.columns))
     if "region" in schema:
-        named = pl.col("region") if "region" in frame.columns else pl.lit(None, pl.String())
-        frame = frame.with_columns(named.fill_null(DEFAULT_REGION).alias("region"))
+        frame = frame.with_columns(pl.col("region").fill_null(DEFAULT_REGION))
     return frame.select([pl.col(name).cast(kind) for name, kind in schema.items()])

@@ -23,6 +23,8 @@ class Figures(TypedDict, total=False):
     unit: str
     margin: float | None
     resolution: float | None
+    low: float | None
+    high: float | None
     censored: bool
 
 

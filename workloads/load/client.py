@@ -117,6 +117,7 @@ class Client:
 
     def _row(self, call: Call, number: int, exchange: Exchange, ending: Ending) -> Row:
         stream, connection = exchange.stream, exchange.connection
+        begun = stream if stream and stream.first_ns is not None else None
         return {
             "request_id": call.request_id,
             "attempt": number,
@@ -127,10 +128,13 @@ class Client:
             "outcome": ending.outcome.value,
             "valid": ending.valid,
             "complete": ending.complete,
-            "max_gap_ms": stream.gap_ns / 1e6 if stream and stream.first_ns is not None else None,
+            "max_gap_ms": begun.gap_ns / 1e6 if begun else None,
+            "gap_end_ns": begun.gap_end_ns if begun else None,
+            "max_visible_gap_ms": begun.visible_gap_ns / 1e6 if begun else None,
             "status": exchange.answer.get_code() if exchange.answer.headers_complete else None,
             "error": self._quote(ending.error),
             "endpoint": connection.peer if connection else self._authority,
+            "connection": connection.number if connection else None,
             "pod": self._quote(header(exchange.answer, "x-pod")),
             "tokens": ending.tokens,
             "worker": self._worker,

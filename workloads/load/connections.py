@@ -23,12 +23,12 @@ _poll = gevent.monkey.get_original("select", "poll")
 
 
 class Connection:
-    """One socket, the address of its peer, and when it was opened."""
+    """One socket, the address of its peer, its number among those opened, and when it was opened."""
 
-    __slots__ = ("_poll", "born_ns", "peer", "sock")
+    __slots__ = ("_poll", "born_ns", "number", "peer", "sock")
 
-    def __init__(self, sock: Any, peer: str) -> None:  # noqa: ANN401 - gevent's plain or TLS socket
-        self.sock, self.peer, self.born_ns = sock, peer, now_ns()
+    def __init__(self, sock: Any, peer: str, number: int) -> None:  # noqa: ANN401 - gevent's plain or TLS socket
+        self.sock, self.peer, self.number, self.born_ns = sock, peer, number, now_ns()
         self._poll = _poll()
         self._poll.register(sock.fileno(), select.POLLIN)
 
@@ -112,7 +112,7 @@ class Connections:
             sock.close()
             raise
         self.opened += 1
-        return Connection(sock, f"{address[0]}:{address[1]}")
+        return Connection(sock, f"{address[0]}:{address[1]}", self.opened)
 
     def _resolve(self) -> None:
         if not self._addresses or now_ns() - self._resolved_ns > self._max_age_ns:

@@ -122,16 +122,32 @@ class TokenStream:
         first_ns: when the first of them arrived (ns), ``None`` before.
         gap_ns: longest silence between chunks with a choice, and between the last one and ``[DONE]`` (ns); a chunk without text counts,
             because an engine may hold tokens back.
+        gap_end_ns: when that silence ended (ns), ``None`` before there was one.
+        visible_gap_ns: as ``gap_ns``, between chunks with text or reasoning alone: what a reader sees.
         done_ns: when ``[DONE]`` was seen (ns), ``None`` before; what comes later is ignored.
         reason: the last finish reason that a chunk gave.
 
     """
 
-    __slots__ = ("_last_ns", "_reader", "chunks", "done_ns", "first_ns", "gap_ns", "reason", "text", "tokens")
+    __slots__ = (
+        "_last_ns",
+        "_reader",
+        "_seen_ns",
+        "chunks",
+        "done_ns",
+        "first_ns",
+        "gap_end_ns",
+        "gap_ns",
+        "reason",
+        "text",
+        "tokens",
+        "visible_gap_ns",
+    )
 
     def __init__(self) -> None:
-        self._reader, self._last_ns = EventReader(), 0
-        self.text, self.chunks, self.gap_ns = "", 0, 0
+        self._reader, self._last_ns, self._seen_ns = EventReader(), 0, 0
+        self.text, self.chunks, self.gap_ns, self.visible_gap_ns = "", 0, 0, 0
+        self.gap_end_ns: int | None = None
         self.first_ns: int | None = None
         self.tokens: int | None = None
         self.done_ns: int | None = None
@@ -156,7 +172,7 @@ class TokenStream:
         """
         if self.done_ns is None:
             if self.first_ns is not None:
-                self._heard(t_ns)
+                self._heard(t_ns, visible=True)
             for event in self._reader.end():
                 self._event(event, t_ns)
 
@@ -174,7 +190,7 @@ class TokenStream:
             return
         if event.data == DONE:
             if self.first_ns is not None:
-                self._heard(t_ns)
+                self._heard(t_ns, visible=True)
             self.done_ns = t_ns
         elif (chunk := chunk_of(event)) is not None:
             self.tokens = usage_tokens(chunk) or self.tokens
@@ -183,19 +199,25 @@ class TokenStream:
 
     def _choice(self, choice: dict[str, Any], t_ns: int) -> None:
         text = text_of(choice)
+        visible = bool(text) or reasons_aloud(choice)
         self.reason = reason = reason_of(choice) or self.reason
         if self.first_ns is None:
-            if not text and not reasons_aloud(choice):
+            if not visible:
                 return
-            self.first_ns = self._last_ns = t_ns
-        self._heard(t_ns)
+            self.first_ns = self._last_ns = self._seen_ns = t_ns
+        self._heard(t_ns, visible=visible)
         self.text += text
         if text or reason is None:  # the last chunk often says nothing but why
             self.chunks += 1
 
-    def _heard(self, t_ns: int) -> None:
-        self.gap_ns = max(self.gap_ns, t_ns - self._last_ns)
+    def _heard(self, t_ns: int, *, visible: bool) -> None:
+        """Count the silence that ends at ``t_ns``; the end of an answer ends what a reader saw of it, too."""
+        if t_ns - self._last_ns > self.gap_ns:
+            self.gap_ns, self.gap_end_ns = t_ns - self._last_ns, t_ns
         self._last_ns = t_ns
+        if visible:
+            self.visible_gap_ns = max(self.visible_gap_ns, t_ns - self._seen_ns)
+            self._seen_ns = t_ns
 
 
 def chunk_of(event: Event) -> dict[str, Any] | None:

@@ -174,3 +174,17 @@ def test_what_is_no_event_is_kept() -> None:
     stream.feed(b"<!doctype html>\n<title>Sign in</title>", t_ns=1)
     stream.end(2)
     assert stream.stray == b"<!doctype html>\n<title>Sign in</title>\n"
+
+
+def test_tokens_held_back_are_progress_and_a_silence_that_a_reader_sees() -> None:
+    stream = TokenStream()
+    for t_ns, text in enumerate(["a", "", "", "", "b"]):
+        stream.feed(events([text], done=False), t_ns=t_ns * 20)
+    assert (stream.gap_ns, stream.gap_end_ns, stream.visible_gap_ns, stream.chunks) == (20, 20, 80, 5)
+
+
+def test_a_silence_is_known_by_its_end() -> None:
+    stream = TokenStream()
+    for t_ns in (0, 20, 500, 520):
+        stream.feed(events(["a"], done=False), t_ns=t_ns)
+    assert (stream.gap_ns, stream.gap_end_ns, stream.visible_gap_ns) == (480, 500, 480)
