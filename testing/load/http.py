@@ -18,6 +18,7 @@ class Asked:
     prompt: str
     max_tokens: int
     stream: bool
+    request_id: str = ""  # as its header says
 
 
 def bound(port: int) -> socket.socket:
@@ -35,7 +36,8 @@ async def read_request(reader: asyncio.StreamReader) -> Asked | None:
         return None
     length = int(head.split("content-length:")[1].split("\r\n")[0])
     body: dict[str, Any] = json.loads(await reader.readexactly(length))
-    return Asked(body["prompt"], body["max_tokens"], body["stream"])
+    _, _, after = head.partition("x-request-id:")
+    return Asked(body["prompt"], body["max_tokens"], body["stream"], after.split("\r\n")[0].strip())
 
 
 async def until_left(reader: asyncio.StreamReader) -> None:
