@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from history.writer import RowWriter
 
 PLAIN = tuple(name for name in TRAINING if name != "detail")
 NEEDED = ("t_ns", "kind", "attempt", "rank", "step")
+CLOCK = "clock"
+"""The kind of the rows that say how far a host's clock lies from the ledger server's."""
+RUNNER = "(runner)"
+"""The host of those that say it of the clock by which faults are timed."""
 
 
 def training_rows(text: bytes) -> Iterator[dict[str, Any]]:
@@ -31,6 +37,16 @@ def training_rows(text: bytes) -> Iterator[dict[str, Any]]:
         if isinstance(row, dict) and all(row.get(name) is not None for name in NEEDED):
             rest = {name: value for name, value in row.items() if name not in PLAIN and name != "run"}
             yield {name: row.get(name) for name in PLAIN} | {"detail": json.dumps(rest)}
+
+
+def lacking(text: bytes) -> Counter[str]:
+    """Return by field how many whole rows are left out by :func:`training_rows` because they lack it: a ledger of somebody's own."""
+    found: Counter[str] = Counter()
+    for line in text.splitlines():
+        with suppress(ValueError):
+            row = json.loads(line)
+            found.update(name for name in NEEDED if isinstance(row, dict) and row.get(name) is None)
+    return found
 
 
 def done_steps(rows: pl.DataFrame, ranks: int) -> pl.DataFrame:

@@ -161,7 +161,7 @@ SAMPLES: dict[str, pl.DataType] = {
 }
 TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
     "t_ns": pl.Int64(),
-    "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, end; see workloads/training/telemetry/ledger.py
+    "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, clock, end; see workloads/training/telemetry/ledger.py
     "attempt": pl.Int32(),  # counts the starts of the job
     "rank": pl.Int32(),
     "step": pl.Int64(),
@@ -172,12 +172,13 @@ TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: wha
     "loss_digest": pl.String(),  # step: tells two results apart to the last bit
     "outcome": pl.String(),  # step: applied, quarantined
     "digest": pl.String(),  # state: of the whole state, on which all ranks agreed
+    "received_ns": pl.Int64(),  # when it reached the ledger's server, by that server's clock; null in older runs
     "detail": pl.String(),  # everything else, a JSON object
 }
 TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}
 
 
-LATER = frozenset({"region", "gap_end_ns", "max_visible_gap_ms", "connection"})
+LATER = frozenset({"region", "gap_end_ns", "max_visible_gap_ms", "connection", "received_ns"})
 """Columns that older runs lack: they are read as null, and ``region`` as the default one."""
 
 

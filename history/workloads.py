@@ -117,6 +117,16 @@ class Load(Offer):
     seed: int
 
 
+class JobLimits(FrozenModel):
+    """How long a training job may take: until its pods run, until its first step, at all; and its undisturbed run at all (s)."""
+
+    model_config = ConfigDict(validate_by_name=True)
+    pods_s: Seconds = Field(default=180.0, gt=0, validation_alias="pods")
+    first_step_s: Seconds = Field(default=180.0, gt=0, validation_alias="first_step")
+    reference_s: Seconds = Field(default=300.0, gt=0, validation_alias="reference")
+    job_s: Seconds = Field(default=1800.0, gt=0, validation_alias="job")  # whatever becomes of the run
+
+
 class TrainingJob(FrozenModel):
     """The training job of a class of workload: made anew for each run, of a template that never runs by itself."""
 
@@ -125,6 +135,24 @@ class TrainingJob(FrozenModel):
     ledger: str  # who keeps the ledger: service:port in the same namespace
     storage: str = ""  # the role that keeps checkpoints; empty in older plans
     settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that a run sets otherwise than the template
+    limits: JobLimits = JobLimits()
+    undisturbed: Literal["one_pod", "same_pods"] = "one_pod"  # how the reference runs: all ranks in one pod, or as the job does
+
+
+class State(FrozenModel):
+    """How a training job's state is compared with that of its undisturbed run.
+
+    ``exact``: bit by bit. ``tolerance``: the loss of each step lies within the share ``losses`` of the undisturbed run's. ``none``: not.
+    """
+
+    mode: Literal["exact", "tolerance", "none"] = "exact"
+    losses: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_alone(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
+        """Take ``exact`` or ``none`` for the mapping that says nothing else."""
+        return {"mode": data} if isinstance(data, str) else data
 
 
 class Training(TrainingJob):
@@ -139,6 +167,7 @@ class Training(TrainingJob):
     max_restarts: int = Field(ge=0)  # of the ranks, by torchrun
     interval_steps: int = Field(gt=0)  # from one checkpoint to the next
     reference: str  # name of the ledger of an undisturbed run of the same bits
+    state: State = State()
 
 
 KINDS: dict[str, type[WorkloadPlan]] = {}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from history.values import Written
-from history.workloads import TrainingJob
+from history.workloads import State, TrainingJob
 from target.mistakes import MISSING, Refusal
 from target.workload import Positive, SteadyState, WorkloadClass
 
@@ -21,13 +20,6 @@ class TrainingSteadyState(SteadyState):
 
     steps_per_s: float = Field(default=1, gt=0, le=1000)
     checkpoint_age: Positive = 30.0  # of the newest verified one
-
-
-class State(Written):
-    """How a training job's state is compared with that of its undisturbed run: bit by bit."""
-
-    mode: Literal["exact", "tolerance", "none"] = "exact"
-    losses: float | None = Field(default=None, gt=0)
 
 
 class TrainingClass(WorkloadClass):
@@ -45,9 +37,9 @@ class TrainingClass(WorkloadClass):
             yield ("job", "storage"), MISSING
         elif self.job.storage not in target.roles:
             yield ("job", "storage"), f"{self.job.storage!r} is not under roles"
-        if self.state.mode != "exact":
-            yield ("state", "mode"), "a training job's state is compared bit by bit as yet; leave it out"
-        elif self.state.losses is not None:
-            yield ("state", "losses"), "a training job's state is compared bit by bit as yet, whatever its losses; leave it out"
+        if self.state.mode == "tolerance" and self.state.losses is None:
+            yield ("state", "losses"), f"{MISSING}: the share by which a step's loss may differ from the undisturbed run's, as 1e-3"
+        elif self.state.mode != "tolerance" and self.state.losses is not None:
+            yield ("state", "losses"), f"it means nothing for mode {self.state.mode}; leave it out, or write mode: tolerance"
         if self.job.kind != "CronJob":
             yield ("job", "kind"), f"a job is made of a suspended CronJob as yet, not of a {self.job.kind}"

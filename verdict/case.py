@@ -62,9 +62,9 @@ class Case:
 
     @property
     def resolution_s(self) -> float:
-        """How finely an RTO can be read (s): for a training job, to a step."""
+        """How finely an RTO can be read (s): for a training job, to a step, and to what the clocks of its hosts may be wrong by."""
         if self.training is not None:
-            return self.training.usual_step_s + self.clocks.error_s
+            return self.training.usual_step_s + self.clocks.error_s + self.training.clocks.error_s
         if not isinstance(self.workload, RequestsPlan):
             return self.clocks.error_s
         return resolution_s(self.audit, self.clocks.error_s)
@@ -138,4 +138,4 @@ def _training(run: Run, workload: WorkloadPlan) -> TrainingJob | None:
     if not isinstance(workload, TrainingPlan):
         return None
     rows = run.ledgers.get("training", pl.DataFrame(schema=TRAINING))
-    return training_job_of(workload.job, rows, run.ledgers.get("reference"))
+    return training_job_of(workload.job, rows, run.ledgers.get("reference"), workload.budgets.rto_s)

@@ -29,6 +29,8 @@ ORDER = tuple(
         "shared.checks_record",
         "requests.checks_load",
         "training.checks",
+        "training.checks_state",
+        "training.checks_after",
         "shared.checks_before",
         "requests.checks_budgets",
         "shared.checks_after",

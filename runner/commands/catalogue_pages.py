@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from runner.commands import budget_page, fault_page, permission_page
+from runner.commands import budget_page, fault_page, permission_page, training_page
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.experiment.format import Action
@@ -29,6 +29,7 @@ def pages(root: Path, target: Target) -> dict[Path, str]:
         root / "docs" / "budgets.md": budget_page.page(),
         root / "docs" / "faults.md": fault_page.page(experiments, target),
         root / "docs" / "permissions.md": permission_page.page(experiments, target),
+        root / "docs" / "your-training-job.md": training_page.page((root / "docs" / "your-training-job.md").read_text()),
         folder / "README.md": with_rows((folder / "README.md").read_text(), experiments),
     }
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from history.budgets import Budgets
-from history.ledgers import training_rows
+from history.ledgers import RUNNER, training_rows
 from history.plan import Phase, Plan, ResolvedTarget, Timers
 from history.reader import Run
 from history.result import Check, RunVerdict
 from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TRAINING, EventKind
-from history.workloads import Training
+from history.workloads import State, Training
 from testing.histories.plain_plan import plain_plan
 from verdict import judge
 
@@ -28,6 +28,9 @@ JOB = Training(
 
 def ns(t_s: float) -> int:
     return BASE_NS + round(t_s * 1e9)
+
+
+EXACT = State()
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Story:
     kind: str = "fault"
     reference: bool = True
     without: frozenset[tuple[int, int]] = frozenset()  # (attempt, step) of rows of rank 1 that are missing
+    state: State = EXACT
 
 
 NEVER = Story(lives=(Life(0.0, 0, 100),), heal_s=60.0)
@@ -88,6 +92,38 @@ def life_rows(attempt: int, life: Life) -> list[dict[str, object]]:
                 stores = [{"url": "s3", "problem": "", "verified": [step, ns(t_s)]}]
                 rows.append(row("checkpoint", attempt, 0, step, t_s + 0.3, digest=digest, stores=stores))
     return rows
+
+
+def apart(rows: list[dict[str, object]], apart_s: float) -> list[dict[str, object]]:
+    """Return ``rows`` as hosts write them whose clocks lie ``apart_s`` from the one that times faults."""
+    return [one | {"t_ns": int(str(one["t_ns"])) + round(apart_s * 1e9)} for one in rows]
+
+
+def asked(apart_s: float, error_s: float = 0.002) -> list[dict[str, object]]:
+    """Return the clock rows of such hosts, and of the suite, whose clock is the ledger server's."""
+    error_ns, hosts = round(error_s * 1e9), ("a", "b", "c", "h")
+    offset_ns = -round(apart_s * 1e9)
+    told = [row("clock", 1, rank, 1, 0.1, host=host, offset_ns=offset_ns, error_ns=error_ns) for rank, host in enumerate(hosts)]
+    return [*told, suite_asked(error_s)]
+
+
+def suite_asked(error_s: float = 0.002) -> dict[str, object]:
+    """Return the suite's own clock row."""
+    return row("clock", 0, -1, 0, 0.0, host=RUNNER, offset_ns=0, error_ns=round(error_s * 1e9))
+
+
+def arrived(rows: list[dict[str, object]], delay_s: float = 0.005) -> list[dict[str, object]]:
+    """Return ``rows`` as the ledger's server keeps them: with when they came, by its clock."""
+    return [one | {"received_ns": int(str(one["t_ns"])) + round(delay_s * 1e9)} for one in rows]
+
+
+def hung(step_s: float, pause_s: float, budget_s: float) -> tuple[Story, list[dict[str, object]]]:
+    """Return a job that does a step each ``step_s``, hangs for ``pause_s`` at the fault, and goes on in the same attempt; and its rows."""
+    last_s = 10 * step_s
+    lives = (Life(0.0, 0, 10, step_s=step_s), Life(last_s + pause_s - step_s, 10, 40, step_s=step_s))
+    story = Story(lives=lives, fault_s=last_s + 1, heal_s=last_s + pause_s + 15 * step_s, budgets=Budgets(rto_s=budget_s))
+    rows = [one | {"attempt": 1, "pid": 1} for one in rows_of(story) if not (one["kind"] == "start" and one["attempt"] == 2)]
+    return story, rows
 
 
 def frame(rows: list[dict[str, object]]) -> pl.DataFrame:
@@ -127,7 +163,7 @@ def plan_of(story: Story) -> Plan:
         seed=1,
         experiment={"id": "training/x", "fault": story.kind},
         budgets=story.budgets,
-        training=dict(JOB),
+        training=dict(JOB) | {"state": story.state},
         timers=Timers(baseline_s=15, hold_s=10, confirm_s=30, deadline_s=60, heal_s=60),
         targets=(ResolvedTarget(kind="Pod", name="trainer-1"),) if aimed else (),
         evidence=("killed",) if aimed else (),

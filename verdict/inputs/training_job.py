@@ -2,7 +2,8 @@
 
 A step is *done* when every rank has a row of it in the same attempt. *Progress* is a step beyond all that were done before it, in any
 attempt. What an attempt does again after it resumed from a checkpoint is no progress. Training is *out* between two steps of progress if a
-new attempt began between them, or if they lie further apart than a stall.
+new attempt began between them, or if they lie further apart than a stall: 3 s and ten usual steps, or the budget of the recovery time if
+that is less (two usual steps at least: a step is as finely as can be told).
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ import polars as pl
 from history.ledgers import detail_of, done_steps
 from history.workloads import Training
 from verdict.inputs.attempts import Ints
+from verdict.inputs.ledger_clocks import NO_CLOCKS, LedgerClocks, clocks_of_ledger, placed
 
 STALL_S = 3.0
 """A pause between two steps of progress that is longer is an outage even without a new attempt; a save or a busy machine pauses less."""
 STALL_STEPS = 10
-"""So is none that is shorter than this many usual steps."""
+"""So is none that is shorter than this many usual steps, unless it is longer than the budget."""
+FEWEST_STALL_STEPS = 2
+"""No pause that is shorter than this many usual steps is an outage, whatever the budget."""
 
 
 class Step(NamedTuple):
@@ -76,12 +80,15 @@ class Break(NamedTuple):
 class TrainingJob:
     """What one training job did, by its ledger.
 
-    Columns of ``rows`` and ``reference``: :data:`history.schema.TRAINING`.
+    Columns of ``rows`` and ``reference``: :data:`history.schema.TRAINING`. ``budget_s``: how long it may take until training is beyond its
+    high-water mark (None: there is no such budget).
     """
 
     plan: Training
-    rows: pl.DataFrame  # each once
+    rows: pl.DataFrame  # each once, timed by the clock that times faults
     reference: pl.DataFrame  # those of its undisturbed reference run (may be empty)
+    budget_s: float | None = None
+    clocks: LedgerClocks = NO_CLOCKS
 
     @cached_property
     def starts(self) -> tuple[Start, ...]:
@@ -122,7 +129,13 @@ class TrainingJob:
     @property
     def stall_s(self) -> float:
         """The longest pause between two steps of progress that is no outage."""
-        return max(STALL_S, STALL_STEPS * self.usual_step_s)
+        usual_s = max(STALL_S, STALL_STEPS * self.usual_step_s)
+        return max(FEWEST_STALL_STEPS * self.usual_step_s, usual_s if self.budget_s is None else min(usual_s, self.budget_s))
+
+    def longest_pause_s(self, since_ns: int, until_ns: int) -> float:
+        """Return the longest time in [since_ns, until_ns] from one step of progress to the next, or to its end (s)."""
+        ends = [*(step.t_ns for step in self.progress if step.t_ns <= until_ns), *([] if self.finished_by(until_ns) else [until_ns])]
+        return max((after - max(before, since_ns) for before, after in pairwise(ends) if after > since_ns), default=0) / 1e9
 
     def finished_by(self, t_ns: int) -> bool:
         """Tell whether the job's last step was done by ``t_ns``: that nothing moves afterwards is no outage."""
@@ -153,9 +166,13 @@ class TrainingJob:
         return max(0, int(done.select(pl.col("step").max()).item() or 0) - start.step)
 
 
-def training_job_of(plan: Training, rows: pl.DataFrame, reference: pl.DataFrame | None = None) -> TrainingJob:
+def training_job_of(
+    plan: Training, rows: pl.DataFrame, reference: pl.DataFrame | None = None, budget_s: float | None = None
+) -> TrainingJob:
     """Return the job that its ledger's rows tell of; a row that was sent twice (same process, kind and step) counts once."""
-    return TrainingJob(plan, _once(rows).sort("t_ns", maintain_order=True), rows.clear() if reference is None else _once(reference))
+    rows, clocks = _once(rows), clocks_of_ledger(rows)
+    undisturbed = rows.clear() if reference is None else placed(_once(reference), NO_CLOCKS)
+    return TrainingJob(plan, placed(rows, clocks).sort("t_ns", maintain_order=True), undisturbed, budget_s, clocks)
 
 
 def _once(rows: pl.DataFrame) -> pl.DataFrame:
@@ -182,5 +199,11 @@ def verified_ns(job: TrainingJob) -> Sequence[tuple[int, int]]:
 def newest_verified(checkpoint: Mapping[str, Any]) -> int | None:
     """Return the step of the newest checkpoint that a store had verified after a save (None: no store had)."""
     stores = checkpoint.get("stores") or ()
-    steps = [store["verified"][0] for store in stores if isinstance(store, dict) and not store.get("problem") and store.get("verified")]
-    return max(steps, default=None)
+    found = [_step_of(store.get("verified")) for store in stores if isinstance(store, dict) and not store.get("problem")]
+    return max((step for step in found if step is not None), default=None)
+
+
+def _step_of(verified: object) -> int | None:
+    """Return the step of ``[step, attempt]``, or of a step alone."""
+    step = verified[0] if isinstance(verified, list) and verified else verified
+    return step if isinstance(step, int) else None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from history.kinds import TRAINING
 from history.result import Check
 from verdict.case import Case
+from verdict.inputs.ledger_clocks import LedgerClocks
 from verdict.inputs.recovery import Recovery
 from verdict.inputs.training_job import TrainingJob, verified_ns
 from verdict.shared.checks_before import NEARLY, unmet_before
@@ -16,9 +17,7 @@ from verdict.shared.recovery_time import checked_rto, over, too_close
 from verdict.shared.registry import Cause, Role, Value, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed, unless
 from verdict.training import measures
-from verdict.training.exactly_once import States, seen_of, states_of, two_writers
-from verdict.training.pods import pods_doubled
-from verdict.training.resized import FEWEST_STEPS, LOSS_SHARE, Losses, losses_of
+from verdict.training.needs import unverifiable
 from verdict.words import count, listed, seconds
 
 
@@ -28,7 +27,19 @@ def ledger(case: Case) -> Check:
     job = of_run(case)
     done = job.progress[-1].step if job.progress else 0
     whole = f"The ledger is whole: {count(done, 'step')} by all ranks without a gap, in {count(len(job.starts), 'attempt')}."
-    return unless("ledger", [*_ledger_gaps(job), *_record_gaps(case)], "The record does not support a verdict", whole)
+    problems = [*_ledger_gaps(job), *_record_gaps(case)]
+    return unless("ledger", problems, "The record does not support a verdict", f"{whole}{_clocks(job.clocks)}")
+
+
+def _clocks(clocks: LedgerClocks) -> str:
+    """Return what is known of the clocks of those who wrote the ledger: a sentence, if anything is."""
+    if not clocks.hosts:
+        return ""
+    (host, ahead_s), bounded = clocks.furthest, sum(not one.asked for one in clocks.hosts.values())
+    known = f" The clocks of its {count(len(clocks.hosts), 'writer')} are known within {seconds(clocks.error_s)}"
+    how = f" ({bounded} of them by when rows arrived)" if bounded else ""
+    way = "ahead" if ahead_s > 0 else "behind"
+    return f"{known}{how}; {host} was furthest off, {seconds(abs(ahead_s))} {way}, and times are corrected."
 
 
 def of_run(case: Case) -> TrainingJob:
@@ -53,6 +64,8 @@ def _ledger_gaps(job: TrainingJob) -> Iterator[str]:
     unknown = {step.attempt for step in job.done} - {start.attempt for start in job.starts}
     if unknown:
         yield f"the start of attempt {min(unknown)} is missing"
+    if job.clocks.unknown:
+        yield f"nobody measured the clock of {listed(job.clocks.unknown)} against that of the ledger's server"
 
 
 def _record_gaps(case: Case) -> Iterator[str]:
@@ -87,7 +100,7 @@ def _unwell(case: Case, span: tuple[int, int]) -> Iterator[str]:
     if broken or not any(span[0] <= step.t_ns < span[1] for step in job.progress):
         yield f"{count(len(broken), 'break')} of its progress began before the fault" if broken else "no step was done in it"
     if not any(t_ns < span[1] for t_ns, _ in verified_ns(job)):
-        yield "no checkpoint had been verified"
+        yield f"no checkpoint had been verified{unverifiable(job)}"
     yield from unmet_before(case, span)
 
 
@@ -136,109 +149,3 @@ def _rpo(case: Case, name: str, budget: int | None, lost: Value, noun: str) -> C
     if case.recovery is not None and case.recovery.recovered_ns is None:
         return inconclusive(name, f"{said} But training was not seen to go on, so more may be lost.", **figures)
     return passed(name, said, **figures)
-
-
-@check(TRAINING, Role.OWN, title="State as undisturbed")
-def state(case: Case) -> Check:
-    """Check that the whole state equals that of an undisturbed run, bit by bit, at every step compared, up to after recovery.
-
-    The comparison ends where a batch was set aside: from there on the two rightly differ. Where another number of ranks took part, bits are
-    compared up to there, and the mean loss from there on. Source: training ledger, reference.
-    """
-    job = of_run(case)
-    states = states_of(job)
-    if job.reference.is_empty() or not states.compared:
-        return inconclusive("state", "The state was not compared with an undisturbed run: there is no reference, or no common step.")
-    figures = Figures(measured=float(len(states.differing)), budget=0.0, unit="states")
-    if states.differing:
-        said = (
-            f"From step {states.differing[0]} on the state is not that of an undisturbed run: weights, optimizer, generators or data order."
-        )
-        return failed("state", said, **figures)
-    if states.aside:
-        same = f"The state equals an undisturbed run's up to step {states.last}"
-        return passed("state", f"{same}; at step {states.aside} a batch was set aside, which changes it.", **figures)
-    if (losses := losses_of(job)) is not None:
-        return _resized(states, losses, figures)
-    since = job.high_water(case.recovery.fault_ns) if case.recovery else 0
-    if states.last <= since:
-        return inconclusive("state", f"The last state compared is that of step {states.last}, before recovery.", **figures)
-    said = f"The state equals an undisturbed run's to the bit in all {count(states.compared, 'comparison')}, up to step {states.last}."
-    return passed("state", said, **figures)
-
-
-def _resized(states: States, losses: Losses, figures: Figures) -> Check:
-    """Judge what went on with another number of ranks: by its losses, since its bits rightly differ."""
-    said = (
-        f"The state equals an undisturbed run's up to step {states.last}; from step {losses.since} on another number of ranks took part. "
-        f"Over {count(losses.steps, 'step')} from there the mean loss is {losses.ours:.4g}, an undisturbed run's {losses.reference:.4g}"
-    )
-    if losses.steps < FEWEST_STEPS:
-        return inconclusive("state", f"{said}; at least {FEWEST_STEPS} steps are needed to compare them.", **figures)
-    apart = f"{100 * losses.apart:.1f} % apart; at most {100 * LOSS_SHARE:.0f} % are what dropout and rounding explain"
-    return (passed if losses.apart <= LOSS_SHARE else failed)("state", f"{said}: {apart}.", **figures)
-
-
-@check(TRAINING, Role.OWN, title="Every sample once")
-def samples(case: Case) -> Check:
-    """Check that every sample was seen exactly as often as in an undisturbed run; a step done again counts once."""
-    job = of_run(case)
-    seen = seen_of(job)
-    if seen is None or not seen.steps:
-        return inconclusive("samples", "There is no undisturbed run to compare the samples with.")
-    wrong = seen.skipped + seen.repeated
-    figures = Figures(measured=float(wrong), budget=0.0, unit="samples")
-    if wrong:
-        said = f"{count(seen.skipped, 'sample was', 'samples were')} skipped and {seen.repeated:,} repeated in {seen.steps:,} steps."
-        return failed("samples", said, **figures)
-    since = job.high_water(case.recovery.fault_ns) if case.recovery else 0
-    if seen.steps <= since:
-        return inconclusive("samples", f"Samples are known up to step {seen.steps} only, before recovery.", **figures)
-    return passed("samples", f"No sample was skipped and none repeated in {count(seen.steps, 'step')}.", **figures)
-
-
-@check(TRAINING, Role.OWN, title="One writer")
-def writers(case: Case) -> Check:
-    """Check that one attempt wrote at a time, and each rank of it was one process."""
-    job = of_run(case)
-    if not job.done:
-        return inconclusive("writers", "No step was done, so nobody knows who wrote.")
-    doubles = two_writers(job)
-    figures = Figures(measured=float(len(doubles)), budget=0.0, unit="writers")
-    if doubles:
-        return failed("writers", f"Two wrote for one run: {listed(doubles)}.", **figures)
-    doubled = pods_doubled(case)
-    although = f", although {doubled.sentence}" if doubled.value else ""
-    said = f"One attempt wrote at a time, with one process a rank ({count(len(job.starts), 'attempt')}){although}."
-    return passed("writers", said, **figures)
-
-
-@check(TRAINING, Role.RESTING, title="Checkpoints afterwards")
-def checkpoints(case: Case) -> Check:
-    """Check that checkpoints are made and verified again after recovery; without them the next fault would cost all steps since."""
-    job, recovery = of_run(case), case.recovery
-    if recovery is None or recovery.recovered_ns is None:
-        return inconclusive("checkpoints", "Training was not seen to go on, so no checkpoint could be made after recovery.")
-    later = [step for t_ns, step in verified_ns(job) if t_ns >= recovery.recovered_ns]
-    if later:
-        return passed("checkpoints", f"{count(len(later), 'checkpoint was', 'checkpoints were')} verified after recovery.")
-    due_s = (job.done[-1].t_ns - recovery.recovered_ns) / 1e9
-    steps = job.progress[-1].step - job.high_water(recovery.recovered_ns)
-    said = f"No checkpoint was verified in {seconds(due_s)} and {count(steps, 'step')} after recovery."
-    due = steps > 2 * job.plan.interval_steps
-    return failed("checkpoints", said) if due else inconclusive("checkpoints", said)
-
-
-@check(TRAINING, Role.RESTING, title="No impact (control)")
-def impact(case: Case) -> Check | None:
-    """Check that training was not out in a control run (no fault, or one on a decoy)."""
-    if not case.control:
-        return None
-    recovery = case.recovery
-    if recovery is None:
-        return inconclusive("impact", "The control run was never observed.")
-    if recovery.outages:
-        return failed("impact", f"Nothing was broken, yet training was out {count(len(recovery.outages), 'time')}.")
-    if recovery.recovered_ns is None:
-        return inconclusive("impact", "The control run was watched for less than a hold.")
-    return passed("impact", "The control run shows no impact: training was never out.")

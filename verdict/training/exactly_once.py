@@ -83,12 +83,16 @@ def _set_aside(job: TrainingJob) -> tuple[int, dict[int, int]]:
 
 
 def two_writers(job: TrainingJob) -> tuple[str, ...]:
-    """Return where two wrote for one run: steps of an attempt after a newer one had begun, or one rank in two processes, as sentences."""
+    """Return where two wrote for one run: steps of an attempt after a newer one had begun, or one rank in two processes, as sentences.
+
+    Times of two hosts are told apart by what their clocks may be wrong by.
+    """
+    apart_ns = int(2 * job.clocks.error_s * 1e9)
     steps = job.rows.filter(pl.col("kind") == "step")
     begun = dict(steps.group_by("attempt").agg(pl.col("t_ns").min()).iter_rows())
     late = []
     for attempt, t_ns, step, host in steps.group_by("attempt").agg(pl.col("t_ns", "step", "host").sort_by("t_ns").last()).iter_rows():
-        newer = [other for other, first_ns in begun.items() if other > attempt and first_ns < t_ns]
+        newer = [other for other, first_ns in begun.items() if other > attempt and first_ns + apart_ns < t_ns]
         late += [f"attempt {attempt} did step {step} on {host} after attempt {min(newer)} had begun"] if newer else []
     twins = steps.group_by("attempt", "rank").agg(pl.struct("host", "pid").n_unique().alias("processes")).filter(pl.col("processes") > 1)
     doubles = [f"rank {rank} of attempt {attempt} was {count} processes" for attempt, rank, count in sorted(twins.iter_rows())]

@@ -92,6 +92,14 @@ def badput_stall(case: Case) -> Value:
     return _spent(case, lambda spent: spent.stall_s)
 
 
+@measure("s", TRAINING)
+def longest_pause(case: Case) -> Value:
+    """Longest time from one step of progress to the next between the fault and healing, outages included. Source: training ledger."""
+    if case.training is None or case.recovery is None:
+        return NO_JOB if case.training is None else NO_FAULT
+    return Value(case.training.longest_pause_s(case.recovery.fault_ns, case.recovery.watched_ns))
+
+
 def _spent(case: Case, of: Callable[[Goodput], float]) -> Value:
     if case.training is None or case.recovery is None:
         return NO_JOB if case.training is None else NO_FAULT

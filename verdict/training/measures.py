@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import rto
 from verdict.training.exactly_once import seen_of, states_of
 from verdict.training.exactly_once import two_writers as writers
+from verdict.training.losses import nearness_of
 
 NO_JOB = Value(None, "the run followed no training job")
 
@@ -33,8 +35,9 @@ def rto_train(case: Case) -> Value:
     """From t_fault to the first step beyond the high-water mark, the highest step that was done before; 0 if training was never out.
 
     It ends with the last outage of training that began before healing. Progress is a step beyond all before. An outage is a
-    pause between two of them in which a new attempt began, or that is longer than 3 s and 10 usual steps. Doing again what was lost is part
-    of it. The value is a lower bound if training did not go on for a whole hold. Source: training ledger.
+    pause between two of them in which a new attempt began, or that is longer than 3 s and 10 usual steps, or than the budget (and 2 usual
+    steps). Doing again what was lost is part of it. Times of the ranks' hosts are corrected by their offsets, where these are known. The
+    value is a lower bound if training did not go on for a whole hold. Source: training ledger.
     """
     return rto(case) if case.training is not None else NO_JOB
 
@@ -158,11 +161,27 @@ def samples_repeated(case: Case) -> Value:
 
 @measure("states", TRAINING)
 def states_differing(case: Case) -> Value:
-    """At how many steps the digest of the whole state was not that of an undisturbed run. Source: training ledger, reference."""
+    """At how many steps the digest of the whole state was not that of an undisturbed run. Source: training ledger, reference.
+
+    Where the class compares losses (``tolerance``) or nothing (``none``), it is told and judges nothing.
+    """
     states = states_of(case.training) if case.training is not None else None
     return (
         Value(len(states.differing), f"of {states.compared} compared") if states and states.compared else Value(None, "none was compared")
     )
+
+
+@measure("ratio", TRAINING)
+def losses_apart(case: Case) -> Value:
+    """How far the loss of a step lay from an undisturbed run's, as a share of it: the largest of all steps.
+
+    Steps in which another number of ranks took part are left out, and all from the first batch that was set aside. Source: training ledger,
+    reference.
+    """
+    if case.training is None:
+        return NO_JOB
+    near = nearness_of(case.training, before=states_of(case.training).aside or inf)
+    return Value(near.apart, f"at step {near.at}, of {near.compared} compared") if near.compared else Value(None, "none was compared")
 
 
 @measure("batches", TRAINING)

@@ -62,15 +62,18 @@ def losses_of(job: TrainingJob) -> Losses | None:
     beyond = {step: attempt for step, attempt in job.newest_attempt.items() if step > until.get(attempt, inf)}
     if not beyond:
         return None
-    ours, reference = _losses(job.rows), {step: loss for (_, step), loss in _losses(job.reference).items()}
+    ours, reference = mean_losses(job.rows), {step: loss for (_, step), loss in mean_losses(job.reference).items()}
     common = {step: ours[attempt, step] for step, attempt in beyond.items() if (attempt, step) in ours and step in reference}
     if not common:
         return None
     return Losses(min(beyond), len(common), fmean(common.values()), fmean(reference[step] for step in common))
 
 
-def _losses(rows: pl.DataFrame) -> dict[tuple[int, int], float]:
-    """Return the loss by attempt and step: of all ranks, and each tells it."""
-    steps = rows.filter(pl.col("kind") == "step").select("attempt", "step", "detail")
-    losses = {(attempt, step): detail_of(detail).get("loss") for attempt, step, detail in steps.iter_rows()}
-    return {key: float(loss) for key, loss in losses.items() if loss is not None}
+def mean_losses(rows: pl.DataFrame) -> dict[tuple[int, int], float]:
+    """Return the loss by attempt and step: the mean of what the ranks say. Rows without a loss are left out."""
+    told: dict[tuple[int, int], list[float]] = {}
+    for attempt, step, detail in rows.filter(pl.col("kind") == "step").select("attempt", "step", "detail").iter_rows():
+        loss = detail_of(detail).get("loss")
+        if isinstance(loss, int | float):
+            told.setdefault((attempt, step), []).append(float(loss))
+    return {key: fmean(losses) for key, losses in told.items()}

@@ -1,23 +1,21 @@
 """A training job as what drives a run: made for the run, followed by its ledger, ended with the run.
 
-What it should have come to stands in its reference: the same job without pauses and faults, all ranks in one pod. The reference is run
-once for a configuration and kept by the ledger's server.
+What it should have come to stands in its reference (:mod:`runner.drivers.training.reference`): it is run once for a configuration, before
+the job, and kept by the ledger's server.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from history.budgets import Budgets
 from history.errors import AftershockError, NoData, TargetRefused
-from history.ledgers import LedgerWriter, training_rows
+from history.ledgers import LedgerWriter
 from history.plan import Timers
-from history.workloads import Training, TrainingJob, TrainingPlan
+from history.workloads import State, Training, TrainingJob, TrainingPlan
 from kube import permissions, proxy
 from kube.client import Platform, api_errors, ready
 from kube.permissions import Permission
@@ -25,26 +23,24 @@ from kube.platform_timers import PlatformTimers, template_timers
 from kube.wait import until
 from runner.drivers.driver import DrivenRun, Needs, Preparation, WorkloadFailed, driver
 from runner.drivers.training import job as jobs
-from runner.drivers.training.progress import TrainingProgress
+from runner.drivers.training.image import image_of, known_image
+from runner.drivers.training.progress import Source, TrainingProgress
+from runner.drivers.training.reference import reference_name, reference_settings
+from runner.drivers.training.remote_ledger import RemoteLedger
 from runner.stop import Stop
 from safety.leases import alive_runs
 from target.target import Target
 from target.training import TrainingClass
-from workloads.training.telemetry.ledger import DONE
 
-PODS_S, FIRST_STEP_S, REFERENCE_S, END_S = 180.0, 180.0, 300.0, 20.0
-POLL_S = 0.5
-DIGEST_EVERY = 5
-"""Steps between the reference's digests: jobs whose interval and digests are multiples of it can be compared at each."""
-DECIDING = ("TRAIN_STEPS", "TRAIN_BATCH", "TRAIN_SEED", "TRAIN_WIDTH", "TRAIN_DATA")
-CODE = ("data", "group", "guard", "model", "checkpoint/state", "trainer")
-WORKLOAD = Path(__file__).parents[3] / "workloads" / "training"
+END_S, POLL_S = 20.0, 0.5
+MAKES = 3
+"""So often a job is made until it runs the image that its reference ran; a tag does not move more often while one starts."""
 
 
 @driver
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TrainingDriver:
-    """One training job."""
+    """One training job. ``image``: the digest of what its ranks run, as far as it is known; ``made``: how often the job was made."""
 
     kind: ClassVar[str] = "training"
     platform: Platform
@@ -55,6 +51,9 @@ class TrainingDriver:
     settings: Mapping[str, str]
     run_id: str
     stop: Stop
+    state: State = field(default_factory=State)
+    image: str = ""
+    made: int = 0
 
     @classmethod
     def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:
@@ -73,13 +72,15 @@ class TrainingDriver:
         role = platform.target.role(workload.role)
         permissions.require(platform, jobs.job_permissions(role.namespace))
         template = jobs.read_template(platform, role.namespace, written.template, role.container, settings)
-        return cls(platform, name, workload.role, written, template, settings, preparation.request.run_id, preparation.stop)
+        run_id, stop = preparation.request.run_id, preparation.stop
+        return cls(platform, name, workload.role, written, template, settings, run_id, stop, workload.state)
 
     @property
     def job_name(self) -> str:
         """The job's name: hosts are called by it, so it is short."""
         date, _, rest = self.run_id.partition("-")
-        return f"train-{date[-4:]}{rest[:6]}-{self.run_id[-4:]}".lower().rstrip("-")
+        again = f"-{self.made}" if self.made > 1 else ""
+        return f"train-{date[-4:]}{rest[:6]}-{self.run_id[-4:]}".lower().rstrip("-") + again
 
     @property
     def ranks(self) -> int:
@@ -89,14 +90,12 @@ class TrainingDriver:
     @property
     def reference(self) -> str:
         """The name of the reference: of everything that decides what the bits are."""
-        digest = hashlib.sha256()
-        for name in DECIDING:
-            digest.update(f"{name}={self.template.environment.get(name, '')}\n".encode())
-        digest.update(f"{self.ranks} {self.template.image}\n".encode())
-        for module in CODE:
-            file = WORKLOAD / f"{module}.py"
-            digest.update(file.read_bytes() if file.exists() else b"")
-        return f"reference-{digest.hexdigest()[:12]}"
+        return reference_name(self.template, self.ranks, self.image)
+
+    @property
+    def ledger(self) -> RemoteLedger:
+        """Who keeps the ledgers."""
+        return RemoteLedger(self.platform, self.template.namespace, self.written.ledger)
 
     def needs(self) -> Needs:
         """Return that the job's pods are the targets, and there are none before."""
@@ -117,6 +116,8 @@ class TrainingDriver:
             kind=self.written.kind,
             template=self.template.name,
             storage=self.written.storage,
+            limits=self.written.limits,
+            undisturbed=self.written.undisturbed,
             namespace=self.template.namespace,
             job=self.job_name,
             ranks=self.ranks,
@@ -128,6 +129,7 @@ class TrainingDriver:
             settings=dict(self.settings),
             ledger=self.written.ledger,
             reference=self.reference,
+            state=self.state,
         )
 
     def check(self) -> list[str]:
@@ -136,7 +138,7 @@ class TrainingDriver:
 
     def _ledger_is_down(self) -> list[str]:
         try:
-            self._ask("health")
+            self.ledger.ask("health")
         except NoData as error:
             return [f"{error}; without its ledger nothing of a training job can be measured"]
         return []
@@ -162,54 +164,75 @@ class TrainingDriver:
         )
 
     def provide(self, stack: ExitStack) -> None:
-        """Make sure that there is a reference, make the job and wait until all its pods run. Raises TargetRefused."""
-        self._provide_reference()
+        """Make sure that there is a reference of what the job runs, make the job and wait until all its pods run. Raises TargetRefused.
+
+        Where the template names its image by a tag, the job's own pods say which image that is. If there is no reference of that one, the
+        job is ended, the reference run, and the job made anew.
+        """
         stack.callback(self.end)
-        self._create(self.job_name, self.settings, one_pod=False)
-        self._wait(self._running, PODS_S, f"job {self.job_name}: not all of its {self.template.pods} pods run")
+        with api_errors(f"look for pods that ran {self.template.image}", TargetRefused):
+            self.image = self.image or known_image(self.platform, self.template)
+        for _ in range(MAKES):
+            if self.image:
+                self._provide_reference()
+            ran = self._made() or self.template.image
+            expected, self.image = self.image, ran
+            if ran == expected or self.ledger.ended(self.reference):
+                return
+            self.end()
+        where = f"cronjob {self.template.namespace}/{self.template.name}: image {self.template.image}"
+        raise TargetRefused(f"{where} became another one each time a job of it was started; nothing was injected; name it by its digest")
+
+    def _made(self) -> str:
+        """Make the job, wait until all its pods run, and return the digest of their image (empty: no kubelet says)."""
+        self.made += 1
+        self._create(self.job_name, self.settings, limit_s=self.written.limits.job_s)
+        otherwise = f"job {self.job_name}: not all of its {self.template.pods} pods run"
+        self._wait(self._running, self.written.limits.pods_s, otherwise)
+        with api_errors(f"look at the pods of job {self.job_name}", TargetRefused):
+            return image_of(self.template, jobs.pods_of(self.platform, self.template.namespace, self.job_name))
 
     def start(self, run: DrivenRun) -> TrainingProgress:
-        """Follow the job's ledger and wait for its first step. Raises WorkloadFailed: there is none within 180 s."""
-        _write_reference(LedgerWriter(run.dir, "reference", "runner"), self._ask(f"runs/{self.reference}") or b"")
-        progress = TrainingProgress(self._from, LedgerWriter(run.dir, "training", "runner"), self.job(), run.log, self.end)
+        """Follow the job's ledger and wait for its first step. Raises WorkloadFailed: there is none within the class's limit."""
+        self.ledger.keep_reference(self.reference, run.dir)
+        source = Source(lambda offset: self.ledger.rows(self.job_name, offset), self.ledger.server_ns)
+        budget_s = next((one.budgets.rto_s for one in run.plan.workloads if one.name == self.name), None)
+        progress = TrainingProgress(source, LedgerWriter(run.dir, "training", "runner"), self.job(), run.log, self.end, budget_s=budget_s)
+        limit_s = self.written.limits.first_step_s
 
         def begun() -> bool:
             progress.update()
             return bool(progress.ledger.progress)
 
-        if not until(begun, FIRST_STEP_S, POLL_S, run.stop.wait):
+        if not until(begun, limit_s, POLL_S, run.stop.wait):
             self.end()
             where = f"job {self.template.namespace}/{self.job_name}"
-            raise WorkloadFailed(f"{where}: no step was done within {FIRST_STEP_S:.0f} s; see its pods' logs")
+            raise WorkloadFailed(f"{where}: no step was done within {limit_s:.0f} s{progress.left_out()}; see its pods' logs")
         return progress
 
     def end(self) -> None:
         """End the job: its pods get their grace for a while, then none. Idempotent; what fails is left to the job's own deadline."""
+        self._end(self.job_name)
+
+    def _end(self, name: str) -> None:
         platform, namespace = self.platform, self.template.namespace
-        with suppress(AftershockError), api_errors(f"end job {namespace}/{self.job_name}", AftershockError):
-            jobs.delete(platform, namespace, self.job_name)
-            if not until(lambda: not jobs.pods_of(platform, namespace, self.job_name), END_S, POLL_S):
-                jobs.delete_pods_now(platform, jobs.pods_of(platform, namespace, self.job_name))
+        with suppress(AftershockError), api_errors(f"end job {namespace}/{name}", AftershockError):
+            jobs.delete(platform, namespace, name)
+            if not until(lambda: not jobs.pods_of(platform, namespace, name), END_S, POLL_S):
+                jobs.delete_pods_now(platform, jobs.pods_of(platform, namespace, name))
 
     def _provide_reference(self) -> None:
-        if self._referenced():
+        name, limit_s, one_pod = self.reference, self.written.limits.reference_s, self.written.undisturbed == "one_pod"
+        if self.ledger.ended(name):
             return
-        ranks = str(self.ranks)
-        settings = {name: self.template.environment[name] for name in DECIDING if name in self.template.environment}
-        settings |= {"TRAIN_NODES": "1", "TRAIN_RANKS_PER_POD": ranks, "TRAIN_RENDEZVOUS": "", "TRAIN_STEP_PAUSE_S": "0"}
-        settings |= {"TRAIN_INTERVAL": self.template.environment["TRAIN_STEPS"], "TRAIN_DIGEST_EVERY": str(DIGEST_EVERY)}
-        self._create(self.reference, settings, one_pod=True)
-        self._wait(self._referenced, REFERENCE_S, f"job {self.reference}: the undisturbed run to compare with did not end")
+        self._create(name, reference_settings(self.template, self.ranks, one_pod=one_pod), limit_s=limit_s, one_pod=one_pod)
+        self._wait(lambda: self.ledger.ended(name), limit_s, f"job {name}: the undisturbed run to compare with did not end")
+        if not one_pod:  # the role selects its pods, and the run's own job needs their room
+            self._end(name)
 
-    def _create(self, name: str, settings: Mapping[str, str], *, one_pod: bool) -> None:
-        made = jobs.manifest(self.template, name, self.run_id, settings, one_pod=one_pod)
+    def _create(self, name: str, settings: Mapping[str, str], *, limit_s: float, one_pod: bool = False) -> None:
+        made = jobs.manifest(self.template, name, self.run_id, settings, one_pod=one_pod, limit_s=limit_s)
         jobs.create(self.platform, self.template.namespace, made)
-
-    def _referenced(self) -> bool:
-        try:
-            return DONE.encode() in (self._ask(f"runs/{self.reference}") or b"")
-        except NoData:
-            return False
 
     def _running(self) -> bool:
         pods = jobs.pods_of(self.platform, self.template.namespace, self.job_name)
@@ -219,17 +242,3 @@ class TrainingDriver:
         with api_errors(otherwise, TargetRefused):
             if not until(condition, limit_s, POLL_S, self.stop.wait):
                 raise TargetRefused(f"{otherwise} after {limit_s:.0f} s; nothing was injected; see kubectl describe job and its pods' logs")
-
-    def _ask(self, path: str, **query: str) -> bytes | None:
-        return proxy.get(self.platform, self.template.namespace, self.written.ledger, path, **query)
-
-    def _from(self, offset: int) -> bytes:
-        return self._ask(f"runs/{self.job_name}", offset=str(offset)) or b""
-
-
-def _write_reference(writer: LedgerWriter, text: bytes) -> None:
-    """Keep the rows of the attempt that ended: an earlier one was cut short."""
-    rows = list(training_rows(text))
-    ended = max((row["attempt"] for row in rows if row["kind"] == "end" and DONE in row["detail"]), default=None)
-    writer.append([row for row in rows if row["attempt"] == ended])
-    writer.close()

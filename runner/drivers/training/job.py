@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
 from kubernetes import client
+from kubernetes.utils.quantity import parse_quantity
 
 from history.errors import TargetRefused
+from history.workloads import JobLimits
 from kube.client import Platform, api_errors, unless, unless_forbidden
 from kube.objects import Pod
 from kube.permissions import Permission
 from target.training import TrainingClass
 
-LONGEST_S = 1800
-"""A job whose run was killed ends after this, whatever happens."""
+LIMITS = JobLimits()
 KEPT_S = 60
 KIND = "aftershock.dev/kind"
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", KIND: "training"}
@@ -25,13 +28,19 @@ Plain = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What jobs are made of. ``environment``: what the template sets for its container, as far as it is known before a pod runs."""
+    """What jobs are made of.
+
+    ``own``: what the template sets for its container, as far as it is known before a pod runs. ``environment``: that, with what the run
+    sets otherwise. ``selecting``: keys of labels by which roles select their pods.
+    """
 
     namespace: str
     name: str
     container: str
     job: Plain
     environment: Mapping[str, str]
+    own: Mapping[str, str] = field(default_factory=dict)
+    selecting: frozenset[str] = frozenset()
 
     @property
     def pods(self) -> int:
@@ -72,26 +81,47 @@ def read_template(platform: Platform, namespace: str, name: str, container: str 
             if "configMapRef" in source:
                 environment |= platform.core.read_namespaced_config_map(source["configMapRef"]["name"], namespace).data or {}
     environment |= {item["name"]: item["value"] for item in chosen.get("env", []) if "value" in item}
-    return Template(namespace, name, chosen["name"], plain, environment | dict(settings))
+    selecting = frozenset(key for role in platform.target.roles.values() for key in keys_of(role.selector))
+    return Template(namespace, name, chosen["name"], plain, environment | dict(settings), environment, selecting)
 
 
-def manifest(template: Template, name: str, run_id: str, settings: Mapping[str, str], *, one_pod: bool = False) -> Plain:
-    """Return the Job called ``name``: the template with ``settings``; ``one_pod``: all ranks in a single pod."""
-    labels = {**MANAGED, "aftershock.dev/run": run_id[:63]}
-    spec: Plain = {**template.job["spec"], "activeDeadlineSeconds": LONGEST_S, "ttlSecondsAfterFinished": KEPT_S}
-    if one_pod:
-        spec |= {"completions": 1, "parallelism": 1}
-    pod = spec["template"]["spec"]
+def keys_of(selector: str) -> list[str]:
+    """Return the keys of labels that a selector asks for."""
+    return re.findall(r"(?:^|,)\s*!?\s*([\w./-]+)", re.sub(r"\([^)]*\)", "", selector))
+
+
+def manifest(
+    template: Template, name: str, run_id: str, settings: Mapping[str, str], *, one_pod: bool = False, limit_s: float = LIMITS.job_s
+) -> Plain:
+    """Return the Job called ``name``: the template with ``settings``, ended after ``limit_s``; ``one_pod``: all ranks in a single pod."""
+    ours = {**MANAGED, "aftershock.dev/run": run_id[:63]}
+    spec: Plain = {**template.job["spec"], "activeDeadlineSeconds": math.ceil(limit_s), "ttlSecondsAfterFinished": KEPT_S}
+    pod, of_pod = spec["template"]["spec"], {**spec["template"].get("metadata", {})}
     containers = [_with(item, settings) if item["name"] == template.container else item for item in pod["containers"]]
-    if one_pod:  # the template's limits are for one rank
-        containers = [{**item, "resources": {"requests": item.get("resources", {}).get("requests", {})}} for item in containers]
-    labelled = {**template.job.get("metadata", {}).get("labels", {}), **labels}
-    of_pod = {**spec["template"].get("metadata", {})}
     if one_pod:  # no rank of a run: no selector of a role may find it
-        of_pod["labels"] = labels
-        labelled = labels
+        spec |= {"completions": 1, "parallelism": 1}
+        containers = [{**item, "resources": resources_of(item, template.pods)} for item in containers]
+        of_pod["labels"] = {key: value for key, value in of_pod.get("labels", {}).items() if key not in template.selecting} | ours
+    labels = {**template.job.get("metadata", {}).get("labels", {}), **ours}
     spec["template"] = {"metadata": of_pod, "spec": {**pod, "containers": containers}}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labelled}, "spec": spec}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labels}, "spec": spec}
+
+
+def resources_of(container: Plain, pods: int) -> Plain:
+    """Return what a container asks for that holds the ranks of ``pods``: their limits, and so many devices, which have no others.
+
+    Requests of processors and memory stay those of one: the ranks take turns, and one node has to have room for them.
+    """
+    written = container.get("resources", {})
+    limits = {name: _times(quantity, pods) for name, quantity in written.get("limits", {}).items()}
+    requests = {
+        name: limits[name] if "/" in name and name in limits else quantity for name, quantity in written.get("requests", {}).items()
+    }
+    return {**written, "requests": requests, "limits": limits}
+
+
+def _times(quantity: str, pods: int) -> str:
+    return quantity if pods == 1 else f"{parse_quantity(quantity) * pods:f}"
 
 
 def _with(container: Plain, settings: Mapping[str, str]) -> Plain:

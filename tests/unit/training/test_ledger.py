@@ -5,31 +5,25 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import requests
 
+from history.ledgers import training_rows
+from history.schema import TRAINING
 from testing.training.run_summary import RunSummary
+from testing.training.served_ledger import serving
+from verdict.inputs.ledger_clocks import clocks_of_ledger
 from workloads.training.data import Order
 from workloads.training.errors import SettingsRefused
-from workloads.training.telemetry.ledger import Clock, RankLedger, open_sink, read
-from workloads.training.telemetry.ledger_server import LedgerServer
-
-
-@contextmanager
-def serving(folder: Path, **more: int) -> Iterator[LedgerServer]:
-    with LedgerServer(("127.0.0.1", 0), folder, **more) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+from workloads.training.telemetry.clock import Clock
+from workloads.training.telemetry.ledger import RankLedger, open_sink, read
+from workloads.training.telemetry.ledger_server import LedgerServer, received
 
 
 @pytest.fixture
@@ -50,7 +44,7 @@ def test_runs_that_nobody_uses_any_more_make_room(tmp_path: Path) -> None:
         for age_s, run in ((50, "reference"), (40, "old"), (30, "newer")):
             _written(at, run)
             os.utime(tmp_path / f"{run}.jsonl", (time.time() - age_s,) * 2)
-        assert requests.get(f"{at}/runs/reference", timeout=5).content == b"{}\n"
+        assert requests.get(f"{at}/runs/reference", timeout=5).content.startswith(b'{"received_ns": ')
         _written(at, "newest")
         _written(at, "newest")  # it is there already: nobody has to go
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["newer", "newest", "reference"]
@@ -66,7 +60,7 @@ class Hand(Clock):
 
 
 def _steps(folder: Path, run: str = "run") -> list[Any]:
-    return [row["step"] for row in read((folder / f"{run}.jsonl").read_text())]
+    return [row["step"] for row in read((folder / f"{run}.jsonl").read_text()) if row["kind"] != "clock"]
 
 
 def test_rows_reach_the_server_before_append_returns(server: LedgerServer, tmp_path: Path) -> None:
@@ -116,13 +110,69 @@ def test_a_reader_goes_on_where_it_stopped(server: LedgerServer) -> None:
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-    ask("POST", "/runs/run", b'{"a": 1}\n')
-    assert ask("GET", "/runs/run?offset=0") == (200, b'{"a": 1}\n')
-    ask("POST", "/runs/run", b'{"b": 2}\n')
-    assert ask("GET", "/runs/run?offset=9") == (200, b'{"b": 2}\n')
-    assert ask("GET", "/runs/run?offset=18") == (200, b"")
+    ask("POST", "/runs/run", b"first\n")
+    assert ask("GET", "/runs/run?offset=0") == (200, b"first\n")
+    ask("POST", "/runs/run", b"next\n")
+    assert ask("GET", "/runs/run?offset=6") == (200, b"next\n")
+    assert ask("GET", "/runs/run?offset=11") == (200, b"")
     assert ask("GET", "/runs/run?offset=-1")[0] == 400
     connection.close()
+
+
+def test_each_row_says_when_it_came_and_what_is_no_row_stays_as_it_is() -> None:
+    text = received(b'{"a": 1, "received_ns": 3}\n{}\nno row\n{"torn": \n', 7)
+    assert text.splitlines()[2:] == [b"no row", b'{"torn": ']
+    assert read(text.decode()) == [{"a": 1, "received_ns": 7}, {"received_ns": 7}]
+
+
+class Apart(Clock):
+    """A clock that lies apart from this machine's (s)."""
+
+    def __init__(self, apart_s: float) -> None:
+        self.apart_s = apart_s
+
+    def time_ns(self) -> int:
+        return time.time_ns() + int(self.apart_s * 1e9)
+
+
+@pytest.mark.parametrize("apart_s", [-2.0, 0.0, 8.0])
+def test_a_rank_tells_how_far_its_clock_lies_from_the_servers(server: LedgerServer, tmp_path: Path, apart_s: float) -> None:
+    ledger = RankLedger(open_sink(f"http://127.0.0.1:{server.server_port}", "run"), "run", 0, Apart(apart_s))
+    for step in (1, 2):
+        ledger.append("step", step)
+    ledger.close()
+    (clock,) = [row for row in read((tmp_path / "run.jsonl").read_text()) if row["kind"] == "clock"]
+    assert abs(clock["offset_ns"] + apart_s * 1e9) <= clock["error_ns"]
+    rows = pl.DataFrame(list(training_rows((tmp_path / "run.jsonl").read_bytes())), schema=TRAINING)
+    found = clocks_of_ledger(rows)
+    assert (found.furthest[1], found.unknown) == (pytest.approx(apart_s, abs=found.error_s + 1e-9), ("the suite itself",))
+
+
+def test_of_a_writer_that_never_asked_the_receipt_of_its_rows_is_a_bound(server: LedgerServer, tmp_path: Path) -> None:
+    ledger = RankLedger(_Silent(f"http://127.0.0.1:{server.server_port}"), "run", 0, Apart(-2.0))
+    for step in range(1, 6):
+        ledger.append("step", step)
+    ledger.close()
+    found = clocks_of_ledger(pl.DataFrame(list(training_rows((tmp_path / "run.jsonl").read_bytes())), schema=TRAINING))
+    (host,) = found.hosts.values()
+    assert not host.asked
+    assert host.offset_ns > 2_000_000_000  # no row comes before it was written
+
+
+class _Silent:
+    """A sink of somebody's own: plain HTTP, and never a question for the time."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def write(self, lines: bytes) -> None:
+        requests.post(f"{self._address}/runs/run", lines, timeout=5).raise_for_status()
+
+    def server_ns(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize("address", ["", "ledger", "file:///no/such/folder/x", "http://host", "redis://host:1"])

@@ -8,6 +8,7 @@ One JSON object a line. Every row has run, attempt, rank, step, t_ns (UTC), host
 - ``checkpoint``: a save, per store;
 - ``divergence``: which ranks deviate;
 - ``tracked``: the tracking server's name for the run;
+- ``clock``: how far this host's clock lies from that of the ledger's server, at the start and once a minute;
 - ``end``: why the attempt ended; DONE if its last step is done.
 
 Rows of the same (attempt, rank, kind, step) are the same row, sent twice. A row is durable when append() returns, or it is in the backlog.
@@ -17,7 +18,6 @@ A ledger that is down delays a step by at most the time-out, once a second.
 import http.client
 import json
 import os
-import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,7 +26,9 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from workloads.training.errors import SettingsRefused
+from workloads.training.telemetry.clock import Clock, measured_offset
 
+CLOCK_EVERY_S = 60.0
 DONE = "all steps are done"
 """The ``why`` of an ``end`` row of an attempt that did the last step: whoever follows a job knows its end by this sentence."""
 _RETRY_S = 1.0
@@ -39,6 +41,9 @@ class Sink(Protocol):
 
     def write(self, lines: bytes) -> None:
         """Store whole lines durably."""
+
+    def server_ns(self) -> int | None:
+        """Return the time (ns UTC) by the clock of where rows go; None: it is this host, or does not say. Raises OSError."""
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -63,6 +68,10 @@ class FileSink:
         finally:
             os.close(descriptor)
 
+    def server_ns(self) -> int | None:
+        """Return None: a file has no clock of its own."""
+        return None
+
     def close(self) -> None:
         """Do nothing: nothing stays open."""
 
@@ -76,15 +85,23 @@ class HttpSink:
 
     def write(self, lines: bytes) -> None:
         """POST the lines; the server syncs before it answers."""
+        status, _ = self._ask("POST", self._path, lines)
+        if status != http.HTTPStatus.NO_CONTENT:
+            raise OSError(f"ledger: answered {status}")
+
+    def server_ns(self) -> int | None:
+        """GET the server's time; None: it does not tell (an older one)."""
+        status, body = self._ask("GET", "/time")
+        return int(body) if status == http.HTTPStatus.OK and body.strip().isdigit() else None
+
+    def _ask(self, method: str, path: str, lines: bytes | None = None) -> tuple[int, bytes]:
         try:
-            self._connection.request("POST", self._path, lines)
+            self._connection.request(method, path, lines)
             answer = self._connection.getresponse()
-            answer.read()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise OSError(f"ledger: {type(error).__name__} {error}") from error
-        if answer.status != http.HTTPStatus.NO_CONTENT:
-            raise OSError(f"ledger: answered {answer.status}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -104,12 +121,12 @@ def open_sink(address: str, run_id: str) -> Sink:
 class RankLedger:
     """The ledger of one rank in one attempt."""
 
-    def __init__(self, sink: Sink, run_id: str, rank: int, clock: "Clock | None" = None) -> None:
+    def __init__(self, sink: Sink, run_id: str, rank: int, clock: Clock | None = None) -> None:
         self._sink = sink
         self._fixed = {"run": run_id, "rank": rank, "host": os.uname().nodename, "pid": os.getpid()}
         self._clock = clock or Clock()
         self._backlog: deque[bytes] = deque(maxlen=_BACKLOG)
-        self._retry_at = 0.0
+        self._retry_at = self._measure_at = 0.0
         self.attempt = 0
 
     @property
@@ -118,11 +135,22 @@ class RankLedger:
         return len(self._backlog)
 
     def append(self, kind: str, step: int, **values: object) -> None:
-        """Add a row."""
-        row: Row = {"kind": kind, "step": step, "t_ns": time.time_ns(), "attempt": self.attempt, **self._fixed, **values}
+        """Add a row; now and then also one that says how this host's clock lies."""
+        self._add(kind, step, values)
+        if self._clock.monotonic() >= self._retry_at and self.flush() and self._clock.monotonic() >= self._measure_at:
+            self._measure_clock(step)
+
+    def _add(self, kind: str, step: int, values: Row) -> None:
+        row: Row = {"kind": kind, "step": step, "t_ns": self._clock.time_ns(), "attempt": self.attempt, **self._fixed, **values}
         self._backlog.append(json.dumps(row).encode() + b"\n")
-        if self._clock.monotonic() >= self._retry_at:
-            self.flush()
+
+    def _measure_clock(self, step: int) -> None:
+        """Tell how far this host's clock lies from the server's; what cannot be asked is asked again in a minute."""
+        self._measure_at = self._clock.monotonic() + CLOCK_EVERY_S
+        with suppress(OSError):
+            if (found := measured_offset(self._sink.server_ns, self._clock)) is not None:
+                self._add("clock", step, found._asdict())
+                self.flush()
 
     def flush(self) -> bool:
         """Try to make everything durable and return whether it is."""
@@ -140,14 +168,6 @@ class RankLedger:
         """Try once more to make everything durable, and let go."""
         self.flush()
         self._sink.close()
-
-
-class Clock:
-    """Monotonic seconds."""
-
-    def monotonic(self) -> float:
-        """Return seconds since some moment."""
-        return time.monotonic()
 
 
 def read(text: str) -> list[dict[str, Any]]:

@@ -1,8 +1,10 @@
 """Keeps ledgers on a machine of its own: ``python -m workloads.training.telemetry.ledger_server FOLDER [--port N]``.
 
 POST /runs/RUN with lines appends them to FOLDER/RUN.jsonl and answers 204 once they are synced to disk; GET /runs/RUN returns the file,
-GET /runs/RUN?offset=N what stands in it from byte N on; GET /health answers 200. It knows nothing of what the lines mean. When there are
-more runs than it keeps, the one that nobody has written or asked for in the longest time goes.
+GET /runs/RUN?offset=N what stands in it from byte N on; GET /time the time by this machine's clock (ns UTC, in digits); GET /health answers
+200. It knows nothing of what the lines mean, but writes into each that is a JSON object when it came (``received_ns``): so much is known of
+the clock of a writer that never asked for the time. When there are more runs than it keeps, the one that nobody has written or asked for in
+the longest time goes.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import os
 import re
 import sys
 import threading
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         if path is None or not body.endswith(b"\n"):
             return self._answer(HTTPStatus.BAD_REQUEST)
         try:
-            self._append(path, body)
+            self._append(path, received(body, time.time_ns()))
         except OSError as error:
             return self._answer(HTTPStatus.INSUFFICIENT_STORAGE, str(error).encode())
         return self._answer(HTTPStatus.NO_CONTENT)
@@ -58,6 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         """Return a run's ledger."""
         if self.path == "/health":
             return self._answer(HTTPStatus.OK, b"ok\n")
+        if self.path == "/time":
+            return self._answer(HTTPStatus.OK, b"%d\n" % time.time_ns())
         path, offset = self._ledger(), parse_qs(urlsplit(self.path).query).get("offset", ["0"])[-1]
         if path is None or not path.exists():
             return self._answer(HTTPStatus.NOT_FOUND)
@@ -94,6 +99,19 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def received(lines: bytes, t_ns: int) -> bytes:
+    """Return ``lines`` with ``received_ns`` in each that may be a JSON object; it stands last, so it wins over a writer's own."""
+    return b"".join(_stamped(line, t_ns) for line in lines.splitlines(keepends=True))
+
+
+def _stamped(line: bytes, t_ns: int) -> bytes:
+    text = line.strip()
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        return line
+    inner = text[1:-1].strip()
+    return b'{%b%b"received_ns": %d}\n' % (inner, b", " if inner else b"", t_ns)
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from history.workloads import Training
 from runner.drivers.choice import drivers_of
 from runner.drivers.training import job as jobs
 from runner.drivers.training.driver import TrainingDriver
-from runner.drivers.training.progress import TrainingProgress
+from runner.drivers.training.progress import Source, TrainingProgress
 from runner.event_log import RunLog
 from runner.experiment.experiment import read_experiment
 from runner.stop import Stop
@@ -51,7 +52,8 @@ SPEC = {
         },
     },
 }
-TEMPLATE = jobs.Template("n", "trainer", "trainer", SPEC, {"TRAIN_STEPS": "9", "TRAIN_BATCH": "four"})
+ENVIRONMENT = {"TRAIN_STEPS": "9", "TRAIN_BATCH": "four"}
+TEMPLATE = jobs.Template("n", "trainer", "trainer", SPEC, ENVIRONMENT, ENVIRONMENT, frozenset({"app"}))
 
 
 def line(kind: str, step: int, rank: int = 0, attempt: int = 1, t_ns: int | None = None, **values: Any) -> bytes:
@@ -68,11 +70,17 @@ class Server:
 
     def __init__(self) -> None:
         self.text, self.down = b"", False
+        self.apart_s: float | None = 0.0
 
     def fetch(self, offset: int) -> bytes:
         if self.down:
             raise NoData("the ledger does not answer")
         return self.text[offset:]
+
+    def server_ns(self) -> int | None:
+        if self.apart_s is None:
+            raise NoData("GET /time: answered 405")
+        return now_ns() + int(self.apart_s * 1e9)
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def server() -> Server:
 
 @pytest.fixture
 def progress(server: Server, tmp_path: Path, log: RunLog) -> TrainingProgress:
-    return TrainingProgress(server.fetch, LedgerWriter(tmp_path, "training", "test"), JOB, log, lambda: None)
+    return TrainingProgress(Source(server.fetch, server.server_ns), LedgerWriter(tmp_path, "training", "test"), JOB, log, lambda: None)
 
 
 def kinds(tmp_path: Path) -> list[str]:
@@ -157,7 +165,7 @@ def test_a_job_is_its_template_with_the_runs_settings_and_an_end_of_its_own() ->
             "aftershock.dev/run": "run-1",
         },
     }
-    assert made["spec"]["activeDeadlineSeconds"] == jobs.LONGEST_S
+    assert made["spec"]["activeDeadlineSeconds"] == 1800
     assert made["spec"]["completions"] == 3
     assert made["spec"]["template"]["metadata"]["labels"] == {"app": "trainer"}
     trainer, sidecar = made["spec"]["template"]["spec"]["containers"]
@@ -168,9 +176,54 @@ def test_a_job_is_its_template_with_the_runs_settings_and_an_end_of_its_own() ->
 def test_a_reference_is_one_pod_that_no_role_selects() -> None:
     made = jobs.manifest(TEMPLATE, "reference-1", "run-1", {}, one_pod=True)
     assert (made["spec"]["completions"], made["spec"]["parallelism"]) == (1, 1)
-    assert "app" not in {**made["metadata"]["labels"], **made["spec"]["template"]["metadata"]["labels"]}
-    assert made["spec"]["template"]["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "1"}}
+    assert "app" not in made["spec"]["template"]["metadata"]["labels"]
+    assert made["metadata"]["labels"]["app"] == "trainer"  # roles select pods, and queues Jobs
+    resources = made["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert resources == {"requests": {"cpu": "1"}, "limits": {"memory": "3221225472"}}  # of the ranks of three pods
     assert SPEC["spec"]["completions"] == 3  # type: ignore[index]  # the template itself is as it was
+
+
+def test_a_reference_keeps_devices_and_the_labels_of_queues_and_ends_with_the_class() -> None:
+    spec: Any = json.loads(json.dumps(SPEC))
+    gpu = {"requests": {"cpu": "1", "nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}}
+    spec["spec"]["template"]["spec"]["containers"][0]["resources"] = gpu
+    spec["metadata"]["labels"] = spec["spec"]["template"]["metadata"]["labels"] = {"app": "trainer", "kueue.x-k8s.io/queue-name": "q"}
+    made = jobs.manifest(replace(TEMPLATE, job=spec), "reference-1", "run-1", {}, one_pod=True, limit_s=7200.5)
+    (trainer, _sidecar), of_pod = made["spec"]["template"]["spec"]["containers"], made["spec"]["template"]["metadata"]["labels"]
+    assert trainer["resources"] == {"requests": {"cpu": "1", "nvidia.com/gpu": "3"}, "limits": {"nvidia.com/gpu": "3"}}
+    assert made["spec"]["activeDeadlineSeconds"] == 7201
+    assert made["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == of_pod["kueue.x-k8s.io/queue-name"] == "q"
+    assert "app" not in of_pod
+
+
+def test_which_labels_a_selector_asks_for() -> None:
+    assert jobs.keys_of("app in (a,b), x.io/role=rank,!spare, tier notin (c)") == ["app", "x.io/role", "spare", "tier"]
+    assert jobs.keys_of("") == []
+
+
+def test_rows_that_lack_what_each_row_needs_are_named(progress: TrainingProgress, server: Server) -> None:
+    server.text = b'{"kind": "step", "step": 1, "rank": 0, "t_ns": 1}\n' * 2
+    assert "2 without `attempt`" in progress.lacks(now_ns())
+
+
+def test_times_of_a_rank_whose_clock_is_wrong_are_corrected(progress: TrainingProgress, server: Server) -> None:
+    server.apart_s = 5.0  # of the ledger's server, against the suite's
+    done_ns = now_ns()
+    ranks = line("clock", 0, t_ns=1, offset_ns=7_000_000_000, error_ns=1_000_000)  # two seconds behind the suite's
+    server.text = line("start", 0, t_ns=done_ns - 2_000_000_000, world=2) + ranks + step(1, done_ns - 2_000_000_000)
+    progress.update()
+    (done,) = progress.ledger.progress
+    assert abs(done.t_ns - done_ns) <= progress.ledger.clocks.error_s * 1e9
+    assert progress.ledger.clocks.unknown == ()
+
+
+def test_where_the_ledgers_server_does_not_tell_the_time_rows_are_received_by_the_suite(progress: TrainingProgress, server: Server) -> None:
+    server.apart_s, done_ns = None, now_ns()
+    server.text = line("start", 0, t_ns=done_ns - 2_000_000_000, world=2) + step(1, done_ns - 2_000_000_000)
+    progress.update()
+    (done,) = progress.ledger.progress
+    assert done_ns <= done.t_ns <= now_ns()
+    assert progress.ledger.clocks.unknown == ()
 
 
 def test_a_template_that_does_not_say_what_is_needed_is_refused() -> None:
@@ -198,7 +251,7 @@ def test_an_experiment_may_have_another_template_than_its_class(name: str, templ
 def test_the_jobs_name_is_short_and_tells_runs_apart() -> None:
     def name(run_id: str) -> str:
         drive: Any = TrainingDriver
-        return str(drive.job_name.fget(type("Drive", (), {"run_id": run_id})))
+        return str(drive.job_name.fget(type("Drive", (), {"run_id": run_id, "made": 1})))
 
     first, second = name("20261121-145600-rank-killed-1-2eb7"), name("20261121-145600-rank-killed-2-ba87")
     assert first == "train-1121145600-2eb7"
