@@ -16,6 +16,7 @@ ORDER = tuple(
     f"verdict.{name}"
     for name in (
         "shared.users",
+        "requests.interval",
         "requests.answers",
         "requests.latency",
         "shared.platform",
@@ -30,6 +31,7 @@ ORDER = tuple(
         "requests.checks_load",
         "training.checks",
         "shared.checks_before",
+        "requests.recovery_time",
         "requests.checks_budgets",
         "shared.checks_after",
     )
