@@ -71,7 +71,13 @@ class Tally:
         """Return it as a row of the page."""
         shares = [self.covered, self.false_fail, self.false_pass, *(self.verdicts.count(one) for one in Verdict)]
         width = f"{np.median(self.widths_s):.3g} s"
-        return [f"{self.rate_rps:g}", self.hit, *(f"{self.share(one):.1%}" for one in shares), width, "reached" if self.reached else "MISSED"]
+        return [
+            f"{self.rate_rps:g}",
+            self.hit,
+            *(f"{self.share(one):.1%}" for one in shares),
+            width,
+            "reached" if self.reached else "MISSED",
+        ]
 
 
 HEADS = ("requests/s", "hit", "covered", "false FAIL", "false PASS", *Verdict, "median width", "")
@@ -106,7 +112,10 @@ def worlds(rate_rps: float, share: float, outages: int) -> Iterator[tuple[World,
         lasts_s = float(np.exp(rng.uniform(np.log(SHORTEST_S), np.log(LONGEST_S))))
         budget_s = lasts_s * float(np.exp(rng.uniform(-np.log(AROUND), np.log(AROUND))))
         hit = Hit(0.0, lasts_s, share, KINDS[number % len(KINDS)])
-        yield World((hit,), rate_rps, seed=number, ratio=RATIO, slo_s=SLO_S, timeout_s=TIMEOUT_S, baseline_s=BASELINE_S, hold_s=hold_s), budget_s
+        yield (
+            World((hit,), rate_rps, seed=number, ratio=RATIO, slo_s=SLO_S, timeout_s=TIMEOUT_S, baseline_s=BASELINE_S, hold_s=hold_s),
+            budget_s,
+        )
 
 
 def template(rate_rps: float, share: float) -> Case:
@@ -152,12 +161,18 @@ def arrivals_of(world: World) -> Arrivals:
 
 def _page(tallies: list[Tally], outages: int, began: dict[str, object]) -> str:
     about = (
-        f"{outages:,} outages a row. *Covered*: the stated interval contains when the outage was over; bound {LEAST_COVERED:.0%}. *False FAIL*: "
-        f"the truth was within the budget; *false PASS*: it was over; bounds {MOST_WRONG:.0%}. Budgets lie between a third of the truth and "
-        "three times the truth, so that a coarse reading must often be INCONCLUSIVE."
+        f"{outages:,} outages a row. *Covered*: the stated interval contains when the outage was over; bound {LEAST_COVERED:.0%}. "
+        f"*False FAIL*: the truth was within the budget; *false PASS*: it was over; bounds {MOST_WRONG:.0%} each. Budgets are near the "
+        "truth, so a coarse reading must often be INCONCLUSIVE."
     )
-    return page("Intervals", "python -m bench.intervals --write docs/results/intervals.md", [began], (__doc__ or "").split("\n\n", 1)[1], about,
-                table(HEADS, [one.row() for one in tallies]))
+    return page(
+        "Intervals",
+        "python -m bench.intervals --write docs/results/intervals.md",
+        [began],
+        (__doc__ or "").split("\n\n", 1)[1],
+        about,
+        table(HEADS, [one.row() for one in tallies]),
+    )
 
 
 if __name__ == "__main__":

@@ -53,6 +53,20 @@ def _poisson_below(events: int, mean: float) -> float:
     return sum(math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) for count in range(events))
 
 
+SHORTEST_S = 0.02
+"""Bad requests in a row over less than this (20 ms) are not an outage by themselves, however many they are."""
+
+
+def found_after_s(ratio: float, rate_rps: float) -> float:
+    """Return how long an outage that refuses all requests must last to be found with 95 % at ``rate_rps`` (s)."""
+    return mean_for(bad_in_a_row(ratio)) / rate_rps + SHORTEST_S
+
+
+def rate_that_finds_rps(ratio: float, lasts_s: float) -> float:
+    """Return the rate at which such an outage of ``lasts_s`` is found with 95 % (requests/s; infinite: at none)."""
+    return mean_for(bad_in_a_row(ratio)) / (lasts_s - SHORTEST_S) if lasts_s > SHORTEST_S else math.inf
+
+
 def bad_needed(ratio: float, share: float, arrivals: int) -> int | None:
     """Return how many bad requests make an outage that hits ``share`` of all; ``None``: it is not more than the SLO allows.
 
@@ -68,17 +82,19 @@ def bad_needed(ratio: float, share: float, arrivals: int) -> int | None:
     return max(bad_in_a_row(ratio), min(math.floor(allowed * arrivals + 1e-9) + 1, exceeding))
 
 
-def good_needed(bad: int, good: int) -> int:
-    """Return how many good requests in a row tell that an outage is over, which had hit ``bad`` of ``bad + good`` requests.
+def good_needed(bad: int, good: int, hits: int = 1) -> int:
+    """Return of how many requests in a row an outage that goes on would hit at least ``hits`` (1 or 2), with a probability of 95 %.
 
-    Were it still going on, so many would all be served with a probability of 5 % at most. Of the share that it hits only those requests
-    tell: the distribution Beta(bad - 1, good + 1/2), since what is counted begins and ends with a bad one by choice (inverse sampling,
-    Haldane 1945). The next n are all good with its mean of (1 - share)^n.
+    It had hit ``bad`` of ``bad + good`` requests. Of the share p that it hits only those tell: the distribution Beta(bad - 1, good + 1/2),
+    since what is counted begins and ends with a bad one by choice (inverse sampling, Haldane 1945). With its mean of (1 - p)^n, n requests
+    are all missed. One hit of 8 where a third of many was hit, two of 13; 1 and 2 after a total outage.
     """
-    hit, missed, chance, needed = max(bad - 1, 0.5), good + 0.5, 1.0, 0
-    while chance > 1 - CONFIDENCE and needed < MOST_NEEDED:
-        chance *= (missed + needed) / (hit + missed + needed)
+    hit, missed, none, needed = max(bad - 1, 0.5), good + 0.5, 1.0, 0
+    fewer = 1.0
+    while fewer > 1 - CONFIDENCE and needed < MOST_NEEDED:
+        before, none = none, none * (missed + needed) / (hit + missed + needed)
         needed += 1
+        fewer = none + (needed * (before - none) if hits > 1 else 0.0)
     return needed
 
 

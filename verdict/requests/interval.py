@@ -11,13 +11,13 @@ from history.kinds import REQUESTS
 from verdict.case import Case
 from verdict.inputs.attempts import Ints
 from verdict.inputs.goodness import longest_limit_ms
-from verdict.inputs.outages import FOREVER_NS, SHORTEST_NS, Span
+from verdict.inputs.outages import FOREVER_NS, Span
 from verdict.inputs.recovery import Recovery
 from verdict.requests.hit_share import hit_share, planned_pods
 from verdict.requests.under_way import hurt_under_way
 from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Value, measure
-from verdict.statistics import arrivals_needed, bad_in_a_row, bad_needed, good_needed, mean_for
+from verdict.statistics import SHORTEST_S, arrivals_needed, bad_in_a_row, bad_needed, good_needed, mean_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,9 @@ class _End:
     waited_ns: float
 
 
+NEVER = _End(math.inf, 0.0)
+
+
 @measure("s", REQUESTS)
 def rto_low(case: Case) -> Value:
     """Lower end of the RTO's 95 % interval: the last bad arrival of the last outage; 0 if there was none.
@@ -60,9 +63,9 @@ def rto_high(case: Case) -> Value:
 
     With an outage it is when the good arrivals after the last bad one had their answers (a stream its first token, if the SLO limits that):
     who asked within one limit of the outage's end was kept waiting until it was over. As many good arrivals are taken as would all be
-    served with 5 % at most if the outage still went on: one after a total outage, 8 where a third of requests is hit. Arrivals on one
-    connection go to one replica, hence count once, and not at all if it was served in the outage. A good answer of each faulted pod, if it
-    gave none in the outage, tells as much. It is later if a stream under way stood still or was cut later.
+    served with 5 % at most if the outage still went on: one after a total outage; where a third of requests was hit 13, or 8 and the limit.
+    Arrivals on one connection go to one replica, hence count once, and not at all if it was served in the outage. A good answer of each
+    faulted pod, if it gave none in the outage, tells as much. It is later if a stream under way stood still or was cut later.
 
     Without an outage it is the longest that is missed with 5 %: too short for as many bad arrivals as break the SLO, at the rate of the
     requests that the fault hits, by refusing or by keeping them waiting no longer than anybody waited. Source: requests.
@@ -94,7 +97,7 @@ def interval_of(case: Case) -> Interval | None:
 
 def _with_outage(case: Case, recovery: Recovery, span: Span) -> tuple[float, _End]:
     if recovery.recovered_ns is None:
-        return recovery.known_down_ns, _End(math.inf, 0.0)
+        return recovery.known_down_ns, NEVER
     inside = case.arrivals.between(span.start_ns, span.last_bad_ns + 1)
     after = slice(inside.stop, case.arrivals.between(span.last_bad_ns, recovery.end_ns).stop)
     return _last_bad_ns(case, inside), min(_by_draws(case, inside, after), _by_targets(case, inside, after), key=lambda end: end.t_ns)
@@ -109,30 +112,38 @@ def _last_bad_ns(case: Case, inside: slice) -> float:
 
 
 def _by_draws(case: Case, inside: slice, after: slice) -> _End:
-    """Return by when so many independent requests were served that an outage would have hit one of them."""
+    """Return by when so many independent requests were served that an outage would have hit one of them.
+
+    A hang ends for those who ask one limit before its end. So either that limit is added, or the answers are waited for. Where not all
+    requests were hit, the latter needs two that the hang would have hit: the stretch between two of them in which it ends for askers is
+    longer than others (inspection paradox).
+    """
     group = _groups(case, slice(inside.start, after.stop))
     good = case.arrivals.good[inside.start : after.stop]
     seen, later = group[: inside.stop - inside.start], group[inside.stop - inside.start :]
     hit = np.unique(seen[~good[: len(seen)]])
     served = np.setdiff1d(seen, hit)
     new = np.flatnonzero(~np.isin(later, served) & good[len(seen) :])
-    first = np.sort(new[np.unique(later[new], return_index=True)[1]])
-    needed = good_needed(len(hit), len(served))
-    return _answered(case, after.start + first[:needed]) if len(first) >= needed else _End(math.inf, 0.0)
+    first = after.start + np.sort(new[np.unique(later[new], return_index=True)[1]])
+    one, two = good_needed(len(hit), len(served)), good_needed(len(hit), len(served), hits=2 if len(served) else 1)
+    limit_ns = longest_limit_ms(case.slo) * 1e6
+    asked = _End(float(case.arrivals.t_ns[first[one - 1]]) + limit_ns, limit_ns) if len(first) >= one else NEVER
+    answered = _answered(case, first[:two]) if len(first) >= two else NEVER
+    return min(asked, answered, key=lambda end: end.t_ns)
 
 
 def _by_targets(case: Case, inside: slice, after: slice) -> _End:
     """Return by when every pod that was hit served again; nothing, where one is not known to, or was never out."""
     pods, rows = planned_pods(case), case.arrivals.row
     if not pods or len(rows) != len(case.arrivals):
-        return _End(math.inf, 0.0)
+        return NEVER
     good = inside.start + np.flatnonzero(case.arrivals.good[inside.start : after.stop])
     answered_by = case.run.requests["pod"].gather(rows[good]).to_numpy()
     firsts = []
     for pod in pods:
         own = good[answered_by == pod]
         if not len(own) or own[0] < after.start:
-            return _End(math.inf, 0.0)
+            return NEVER
         firsts.append(own[0])
     return _answered(case, np.array(firsts))
 
@@ -165,9 +176,9 @@ def _without_outage(case: Case, recovery: Recovery) -> tuple[float, _End]:
     window = max(arrivals_needed(case.slo.ratio), math.ceil(held + 2 * math.sqrt(held)))
     needed = bad_needed(case.slo.ratio, share, window)
     if recovery.recovered_ns is None or needed is None or rate <= 0:
-        return start_ns, _End(math.inf, 0.0)
+        return start_ns, NEVER
     after = case.arrivals.between(recovery.fault_ns, FOREVER_NS)
     limit_s, waited_s = longest_limit_ms(case.slo) / 1e3, float(case.arrivals.latency_ms[after].max(initial=0.0)) / 1e3
-    refused_s = mean_for(needed) / (share * rate) + SHORTEST_NS / 1e9
+    refused_s = mean_for(needed) / (share * rate) + SHORTEST_S
     kept_s = min(limit_s + mean_for(needed) / (share * rate), waited_s + mean_for(1) / (share * rate))
-    return start_ns, _End(start_ns + max(refused_s, kept_s) * 1e9, min(limit_s, waited_s) * 1e9 if kept_s > refused_s else SHORTEST_NS)
+    return start_ns, _End(start_ns + max(refused_s, kept_s) * 1e9, min(limit_s, waited_s) * 1e9 if kept_s > refused_s else SHORTEST_S * 1e9)
