@@ -106,6 +106,11 @@ class RunVerdict(FrozenModel):
         """Return the measurement called ``name``, if it was made."""
         return next((m for m in self.measurements if m.name == name), None)
 
+    def value(self, name: str) -> float | None:
+        """Return what the measurement called ``name`` came to, ``None`` if it was not made or came to nothing."""
+        found = self.measurement(name)
+        return found.value if found else None
+
 
 def write_verdict(verdict: RunVerdict, run_dir: Path) -> Path:
     """Write ``verdict.json`` into ``run_dir``, whole or not at all, and return its path."""

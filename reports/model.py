@@ -141,6 +141,8 @@ class Trial(FrozenModel):
     command: str
     rto_s: float | None
     rto_censored: bool  # rto_s is a lower bound
+    rto_low_s: float | None  # the RTO lies between low and high, with a confidence of 95 % (null: training, or an older verdict)
+    rto_high_s: float | None  # null: nothing bounds it
     rto_resolution_s: float | None
     margin: float | None  # smallest share of a budget that was left (negative: over)
     budgets: Budgets

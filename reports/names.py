@@ -45,6 +45,8 @@ RPO = "RPO"
 """A column of the table of experiments."""
 LABELS = {
     "rto_resolution": "RTO resolution",
+    "rto_low": "RTO at least (95 %)",
+    "rto_high": "RTO at most (95 %)",
     "lost_steps": "Steps lost",
     "rpo_seconds": "Age of what was resumed",
     "ettr": "ETTR: effective share of time",

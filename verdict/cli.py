@@ -19,7 +19,7 @@ from history.reader import read_run
 from history.result import Check, RunVerdict, Verdict, write_verdict
 from verdict.judge import judge
 from verdict.size import refuse_if_too_large
-from verdict.words import number, plain, seconds
+from verdict.words import interval, number, plain, seconds
 
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 10}
 UNREADABLE = 2
@@ -68,7 +68,9 @@ def show(verdict: RunVerdict, console: Console) -> None:
 
 
 def measured(check: Check) -> str:
-    """Return a check's figure as people read it: ``> 60 s``, ``3.42 s ± 10 ms``, ``0.998``."""
+    """Return a check's figure as people read it: ``> 60 s``, ``3.41 s to 3.43 s``, ``3.42 s ± 10 ms``, ``0.998``."""
+    if check.unit == "s" and check.low is not None and not check.censored:
+        return interval(check.low, check.high)
     text = seconds(check.measured) if check.unit == "s" and check.measured is not None else _figure(check.measured, check.unit)
     fine = f" ± {seconds(check.resolution)}" if check.unit == "s" and check.resolution is not None else ""
     return f"> {text}" if check.censored else text + fine

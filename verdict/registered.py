@@ -16,6 +16,7 @@ ORDER = tuple(
     f"verdict.{name}"
     for name in (
         "shared.users",
+        "requests.interval",
         "requests.answers",
         "requests.latency",
         "shared.platform",
@@ -32,6 +33,7 @@ ORDER = tuple(
         "training.checks_state",
         "training.checks_after",
         "shared.checks_before",
+        "requests.recovery_time",
         "requests.checks_budgets",
         "shared.checks_after",
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 CONFIDENCE = 0.95
 CHANCE = 1e-6
 """Runs of bad requests rarer than this, at the error rate that the SLO itself allows, are not put down to chance."""
+LARGEST_EXCESS = 6.0
+"""So many bad requests more than the SLO allows are not chance: at a tenth of the allowed error rate, less than once in 10⁹ requests."""
+MOST_NEEDED = 100_000
 LARGEST_RATIO = 0.999
 """A ratio of exactly 1 cannot be shown by any number of requests; it is asked for as much data as 99.9 %."""
 
@@ -29,6 +33,69 @@ def bad_in_a_row(ratio: float) -> int:
     if ratio >= 1:
         return 1
     return max(1, math.ceil(round(math.log(CHANCE) / math.log(1 - ratio), 9)))
+
+
+@lru_cache(maxsize=1024)
+def mean_for(events: int) -> float:
+    """Return the mean of a Poisson count that is at least ``events`` with a probability of 95 %: 3.00 for 1, 4.74 for 2, 6.30 for 3.
+
+    So many arrivals must be expected of a stretch of time for so many to come in it; divided by a rate it is that time.
+    """
+    low, high = 0.0, events + 5 * math.sqrt(events) + 5
+    while high - low > 1e-9 * high:
+        mean = (low + high) / 2
+        low, high = (mean, high) if _poisson_below(events, mean) > 1 - CONFIDENCE else (low, mean)
+    return high
+
+
+def _poisson_below(events: int, mean: float) -> float:
+    """Return how likely fewer than ``events`` are where ``mean`` are expected."""
+    return sum(math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) for count in range(events))
+
+
+SHORTEST_S = 0.02
+"""Bad requests in a row over less than this (20 ms) are not an outage by themselves, however many they are."""
+
+
+def found_after_s(ratio: float, rate_rps: float) -> float:
+    """Return how long an outage that refuses all requests must last to be found with 95 % at ``rate_rps`` (s)."""
+    return mean_for(bad_in_a_row(ratio)) / rate_rps + SHORTEST_S
+
+
+def rate_that_finds_rps(ratio: float, lasts_s: float) -> float:
+    """Return the rate at which such an outage of ``lasts_s`` is found with 95 % (requests/s; infinite: at none)."""
+    return mean_for(bad_in_a_row(ratio)) / (lasts_s - SHORTEST_S) if lasts_s > SHORTEST_S else math.inf
+
+
+def bad_needed(ratio: float, share: float, arrivals: int) -> int | None:
+    """Return how many bad requests make an outage that hits ``share`` of all; ``None``: it is not more than the SLO allows.
+
+    Where all are hit they come in a row (:func:`bad_in_a_row`). Else either those of a window of ``arrivals`` are more than the SLO allows,
+    or they exceed its allowance by six; see :func:`verdict.inputs.outages.find_outages`.
+    """
+    allowed = 1 - ratio
+    if share >= 1 or allowed <= 0:
+        return bad_in_a_row(ratio)
+    if share <= allowed:
+        return None
+    exceeding = math.ceil(LARGEST_EXCESS / (1 - allowed / share))
+    return max(bad_in_a_row(ratio), min(math.floor(allowed * arrivals + 1e-9) + 1, exceeding))
+
+
+def good_needed(bad: int, good: int, hits: int = 1) -> int:
+    """Return of how many requests in a row an outage that goes on would hit at least ``hits`` (1 or 2), with a probability of 95 %.
+
+    It had hit ``bad`` of ``bad + good`` requests. Of the share p that it hits only those tell: the distribution Beta(bad - 1, good + 1/2),
+    since what is counted begins and ends with a bad one by choice (inverse sampling, Haldane 1945). With its mean of (1 - p)^n, n requests
+    are all missed. One hit of 8 where a third of many was hit, two of 13; 1 and 2 after a total outage.
+    """
+    hit, missed, none, needed = max(bad - 1, 0.5), good + 0.5, 1.0, 0
+    fewer = 1.0
+    while fewer > 1 - CONFIDENCE and needed < MOST_NEEDED:
+        before, none = none, none * (missed + needed) / (hit + missed + needed)
+        needed += 1
+        fewer = none + (needed * (before - none) if hits > 1 else 0.0)
+    return needed
 
 
 def share_interval(hits: int, trials: int) -> tuple[float, float]:

@@ -20,15 +20,15 @@ def number(value: float | None, digits: int = 3) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
-def seconds(value_s: float | None) -> str:
+def seconds(value_s: float | None, digits: int = 3) -> str:
     """Return a duration: 0 s, 40 µs, 34 ms, 850 ms, 3.42 s, 94.1 s, 14 min 5 s, 2 h 5 min; unknown is a dash."""
     if value_s is None or not math.isfinite(value_s):
         return NONE
     size = abs(value_s)
     if size < 0.9995:
-        return _fraction(value_s)
+        return _fraction(value_s, digits)
     if size < 600:
-        return f"{number(value_s)} s"
+        return f"{number(value_s, digits)} s"
     minutes, rest = divmod(round(size), 60)
     sign = "−" if value_s < 0 else ""
     if minutes < 120:
@@ -36,12 +36,24 @@ def seconds(value_s: float | None) -> str:
     return f"{sign}{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
-def _fraction(value_s: float) -> str:
+def interval(low_s: float, high_s: float | None) -> str:
+    """Return between what a duration lies, with as many digits as keep the ends apart: ``3.19 s to 3.21 s``; ``> 3 s``: no upper end."""
+    if high_s is None or not math.isfinite(high_s):
+        return f"> {seconds(low_s)}"
+    ends = next((ends for digits in range(3, 7) if (ends := _ends(low_s, high_s, digits))[0] != ends[1]), _ends(low_s, high_s, 3))
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _ends(low_s: float, high_s: float, digits: int) -> tuple[str, str]:
+    return seconds(low_s, digits), seconds(high_s, digits)
+
+
+def _fraction(value_s: float, digits: int = 3) -> str:
     """Return a duration of less than a second."""
     size = abs(value_s)
     if size < 1e-6:
         return "less than 1 µs" if size else "0 s"
-    return f"{number(value_s * 1e6)} µs" if size < 1e-4 else f"{number(value_s * 1e3)} ms"
+    return f"{number(value_s * 1e6, digits)} µs" if size < 1e-4 else f"{number(value_s * 1e3, digits)} ms"
 
 
 def plain(value_s: float) -> str:

@@ -13,6 +13,7 @@ from reports import names, retries, text
 from reports.model import Experiment, Report, Trial
 from reports.page import views
 from reports.page.plot import caption, plot
+from reports.page.quality import measured_how
 from verdict import words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -84,5 +85,5 @@ def _environment() -> Environment:
         "prose": _prose,
     }
     env.globals |= {"retry_columns": retries.COLUMNS, "retry_cells": retries.cells}
-    env.globals |= {"view": views, "plot": _plot, "caption": caption}
+    env.globals |= {"view": views, "plot": _plot, "caption": caption, "interval": words.interval, "measured_how": measured_how}
     return env

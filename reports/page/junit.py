@@ -51,7 +51,8 @@ def _testcase(experiment: Experiment, trial: Trial) -> ET.Element:
 
 def _properties(experiment: Experiment, trial: Trial) -> dict[str, str]:
     values = {"verdict": trial.verdict.value, "run_id": trial.run_id, "seed": str(trial.seed), "title": experiment.title}
-    numbers = {"rto_s": trial.rto_s, "rto_budget_s": trial.budgets.rto_s, "rto_resolution_s": trial.rto_resolution_s}
+    ends = {"rto_low_s": trial.rto_low_s, "rto_high_s": trial.rto_high_s}
+    numbers = {"rto_s": trial.rto_s, "rto_budget_s": trial.budgets.rto_s, "rto_resolution_s": trial.rto_resolution_s, **ends}
     return values | {name: f"{value:g}" for name, value in numbers.items() if value is not None}
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from history.result import RANK, Check, Measurement, Verdict
 from reports import names
 from reports.axis import Lane, Progress, TimeAxis
-from reports.model import Experiment, LoadQuality, Report, Timeline, Trial
+from reports.model import Experiment, Timeline, Trial
 from reports.text import at_seconds, quantity
 from verdict.floor import floor_of, is_below
-from verdict.words import count, number, percent, seconds
+from verdict.words import interval, number, percent, seconds
 
 SCALE = 1.35
 """A bullet bar ends at this multiple of its budget; longer ones are cut and say so."""
@@ -67,12 +67,14 @@ def budget_row(experiment: Experiment) -> BudgetRow:
 
 
 def rto_text(trial: Trial) -> str:
-    """Return ``52.7 s of 60 s``, ``> 112 s of 60 s`` or ``no outage``."""
+    """Return ``52.6 s to 52.8 s of 60 s``, ``> 112 s of 60 s`` or ``no outage``; ``52.7 s of 60 s`` of training and older verdicts."""
     if trial.rto_s is None:
         return "not measured"
     allowed = f" of {seconds(trial.budgets.rto_s)}" if trial.budgets.rto_s is not None else ", not budgeted"
-    if not trial.outages and trial.rto_s == 0:
+    if not trial.outages and trial.rto_s == 0 and not trial.rto_low_s:
         return "no outage"
+    if trial.rto_low_s is not None and not trial.rto_censored:
+        return interval(trial.rto_low_s, trial.rto_high_s) + allowed
     return f"{'> ' if trial.rto_censored else ''}{seconds(trial.rto_s)}{allowed}"
 
 
@@ -164,14 +166,21 @@ def measurement_text(measurement: Measurement | None) -> str:
 
 def _recovery_row(trial: Trial, measurement: Measurement, label: str) -> RecoveryRow:
     parts = [measurement.sentence] if measurement.sentence else []
-    if measurement.name == "rto" and measurement.value is not None and trial.rto_resolution_s is not None:
-        parts.append(f"± {seconds(trial.rto_resolution_s)}")
+    if measurement.name == "rto" and measurement.value is not None:
+        parts += _read_to(trial)
     floor_s = floor_of(trial.floor, measurement.name)
     if trial.floor and floor_s is not None:
         parts.append(("quicker than its floor: " if is_below(trial.floor, measurement) else "floor: ") + trial.floor.sentence)
     about = "about " if trial.floor and trial.floor.estimate else ""
     floor = "" if floor_s is None else about + seconds(floor_s)
     return RecoveryRow(label, measurement_text(measurement), floor, "; ".join(parts))
+
+
+def _read_to(trial: Trial) -> list[str]:
+    """Say how finely the RTO is known: its interval, or of training and older verdicts how finely it is read."""
+    if trial.rto_low_s is not None:
+        return [f"{interval(trial.rto_low_s, trial.rto_high_s)} (95 %)"]
+    return [] if trial.rto_resolution_s is None else [f"± {seconds(trial.rto_resolution_s)}"]
 
 
 def buckets_table(timeline: Timeline) -> list[tuple[str, ...]]:
@@ -224,25 +233,3 @@ def green_sentences(trial: Trial) -> list[str]:
         about = "" if target.censored or not target.sentence else f" ({target.sentence})"
         said.append(f"The faulted replica's own health{about} stayed green for {measurement_text(target)} after the fault.")
     return said
-
-
-def measured_how(report: Report) -> str:
-    """Say how well all runs were measured: the least load achieved, the largest send lag, the coarsest resolution."""
-    trials = [trial for experiment in report.experiments for trial in experiment.trials]
-    coarsest_s = max((trial.rto_resolution_s for trial in trials if trial.rto_resolution_s is not None), default=None)
-    doubts = sum(any(names.of_measurement(check.name) and check.verdict is not Verdict.PASS for check in trial.checks) for trial in trials)
-    parts = [
-        *_offered_how([trial.load for trial in trials if trial.load]),
-        *([f"RTO to ± {seconds(coarsest_s)} or better"] if coarsest_s is not None else []),
-        *([f"{count(doubts, 'run')} with doubtful instruments"] if doubts else []),
-    ]
-    return ", ".join(parts) or "nothing was measured"
-
-
-def _offered_how(loads: list[LoadQuality]) -> list[str]:
-    """Say how well requests were offered; nothing where no run offers any (training)."""
-    if not loads:
-        return []
-    share = min((load.achieved_rps / load.offered_rps for load in loads if load.offered_rps), default=None)
-    lag_ms = max(load.send_lag_p99_ms for load in loads)
-    return [f"at least {percent(share)} of the load offered", f"send lag p99 at most {number(lag_ms)} ms"]

@@ -85,6 +85,8 @@ def trial_of(judged: Judged) -> Trial:
         command=plan.command,
         rto_s=rto.value_s,
         rto_censored=rto.censored,
+        rto_low_s=verdict.value("rto_low"),
+        rto_high_s=verdict.value("rto_high"),
         rto_resolution_s=rto.resolution_s,
         margin=tightest(verdict.checks)[0],
         budgets=judged.case.workload.budgets,

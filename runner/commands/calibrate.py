@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,9 @@ from runner.request import ProfileName, Request
 from runner.run.parent import Child
 from verdict.case import case_of
 from verdict.inputs.goodness import tightest_limit_ms
-from verdict.inputs.outages import SHORTEST_NS, Rule, find_outages
-from verdict.statistics import arrivals_needed, bad_in_a_row
+from verdict.inputs.outages import Rule, find_outages
+from verdict.statistics import arrivals_needed, found_after_s, rate_that_finds_rps
 
-LARGEST_RESOLUTION = 0.05
 P95 = ("baseline_p95", "recovered_p95")
 NO_EVENT_95 = 3.0
 """No event in n hours bounds its rate by 3/n an hour (95 %, Poisson: -ln 0.05)."""
@@ -36,9 +36,9 @@ class NullRun:
     watched_s: float
 
     @property
-    def resolution_s(self) -> float | None:
-        """How finely an RTO can be read in it (s)."""
-        return next((check.resolution for check in self.verdict.checks if check.name in {"rto", "impact"} and check.resolution), None)
+    def missed_s(self) -> float | None:
+        """The longest outage that it may have missed with 5 % (s); ``None``: it came to no reading, or an older suite judged it."""
+        return self.verdict.value("rto_high")
 
 
 def read_null_run(run_dir: Path) -> NullRun:
@@ -115,37 +115,37 @@ def findings(runs: Sequence[NullRun], budget_s: float | None) -> list[str]:
         *noise_sentences(runs),
     ]
     bound_s = budget_s if budget_s is not None else plan.first.budgets.rto_s
-    return lines + precision_sentences(plan, [run.resolution_s for run in runs if run.resolution_s], bound_s)
+    return lines + precision_sentences(plan, [run.missed_s for run in runs if run.missed_s], bound_s)
 
 
 def _an_hour(events: int, watched_h: float) -> str:
     return f"{events / watched_h:.2g} an hour" if events else f"at most {NO_EVENT_95 / watched_h:.2g} an hour (95 %)"
 
 
-def precision_sentences(plan: Plan, resolutions_s: Sequence[float], budget_s: float | None) -> list[str]:
-    """Return how finely recovery can be read, and what a budget needs for that; ``resolutions_s`` of the runs that came to a reading."""
-    if not resolutions_s:
+def precision_sentences(plan: Plan, missed_s: Sequence[float], budget_s: float | None) -> list[str]:
+    """Return which outages are found, and what a budget needs for that; ``missed_s`` of the runs that came to a reading."""
+    if not missed_s:
         return ["no null run came to a reading, so no budget can be judged here: repair the platform or quiet the machine first"]
-    coarsest_s = max(resolutions_s)
+    longest_s = max(missed_s)
     lines = [
-        f"smallest outage that can be told: {smallest_outage_s(plan):.3g} s; an RTO is read to {coarsest_s:.3g} s",
-        f"tightest budget that can be judged: {coarsest_s / LARGEST_RESOLUTION:.3g} s",
+        f"an outage of {longest_s:.3g} s and more is found with 95 %; one that refuses everybody after {found_s(plan):.3g} s",
+        f"tightest budget that can be judged: {longest_s:.3g} s",
     ]
-    return lines + ([] if budget_s is None else [rate_sentence(plan, coarsest_s, budget_s)])
+    return lines + ([] if budget_s is None else [rate_sentence(plan, longest_s, budget_s)])
 
 
 def page(runs: Sequence[NullRun], wanted: int, budget_s: float | None, command: str) -> str:
     """Return what null runs say as a page of docs/: the findings, then every run that was judged, of ``wanted``."""
     lines = ["# Calibration", "", f"Made by `{command}`: null runs, no fault; {len(runs)} of {wanted} were judged, none is left out.", ""]
     lines += [*(f"- {line}" for line in findings(runs, budget_s)), ""]
-    lines += ["| run | verdict | false outages | watched s | p95 before, ms | resolution s | send lag p99 ms | its sentence |"]
+    lines += ["| run | verdict | false outages | watched s | p95 before, ms | missed s | send lag p99 ms | its sentence |"]
     lines += ["|---|---|--:|--:|--:|--:|--:|---|"]
     return "\n".join([*lines, *(_row(number, run) for number, run in enumerate(runs, 1)), ""])
 
 
 def _row(number: int, run: NullRun) -> str:
     p95, load = run.verdict.measurement(P95[0]), run.verdict.load
-    figures = (p95.value if p95 else None, run.resolution_s, load.send_lag_p99_ms if load else None)
+    figures = (p95.value if p95 else None, run.missed_s, load.send_lag_p99_ms if load else None)
     known = " | ".join("–" if one is None else f"{one:.4g}" for one in figures)
     sentence = " ".join(run.verdict.sentence.split()).replace("|", "/")
     return f"| {number} | {run.verdict.verdict} | {run.false_outages} | {run.watched_s:.0f} | {known} | {sentence} |"
@@ -162,28 +162,26 @@ def noise_sentences(runs: Sequence[NullRun]) -> list[str]:
     return lines
 
 
-def smallest_outage_s(plan: Plan) -> float:
-    """Return the shortest total outage that is told apart from single failures: so many bad arrivals in a row, and at least 20 ms."""
-    return max(SHORTEST_NS / 1e9, bad_in_a_row(plan.requests.slo.ratio) / plan.requests.load.rate_rps)
+def found_s(plan: Plan) -> float:
+    """Return how long an outage that refuses all requests must last to be found with 95 % (s)."""
+    return found_after_s(plan.requests.slo.ratio, plan.requests.load.rate_rps)
 
 
-def rate_needed_rps(plan: Plan, resolution_s: float, budget_s: float) -> float | None:
-    """Return the rate that an RTO budget needs (requests/s); None: no rate is enough, clock and send lag alone are too coarse.
+def rate_needed_rps(plan: Plan, missed_s: float, budget_s: float) -> float | None:
+    """Return the rate that an RTO budget needs (requests/s); None: no rate is enough, waiting, clock and send lag alone are too coarse.
 
-    The RTO must be read within 5 % of the budget, and the hold must bring enough arrivals to support the SLO's ratio.
+    An outage as long as the budget must be found, and the hold must bring enough arrivals to support the SLO's ratio.
     """
-    lag_s = max(0.0, resolution_s - 1 / plan.requests.load.rate_rps)
-    room_s = LARGEST_RESOLUTION * budget_s - lag_s
-    if room_s <= 0:
-        return None
-    return max(1 / room_s, arrivals_needed(plan.requests.slo.ratio) / plan.timers.hold_s)
+    ratio = plan.requests.slo.ratio
+    rate = rate_that_finds_rps(ratio, budget_s - max(0.0, missed_s - found_s(plan)))
+    return max(rate, arrivals_needed(ratio) / plan.timers.hold_s) if math.isfinite(rate) else None
 
 
-def rate_sentence(plan: Plan, resolution_s: float, budget_s: float) -> str:
+def rate_sentence(plan: Plan, missed_s: float, budget_s: float) -> str:
     """Return what a budget needs, in words."""
-    rate = rate_needed_rps(plan, resolution_s, budget_s)
+    rate = rate_needed_rps(plan, missed_s, budget_s)
     if rate is None:
-        return f"an RTO budget of {budget_s:g} s cannot be judged here at any rate: send lag and clock error alone are too coarse"
+        return f"an RTO budget of {budget_s:g} s cannot be judged here at any rate: waiting, send lag and clock error alone are too coarse"
     return f"an RTO budget of {budget_s:g} s needs {rate:.3g} requests/s; the target offers {plan.requests.load.rate_rps:g}"
 
 

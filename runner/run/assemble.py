@@ -25,6 +25,7 @@ from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks
 from runner.preflight.floor import below_floor
 from runner.preflight.instruments import check_instruments
+from runner.preflight.judgeable import refuse_blind
 from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before
@@ -98,6 +99,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
     plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), drivers)
+    refuse_blind(plan)
     for text in below_floor(plan, plan.first.role):
         send(Kind.NOTE, text=text)
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))

@@ -12,6 +12,7 @@ import polars as pl
 from history.reader import Run
 from history.schema import EVENTS, SAMPLES, EventKind
 from testing.histories.truth_frames import FAULT_NS
+from testing.histories.truth_plan import REPLICAS
 
 Detail = dict[str, Any]
 
@@ -37,6 +38,12 @@ def with_plan(run: Run, **fields: object) -> Run:
 
 def _changed(part: Any, value: object) -> object:
     return part.model_copy(update=value) if isinstance(value, dict) else value
+
+
+def on_every_replica(run: Run) -> Run:
+    """Return ``run`` with a fault on every replica, not on the first alone."""
+    planned = with_plan(run, targets=tuple(run.plan.targets[0].model_copy(update={"name": name}) for name in REPLICAS))
+    return change_details(planned, EventKind.FAULT_START, lambda *_: {"targets": [f"Pod/{name}" for name in REPLICAS]})
 
 
 def change_rows(run: Run, where: pl.Expr, **columns: object) -> Run:

@@ -149,8 +149,8 @@ BEFORE: list[Mutation] = [
 ]  # fmt: skip
 AFTER: list[Mutation] = [
     ("over the RTO budget", HIT, lambda r: with_plan(r, budgets={"rto_s": 2.0}), "rto", "the budget is 2 s"),
-    ("within the resolution of the budget", HIT, lambda r: with_plan(r, budgets={"rto_s": 3.2}), "rto", "too close to the budget"),
-    ("resolution too coarse", replace(HIT, hits=()), lambda r: with_plan(r, budgets={"rto_s": 0.1}), "rto", "cannot be read within 5 % of the budget"),
+    ("within the interval", HIT, lambda r: with_plan(r, budgets={"rto_s": 3.2}), "rto", "too close to the budget"),
+    ("a budget shorter than what is found", replace(HIT, hits=()), lambda r: with_plan(r, budgets={"rto_s": 0.1}), "rto", "too close to the budget to call; about"),
     ("too few requests in the hold", HIT, lambda r: with_plan(r, timers={"hold_s": 2.0}), "rto", "requests arrived in the hold of 2 s, 299 are needed"),
     ("a budget that is not a number", HIT, lambda r: with_plan(r, budgets={"rto_s": float("nan")}), "rto", "the budget is nan s"),
     ("never served again", replace(HIT, hits=(Hit(0.2, 100.0),), watched_s=70.0), lambda r: r, "rto", "Users were not served again within 70 s"),

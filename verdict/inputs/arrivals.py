@@ -24,6 +24,7 @@ class Arrivals:
     sent: Bools  # any attempt was sent
     recorded: Bools  # there is any row
     latency_ms: Floats  # the least of the right answers' (infinite: none came)
+    row: Ints  # of ``requests``: the attempt that served the user, or else any (-1: none was recorded)
     stop_ns: int  # the end of the load: nothing later was promised
     off_schedule: int  # rows whose time is not the scheduled one
     start_error_s: float  # how far the rows' common start lies from the recorded start of the load (NaN: none was recorded)
@@ -73,6 +74,7 @@ def scheduled_arrivals(run: Run, attempts: Attempts) -> Arrivals:
         sent=sent[order],
         recorded=recorded[order],
         latency_ms=_least_latency(count, attempts)[order],
+        row=_rows(count, attempts)[order],
         stop_ns=stop_ns,
         off_schedule=off_schedule,
         start_error_s=start_error_s,
@@ -111,6 +113,13 @@ def _marked(count: int, rows: Ints) -> Bools:
     marks = np.zeros(count, dtype=np.bool_)
     marks[rows] = True
     return marks
+
+
+def _rows(count: int, attempts: Attempts) -> Ints:
+    rows = np.full(count, -1)
+    for wanted in (attempts.position >= 0, (attempts.position >= 0) & attempts.good):  # what is written last stays
+        rows[attempts.position[wanted]] = np.flatnonzero(wanted)
+    return rows
 
 
 def _least_latency(count: int, attempts: Attempts) -> Floats:

@@ -14,12 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from verdict.inputs.attempts import Bools, Floats, Ints
-from verdict.statistics import arrivals_needed, bad_in_a_row
+from verdict.statistics import LARGEST_EXCESS, SHORTEST_S, arrivals_needed, bad_in_a_row
 
-SHORTEST_NS = 20_000_000
-"""Bad requests in a row over less than this (20 ms) are not an outage by themselves, however many they are."""
-LARGEST_EXCESS = 6.0
-"""So many bad requests more than the SLO allows are not chance: at a tenth of the allowed error rate, less than once in 10⁹ requests."""
+SHORTEST_NS = round(SHORTEST_S * 1e9)
 EPSILON = 1e-9
 FOREVER_NS = np.iinfo(np.int64).max // 2
 

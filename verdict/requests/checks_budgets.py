@@ -1,4 +1,4 @@
-"""Checks against budgets: ``rto``, ``availability``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
+"""Checks against budgets: ``availability``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
 
 from __future__ import annotations
 
@@ -13,60 +13,11 @@ from verdict.requests.answers import answers_acknowledged, answers_unchecked, re
 from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
 from verdict.shared.capacity import capacity_of
 from verdict.shared.platform import capacity_value
-from verdict.shared.recovery_time import checked_rto, over, too_close
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
 from verdict.shared.users import window
 from verdict.statistics import arrivals_needed
 from verdict.words import count, percent, plain, seconds
-
-LARGEST_RESOLUTION = 0.05
-"""A figure that cannot be read within this share of its budget supports no claim about it."""
-
-
-@check(REQUESTS, Role.RESTING, budget="rto_s", felt=True)
-def rto(case: Case) -> Check | None:
-    """Check the time until users were served again against its budget."""
-    return checked_rto(case, _served_again, _not_recovered, _rto_doubt)
-
-
-def _served_again(case: Case, recovery: Recovery) -> str:
-    fine_s = case.resolution_s
-    if not recovery.outages:
-        after = "" if case.run.plan.experiment.fault == "none" else " after the fault"
-        return f"Users noticed no outage{after} (RTO 0 s ± {seconds(fine_s)})"
-    relapses = len(recovery.outages) - 1
-    again = f" for good, after {count(relapses, 'relapse')}," if relapses else ""
-    return f"Users were served again{again} {seconds(recovery.rto_s or 0.0)} ± {seconds(fine_s)} after the fault"
-
-
-def _rto_doubt(case: Case, recovery: Recovery, budget_s: float) -> str:
-    """Return why the RTO supports no claim although it is not over its budget; empty if it does."""
-    ratio, hold_s = case.slo.ratio, case.run.plan.timers.hold_s
-    held = case.arrivals.between(recovery.end_ns - recovery.hold_ns, recovery.end_ns)
-    arrived, needed = held.stop - held.start, arrivals_needed(ratio)
-    if not case.resolution_s <= LARGEST_RESOLUTION * budget_s:
-        return f"It cannot be read within 5 % of the budget ({seconds(LARGEST_RESOLUTION * budget_s)}): raise the request rate."
-    if arrived < needed:
-        enough_s = needed / case.audit.summary.offered_rps
-        return (
-            f"Only {count(arrived, 'request')} arrived in the hold of {plain(hold_s)}, {needed:,} are needed to say that {percent(ratio)} "
-            f"are served: raise the rate, or hold for {seconds(enough_s)}."
-        )
-    return too_close(case, recovery, budget_s)
-
-
-def _not_recovered(case: Case, recovery: Recovery, figures: Figures, budget: str) -> Check:
-    least, watched = seconds(recovery.at_least_s), seconds(case.after_fault_s(recovery.watched_ns))
-    if over(figures):
-        return failed("rto", f"Users were not served again within {least} after the fault; {budget}.", **figures)
-    said = (
-        f"Users were still not served {least} after the fault, and were watched for {watched} only, too short to see a recovery that holds"
-    )
-    if not recovery.outages:
-        hold = f"a hold of {plain(case.run.plan.timers.hold_s)} after the fault was seen"
-        said = f"Users were watched for {watched} after the fault, which is less than {hold}"
-    return inconclusive("rto", f"{said}; {budget}.", **figures)
 
 
 @check(REQUESTS, Role.RESTING, budget="availability", felt=True)

@@ -13,11 +13,11 @@ from verdict.inputs.recovery import Recovery
 from verdict.inputs.training_job import TrainingJob, verified_ns
 from verdict.shared.checks_before import NEARLY, unmet_before
 from verdict.shared.checks_record import LARGEST_CLOCK_ERROR_S, phases_back, torn_lines
-from verdict.shared.recovery_time import checked_rto, over, too_close
 from verdict.shared.registry import Cause, Role, Value, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed, unless
 from verdict.training import measures
 from verdict.training.needs import unverifiable
+from verdict.training.recovery_time import checked_rto, over, too_close
 from verdict.words import count, listed, seconds
 
 

@@ -13,7 +13,7 @@ from reports.model import Trial
 from reports.page.html import html
 from reports.page.plot import describe, plot
 from reports.page.plot.training import stakes
-from reports.page.views import measured_how
+from reports.page.quality import measured_how
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import NULL
 from testing.histories.training_runs import BACK_S, KILLED, LAST, RESUMED, STEP_S, write_training_run

@@ -18,7 +18,7 @@ OVER = replace(HIT, rto_budget_s=2.0)
 
 
 def test_the_sentence_of_a_pass_is_what_users_felt() -> None:
-    assert judge(run_of(HIT)).sentence == "Users were served again 3.2 s ± 10.2 ms after the fault; the budget is 60 s."
+    assert judge(run_of(HIT)).sentence == "Users were served again 3.18 s to 3.22 s after the fault (95 %); the budget is 60 s."
 
 
 def test_the_sentence_of_a_control_says_that_nothing_happened() -> None:
@@ -29,7 +29,7 @@ def test_a_fail_outranks_what_is_inconclusive() -> None:
     verdict = judge(add_event(run_of(OVER), 9, EventKind.INSTRUMENT_DOWN, "prometheus"))
     assert verdict.verdict is Verdict.FAIL
     assert check_of(verdict, "instruments").verdict is Verdict.INCONCLUSIVE
-    assert verdict.sentence.startswith("Users were served again 3.2 s")
+    assert verdict.sentence.startswith("Users were served again 3.18 s to 3.22 s after the fault (95 %); the budget is 2 s.")
 
 
 def test_without_evidence_an_rto_over_budget_is_not_a_failure() -> None:

@@ -10,7 +10,7 @@ import pytest
 from history.plan import Plan
 from history.reader import read_run
 from history.result import Check, LoadSummary, Measurement, RunVerdict, Verdict, write_verdict
-from runner.commands.calibrate import NullRun, findings, page, rate_needed_rps, read_null_run, smallest_outage_s, stored
+from runner.commands.calibrate import NullRun, findings, found_s, page, rate_needed_rps, read_null_run, stored
 from runner.experiment.experiment import Experiment
 from testing.histories.edits import asked, change_rows
 from testing.histories.mutations import NULL
@@ -20,15 +20,16 @@ from testing.runs.runner_parts import plan_of
 from verdict import judge
 
 
-def null_run(experiment: Experiment, *, outages: int = 0, verdict: Verdict = Verdict.PASS, resolution_s: float = 0.06) -> NullRun:
+def null_run(experiment: Experiment, *, outages: int = 0, verdict: Verdict = Verdict.PASS, missed_s: float = 1.2) -> NullRun:
     plan: Plan = plan_of(experiment)
     load = LoadSummary(
         offered_rps=100, achieved_rps=100, send_lag_p99_ms=1, send_lag_max_ms=5, cpu_share_max=0.2, cap_hits=0,
         scheduled=6000, recorded=6000, holes=0,
     )  # fmt: skip
     p95 = Measurement(name="baseline_p95", value=120.0, unit="ms")
-    impact = Check(name="impact", verdict=verdict, sentence="x", resolution=resolution_s)
-    judged = RunVerdict(run_id="r", verdict=verdict, sentence="x", complete=True, checks=(impact,), measurements=(p95,), load=load)
+    impact = Check(name="impact", verdict=verdict, sentence="x")
+    missed = Measurement(name="rto_high", value=missed_s, unit="s")
+    judged = RunVerdict(run_id="r", verdict=verdict, sentence="x", complete=True, checks=(impact,), measurements=(p95, missed), load=load)
     return NullRun(plan, judged, outages, watched_s=60.0)
 
 
@@ -51,7 +52,7 @@ def test_false_outages_are_counted(experiment: Experiment) -> None:
 
 
 def test_runs_that_never_began_support_no_figure(experiment: Experiment) -> None:
-    begun = null_run(experiment, verdict=Verdict.INCONCLUSIVE, resolution_s=0.0)
+    begun = null_run(experiment, verdict=Verdict.INCONCLUSIVE, missed_s=0.0)
     text = "\n".join(findings([replace(begun, watched_s=0.0)], budget_s=60))
     assert "1 null runs, 0.0 minutes watched" in text
     assert "no null run came to a reading, so no budget can be judged here" in text
@@ -61,10 +62,11 @@ def test_runs_that_never_began_support_no_figure(experiment: Experiment) -> None
 
 def test_what_a_budget_needs(experiment: Experiment) -> None:
     plan = plan_of(experiment)
-    assert smallest_outage_s(plan) == pytest.approx(0.06)  # six bad requests in a row at 100 a second
-    assert rate_needed_rps(plan, resolution_s=0.02, budget_s=10) == pytest.approx(29 / 0.2)  # the hold of 0.2 s asks for more
-    assert rate_needed_rps(plan, resolution_s=0.11, budget_s=2) is None
-    assert "cannot be judged here at any rate" in findings([null_run(experiment, resolution_s=0.2)], budget_s=1)[-1]
+    assert found_s(plan) == pytest.approx(0.1251, abs=1e-4)  # ten arrivals for six bad ones in a row with 95 %, at 100 a second, and 20 ms
+    assert rate_needed_rps(plan, missed_s=0.2, budget_s=10) == pytest.approx(29 / 0.2)  # the hold of 0.2 s asks for more
+    assert rate_needed_rps(plan, missed_s=0.2251, budget_s=0.15) == pytest.approx(10.513 / 0.03, rel=1e-2)
+    assert rate_needed_rps(plan, missed_s=1.2, budget_s=1) is None
+    assert "cannot be judged here at any rate" in findings([null_run(experiment, missed_s=1.2)], budget_s=1)[-1]
 
 
 def test_an_outage_before_observation_is_a_false_one_too(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The check ``rto`` of requests and of training alike: measured against the budget, with what the reading supports."""
+"""The check ``rto`` of a training job: measured against the budget, with what the reading supports."""
 
 from __future__ import annotations
 
