@@ -16,6 +16,9 @@ ORDER = tuple(
     f"verdict.{name}"
     for name in (
         "shared.users",
+        "requests.availability",
+        "requests.reasons",
+        "requests.interrupted",
         "requests.answers",
         "requests.latency",
         "shared.platform",
@@ -31,6 +34,8 @@ ORDER = tuple(
         "training.checks",
         "shared.checks_before",
         "requests.checks_budgets",
+        "requests.checks_hurt",
+        "shared.watched",
         "shared.checks_after",
     )
 )

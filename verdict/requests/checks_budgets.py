@@ -1,4 +1,4 @@
-"""Checks against budgets: ``rto``, ``availability``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
+"""Checks against budgets: ``rto``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import math
 from history.kinds import REQUESTS
 from history.result import Check, Verdict
 from verdict.case import Case
-from verdict.inputs.attempts import Bools
 from verdict.inputs.recovery import Recovery
 from verdict.requests.answers import answers_acknowledged, answers_unchecked, requests_lost
+from verdict.requests.interrupted import unnoticed
 from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
 from verdict.shared.capacity import capacity_of
 from verdict.shared.platform import capacity_value
 from verdict.shared.recovery_time import checked_rto, over, too_close
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
-from verdict.shared.users import window
 from verdict.statistics import arrivals_needed
 from verdict.words import count, percent, plain, seconds
 
@@ -33,8 +32,7 @@ def rto(case: Case) -> Check | None:
 def _served_again(case: Case, recovery: Recovery) -> str:
     fine_s = case.resolution_s
     if not recovery.outages:
-        after = "" if case.run.plan.experiment.fault == "none" else " after the fault"
-        return f"Users noticed no outage{after} (RTO 0 s ± {seconds(fine_s)})"
+        return f"{unnoticed(case)} (RTO 0 s ± {seconds(fine_s)})"
     relapses = len(recovery.outages) - 1
     again = f" for good, after {count(relapses, 'relapse')}," if relapses else ""
     return f"Users were served again{again} {seconds(recovery.rto_s or 0.0)} ± {seconds(fine_s)} after the fault"
@@ -67,50 +65,6 @@ def _not_recovered(case: Case, recovery: Recovery, figures: Figures, budget: str
         hold = f"a hold of {plain(case.run.plan.timers.hold_s)} after the fault was seen"
         said = f"Users were watched for {watched} after the fault, which is less than {hold}"
     return inconclusive("rto", f"{said}; {budget}.", **figures)
-
-
-@check(REQUESTS, Role.RESTING, budget="availability", felt=True)
-def availability(case: Case) -> Check | None:
-    """Check the share of good requests in the fault window against its budget."""
-    budget, recovery, good = case.workload.budgets.availability, case.recovery, window(case)
-    if budget is None:
-        return None
-    if recovery is None or not len(good):
-        return inconclusive(
-            "availability", NOTHING_INJECTED if recovery is None else "Nobody asked for anything in the fault window.", budget=budget
-        )
-    share = float(good.mean())
-    margin = 1 - (1 - share) / (1 - budget) if budget < 1 else None
-    figures = Figures(measured=share, budget=budget, unit="ratio", margin=margin, resolution=1 / len(good))
-    lasted = seconds((recovery.end_ns - recovery.fault_ns) / 1e9)
-    said = (
-        f"{percent(share)} of {count(len(good), 'request')} in the {lasted} from the fault on were good; the budget is {percent(budget)}."
-    )
-    if share < budget and not _may_still_be_met(case, recovery, good, budget):
-        return failed("availability", said, **figures)
-    doubt = _availability_doubt(recovery, good, budget)
-    return inconclusive("availability", f"{said} {doubt}", **figures) if doubt else passed("availability", said, **figures)
-
-
-def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
-    needed = arrivals_needed(budget)
-    if recovery.recovered_ns is None:
-        if good.mean() < budget:
-            return "But the window was cut short of a hold, and what it lacks could have made up for that."
-        return "But users were not seen to be served again, so the window has no end."
-    return f"That needs {needed:,} requests to say: raise the rate, or hold longer." if len(good) < needed else ""
-
-
-def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float) -> bool:
-    """Tell whether a window that is too short would meet ``budget`` if what it lacks had been good throughout.
-
-    It is too short if it was cut short of the hold, or has fewer requests than a pass needs.
-    """
-    whole = float(max(len(good), arrivals_needed(budget)))
-    if recovery.recovered_ns is None:
-        lasted_s = (recovery.end_ns - recovery.fault_ns) / 1e9
-        whole = max(whole, len(good) * case.run.plan.timers.hold_s / max(lasted_s, 1e-9))
-    return len(good) - int(good.sum()) <= (1 - budget) * whole
 
 
 @check(REQUESTS, Role.OWN, budget="rpo_requests")
