@@ -63,6 +63,7 @@ def _resolve_cordon(platform: Platform, arguments: Arguments, rng: Random) -> li
     undo=(UndoKind.UNCORDON,),
     evidence=("probes.nodes.cordoned",),
     killed=KillTrial(on="nodes", lasting=CORDONED),
+    graceful=True,
     instead_of=("cordon_node",),
 )
 def cordon(role: str) -> dict[str, object]:
@@ -109,6 +110,7 @@ def _drain_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
     undo=(UndoKind.UNCORDON,),
     evidence=("probes.nodes.drained", "probes.nodes.cordoned"),
     killed=KillTrial(on="nodes", lasting=CORDONED),
+    graceful=True,
     displaces=True,
     instead_of=("drain_nodes",),
 )

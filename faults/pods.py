@@ -92,6 +92,7 @@ def _resolve_leave(platform: Platform, arguments: Arguments, rng: Random) -> lis
     tier="namespace",
     ends="when the pod has left, within its own grace; its controller makes a new one at once",
     evidence=("probes.pods.gone",),
+    graceful=True,
 )
 def leave(role: str, count: int = 1) -> dict[str, object]:
     """Tell ``count`` ready pods of ``role`` to leave, as a rollout does: SIGTERM now, the end when its grace (its own manifest's) is over.

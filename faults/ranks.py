@@ -47,6 +47,7 @@ def _evict_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
     tier="namespace",
     ends="at once; the pod's controller makes a new one",
     evidence=("probes.pods.gone", "probes.training.left"),
+    graceful=True,
 )
 def preempt(role: str) -> dict[str, object]:
     """Evict one ready pod of ``role``, as a scheduler that needs its place does: SIGTERM now, the end when its grace is over.

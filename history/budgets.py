@@ -6,13 +6,18 @@ Derived are its name in files, refusals, defaults of a class, what a run waits f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasGenerator, ConfigDict, Field
+from pydantic import AliasGenerator, BeforeValidator, ConfigDict, Field, model_validator
 
 from history.kinds import REQUESTS, TRAINING, in_words
-from history.values import FrozenModel, Seconds, Share
+from history.values import FrozenModel, Seconds, Share, parse_duration, parse_share
+
+WINDOW_S = 60.0
+"""The window of availability where neither a window nor an RTO is budgeted (s)."""
+OVER = " over "
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,16 @@ class Budget:
 def written(name: str) -> str:
     """Return the name in files of the budget ``name`` of a plan: without ``_s``, since people write a duration with its unit."""
     return name.removesuffix("_s")
+
+
+def _share_of(value: object) -> object:
+    """Return the share of ``97% over 60s``; the window is read apart (:meth:`Bounds.availability_window_s`). Raises ValueError."""
+    if not isinstance(value, str) or OVER not in value:
+        return value
+    share, over = value.split(OVER, maxsplit=1)
+    if parse_duration(over) <= 0:
+        raise ValueError(f"{value!r} has no window; write 97% over 60s")
+    return parse_share(share.replace(" ", ""))
 
 
 class Bounds(FrozenModel):
@@ -80,12 +95,35 @@ class Bounds(FrozenModel):
     ] = None
     availability: Annotated[
         Share | None,
+        BeforeValidator(_share_of),
         Budget(
-            title="Availability in the fault window",
+            title="Availability after the fault",
             unit="ratio",
-            definition="Share of good requests from the fault until users have been served again for the hold.",
+            definition="Share of good requests among those under way at the fault and those of a window after it, as `97% over 60s` says. "
+            "Without a window: the RTO budget, or as long as it takes until the SLO's share can be told, if that is longer.",
             kinds=(REQUESTS,),
             at_least=True,
+        ),
+    ] = None
+    availability_over_s: Seconds | None = None  # the window of ``availability``: part of what is written for it
+    bad_seconds: Annotated[
+        Seconds | None,
+        Budget(
+            title="Bad requests, in seconds of load",
+            unit="s",
+            definition="Bad requests over the offered rate: from the fault, with those under way then, until watching ended. No window "
+            "flatters it.",
+            kinds=(REQUESTS,),
+        ),
+    ] = None
+    interrupted: Annotated[
+        Share | None,
+        Budget(
+            title="Interrupted",
+            unit="ratio",
+            definition="Share of the requests under way at the fault that may be cut, stalled or late: of those answered elsewhere than on "
+            "its targets; where the fault is graceful, of those on its targets, too. Without a budget: none.",
+            kinds=(REQUESTS,),
         ),
     ] = None
     p95_ratio: Annotated[
@@ -125,13 +163,43 @@ class Bounds(FrozenModel):
         Budget(title="RPO in samples", unit="samples", definition="Samples of the steps that were lost.", kinds=(TRAINING,)),
     ] = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _window_is_written_with_the_share(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
+        """Take the window of ``availability: 97% over 60s``; what cannot be read is for the field to refuse."""
+        said = data.get("availability") if isinstance(data, dict) else None
+        with suppress(ValueError):
+            if isinstance(said, str) and OVER in said:
+                return data | {written("availability_over_s"): parse_duration(said.split(OVER, maxsplit=1)[1])}
+        return data
+
+    @model_validator(mode="after")
+    def _no_window_alone(self) -> Bounds:
+        if self.availability is None and self.availability_over_s is not None:
+            raise ValueError("a window without a share; write availability: 97% over 60s")
+        return self
+
+    @property
+    def availability_window_s(self) -> float:
+        """Return how long after the fault availability is counted (s): its own window, else the RTO budget, else a minute."""
+        named = [over_s for over_s in (self.availability_over_s, self.rto_s) if over_s is not None and over_s > 0]
+        return named[0] if named else WINDOW_S
+
     def values(self) -> dict[str, float]:
         """Return every budget that is set, by its name in a plan."""
         return {name: value for name in BUDGETS if (value := getattr(self, name)) is not None}
 
+    def settings(self) -> dict[str, float | None]:
+        """Return what is needed to set the same budgets elsewhere: :meth:`values`, and the window of an availability."""
+        return self.values() | ({"availability_over_s": self.availability_over_s} if self.availability is not None else {})
+
     def awaited_s(self) -> float:
         """Return the longest time after the fault that is allowed for anything (s); 0: no such budget is set."""
         return max((value for name, value in self.values().items() if BUDGETS[name].awaited), default=0.0)
+
+    def watched_s(self) -> float:
+        """Return how long after the fault must be watched for the budgets that are set (s); 0: until all is well again is enough."""
+        return self.availability_window_s if self.availability is not None else 0.0
 
     def needs_capacity(self) -> bool:
         """Tell whether a budget is set that can be judged only once all replicas are back."""

@@ -41,6 +41,7 @@ class Timers(FrozenModel):
     deadline_s: float
     heal_s: float
     fault_s: float = 0.0  # how long the longest fault lasts by itself (0: at once, or until undone)
+    watch_s: float = 0.0  # how long after the fault is watched at least, however early all is well (0, as in older plans: until then)
     deadline_parts: dict[str, float] = Field(default_factory=dict)
 
 
@@ -118,6 +119,7 @@ class Plan(FrozenModel):
     timers: Timers
     expect: Expect = Expect()
     targets: tuple[ResolvedTarget, ...] = ()
+    graceful: bool = False  # every fault lets what it ends finish what it has in hand: nobody under way may be hurt
     replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
     evidence: tuple[str, ...] = ()  # names of the evidence probes
     hypothesis_probes: tuple[str, ...] = ()

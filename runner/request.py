@@ -11,15 +11,20 @@ ProfileName = Literal["smoke", "full", "brief"]
 
 
 class Profile(FrozenModel):
-    """How patient a run is: the shortest baseline and the hold after recovery (s)."""
+    """How patient a run is: the shortest baseline and the hold after recovery (s).
+
+    ``to_the_end``: a fault that lasts is watched to its end and a hold beyond, however early all is well. Otherwise the verdict says how
+    much of it was watched.
+    """
 
     baseline_s: float
     hold_s: float
+    to_the_end: bool = False
 
 
 PROFILES: dict[ProfileName, Profile] = {
     "smoke": Profile(baseline_s=15, hold_s=10),
-    "full": Profile(baseline_s=60, hold_s=30),
+    "full": Profile(baseline_s=60, hold_s=30, to_the_end=True),
     "brief": Profile(baseline_s=3, hold_s=2),  # for campaigns that test the suite itself: what it concludes of users is worth little
 }
 

@@ -64,6 +64,8 @@ class FaultSpec:
     ``undo``: the kinds of its journal entries.
     ``evidence``: the probes that can prove it, the most direct first, by name: ``probes.pods.gone``.
     ``effect``: what timers bound its recovery. None: no timer does.
+    ``graceful`` says that it ends nothing that has something in hand before its grace is over: a user whose request is under way may not
+    be hurt. A kill, a freeze or a cut never is.
     ``displaces`` says that the pods of a target node must find room on others, if the fault lasts.
     ``fidelity`` says, where it is a substitute, for what and how it differs.
     ``instead_of``: the actions of chaosk8s whose place it takes.
@@ -78,6 +80,7 @@ class FaultSpec:
     undo: tuple[UndoKind, ...] = (UndoKind.NOTHING,)
     evidence: tuple[str, ...] = ()
     effect: Effect | None = None
+    graceful: bool = False
     displaces: bool = False
     fidelity: str = ""
     instead_of: tuple[str, ...] = ()

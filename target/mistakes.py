@@ -78,8 +78,9 @@ def _what(model: type[BaseModel], data: object, item: ErrorDetails, where: str) 
     kind = item["type"]
     if kind == "extra_forbidden":
         known = sorted(_known(model, data, item["loc"][:-1]))
-        if known == sorted(budget.written for budget in BUDGETS.values()):
-            return f"no measurement exists for this budget; measured are {', '.join(known)}"
+        budgets = sorted(budget.written for budget in BUDGETS.values())
+        if set(budgets) <= set(known):
+            return f"no measurement exists for this budget; measured are {', '.join(budgets)}"
         return unknown(known)
     if kind == "missing":
         return MISSING

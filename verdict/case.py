@@ -14,7 +14,6 @@ from history.workloads import Load, RequestsPlan, Slo, TrainingPlan, WorkloadPla
 from verdict.inputs.arrivals import Arrivals, scheduled_arrivals
 from verdict.inputs.attempts import Attempts, attempts_of
 from verdict.inputs.clocks import Clocks, clocks_of
-from verdict.inputs.goodness import longest_limit_ms
 from verdict.inputs.load_audit import LoadAudit, audit_of, resolution_s
 from verdict.inputs.recovery import Recovery, recovery_of
 from verdict.inputs.timeline import Timeline, timeline_of
@@ -71,7 +70,7 @@ class Case:
 
     @property
     def baseline_ns(self) -> tuple[int, int] | None:
-        """The baseline (ns): from its (last) beginning to where no request can still have met the fault; ``None``: there was none."""
+        """The baseline (ns): from its (last) beginning to the fault; ``None``: there was none. What is under way then is no part of it."""
         begun = self.timeline.phase_ns(Phase.BASELINE)
         if begun is not None and not isinstance(self.workload, RequestsPlan):
             return begun, self.recovery.fault_ns if self.recovery else self.timeline.phase_ns(Phase.INJECT) or begun
@@ -79,7 +78,7 @@ class Case:
             return None
         start_ns = max(begun, int(self.arrivals.t_ns[0]))
         end_ns = self.recovery.fault_ns if self.recovery else self.timeline.phase_ns(Phase.INJECT) or self.arrivals.stop_ns
-        return start_ns, max(start_ns, end_ns - int(longest_limit_ms(self.slo) * 1e6))
+        return start_ns, max(start_ns, end_ns)
 
     def after_fault_s(self, t_ns: int) -> float:
         """Return ``t_ns`` in seconds after the fault (or after the first arrival, if there was no fault)."""

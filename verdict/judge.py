@@ -141,14 +141,22 @@ def measured(case: Case) -> list[Measurement]:
 
 
 def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
-    """Return the sentence of a verdict: that of the check that decided it, and which others agree."""
+    """Return the sentence of a verdict: that of the check that decided it, and which others agree; of a PASS, also what it leaves open."""
     if verdict is Verdict.PASS:
-        return next((check.sentence for name in ("impact", "rto") for check in checks if check.name == name), checks[0].sentence)
+        first = next((check for name in ("impact", "rto") for check in checks if check.name == name), checks[0])
+        return " ".join([first.sentence, *(check.sentence for check in checks if check is not first and _left_open(check))])
     deciding = [check for check in checks if check.verdict is verdict]
     if verdict is Verdict.INCONCLUSIVE:
         deciding.sort(key=_cause)
     others = f" ({verdict.value} too: {listed(check.name for check in deciding[1:])}.)" if deciding[1:] else ""
     return deciding[0].sentence + others
+
+
+def _left_open(check: Check) -> bool:
+    """Tell whether a check that passed says of whom or of what time the headline does not speak."""
+    if check.name == "interrupted":
+        return bool(check.measured)
+    return check.name == "watched" and (check.measured or 0.0) < (check.budget or 0.0)
 
 
 def _doubted(check: Check, doubts: Sequence[Check], sure: frozenset[str]) -> Check:

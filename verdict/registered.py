@@ -17,6 +17,9 @@ ORDER = tuple(
     for name in (
         "shared.users",
         "requests.interval",
+        "requests.availability",
+        "requests.reasons",
+        "requests.interrupted",
         "requests.answers",
         "requests.latency",
         "shared.platform",
@@ -35,6 +38,8 @@ ORDER = tuple(
         "shared.checks_before",
         "requests.recovery_time",
         "requests.checks_budgets",
+        "requests.checks_hurt",
+        "shared.watched",
         "shared.checks_after",
     )
 )

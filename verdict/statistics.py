@@ -12,6 +12,8 @@ CHANCE = 1e-6
 LARGEST_EXCESS = 6.0
 """So many bad requests more than the SLO allows are not chance: at a tenth of the allowed error rate, less than once in 10⁹ requests."""
 MOST_NEEDED = 100_000
+ODDS = 0.01
+"""What is rarer than this is not put down to chance where a single run is judged."""
 LARGEST_RATIO = 0.999
 """A ratio of exactly 1 cannot be shown by any number of requests; it is asked for as much data as 99.9 %."""
 
@@ -110,3 +112,20 @@ def share_interval(hits: int, trials: int) -> tuple[float, float]:
     middle = (share + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
     return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def most_by_chance(trials: int, share: float) -> int:
+    """Return the most hits that ``trials`` independent trials at ``share`` bring more often than once in a hundred times."""
+    if share >= 1:
+        return trials
+    hits, chance, fewer = 0, (1 - share) ** trials, 0.0
+    while hits < trials and 1 - fewer - chance > ODDS:
+        fewer += chance
+        chance *= (trials - hits) / (hits + 1) * share / (1 - share)
+        hits += 1
+    return hits
+
+
+def at_most_share(hits: int, trials: int) -> float:
+    """Return a cautious share after ``hits`` of ``trials``: as if one more of each kind had been seen (Laplace's rule of succession)."""
+    return (hits + 1) / (trials + 2)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from history.budgets import BUDGETS, Budgets, class_defaults
+from history.budgets import BUDGETS, Bounds, Budgets, class_defaults
 from history.clock import now_ns
 from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
@@ -69,6 +69,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         timers=timers,
         expect=experiment.settings.expect,
         targets=resolved.all_targets,
+        graceful=is_graceful(experiment),
         replicas_desired=resolved.replicas,
         evidence=tuple(probe.name for probe in experiment.settings.evidence),
         hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
@@ -85,18 +86,26 @@ def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Bu
 
     Of a run that several workloads drive, each has the experiment's budgets that mean something for its kind.
     """
-    values: dict[str, float] = {}
-    source: dict[str, str] = {}
-    own = experiment.settings.budgets.values()
+    own = experiment.settings.budgets
+    left_out = {name for name in own.values() if not BUDGETS[name].fits(driver.kind)}
     layers = (
-        ("class default", class_defaults(driver.name, driver.kind)),
-        ("target", target.workloads[driver.name].budgets.values()),
-        ("experiment", {name: value for name, value in own.items() if BUDGETS[name].fits(driver.kind)}),
+        ("class default", Bounds(**class_defaults(driver.name, driver.kind))),
+        ("target", target.workloads[driver.name].budgets),
+        ("experiment", own.model_copy(update=dict.fromkeys(left_out))),
     )
+    values: dict[str, float | None] = {}
+    source: dict[str, str] = {}
     for who, layer in layers:
-        values |= layer
-        source |= dict.fromkeys(layer, who)
-    return Budgets(**values, source=source)
+        values |= layer.settings()
+        source |= dict.fromkeys(layer.values(), who)
+    return with_window(Budgets.model_validate(values | {"source": source}), driver.needs().window_s)
+
+
+def with_window(budgets: Budgets, enough_s: float) -> Budgets:
+    """Name the window of an availability that has none: as :class:`history.budgets.Bounds` says, and long enough to support the SLO."""
+    if budgets.availability is None or budgets.availability_over_s is not None:
+        return budgets
+    return budgets.model_copy(update={"availability_over_s": max(budgets.availability_window_s, enough_s)})
 
 
 def timers_of(
@@ -121,25 +130,28 @@ def timers_of(
     seen_s = max((target.seen_s for target in resolved.all_targets), default=0.0)
     parts = deadline_parts(budgets, recovery_s, max(lasts_s, seen_s) + ready_s, hold_s)
     auto_s = max(parts["budget"], parts["recovery"], parts["fault"]) + parts["hold"] + parts["slack"]
+    deadline_s = experiment.settings.deadline or auto_s
+    to_the_end_s = lasts_s + hold_s if profile.to_the_end and lasts_s else 0.0
     return Timers(
         baseline_s=max(profile.baseline_s, enough_s),
         hold_s=hold_s,
         confirm_s=CONFIRM_S + (LEASE_S if on_nodes else 0.0) + seen_s,
-        deadline_s=experiment.settings.deadline or auto_s,
+        deadline_s=deadline_s,
         fault_s=lasts_s,
+        watch_s=min(deadline_s, max(to_the_end_s, *(one.watched_s() for one in budgets))),
         heal_s=HEAL_S + resolved.grace_s + 2 * ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
     )
 
 
 def deadline_parts(budgets: Sequence[Budgets], recovery_s: float, over_s: float, hold_s: float) -> dict[str, float]:
-    """Return what ``deadline: auto`` is made of (s): the longest of three budgets, recovery and fault, then the hold and some slack.
+    """Return what ``deadline: auto`` is made of (s): the longest of budgets, recovery and fault, then the hold and some slack.
 
     Three budgets: so that a run that misses its budget mostly says by how much. Only a run that does not recover lasts so long.
     ``over_s``: until the fault is over and could be seen, and what started then has started, as long as that took when it was measured.
     """
     return {
-        "budget": ENOUGH * max(one.awaited_s() for one in budgets),
+        "budget": max(max(ENOUGH * one.awaited_s(), one.watched_s()) for one in budgets),
         "recovery": PATIENCE * recovery_s,
         "fault": over_s,
         "hold": hold_s,
@@ -160,6 +172,12 @@ def recovery_at_most_s(resolved: Resolved, name: str, lasts_s: float) -> float:
     if any(target.kind == "Node" for target in resolved.all_targets):
         gone_s = min(lasts_s + NOTICED_S, timers.node_monitor_s + timers.toleration_s)
     return gone_s + timers.ready_s
+
+
+def is_graceful(experiment: Experiment) -> bool:
+    """Tell whether every fault of the method is graceful, as it is registered; a method without a fault is not."""
+    specs = [spec for action in experiment.document.method if (spec := fault_of(action.provider))]
+    return bool(specs) and all(spec.graceful for spec in specs)
 
 
 def duration_s(experiment: Experiment, target: Target) -> float:

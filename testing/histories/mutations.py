@@ -24,10 +24,12 @@ from testing.histories.edits import (
     with_plan,
 )
 from testing.histories.truth import Hit, World
+from testing.histories.truth_plan import REPLICAS
 
 HIT = World(hits=(Hit(0.2, 3.0),), streams=0.3)
 NULL = World(fault="none", replaced=False, horizon_s=25.0)
 SHAM = World(fault="sham", replaced=False, horizon_s=25.0)
+TARGET = REPLICAS[0]
 HOUR_NS = 3_600_000_000_000
 ID, KIND, NAME = pl.col("request_id"), EventKind, pl.col("object")
 INTENDED, SENT, DONE = pl.col("intended_ns"), pl.col("sent_ns"), pl.col("done_ns")
@@ -41,6 +43,18 @@ def shifted(run: Run, where: pl.Expr, by_ns: int) -> Run:
 
 def unsent(run: Run, where: pl.Expr) -> Run:
     return change_rows(run, where, sent_ns=None, done_ns=None, first_byte_ns=None, outcome="fail", status=None, valid=None, complete=None)
+
+
+def cut(run: Run, where: pl.Expr) -> Run:
+    """Cut what was asked in the last second before the fault as it strikes."""
+    chosen = asked(-0.2, 0) & where
+    return change_rows(run, chosen, outcome="unknown", complete=False, valid=None, done_ns=at(0.05))
+
+
+def drop_scheduled(run: Run, where: pl.Expr) -> Run:
+    gone = run.requests.filter(where)["request_id"]
+    left = replace(run, requests=run.requests.filter(~where), schedule=run.schedule.filter(~ID.is_in(gone.implode())))
+    return change_details(left, KIND.LOAD_AUDIT, lambda _, d: d | {"recorded": left.requests.height, "sent": left.requests.height})
 
 
 def halved(run: Run) -> Run:
@@ -159,7 +173,14 @@ AFTER: list[Mutation] = [
     ("no outage seen, but hardly watched", replace(HIT, hits=(), watched_s=5.0), lambda r: r, "rto", "less than a hold of 10 s"),
     ("recovery only by healing", replace(HIT, hits=(Hit(0.2, 30.8),), watched_s=31.0, rto_budget_s=20), lambda r: drop_events(r, KIND.STOPPED), "rto", "not served again within 31 s"),
     ("availability below budget", HIT, lambda r: with_plan(r, budgets={"availability": 0.99}), "availability", "were good; the budget is 99 %"),
-    ("too few requests for the availability", replace(HIT, hits=()), lambda r: with_plan(r, budgets={"availability": 0.999}), "availability", "That needs 2,995 requests"),
+    ("too few requests for the availability", replace(HIT, hits=()), lambda r: with_plan(r, budgets={"availability": 0.999, "availability_over_s": 13.0}), "availability", "That needs 2,995 requests"),
+    ("more bad seconds than budgeted", HIT, lambda r: with_plan(r, budgets={"bad_seconds": 2.0}), "bad_seconds", "as many as are asked in"),
+    ("bad seconds without an end", replace(HIT, hits=(Hit(0.2, 100.0),), watched_s=20.0), lambda r: with_plan(r, budgets={"bad_seconds": 60.0}), "bad_seconds", "so there may be more"),
+    ("answers under way elsewhere are cut", HIT, lambda r: cut(r, pl.col("pod") != TARGET), "interrupted", "elsewhere; the budget is none elsewhere"),
+    ("answers under way on the target of a graceful fault are cut", HIT, lambda r: cut(with_plan(r, graceful=True), pl.col("pod") == TARGET), "interrupted", "on its targets"),
+    ("answers under way are cut, and no pod is named", HIT, lambda r: change_rows(cut(r, ALL), ALL, pod=None), "interrupted", "no answer says which pod it is of"),
+    ("a budget of the interrupted, and nobody under way", HIT, lambda r: with_plan(drop_scheduled(r, asked(-1, 0)), budgets={"interrupted": 0.0}), "interrupted", "No request was under way"),
+    ("a fault that was to be watched to its end", HIT, lambda r: with_plan(r, timers={"fault_s": 45.0, "watch_s": 55.0}), "watched", "Watched 16.2 of the 45 s that the fault lasted"),
     ("wrong answers", HIT, lambda r: change_rows(r, ID == 2500, valid=False), "rpo_requests", "1 acknowledged answer was lost"),
     ("answers never checked", HIT, lambda r: change_rows(r, ALL, valid=None), "rpo_requests", "could not be checked"),
     ("a constant answer of nobody", HIT, lambda r: change_rows(r, asked(-1, 100), status=None, complete=None), "rpo_requests", "No answer was acknowledged"),

@@ -9,7 +9,8 @@ import polars as pl
 
 from history.reader import Run
 from history.schema import EventKind
-from verdict.inputs.attempts import Attempts, Bools, Floats, Ints
+from verdict.inputs.attempts import Attempts, Bools, Codes, Floats, Ints
+from verdict.inputs.reasons import Reason
 
 SLACK_NS = 1_000_000
 """A row may differ from its scheduled time by this much (rounding); more is a damaged record or a clock that jumped."""
@@ -25,6 +26,9 @@ class Arrivals:
     recorded: Bools  # there is any row
     latency_ms: Floats  # the least of the right answers' (infinite: none came)
     row: Ints  # of ``requests``: the attempt that served the user, or else any (-1: none was recorded)
+    decided_ns: Ints  # when it was certain whether it was good: that of its last attempt, or of the first good one
+    reason: Codes  # why it was not good (verdict.inputs.reasons.Reason): that of the attempt that was decided last
+    scheduled: Ints  # row of the schedule
     stop_ns: int  # the end of the load: nothing later was promised
     off_schedule: int  # rows whose time is not the scheduled one
     start_error_s: float  # how far the rows' common start lies from the recorded start of the load (NaN: none was recorded)
@@ -65,6 +69,7 @@ def scheduled_arrivals(run: Run, attempts: Attempts) -> Arrivals:
     row = attempts.position[known]
     count = len(due_ns)
     recorded, sent, good = (_marked(count, row[mask]) for mask in (slice(None), attempts.sent[known], attempts.good[known]))
+    decided_ns, reason = _decided(due_ns + int(run.plan.requests.load.timeout_s * 1e9) if count else due_ns, attempts)
     order = np.flatnonzero(recorded | (due_ns <= stop_ns))
     if np.any(np.diff(due_ns[order]) < 0):
         order = order[np.argsort(due_ns[order], kind="stable")]
@@ -75,6 +80,9 @@ def scheduled_arrivals(run: Run, attempts: Attempts) -> Arrivals:
         recorded=recorded[order],
         latency_ms=_least_latency(count, attempts)[order],
         row=_rows(count, attempts)[order],
+        decided_ns=decided_ns[order],
+        reason=reason[order],
+        scheduled=order,
         stop_ns=stop_ns,
         off_schedule=off_schedule,
         start_error_s=start_error_s,
@@ -131,3 +139,16 @@ def _least_latency(count: int, attempts: Attempts) -> Floats:
         row, latency_ms = row[order], latency_ms[order]
     least[row] = latency_ms
     return least
+
+
+def _decided(given_up_ns: Ints, attempts: Attempts) -> tuple[Ints, Codes]:
+    """Return when each scheduled request was decided, and why it was not good; of one without a row that is not known."""
+    decided_ns, reason = given_up_ns.copy(), np.full(len(given_up_ns), Reason.UNRECORDED, dtype=np.int8)
+    known = attempts.position >= 0
+    row, ends_ns, why = attempts.position[known], attempts.decided_ns[known], attempts.reason[known]
+    if attempts.number.max(initial=0) > 0:  # of several attempts the one that counts is written last
+        good = attempts.good[known]
+        order = np.lexsort((np.where(good, -ends_ns, ends_ns), good))
+        row, ends_ns, why = row[order], ends_ns[order], why[order]
+    decided_ns[row], reason[row] = ends_ns, why
+    return decided_ns, reason

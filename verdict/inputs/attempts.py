@@ -10,6 +10,7 @@ import polars as pl
 
 from history.reader import Run
 from verdict.inputs.goodness import acknowledged, answered_right, felt_latency_ms, good_request
+from verdict.inputs.reasons import decided_ns, reason_of
 
 MOST_ATTEMPTS = 16
 """Up to so many attempts a request, duplicates are counted in a table; beyond, by sorting."""
@@ -17,6 +18,7 @@ MOST_ATTEMPTS = 16
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Attempts:
     acknowledged: Bools
     latency_ms: Floats  # what the user felt (NaN: nothing to measure)
     lag_ms: Floats  # sent - intended (NaN: never sent)
+    decided_ns: Ints  # when it was certain whether it is good
+    reason: Codes  # why it was not good (verdict.inputs.reasons.Reason)
 
     def __len__(self) -> int:
         return len(self.position)
@@ -53,7 +57,7 @@ class Attempts:
         return int(len(key) - different)
 
 
-NONE = Attempts(*[np.zeros(0, dtype=kind) for kind in (*[np.int64] * 3, *[np.bool_] * 4, *[np.float64] * 2)])
+NONE = Attempts(*[np.zeros(0, dtype=kind) for kind in (*[np.int64] * 3, *[np.bool_] * 4, *[np.float64] * 2, np.int64, np.int8)])
 
 
 def attempts_of(run: Run) -> Attempts:
@@ -62,17 +66,21 @@ def attempts_of(run: Run) -> Attempts:
         return NONE
     position = positions(run.schedule["request_id"], run.requests["request_id"])
     streamed = _streamed(run, position)
-    stream, slo = pl.col("streamed"), run.plan.requests.slo
-    frame = run.requests.with_columns(pl.Series("streamed", streamed)).select(
+    stream, slo, timeout_s = pl.col("streamed"), run.plan.requests.slo, run.plan.requests.load.timeout_s
+    good = good_request(stream, slo)
+    lazy = run.requests.lazy().with_columns(pl.Series("streamed", streamed))  # what several columns need is computed once
+    frame = lazy.select(
         pl.col("attempt").cast(pl.Int64).fill_null(-1),
         pl.col("intended_ns").fill_null(0),
         pl.col("sent_ns").is_not_null().alias("sent"),
-        good_request(stream, slo).alias("good"),
+        good.alias("good"),
         answered_right().alias("right"),
         acknowledged().alias("acknowledged"),
         felt_latency_ms(stream, slo).fill_null(np.nan).alias("latency_ms"),
         ((pl.col("sent_ns") - pl.col("intended_ns")) / 1e6).fill_null(np.nan).alias("lag_ms"),
-    )
+        decided_ns(stream, good, slo, timeout_s).fill_null(0).alias("decided_ns"),
+        reason_of(stream, good, slo, timeout_s).alias("reason"),
+    ).collect()
     columns = {name: frame[name].to_numpy() for name in frame.columns[1:]}
     return Attempts(position=position, number=frame["attempt"].to_numpy(), **columns)
 

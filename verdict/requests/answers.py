@@ -10,33 +10,10 @@ import polars as pl
 from history.kinds import REQUESTS
 from history.schema import Outcome
 from verdict.case import Case
-from verdict.inputs.goodness import acknowledged, answered_right, longest_limit_ms
+from verdict.inputs.goodness import acknowledged, answered_right
 from verdict.shared.registry import NO_FAULT, Value, measure
-from verdict.shared.users import window
 
 CLAIMED = "shorter than asked for, and whole by the word of the server alone"
-
-
-@measure("requests", REQUESTS)
-def requests_bad(case: Case) -> Value:
-    """How many requests of users in the fault window were not good: refused, failed, wrong, cut off, too late, or of unknown end.
-
-    Source: requests, schedule.
-    """
-    return Value(int(np.count_nonzero(~window(case)))) if case.recovery else NO_FAULT
-
-
-@measure("requests", REQUESTS)
-def requests_interrupted(case: Case) -> Value:
-    """Bad requests that were under way at t_fault: made before it, with time under the SLO left. Source: requests.
-
-    They count neither in the fault window nor in the baseline.
-    """
-    if case.recovery is None:
-        return NO_FAULT
-    since_ns = case.recovery.fault_ns - int(longest_limit_ms(case.slo) * 1e6)
-    caught = case.arrivals.between(since_ns, case.recovery.fault_ns)
-    return Value(int(np.count_nonzero(~case.arrivals.good[caught])))
 
 
 @measure("answers", REQUESTS)

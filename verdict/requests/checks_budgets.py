@@ -1,4 +1,4 @@
-"""Checks against budgets: ``availability``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
+"""Checks against budgets: ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
 
 from __future__ import annotations
 
@@ -7,61 +7,14 @@ import math
 from history.kinds import REQUESTS
 from history.result import Check, Verdict
 from verdict.case import Case
-from verdict.inputs.attempts import Bools
-from verdict.inputs.recovery import Recovery
 from verdict.requests.answers import answers_acknowledged, answers_unchecked, requests_lost
 from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
 from verdict.shared.capacity import capacity_of
 from verdict.shared.platform import capacity_value
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
-from verdict.shared.users import window
 from verdict.statistics import arrivals_needed
-from verdict.words import count, percent, plain, seconds
-
-
-@check(REQUESTS, Role.RESTING, budget="availability", felt=True)
-def availability(case: Case) -> Check | None:
-    """Check the share of good requests in the fault window against its budget."""
-    budget, recovery, good = case.workload.budgets.availability, case.recovery, window(case)
-    if budget is None:
-        return None
-    if recovery is None or not len(good):
-        return inconclusive(
-            "availability", NOTHING_INJECTED if recovery is None else "Nobody asked for anything in the fault window.", budget=budget
-        )
-    share = float(good.mean())
-    margin = 1 - (1 - share) / (1 - budget) if budget < 1 else None
-    figures = Figures(measured=share, budget=budget, unit="ratio", margin=margin, resolution=1 / len(good))
-    lasted = seconds((recovery.end_ns - recovery.fault_ns) / 1e9)
-    said = (
-        f"{percent(share)} of {count(len(good), 'request')} in the {lasted} from the fault on were good; the budget is {percent(budget)}."
-    )
-    if share < budget and not _may_still_be_met(case, recovery, good, budget):
-        return failed("availability", said, **figures)
-    doubt = _availability_doubt(recovery, good, budget)
-    return inconclusive("availability", f"{said} {doubt}", **figures) if doubt else passed("availability", said, **figures)
-
-
-def _availability_doubt(recovery: Recovery, good: Bools, budget: float) -> str:
-    needed = arrivals_needed(budget)
-    if recovery.recovered_ns is None:
-        if good.mean() < budget:
-            return "But the window was cut short of a hold, and what it lacks could have made up for that."
-        return "But users were not seen to be served again, so the window has no end."
-    return f"That needs {needed:,} requests to say: raise the rate, or hold longer." if len(good) < needed else ""
-
-
-def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float) -> bool:
-    """Tell whether a window that is too short would meet ``budget`` if what it lacks had been good throughout.
-
-    It is too short if it was cut short of the hold, or has fewer requests than a pass needs.
-    """
-    whole = float(max(len(good), arrivals_needed(budget)))
-    if recovery.recovered_ns is None:
-        lasted_s = (recovery.end_ns - recovery.fault_ns) / 1e9
-        whole = max(whole, len(good) * case.run.plan.timers.hold_s / max(lasted_s, 1e-9))
-    return len(good) - int(good.sum()) <= (1 - budget) * whole
+from verdict.words import count, plain, seconds
 
 
 @check(REQUESTS, Role.OWN, budget="rpo_requests")

@@ -10,6 +10,7 @@ from history.kinds import REQUESTS
 from verdict.case import Case
 from verdict.inputs.attempts import Floats
 from verdict.shared.registry import NO_FAULT, Value, measure
+from verdict.shared.window import before
 
 QUANTILE = 0.95
 
@@ -50,9 +51,12 @@ def _p95(waited: Floats, none: str) -> Value:
 
 
 def baseline_latency(case: Case) -> Floats:
-    """Return the latencies of the baseline (ms)."""
-    span = case.baseline_ns
-    return case.arrivals.latency_ms[case.arrivals.between(*span)] if span else np.empty(0)
+    """Return the latencies of the baseline (ms), up to one of its longest before the fault: later, only short ones had time to end."""
+    found = before(case)
+    latency_ms = case.arrivals.latency_ms[found]
+    longest_ms = latency_ms[np.isfinite(latency_ms)].max(initial=0.0)
+    ended_ns = (case.recovery.fault_ns if case.recovery else case.arrivals.stop_ns) - int(longest_ms * 1e6)
+    return np.asarray(latency_ms[case.arrivals.t_ns[found] < ended_ns])
 
 
 def recovered_latency(case: Case) -> Floats:

@@ -26,7 +26,7 @@ def queue_drain(case: Case) -> Value:
     if case.recovery is None or case.recovery.recovered_ns is None:
         return NO_FAULT if case.recovery is None else Value(None, "users were not seen to be served again for a whole hold")
     if not case.recovery.outages:
-        return Value(0.0, "users noticed no outage, so nothing piled up")
+        return Value(0.0, "there was no outage, so nothing piled up")
     t_ns, depth = _depth(case)
     usual = _usual(case, t_ns, depth)
     after = t_ns >= case.recovery.recovered_ns

@@ -9,6 +9,7 @@ from history.result import Check
 from verdict.case import Case
 from verdict.inputs.goodness import longest_limit_ms
 from verdict.inputs.recovery import Recovery
+from verdict.requests.interrupted import hurt, unnoticed
 from verdict.requests.interval import Interval, interval_of
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
@@ -53,15 +54,11 @@ def _served_again(case: Case, recovery: Recovery, found: Interval) -> str:
         relapses = len(recovery.outages) - 1
         again = f" for good, after {count(relapses, 'relapse')}," if relapses else ""
         return f"Users were served again{again} {rto_s} after the fault (95 %)"
-    if found.hurt:
-        streams = count(found.hurt, "stream under way was cut or stood still", "streams under way were cut or stood still")
-        return f"No outage for whoever asked after the fault, but {streams} (RTO {rto_s}, 95 %)"
     lasts_s, allowed_s = case.run.plan.timers.fault_s, longest_limit_ms(case.slo) / 1e3
-    if 0 < lasts_s <= allowed_s:
+    if 0 < lasts_s <= allowed_s and not len(hurt(case)):
         short = f"it lasted {seconds(lasts_s)}, and users may wait {seconds(allowed_s)}"
         return f"The fault was masked by the SLO: {short} (RTO {rto_s}, 95 %)"
-    after = "" if case.run.plan.experiment.fault == "none" else " after the fault"
-    return f"Users noticed no outage{after} (RTO {rto_s}, 95 %)"
+    return f"{unnoticed(case)} (RTO {rto_s}, 95 %)"
 
 
 def _doubt(case: Case, recovery: Recovery, found: Interval, budget_s: float) -> str:

@@ -14,6 +14,7 @@ from verdict.inputs.evaluations import Evaluation, Said, evaluations_of, frozen
 from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import Figures, failed, inconclusive, passed, unless
 from verdict.shared.users import outage
+from verdict.shared.window import of_fault
 from verdict.words import count, listed, percent, seconds
 
 NEEDED = {
@@ -32,7 +33,7 @@ def impact(case: Case) -> Check | None:
     if case.recovery is None:
         return inconclusive("impact", "The control run was never observed.")
     lasted_s, recovery = outage(case).value or 0.0, case.recovery
-    good = case.arrivals.good[case.arrivals.between(recovery.fault_ns, recovery.watched_ns)]
+    good = case.arrivals.good[of_fault(case, recovery.watched_ns)]
     share, ratio = float(good.mean()) if len(good) else 0.0, case.slo.ratio
     figures = Figures(measured=lasted_s, budget=0.0, unit="s", resolution=case.resolution_s)
     seen = f"{percent(share)} of {count(len(good), 'request')} were good"

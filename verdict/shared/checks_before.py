@@ -13,11 +13,11 @@ from history.result import Check
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.evaluations import Said, evaluations_of
-from verdict.inputs.goodness import longest_limit_ms
 from verdict.inputs.outages import Rule, find_outages
 from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import inconclusive, passed, unless
 from verdict.shared.targets import short, target_pods, touched
+from verdict.shared.window import before
 from verdict.statistics import arrivals_needed
 from verdict.words import count, listed, percent, plain, seconds
 
@@ -33,7 +33,7 @@ def baseline(case: Case) -> Check:
     span = case.baseline_ns
     if span is None:
         return inconclusive("baseline", "There was no baseline, so nobody knows how the platform was before.")
-    good = case.arrivals.good[case.arrivals.between(*span)]
+    good = case.arrivals.good[before(case)]
     lasted_s = (span[1] - span[0]) / 1e9
     share = float(good.mean()) if len(good) else 0.0
     well = f"Before the fault users were served for {seconds(lasted_s)}: {percent(share)} of {count(len(good), 'request')} were good."
@@ -51,8 +51,7 @@ def baseline(case: Case) -> Check:
 
 def _too_short(case: Case, lasted_s: float, arrived: int) -> Iterator[str]:
     planned, needed = case.run.plan.timers.baseline_s, arrivals_needed(case.slo.ratio)
-    limit_s = longest_limit_ms(case.slo) / 1e3
-    if lasted_s + limit_s < NEARLY * planned:
+    if lasted_s < NEARLY * planned:
         yield f"the baseline lasted {seconds(lasted_s)} of {seconds(planned)}"
     if arrived < needed:
         yield f"it has {count(arrived, 'request')}, {needed:,} are needed to say that {percent(case.slo.ratio)} are served"
@@ -60,16 +59,15 @@ def _too_short(case: Case, lasted_s: float, arrived: int) -> Iterator[str]:
 
 def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
     ratio = case.slo.ratio
-    inside = case.arrivals.between(*span)
+    inside = before(case)
     t_ns, good = case.arrivals.t_ns[inside], case.arrivals.good[inside]
     if len(good) and good.mean() < ratio:
         yield f"{percent(float(good.mean()))} of its requests were good, {percent(ratio)} are needed"
     detected = find_outages(t_ns, good, Rule(ratio, int(case.run.plan.timers.hold_s * 1e9)), span[1])
     if detected.outages:
         yield f"{count(len(detected.outages), 'outage')} began before the fault"
-    wrong = (
-        case.attempts.acknowledged & ~case.attempts.right & (case.attempts.intended_ns >= span[0]) & (case.attempts.intended_ns < span[1])
-    )
+    attempts = case.attempts
+    wrong = attempts.acknowledged & ~attempts.right & (attempts.intended_ns >= span[0]) & (attempts.decided_ns < span[1])
     if wrong.any():
         yield f"{count(int(np.count_nonzero(wrong)), 'answer was', 'answers were')} wrong"
 

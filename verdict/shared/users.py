@@ -7,6 +7,7 @@ import numpy as np
 from history.kinds import EVERY, REQUESTS
 from verdict.case import Case
 from verdict.shared.registry import NO_FAULT, Value, measure
+from verdict.shared.window import bad_of_fault
 
 MONTH_S = 30 * 86_400
 NOT_BACK = "not seen to be back for a whole hold"
@@ -43,7 +44,7 @@ def time_to_impact(case: Case) -> Value:
     if case.recovery is None:
         return NO_FAULT
     outages = case.recovery.outages
-    return Value(case.after_fault_s(outages[0].start_ns)) if outages else Value(None, "users noticed no outage")
+    return Value(case.after_fault_s(outages[0].start_ns)) if outages else Value(None, "there was no outage")
 
 
 @measure("s", REQUESTS)
@@ -67,30 +68,6 @@ def relapses(case: Case) -> Value:
 def residue(case: Case) -> Value:
     """Bad requests after t_fault that are part of no outage: too few and too far apart to break the SLO. Source: requests."""
     return NO_FAULT if case.recovery is None else Value(case.recovery.residue)
-
-
-@measure("ratio", REQUESTS)
-def availability(case: Case) -> Value:
-    """Share of good requests among all that users made in the fault window, [t_fault, recovery + hold].
-
-    Without recovery the window ends with what was watched. Requests count by when users asked, not by when they were answered.
-    Source: requests.
-    """
-    good = window(case)
-    return Value(float(good.mean())) if len(good) else Value(None, "users asked for nothing in the fault window")
-
-
-@measure("ratio", REQUESTS)
-def attempt_availability(case: Case) -> Value:
-    """Share of good attempts among all that were sent in the fault window, retries and hedges included.
-
-    Beside ``availability`` it shows what retries hid from users. Source: requests.
-    """
-    if case.recovery is None:
-        return NO_FAULT
-    attempts, recovery = case.attempts, case.recovery
-    inside = attempts.sent & (attempts.intended_ns >= recovery.fault_ns) & (attempts.intended_ns < recovery.end_ns)
-    return Value(float(attempts.good[inside].mean())) if inside.any() else Value(None, "nothing was sent in the fault window")
 
 
 @measure("ratio", REQUESTS)
@@ -131,14 +108,14 @@ def slo_debt(case: Case) -> Value:
 
 @measure("ratio", REQUESTS)
 def error_budget_burn(case: Case) -> Value:
-    """Bad requests of the fault window as a share of all that the SLO allows in 30 days at the offered rate.
+    """Bad requests of the fault (requests_bad) as a share of all that the SLO allows in 30 days at the offered rate.
 
     bad / ((1 - ratio) x rate x 30 d): 17 s of total outage under 99.9 % burn 0.66 %. Source: requests.
     """
     allowed = (1 - case.slo.ratio) * case.audit.summary.offered_rps * MONTH_S
     if allowed <= 0:
         return Value(None, "an SLO of 100 % has no error budget" if case.audit.summary.offered_rps else "nothing was offered")
-    return Value(float(np.count_nonzero(~window(case)) / allowed)) if case.recovery else NO_FAULT
+    return Value(float(len(bad_of_fault(case)) / allowed)) if case.recovery else NO_FAULT
 
 
 @measure("s", REQUESTS)
@@ -151,7 +128,7 @@ def heal_impact(case: Case) -> Value:
 
 
 def window(case: Case) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which requests of the fault window were good, in the order in which users asked (empty: no fault)."""
+    """Return which requests asked from the fault until one hold after recovery were good, in order of time (empty: no fault)."""
     return case.arrivals.good[_window_slice(case)]
 
 

@@ -17,7 +17,7 @@ from kube.platform_timers import PlatformTimers, read_timers
 from runner.drivers.driver import DrivenRun, Needs, Preparation, driver
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
-from runner.drivers.requests.progress import RequestProgress, arrivals_for
+from runner.drivers.requests.progress import RequestProgress
 from target.requests import RequestsClass
 from target.target import Target
 from verdict.statistics import arrivals_needed
@@ -95,7 +95,7 @@ class RequestsDriver:
         load = LoadProcess(run.dir, plan.load, self._platform.target)
         with ExitStack() as stack:
             stack.callback(load.end)
-            progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_for(plan), load)
+            progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_needed(plan.slo.ratio), load)
             stack.pop_all()
         return progress
 

@@ -5,7 +5,6 @@ The judges' own functions say what a good request and an outage are, so that a r
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +16,14 @@ import polars as pl
 
 from history.reader import read_table
 from history.schema import REQUESTS
-from history.workloads import RequestsPlan, Slo
+from history.workloads import Slo
 from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests.load import LoadLike
 from verdict.inputs.goodness import good_request
 from verdict.inputs.outages import Rule, find_outages
-from verdict.statistics import arrivals_needed
 
 UNKNOWN, BAD, GOOD = 0, 1, 2
 MARGIN_S = 1.0  # beyond the hold: the load stops a little later than what is seen here
-
-
-def arrivals_for(plan: RequestsPlan) -> int:
-    """Return how many answered arrivals end the baseline: those that support the SLO, and those too close to the fault to count."""
-    latest_ms = max(plan.slo.latency_ms, plan.slo.ttft_ms or 0.0)
-    return arrivals_needed(plan.slo.ratio) + math.ceil(plan.load.rate_rps * latest_ms / 1e3)
 
 
 @dataclass(frozen=True, slots=True)

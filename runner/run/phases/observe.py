@@ -17,6 +17,8 @@ HYPOTHESIS_S = 2.0
 def observe(context: Context) -> None:
     """Watch until recovered and held, capacity too if it is budgeted, and the hypothesis holds again; at most until the plan's deadline.
 
+    It lasts as long as the plan's ``watch_s`` at least: what fills slowly, a queue or a cache, is felt late.
+
     Raises:
         WorkloadFailed: a workload ended.
 
@@ -34,7 +36,7 @@ def observe(context: Context) -> None:
         back = recovered(context, zero_ns, context.t_confirmed_ns or began_ns)
         if back or time.monotonic() >= next_s:
             next_s = time.monotonic() + HYPOTHESIS_S
-            if _steady(context) and back:
+            if _steady(context) and back and now_ns() - zero_ns >= timers.watch_s * 1e9:
                 return
     _steady(context)
 

@@ -10,7 +10,7 @@ from history.kinds import REQUESTS, TRAINING
 
 
 def test_every_field_declares_its_budget() -> None:
-    assert BUDGETS.keys() == Bounds.model_fields.keys()
+    assert BUDGETS.keys() | {"availability_over_s"} == Bounds.model_fields.keys(), "the window is written with its share"
     assert all(budget.title and budget.unit and budget.definition.endswith(".") for budget in BUDGETS.values())
     assert all(field.default is None for field in Bounds.model_fields.values()), "old plans lack a newer budget"
 
@@ -21,6 +21,36 @@ def test_files_and_plans_spell_a_budget_as_it_is_declared() -> None:
     assert Bounds.model_validate({"rto": "1m30s"}, by_alias=True, by_name=False).values() == {"rto_s": 90.0}
     with pytest.raises(ValidationError, match="rto_s"):
         Bounds.model_validate({"rto_s": 90}, by_alias=True, by_name=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "share", "over_s"), [("97%", 0.97, None), ("97% over 60s", 0.97, 60), ("97 % over 1m30s", 0.97, 90), (0.97, 0.97, None)]
+)
+def test_an_availability_may_name_its_window(said: object, share: float, over_s: float | None) -> None:
+    read = Bounds.model_validate({"availability": said}, by_alias=True, by_name=False)
+    assert (read.availability, read.availability_over_s) == (share, over_s)
+    assert Budgets.model_validate_json(Budgets(**read.settings()).model_dump_json(by_alias=True)).availability_over_s == over_s
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"availability": "97% over"}, "not convert|could not|float"),
+        ({"availability": "97% over soon"}, "'soon' is not a duration"),
+        ({"availability": "97% over 0s"}, "has no window"),
+        ({"availability": "970% over 60s"}, "is not a share"),
+        ({"availability_over": "60s"}, "write availability: 97% over 60s"),
+    ],
+)
+def test_a_window_that_says_nothing_is_refused(said: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Bounds.model_validate(said, by_alias=True, by_name=False)
+
+
+def test_the_window_of_availability_is_its_own_or_the_rto_or_a_minute() -> None:
+    bounds = Bounds(availability=0.9, availability_over_s=20, rto_s=5), Bounds(availability=0.9, rto_s=5), Bounds(availability=0.9)
+    assert [one.availability_window_s for one in bounds] == [20, 5, 60]
+    assert (bounds[0].watched_s(), Bounds(rto_s=5).watched_s()) == (20, 0)
 
 
 def test_what_an_older_plan_says_is_still_read() -> None:

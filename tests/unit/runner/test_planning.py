@@ -54,7 +54,11 @@ def test_budgets_say_who_set_them(experiment: Experiment) -> None:
     target = local_target()
     merged = merged_budgets(experiment, target, drivers()[0])
     assert merged == Budgets(
-        rto_s=30, rpo_requests=0, availability=0.97, source={"rto_s": "experiment", "rpo_requests": "target", "availability": "experiment"}
+        rto_s=30,
+        rpo_requests=0,
+        availability=0.97,
+        availability_over_s=30,
+        source={"rto_s": "experiment", "rpo_requests": "target", "availability": "experiment"},
     )
     workload = target.workloads[CLASS]
     bare = workload.model_copy(update={"budgets": workload.budgets.model_copy(update={"rpo_requests": None, "rto_s": None})})
@@ -118,6 +122,32 @@ def test_a_recovery_takes_at_most_what_the_platforms_timers_let_it(
     targets: tuple[ResolvedTarget, ...], lasts_s: float, recovery_s: float
 ) -> None:
     assert recovery_at_most_s(resolved(*targets), CLASS, lasts_s) == recovery_s
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "watch_s"),
+    [
+        ("serving/engine-frozen", "smoke", 20),  # the window of its availability: its RTO budget
+        ("serving/engine-frozen", "full", 30 + 30),  # to the end of the fault, and a hold beyond
+        ("serving/replica-killed", "full", 17.54),  # over at once; so long it takes until the SLO's share can be told
+        ("control/null-control", "smoke", 30),
+    ],
+)
+def test_how_long_is_watched_at_least(name: str, profile: str, watch_s: float, tmp_path: Path) -> None:
+    target = local_target()
+    experiment = for_target(read_experiment(ROOT / "experiments" / f"{name}.yaml", ROOT / "experiments"), target)
+    timers = make_plan(request(tmp_path, profile=profile), experiment, target, resolved(), drivers()).timers
+    assert timers.watch_s == pytest.approx(watch_s, abs=0.01)
+    assert timers.deadline_s >= timers.watch_s + timers.hold_s
+
+
+@pytest.mark.parametrize(
+    ("name", "graceful"), [("gateway-leaves", True), ("node-drained", True), ("replica-killed", False), ("engine-frozen", False)]
+)
+def test_the_plan_says_whether_the_fault_is_graceful(name: str, graceful: bool, tmp_path: Path) -> None:
+    target = local_target()
+    experiment = for_target(read_experiment(ROOT / f"experiments/serving/{name}.yaml", ROOT / "experiments"), target)
+    assert make_plan(request(tmp_path), experiment, target, resolved(), drivers()).graceful is graceful
 
 
 def test_an_experiment_may_set_deadline_and_hold(experiment_file: Path, tmp_path: Path) -> None:

@@ -72,7 +72,9 @@ def test_lost_answers_are_a_failure_however_bad_the_load() -> None:
 
 def test_a_bad_request_or_two_of_few_are_no_failure_of_a_budget_that_many_are_needed_for() -> None:
     few, more = (run_of(replace(HIT, hits=(Hit(0.2, lasts_s),))) for lasts_s in (0.02, 0.2))
-    one, many = (check_of(judge(with_plan(run, budgets={"availability": 0.999})), "availability") for run in (few, more))
+    one, many = (
+        check_of(judge(with_plan(run, budgets={"availability": 0.999, "availability_over_s": 13.0})), "availability") for run in (few, more)
+    )
     assert one.measured is not None
     assert one.measured < 0.999
     assert one.verdict is Verdict.INCONCLUSIVE
@@ -80,19 +82,32 @@ def test_a_bad_request_or_two_of_few_are_no_failure_of_a_budget_that_many_are_ne
     assert many.verdict is Verdict.FAIL
 
 
-def test_a_window_cut_short_fails_only_if_its_rest_could_not_make_up_for_what_it_saw() -> None:
-    run = run_of(replace(HIT, watched_s=5.0))  # 3 of 5 s were bad, the hold is 10 s
-    kept, lost = (check_of(judge(with_plan(run, budgets={"availability": share})), "availability") for share in (0.6, 0.8))
-    assert kept.verdict is Verdict.INCONCLUSIVE
-    assert "cut short of a hold" in kept.sentence
-    assert lost.verdict is Verdict.FAIL
+@pytest.mark.parametrize(
+    ("share", "verdict"),
+    [(0.1, Verdict.PASS), (0.6, Verdict.INCONCLUSIVE), (0.8, Verdict.FAIL)],
+    ids=["met anyway", "open", "missed anyway"],
+)
+def test_a_window_that_was_not_watched_to_its_end_decides_only_what_its_rest_could_not_change(share: float, verdict: Verdict) -> None:
+    run = run_of(replace(HIT, watched_s=5.0))  # 3 of 5 s were bad, of a window of 10 s
+    found = check_of(judge(with_plan(run, budgets={"availability": share, "availability_over_s": 10.0})), "availability")
+    assert found.verdict is verdict
+    assert ("only 5 s of that were watched" in found.sentence) is (verdict is Verdict.INCONCLUSIVE)
+
+
+def test_the_window_of_availability_is_the_same_however_long_was_watched() -> None:
+    runs = [run_of(replace(HIT, tail_s=tail_s)) for tail_s in (3.0, 30.0)]
+    short, long = (
+        check_of(judge(with_plan(run, budgets={"availability": 0.5, "availability_over_s": 8.0})), "availability") for run in runs
+    )
+    assert (short.measured, long.measured) == (pytest.approx(1 - 3 / 8, abs=0.03), pytest.approx(1 - 3 / 8, abs=0.03))
+    assert "in the 8 s from the fault on" in short.sentence
 
 
 def test_what_has_no_budget_is_not_checked_but_measured() -> None:
     bare = {"rto_s": None, "rpo_requests": None, "availability": None, "p95_ratio": None, "capacity_rto_s": None}
     verdict = judge(with_plan(run_of(HIT), budgets=bare))
     names = {check.name for check in verdict.checks}
-    assert names == {"history", "load", "baseline", "fault", "evidence", "hypothesis", "heal", "instruments", "stopped"}
+    assert names == {"history", "load", "baseline", "fault", "evidence", "hypothesis", "heal", "instruments", "stopped", "interrupted"}
     rto = verdict.measurement("rto")
     assert rto is not None
     assert rto.value == pytest.approx(3.2, abs=0.05)
@@ -101,7 +116,7 @@ def test_what_has_no_budget_is_not_checked_but_measured() -> None:
 def test_the_cause_of_an_inconclusive_run_comes_before_its_consequences() -> None:
     verdict = judge(add_event(drop_events(run_of(HIT), EventKind.FAULT_CONFIRMED), 9, EventKind.STOPPED, "SIGINT", phase="confirm"))
     assert verdict.sentence.startswith("The run is incomplete: it was stopped in phase confirm by SIGINT.")
-    assert "(INCONCLUSIVE too: evidence, rto, availability, latency and 1 more.)" in verdict.sentence
+    assert "(INCONCLUSIVE too: evidence, rto, latency, capacity_rto and 2 more.)" in verdict.sentence
 
 
 def test_an_interrupted_run_is_incomplete() -> None:

@@ -38,8 +38,8 @@ def made(run: object) -> list[str]:
 
 
 def test_checks_come_in_the_order_in_which_people_read_them() -> None:
-    budgets = ["rto", "availability", "latency", "capacity_rto"]
-    assert made(run_of(HIT)) == [*budgets, "rpo_requests", *OWN, "history", "load", "baseline", *GATES]
+    budgets = ["rto", "latency", "capacity_rto", "availability"]
+    assert made(run_of(HIT)) == [*budgets, "interrupted", "rpo_requests", *OWN, "history", "load", "baseline", *GATES]
     assert made(run_of(NULL)) == [*budgets, "impact", "rpo_requests", *OWN, "history", "load", "baseline", *GATES]
     of_training = ["rto", "rpo_steps", "rpo_samples", "checkpoints", "state", "samples", "writers", *OWN, "ledger", "baseline", *GATES]
     assert made(training_stories.run_of(training_stories.Story())) == of_training

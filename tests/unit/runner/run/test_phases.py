@@ -12,7 +12,6 @@ from history.errors import FaultFailed, NoData
 from history.plan import Phase
 from history.schema import EventKind
 from runner.drivers.driver import WorkloadFailed
-from runner.drivers.requests.progress import arrivals_for
 from runner.messages import Kind
 from runner.run.abort.conditions import overdue
 from runner.run.context import Context, NotSteady, Unconfirmed
@@ -81,10 +80,6 @@ def test_too_few_arrivals_are_no_baseline(context: Context) -> None:
     with_load(context, lacks="only 19 of 20 arrivals were answered")
     with pytest.raises(NotSteady, match="only 19 of 20 arrivals were answered"):
         baseline(context)
-
-
-def test_the_arrivals_that_a_baseline_needs_support_the_slo_and_leave_out_those_near_the_fault(context: Context) -> None:
-    assert arrivals_for(context.run.plan.requests) == 29 + 20  # ln 0.05 / ln 0.9, and 200 ms at 100 requests/s
 
 
 def test_a_load_that_ends_by_itself_ends_the_baseline(context: Context) -> None:
@@ -178,6 +173,30 @@ def test_observation_ends_when_users_are_served_and_the_hypothesis_holds_again(c
     assert (last["met"], last["phase"]) == (True, Phase.OBSERVE.value)
     assert context.toolkit_journal.after is not None
     assert context.toolkit_journal.after["steady_state_met"]
+
+
+def test_observation_lasts_as_long_as_the_plan_says_however_early_all_is_well(context: Context) -> None:
+    patient(context)
+    timers = context.run.plan.timers.model_copy(update={"watch_s": 0.5})
+    context.run.plan = context.run.plan.model_copy(update={"timers": timers})
+    users = with_load(context, recovers_after=0)
+    started_ns = context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
+    observe(context)
+    assert now_ns() - started_ns >= 0.5e9
+    assert len(users.asked) > 2
+
+
+def test_impact_that_comes_while_a_fault_is_watched_to_its_end_is_waited_for(context: Context) -> None:
+    """All is well at first; impact begins before the watch is over, and it ends after it."""
+    patient(context)
+    timers = context.run.plan.timers.model_copy(update={"watch_s": 0.2})
+    context.run.plan = context.run.plan.model_copy(update={"timers": timers})
+    context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns())
+    with_load(context)
+    scripted["served"] = [1.0, *[0.5] * 40, 1.0]
+    observe(context)
+    said = [detail["met"] for _, detail in events(context, EventKind.HYPOTHESIS)]
+    assert (said[0], said[-1], said.count(False)) == (True, True, 40)
 
 
 def test_observation_ends_at_the_deadline_after_the_fault(context: Context) -> None:
