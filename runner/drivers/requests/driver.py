@@ -85,7 +85,7 @@ class RequestsDriver:
         offer = self._workload.load
         url = self._platform.region.endpoints[offer.endpoint]
         horizon_s = horizon(timers, offer.timeout_s)
-        load = Load(url=url, horizon_s=horizon_s, seed=seed, **offer.model_dump())
+        load = Load(url=url, horizon_s=horizon_s, seed=seed, connections=self._workload.connections, **offer.model_dump())
         workload, region = self._workload, self._platform.region_name
         return RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load)
 
