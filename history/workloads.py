@@ -204,6 +204,7 @@ class RequestsPlan(WorkloadPlan):
     kind: Literal["requests"] = "requests"
     slo: Slo
     load: Load
+    session_affinity: str = ""  # of the Service that the endpoint leads to; empty: it is not known to lead to the role's Service
 
     def text(self) -> str:
         """Return what is offered, for a person."""

@@ -17,6 +17,7 @@ ORDER = tuple(
     for name in (
         "shared.users",
         "requests.answers",
+        "requests.client_retries",
         "requests.latency",
         "shared.platform",
         "shared.phases",
@@ -28,6 +29,7 @@ ORDER = tuple(
         "training.pods",
         "shared.checks_record",
         "requests.checks_load",
+        "requests.exposure",
         "training.checks",
         "shared.checks_before",
         "requests.checks_budgets",
