@@ -26,7 +26,7 @@ from testing.load.load_runs import ROOT, finish, scripted_server, start_load, wr
 from verdict import judge
 
 RATE_RPS, SERVICE_MS, RATIO, SLO_S = 15.0, 80, 0.95, 0.5
-BASELINE_S, FROZEN_S, REST_S = 10.0, 4.8, 6.0
+BASELINE_S, FROZEN_S, REST_S = 7.0, 4.8, 3.5
 ROLE = "inference"
 
 

@@ -15,7 +15,7 @@ from verdict.shared.registry import Cause, Role, Value, check, measure
 from verdict.shared.results import Figures, inconclusive, passed
 from verdict.shared.targets import target_pods
 from verdict.statistics import bad_in_a_row, mean_for_at_least
-from verdict.words import count, percent, seconds
+from verdict.words import count, seconds
 
 NOT_CHECKED = "the fault hit no replica of the serving role, or all of them"
 
@@ -116,7 +116,7 @@ def _unknown(case: Case, found: Exposure, whom: str) -> str:
     fair = len(found.hit) / len(found.serving)
     ask = "" if case.load.connections.mode == "each_request" else ", or connect for each_request to a Service without session affinity"
     return (
-        f"How many requests met {whom} is not known: {found.routing.source}. A fair share would be {percent(fair)}, but routers that "
+        f"How many requests met {whom} is not known: {found.routing.source}. A fair share would be {100 * fair:.0f} %, but routers that "
         f"stick, look at prefixes or at load give none. Let answers name their pod in the header x-pod{ask}."
     )
 

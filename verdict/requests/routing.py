@@ -47,15 +47,15 @@ def routing_of(case: Case, to: Set[str], serving: Set[str]) -> Routing:
     named = answers.filter(pl.col("pod").is_in(list(serving)))
     if answers.height and named.height >= MOSTLY * answers.height:
         share = named["pod"].is_in(list(to)).sum() / named.height
-        return Routing(to, share, f"where {share:.0%} of the baseline's answers came from by the header x-pod", _pinned(named))
+        return Routing(to, share, f"where {100 * share:.0f} % of the baseline's answers came from by the header x-pod", _pinned(named))
     served = _counted(case)
     if set(serving) <= set(served) and sum(served.values()) > 0:
         share = sum(served[pod] for pod in to) / sum(served[pod] for pod in serving)
-        return Routing(to, share, f"where {share:.0%} of the baseline's requests went by the pods' own counters")
+        return Routing(to, share, f"where {100 * share:.0f} % of the baseline's requests went by the pods' own counters")
     why = "no answer names its pod" if not named.height else f"only {named.height:,} of {answers.height:,} answers name a pod that serves"
     if case.load.connections.mode == "each_request" and _affinity(case) == "None":
         share = len(to) / len(serving)
-        return Routing(to, share, f"taken for {share:.0%}, the fair share of a Service without session affinity, because {why}")
+        return Routing(to, share, f"taken for {100 * share:.0f} %, the fair share of a Service without session affinity, because {why}")
     return Routing(to, None, f"{why}, and no counter of the pods' own was read")
 
 
