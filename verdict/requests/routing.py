@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from history.schema import Series
+from history.workloads import RequestsPlan
 from verdict.case import Case
 
 MOSTLY = 0.95
@@ -48,11 +49,13 @@ def routing_of(case: Case, to: Set[str], serving: Set[str]) -> Routing:
     if answers.height and named.height >= MOSTLY * answers.height:
         share = named["pod"].is_in(list(to)).sum() / named.height
         return Routing(to, share, f"where {100 * share:.0f} % of the baseline's answers came from by the header x-pod", _pinned(named))
+    why = "no answer names its pod" if not named.height else f"only {named.height:,} of {answers.height:,} answers name a pod that serves"
+    if case.load.connections.mode == "shared":
+        return Routing(to, None, f"{why}, and connections that are shared keep to replicas that answer")
     served = _counted(case)
     if set(serving) <= set(served) and sum(served.values()) > 0:
         share = sum(served[pod] for pod in to) / sum(served[pod] for pod in serving)
         return Routing(to, share, f"where {100 * share:.0f} % of the baseline's requests went by the pods' own counters")
-    why = "no answer names its pod" if not named.height else f"only {named.height:,} of {answers.height:,} answers name a pod that serves"
     if case.load.connections.mode == "each_request" and _affinity(case) == "None":
         share = len(to) / len(serving)
         return Routing(to, share, f"taken for {100 * share:.0f} %, the fair share of a Service without session affinity, because {why}")
@@ -92,4 +95,4 @@ def _counted(case: Case) -> dict[str, float]:
 
 def _affinity(case: Case) -> str:
     """Return the session affinity of the Service that the endpoint leads to; empty: not known."""
-    return str(getattr(case.workload, "session_affinity", ""))
+    return case.workload.session_affinity if isinstance(case.workload, RequestsPlan) else ""

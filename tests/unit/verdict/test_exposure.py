@@ -130,7 +130,13 @@ def test_a_header_that_names_something_else_is_no_source() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "affinity", "known"),
-    [("each_request", "None", True), ("each_request", "ClientIP", False), ("users", "None", False), ("each_request", "", False)],
+    [
+        ("each_request", "None", True),
+        ("each_request", "ClientIP", False),
+        ("users", "None", False),
+        ("each_request", "", False),
+        ("shared", "None", False),
+    ],
 )
 def test_the_fair_share_counts_for_a_connection_each_to_a_service_without_affinity(mode: str, affinity: str, known: bool) -> None:
     run = nameless(run_of(connections=mode, session_affinity=affinity))
@@ -187,3 +193,9 @@ def test_a_shared_pool_that_keeps_away_met_only_what_it_sent() -> None:
 def test_a_shared_pool_behind_a_balancer_of_requests_is_routed_as_any() -> None:
     shared = with_rows(run_of(connections="shared"), connection=pl.lit(1, pl.Int64()))
     assert checked(shared).verdict is Verdict.PASS
+
+
+def test_counters_say_nothing_of_connections_that_are_shared() -> None:
+    check = checked(counted(nameless(run_of(connections="shared")), dict.fromkeys(REPLICAS, 100.0)))
+    assert check.measured is None
+    assert "connections that are shared keep to replicas that answer" in check.sentence
