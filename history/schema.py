@@ -103,6 +103,8 @@ class Series(StrEnum):
     """Requests waiting in engines, summed over ready replicas."""
     IN_FLIGHT = "in_flight"
     """Requests in flight as the load generator counts them. labels: {worker}."""
+    SERVED = "served"
+    """Requests that a replica has served by its own counter. labels: {pod}."""
     READY_REPLICAS = "ready_replicas"
     """Ready pods of a role. labels: {role}."""
     LOAD_CPU = "load_cpu_share"

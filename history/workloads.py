@@ -68,6 +68,36 @@ class Retry(FrozenModel):
     hedge_after_ms: float = 0.0
 
 
+USERS = 50
+
+
+class ConnectionPolicy(FrozenModel):
+    """How users connect.
+
+    - ``users``: so many clients, each with keep-alive connections of its own; one is drawn for each arrival.
+    - ``each_request``: each request has a connection of its own.
+    - ``shared``: all requests of a worker share its connections, the most recently used first, as one client's pool does. Behind a
+      balancer of connections they stay away from a replica that hangs.
+    """
+
+    mode: Literal["users", "each_request", "shared"] = "users"
+    users: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
+        """Write down how many users there are where nobody said it."""
+        if isinstance(data, dict) and data.get("mode", "users") == "users" and data.get("users") is None:
+            return data | {"users": USERS}
+        return data
+
+    @model_validator(mode="after")
+    def _users_have_a_number(self) -> ConnectionPolicy:
+        if self.mode != "users" and self.users is not None:
+            raise ValueError(f"users is for mode users, not for {self.mode}; leave it out")
+        return self
+
+
 class HeaderFrom(FrozenModel):
     """A header whose value is in an environment variable, and written nowhere."""
 
@@ -100,6 +130,7 @@ class Offer(FrozenModel):
     prompts: str  # JSON lines: prompt_id, prompt, completion (the right greedy answer)
     in_flight_cap: int = Field(gt=0)
     timeout_s: Seconds = Field(gt=0, validation_alias="timeout")
+    connect_timeout_s: Seconds = Field(default=5.0, gt=0, validation_alias="connect_timeout")  # within the time-out of the whole
     connection_max_age_s: Seconds = Field(default=10.0, validation_alias="connection_max_age")  # keep-alive would pin them to one gateway
     workers: int = Field(default=1, ge=1)
     workers_as: Literal["processes", "pods"] = "processes"  # of this machine, or of the platform in the suite's namespace
@@ -115,6 +146,7 @@ class Load(Offer):
     url: str
     horizon_s: float = Field(gt=0)  # arrivals are scheduled up to here
     seed: int
+    connections: ConnectionPolicy = ConnectionPolicy(mode="shared")  # what older plans meant, which do not say it
 
 
 class JobLimits(FrozenModel):
@@ -201,6 +233,7 @@ class RequestsPlan(WorkloadPlan):
     kind: Literal["requests"] = "requests"
     slo: Slo
     load: Load
+    session_affinity: str = ""  # of the Service that the endpoint leads to; empty: it is not known to lead to the role's Service
 
     def text(self) -> str:
         """Return what is offered, for a person."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from history.values import Share, Written
-from history.workloads import Offer, Slo
+from history.workloads import ConnectionPolicy, Offer, Slo
 from target import credentials
 from target.mistakes import MISSING, Refusal
 from target.workload import Positive, SteadyState, WorkloadClass
@@ -33,13 +33,6 @@ class Answers(Written):
     may_differ: Share = 0.0
 
 
-class Connections(Written):
-    """How the load keeps connections: all requests share some (``shared``), each has its own, or each simulated user has one."""
-
-    mode: Literal["shared", "each_request", "users"] = "shared"
-    users: int | None = Field(default=None, gt=0)
-
-
 class RequestsClass(WorkloadClass):
     """Requests of users."""
 
@@ -48,7 +41,7 @@ class RequestsClass(WorkloadClass):
     load: Offer
     steady_state: RequestsSteadyState = RequestsSteadyState()
     answers: Answers = Answers()
-    connections: Connections = Connections()
+    connections: ConnectionPolicy = ConnectionPolicy()
 
     def refusals(self, target: Target) -> Iterator[Refusal]:
         """Yield an endpoint that is not there, a credential in a header, and ways to ask and compare that are not built."""
@@ -73,10 +66,6 @@ class RequestsClass(WorkloadClass):
             yield ("answers", "mode"), "answers are compared exactly as yet, where the prompt's completion is known; leave it out"
         if self.answers.may_differ:
             yield ("answers", "may_differ"), "no answer may differ as yet; leave it out"
-        if self.connections.mode != "shared":
-            yield ("connections", "mode"), "the load's requests share connections as yet, as old as connection_max_age; leave it out"
-        elif self.connections.users is not None:
-            yield ("connections", "users"), "simulated users are not built yet; leave it out"
         form = self.load.request
         if form.api != "completions":
             yield ("load", "request", "api"), f"the load speaks completions as yet, not {form.api}"

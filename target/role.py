@@ -48,9 +48,10 @@ class Health(Written):
 
 
 class Metrics(Written):
-    """Names of the role's own metrics in Prometheus."""
+    """Names of the role's own metrics."""
 
     queue: str | None = Field(default=None, min_length=1)  # a gauge: requests that wait in front of the engines
+    served: str | None = Field(default=None, min_length=1)  # a counter on each pod's own /metrics, at its health's port: requests served
 
 
 class Adapter(Written):
@@ -58,9 +59,10 @@ class Adapter(Written):
 
     process: str  # a part of its worker's command line
     queue: str  # its gauge of waiting requests
+    served: str  # its counter of requests that it served
 
 
-ADAPTERS = {"vllm": Adapter(process="EngineCore", queue="vllm:num_requests_waiting")}
+ADAPTERS = {"vllm": Adapter(process="EngineCore", queue="vllm:num_requests_waiting", served="vllm:request_success_total")}
 
 
 class Credentials(Written):
@@ -107,6 +109,11 @@ class Role(Written):
     def queue_metric(self) -> str | None:
         """The gauge of requests that wait, as the role says or its adapter knows."""
         return self.metrics.queue or (ADAPTERS[self.adapter].queue if self.adapter in ADAPTERS else None)
+
+    @property
+    def served_metric(self) -> str | None:
+        """The counter of requests that a pod served, as the role says or its adapter knows."""
+        return self.metrics.served or (ADAPTERS[self.adapter].served if self.adapter in ADAPTERS else None)
 
     def configuration(self) -> dict[str, str]:
         """Return what experiment files may use of it."""

@@ -13,7 +13,7 @@ from history.clock import now_ns
 from history.schema import Outcome
 from history.workloads import Load
 from workloads.load.answers import BadAnswer, in_one_line
-from workloads.load.connections import Connection, Connections
+from workloads.load.connections import Connection, Connections, users_of
 from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.exchange import Call, CutOff, Ending, Exchange, broken_off, closed_early, header, judge, unreadable
 
@@ -28,21 +28,22 @@ class Client:
     ``meanwhile`` is called whenever bytes have arrived, before they are looked at: what is due is sent first.
     """
 
-    def __init__(self, load: Load, run_id: str, worker: str) -> None:
+    def __init__(self, load: Load, run_id: str, worker: str, number: int = 0) -> None:
         endpoint = Endpoint.of(load.url)
-        self.connections = Connections(endpoint, load.connection_max_age_s, load.ca_file)
+        self.connections, self._user = Connections(endpoint, load), users_of(load, number)
         self._timeout_s = load.timeout_s
         self._to_the_end = load.request.ignore_eos
         self._form = {"model": load.model, "temperature": 0} | ({"ignore_eos": True} if self._to_the_end else {})
         self._run_id, self._worker, self._authority = run_id, worker, endpoint.authority
         self._key = api_key(load)
-        self._head = request_head(endpoint, load.headers, self._key)
+        headers = load.headers if self.connections.keep else {"connection": "close"} | load.headers
+        self._head = request_head(endpoint, headers, self._key)
         self.meanwhile: Callable[[int], None] = nothing
 
     def begin(self, call: Call, number: int) -> Exchange | None:
         """Send attempt ``number`` of ``call`` at once, without waiting; ``None`` if that needs a new connection or more than one call."""
         request = self._request(call, number)
-        connection = self.connections.idle() if len(request) <= AT_ONCE_BYTES else None
+        connection = self.connections.idle(self._user(call.request_id)) if len(request) <= AT_ONCE_BYTES else None
         if connection is None:
             return None
         exchange = Exchange(call.stream, now_ns(), self._to_the_end)
@@ -80,7 +81,7 @@ class Client:
         if exchange.failure:
             raise exchange.failure
         if exchange.connection is None:
-            exchange.connection = self.connections.take()
+            exchange.connection = self.connections.take(self._user(call.request_id))
             exchange.connection.sock.sendall(self._request(call, number))
         return exchange.connection
 
@@ -104,7 +105,7 @@ class Client:
 
     def _timed_out(self, exchange: Exchange) -> str:
         if exchange.connection is None:
-            return f"ConnectTimeout: no connection within {self._timeout_s:g} s"
+            return f"ConnectTimeout: no connection to {self.connections.tried()} within {self._timeout_s:g} s"
         what = "no answer" if exchange.first_byte_ns is None else "the answer did not end"
         return f"Timeout: {what} within {self._timeout_s:g} s"
 

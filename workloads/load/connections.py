@@ -1,14 +1,17 @@
-"""Keep-alive connections to one endpoint, none older than its age allows.
+"""Keep-alive connections of simulated users to one endpoint, none older than its age allows.
 
-A Service balances connections, not requests: a kept connection pins its requests to the pod or gateway that accepted it. Users would
-look luckier, or unluckier, than they are. So connections are dropped at ``max_age_s``, and a name is looked up again as often.
+A Service balances connections, not requests: a kept connection pins its requests to the pod or gateway that accepted it. So each user has
+connections of its own, as real ones do, and they are dropped at ``max_age_s``; a name is looked up again as often.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import select
 import socket
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import gevent.monkey
@@ -16,6 +19,8 @@ import gevent.socket
 import gevent.ssl
 
 from history.clock import now_ns
+from history.workloads import Load
+from workloads.load.connecting import Address, ConnectTimeout, connected
 from workloads.load.endpoint import Endpoint
 
 # gevent's own select and poll yield to the loop; asking whether a descriptor is readable right now must not.
@@ -23,12 +28,12 @@ _poll = gevent.monkey.get_original("select", "poll")
 
 
 class Connection:
-    """One socket, the address of its peer, its number among those opened, and when it was opened."""
+    """One socket, the address of its peer, the user whose it is, its number among those opened, and when it was opened."""
 
-    __slots__ = ("_poll", "born_ns", "number", "peer", "sock")
+    __slots__ = ("_poll", "born_ns", "number", "peer", "sock", "user")
 
-    def __init__(self, sock: Any, peer: str, number: int) -> None:  # noqa: ANN401 - gevent's plain or TLS socket
-        self.sock, self.peer, self.number, self.born_ns = sock, peer, number, now_ns()
+    def __init__(self, sock: Any, peer: str, number: int, user: int) -> None:  # noqa: ANN401 - gevent's plain or TLS socket
+        self.sock, self.peer, self.number, self.user, self.born_ns = sock, peer, number, user, now_ns()
         self._poll = _poll()
         self._poll.register(sock.fileno(), select.POLLIN)
 
@@ -42,13 +47,19 @@ class Connection:
 
 
 class Connections:
-    """The idle connections to one endpoint; the most recently used is taken first."""
+    """The idle connections of each user to one endpoint.
 
-    def __init__(self, endpoint: Endpoint, max_age_s: float, ca_file: str | None = None) -> None:
-        self._endpoint, self._max_age_ns = endpoint, int(max_age_s * 1e9)
-        self._tls = gevent.ssl.create_default_context(cafile=ca_file) if endpoint.tls else None
-        self._idle: list[Connection] = []
-        self._addresses: list[Any] = []
+    A user whose connection is busy opens another one, as HTTP/1.1 clients do, and later takes the most recently used of its own first.
+    ``keep``: whether a connection is used for more than one request.
+    """
+
+    def __init__(self, endpoint: Endpoint, load: Load) -> None:
+        self._endpoint, self._max_age_ns = endpoint, int(load.connection_max_age_s * 1e9)
+        self._timeout_s = min(load.connect_timeout_s, load.timeout_s)
+        self._tls = gevent.ssl.create_default_context(cafile=load.ca_file) if endpoint.tls else None
+        self.keep = load.connections.mode != "each_request"
+        self._idle: defaultdict[int, list[Connection]] = defaultdict(list)
+        self._addresses: list[Address] = []
         self._resolved_ns = 0
         self.opened = 0
 
@@ -57,64 +68,93 @@ class Connections:
         with contextlib.suppress(OSError):  # a name that does not resolve is for the requests to find, one row each
             self._resolve()
 
-    def take(self) -> Connection:
-        """Return an idle connection that is young and alive, or a new one.
+    def take(self, user: int) -> Connection:
+        """Return an idle connection of ``user`` that is young and alive, or a new one.
 
         Raises:
-            OSError: no address of the endpoint could be connected to (its subclasses say why).
+            ConnectTimeout: no address of the endpoint answered in time.
+            OSError: none could be connected to (its subclasses say why).
 
         """
-        return self.idle() or self._open()
+        return self.idle(user) or self._open(user)
 
-    def idle(self) -> Connection | None:
-        """Return an idle connection that is young and alive, if there is one."""
-        oldest_ns = now_ns() - self._max_age_ns
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.born_ns >= oldest_ns and not connection.dropped():
+    def idle(self, user: int) -> Connection | None:
+        """Return an idle connection of ``user`` that is young and alive, if there is one."""
+        idle = self._idle[user]
+        while idle:
+            connection = idle.pop()
+            if self._usable(connection):
                 return connection
             connection.close()
         return None
 
     def give_back(self, connection: Connection) -> None:
-        """Keep ``connection`` for another request."""
-        self._idle.append(connection)
+        """Keep ``connection`` for another request of its user, if users keep them."""
+        if self.keep:
+            self._idle[connection.user].append(connection)
+        else:
+            connection.close()
 
     def sweep(self) -> None:
         """Close idle connections that are too old or that the peer has closed."""
-        oldest_ns = now_ns() - self._max_age_ns
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            if connection.born_ns >= oldest_ns and not connection.dropped():
-                self._idle.append(connection)
-            else:
+        for user, idle in self._idle.items():
+            self._idle[user] = [connection for connection in idle if self._usable(connection)]
+            for connection in set(idle).difference(self._idle[user]):
                 connection.close()
 
-    def _open(self) -> Connection:
-        self._resolve()
-        last: OSError | None = None
-        for _ in range(len(self._addresses)):
-            self._addresses.append(self._addresses.pop(0))  # the next connection begins at the next address
-            try:
-                return self._connect(*self._addresses[-1])
-            except OSError as error:
-                last = error
-        raise last or OSError(f"{self._endpoint.host} has no address")
+    def _usable(self, connection: Connection) -> bool:
+        return connection.born_ns >= now_ns() - self._max_age_ns and not connection.dropped()
 
-    def _connect(self, family: int, kind: int, proto: int, _name: str, address: tuple[Any, ...]) -> Connection:
-        sock = gevent.socket.socket(family, kind, proto)
+    def _open(self, user: int) -> Connection:
+        """Look up, connect and shake hands, all within the time for connecting."""
+        timeout = gevent.Timeout.start_new(self._timeout_s)
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.connect(address)
+            self._resolve()
+            sock, address = connected(self._in_turn(), self._endpoint.host)
             if self._tls:
-                sock = self._tls.wrap_socket(sock, server_hostname=self._endpoint.host)
+                sock = self._shaken(sock)
+        except gevent.Timeout as over:
+            if over is not timeout:
+                raise
+            raise ConnectTimeout(f"no connection to {self.tried()} within {self._timeout_s:g} s") from None
+        finally:
+            timeout.close()
+        self.opened += 1
+        return Connection(sock, address.text, self.opened, user)
+
+    def _shaken(self, sock: Any) -> Any:  # noqa: ANN401 - gevent's sockets
+        assert self._tls  # noqa: S101 - asked by the caller
+        try:
+            return self._tls.wrap_socket(sock, server_hostname=self._endpoint.host)
         except BaseException:  # a time-out is none of Exception, and must not leak the socket either
             sock.close()
             raise
-        self.opened += 1
-        return Connection(sock, f"{address[0]}:{address[1]}", self.opened)
+
+    def _in_turn(self) -> list[Address]:
+        """Return the addresses; each connection begins at the next one."""
+        if len(self._addresses) > 1:
+            self._addresses.append(self._addresses.pop(0))
+        return list(self._addresses)
+
+    def tried(self) -> str:
+        """Return which addresses a connection is tried to, in words."""
+        return " or ".join(address.text for address in self._addresses) or f"{self._endpoint.authority}, whose name was not resolved,"
 
     def _resolve(self) -> None:
         if not self._addresses or now_ns() - self._resolved_ns > self._max_age_ns:
             found = gevent.socket.getaddrinfo(self._endpoint.host, self._endpoint.port, type=socket.SOCK_STREAM)
-            self._addresses, self._resolved_ns = list(found), now_ns()
+            self._addresses, self._resolved_ns = [Address(*one) for one in found], now_ns()
+
+
+def users_of(load: Load, worker: int) -> Callable[[int], int]:
+    """Return who asks a request, by its id: one of the users that worker number ``worker`` simulates.
+
+    All attempts at a request are the same user's. Drawn by a hash of seed and id, hence in no order and the same in every run of a seed.
+    Unless the plan has users, all requests are one's.
+    """
+    policy = load.connections
+    if policy.mode != "users" or policy.users is None:
+        return lambda _request_id: 0
+    mine = max(1, (policy.users - worker + load.workers - 1) // load.workers)  # dealt to workers in turn, as requests are
+    seed = load.seed
+    return lambda request_id: int.from_bytes(hashlib.blake2b(b"%d %d" % (seed, request_id), digest_size=8).digest()) % mine

@@ -48,7 +48,7 @@ class Worker:
         self.load, mine = load, inputs.schedule.filter(pl.col("worker") == number)
         self.scheduled = mine.height
         self.environment = locust.env.Environment(catch_exceptions=False)
-        self.client = Client(load, inputs.plan.run_id, self.name)
+        self.client = Client(load, inputs.plan.run_id, self.name, number)
         self.recorder = Recorder(inputs.run_dir, self.name, self.environment.events.request.fire, inputs.plan.requests.region)
         self.attempts = Attempts(self.client, self.recorder, max(1, load.in_flight_cap // load.workers))
         arrivals: Iterator[Arrival] = zip(*(mine[column].to_list() for column in COLUMNS), strict=True)

@@ -15,10 +15,11 @@ from kube.client import Platform
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers, read_timers
 from runner.drivers.driver import DrivenRun, Needs, Preparation, driver
-from runner.drivers.requests import load_pod
+from runner.drivers.requests import load_pod, services
 from runner.drivers.requests.load import LoadProcess
 from runner.drivers.requests.progress import RequestProgress
 from target.requests import RequestsClass
+from target.role import Role
 from target.target import Target
 from verdict.statistics import arrivals_needed
 
@@ -38,9 +39,11 @@ class RequestsDriver:
 
     @classmethod
     def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:
-        """Return what load pods need; processes send requests to an endpoint, not to the API server."""
-        pods = load_pod.wanted(target.workloads[name])
-        return tuple(load_pod.permissions(target.suite.namespace)) if pods else ()
+        """Return what load pods need, and reading the role's Service; processes send requests to an endpoint, not to the API server."""
+        workload = target.workload(name, RequestsClass)
+        pods = load_pod.permissions(target.suite.namespace) if load_pod.wanted(workload) else []
+        role = _balanced(target, workload)
+        return (*pods, *(services.permissions(role.namespace) if role else []))
 
     @classmethod
     def of(cls, preparation: Preparation) -> RequestsDriver:
@@ -85,9 +88,15 @@ class RequestsDriver:
         offer = self._workload.load
         url = self._platform.region.endpoints[offer.endpoint]
         horizon_s = horizon(timers, offer.timeout_s)
-        load = Load(url=url, horizon_s=horizon_s, seed=seed, **offer.model_dump())
+        load = Load(url=url, horizon_s=horizon_s, seed=seed, connections=self._workload.connections, **offer.model_dump())
         workload, region = self._workload, self._platform.region_name
-        return RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load)
+        plan = RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load)
+        return plan.model_copy(update={"session_affinity": self._affinity(url)})
+
+    def _affinity(self, url: str) -> str:
+        """Return the session affinity of the role's Service, if requests go there and have a connection each."""
+        role = _balanced(self._platform.target, self._workload)
+        return services.session_affinity(self._platform, role.namespace, role.service or "", url) if role else ""
 
     def start(self, run: DrivenRun) -> RequestProgress:
         """Start the load process and follow its record; it is ended if that does not come to its end. Raises WorkloadFailed."""
@@ -98,6 +107,12 @@ class RequestsDriver:
             progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_needed(plan.slo.ratio), load)
             stack.pop_all()
         return progress
+
+
+def _balanced(target: Target, workload: RequestsClass) -> Role | None:
+    """Return the role whose Service may balance the requests one by one: that of ``workload``, if each has its own connection."""
+    role = target.roles.get(workload.role)
+    return role if role and role.service and workload.connections.mode == "each_request" else None
 
 
 def horizon(timers: Timers, timeout_s: float) -> float:

@@ -1,4 +1,4 @@
-"""Samples twice a second: what each replica's health endpoint says, how many are ready, how long the queue is."""
+"""Samples: what each replica's health endpoint says, how many are ready, how long the queue is, how much each replica has served."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from history.clock import now_ns
-from history.errors import AftershockError
+from history.errors import AftershockError, NoData
 from history.schema import EventKind, Series
 from kube.client import Platform
 from kube.objects import Pod
@@ -18,10 +19,12 @@ from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.host_cpu import HostCpu
 from runner.run.observer.pod_watch import PodWatcher
+from runner.run.observer.served import served
 
 PERIOD_S = 0.5
 HEALTH_S = 1.0  # a health endpoint that needs longer is not healthy
 QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more; so is the machine's account
+SERVED_TICKS = 10  # counters are read every 5 s: a share of the baseline needs two readings
 PARALLEL = 16
 PROMETHEUS = "prometheus"
 
@@ -60,6 +63,22 @@ class Sampler(threading.Thread):
                 if tick % QUEUE_TICKS == 0:
                     self._submit(pool, PROMETHEUS, self._queue)
                     self._machine()
+                if tick % SERVED_TICKS == 0:
+                    self._counters(pool)
+
+    def _counters(self, pool: ThreadPoolExecutor) -> None:
+        """Read how many requests each replica has served, where the role says by which counter."""
+        role = self._from.platform.target.role(self._from.role)
+        if role.served_metric is None or role.health is None or role.health.port is None or not self._from.up():
+            return
+        for uid, pod in list(self._from.pods[self._from.role].pods.items()):
+            if pod.status.phase == "Running":
+                self._submit(pool, f"{Series.SERVED}-{uid}", partial(self._served, pod, role.health.port, role.served_metric))
+
+    def _served(self, pod: Pod, port: int, counter: str) -> None:
+        with suppress(NoData):  # nothing is sampled, and the verdict says that nobody knows
+            asked_ns = now_ns()
+            self._log.sample(Series.SERVED, served(self._from.platform, pod, port, counter), t_ns=asked_ns, pod=pod.metadata.name)
 
     def _machine(self) -> None:
         for series, share in (self._from.machine.sample() if self._from.machine else {}).items():

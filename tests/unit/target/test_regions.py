@@ -82,14 +82,12 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "a kind of workload": (("workloads", "realtime-inference", "kind"), "async", "no driver for async is built yet"),
     "answers by prefix": (("workloads", "realtime-inference", "answers"), {"mode": "prefix"}, "answers are compared exactly as yet"),
     "answers that may differ": (("workloads", "realtime-inference", "answers"), {"may_differ": "1%"}, "no answer may differ as yet"),
-    "users": (("workloads", "realtime-inference", "connections"), {"mode": "users", "users": 50}, "requests share connections as yet"),
     "chat": (("workloads", "realtime-inference", "load", "request"), {"api": "chat"}, "the load speaks completions as yet, not chat"),
     "a key in a header": (
         ("workloads", "realtime-inference", "load", "request"),
         {"auth": {"header": "api-key", "env": "KEY"}},
         "the load sends a key as a bearer token alone as yet",
     ),
-    "users of shared connections": (("workloads", "realtime-inference", "connections"), {"users": 50}, "simulated users are not built"),
     "a tolerance that is not asked for": (("workloads", "batch-training", "state"), {"losses": 0.001}, "it means nothing for mode exact"),
     "a tolerance without a share": (
         ("workloads", "batch-training", "state"),
