@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import polars as pl
 from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
+from history.answers import AnswerRule
 from history.budgets import Budgets
 from history.schema import DEFAULT_REGION, TRAINING
 from history.values import FrozenModel, Seconds, Share, parse_duration
@@ -234,6 +235,7 @@ class RequestsPlan(WorkloadPlan):
     slo: Slo
     load: Load
     session_affinity: str = ""  # of the Service that the endpoint leads to; empty: it is not known to lead to the role's Service
+    answers: AnswerRule = AnswerRule()
 
     def text(self) -> str:
         """Return what is offered, for a person."""

@@ -59,6 +59,8 @@ LABELS = {
     "requests_exposed": "Requests that met the replicas that were hit",
     "availability_with_retries": "Availability as a client with two retries would have felt it",
     "requests_saved_by_retries": "Bad requests that two retries would have saved",
+    "differing_before": "Answers that differ from the known ones, before the fault",
+    "differing_after": "Answers that differ from the known ones, after the fault",
     "answers_claimed": "Answers whole by the word of the server alone",
     "wrong_green": "False healthy (wrong green): all said healthy while users were not served",
     "target_green": "Faulted replica said healthy",

@@ -22,6 +22,7 @@ ORDER = tuple(
         "requests.interrupted",
         "requests.answers",
         "requests.client_retries",
+        "shared.differing",
         "requests.latency",
         "shared.platform",
         "shared.phases",
@@ -42,6 +43,7 @@ ORDER = tuple(
         "requests.checks_budgets",
         "requests.checks_hurt",
         "shared.watched",
+        "requests.checks_answers",
         "shared.checks_after",
     )
 )

@@ -9,6 +9,7 @@ from typing import ClassVar
 import requests
 
 from history.budgets import Budgets
+from history.errors import ConfigError
 from history.plan import Timers
 from history.workloads import Load, RequestsPlan
 from kube.client import Platform
@@ -61,10 +62,20 @@ class RequestsDriver:
         return Needs(window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps), waits_s=slo.latency_ms / 1e3)
 
     def check(self) -> list[str]:
-        """Return that the endpoint does not answer; refuse load pods that would not be admitted.
+        """Return what is wrong with the prompts, and that the endpoint does not answer; refuse load pods that would not be admitted.
 
         What pods can reach is not for this machine to say. Raises TargetRefused.
         """
+        return [*self._wrong_prompts(), *self._unreachable()]
+
+    def _wrong_prompts(self) -> list[str]:
+        try:
+            self._workload.answer_rule()
+        except ConfigError as error:
+            return [str(error)]
+        return []
+
+    def _unreachable(self) -> list[str]:
         if load_pod.wanted(self._workload):
             load_pod.check(self._platform)
             return []
@@ -90,7 +101,8 @@ class RequestsDriver:
         horizon_s = horizon(timers, offer.timeout_s)
         load = Load(url=url, horizon_s=horizon_s, seed=seed, connections=self._workload.connections, **offer.model_dump())
         workload, region = self._workload, self._platform.region_name
-        plan = RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load)
+        rule = workload.answer_rule()
+        plan = RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load, answers=rule)
         return plan.model_copy(update={"session_affinity": self._affinity(url)})
 
     def _affinity(self, url: str) -> str:
@@ -104,7 +116,8 @@ class RequestsDriver:
         load = LoadProcess(run.dir, plan.load, self._platform.target)
         with ExitStack() as stack:
             stack.callback(load.end)
-            progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_needed(plan.slo.ratio), load)
+            differ, needed = plan.answers.may_differ > 0, arrivals_needed(plan.slo.ratio)
+            progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), needed, load, may_differ=differ)
             stack.pop_all()
         return progress
 

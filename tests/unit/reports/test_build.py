@@ -208,3 +208,20 @@ def test_a_run_that_was_stored_with_a_forecast_is_judged_and_shown_without_it(tm
     (run / "verdict.json").write_text(json.dumps(stored))
     page = render([run], tmp_path / "out").parent / "index.html"
     assert "Forecast error" in page.read_text()
+
+
+def test_what_was_checked_of_answers_is_said_once(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, REPLICA_KILLED, trial, 2) for trial in (1, 2)]
+    known = build(runs).run
+    assert known.answers == ("whole, in time, and right: held against the known completion (realtime-inference)",)
+    for folder in runs:
+        plan = json.loads((folder / "plan.json").read_text())
+        plan["workloads"][0]["answers"] = {"mode": "unknown"}
+        (folder / "plan.json").write_text(json.dumps(plan))
+    report = build(runs)
+    (said,) = report.run.answers
+    assert "whether they are right is not checked" in said
+    assert "budget rpo_requests is left out of the verdict" in said
+    shown = (render(runs, tmp_path / "out", Context()).parent / "index.html").read_text()
+    assert shown.count("budget rpo_requests is left out of the verdict") == 1
+    assert "Answers checked: whole and in time" in (tmp_path / "out" / "summary.md").read_text()
