@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from history.values import Seconds, Written
+from target.engines import ENGINES
 from target.object_store import ObjectStore
 
 SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
@@ -48,19 +49,9 @@ class Health(Written):
 
 
 class Metrics(Written):
-    """Names of the role's own metrics in Prometheus."""
+    """Names of the role's own metrics in Prometheus; left out: as target.engines knows them."""
 
     queue: str | None = Field(default=None, min_length=1)  # a gauge: requests that wait in front of the engines
-
-
-class Adapter(Written):
-    """What is known of one kind of server, so that a role need not say it."""
-
-    process: str  # a part of its worker's command line
-    queue: str  # its gauge of waiting requests
-
-
-ADAPTERS = {"vllm": Adapter(process="EngineCore", queue="vllm:num_requests_waiting")}
 
 
 class Credentials(Written):
@@ -79,7 +70,7 @@ class Role(Written):
     replicas: int | None = Field(default=None, ge=0)  # how many there should be where no controller says so
     service: str | None = None
     container: str | None = None
-    adapter: str | None = None  # one of ADAPTERS
+    adapter: str | None = None  # what kind of model server it is: one of target.engines
     process: Process | None = None
     health: Health | None = None
     metrics: Metrics = Metrics()
@@ -101,12 +92,12 @@ class Role(Written):
     def engine(self) -> str | None:
         """A part of the worker process's command line, as the role says or its adapter knows."""
         said = self.process.match if self.process else None
-        return said or (ADAPTERS[self.adapter].process if self.adapter in ADAPTERS else None)
+        return said or (ENGINES[self.adapter].process if self.adapter in ENGINES else None)
 
     @property
-    def queue_metric(self) -> str | None:
-        """The gauge of requests that wait, as the role says or its adapter knows."""
-        return self.metrics.queue or (ADAPTERS[self.adapter].queue if self.adapter in ADAPTERS else None)
+    def queue_metric(self) -> str:
+        """The gauge of requests that wait, as the role says; empty: by whichever name of a known engine Prometheus has it."""
+        return self.metrics.queue or ""
 
     def configuration(self) -> dict[str, str]:
         """Return what experiment files may use of it."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from history.budgets import BUDGETS, Budgets, class_defaults
+from history.budgets import BUDGETS, Bounds, Budgets, class_defaults
 from history.clock import now_ns
 from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
@@ -44,6 +44,7 @@ class Resolved:
     server_version: str = ""
     commit: str = ""
     grace_s: float = 0.0
+    gauges: tuple[str, ...] = ()  # of model servers, by the names that Prometheus has
 
     @property
     def all_targets(self) -> tuple[ResolvedTarget, ...]:
@@ -81,7 +82,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
 
 
 def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Budgets:
-    """Merge the budgets of what ``driver`` drives, class default < target < experiment; ``source`` says who set each.
+    """Merge the budgets of what ``driver`` drives, class default < target < experiment < target for it; ``source`` says who set each.
 
     Of a run that several workloads drive, each has the experiment's budgets that mean something for its kind.
     """
@@ -96,7 +97,19 @@ def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Bu
     for who, layer in layers:
         values |= layer
         source |= dict.fromkeys(layer, who)
-    return Budgets(**values, source=source)
+    return in_place(Budgets(**values, source=source), target.workloads[driver.name].budgets_in.get(experiment.id))
+
+
+def in_place(budgets: Budgets, of_target: Bounds | None) -> Budgets:
+    """Return ``budgets`` with those that the target names for this one experiment; ``source`` says in the place of what."""
+    named = of_target.values() if of_target is not None else {}
+    before = {name: getattr(budgets, name) for name in named}
+    said = {name: f"target for this experiment, {was}" for name, old in before.items() if (was := _was(name, old))}
+    return budgets.model_copy(update={**named, "source": budgets.source | said})
+
+
+def _was(name: str, old: float | None) -> str:
+    return "which names none" if old is None else f"in the place of {old:g} {BUDGETS[name].unit}"
 
 
 def timers_of(
@@ -210,5 +223,6 @@ def target_info(target: Target) -> TargetInfo:
 def versions(resolved: Resolved) -> dict[str, str]:
     """Return what ran: the suite's commit, the cluster, Python and the libraries that matter."""
     found = {"python": host.python_version()} | {name: version(name) for name in ROOT_VERSIONS}
-    named = {"commit": resolved.commit, "kubernetes server": resolved.server_version}
+    gauges = ", ".join(resolved.gauges)
+    named = {"commit": resolved.commit, "kubernetes server": resolved.server_version, "gauges of the engines": gauges}
     return {key: value for key, value in named.items() if value} | found
