@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -38,13 +39,24 @@ Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Share = Annotated[float, BeforeValidator(parse_share)]
 
 
-class Written(BaseModel):
+class StrictCopy(BaseModel):
+    """A model whose copies have its own fields and no others: pydantic takes any key and keeps it beside them, so that nothing changes."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with the fields of ``update`` changed. Raises TypeError: it has no such field."""
+        known = type(self).model_fields
+        if unknown := [name for name in update or {} if name not in known]:
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(unknown)}; it has {', '.join(known)}")
+        return super().model_copy(update=update, deep=deep)
+
+
+class Written(StrictCopy):
     """Base of models of files that people write: every unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FrozenModel(BaseModel):
+class FrozenModel(StrictCopy):
     """Base of all models of a run folder: frozen, nothing unknown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")  # null could not be read back as a number

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import polars as pl
 from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
+from history.answers import AnswerRule
 from history.budgets import Budgets
 from history.schema import DEFAULT_REGION, TRAINING
 from history.values import FrozenModel, Seconds, Share, parse_duration
@@ -172,6 +173,7 @@ class RequestsPlan(WorkloadPlan):
     kind: Literal["requests"] = "requests"
     slo: Slo
     load: Load
+    answers: AnswerRule = AnswerRule()
 
     def text(self) -> str:
         """Return what is offered, for a person."""

@@ -59,10 +59,11 @@ def _asked(run: ActiveRun, window_s: float) -> pl.DataFrame:
     rows = read_table(run.run_dir, "requests").filter(pl.col("request_id").is_in(asked["request_id"].implode()))
     if rows.is_empty():
         raise NoData(f"users: the load recorded nothing of the last {window_s:g} s ({asked.height} requests were due); see its log")
-    return judged(asked, rows, slo, overdue_ns=now - int(run.plan.requests.load.timeout_s * 1e9))
+    users = run.plan.requests
+    return judged(asked, rows, slo, overdue_ns=now - int(users.load.timeout_s * 1e9), may_differ=users.answers.may_differ > 0)
 
 
-def judged(asked: pl.DataFrame, rows: pl.DataFrame, slo: Slo, overdue_ns: int) -> pl.DataFrame:
+def judged(asked: pl.DataFrame, rows: pl.DataFrame, slo: Slo, overdue_ns: int, *, may_differ: bool = False) -> pl.DataFrame:
     """Judge each scheduled request by the best of its attempts.
 
     Args:
@@ -70,6 +71,7 @@ def judged(asked: pl.DataFrame, rows: pl.DataFrame, slo: Slo, overdue_ns: int) -
         rows: attempts, in the columns of :data:`history.schema.REQUESTS`.
         slo: limits in ms.
         overdue_ns: a stream that is still going on is not known yet, unless it was asked for before this.
+        may_differ: an answer that differs from the known one is not bad for that.
 
     """
     stream = pl.col("stream")
@@ -82,7 +84,7 @@ def judged(asked: pl.DataFrame, rows: pl.DataFrame, slo: Slo, overdue_ns: int) -
         (pl.col("outcome") == Outcome.OK.value)
         & pl.col("status").is_between(200, 299)
         & pl.col("complete")
-        & pl.col("valid").fill_null(value=True)
+        & (pl.col("valid").fill_null(value=True) | may_differ)
     ).fill_null(value=False)
     attempts = rows.join(asked.select("request_id", "stream"), on="request_id").with_columns(
         (right & (felt_ms <= limit_ms) & steady).fill_null(value=False).alias("good"), pl.when(right).then(felt_ms).alias("latency_ms")

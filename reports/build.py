@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from history.budgets import written
 from history.errors import HistoryError
 from history.plan import Plan
 from history.result import RANK, Verdict, worst
-from history.workloads import WorkloadPlan
+from history.workloads import RequestsPlan, WorkloadPlan
 from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
 from reports.retries import Met, compare, met
 from reports.sentences import headline, summary_of
@@ -131,6 +132,7 @@ def run_info(plans: Sequence[Plan], experiments: Sequence[Experiment], context: 
         seed=tuple(dict.fromkeys(plan.seed for plan in plans)),
         profile=_distinct(plan.profile for plan in plans),
         load=_distinct(_driven_by(workload) for plan in plans for workload in plan.workloads),
+        answers=_distinct(_answers(users) for plan in plans if (users := plan.of(RequestsPlan))),
         commit=context.commit or versions.get("commit"),
         versions=versions,
         command=context.command,
@@ -139,6 +141,13 @@ def run_info(plans: Sequence[Plan], experiments: Sequence[Experiment], context: 
 
 def _driven_by(workload: WorkloadPlan) -> str:
     return f"{workload.text()} ({workload.name})"
+
+
+def _answers(users: RequestsPlan) -> str:
+    """Return what was checked of the answers of a class, and which budget nobody could judge."""
+    left_out = users.answers.unknown and users.budgets.rpo_requests is not None
+    unjudged = f", and budget {written('rpo_requests')} is left out of the verdict" if left_out else ""
+    return f"{users.answers.text}{unjudged} ({users.name})"
 
 
 def _epoch(moment: str) -> float:

@@ -214,6 +214,7 @@ class RunInfo(FrozenModel):
     seed: tuple[int, ...]
     profile: tuple[str, ...]
     load: tuple[str, ...]
+    answers: tuple[str, ...]  # what was checked of the answers to requests, and what was not
     commit: str | None
     versions: dict[str, str]
     command: str

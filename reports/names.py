@@ -54,6 +54,8 @@ LABELS = {
     "divergence_found": "Steps until ranks were found to differ",
     "verified_age": "Oldest that the newest verified checkpoint got",
     "slo_debt": "SLO debt",
+    "differing_before": "Answers that differ from the known ones, before the fault",
+    "differing_after": "Answers that differ from the known ones, after the fault",
     "answers_claimed": "Answers whole by the word of the server alone",
     "wrong_green": "False healthy (wrong green): all said healthy while users were not served",
     "target_green": "Faulted replica said healthy",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from history.values import Share, Written
+from history.answers import AnswerRule, Answers
+from history.errors import ConfigError
+from history.prompts import knows_answers, read_prompts
+from history.values import Written
 from history.workloads import Offer, Slo
 from target import credentials
 from target.mistakes import MISSING, Refusal
@@ -26,13 +30,6 @@ class RequestsSteadyState(SteadyState):
     queue_metric: str | None = Field(default=None, min_length=1)  # a gauge of Prometheus; left out: the role's
 
 
-class Answers(Written):
-    """How an answer is compared with the one that is known: token by token."""
-
-    mode: Literal["exact", "prefix", "scored", "unknown"] = "exact"
-    may_differ: Share = 0.0
-
-
 class Connections(Written):
     """How the load keeps connections: all requests share some (``shared``), each has its own, or each simulated user has one."""
 
@@ -47,7 +44,7 @@ class RequestsClass(WorkloadClass):
     slo: Slo
     load: Offer
     steady_state: RequestsSteadyState = RequestsSteadyState()
-    answers: Answers = Answers()
+    answers: Answers = AnswerRule()
     connections: Connections = Connections()
 
     def refusals(self, target: Target) -> Iterator[Refusal]:
@@ -56,6 +53,23 @@ class RequestsClass(WorkloadClass):
         yield from self._endpoint(target)
         yield from credentials.in_load(self.load.headers)
         yield from self._not_built()
+
+    def answer_rule(self) -> AnswerRule:
+        """Return how answers are compared; where the file does not say, as its prompts do: exactly if any has a completion.
+
+        Raises:
+            ConfigError: the prompts file is wrong, or has no completion to compare with.
+
+        """
+        known = knows_answers(read_prompts(Path(self.load.prompts)))
+        if self.answers.mode is None:
+            return self.answers.model_copy(update={"mode": "exact" if known else "unknown"})
+        if not known and not self.answers.unknown:
+            raise ConfigError(
+                f"answers: {self.answers.mode}, but no prompt of {self.load.prompts} has a completion to compare with; "
+                "add the right greedy answers, or write answers: unknown"
+            )
+        return self.answers
 
     def _endpoint(self, target: Target) -> Iterator[Refusal]:
         keys, endpoint = ("load", "endpoint"), self.load.endpoint
@@ -69,10 +83,10 @@ class RequestsClass(WorkloadClass):
             yield keys, f"{endpoint!r} is not under endpoints{where}"
 
     def _not_built(self) -> Iterator[Refusal]:
-        if self.answers.mode != "exact":
-            yield ("answers", "mode"), "answers are compared exactly as yet, where the prompt's completion is known; leave it out"
-        if self.answers.may_differ:
-            yield ("answers", "may_differ"), "no answer may differ as yet; leave it out"
+        if self.answers.mode == "scored":
+            yield ("answers",), "answers are not scored as yet; write exact, prefix or unknown"
+        if self.answers.unknown and self.answers.may_differ:
+            yield ("answers", "may_differ"), "it means nothing where the right answers are unknown; leave it out"
         if self.connections.mode != "shared":
             yield ("connections", "mode"), "the load's requests share connections as yet, as old as connection_max_age; leave it out"
         elif self.connections.users is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from history.answers import AnswerRule
 from history.plan import Phase
 from history.reader import Run
 from history.schema import TRAINING
@@ -54,6 +55,11 @@ class Case:
     def load(self) -> Load:
         """Return what was offered. Raises HistoryError: the run has no requests."""
         return self.run.plan.requests.load
+
+    @property
+    def answers(self) -> AnswerRule:
+        """Return how answers were compared with the known ones. Raises HistoryError: the run has no requests."""
+        return self.run.plan.requests.answers
 
     @property
     def control(self) -> bool:

@@ -17,6 +17,7 @@ ORDER = tuple(
     for name in (
         "shared.users",
         "requests.answers",
+        "shared.differing",
         "requests.latency",
         "shared.platform",
         "shared.phases",
@@ -31,6 +32,7 @@ ORDER = tuple(
         "training.checks",
         "shared.checks_before",
         "requests.checks_budgets",
+        "requests.checks_answers",
         "shared.checks_after",
     )
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+import numpy as np
+
 CONFIDENCE = 0.95
 CHANCE = 1e-6
 """Runs of bad requests rarer than this, at the error rate that the SLO itself allows, are not put down to chance."""
@@ -43,3 +45,20 @@ def share_interval(hits: int, trials: int) -> tuple[float, float]:
     middle = (share + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
     return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def chance_of_as_many(hits_before: int, trials_before: int, hits: int, trials: int) -> float:
+    """Return how likely ``hits`` or more of ``trials`` are if their share is that of before: Fisher's exact test, one-sided (1922).
+
+    Given how many hits there were in all, how many of them fall into the second sample is hypergeometric. Raises ValueError: more hits
+    than trials.
+    """
+    if not (0 <= hits_before <= trials_before and 0 <= hits <= trials):
+        raise ValueError(f"{hits_before} of {trials_before} and {hits} of {trials}: expected no more hits than trials")
+    all_hits = hits_before + hits
+    least, most = max(0, all_hits - trials_before), min(all_hits, trials)
+    falls = np.arange(least, most, dtype=np.float64)  # from so many hits in the second sample to one more
+    grows = np.log((all_hits - falls) * (trials - falls)) - np.log((falls + 1) * (trials_before - all_hits + falls + 1))
+    weight = np.concatenate(([0.0], np.cumsum(grows)))
+    weight = np.exp(weight - weight.max())
+    return float(weight[hits - least :].sum() / weight.sum())

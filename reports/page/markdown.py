@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from history.result import Verdict
-from reports.model import Experiment, NotTested, Report
+from reports.model import Experiment, NotTested, Report, RunInfo
 from reports.page.views import budget_row
 from reports.sentences import why
 from reports.text import clock, one_line
@@ -43,7 +43,7 @@ def markdown(report: Report) -> str:
         plain(report.summary),
         "",
         f"Target {plain(', '.join(run.target))} (context {plain(', '.join(run.context))}), {plain(clock(run.started))}, "
-        f"took {seconds(run.duration_s)}, seed {', '.join(map(str, run.seed))}.",
+        f"took {seconds(run.duration_s)}, seed {', '.join(map(str, run.seed))}.{_answers(run)}",
         "",
         *_table(report),
         *_reasons(report),
@@ -53,6 +53,10 @@ def markdown(report: Report) -> str:
     if run.command:
         lines += ["", f"Run it again: {code(run.command)}"]
     return "\n".join(lines[:MOST_LINES]) + "\n"
+
+
+def _answers(run: RunInfo) -> str:
+    return f" Answers checked: {plain('; '.join(run.answers), 600)}." if run.answers else ""
 
 
 def _table(report: Report) -> list[str]:

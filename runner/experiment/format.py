@@ -115,6 +115,7 @@ class Aftershock(Written):
     allow: Allow = Allow()
     stop_when: tuple[StopWhen, ...] = ()  # beside the target's own
     training: JobSettings = JobSettings()
+    needs: tuple[Literal["answers"], ...] = ()  # it is about the content of answers: means nothing where the right ones are unknown
 
     @property
     def workloads(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from runner.experiment.experiment import Experiment, check_names, check_target
 from runner.experiment.format import Hypothesis
+from runner.experiment.needs import check_needs
 from target.requests import RequestsClass
 from target.target import Target
 from target.training import TrainingClass
@@ -46,10 +47,11 @@ def for_target(experiment: Experiment, target: Target) -> Experiment:
     """Return ``experiment`` as it runs on ``target``: with the hypothesis of its file, or with that of its class of workload.
 
     Raises:
-        ConfigError: it does not fit the target (:func:`check_target`), or neither says what steady means.
+        ConfigError: it does not fit the target (:func:`check_target`, :func:`check_needs`), or neither says what steady means.
 
     """
     check_target(experiment, target)
+    check_needs(experiment, target)
     if experiment.document.hypothesis is not None:
         return experiment
     each = {name: steady_state(target, target.workloads[name]) for name in experiment.settings.workloads}

@@ -15,6 +15,7 @@ from kubernetes import client
 
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
+from history.workloads import RequestsPlan
 from kube import permissions, scheduling
 from kube.client import Platform, api_errors
 from kube.controllers import RESOURCES
@@ -229,6 +230,8 @@ def foretell(plan: Plan) -> list[str]:
         bounds = workload.budgets.model_dump(exclude_none=True, exclude={"source"})
         of = "" if len(plan.workloads) == 1 else f" of {workload.name}"
         lines.append(f"budgets{of}: {', '.join(f'{name} {value:g}' for name, value in bounds.items())}")
+        if isinstance(workload, RequestsPlan):
+            lines.append(f"answers{of} are judged: {workload.answers.text}")
     lines += [f"deadline: {plan.timers.deadline_s:.0f} s after the fault"]
     if plan.floor is not None:
         served = "" if plan.floor.rto_s is None else f", users not served before {plan.floor.rto_s:.1f} s"

@@ -18,6 +18,7 @@ class Asked:
     prompt: str
     max_tokens: int
     stream: bool
+    path: str = ""
 
 
 def bound(port: int) -> socket.socket:
@@ -30,12 +31,12 @@ def bound(port: int) -> socket.socket:
 async def read_request(reader: asyncio.StreamReader) -> Asked | None:
     """Read one request; ``None`` when the client has closed."""
     try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     except asyncio.IncompleteReadError:
         return None
-    length = int(head.split("content-length:")[1].split("\r\n")[0])
+    length = int(head.lower().split("content-length:")[1].split("\r\n")[0])
     body: dict[str, Any] = json.loads(await reader.readexactly(length))
-    return Asked(body["prompt"], body["max_tokens"], body["stream"])
+    return Asked(body["prompt"], body["max_tokens"], body["stream"], head.split()[1])
 
 
 async def until_left(reader: asyncio.StreamReader) -> None:

@@ -62,8 +62,9 @@ def completion_of(prompt: str, tokens: int) -> str:
 def write_prompts(path: Path, lengths: tuple[int, ...] = (8, 20, 60), longest: int = 64) -> Path:
     """Write a prompts file of one prompt a length, with the right answers of up to ``longest`` tokens."""
     prompts = [f"prompt {number} ".ljust(length, "x")[:length] for number, length in enumerate(lengths)]
-    rows = [{"prompt_id": number, "prompt": prompt, "completion": completion_of(prompt, longest)} for number, prompt in enumerate(prompts)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows = [(number, prompt, completion_of(prompt, longest)) for number, prompt in enumerate(prompts)]
+    lines = [json.dumps({"prompt_id": number, "prompt": prompt, "completion": text, "tokens": [*text]}) for number, prompt, text in rows]
+    path.write_text("".join(f"{line}\n" for line in lines))
     return path
 
 

@@ -28,7 +28,7 @@ class Attempts:
     intended_ns: Ints
     sent: Bools
     good: Bools
-    right: Bools  # a right and whole answer came, in time or not
+    right: Bools  # a right and whole answer came, in time or not; one of a class whose answers may differ counts as right
     acknowledged: Bools
     latency_ms: Floats  # what the user felt (NaN: nothing to measure)
     lag_ms: Floats  # sent - intended (NaN: never sent)
@@ -62,13 +62,13 @@ def attempts_of(run: Run) -> Attempts:
         return NONE
     position = positions(run.schedule["request_id"], run.requests["request_id"])
     streamed = _streamed(run, position)
-    stream, slo = pl.col("streamed"), run.plan.requests.slo
+    stream, slo, may_differ = pl.col("streamed"), run.plan.requests.slo, run.plan.requests.answers.may_differ > 0
     frame = run.requests.with_columns(pl.Series("streamed", streamed)).select(
         pl.col("attempt").cast(pl.Int64).fill_null(-1),
         pl.col("intended_ns").fill_null(0),
         pl.col("sent_ns").is_not_null().alias("sent"),
-        good_request(stream, slo).alias("good"),
-        answered_right().alias("right"),
+        good_request(stream, slo, may_differ=may_differ).alias("good"),
+        answered_right(may_differ=may_differ).alias("right"),
         acknowledged().alias("acknowledged"),
         felt_latency_ms(stream, slo).fill_null(np.nan).alias("latency_ms"),
         ((pl.col("sent_ns") - pl.col("intended_ns")) / 1e6).fill_null(np.nan).alias("lag_ms"),

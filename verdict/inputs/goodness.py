@@ -8,7 +8,7 @@ from history.schema import Outcome
 from history.workloads import Slo
 
 
-def good_request(stream: pl.Expr, slo: Slo) -> pl.Expr:
+def good_request(stream: pl.Expr, slo: Slo, *, may_differ: bool = False) -> pl.Expr:
     """Return whether an attempt was good: answered, right, whole, and in time since the user asked.
 
     Answered: its outcome is ``ok``, with a status of 2xx. Right and whole: the answer is complete and not known to be wrong. In time: the
@@ -22,9 +22,12 @@ def good_request(stream: pl.Expr, slo: Slo) -> pl.Expr:
     Args:
         stream: whether the request was streamed.
         slo: limits in ms.
+        may_differ: some answers may differ from the known ones at any time, so that this alone makes no request bad.
 
     """
-    return (answered_right() & (felt_latency_ms(stream, slo) <= limit_ms(stream, slo)) & _no_long_gap(stream, slo)).fill_null(value=False)
+    return (
+        answered_right(may_differ=may_differ) & (felt_latency_ms(stream, slo) <= limit_ms(stream, slo)) & _no_long_gap(stream, slo)
+    ).fill_null(value=False)
 
 
 def acknowledged() -> pl.Expr:
@@ -33,9 +36,14 @@ def acknowledged() -> pl.Expr:
     return (pl.col("complete") & served & pl.col("status").is_between(200, 299)).fill_null(value=False)
 
 
-def answered_right() -> pl.Expr:
+def answered_right(*, may_differ: bool = False) -> pl.Expr:
     """Return whether an attempt was served, however late, and its answer is not known to be wrong (null: it could not be checked)."""
-    return acknowledged() & pl.col("valid").fill_null(value=True)
+    return acknowledged() if may_differ else acknowledged() & ~answered_wrong()
+
+
+def answered_wrong() -> pl.Expr:
+    """Return whether an attempt was served by an answer that is known to be wrong."""
+    return acknowledged() & ~pl.col("valid").fill_null(value=True)
 
 
 def felt_latency_ms(stream: pl.Expr, slo: Slo) -> pl.Expr:

@@ -10,10 +10,11 @@ import polars as pl
 from history.kinds import REQUESTS
 from history.schema import Outcome
 from verdict.case import Case
-from verdict.inputs.goodness import acknowledged, answered_right, longest_limit_ms
+from verdict.inputs.goodness import acknowledged, answered_wrong, longest_limit_ms
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import window
 
+NOT_CHECKED = Value(None, "not checked: the right answers are not known")
 CLAIMED = "shorter than asked for, and whole by the word of the server alone"
 
 
@@ -41,12 +42,12 @@ def requests_interrupted(case: Case) -> Value:
 
 @measure("answers", REQUESTS)
 def requests_lost(case: Case) -> Value:
-    """Acknowledged answers after t_fault whose payload is wrong or missing: the RPO of requests.
+    """Acknowledged answers after t_fault whose payload is wrong: the RPO of requests. Unknown where the right answers are.
 
     A request is acknowledged once it was answered completely with a status of 2xx. A refused, failed or truncated one is not, nor is one
     whose answer cannot be read, holds no token or was given up by the server: it counts against availability. Source: requests.
     """
-    return _after_fault(case, acknowledged() & ~answered_right())
+    return NOT_CHECKED if case.answers.unknown else _after_fault(case, answered_wrong())
 
 
 @measure("answers", REQUESTS)
@@ -73,15 +74,19 @@ def answers_claimed(case: Case) -> Value:
     if case.load.request.ignore_eos:
         return Value(0)
     asked = np.append(case.run.schedule["max_tokens"].fill_null(0).to_numpy(), 0)[case.attempts.position]  # the last: of no request
-    unproven = acknowledged() & ~pl.col("valid").fill_null(value=False) & (pl.col("tokens").fill_null(-1) < pl.Series(asked))
+    right = pl.lit(value=False) if case.answers.mode == "prefix" else pl.col("valid").fill_null(value=False)  # a prefix may lack its end
+    unproven = acknowledged() & ~right & (pl.col("tokens").fill_null(-1) < pl.Series(asked))
     claimed = _after_fault(case, unproven)
     return replace(claimed, sentence=CLAIMED) if claimed.value else claimed
 
 
 @measure("answers", REQUESTS)
 def answers_wrong(case: Case) -> Value:
-    """Acknowledged answers after t_fault with a wrong payload, e.g. of wrong weights or of another request. Source: requests."""
-    return _after_fault(case, acknowledged() & ~pl.col("valid").fill_null(value=True))
+    """Acknowledged answers after t_fault with a wrong payload, e.g. of wrong weights or of another request. Source: requests.
+
+    Unknown where the right answers are. Where the class allows some to differ, those are counted, too.
+    """
+    return NOT_CHECKED if case.answers.unknown else _after_fault(case, answered_wrong())
 
 
 @measure("answers", REQUESTS)

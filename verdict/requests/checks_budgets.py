@@ -1,4 +1,4 @@
-"""Checks against budgets: ``rto``, ``availability``, ``rpo_requests``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
+"""Checks against budgets: ``rto``, ``availability``, ``latency``, ``capacity_rto``. What has no budget is not checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from history.result import Check, Verdict
 from verdict.case import Case
 from verdict.inputs.attempts import Bools
 from verdict.inputs.recovery import Recovery
-from verdict.requests.answers import answers_acknowledged, answers_unchecked, requests_lost
 from verdict.requests.latency import QUANTILE, baseline_latency, p95_ratio, recovered_latency, spread
 from verdict.shared.capacity import capacity_of
 from verdict.shared.platform import capacity_value
@@ -111,37 +110,6 @@ def _may_still_be_met(case: Case, recovery: Recovery, good: Bools, budget: float
         lasted_s = (recovery.end_ns - recovery.fault_ns) / 1e9
         whole = max(whole, len(good) * case.run.plan.timers.hold_s / max(lasted_s, 1e-9))
     return len(good) - int(good.sum()) <= (1 - budget) * whole
-
-
-@check(REQUESTS, Role.OWN, budget="rpo_requests")
-def rpo_requests(case: Case) -> Check | None:
-    """Check the number of acknowledged answers that were lost against its budget."""
-    budget = case.workload.budgets.rpo_requests
-    if budget is None:
-        return None
-    lost, served = requests_lost(case).value, answers_acknowledged(case).value
-    if lost is None or served is None:
-        return inconclusive("rpo_requests", NOTHING_INJECTED, budget=budget, unit="answers")
-    figures = Figures(measured=lost, budget=budget, unit="answers", margin=left(lost, budget))
-    gone = f"{count(int(lost), 'acknowledged answer was', 'acknowledged answers were')} lost (complete, with a status of 2xx, and wrong)"
-    if lost > budget:
-        return failed("rpo_requests", f"{gone}; the budget is {budget}.", **figures)
-    doubt = _rpo_doubt(case, served)
-    if doubt:
-        return inconclusive("rpo_requests", doubt, **figures)
-    kept = gone if lost else "No acknowledged answer was lost"
-    return passed("rpo_requests", f"{kept}: {int(served - lost):,} were complete and right; the budget is {budget}.", **figures)
-
-
-def _rpo_doubt(case: Case, served: float) -> str:
-    """Return why nothing can be said about lost answers; empty if something can."""
-    unchecked = answers_unchecked(case).value
-    if not served:
-        return "No answer was acknowledged after the fault, so none could be kept or lost."
-    if unchecked:
-        whose = f"{int(unchecked):,} of {count(int(served), 'acknowledged answer')}"
-        return f"{whose} could not be checked, because the right answer is not known: give every prompt its completion."
-    return ""
 
 
 @check(REQUESTS, Role.RESTING, budget="p95_ratio")

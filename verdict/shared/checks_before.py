@@ -15,6 +15,7 @@ from verdict.case import Case
 from verdict.inputs.evaluations import Said, evaluations_of
 from verdict.inputs.goodness import longest_limit_ms
 from verdict.inputs.outages import Rule, find_outages
+from verdict.shared.differing import before_fault
 from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import inconclusive, passed, unless
 from verdict.shared.targets import short, target_pods, touched
@@ -72,6 +73,14 @@ def _unserved(case: Case, span: tuple[int, int]) -> Iterator[str]:
     )
     if wrong.any():
         yield f"{count(int(np.count_nonzero(wrong)), 'answer was', 'answers were')} wrong"
+    yield from _differing(case)
+
+
+def _differing(case: Case) -> Iterator[str]:
+    """Yield that more answers differ without a fault than the class allows."""
+    found, allowed = before_fault(case), case.answers.may_differ
+    if allowed and found.surely_more_than(allowed):
+        yield f"{found.text} differ from the known ones, the class allows {percent(allowed)}"
 
 
 def _hypothesis_before(case: Case) -> Iterator[str]:

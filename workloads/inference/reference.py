@@ -23,6 +23,7 @@ SHIPPED = Path(__file__).parent / "prompts.jsonl"
 COMPLETION_TOKENS = 64
 SHORTEST, LONGEST = 48, 180  # characters; with 64 more the answer still fits into the context
 SMALLEST_MARGIN = 1.0  # logits; rounding moves them by about 1e-5
+Row = dict[str, str | float | list[str]]
 
 
 def load_model(folder: Path) -> Transformer:
@@ -33,19 +34,19 @@ def load_model(folder: Path) -> Transformer:
     return model.eval()
 
 
-def prompts(model: Transformer, seed: int, count: int) -> list[dict[str, str | float]]:
+def prompts(model: Transformer, seed: int, count: int) -> list[Row]:
     """``count`` prompts of various lengths with their answers and smallest margins.
 
     Raises RuntimeError when more than half of the candidates were close calls: the model is not trained well enough.
     """
     ring, rng = corpus.ring(seed), random.Random(seed)  # noqa: S311  a sample of prompts, not a secret
-    rows: list[dict[str, str | float]] = []
+    rows: list[Row] = []
     for _ in range(2 * count):
         text = corpus.window(ring, rng.randrange(len(ring)), rng.randint(SHORTEST, LONGEST))
         answer, margin = greedy(model, tokens.encode(text), COMPLETION_TOKENS)
         if margin >= SMALLEST_MARGIN:
-            row: dict[str, str | float] = {"prompt_id": len(rows), "prompt": text, "completion": tokens.decode(answer)}
-            rows.append(row | {"smallest_margin": round(margin, 3)})
+            row: Row = {"prompt_id": len(rows), "prompt": text, "completion": tokens.decode(answer)}
+            rows.append(row | {"tokens": [tokens.decode([token]) for token in answer], "smallest_margin": round(margin, 3)})
         if len(rows) == count:
             return rows
     raise RuntimeError(

@@ -23,14 +23,15 @@ class ErrorAnswer(BadAnswer):
 class Said(NamedTuple):
     """What an answer that ended said.
 
-    ``reason`` is its finish reason, ``None`` if it is null or a stream has none. ``tokens`` are those that the server counted, else those
-    that were seen to come, ``None`` if neither is known. ``visible``: text or reasoning came.
+    ``reason`` is its finish reason, ``None`` if it is null or a stream has none. ``tokens`` are those that the server ``counted``, else
+    those that were seen to come, ``None`` if neither is known. ``visible``: text or reasoning came.
     """
 
     text: str
     visible: bool
     reason: str | None
     tokens: int | None
+    counted: bool = False
 
 
 def first_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:
@@ -110,8 +111,8 @@ def read_plain(body: bytes | bytearray) -> Said:
     if choice is None:
         raise BadAnswer(f"no choices: {_quoted(body)}")
     reason = reason_of(choice) if "finish_reason" in choice else UNNAMED
-    text = text_of(choice)
-    return Said(text, bool(text) or reasons_aloud(choice), reason, usage_tokens(answer))
+    text, tokens = text_of(choice), usage_tokens(answer)
+    return Said(text, bool(text) or reasons_aloud(choice), reason, tokens, counted=tokens is not None)
 
 
 def paired(text: str) -> str:

@@ -12,10 +12,10 @@ import gevent.event
 from gevent import Greenlet
 
 from history.clock import now_ns
+from history.prompts import Prompt
 from workloads.load.alarm import Alarm
 from workloads.load.client import LOAD_ENDED
 from workloads.load.exchange import Call, CutOff
-from workloads.load.prompts import Prompt
 
 AT_ONCE = 32  # launches in a row when behind the schedule; then those launched get a turn
 NEVER_NS = 2**63

@@ -21,10 +21,11 @@ import gevent
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from history.clock import now_ns
+from history.prompts import Prompt
 from history.schema import Outcome
-from workloads.load.answers import UNNAMED, BadAnswer, ErrorAnswer, Said, first_line, paired, read_plain
+from workloads.load.answers import UNNAMED, BadAnswer, ErrorAnswer, Said, first_line, read_plain
 from workloads.load.connections import Connection
-from workloads.load.prompts import Prompt
+from workloads.load.right import is_all, wrong_in
 from workloads.load.stream import TokenStream
 
 RECEIVE_BYTES = 16_384
@@ -130,23 +131,22 @@ def judge(call: Call, exchange: Exchange) -> Ending:
 
 def judge_said(call: Call, said: Said, to_the_end: bool = False) -> Ending:
     """Judge a completion that ended: whether it is whole, and whether it is the right one; ``to_the_end`` as in :class:`Exchange`."""
-    expected = call.prompt.expected(call.max_tokens)
-    right = None if expected is None else said.text == expected or paired(said.text) == expected
-    if lack := _lack(call, said, bool(right), to_the_end):
+    if lack := _lack(call, said, is_all(call.prompt, said, call.max_tokens), to_the_end):
         cut = said.visible and said.reason is None
         return Ending(Outcome.UNKNOWN if cut else Outcome.FAIL, lack, complete=False, tokens=said.tokens)
-    error = "WrongAnswer: not the expected completion" if right is False else None
-    return Ending(Outcome.OK, error, complete=True, valid=right, tokens=said.tokens)
+    wrong = wrong_in(call.prompt, said, call.max_tokens)
+    error = f"WrongAnswer: {wrong}" if wrong else None
+    return Ending(Outcome.OK, error, complete=True, valid=None if wrong is None else not wrong, tokens=said.tokens)
 
 
-def _lack(call: Call, said: Said, right: bool, to_the_end: bool) -> str:
-    """Return what an answer lacks of a whole one; empty if nothing."""
+def _lack(call: Call, said: Said, known_all: bool, to_the_end: bool) -> str:
+    """Return what an answer lacks of a whole one; empty if nothing. ``known_all``: all of its text is known to be there."""
     because = f" (finish_reason {said.reason!r})" if said.reason else ""
-    if not said.visible and said.reason not in WITHOUT_TEXT and call.max_tokens and not right:
+    if not said.visible and said.reason not in WITHOUT_TEXT and call.max_tokens and not known_all:
         return f"EmptyAnswer: no token of {call.max_tokens}{because}"
     if said.reason is None:
-        known = right or (said.tokens or 0) >= call.max_tokens
-        return "" if known else "Truncated: the answer ended without a finish reason"
+        whole = known_all or (said.tokens or 0) >= call.max_tokens
+        return "" if whole else "Truncated: the answer ended without a finish reason"
     if said.reason not in WHOLE:
         return f"Unfinished: not a whole answer{because}"
     if to_the_end and said.reason not in {UNNAMED, "length"}:

@@ -9,9 +9,9 @@ import polars as pl
 
 from history.errors import ConfigError, HistoryError
 from history.plan import Plan
+from history.prompts import Prompt, compared, read_prompts
 from history.reader import read_plan, read_table
 from workloads.load.endpoint import Endpoint, api_key, request_head
-from workloads.load.prompts import Prompt, read_prompts
 from workloads.load.schedule import make_schedule, write_schedule
 
 
@@ -37,7 +37,7 @@ def prepare(run_dir: Path) -> LoadInputs:
     request_head(Endpoint.of(plan.requests.load.url), plan.requests.load.headers, api_key(plan.requests.load))
     if plan.requests.load.ca_file and not Path(plan.requests.load.ca_file).is_file():
         raise ConfigError(f"load.ca_file {plan.requests.load.ca_file} is not a file; name the PEM file of the endpoint's CA")
-    prompts = read_prompts(Path(plan.requests.load.prompts))
+    prompts = compared(read_prompts(Path(plan.requests.load.prompts)), plan.requests.answers)
     if not (run_dir / "schedule.parquet").exists():
         write_schedule(make_schedule(plan.requests.load, prompts), run_dir)
     schedule = read_table(run_dir, "schedule")

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import polars as pl
 
 from history.errors import ConfigError
+from history.prompts import WHOLE, Prompt
 from history.schema import SCHEDULE
 from history.workloads import Load, Mix
-from workloads.load.prompts import Prompt
 
 BLOCK = 4096  # gaps drawn at once; any size gives the same arrivals
 
@@ -90,11 +90,12 @@ def _fitting(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> Int
             f"mix {index}: no prompt of {shortest} to {longest} characters in {load.prompts} (it holds {min(sizes)} to {max(sizes)}); "
             "widen prompt_chars or add prompts"
         )
-    known = min((len(answer) for number in fitting if (answer := prompts[number].completion) is not None), default=mix.max_tokens[1])
+    known = min((most for number in fitting if (most := prompts[number].most_tokens) is not None), default=mix.max_tokens[1])
     if known < mix.max_tokens[1]:
         raise ConfigError(
             f"mix {index}: asks for up to {mix.max_tokens[1]} tokens, but a right answer in {load.prompts} has only {known}: "
-            "more could not be checked; lower max_tokens or lengthen the completions"
+            "more could not be checked; lower max_tokens, lengthen the completions, or add "
+            f'"finish_reason": "{WHOLE}" where the answer ends there by itself'
         )
     return np.array(fitting, dtype=np.int64)
 

@@ -178,7 +178,7 @@ class TokenStream:
 
     def said(self) -> Said:
         """Return what the stream said, which has ended."""
-        return Said(self.text, self.first_ns is not None, self.reason, self.tokens or self.chunks)
+        return Said(self.text, self.first_ns is not None, self.reason, self.tokens or self.chunks, counted=bool(self.tokens))
 
     @property
     def stray(self) -> bytes:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import requests
 
 from history.budgets import Budgets
+from history.errors import ConfigError
 from history.plan import Timers
 from history.workloads import Load, RequestsPlan
 from kube.client import Platform
@@ -58,10 +59,20 @@ class RequestsDriver:
         return Needs(window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps), waits_s=slo.latency_ms / 1e3)
 
     def check(self) -> list[str]:
-        """Return that the endpoint does not answer; refuse load pods that would not be admitted.
+        """Return what is wrong with the prompts, and that the endpoint does not answer; refuse load pods that would not be admitted.
 
         What pods can reach is not for this machine to say. Raises TargetRefused.
         """
+        return [*self._wrong_prompts(), *self._unreachable()]
+
+    def _wrong_prompts(self) -> list[str]:
+        try:
+            self._workload.answer_rule()
+        except ConfigError as error:
+            return [str(error)]
+        return []
+
+    def _unreachable(self) -> list[str]:
         if load_pod.wanted(self._workload):
             load_pod.check(self._platform)
             return []
@@ -87,7 +98,9 @@ class RequestsDriver:
         horizon_s = horizon(timers, offer.timeout_s)
         load = Load(url=url, horizon_s=horizon_s, seed=seed, **offer.model_dump())
         workload, region = self._workload, self._platform.region_name
-        return RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load)
+        return RequestsPlan(
+            name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load, answers=workload.answer_rule()
+        )
 
     def start(self, run: DrivenRun) -> RequestProgress:
         """Start the load process and follow its record; it is ended if that does not come to its end. Raises WorkloadFailed."""
@@ -95,7 +108,8 @@ class RequestsDriver:
         load = LoadProcess(run.dir, plan.load, self._platform.target)
         with ExitStack() as stack:
             stack.callback(load.end)
-            progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_for(plan), load)
+            differ = plan.answers.may_differ > 0
+            progress = RequestProgress(run.dir, plan.slo, load.wait_ready(), arrivals_for(plan), load, may_differ=differ)
             stack.pop_all()
         return progress
 

@@ -56,8 +56,10 @@ class RequestProgress:
     ``known_ns``: every scheduled arrival before it has its row, so windows that end there hide nothing.
     """
 
-    def __init__(self, run_dir: Path, slo: Slo, origin_ns: int, needed: int = 0, load: LoadLike | None = None) -> None:
-        self._load = load
+    def __init__(
+        self, run_dir: Path, slo: Slo, origin_ns: int, needed: int = 0, load: LoadLike | None = None, *, may_differ: bool = False
+    ) -> None:
+        self._load, self._may_differ = load, may_differ
         schedule = read_table(run_dir, "schedule").sort("offset_ns")
         self._dir, self._slo, self._needed = run_dir, slo, needed
         self._place = np.argsort(schedule["request_id"].to_numpy())  # request ids count from 0
@@ -141,7 +143,8 @@ class RequestProgress:
         places = self._place[rows["request_id"].to_numpy()]
         stream = pl.Series("stream", self._stream[places], dtype=pl.Boolean)
         latency = (pl.col("done_ns") - pl.col("intended_ns")) / 1e6
-        judged = rows.with_columns(stream).select(good=good_request(pl.col("stream"), self._slo), latency=latency, outcome="outcome")
+        good = good_request(pl.col("stream"), self._slo, may_differ=self._may_differ)
+        judged = rows.with_columns(stream).select(good=good, latency=latency, outcome="outcome")
         state = np.where(judged["good"].to_numpy(), GOOD, BAD).astype(np.int8)
         np.maximum.at(self._state, places, state)  # a user with one good attempt was served
         ok = (judged["outcome"] == "ok").to_numpy()

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import gevent
 
 from history.clock import now_ns
+from history.prompts import Prompt
 from workloads.load.dispatcher import AT_ONCE, Dispatcher
 from workloads.load.exchange import Call
-from workloads.load.prompts import Prompt
 
 HOUR_NS = 3_600_000_000_000
 

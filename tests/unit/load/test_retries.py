@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from history.prompts import Prompt
 from history.schema import Outcome
 from history.workloads import Load, Mix
 from workloads.load.client import LOAD_ENDED, Row
 from workloads.load.exchange import Call
-from workloads.load.prompts import Prompt
 from workloads.load.retries import Budget, final, policy_of
 
 CALL = Call(request_id=0, intended_ns=0, stream=False, prompt=Prompt("p", None), max_tokens=1)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history.errors import ConfigError
+from history.prompts import Prompt
 from history.schema import SCHEDULE
 from history.workloads import Load, Mix
-from workloads.load.prompts import Prompt
 from workloads.load.schedule import make_schedule
 
 PROMPTS = [Prompt("x" * size, "y" * 30) for size in range(1, 41)]

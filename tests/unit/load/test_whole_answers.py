@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from history.clock import now_ns
+from history.prompts import Prompt
 from history.schema import REQUESTS
 from history.workloads import Load, Mix
 from verdict.inputs.goodness import acknowledged
@@ -21,7 +22,6 @@ from workloads.inference.schema import Answer, CompletionRequest, error_body
 from workloads.load.answers import Said
 from workloads.load.client import Client, Row
 from workloads.load.exchange import Call, judge_said
-from workloads.load.prompts import Prompt
 
 ASKED = 8
 TEXT = "abcdefgh"

@@ -80,8 +80,13 @@ def test_an_endpoint_is_needed_only_where_the_role_is() -> None:
 
 NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "a kind of workload": (("workloads", "realtime-inference", "kind"), "async", "no driver for async is built yet"),
-    "answers by prefix": (("workloads", "realtime-inference", "answers"), {"mode": "prefix"}, "answers are compared exactly as yet"),
-    "answers that may differ": (("workloads", "realtime-inference", "answers"), {"may_differ": "1%"}, "no answer may differ as yet"),
+    "answers by a score": (("workloads", "realtime-inference", "answers"), {"mode": "scored"}, "answers are not scored as yet"),
+    "answers by a score, in short": (("workloads", "realtime-inference", "answers"), "scored", "answers are not scored as yet"),
+    "a share of answers that nobody knows": (
+        ("workloads", "realtime-inference", "answers"),
+        {"mode": "unknown", "may_differ": "1%"},
+        "it means nothing where the right answers are unknown",
+    ),
     "users": (("workloads", "realtime-inference", "connections"), {"mode": "users", "users": 50}, "requests share connections as yet"),
     "chat": (("workloads", "realtime-inference", "load", "request"), {"api": "chat"}, "the load speaks completions as yet, not chat"),
     "a key in a header": (

@@ -19,6 +19,7 @@ from runner.experiment.experiment import read_experiment
 from runner.experiment.steady_state import for_target
 from runner.preflight.planning import Resolved, make_plan
 from runner.request import Request
+from target.requests import RequestsClass
 from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT, FakeCluster
 from tests.unit.target.test_target import refusal
@@ -30,7 +31,10 @@ TIMERS = PlatformTimers(50.0, 20.0, start_s=2.0, load_s=12.0)
 
 
 def plan_on(target: Target, name: str) -> Plan:
-    """Return the plan of an experiment, without what differs between any two plans."""
+    """Return the plan of an experiment, without what differs between any two plans, with prompts that are there."""
+    users = target.workload("realtime-inference", RequestsClass)
+    load = users.load.model_copy(update={"prompts": str(ROOT / "workloads" / "inference" / "prompts.jsonl")})
+    target = target.model_copy(update={"workloads": target.workloads | {"realtime-inference": users.model_copy(update={"load": load})}})
     file = ROOT / "experiments" / f"{name}.yaml"
     request = Request(
         run_id="twin", run_dir=file.parent, experiment=file, experiments_root=ROOT / "experiments", target=file, seed=7, profile="smoke"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from history.answers import AnswerRule
 from history.errors import ConfigError
+from target.requests import RequestsClass
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import target_file
@@ -138,3 +141,48 @@ def test_faults_take_the_suites_image_where_the_file_names_no_other(tmp_path: Pa
     both = load_target(target_file(tmp_path, suite={"image": "r/suite:1", "fault_image": "r/fault:1"}))
     assert (both.suite.image, both.suite.fault_image) == ("r/suite:1", "r/fault:1")
     assert load_target(target_file(tmp_path, suite={"image": "r/suite:1"})).suite.fault_image == "r/suite:1"
+
+
+def answered(folder: Path, prompts: list[str], answers: object = None) -> RequestsClass:
+    """Return the class of requests of a target file with these prompts and this key ``answers``."""
+    file = folder / "asked.jsonl"
+    file.write_text("".join(f"{line}\n" for line in prompts))
+    raw = yaml.safe_load(LOCAL.read_text())
+    users = raw["workloads"]["realtime-inference"]
+    users["load"]["prompts"] = str(file)
+    users |= {} if answers is None else {"answers": answers}
+    (folder / "target.yaml").write_text(yaml.safe_dump(raw))
+    return load_target(folder / "target.yaml").workload("realtime-inference", RequestsClass)
+
+
+ASKED, KNOWN = '{"prompt": "a"}', '{"prompt": "a", "completion": "b"}'
+
+
+@pytest.mark.parametrize(
+    ("prompts", "answers", "rule"),
+    [
+        ([ASKED], None, AnswerRule(mode="unknown")),
+        ([ASKED, KNOWN], None, AnswerRule(mode="exact")),
+        ([KNOWN], {"may_differ": "1%"}, AnswerRule(mode="exact", may_differ=0.01)),
+        ([KNOWN], "unknown", AnswerRule(mode="unknown")),
+        ([ASKED], "unknown", AnswerRule(mode="unknown")),
+        ([KNOWN], "prefix", AnswerRule(mode="prefix")),
+        ([KNOWN], {"mode": "prefix", "may_differ": 0.02}, AnswerRule(mode="prefix", may_differ=0.02)),
+    ],
+)
+def test_how_answers_are_compared_follows_from_the_file_or_else_from_the_prompts(
+    tmp_path: Path, prompts: list[str], answers: object, rule: AnswerRule
+) -> None:
+    assert answered(tmp_path, prompts, answers).answer_rule() == rule
+
+
+@pytest.mark.parametrize("mode", ["exact", "prefix"])
+def test_nothing_can_be_compared_with_no_completion(tmp_path: Path, mode: str) -> None:
+    with pytest.raises(ConfigError, match=f"answers: {mode}, but no prompt of .*asked.jsonl has a completion to compare with"):
+        answered(tmp_path, [ASKED], mode).answer_rule()
+
+
+def test_a_way_to_compare_that_is_not_there_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = LOCAL.read_text().replace("    role: inference\n    slo", "    role: inference\n    answers: sometimes\n    slo")
+    (said,) = refusal(tmp_path, text)
+    assert said.startswith(f"{text[: text.index('answers: sometimes')].count(chr(10)) + 1}: workloads.realtime-inference.answers")
