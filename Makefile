@@ -13,8 +13,9 @@ UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
 RUN := .venv/bin/python
 DEV := .venv-dev/bin
-PARTS := # groups of pyproject.toml that are solved by themselves, each with a lock and an environment of its own
-TARGET ?= targets/local.yaml
+PARTS := vllm # groups of pyproject.toml that are solved by themselves, each with a lock and an environment of its own
+STACKS ?= # parts of the platform beside or in the place of what is always there: vllm (another engine behind the same gateway)
+TARGET ?= targets/$(or $(filter vllm,$(STACKS)),local).yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
@@ -24,7 +25,14 @@ help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 chaos: deploy ## set up, start the embedded Kubernetes, run every experiment, end with the report
-	$(RUN) -m pytest -m chaos --chaos-target $(TARGET) $(CHAOS_ARGS)
+	$(RUN) -m pytest -m chaos --chaos-target $(TARGET) $(CHAOS_SET) $(CHAOS_ARGS)
+
+# What is run against another engine than the shipped one: controls, a lost replica, engine and node, a hang, a drain.
+ifneq ($(filter vllm,$(STACKS)),)
+CHAOS_SET := -k "control or replica-killed or engine-killed or engine-frozen or node-drained or gpu-node-lost"
+DEPLOY_ARGS := --variant vllm --timeout 900
+deploy: workloads/vllm/weights/record.json
+endif
 
 # What runs at once prints its output whole when it ends; make fails if any of it fails, and waits for all.
 AT_ONCE = $(MAKE) --no-print-directory --jobs=3 --output-sync=target PARALLEL=1
@@ -52,6 +60,7 @@ touch $@
 endef
 
 .venv/.stamp: INSTALL := --compile-bytecode # reapers and load pods see it read-only
+.venv-vllm/.stamp: INSTALL := --compile-bytecode # without it each start of a replica compiles for a minute
 .venv/.stamp: locks/suite.txt | $(UV)
 	$(install)
 
@@ -70,7 +79,11 @@ up: build ## start the embedded Kubernetes
 	$(RUN) -m cluster --name $(CLUSTER) up
 
 deploy: up platform ## put the reference platform on it
-	$(RUN) -m workloads deploy
+	$(RUN) -m workloads deploy $(DEPLOY_ARGS)
+
+workloads/vllm/weights/record.json: $(addprefix workloads/,vllm/train.py vllm/model.py vllm/answers.py inference/corpus.py) | .venv-vllm/.stamp
+	@echo "setup: training the model that vLLM serves, a minute or two"
+	.venv-vllm/bin/python -m workloads.vllm.train
 
 down: ## stop the embedded Kubernetes; nothing is left behind
 	$(RUN) -m cluster --name $(CLUSTER) down
@@ -128,7 +141,7 @@ LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes
 lock: | $(UV) ## write locks/ anew: one version of each package in suite, platform and dev
 	$(LOCK) --group dev -o locks/dev.txt
 	for group in suite platform; do $(LOCK) --group $$group --constraints locks/dev.txt -o locks/$$group.txt; done
-	for group in $(PARTS); do $(LOCK) --group $$group -o locks/$$group.txt; done
+	for group in $(PARTS); do $(LOCK) --group $$group $$(ls locks/$$group.overrides 2> /dev/null | sed 's/^/--override /') -o locks/$$group.txt; done
 
 clean: ## remove the environments and caches of this checkout (not the running cluster: make down)
-	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* workloads/vllm/weights .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -24,6 +24,7 @@ from testing.histories.truth import Hit, World, build, traffic_of
 from testing.histories.truth_frames import ns
 from verdict.case import Case, case_of
 from verdict.inputs.arrivals import Arrivals
+from verdict.inputs.reasons import Reason
 from verdict.inputs.recovery import recovery_of
 from verdict.requests.recovery_time import rto
 from verdict.statistics import arrivals_needed
@@ -146,13 +147,17 @@ def arrivals_of(world: World) -> Arrivals:
     """Draw the arrivals of ``world``, and which were good."""
     traffic = traffic_of(world)
     count, answered = len(traffic.at_s), traffic.outcome == "ok"
+    waited_s = np.where(answered, np.minimum(traffic.latency_s, world.slo_s), world.slo_s)
     return Arrivals(
         t_ns=ns(world, traffic.at_s),
         good=answered & (traffic.latency_s <= world.slo_s),
         sent=np.ones(count, np.bool_),
         recorded=np.ones(count, np.bool_),
         latency_ms=np.where(answered, traffic.latency_s * 1e3, np.inf),
+        decided_ns=ns(world, traffic.at_s + waited_s),
+        reason=np.where(answered, Reason.LATE, Reason.ERROR).astype(np.int8),
         row=np.zeros(0, np.int64),
+        scheduled=np.arange(count),
         stop_ns=int(ns(world, world.heal_s)),
         off_schedule=0,
         start_error_s=0.0,

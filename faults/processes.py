@@ -39,7 +39,7 @@ def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
     role = platform.target.role(name)
     if not role.container or not role.engine:
         raise ConfigError(
-            f"target {platform.target.name}: role {name}: container and engine are needed to find its engine process; add both"
+            f"target {platform.target.name}: role {name}: its engine process is not to be found; write container, and process or the adapter of an engine that has one"
         )
     return role, role.container, role.engine
 
@@ -79,6 +79,7 @@ _by_signal = partial(fault, permissions=_permissions, tier="ephemeral", undo=(Un
 
 
 @_by_signal(
+    on_engine=True,
     resolve=_resolving("kill_engine"),
     ends=f"at once; {RESTARTED}",
     evidence=("probes.processes.killed", "probes.training.restarted"),
@@ -98,6 +99,7 @@ def kill_engine(role: str) -> dict[str, object]:
 
 
 @_by_signal(
+    on_engine=True,
     resolve=_resolving("freeze_engine"),
     lasts_s=lasts_for_s,
     ends=CONTINUED,
@@ -114,6 +116,7 @@ def freeze_engine(role: str, for_s: float) -> dict[str, object]:
 
 
 @_by_signal(
+    on_engine=True,
     resolve=_resolving("slow_engine"),
     lasts_s=lasts_for_s,
     ends=CONTINUED,

@@ -58,7 +58,7 @@ def _engines(target: ResolvedTarget) -> list[Process]:
     run, pod = active_run.require(), pod_of(target)
     role = _role(target, pod)
     if not role.container or not role.engine:
-        raise NoData(f"target {run.plan.target.name}: the role of pod {target.name} names no container or no engine; add both")
+        raise NoData(f"target {run.plan.target.name}: the role of pod {target.name} names no container or no engine process; add both")
     found = processes(run.platform, target.name, target.namespace or "", role.container)
     return [process for process in found if role.engine in process.command]
 

@@ -15,6 +15,7 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from history.errors import NoData
+from target import engines
 from target.prometheus import Auth, Prometheus, value_of
 from target.region import Region
 
@@ -23,7 +24,22 @@ REFUSED = re.compile(r"Status Code 40[13]")
 
 
 def query(region: Region, promql: str) -> float | None:
-    """Return the one value of an instant query; None if it is empty or not a number.
+    """Return the one value of an instant query; None if it is empty or not a number. Raises NoData as :func:`_vector` does."""
+    found = _vector(region, promql)
+    value = found[0][1] if found else math.nan
+    return value if math.isfinite(value) else None
+
+
+def engine_gauges(region: Region) -> list[str]:
+    """Return the gauges of known model servers that Prometheus has by now (target/engines.py). Raises NoData as :func:`_vector` does."""
+    known = "|".join(name for gauge in engines.GAUGES for name in engines.names(gauge))
+    of_region = f",{matchers}" if region.prometheus and (matchers := region.prometheus.matchers()) else ""
+    found = _vector(region, f'count by (__name__) ({{__name__=~"{known}"{of_region}}})')
+    return list(engines.recognised({str(labels.get("__name__")) for labels, _ in found}))
+
+
+def _vector(region: Region, promql: str) -> list[tuple[dict[str, Any], float]]:
+    """Return labels and value of each series of an instant query.
 
     Raises:
         NoData: the target names no Prometheus, it does not let us in, or gives no answer to the question within 3 s.
@@ -35,7 +51,7 @@ def query(region: Region, promql: str) -> float | None:
     try:
         with _connected(declared) as prometheus:
             found: list[dict[str, Any]] = prometheus.custom_query(promql)
-        value = float(found[0]["value"][1]) if found else math.nan
+        return [(one["metric"], float(one["value"][1])) for one in found]
     except requests.exceptions.InvalidHeader:  # its text shows the value
         said = "a header has a value that no header may have, such as a line break; correct its headers in the target file"
         raise NoData(f"Prometheus at {declared.url} was not asked: {said}") from None
@@ -45,7 +61,6 @@ def query(region: Region, promql: str) -> float | None:
         raise NoData(f"Prometheus at {declared.url} does not answer ({what}); {advice}") from error
     except (LookupError, TypeError, ValueError) as error:
         raise NoData(f"Prometheus at {declared.url}: the answer to {promql} is no vector of an instant query; correct the query") from error
-    return value if math.isfinite(value) else None
 
 
 def _connected(declared: Prometheus) -> PrometheusConnect:

@@ -69,6 +69,7 @@ class FaultSpec:
     ``displaces`` says that the pods of a target node must find room on others, if the fault lasts.
     ``fidelity`` says, where it is a substitute, for what and how it differs.
     ``instead_of``: the actions of chaosk8s whose place it takes.
+    ``on_engine`` says that it acts on the engine process of its role, so the target must say how that is recognised.
     ``killed``: how the kill campaign tries it; it need not be said of a fault on pods whose other arguments have defaults.
     """
 
@@ -84,6 +85,7 @@ class FaultSpec:
     displaces: bool = False
     fidelity: str = ""
     instead_of: tuple[str, ...] = ()
+    on_engine: bool = False
     killed: KillTrial = field(default_factory=KillTrial)
 
     def __call__(self, action: Action) -> Action:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from target.engines import ENGINES
 from target.mistakes import Refusal
-from target.role import ADAPTERS, Role
+from target.role import Role
 
 if TYPE_CHECKING:
     from target.target import Target
@@ -32,8 +33,8 @@ def not_built(target: Target) -> Iterator[Refusal]:
 def _of_role(role: Role) -> Iterator[Refusal]:
     if role.controller is not None and role.controller.kind not in CONTROLLERS:
         yield ("controller", "kind"), f"{role.controller.kind} is not read yet; read are {', '.join(CONTROLLERS)}; or write replicas"
-    if role.adapter is not None and role.adapter not in ADAPTERS:
-        yield ("adapter",), f"there is no adapter {role.adapter!r} yet; there is {', '.join(ADAPTERS)}; or write process and metrics"
+    if role.adapter is not None and role.adapter not in ENGINES:
+        yield ("adapter",), f"no engine {role.adapter!r} is known; known are {', '.join(ENGINES)}; or write process and metrics"
     if role.process is not None:
         unknown = [key for key in ("listens", "child_of") if getattr(role.process, key) is not None]
         unknown += ["pick"] if role.process.pick != "only" else []

@@ -26,7 +26,7 @@ class RequestsSteadyState(SteadyState):
     ready: Literal["all"] = "all"  # replicas of the class's role, where it names a deployment
     p95_latency: Positive | None = None  # left out: the SLO's latency
     queue_max: int | None = Field(default=None, ge=0)  # requests that wait in front of the engines; left out: nobody asks
-    queue_metric: str | None = Field(default=None, min_length=1)  # a gauge of Prometheus; left out: vLLM's
+    queue_metric: str | None = Field(default=None, min_length=1)  # a gauge of Prometheus; left out: the role's
 
 
 class RequestsClass(WorkloadClass):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from history.values import Seconds, Written
+from target.engines import ENGINES
 from target.object_store import ObjectStore
 
 SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
@@ -48,21 +49,10 @@ class Health(Written):
 
 
 class Metrics(Written):
-    """Names of the role's own metrics."""
+    """Names of the role's own metrics in Prometheus; left out: as target.engines knows them."""
 
     queue: str | None = Field(default=None, min_length=1)  # a gauge: requests that wait in front of the engines
     served: str | None = Field(default=None, min_length=1)  # a counter on each pod's own /metrics, at its health's port: requests served
-
-
-class Adapter(Written):
-    """What is known of one kind of server, so that a role need not say it."""
-
-    process: str  # a part of its worker's command line
-    queue: str  # its gauge of waiting requests
-    served: str  # its counter of requests that it served
-
-
-ADAPTERS = {"vllm": Adapter(process="EngineCore", queue="vllm:num_requests_waiting", served="vllm:request_success_total")}
 
 
 class Credentials(Written):
@@ -81,7 +71,7 @@ class Role(Written):
     replicas: int | None = Field(default=None, ge=0)  # how many there should be where no controller says so
     service: str | None = None
     container: str | None = None
-    adapter: str | None = None  # one of ADAPTERS
+    adapter: str | None = None  # what kind of model server it is: one of target.engines
     process: Process | None = None
     health: Health | None = None
     metrics: Metrics = Metrics()
@@ -103,17 +93,17 @@ class Role(Written):
     def engine(self) -> str | None:
         """A part of the worker process's command line, as the role says or its adapter knows."""
         said = self.process.match if self.process else None
-        return said or (ADAPTERS[self.adapter].process if self.adapter in ADAPTERS else None)
+        return said or (ENGINES[self.adapter].process if self.adapter in ENGINES else None)
 
     @property
-    def queue_metric(self) -> str | None:
-        """The gauge of requests that wait, as the role says or its adapter knows."""
-        return self.metrics.queue or (ADAPTERS[self.adapter].queue if self.adapter in ADAPTERS else None)
+    def queue_metric(self) -> str:
+        """The gauge of requests that wait, as the role says; empty: by whichever name of a known engine Prometheus has it."""
+        return self.metrics.queue or ""
 
     @property
     def served_metric(self) -> str | None:
         """The counter of requests that a pod served, as the role says or its adapter knows."""
-        return self.metrics.served or (ADAPTERS[self.adapter].served if self.adapter in ADAPTERS else None)
+        return self.metrics.served or (ENGINES[self.adapter].served if self.adapter in ENGINES else None)
 
     def configuration(self) -> dict[str, str]:
         """Return what experiment files may use of it."""

@@ -32,6 +32,9 @@ class WorkloadClass(OfKinds):
     role: str  # the role that serves it
     steady_state: SteadyState = SteadyState()
     budgets: Bounds = Bounds()
+    budgets_in: dict[str, Bounds] = Field(
+        default_factory=dict
+    )  # experiment -> budgets in the place of its own: what only this platform knows
 
     @classmethod
     def model_for(cls, data: object) -> type[WorkloadClass]:
@@ -47,6 +50,8 @@ class WorkloadClass(OfKinds):
         if self.role not in target.roles:
             yield ("role",), f"{self.role!r} is not under roles"
         yield from ((("budgets", name), sentence) for name, sentence in self.budgets.misplaced(self.kind))
+        for experiment, budgets in self.budgets_in.items():
+            yield from ((("budgets_in", experiment, name), sentence) for name, sentence in budgets.misplaced(self.kind))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature

@@ -17,7 +17,7 @@ from workloads.compiled import compile_modules
 from workloads.spread import Object
 
 MANIFESTS = Path(__file__).parent / "manifests"
-SUITE, TRAINING = "suite", "training"
+SUITE, TRAINING, VLLM = "suite", "training", "vllm"
 NOT_VARIANTS = {"base", SUITE, TRAINING}
 TRAINING_NAMESPACE, MODEL = "ml-training", "inference"
 AT_ONCE = timedelta(seconds=5)
@@ -97,7 +97,8 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
     say(f"applying {folder.relative_to(MANIFESTS.parent.parent)}")
     kubectl.run("apply", "-k", str(MANIFESTS / SUITE))
     kubectl.run("apply", "-k", str(folder))
-    if kubectl.embedded:  # elsewhere its disks have other places: apply workloads/manifests/training with your own storage class
+    trains = kubectl.embedded and variant != VLLM  # nothing of it is tried beside vLLM, which leaves it little memory
+    if trains:  # elsewhere its disks have other places: apply workloads/manifests/training with your own storage class
         apply_training(kubectl, say)
     parts = deployments(kubectl, variant)
     for namespace in sorted({one.namespace for one in parts}):
@@ -107,8 +108,9 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
         _await_rollout(kubectl, one, timeout_s, say)
     for one in parts:
         _spread(kubectl, one, timeout_s, say)
-    if kubectl.embedded:
+    if trains:
         await_training(kubectl, timeout_s, say)
+    if kubectl.embedded:
         _start_alone(kubectl, parts, timeout_s, say)
     say(f"the platform ({variant}) is up, after {time.monotonic() - started:.0f} s")
 

@@ -17,7 +17,7 @@ from testing.histories.edits import asked, change_rows
 from testing.histories.mutations import HIT
 from testing.histories.truth import build
 from testing.load.llm_server import TOKENS, llm_server
-from testing.load.load_runs import finish, start_load, write_load_plan
+from testing.load.load_runs import SLO, finish, start_load, write_load_plan
 from verdict import judge
 
 PART = "answers"
@@ -35,7 +35,7 @@ def loaded(folder: Path, behaviour: str, kind: str, prompts: Sequence[Row] = UNK
     mix = (Mix(weight=1, stream=kind == STREAM, max_tokens=(tokens, tokens)),)
     with llm_server() as url:
         offered = {"rate_rps": 10.0, "arrivals": "constant", "horizon_s": 0.5, "mix": mix, "prompts": str(file), "request": request}
-        write_load_plan(folder, f"{url}/{behaviour}", **offered)
+        write_load_plan(folder, f"{url}/{behaviour}", SLO, **offered)
         code, _, errors = finish(start_load(folder))
     if code:
         raise ValueError(errors.strip())
@@ -61,7 +61,7 @@ def behaves(behaviour: str, kind: str, right: str, wanted: str | None = None, **
     @case(PART, given, right)
     def run() -> Seen:
         with TemporaryDirectory() as folder:
-            seen = served(loaded(Path(folder), behaviour, kind, **request))
+            seen = served(loaded(Path(folder), behaviour, kind, UNKNOWN, ASKED, **request))
         return Seen(seen, seen == (wanted or right))
 
 

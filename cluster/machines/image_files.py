@@ -45,9 +45,10 @@ SUITE = Image(
     ".venv",
 )
 PLATFORM = Image("aftershock/platform:dev", ("workloads",), ".venv-platform")
+VLLM = Image("aftershock/vllm:dev", ("workloads",), ".venv-vllm")
 CLUSTER = Image("aftershock/cluster:dev", ())  # the cluster's own programs: DNS, the device plugin
 STAND_IN = Image("aftershock/stand-in:dev", ("history", "testing"))  # somebody else's service, as tests deploy it
-IMAGES = (FAULT, SUITE, PLATFORM, CLUSTER, STAND_IN)
+IMAGES = (FAULT, SUITE, PLATFORM, VLLM, CLUSTER, STAND_IN)
 
 
 def node_shares(programs: Path, kept: Path) -> list[Share]:

@@ -123,17 +123,6 @@ class Lack:
         return f"target {target.name} has no {self.what} {self.name!r}; it has {', '.join(self.known)}"
 
 
-def absent(experiment: Experiment, target: Target) -> str:
-    """Return why an experiment is none for ``target``: its class of workload or a role is not there; empty if all are.
-
-    A misspelt name is another matter: the file is wrong, and :func:`check_target` says so.
-    """
-    lacks = list(_lacks(experiment, target))
-    if not lacks or any(lack.misspelt for lack in lacks):
-        return ""
-    return f"{lacks[0].sentence(target)}; to test this here, add it to the target file under {lacks[0].section}"
-
-
 def check_target(experiment: Experiment, target: Target) -> None:
     """Refuse what this target does not have: the workload class, a role, a ``${value}``; also what cannot be meant.
 
@@ -143,7 +132,7 @@ def check_target(experiment: Experiment, target: Target) -> None:
         ConfigError: with file and line.
 
     """
-    for lack in _lacks(experiment, target):
+    for lack in lacks_of(experiment, target):
         raise experiment.located.error(lack.keys, lack.sentence(target))
     _check_kinds(experiment, target)
     _check_budgets(experiment, target)
@@ -169,7 +158,8 @@ def _check_budgets(experiment: Experiment, target: Target) -> None:
         raise experiment.located.error(("extensions", experiment.extension_at(), "budgets", name), f"budgets.{name}: {first[name]}")
 
 
-def _lacks(experiment: Experiment, target: Target) -> Iterator[Lack]:
+def lacks_of(experiment: Experiment, target: Target) -> Iterator[Lack]:
+    """Yield each class of workload and each role that the experiment names and the target does not have."""
     for number, workload in enumerate(experiment.settings.workloads):
         if workload in target.workloads:
             continue

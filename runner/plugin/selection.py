@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from history.errors import ConfigError
-from runner.experiment.experiment import absent
+from runner.experiment.absence import absent
 from runner.experiment.needs import unanswerable
 from runner.experiment.steady_state import for_target
 from runner.plugin.items import KEY, ExperimentItem, WrongFile

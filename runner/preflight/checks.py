@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,7 +13,7 @@ from typing import Any
 
 from kubernetes import client
 
-from history.errors import TargetRefused
+from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
 from history.workloads import RequestsPlan
 from kube import permissions, scheduling
@@ -21,6 +21,7 @@ from kube.client import Platform, api_errors
 from kube.controllers import RESOURCES
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
+from probes.prometheus import engine_gauges
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
@@ -32,6 +33,7 @@ from runner.preflight.platform_health import Before, complaints, look
 from safety import blast_radius, reaper_job
 from safety.fault_spec import FaultSpec
 from target.allow import Allow
+from target.region import Region
 from target.target import Target
 
 Targets = dict[str, list[ResolvedTarget]]  # activity -> what it will touch
@@ -170,7 +172,22 @@ def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimer
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    return Resolved(targets, dict(before.replicas), timers, grace_s=before.grace_s, server_version=server.git_version, commit=commit)
+    return Resolved(
+        targets,
+        dict(before.replicas),
+        timers,
+        server_version=server.git_version,
+        commit=commit,
+        grace_s=before.grace_s,
+        gauges=known_gauges(platform.region),
+    )
+
+
+def known_gauges(region: Region) -> tuple[str, ...]:
+    """Return the gauges of model servers that Prometheus has; none where there is no Prometheus, or one that says nothing."""
+    with suppress(NoData):  # whoever needs a gauge asks for it, and says what is wrong
+        return tuple(engine_gauges(region)) if region.prometheus is not None else ()
+    return ()
 
 
 def ask_commit(stack: ExitStack) -> Callable[[], str]:

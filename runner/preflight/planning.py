@@ -44,6 +44,7 @@ class Resolved:
     server_version: str = ""
     commit: str = ""
     grace_s: float = 0.0
+    gauges: tuple[str, ...] = ()  # of model servers, by the names that Prometheus has
 
     @property
     def all_targets(self) -> tuple[ResolvedTarget, ...]:
@@ -82,7 +83,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
 
 
 def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Budgets:
-    """Merge the budgets of what ``driver`` drives, class default < target < experiment; ``source`` says who set each.
+    """Merge the budgets of what ``driver`` drives, class default < target < experiment < target for it; ``source`` says who set each.
 
     Of a run that several workloads drive, each has the experiment's budgets that mean something for its kind.
     """
@@ -98,7 +99,8 @@ def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Bu
     for who, layer in layers:
         values |= layer.settings()
         source |= dict.fromkeys(layer.values(), who)
-    return with_window(Budgets.model_validate(values | {"source": source}), driver.needs().window_s)
+    own_budgets = target.workloads[driver.name].budgets_in.get(experiment.id)
+    return with_window(in_place(Budgets.model_validate(values | {"source": source}), own_budgets), driver.needs().window_s)
 
 
 def with_window(budgets: Budgets, enough_s: float) -> Budgets:
@@ -106,6 +108,18 @@ def with_window(budgets: Budgets, enough_s: float) -> Budgets:
     if budgets.availability is None or budgets.availability_over_s is not None:
         return budgets
     return budgets.model_copy(update={"availability_over_s": max(budgets.availability_window_s, enough_s)})
+
+
+def in_place(budgets: Budgets, of_target: Bounds | None) -> Budgets:
+    """Return ``budgets`` with those that the target names for this one experiment; ``source`` says in the place of what."""
+    if of_target is None:
+        return budgets
+    said = {name: f"target for this experiment, {_was(name, getattr(budgets, name))}" for name in of_target.values()}
+    return budgets.model_copy(update={**of_target.settings(), "source": budgets.source | said})
+
+
+def _was(name: str, old: float | None) -> str:
+    return "which names none" if old is None else f"in the place of {old:g} {BUDGETS[name].unit}"
 
 
 def timers_of(
@@ -228,5 +242,6 @@ def target_info(target: Target) -> TargetInfo:
 def versions(resolved: Resolved) -> dict[str, str]:
     """Return what ran: the suite's commit, the cluster, Python and the libraries that matter."""
     found = {"python": host.python_version()} | {name: version(name) for name in ROOT_VERSIONS}
-    named = {"commit": resolved.commit, "kubernetes server": resolved.server_version}
+    gauges = ", ".join(resolved.gauges)
+    named = {"commit": resolved.commit, "kubernetes server": resolved.server_version, "gauges of the engines": gauges}
     return {key: value for key, value in named.items() if value} | found

@@ -62,7 +62,9 @@ class Observer:
         self._watches = [Watch(subject, watcher, self._halt, self.links.note) for subject, watcher in self._subjects(platform, log)]
         asked = queue and platform.region.prometheus is not None  # what nobody needs is no instrument of the run
         prometheus = partial(query, platform.region, "vector(1)") if asked else None
-        sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform))
+        served = platform.target.role(role)
+        waiting = partial(depth, served.queue_metric, f'namespace="{served.namespace}"')
+        sources = Sources(platform, role, self.pods, lambda: self.links.up, waiting, prometheus, _machine(platform))
         self._sampler = Sampler(sources, log, observations, self._halt)
 
     def start(self) -> bool:

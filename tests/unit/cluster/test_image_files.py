@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cluster.machines import image, image_files
-from cluster.machines.image_files import FAULT, IMAGES, PLATFORM, REPOSITORY, SUITE, Image
+from cluster.machines.image_files import FAULT, IMAGES, PLATFORM, REPOSITORY, SUITE, VLLM, Image
 from target.suite_image import FAULT_PYTHON, PROJECT, PYTHON
 
-BUILT = {"fault": FAULT, "suite": SUITE, "platform": PLATFORM}
+BUILT = {"fault": FAULT, "suite": SUITE, "platform": PLATFORM, "vllm": VLLM}
 COPIED = re.compile(r"^COPY (\S+) (\S+)$", re.MULTILINE)
 
 
@@ -37,7 +37,7 @@ def test_an_image_holds_here_what_its_build_file_copies(name: str) -> None:
     assert all((REPOSITORY / held).exists() for held in ours)
 
 
-@pytest.mark.parametrize(("name", "environment"), [("suite", ".venv"), ("platform", ".venv-platform")])
+@pytest.mark.parametrize(("name", "environment"), [("suite", ".venv"), ("platform", ".venv-platform"), ("vllm", ".venv-vllm")])
 def test_an_environment_is_where_its_programs_are_called(name: str, environment: str) -> None:
     assert BUILT[name].environment == environment
     assert f"python3 -m venv {environment} " in build_file(name)
@@ -48,6 +48,7 @@ def test_each_image_sees_its_own_environment_and_no_other() -> None:
     found = {one.name: {place for place in places(one) if "/.venv" in place} for one in IMAGES}
     assert found.pop(SUITE.name) == {f"{PROJECT}/.venv"}
     assert found.pop(PLATFORM.name) == {f"{PROJECT}/.venv-platform"}
+    assert found.pop(VLLM.name) == {f"{PROJECT}/.venv-vllm"}
     assert set().union(*found.values()) == set()
     assert f"{PROJECT}/.venv/bin/python" == PYTHON
     assert not any(place == PROJECT for one in IMAGES for place in places(one))

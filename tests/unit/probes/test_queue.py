@@ -14,6 +14,9 @@ import pytest
 
 from history.errors import NoData
 from probes import queue
+from probes.prometheus import engine_gauges
+from runner.preflight.checks import known_gauges
+from safety import active_run
 from testing.platform.fake_cluster import FakeCluster, local_target
 from testing.platform.fake_run import live_run
 
@@ -61,7 +64,7 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
 
 def test_depth_is_the_sum_of_fresh_values(prometheus: Prometheus) -> None:
     prometheus.result = [{"metric": {}, "value": [1.0, "7"]}]
-    assert queue.depth(labels='namespace="ml-serving"') == 7.0
+    assert queue.depth("vllm:num_requests_waiting", labels='namespace="ml-serving"') == 7.0
     series = 'vllm:num_requests_waiting{namespace="ml-serving"}'
     assert prometheus.queries == [f"sum({series} and (time() - timestamp({series}) <= 5))"]
 
@@ -77,11 +80,34 @@ def test_the_labels_of_the_region_s_prometheus_are_asked_for_besides(prometheus:
     assert 'waiting{cluster="eu",team="a \\"b\\""}' in prometheus.queries[1]
 
 
+def test_without_a_name_whatever_gauge_a_known_engine_has_is_asked_for(prometheus: Prometheus) -> None:
+    prometheus.result = [{"metric": {}, "value": [1.0, "3"]}]
+    assert queue.depth(labels='namespace="ml-serving"') == 3.0
+    asked = prometheus.queries[0]
+    assert asked.startswith('sum({__name__=~"vllm:num_requests_waiting|')
+    assert "|sglang:num_queue_reqs|" in asked
+    assert asked.count('",namespace="ml-serving"}') == 2
+    prometheus.result = []
+    with pytest.raises(NoData, match=r"no gauge of waiting requests of a known engine .* name the engine's own gauge: roles.ROLE.metrics"):
+        queue.depth()
+
+
+def test_the_gauges_of_the_engines_are_found_by_asking_prometheus(prometheus: Prometheus) -> None:
+    seen = ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"]
+    prometheus.result = [{"metric": {"__name__": name}, "value": [1.0, "3"]} for name in seen]
+    region = active_run.require().platform.region
+    assert engine_gauges(region) == ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"]
+    assert prometheus.queries[0].startswith('count by (__name__) ({__name__=~"vllm:num_requests_waiting|')
+    assert known_gauges(region) == ("vllm:num_requests_waiting", "vllm:kv_cache_usage_perc")
+    prometheus.status = 503
+    assert known_gauges(region) == ()
+
+
 @pytest.mark.parametrize("result", [[], [{"metric": {}, "value": [1.0, "NaN"]}]])
 def test_nothing_fresh_is_no_data(prometheus: Prometheus, result: list[dict[str, Any]]) -> None:
     prometheus.result = result
     with pytest.raises(NoData, match="has no value of the last 5 s"):
-        queue.depth()
+        queue.depth("waiting")
 
 
 def test_a_prometheus_that_fails_is_no_data(prometheus: Prometheus) -> None:

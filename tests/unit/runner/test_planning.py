@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from history.budgets import Budgets
+from history.budgets import Bounds, Budgets
 from history.plan import ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
 from runner.drivers.driver import Driver, Needs
@@ -200,3 +200,14 @@ def test_a_null_control_has_no_targets_and_no_floor(experiment_file: Path, tmp_p
 def test_more_arrivals_take_longer_and_luck_is_allowed_for() -> None:
     assert span_s(299, 20) == pytest.approx(17.54, abs=0.01)
     assert span_s(299, 200) == pytest.approx(1.754, abs=0.001)
+
+
+def test_a_target_may_say_other_budgets_for_one_experiment_and_the_plan_says_in_the_place_of_what(experiment: Experiment) -> None:
+    target = local_target()
+    slow = target.workloads[CLASS].model_copy(update={"budgets_in": {experiment.id: Bounds(rto_s=90, capacity_rto_s=240)}})
+    target = target.model_copy(update={"workloads": target.workloads | {CLASS: slow}})
+    merged = merged_budgets(experiment, target, drivers()[0])
+    assert (merged.rto_s, merged.capacity_rto_s, merged.availability) == (90, 240, 0.97)
+    assert merged.source["rto_s"] == "target for this experiment, in the place of 30 s"
+    assert merged.source["capacity_rto_s"] == "target for this experiment, which names none"
+    assert merged.source["availability"] == "experiment"

@@ -101,7 +101,7 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
     ),
     "another job": (("workloads", "batch-training", "job", "kind"), "JobSet", "a suspended CronJob as yet, not of a JobSet"),
     "a controller": (("roles", "gateway", "controller"), {"kind": "RayCluster", "name": "x"}, "RayCluster is not read yet"),
-    "an adapter": (("roles", "gateway", "adapter"), "envoy", "there is no adapter 'envoy' yet; there is vllm"),
+    "an adapter": (("roles", "gateway", "adapter"), "envoy", "no engine 'envoy' is known; known are vllm, sglang, tgi"),
     "a process that listens": (("roles", "inference", "process"), {"listens": 8000}, "a process is found by match alone as yet"),
     "the newest process": (("roles", "inference", "process"), {"match": "x", "pick": "newest"}, "a process is found by match alone as yet"),
     "health as the kubelet asks": (("roles", "inference", "health"), "kubelet", "asking as the kubelet does is not built"),

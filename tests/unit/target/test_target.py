@@ -137,13 +137,6 @@ def test_roles_become_configuration() -> None:
     }  # fmt: skip
 
 
-def test_an_adapter_knows_what_the_role_need_not_say(tmp_path: Path) -> None:
-    path = tmp_path / "target.yaml"
-    path.write_text(LOCAL.read_text().replace("process: {match: workloads.inference.engine}", "adapter: vllm", 1))
-    role = load_target(path).roles["inference"]
-    assert (role.engine, role.queue_metric) == ("EngineCore", "vllm:num_requests_waiting")
-
-
 def test_faults_take_the_suites_image_where_the_file_names_no_other(tmp_path: Path) -> None:
     both = load_target(target_file(tmp_path, suite={"image": "r/suite:1", "fault_image": "r/fault:1"}))
     assert (both.suite.image, both.suite.fault_image) == ("r/suite:1", "r/fault:1")

@@ -72,6 +72,14 @@ def test_on_the_embedded_cluster_the_training_platform_is_deployed_too(kubectl: 
 
 
 @pytest.mark.usefixtures("_compiled")
+def test_with_vllm_the_same_platform_has_another_engine_and_nothing_trains(kubectl: Path) -> None:
+    deploy.deploy(deploy.Kubectl((str(kubectl),), embedded=True), "vllm", 7, lambda _said: None)
+    said = calls(kubectl)
+    assert f"apply -k {deploy.MANIFESTS}/vllm" in said
+    assert not any("ml-training" in call or "training" in call for call in said)
+
+
+@pytest.mark.usefixtures("_compiled")
 @pytest.mark.parametrize(("made_s", "replaced"), [((1, 1, 2), True), ((1, 1, 40), False), ((1,), False)])
 def test_of_replicas_that_started_at_once_one_starts_again_alone(kubectl: Path, made_s: tuple[int, ...], *, replaced: bool) -> None:
     state = {"spec": {}, "status": {"phase": "Running"}}

@@ -1,0 +1,33 @@
+"""Why an experiment is none for a target: what it needs is not there, so it is skipped by that sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.experiment.catalogue import fault_of
+from runner.experiment.experiment import Experiment, lacks_of
+from target.target import Target
+
+
+def absent(experiment: Experiment, target: Target) -> str:
+    """Return why an experiment is none for ``target``; empty if it is one.
+
+    Its class of workload or a role is not there, or nobody knows how to find the engine process that a fault acts on. A misspelt name is
+    another matter: the file is wrong, and :func:`runner.experiment.experiment.check_target` says so.
+    """
+    lacks = list(lacks_of(experiment, target))
+    if any(lack.misspelt for lack in lacks):
+        return ""
+    if lacks:
+        return f"{lacks[0].sentence(target)}; to test this here, add it to the target file under {lacks[0].section}"
+    return next(_without_engine(experiment, target), "")
+
+
+def _without_engine(experiment: Experiment, target: Target) -> Iterator[str]:
+    """Yield a sentence for each fault on an engine process that the target does not know."""
+    for action in experiment.document.method:
+        spec, name = fault_of(action.provider), action.provider.arguments.get("role")
+        role = target.roles.get(name) if isinstance(name, str) else None
+        if spec is not None and spec.on_engine and role is not None and not (role.container and role.engine):
+            needs = f"{action.provider.func} needs its engine process, and target {target.name} does not say which that is"
+            yield f"role {name}: {needs}; to test this here, write container, and process or the adapter of an engine that has one"
