@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 
 from history.kinds import TRAINING
+from history.ledger_clocks import LedgerClocks
 from history.result import Check
 from verdict.case import Case
-from verdict.inputs.ledger_clocks import LedgerClocks
 from verdict.inputs.recovery import Recovery
 from verdict.inputs.training_job import TrainingJob, verified_ns
 from verdict.shared.checks_before import NEARLY, unmet_before
