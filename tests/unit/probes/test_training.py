@@ -87,15 +87,6 @@ def test_steps_count_when_every_rank_of_their_attempt_did_them(job: Job) -> None
 
 
 @pytest.mark.usefixtures("_time_stands_still")
-def test_steps_of_a_host_whose_clock_is_behind_are_as_recent_as_they_are(job: Job) -> None:
-    for host, offset_s in (("h", 60.0), (RUNNER, 0.0)):
-        job.says("clock", 0, host=host, offset_ns=int(offset_s * 1e9), error_ns=0)
-    for rank in range(2):
-        job.says("step", 1, rank, ago_s=61.0)
-    assert training.steps_per_s(5) == 1 / 5
-
-
-@pytest.mark.usefixtures("_time_stands_still")
 def test_a_checkpoint_counts_once_a_store_holds_it_verified(job: Job) -> None:
     job.says("checkpoint", 5, stores=[{"url": "s3", "problem": "no answer", "verified": None}])
     with pytest.raises(NoData, match="no checkpoint was verified"):
