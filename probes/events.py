@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from history.errors import NoData
+from history.ledger_clocks import clocks_of_ledger, placed
 from history.reader import LEDGERS, read_table
 from history.schema import TRAINING, EventKind
 from history.workloads import Training
@@ -20,8 +21,9 @@ def training_job() -> Training:
 
 
 def training_rows() -> pl.DataFrame:
-    """Return the rows of the training job's ledger that have arrived."""
-    return read_table(active_run.require().run_dir / LEDGERS, "training", schema=TRAINING)
+    """Return the rows of the training job's ledger that have arrived, their times by the clock that times faults."""
+    rows = read_table(active_run.require().run_dir / LEDGERS, "training", schema=TRAINING)
+    return placed(rows, clocks_of_ledger(rows))
 
 
 def first_ns(kind: EventKind, obj: str | None = None) -> int:

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from history.ledger_clocks import NO_CLOCKS, LedgerClocks, clocks_of_ledger, placed
 from history.ledgers import detail_of, done_steps
 from history.workloads import Training
 from verdict.inputs.attempts import Ints
-from verdict.inputs.ledger_clocks import NO_CLOCKS, LedgerClocks, clocks_of_ledger, placed
 
 STALL_S = 3.0
 """A pause between two steps of progress that is longer is an outage even without a new attempt; a save or a busy machine pauses less."""

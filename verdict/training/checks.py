@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 
 from history.kinds import TRAINING
+from history.ledger_clocks import LedgerClocks
+from history.ledgers import NEEDED
 from history.result import Check
 from verdict.case import Case
-from verdict.inputs.ledger_clocks import LedgerClocks
 from verdict.inputs.recovery import Recovery
 from verdict.inputs.training_job import TrainingJob, verified_ns
 from verdict.shared.checks_before import NEARLY, unmet_before
@@ -50,7 +51,7 @@ def of_run(case: Case) -> TrainingJob:
 
 def _ledger_gaps(job: TrainingJob) -> Iterator[str]:
     if job.rows.is_empty():
-        yield "the training job's ledger is empty"
+        yield f"the training job's ledger is empty: no row has {listed(NEEDED, len(NEEDED))}, which each needs"
         return
     if not job.starts:
         yield "its ledger holds no start of an attempt"

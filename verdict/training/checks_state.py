@@ -62,11 +62,11 @@ def _near(case: Case, job: TrainingJob, tolerance: float) -> Check:
     """Judge a state by the losses that came of it, step by step."""
     states, opening = states_of(job), "The losses were not compared with an undisturbed run's"
     near = nearness_of(job, before=states.aside or inf)
-    figures = Figures(measured=near.apart if isfinite(near.apart) else None, budget=tolerance, unit="share")
+    figures = Figures(measured=near.apart if isfinite(near.apart) else None, budget=tolerance, unit="ratio")
     if near.apart > tolerance:
         far = percent(near.apart) if isfinite(near.apart) else "without a number"
         return failed(
-            "state", f"At step {near.at} the loss lies {far} from an undisturbed run's; {tolerance:g} of it is allowed.", **figures
+            "state", f"At step {near.at} the loss lies {far} from an undisturbed run's; the class allows {percent(tolerance)}.", **figures
         )
     if why := missing_in(job, LOSS) or ("" if near.compared else "there is no reference, or no common step"):
         return inconclusive("state", f"{opening}: {why}.", **figures)
@@ -77,7 +77,7 @@ def _near(case: Case, job: TrainingJob, tolerance: float) -> Check:
         return _resized(said, losses, figures)
     if near.last <= _lost_by(case, job):
         return inconclusive("state", f"{said}, which is before recovery.", **figures)
-    return passed("state", f"{said}; {tolerance:g} of it is allowed.", **figures)
+    return passed("state", f"{said}; the class allows {percent(tolerance)}.", **figures)
 
 
 def _lost_by(case: Case, job: TrainingJob) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ class Template:
     """What jobs are made of.
 
     ``own``: what the template sets for its container, as far as it is known before a pod runs. ``environment``: that, with what the run
-    sets otherwise. ``selecting``: keys of labels by which roles select their pods.
+    sets otherwise (None: nobody told them apart). ``selecting``: keys of labels by which roles select their pods.
     """
 
     namespace: str
@@ -39,7 +39,7 @@ class Template:
     container: str
     job: Plain
     environment: Mapping[str, str]
-    own: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] | None = None
     selecting: frozenset[str] = frozenset()
 
     @property

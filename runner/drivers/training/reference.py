@@ -30,7 +30,7 @@ def reference_name(template: Template, ranks: int, image: str) -> str:
     deciding = {
         "image": image or template.image,
         "ranks": ranks,
-        "environment": dict(template.own),
+        "environment": dict(template.environment if template.own is None else template.own),
         "set by the run": {name: template.environment.get(name, "") for name in DECIDING},
         "template": _of_pod(template),
         "code": _own_code(template),

@@ -10,7 +10,7 @@ import pytest
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.ledgers import LedgerWriter
+from history.ledgers import RUNNER, LedgerWriter
 from history.plan import ResolvedTarget
 from history.workloads import Training
 from probes import training
@@ -65,6 +65,15 @@ def test_steps_count_when_every_rank_did_them(job: Job) -> None:
     job.says("step", 1, 0, attempt=2, ago_s=60)
     job.says("step", 1, 1, attempt=2, ago_s=60)
     assert training.steps_per_s(5) == 2.0
+
+
+@pytest.mark.usefixtures("_time_stands_still")
+def test_steps_of_a_host_whose_clock_is_behind_are_as_recent_as_they_are(job: Job) -> None:
+    for host, offset_s in (("h", 60.0), (RUNNER, 0.0)):
+        job.says("clock", 0, host=host, offset_ns=int(offset_s * 1e9), error_ns=0)
+    for rank in range(2):
+        job.says("step", 1, rank, ago_s=61.0)
+    assert training.steps_per_s(5) == 1 / 5
 
 
 @pytest.mark.usefixtures("_time_stands_still")

@@ -14,11 +14,11 @@ import polars as pl
 import pytest
 import requests
 
+from history.ledger_clocks import clocks_of_ledger
 from history.ledgers import training_rows
 from history.schema import TRAINING
 from testing.training.run_summary import RunSummary
 from testing.training.served_ledger import serving
-from verdict.inputs.ledger_clocks import clocks_of_ledger
 from workloads.training.data import Order
 from workloads.training.errors import SettingsRefused
 from workloads.training.telemetry.clock import Clock

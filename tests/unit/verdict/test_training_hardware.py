@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from history.budgets import Budgets
+from history.ledger_clocks import clocks_of_ledger
 from history.result import Check, Verdict
 from history.workloads import State
 from testing.histories.training_stories import (
@@ -26,7 +27,6 @@ from testing.histories.training_stories import (
     value,
 )
 from verdict import judge
-from verdict.inputs.ledger_clocks import clocks_of_ledger
 from verdict.training.needs import DIGEST, HOST, LOSS, NEEDS, PID, SAMPLES, STORES, Need, table
 
 Rows = list[dict[str, object]]
