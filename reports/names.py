@@ -40,10 +40,35 @@ DOMINANT = "dominant_phase"
 FALSE_HEALTHY = "wrong_green"
 TARGET_GREEN = "target_green"
 BAD_REQUESTS = "requests_bad"
+REASONS = {
+    "bad_refused": "refused: no connection",
+    "bad_error": "error: an answer that is one",
+    "bad_cut": "cut: the answer ended unseen",
+    "bad_late": "late: over the SLO's limit",
+    "bad_wrong": "wrong: a whole answer, and not the right one",
+    "bad_stalled": "stalled: a stream silent for longer than the SLO allows",
+    "bad_unsent": "unsent: by the load itself",
+    "bad_unrecorded": "unrecorded: no row says what became of them",
+}
+"""Why requests were bad; their counts add up to :data:`BAD_REQUESTS`."""
+UNDER_WAY, INTERRUPTED = "requests_under_way", "requests_interrupted"
+WHERE = {
+    "interrupted_direct": "on its targets",
+    "interrupted_collateral": "elsewhere",
+    "interrupted_unknown": "of which it is not known where they were",
+}
+"""Where those of :data:`INTERRUPTED` were; their counts add up to it."""
 AVAILABILITY = "availability"
 RPO = "RPO"
 """A column of the table of experiments."""
 LABELS = {
+    BAD_REQUESTS: "Bad requests",
+    UNDER_WAY: "Under way at the fault",
+    INTERRUPTED: "Interrupted: under way at the fault, and hurt",
+    "interrupted_direct": "Interrupted on its targets",
+    "interrupted_collateral": "Interrupted elsewhere",
+    "interrupted_unknown": "Interrupted, not known where",
+    "bad_seconds": "Bad requests, in seconds of load",
     "rto_resolution": "RTO resolution",
     "rto_low": "RTO at least (95 %)",
     "rto_high": "RTO at most (95 %)",

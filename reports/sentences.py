@@ -8,7 +8,7 @@ from history.result import Verdict
 from reports import names
 from reports.model import Experiment, NotTested
 from reports.text import one_line
-from verdict.words import count, percent
+from verdict.words import count, number, percent
 
 LONGEST = 400
 """Characters of a sentence that the headline quotes; the experiment below shows it whole."""
@@ -31,7 +31,7 @@ def headline(experiments: Sequence[Experiment], not_tested: Sequence[NotTested])
         first = f"{not_tested[0].id}: {one_line(not_tested[0].reason, LONGEST)}" if not_tested else ""
         return f"Nothing was tested: {first}" if first else "No run was given, so nothing is known."
     held = f"All {total} held" if len(experiments) > 1 else "The experiment held"
-    return f"{held}{_caught(experiments)}."
+    return f"{held}{_caught(experiments)}{_hurt(experiments)}."
 
 
 def why(item: Experiment) -> str:
@@ -50,6 +50,16 @@ def _failed(experiments: Sequence[Experiment]) -> str:
 def _caught(experiments: Sequence[Experiment]) -> str:
     weak = sum(e.expect.verdict != "PASS" for e in experiments)
     return f"; {count(weak, 'seeded weakness', 'seeded weaknesses')} caught as expected" if weak else ""
+
+
+def _hurt(experiments: Sequence[Experiment]) -> str:
+    """Return that answers under way were hurt although all held: nobody shall read that users noticed nothing."""
+    hurt = [e for e in experiments if any(trial.value(names.INTERRUPTED) for trial in e.trials)]
+    if not hurt:
+        return ""
+    most = max((trial for e in hurt for trial in e.trials), key=lambda trial: trial.value(names.INTERRUPTED) or 0)
+    of = f"{number(most.value(names.INTERRUPTED), 9)} of {number(most.value(names.UNDER_WAY), 9)} answers under way at the fault were hurt"
+    return f"; {of}" if len(experiments) == 1 else f"; in {len(hurt)} of them answers under way were hurt: at most {of}"
 
 
 def summary_of(experiments: Sequence[Experiment], not_tested: Sequence[NotTested]) -> str:

@@ -107,7 +107,7 @@ def _plan(experiment: Experiment, platform: Platform, run_dir: Path, load: dict[
         slo=slo,
         load=Load.model_validate(_LOAD | {"url": url, "prompts": str(prompts)} | load),
         hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
-        budgets=Budgets(rto_s=written.rto_s, rpo_requests=written.rpo_requests, availability=written.availability),
+        budgets=Budgets.model_validate(written.settings() | dict.fromkeys(("p95_ratio", "capacity_rto_s"))),
     )
 
 

@@ -32,7 +32,7 @@ def experiment(case: Case) -> Document:
         "name": "aftershock",
         "workload": "realtime-inference",
         "fault": "fault" if case.role != "decoy" or case.freeze else "sham",
-        "budgets": {"rto": "30s", "rpo_requests": 0, "availability": "50%"},
+        "budgets": {"rto": "30s", "rpo_requests": 0, "availability": "50% over 15s"},
         "evidence": [_evidence(case)],
         "deadline": "30s",
     }

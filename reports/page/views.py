@@ -10,7 +10,7 @@ from reports.axis import Lane, Progress, TimeAxis
 from reports.model import Experiment, Timeline, Trial
 from reports.text import at_seconds, quantity
 from verdict.floor import floor_of, is_below
-from verdict.words import interval, number, percent, seconds
+from verdict.words import count, interval, listed, number, percent, seconds
 
 SCALE = 1.35
 """A bullet bar ends at this multiple of its budget; longer ones are cut and say so."""
@@ -71,8 +71,12 @@ def rto_text(trial: Trial) -> str:
     if trial.rto_s is None:
         return "not measured"
     allowed = f" of {seconds(trial.budgets.rto_s)}" if trial.budgets.rto_s is not None else ", not budgeted"
-    if not trial.outages and trial.rto_s == 0 and not trial.rto_low_s:
-        return "no outage"
+    if not trial.outages and trial.rto_s == 0:
+        caught = trial.value(names.INTERRUPTED)
+        if caught:
+            return f"no outage after, {number(caught, 9)} hurt under way"
+        if not trial.rto_low_s:
+            return "no outage"
     if trial.rto_low_s is not None and not trial.rto_censored:
         return interval(trial.rto_low_s, trial.rto_high_s) + allowed
     return f"{'> ' if trial.rto_censored else ''}{seconds(trial.rto_s)}{allowed}"
@@ -153,7 +157,7 @@ def dominant(trial: Trial) -> str:
 
 def other_rows(trial: Trial) -> list[tuple[str, str, str]]:
     """Return (name, value, note) of every measurement that no other table shows."""
-    shown = {*names.RECOVERY, *names.PHASES, names.DOMINANT}
+    shown = {*names.RECOVERY, *names.PHASES, *names.REASONS, names.DOMINANT}
     return [(names.label(m.name), measurement_text(m), m.sentence) for m in trial.measurements if m.name not in shown]
 
 
@@ -221,6 +225,26 @@ def _states(lane: Lane) -> str:
         f"{bar.label or bar.state} from {at_seconds(bar.from_s)} to {'the end' if bar.to_s is None else at_seconds(bar.to_s)}"
         for bar in lane.bars
     )
+
+
+def reason_rows(trial: Trial) -> list[tuple[str, str]]:
+    """Return (why, how many) of the bad requests, the commonest first; empty if none was bad. The counts add up to all."""
+    found = [(name, value) for name in names.REASONS if (value := trial.value(name))]
+    return [(names.REASONS[name], number(value, 9)) for name, value in sorted(found, key=lambda one: -one[1])]
+
+
+def caught_sentence(trial: Trial) -> str:
+    """Say which requests were under way at the fault, and which of them it hurt; empty if there were none, or it is not known."""
+    under_way, caught = trial.value(names.UNDER_WAY), trial.value(names.INTERRUPTED)
+    if not under_way or caught is None:
+        return ""
+    at_all = f"{count(int(under_way), 'answer was', 'answers were')} under way when the fault struck"
+    if not caught:
+        return f"{at_all}; none was hurt."
+    parts = [f"{number(value, 9)} {where}" for name, where in names.WHERE.items() if (value := trial.value(name))]
+    why = trial.measured(names.INTERRUPTED)
+    became = f" ({why.sentence})" if why and why.sentence else ""
+    return f"{at_all}; {number(caught, 9)} of them {'was' if caught == 1 else 'were'} hurt{became}: {listed(parts)}."
 
 
 def green_sentences(trial: Trial) -> list[str]:

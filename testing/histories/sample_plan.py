@@ -85,7 +85,7 @@ def plan_of(s: Scenario, trial: int = 1, trials: int = 1) -> Plan:
         target={"namespaces": ("ml-serving", "aftershock"), "fidelity": {"gpu": "substitute device, same symptom as a CUDA error"}},
         slo=Slo(ratio=0.99, latency_ms=500, ttft_ms=250, max_gap_ms=400),
         budgets=Budgets(
-            rto_s=s.rto_budget_s, rpo_requests=0, availability=0.65, p95_ratio=1.25, capacity_rto_s=120,
+            rto_s=s.rto_budget_s, rpo_requests=0, availability=0.65, availability_over_s=30.0, p95_ratio=1.25, capacity_rto_s=120,
             source={"rto_s": "experiment", "rpo_requests": "class"},
         ),
         load={

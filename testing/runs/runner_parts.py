@@ -53,7 +53,7 @@ extensions:
   - name: aftershock
     schema: 1
     workload: realtime-inference
-    budgets: {rto: 30s, availability: 97%}
+    budgets: {rto: 30s, availability: 97% over 15s}
     evidence:
       - type: probe
         name: gone
@@ -68,7 +68,7 @@ extensions:
   - name: aftershock
     workload: realtime-inference
     fault: none
-    budgets: {availability: 99%}
+    budgets: {availability: 99% over 20s}
 """
 )
 

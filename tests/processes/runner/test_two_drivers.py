@@ -63,7 +63,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 def experiment(tmp_path: Path) -> Experiment:
     file = tmp_path / "experiments" / "pod-killed.yaml"
     file.parent.mkdir()
-    file.write_text(EXPERIMENT.replace("availability: 97%", "availability: 50%"))
+    file.write_text(EXPERIMENT.replace("availability: 97% over 15s", "availability: 50% over 1s"))
     return read_experiment(file, file.parent)
 
 

@@ -32,10 +32,10 @@ def refusal(file: Path, text: str) -> str:
 
 
 SCHEMA = "    schema: 1\n"
-BUDGETS = "    budgets: {rto: 30s, availability: 97%}\n"
+BUDGETS = "    budgets: {rto: 30s, availability: 97% over 15s}\n"
 HYPOTHESIS = "steady-state-hypothesis:" + EXPERIMENT.split("steady-state-hypothesis:")[1].split("method:")[0]
 PROBES = EXPERIMENT.split("  probes:")[1].split("method:")[0]
-EVIDENCE = EXPERIMENT.split("97%}\n")[1]
+EVIDENCE = EXPERIMENT.split("97% over 15s}\n")[1]
 ROLE = "arguments: {role: inference}"
 
 # what is replaced, by what, where the error stands (a part of its line after the change), what it says

@@ -57,7 +57,7 @@ def test_budgets_say_who_set_them(experiment: Experiment) -> None:
         rto_s=30,
         rpo_requests=0,
         availability=0.97,
-        availability_over_s=30,
+        availability_over_s=15,
         source={"rto_s": "experiment", "rpo_requests": "target", "availability": "experiment"},
     )
     workload = target.workloads[CLASS]

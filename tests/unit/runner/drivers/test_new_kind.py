@@ -22,7 +22,7 @@ from testing.runs.runner_parts import EXPERIMENT
 NAME = "counting"
 COUNTING: dict[str, Any] = {"kind": "counter", "role": "inference", "every": "20ms", "budgets": {"rto": "20s"}}
 SILENT = EXPERIMENT.split("steady-state-hypothesis:")[0] + "method:" + EXPERIMENT.split("method:")[1]
-ASKING = SILENT.replace("realtime-inference", NAME).replace("budgets: {rto: 30s, availability: 97%}", "budgets: {rto: 15s}")
+ASKING = SILENT.replace("realtime-inference", NAME).replace("budgets: {rto: 30s, availability: 97% over 15s}", "budgets: {rto: 15s}")
 
 
 def written(folder: Path, **changes: Any) -> Path:
