@@ -17,6 +17,7 @@ PARTS = (
     "bench.accuracy.report",
     "bench.accuracy.load",
     "bench.accuracy.truth",
+    "bench.intervals",
     "bench.training.checkpoints",
     "bench.training.recovery",
     "bench.common.published",

@@ -31,11 +31,18 @@ class Measured:
     outages: int
     rto_s: float | None
     resolution_s: float
+    low_s: float
+    high_s: float
 
     @property
     def truth_s(self) -> float:
         """How long it lasted."""
         return (self.end_ns - self.begin_ns) / 1e9
+
+    @property
+    def inside(self) -> bool:
+        """Whether the stated interval contains how long it lasted."""
+        return self.low_s <= self.truth_s <= self.high_s
 
     @property
     def error_s(self) -> float:
@@ -92,4 +99,6 @@ def _measure(run: Run, outage: dict[str, Any], until_ns: int) -> Measured:
         outages=sum(one.start_ns < until_ns for one in verdict.outages),
         rto_s=None if rto is None or rto.censored else rto.value,
         resolution_s=(resolution and resolution.value) or 0.0,
+        low_s=verdict.value("rto_low") or 0.0,
+        high_s=high_s if (high_s := verdict.value("rto_high")) is not None else float("inf"),
     )

@@ -64,8 +64,9 @@ def rto_high(case: Case) -> Value:
     With an outage it is when the good arrivals after the last bad one had their answers (a stream its first token, if the SLO limits that):
     who asked within one limit of the outage's end was kept waiting until it was over. As many good arrivals are taken as would all be
     served with 5 % at most if the outage still went on: one after a total outage; where a third of requests was hit 13, or 8 and the limit.
-    Arrivals on one connection go to one replica, hence count once, and not at all if it was served in the outage. A good answer of each
-    faulted pod, if it gave none in the outage, tells as much. It is later if a stream under way stood still or was cut later.
+    Arrivals on a connection that leads to one replica count once, and not at all if it was served in the outage. Good answers on one where
+    all had gone wrong, or of each faulted pod, if it gave none in the outage, tell as much. It is later if a stream under way stood still
+    or was cut later.
 
     Without an outage it is the longest that is missed with 5 %: too short for as many bad arrivals as break the SLO, at the rate of the
     requests that the fault hits, by refusing or by keeping them waiting no longer than anybody waited. Source: requests.
@@ -118,18 +119,53 @@ def _by_draws(case: Case, inside: slice, after: slice) -> _End:
     requests were hit, the latter needs two that the hang would have hit: the stretch between two of them in which it ends for askers is
     longer than others (inspection paradox).
     """
-    group = _groups(case, slice(inside.start, after.stop))
-    good = case.arrivals.good[inside.start : after.stop]
-    seen, later = group[: inside.stop - inside.start], group[inside.stop - inside.start :]
-    hit = np.unique(seen[~good[: len(seen)]])
-    served = np.setdiff1d(seen, hit)
-    new = np.flatnonzero(~np.isin(later, served) & good[len(seen) :])
-    first = after.start + np.sort(new[np.unique(later[new], return_index=True)[1]])
-    one, two = good_needed(len(hit), len(served)), good_needed(len(hit), len(served), hits=2 if len(served) else 1)
+    drawn = _drawn(case, inside, after)
+    first = after.start + drawn.new
+    one, two = good_needed(drawn.hit, drawn.served), good_needed(drawn.hit, drawn.served, hits=2 if drawn.served else 1)
     limit_ns = longest_limit_ms(case.slo) * 1e6
     asked = _End(float(case.arrivals.t_ns[first[one - 1]]) + limit_ns, limit_ns) if len(first) >= one else NEVER
     answered = _answered(case, first[:two]) if len(first) >= two else NEVER
-    return min(asked, answered, key=lambda end: end.t_ns)
+    return min(asked, answered, *_by_connections(case, drawn, after), key=lambda end: end.t_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Independent requests: how many an outage ``hit`` and ``served``, and which came ``new`` after it and were served.
+
+    ``again``: of each connection on which all went wrong, how often, and the places after it where it was served.
+    """
+
+    hit: int
+    served: int
+    new: Ints
+    again: tuple[tuple[int, Ints], ...]
+
+
+def _drawn(case: Case, inside: slice, after: slice) -> _Drawn:
+    """Return the independent requests of an outage and after it.
+
+    Requests on one connection are one if it leads to one replica. Where most of those on which some went wrong were also served, each
+    request is sent on by itself, and all count.
+    """
+    group, good = _groups(case, slice(inside.start, after.stop)), case.arrivals.good[inside.start : after.stop]
+    until = inside.stop - inside.start
+    hit = np.unique(group[:until][~good[:until]])
+    names, times = np.unique(group[:until], return_counts=True)
+    often = np.intersect1d(hit, names[times > 1])
+    if len(often) and np.isin(often, group[:until][good[:until]]).mean() > 0.5:
+        group = _alone(len(group))
+        hit = group[:until][~good[:until]]
+    served, later = np.setdiff1d(group[:until], hit), group[until:]
+    new = np.flatnonzero(~np.isin(later, served) & good[until:])
+    first = np.sort(new[np.unique(later[new], return_index=True)[1]])
+    again = tuple((int(np.count_nonzero(group[:until] == one)), new[later[new] == one]) for one in np.intersect1d(hit, later[new]))
+    return _Drawn(len(hit), len(served), first, again)
+
+
+def _by_connections(case: Case, drawn: _Drawn, after: slice) -> list[_End]:
+    """Return by when each connection on which all had gone wrong was served so often that it leads to what serves again."""
+    enough = [(good_needed(bad, 0), places) for bad, places in drawn.again]
+    return [_answered(case, after.start + places[:needed]) for needed, places in enough if len(places) >= needed]
 
 
 def _by_targets(case: Case, inside: slice, after: slice) -> _End:
@@ -150,7 +186,7 @@ def _by_targets(case: Case, inside: slice, after: slice) -> _End:
 
 def _groups(case: Case, part: slice) -> Ints:
     """Return a number for each arrival of ``part``: the same for those on one connection, its own where that is not known."""
-    alone = -1 - np.arange(part.stop - part.start)
+    alone = _alone(part.stop - part.start)
     if len(case.arrivals.row) != len(case.arrivals) or not case.run.requests["connection"].count():
         return alone
     row = case.arrivals.row[part]
@@ -158,6 +194,10 @@ def _groups(case: Case, part: slice) -> Ints:
     worker = np.unique(rows["worker"].fill_null("").to_numpy(), return_inverse=True)[1]
     connection = rows["connection"].fill_null(-1).to_numpy()
     return np.where((row >= 0) & (connection >= 0), worker << 40 | connection, alone)
+
+
+def _alone(count: int) -> Ints:
+    return -1 - np.arange(count)
 
 
 def _answered(case: Case, arrivals: Ints) -> _End:

@@ -178,6 +178,19 @@ def test_good_answers_of_one_connection_count_once_and_those_of_a_healthy_one_ne
     assert interval(in_tens).high_s > alone.high_s + 1
 
 
+def test_where_each_request_is_sent_on_by_itself_connections_do_not_matter() -> None:
+    run = run_of(PARTIAL)
+    mixed = change_rows(run, pl.lit(value=True), connection=pl.int_range(pl.len(), dtype=pl.Int64) % 50)
+    assert interval(mixed) == interval(run)
+
+
+def test_few_connections_that_were_all_hit_tell_by_being_served_again() -> None:
+    run = run_of(replace(PARTIAL, hits=(Hit(0.0, 6.0),)))
+    pooled = interval(change_rows(run, pl.lit(value=True), connection=pl.int_range(pl.len(), dtype=pl.Int64) % 3))
+    assert pooled.low_s <= 6.0 <= pooled.high_s
+    assert pooled.high_s == pytest.approx(interval(run).high_s, abs=0.3)
+
+
 def test_a_good_answer_of_the_pod_that_was_hit_ends_a_partial_outage() -> None:
     run = run_of(PARTIAL)
     bad = pl.col("outcome") == "fail"
