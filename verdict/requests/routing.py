@@ -47,7 +47,7 @@ def routing_of(case: Case, to: Set[str], serving: Set[str]) -> Routing:
     answers = _baseline_answers(case)
     named = answers.filter(pl.col("pod").is_in(list(serving)))
     if answers.height and named.height >= MOSTLY * answers.height:
-        share = float(named["pod"].is_in(list(to)).sum()) / named.height
+        share = named.filter(pl.col("pod").is_in(list(to))).height / named.height
         return Routing(to, share, f"where {100 * share:.0f} % of the baseline's answers came from by the header x-pod", _pinned(named))
     why = "no answer names its pod" if not named.height else f"only {named.height:,} of {answers.height:,} answers name a pod that serves"
     if case.load.connections.mode == "shared":

@@ -11,12 +11,13 @@ from typing import Any
 
 import gevent
 import gevent.server
+import gevent.socket
 import pytest
 
 from history.clock import now_ns
 from history.workloads import ConnectionPolicy, Load, Mix
 from testing.load.silent_address import silent_address
-from workloads.load import connecting, connections
+from workloads.load import connecting
 from workloads.load.client import Client, Row
 from workloads.load.connecting import Address, connected
 from workloads.load.connections import Connections, users_of
@@ -171,7 +172,12 @@ def test_an_attempt_that_connects_after_the_race_is_closed(monkeypatch: pytest.M
     left: list[Any] = []
     real = connecting._close
     monkeypatch.setattr(connecting, "STAGGER_S", 0.0)
-    monkeypatch.setattr(connecting, "_close", lambda came: (left.append(came), real(came)))
+
+    def close_and_tell(came: Any) -> None:
+        left.append(came)
+        real(came)
+
+    monkeypatch.setattr(connecting, "_close", close_and_tell)
     with serving() as (url, _):
         port = Endpoint.of(url).port
         for _ in range(20):
@@ -184,7 +190,7 @@ def test_an_attempt_that_connects_after_the_race_is_closed(monkeypatch: pytest.M
 def test_no_address_answers_within_the_time_for_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
     with silent_address("127.0.0.11") as port, silent_address("127.0.0.12", port):
         found = [address("127.0.0.11", port), address("127.0.0.12", port)]
-        monkeypatch.setattr(connections.gevent.socket, "getaddrinfo", lambda *_, **__: found)
+        monkeypatch.setattr(gevent.socket, "getaddrinfo", lambda *_, **__: found)
         (row,) = asked(load_of(f"http://two.test:{port}", timeout_s=60, connect_timeout_s=0.4), range(1))
     assert row["error"] == f"ConnectTimeout: no connection to 127.0.0.12:{port} or 127.0.0.11:{port} within 0.4 s"
     assert (row["outcome"], row["connection"], row["done_ns"] - row["sent_ns"] < 30e9) == ("fail", None, True)
