@@ -19,6 +19,9 @@ from target.workload import Positive, SteadyState, WorkloadClass
 if TYPE_CHECKING:
     from target.target import Target
 
+PROJECT = Path(__file__).parents[1]
+"""Where the load runs, whoever starts it from where: its paths count from here."""
+
 
 class RequestsSteadyState(SteadyState):
     """What must hold while all is well, besides that the share which the SLO asks for is served."""
@@ -53,7 +56,7 @@ class RequestsClass(WorkloadClass):
             ConfigError: the prompts file is wrong, or has no completion to compare with.
 
         """
-        known = knows_answers(read_prompts(Path(self.load.prompts)))
+        known = knows_answers(read_prompts(PROJECT / self.load.prompts))
         if self.answers.mode is None:
             return self.answers.model_copy(update={"mode": "exact" if known else "unknown"})
         if not known and not self.answers.unknown:

@@ -60,6 +60,21 @@ def test_what_the_target_lacks_is_skipped_with_the_reason_where_it_is_selected(p
     assert "1 passed, 1 deselected" in project.chaos("-k", "pod-killed").text
 
 
+def test_what_is_about_the_content_of_answers_is_skipped_where_nobody_knows_the_right_ones(project: Project) -> None:
+    file, prompts = project.root / "target.yaml", project.root / "asked.jsonl"
+    target = yaml.safe_load(file.read_text())
+    target["workloads"]["realtime-inference"]["load"]["prompts"] = str(prompts)
+    file.write_text(yaml.safe_dump(target))
+    project.experiment("serving/weights", EXPERIMENT.replace("    schema: 1\n", "    schema: 1\n    needs: [answers]\n"))
+    project.script(pod_killed=PASS, weights=PASS)
+    prompts.write_text('{"prompt": "a"}\n')
+    unknown = project.chaos("-ra")
+    assert "1 passed, 1 skipped" in unknown.text
+    assert "it is about the content of answers, and target local knows no right answers of realtime-inference" in unknown.text
+    prompts.write_text('{"prompt": "a", "completion": "b"}\n')
+    assert "2 passed" in project.chaos().text
+
+
 def test_a_misspelt_class_is_a_mistake_and_not_a_skip(project: Project) -> None:
     project.experiment("training/wrong", TRAINS.replace("batch-training", "batch-trainning"))
     done = project.chaos()

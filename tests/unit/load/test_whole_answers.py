@@ -25,6 +25,7 @@ from workloads.load.exchange import Call, judge_said
 
 ASKED = 8
 TEXT = "abcdefgh"
+NOT_KNOWN = Prompt("p", None)
 SEEN: list[bytes] = []
 FINE = ("ok", True, True, None)
 
@@ -70,11 +71,11 @@ def answering(data: bytes, reset: bool) -> Iterator[str]:
         server.stop()
 
 
-def attempt(data: bytes, streamed: bool, reset: bool = False, **request: bool) -> Row:
+def attempt(data: bytes, streamed: bool, reset: bool = False, prompt: Prompt = NOT_KNOWN, asked: int = ASKED, **request: bool) -> Row:
     with answering(data, reset) as url:
         fields = {"url": url, "model": "m", "mix": (Mix(weight=1, max_tokens=(1, 1)),), "prompts": "p", "in_flight_cap": 9}
         load = Load.model_validate(fields | {"rate_rps": 10.0, "horizon_s": 1.0, "seed": 1, "timeout_s": 5, "request": request})
-        return Client(load, "run", "load-0").attempt(Call(0, now_ns(), streamed, Prompt("p", None), ASKED), 0)
+        return Client(load, "run", "load-0").attempt(Call(0, now_ns(), streamed, prompt, asked), 0)
 
 
 def ended(row: Row) -> tuple[str, bool, bool, str | None]:
@@ -214,6 +215,18 @@ def test_ignore_eos_is_sent_where_the_plan_asks_for_it(asked: bool) -> None:
 def said(text: str, reason: str | None, completion: str | None) -> tuple[str, bool | None, bool | None]:
     ending = judge_said(Call(0, 0, False, Prompt("p", completion), ASKED), Said(text, bool(text), reason, len(text)))
     return ending.outcome.value, ending.complete, ending.valid
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "stream"])
+def test_an_answer_is_compared_by_its_tokens(streamed: bool) -> None:
+    known, tokens = Prompt("p", " Paris is the capital"), (" Paris", " is")
+    usage = {"usage": {"completion_tokens": 2}}
+    events = [choice(token, reason) for token, reason in zip(tokens, (None, "length"), strict=True)]
+    answer = stream(*events) if streamed else plain(choice("".join(tokens), "length") | usage)
+    row = attempt(answer, streamed, prompt=known, asked=2)
+    assert (*ended(row), row["valid"]) == (*FINE, True)
+    other = attempt(answer, streamed, prompt=known._replace(completion=" London is the capital"), asked=2)
+    assert (*ended(other), other["valid"]) == ("ok", True, True, "WrongAnswer: not the expected completion", False)
 
 
 def test_a_known_answer_is_whole_when_all_of_it_came() -> None:
