@@ -32,7 +32,9 @@ class WorkloadClass(OfKinds):
     role: str  # the role that serves it
     steady_state: SteadyState = SteadyState()
     budgets: Bounds = Bounds()
-    budgets_in: dict[str, Bounds] = Field(default_factory=dict)  # experiment -> budgets in the place of its own: what only this platform knows
+    budgets_in: dict[str, Bounds] = Field(
+        default_factory=dict
+    )  # experiment -> budgets in the place of its own: what only this platform knows
 
     @classmethod
     def model_for(cls, data: object) -> type[WorkloadClass]:

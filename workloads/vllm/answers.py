@@ -32,7 +32,9 @@ def prompts(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, ring: l
             continue
         if (smallest := margin(model, asked, answer)) >= SMALLEST_MARGIN:
             words = [tokenizer.decode([token]) for token in answer]
-            rows.append({"prompt_id": len(rows), "prompt": text, "completion": "".join(words), "tokens": words, "smallest_margin": smallest})
+            rows.append(
+                {"prompt_id": len(rows), "prompt": text, "completion": "".join(words), "tokens": words, "smallest_margin": smallest}
+            )
         if len(rows) == COUNT:
             return rows
     raise RuntimeError(f"only {len(rows)} of {3 * COUNT} prompts were answered by a margin of {SMALLEST_MARGIN} logits, expected {COUNT}")

@@ -85,7 +85,7 @@ def test_without_a_name_whatever_gauge_a_known_engine_has_is_asked_for(prometheu
     assert queue.depth(labels='namespace="ml-serving"') == 3.0
     asked = prometheus.queries[0]
     assert asked.startswith('sum({__name__=~"vllm:num_requests_waiting|')
-    assert '|sglang:num_queue_reqs|' in asked
+    assert "|sglang:num_queue_reqs|" in asked
     assert asked.count('",namespace="ml-serving"}') == 2
     prometheus.result = []
     with pytest.raises(NoData, match=r"no gauge of waiting requests of a known engine .* name the engine's own gauge: roles.ROLE.metrics"):

@@ -78,7 +78,9 @@ def test_the_switch_chooses_manifests_target_and_experiments() -> None:
     assert "--chaos-target targets/local.yaml" in without
     assert "vllm" not in without
     chosen = with_vllm.partition(' -k "')[2].partition('"')[0].split(" or ")
-    every = [f"{path.parent.name}/{path.stem}" for path in (ROOT / "experiments").glob("*/*.yaml") if path.parent.name in {"control", "serving"}]
+    every = [
+        f"{path.parent.name}/{path.stem}" for path in (ROOT / "experiments").glob("*/*.yaml") if path.parent.name in {"control", "serving"}
+    ]
     assert sorted(name for name in every if any(word in name for word in chosen)) == sorted(SET)
 
 
