@@ -38,10 +38,8 @@ def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
     """
     role = platform.target.role(name)
     if not role.container or not role.engine:
-        raise ConfigError(
-            f"target {platform.target.name}: role {name}: its engine process is not to be found; "
-            "write container, and process or the adapter of an engine that has one"
-        )
+        lacks = "its engine process is not to be found; write container, and process or the adapter of an engine that has one"
+        raise ConfigError(f"target {platform.target.name}: role {name}: {lacks}")
     return role, role.container, role.engine
 
 
