@@ -42,6 +42,7 @@ class Timers(FrozenModel):
     heal_s: float
     fault_s: float = 0.0  # how long the longest fault lasts by itself (0: at once, or until undone)
     deadline_parts: dict[str, float] = Field(default_factory=dict)
+    known_s: float = 0.0  # after how long at the latest it is known how what a workload began ended; 0 in older plans
 
 
 class Floor(FrozenModel):

@@ -48,6 +48,10 @@ class WorkloadClass(OfKinds):
             yield ("role",), f"{self.role!r} is not under roles"
         yield from ((("budgets", name), sentence) for name, sentence in self.budgets.misplaced(self.kind))
 
+    def secrets(self, environment: Mapping[str, str]) -> list[str]:  # noqa: ARG002 - a kind's own subclass reads it
+        """Return the secret values of ``environment`` that it sends: no message may show them."""
+        return []
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature
         """Let target files have this kind."""

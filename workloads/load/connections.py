@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 from typing import Any
 
 import gevent.monkey
 import gevent.socket
-import gevent.ssl
 
 from history.clock import now_ns
-from workloads.load.endpoint import Endpoint
+from workloads.load.wire.endpoint import Endpoint
 
 # gevent's own select and poll yield to the loop; asking whether a descriptor is readable right now must not.
 _poll = gevent.monkey.get_original("select", "poll")
@@ -44,9 +44,8 @@ class Connection:
 class Connections:
     """The idle connections to one endpoint; the most recently used is taken first."""
 
-    def __init__(self, endpoint: Endpoint, max_age_s: float, ca_file: str | None = None) -> None:
-        self._endpoint, self._max_age_ns = endpoint, int(max_age_s * 1e9)
-        self._tls = gevent.ssl.create_default_context(cafile=ca_file) if endpoint.tls else None
+    def __init__(self, endpoint: Endpoint, max_age_s: float, tls: ssl.SSLContext | None = None) -> None:
+        self._endpoint, self._max_age_ns, self._tls = endpoint, int(max_age_s * 1e9), tls
         self._idle: list[Connection] = []
         self._addresses: list[Any] = []
         self._resolved_ns = 0
