@@ -83,12 +83,6 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "answers by prefix": (("workloads", "realtime-inference", "answers"), {"mode": "prefix"}, "answers are compared exactly as yet"),
     "answers that may differ": (("workloads", "realtime-inference", "answers"), {"may_differ": "1%"}, "no answer may differ as yet"),
     "users": (("workloads", "realtime-inference", "connections"), {"mode": "users", "users": 50}, "requests share connections as yet"),
-    "chat": (("workloads", "realtime-inference", "load", "request"), {"api": "chat"}, "the load speaks completions as yet, not chat"),
-    "a key in a header": (
-        ("workloads", "realtime-inference", "load", "request"),
-        {"auth": {"header": "api-key", "env": "KEY"}},
-        "the load sends a key as a bearer token alone as yet",
-    ),
     "users of shared connections": (("workloads", "realtime-inference", "connections"), {"users": 50}, "simulated users are not built"),
     "a tolerance that is not asked for": (("workloads", "batch-training", "state"), {"losses": 0.001}, "whatever its losses"),
     "a tolerance": (("workloads", "batch-training", "state"), {"mode": "tolerance", "losses": 0.001}, "compared bit by bit as yet"),

@@ -81,6 +81,7 @@ BY_ERROR: tuple[tuple[str, Callable[[Load, Endpoint], str]], ...] = (
         r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|PACKET_LENGTH",
         _says("the server speaks plain HTTP there: write http:// in the endpoint"),
     ),
+    (r"^SSL", _says("the handshake failed: does the server speak TLS there? Compare the endpoint's http:// or https://")),
     (r"^(ConnectionClosed|ConnectionReset|BrokenPipe|NotHttp)", _closed),
     (r"^(Timeout|EmptyAnswer)|is no string|no answer in it|Truncated|Unfinished|finish_reason", _silent),
     (r"^(BadAnswer|ErrorAnswer|StreamError)", _form),
@@ -92,12 +93,14 @@ BY_ERROR: tuple[tuple[str, Callable[[Load, Endpoint], str]], ...] = (
 
 def speaks_tls(endpoint: Endpoint) -> bool:
     """Tell whether the server answers a TLS handshake; who it is does not matter here."""
-    context = gevent.ssl.create_default_context()
+    context = gevent.ssl.SSLContext(gevent.ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, gevent.ssl.CERT_NONE
     with gevent.Timeout(HANDSHAKE_S, False):  # no exception at its end
         try:
-            with gevent.socket.create_connection((endpoint.host, endpoint.port)) as plain, context.wrap_socket(plain) as tls:
-                return tls.version() is not None
+            plain = gevent.socket.create_connection((endpoint.host, endpoint.port))
+            with context.wrap_socket(plain, do_handshake_on_connect=False) as tls:
+                tls.do_handshake()
+                return True
         except OSError:
             return False
     return False

@@ -85,7 +85,8 @@ def _sentence(load: Load, target: str, error: str, failed: list[tuple[Call, Row]
     method = load.request.template.method if load.request.template else "POST"
     kinds = " and ".join(dict.fromkeys("streamed" if call.stream else "plain" for call, _ in failed))
     call, row = failed[0]
-    answers = _other_api(load, call) if row["status"] in OF_ANOTHER_API else ""
+    misread = error.startswith("BadAnswer: choices")
+    answers = _other_api(load, call) if row["status"] in OF_ANOTHER_API or misread else ""
     says = f"it does answer api {answers}: set load.request.api to it" if answers else advice(load, endpoint, error)
     where = f"{'https' if endpoint.tls else 'http'}://{endpoint.authority}{target}"
     return f"endpoint {load.endpoint or load.url}: {method} {where} ({kinds}) was not answered: {error}; {says}"

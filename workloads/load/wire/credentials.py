@@ -46,10 +46,19 @@ def tls_context(endpoint: Endpoint, load: Load) -> ssl.SSLContext | None:
         if load.client_cert is not None:
             raise ConfigError(f"load.client_cert shows a certificate, which {load.url} never asks for; write https:// or leave it out")
         return None
+    context: ssl.SSLContext = gevent.ssl.SSLContext(gevent.ssl.PROTOCOL_TLS_CLIENT)  # the standard one's sockets do not yield to the loop
+    if load.ca_file is None:
+        context.load_default_certs()
+        return _showing(context, load)
     try:
-        context: ssl.SSLContext = gevent.ssl.create_default_context(cafile=load.ca_file)  # whose sockets yield to the loop
+        context.load_verify_locations(load.ca_file)
     except ssl.SSLError as error:
         raise ConfigError(f"load.ca_file {load.ca_file} holds no certificate ({error.reason}); name a PEM file of the CA") from error
+    return _showing(context, load)
+
+
+def _showing(context: ssl.SSLContext, load: Load) -> ssl.SSLContext:
+    """Return ``context`` with the load's own certificate, if it has one. Raises ConfigError."""
     if load.client_cert is not None:
         try:
             context.load_cert_chain(load.client_cert.cert, load.client_cert.key, password=_no_password)
