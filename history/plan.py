@@ -43,6 +43,7 @@ class Timers(FrozenModel):
     fault_s: float = 0.0  # how long the longest fault lasts by itself (0: at once, or until undone)
     watch_s: float = 0.0  # how long after the fault is watched at least, however early all is well (0, as in older plans: until then)
     deadline_parts: dict[str, float] = Field(default_factory=dict)
+    known_s: float = 0.0  # after how long at the latest it is known how what a workload began ended; 0 in older plans
 
 
 class Floor(FrozenModel):

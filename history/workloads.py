@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_v
 
 from history.answers import AnswerRule
 from history.budgets import Budgets
+from history.request_form import ClientCert, RequestForm
 from history.schema import DEFAULT_REGION, TRAINING
 from history.values import FrozenModel, Seconds, Share, parse_duration
 
@@ -99,25 +100,6 @@ class ConnectionPolicy(FrozenModel):
         return self
 
 
-class HeaderFrom(FrozenModel):
-    """A header whose value is in an environment variable, and written nowhere."""
-
-    header: str = Field(min_length=1)
-    env: str = Field(min_length=1)
-
-
-class RequestForm(FrozenModel):
-    """Which API the requests speak, and how they are let in besides ``api_key_env``.
-
-    ``ignore_eos``: ask for answers that end at ``max_tokens`` and not before, where the engine offers it (vLLM, SGLang, llama.cpp): their
-    length is known, and a shorter one is not whole.
-    """
-
-    api: str = "completions"
-    ignore_eos: bool = False
-    auth: HeaderFrom | None = None
-
-
 class Offer(FrozenModel):
     """What the load generator offers, in target files and in plans."""
 
@@ -139,6 +121,19 @@ class Offer(FrozenModel):
     headers: dict[str, str] = Field(default_factory=dict)
     api_key_env: str | None = None  # name of an environment variable; its value is never written anywhere
     ca_file: str | None = None
+    client_cert: ClientCert | None = None
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that hold its credentials, each with the key of the target file that names it."""
+        named = {self.api_key_env: "load.api_key_env"} if self.api_key_env else {}
+        return named | {one.env: "load.request.auth" for one in self.request.auth}
+
+    def files(self) -> dict[str, str]:
+        """Return the files that it needs to connect, each with the key of the target file that names it."""
+        named = {self.ca_file: "load.ca_file"} if self.ca_file else {}
+        if self.client_cert is not None:
+            named |= {self.client_cert.cert: "load.client_cert.cert", self.client_cert.key: "load.client_cert.key"}
+        return named
 
 
 class Load(Offer):

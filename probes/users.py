@@ -18,6 +18,7 @@ from safety import active_run
 from safety.active_run import ActiveRun
 
 WRITTEN_MS = 500.0  # the load hands its rows over several times a second
+NEARLY_ALL = 0.95
 
 
 def good_ratio(window_s: float = 10.0) -> float:
@@ -48,19 +49,41 @@ def p95_latency_ms(window_s: float = 10.0) -> float:
 
 def _asked(run: ActiveRun, window_s: float) -> pl.DataFrame:
     """Return a row for each user who asked in the window: ``good`` (null: not known yet) and ``latency_ms`` (null: no right answer)."""
-    slo, now = run.plan.requests.slo, now_ns()
-    until_ns = now - int((max(slo.latency_ms, slo.ttft_ms or 0.0) + WRITTEN_MS) * 1e6)
-    intended = first_ns(EventKind.LOAD_START) + pl.col("offset_ns")
-    asked = (
-        read_table(run.run_dir, "schedule")
-        .with_columns(intended.alias("asked_ns"))
-        .filter(pl.col("asked_ns").is_between(until_ns - int(window_s * 1e9), until_ns))
-    )
-    rows = read_table(run.run_dir, "requests").filter(pl.col("request_id").is_in(asked["request_id"].implode()))
+    load, slo, now = run.plan.requests.load, run.plan.requests.slo, now_ns()
+    asked_ns = first_ns(EventKind.LOAD_START) + pl.col("offset_ns")
+    schedule = read_table(run.run_dir, "schedule").with_columns(asked_ns.alias("asked_ns")).filter(pl.col("asked_ns") <= now)
+    rows = read_table(run.run_dir, "requests")
+    until_ns = judged_until_ns(schedule, rows, slo, now)
+    asked = schedule.filter(pl.col("asked_ns").is_between(until_ns - int(window_s * 1e9), until_ns))
+    rows = rows.filter(pl.col("request_id").is_in(asked["request_id"].implode()))
     if rows.is_empty():
         raise NoData(f"users: the load recorded nothing of the last {window_s:g} s ({asked.height} requests were due); see its log")
-    users = run.plan.requests
-    return judged(asked, rows, slo, overdue_ns=now - int(users.load.timeout_s * 1e9), may_differ=users.answers.may_differ > 0)
+    overdue_ns, may_differ = now - int(load.timeout_s * 1e9), run.plan.requests.answers.may_differ > 0
+    return judged(asked, rows, slo, overdue_ns=overdue_ns, may_differ=may_differ)
+
+
+def judged_until_ns(schedule: pl.DataFrame, rows: pl.DataFrame, slo: Slo, now: int) -> int:
+    """Return until when (ns UTC) those who asked can be judged.
+
+    Until the first whose end is not known, if that is later than what the SLO lets users wait: a server that answers at once need not be
+    watched for as long as a slow one. Where streams go on for longer than the SLO's limits, which are for their first token and for plain
+    answers, until as long ago as nearly all of them took.
+
+    Args:
+        schedule: ``request_id``, ``asked_ns``, ``stream`` of those who have asked.
+        rows: attempts, in the columns of :data:`history.schema.REQUESTS`.
+        slo: limits in ms.
+        now: the time (ns UTC).
+
+    """
+    unknown = schedule.join(rows.select("request_id"), on="request_id", how="anti").select(pl.col("asked_ns").min()).item()
+    known_ns = now if unknown is None else int(unknown)
+    waited = int((max(slo.latency_ms, slo.ttft_ms or 0.0) + WRITTEN_MS) * 1e6)
+    streamed = rows.join(schedule.filter("stream").select("request_id"), on="request_id", how="semi").filter("complete")
+    took = streamed.select((pl.col("done_ns") - pl.col("intended_ns")).quantile(NEARLY_ALL, "higher")).item()
+    if took is not None:
+        waited = max(waited, int(took + WRITTEN_MS * 1e6))
+    return max(now - waited, known_ns - 1)
 
 
 def judged(asked: pl.DataFrame, rows: pl.DataFrame, slo: Slo, overdue_ns: int, *, may_differ: bool = False) -> pl.DataFrame:

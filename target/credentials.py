@@ -22,6 +22,7 @@ NAME = re.compile(rf"(?i){WORDS}|authorization|{ENDINGS}|dsn")
 VARIABLE = re.compile(r"(?i)[._]env$")  # what stands there may be the value instead of the name
 USERINFO = re.compile(r"://[^/\s@]+@")
 IN_URL = "a URL must not hold credentials, the suite writes it into its records; let a proxy add them"
+IN_FILE = "a credential must not stand in a file; use api_key_env, or request.auth for another header"
 SHAPES = (
     re.compile(rf"(?i)((?:{ENDINGS}|{WORDS}|credentials)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&}}]+)"),
     re.compile(r"(?i)(authorization[\"']?\s*[=:]\s*[\"']?(?:bearer|basic)\s+)([^\s\"',;]+)"),
@@ -55,7 +56,17 @@ def in_load(headers: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]
     """Yield the credentials (keys, sentence) in the headers of a workload's load."""
     for name, value in headers.items():
         if value and KEY.search(name):
-            yield ("load", "headers", name), "a credential must not stand in a file; use api_key_env"
+            yield ("load", "headers", name), IN_FILE
+
+
+def in_body(value: object, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the credentials (keys, sentence) in the body of a template."""
+    if not isinstance(value, dict):
+        return
+    for name, part in value.items():
+        if isinstance(part, str) and part and KEY.search(name):
+            yield (*keys, name), IN_FILE
+        yield from in_body(part, (*keys, name))
 
 
 def may_hold(where: str, value: object) -> bool:

@@ -9,19 +9,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from history.request_form import ClientCert
 from history.values import Written
 from target.yaml_source import Keys
 
 URL = r"^https?://[^/\s].*"
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of the environment
 Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-
-
-class ClientCert(Written):
-    """A certificate by which the suite shows who it is, and its key: PEM files."""
-
-    cert: str
-    key: str
 
 
 class Auth(Written):

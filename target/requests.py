@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -43,10 +43,12 @@ class RequestsClass(WorkloadClass):
     connections: ConnectionPolicy = ConnectionPolicy()
 
     def refusals(self, target: Target) -> Iterator[Refusal]:
-        """Yield an endpoint that is not there, a credential in a header, and ways to ask and compare that are not built."""
+        """Yield an endpoint that is not there, a credential in the file, and ways to compare that are not built."""
         yield from super().refusals(target)
         yield from self._endpoint(target)
         yield from credentials.in_load(self.load.headers)
+        if self.load.request.template is not None:
+            yield from credentials.in_body(self.load.request.template.body, ("load", "request", "template", "body"))
         yield from self._not_built()
 
     def answer_rule(self) -> AnswerRule:
@@ -66,6 +68,11 @@ class RequestsClass(WorkloadClass):
             )
         return self.answers
 
+    def secrets(self, environment: Mapping[str, str]) -> list[str]:
+        """Return the credentials that its load sends, whole, and what follows a scheme such as ``Bearer``."""
+        values = [environment.get(name, "").strip() for name in self.load.variables()]
+        return [part for value in values for part in (value, value.partition(" ")[2]) if part]
+
     def _endpoint(self, target: Target) -> Iterator[Refusal]:
         keys, endpoint = ("load", "endpoint"), self.load.endpoint
         if not endpoint:
@@ -82,8 +89,3 @@ class RequestsClass(WorkloadClass):
             yield ("answers",), "answers are not scored as yet; write exact, prefix or unknown"
         if self.answers.unknown and self.answers.may_differ:
             yield ("answers", "may_differ"), "it means nothing where the right answers are unknown; leave it out"
-        form = self.load.request
-        if form.api != "completions":
-            yield ("load", "request", "api"), f"the load speaks completions as yet, not {form.api}"
-        if form.auth is not None:
-            yield ("load", "request", "auth"), "the load sends a key as a bearer token alone as yet; write api_key_env"

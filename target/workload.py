@@ -53,6 +53,10 @@ class WorkloadClass(OfKinds):
         for experiment, budgets in self.budgets_in.items():
             yield from ((("budgets_in", experiment, name), sentence) for name, sentence in budgets.misplaced(self.kind))
 
+    def secrets(self, environment: Mapping[str, str]) -> list[str]:  # noqa: ARG002 - a kind's own subclass reads it
+        """Return the secret values of ``environment`` that it sends: no message may show them."""
+        return []
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature
         """Let target files have this kind."""

@@ -38,11 +38,13 @@ class Needs:
     """What a driver needs of the plan.
 
     ``window_s``: over how long its objective can be told at all; baseline and hold are at least so long. ``waits_s``: how long a user waits
-    for one answer, none if nobody does. ``provides_targets``: there is nothing to aim at before :meth:`Driver.provide`.
+    for one answer, none if nobody does. ``known_s``: after how long at the latest it is known how what was begun ended: warming up and the
+    baseline wait so much longer. ``provides_targets``: there is nothing to aim at before :meth:`Driver.provide`.
     """
 
     window_s: float = 0.0
     waits_s: float | None = None
+    known_s: float = 0.0
     provides_targets: bool = False
 
 
@@ -89,6 +91,9 @@ class Driver(Protocol):
 
     def check(self) -> list[str]:
         """Return everything that stands against driving and measuring, a sentence each; empty: nothing does. Raises TargetRefused."""
+
+    def remarks(self) -> list[str]:
+        """Return what a person should know of how it drives and what was not tried, a sentence each."""
 
     def provide(self, stack: ExitStack) -> None:
         """Bring about what faults choose their targets from; ``stack`` ends it. Not called by a dry run. Raises TargetRefused."""

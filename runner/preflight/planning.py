@@ -155,6 +155,7 @@ def timers_of(
         watch_s=min(deadline_s, max(to_the_end_s, *(one.watched_s() for one in budgets))),
         heal_s=HEAL_S + resolved.grace_s + 2 * ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
+        known_s=max(need.known_s for need in needs),
     )
 
 

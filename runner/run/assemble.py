@@ -88,6 +88,8 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     stack.callback(queue.release)
     if not request.dry_run:
         queue.take(_namespaces(target, drivers))
+    for text in [text for driver in drivers for text in driver.remarks()]:
+        send(Kind.NOTE, text=text)
     before = _look(experiment, platform, drivers)
     for driver in drivers if not request.dry_run else ():
         driver.provide(stack)
@@ -112,11 +114,13 @@ def _namespaces(target: Target, drivers: list[Driver]) -> list[ResolvedTarget]:
 
 
 def _read(request: Request) -> tuple[Experiment, Target]:
-    """Read both files; from here on nothing that is shown holds a credential of the kubeconfig or of Prometheus."""
+    """Read both files; from here on nothing that is shown holds a credential of kubeconfig, Prometheus or load."""
     target = read_target(request.target)
     experiment = for_target(read_experiment(request.experiment, request.experiments_root), target)
     for region in target.regions.values():
         remember([*of_kubeconfig(region.kubeconfig), *(region.prometheus.secrets(os.environ) if region.prometheus else ())])
+    for workload in target.workloads.values():
+        remember(workload.secrets(os.environ))
     return experiment, target
 
 

@@ -98,6 +98,10 @@ class CounterDriver:
         """Return that nothing stands against it."""
         return []
 
+    def remarks(self) -> list[str]:
+        """Return that there is nothing to say."""
+        return []
+
     def provide(self, stack: ExitStack) -> None:
         """Do nothing."""
 

@@ -1,19 +1,20 @@
-"""What a server answers, as completions of the OpenAI shape have it: a plain one, or a chunk of a stream."""
+"""What a server answers, as completions and chats of the OpenAI shape have it: a plain answer, or a chunk of a stream."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
 UNNAMED = ""
 """The finish reason of a plain answer that has no such field: the end of its JSON says that it is whole."""
-REASONING = ("reasoning_content", "reasoning")
+ALOUD = ("reasoning_content", "reasoning", "tool_calls", "function_call", "refusal")
+"""Fields beside the text that show a user progress."""
 
 
 class BadAnswer(ValueError):
-    """The body cannot be read as a completion of the OpenAI shape."""
+    """The body cannot be read as an answer of the API that was asked."""
 
 
 class ErrorAnswer(BadAnswer):
@@ -34,43 +35,99 @@ class Said(NamedTuple):
     counted: bool = False
 
 
-def first_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the choice of index 0 of a completion, or of a chunk of one; ``None`` if it has none, as one with usage only.
+class Part(NamedTuple):
+    """What an answer or a chunk says: its text, whether a user sees progress, its finish reason (``None``: none yet)."""
 
-    Raises:
-        BadAnswer: the choices are none of a completion.
+    text: str
+    visible: bool
+    reason: str | None
 
-    """
-    choices = chunk.get("choices") or []
-    if not isinstance(choices, list):
-        raise BadAnswer("choices is no list")
-    for choice in choices:
-        if not isinstance(choice, dict):
-            raise BadAnswer("choices is no list of objects")
-        if not choice.get("index"):
+
+class Reader(Protocol):
+    """Reads the answers of one API."""
+
+    @property
+    def says_done(self) -> bool:
+        """Whether a stream ends with ``[DONE]`` and is cut without; otherwise it ends with its HTTP answer."""
+
+    @property
+    def says_reason(self) -> bool:
+        """Whether a stream says why it ended and is cut without; otherwise its end alone says that it is whole."""
+
+    def served(self, answer: dict[str, Any]) -> bool:
+        """Tell whether an answer holds what answers of this API hold, so that a message beside it is no error."""
+
+    def plain(self, answer: dict[str, Any]) -> Part | None:
+        """Return what a plain answer says, ``None`` if it is none; raises :class:`BadAnswer` if it is one of another API."""
+
+    def chunk(self, chunk: dict[str, Any]) -> Part | None:
+        """Return what a chunk of a stream says, ``None`` if it says nothing of the answer; raises :class:`BadAnswer` as well."""
+
+    def tokens(self, answer: dict[str, Any]) -> int | None:
+        """Return how many tokens the server counted, ``None`` if it does not say so."""
+
+
+class OpenAi:
+    """Reads completions, or chats: the choice of index 0 counts."""
+
+    says_done: Final = True
+    says_reason: Final = True
+
+    def __init__(self, *, chat: bool) -> None:
+        self._chat, self._text = chat, "content" if chat else "text"
+
+    def served(self, answer: dict[str, Any]) -> bool:
+        """Tell whether it has choices."""
+        return bool(answer.get("choices"))
+
+    def plain(self, answer: dict[str, Any]) -> Part | None:
+        """Read the choice of an answer."""
+        choice = self._choice(answer)
+        if choice is None:
+            return None
+        part = self._part(choice)
+        return part if "finish_reason" in choice else part._replace(reason=UNNAMED)
+
+    def chunk(self, chunk: dict[str, Any]) -> Part | None:
+        """Read the choice of a chunk; one with usage only has none."""
+        choice = self._choice(chunk)
+        return None if choice is None else self._part(choice)
+
+    def tokens(self, answer: dict[str, Any]) -> int | None:
+        """Return its usage's count."""
+        return usage_tokens(answer)
+
+    def _choice(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
+        choices = chunk.get("choices") or []
+        if not isinstance(choices, list):
+            raise BadAnswer("choices is no list")
+        for choice in choices:
+            if not isinstance(choice, dict):
+                raise BadAnswer("choices is no list of objects")
+            if not choice.get("index"):
+                return choice
+        return None
+
+    def _part(self, choice: dict[str, Any]) -> Part:
+        holder = self._holder(choice)
+        text = holder.get(self._text)
+        if text is not None and not isinstance(text, str):
+            raise BadAnswer(f"{self._text} of choices[0] is no string")
+        reason = choice.get("finish_reason")
+        return Part(text or "", bool(text) or any(holder.get(name) for name in ALOUD), str(reason) if reason else None)
+
+    def _holder(self, choice: dict[str, Any]) -> dict[str, Any]:
+        """Return what holds the text: the choice itself, or its message or delta in a chat."""
+        holder = choice.get("message") or choice.get("delta")
+        if not self._chat:
             if "text" not in choice and ("message" in choice or "delta" in choice):
                 raise BadAnswer("choices[0] is of the chat API, a completion was asked for")
             return choice
-    return None
-
-
-def text_of(choice: dict[str, Any]) -> str:
-    """Return the text of a choice, empty if it is null or absent; raises :class:`BadAnswer` if it is no string."""
-    text = choice.get("text")
-    if text is not None and not isinstance(text, str):
-        raise BadAnswer("choices[0].text is no string")
-    return text or ""
-
-
-def reasons_aloud(choice: dict[str, Any]) -> bool:
-    """Tell whether a choice holds text of reasoning."""
-    return any(choice.get(name) for name in REASONING)
-
-
-def reason_of(choice: dict[str, Any]) -> str | None:
-    """Return the finish reason of a choice, ``None`` if it is null, empty or absent."""
-    reason = choice.get("finish_reason")
-    return str(reason) if reason else None
+        if holder is None and "text" in choice:
+            raise BadAnswer("choices[0] is of the completions API, a chat was asked for")
+        if holder is not None and not isinstance(holder, dict):
+            raise BadAnswer("choices[0] holds no message")
+        return holder or {}
 
 
 def usage_tokens(chunk: dict[str, object]) -> int | None:
@@ -97,22 +154,24 @@ def parse(data: bytes | bytearray) -> dict[str, object]:
     return parsed
 
 
-def read_plain(body: bytes | bytearray) -> Said:
+COMPLETIONS, CHAT = OpenAi(chat=False), OpenAi(chat=True)
+
+
+def read_plain(body: bytes | bytearray, reader: Reader = COMPLETIONS) -> Said:
     """Read a plain answer.
 
     Raises:
-        BadAnswer: it is no completion; an :class:`ErrorAnswer` if it says that it failed.
+        BadAnswer: it is none of the API that was asked; an :class:`ErrorAnswer` if it says that it failed.
 
     """
     answer = parse(body)
-    if (error := error_in(answer)) is not None:
+    if (error := error_in(answer, served=reader.served(answer))) is not None:
         raise ErrorAnswer(error)
-    choice = first_choice(answer)
-    if choice is None:
-        raise BadAnswer(f"no choices: {_quoted(body)}")
-    reason = reason_of(choice) if "finish_reason" in choice else UNNAMED
-    text, tokens = text_of(choice), usage_tokens(answer)
-    return Said(text, bool(text) or reasons_aloud(choice), reason, tokens, counted=tokens is not None)
+    part = reader.plain(answer)
+    if part is None:
+        raise BadAnswer(f"no answer in it: {_quoted(body)}")
+    tokens = reader.tokens(answer)
+    return Said(part.text, part.visible, part.reason, tokens, counted=tokens is not None)
 
 
 def paired(text: str) -> str:
@@ -125,14 +184,17 @@ def in_one_line(text: str, longest: int = 200) -> str:
     return (text.strip().splitlines() or [""])[0][:longest]
 
 
-def error_in(answer: dict[str, Any]) -> str | None:
-    """Return what an answer says of its failure; ``None`` if it says nothing of one, as ``"error": null`` does."""
+def error_in(answer: dict[str, Any], *, served: bool = False) -> str | None:
+    """Return what an answer says of its failure; ``None`` if it says nothing of one, as ``"error": null`` does.
+
+    ``served``: it holds a completion, so that a message beside it is none of a failure.
+    """
     error = answer.get("error")
     if isinstance(error, dict) and error:
         return str(error.get("message") or error)
     if error:
         return str(error)
-    message = None if answer.get("choices") else answer.get("message") or answer.get("detail")
+    message = None if served else answer.get("message") or answer.get("detail")
     return str(message) if message else None
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-import orjson
 from geventhttpclient.response import HTTPParseError
 
 from history.clock import now_ns
@@ -14,8 +13,11 @@ from history.schema import Outcome
 from history.workloads import Load
 from workloads.load.answers import BadAnswer, in_one_line
 from workloads.load.connections import Connection, Connections, users_of
-from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.exchange import Call, CutOff, Ending, Exchange, broken_off, closed_early, header, judge, unreadable
+from workloads.load.wire.body import Body, request_head
+from workloads.load.wire.credentials import credential_headers, secrets_of, tls_context
+from workloads.load.wire.endpoint import Endpoint
+from workloads.load.wire.template import reader_of
 
 AT_ONCE_BYTES = 16_384  # an idle connection's send buffer is empty and takes more than this without waiting
 LOAD_ENDED = "CutOff: the load ended before the answer did"
@@ -23,21 +25,22 @@ Row = dict[str, Any]
 
 
 class Client:
-    """Sends completions requests of one plan to one endpoint.
+    """Sends the requests of one plan to one endpoint.
 
     ``meanwhile`` is called whenever bytes have arrived, before they are looked at: what is due is sent first.
     """
 
     def __init__(self, load: Load, run_id: str, worker: str, number: int = 0) -> None:
-        endpoint = Endpoint.of(load.url)
-        self.connections, self._user = Connections(endpoint, load), users_of(load, number)
+        endpoint, credentials = Endpoint.of(load.url), credential_headers(load)
+        self.connections, self._user = Connections(endpoint, load, tls_context(endpoint, load)), users_of(load, number)
         self._timeout_s = load.timeout_s
-        self._to_the_end = load.request.ignore_eos
-        self._form = {"model": load.model, "temperature": 0} | ({"ignore_eos": True} if self._to_the_end else {})
+        self._to_the_end, self._api = load.request.ignore_eos, reader_of(load.request)
         self._run_id, self._worker, self._authority = run_id, worker, endpoint.authority
-        self._key = api_key(load)
+        self._secrets = secrets_of(credentials)
         headers = load.headers if self.connections.keep else {"connection": "close"} | load.headers
-        self._head = request_head(endpoint, headers, self._key)
+        load = load.model_copy(update={"headers": headers})
+        self._heads = [request_head(endpoint, load, credentials, stream=stream) for stream in (False, True)]
+        self._bodies = [Body(load, stream=stream) for stream in (False, True)]
         self.meanwhile: Callable[[int], None] = nothing
 
     def begin(self, call: Call, number: int) -> Exchange | None:
@@ -46,7 +49,7 @@ class Client:
         connection = self.connections.idle(self._user(call.request_id)) if len(request) <= AT_ONCE_BYTES else None
         if connection is None:
             return None
-        exchange = Exchange(call.stream, now_ns(), self._to_the_end)
+        exchange = Exchange(call.stream, now_ns(), self._to_the_end, self._api)
         exchange.connection = connection
         try:
             connection.sock.send(request)
@@ -56,7 +59,7 @@ class Client:
 
     def attempt(self, call: Call, number: int, begun: Exchange | None = None) -> Row:
         """Carry out attempt ``number`` of ``call`` (or its rest) within the time-out, return its row; a :class:`CutOff` ends it early."""
-        exchange = begun or Exchange(call.stream, now_ns(), self._to_the_end)
+        exchange = begun or Exchange(call.stream, now_ns(), self._to_the_end, self._api)
         timeout = gevent.Timeout.start_new(self._timeout_s)
         try:
             exchange.receive(self._connected(call, number, exchange), self.meanwhile)
@@ -91,9 +94,9 @@ class Client:
         return row | {"sent_ns": None, "done_ns": None}
 
     def _request(self, call: Call, number: int) -> bytes:
-        body = orjson.dumps(self._form | {"prompt": call.prompt.prompt, "max_tokens": call.max_tokens, "stream": call.stream})
+        body = self._bodies[call.stream].encode(call.prompt.prompt, call.max_tokens)
         own = f"x-request-id: {self._run_id}-{call.request_id}-{number}\r\ncontent-length: {len(body)}\r\n\r\n"
-        return self._head + own.encode() + body
+        return self._heads[call.stream] + own.encode() + body
 
     def _release(self, exchange: Exchange) -> None:
         if exchange.connection is None:
@@ -110,11 +113,13 @@ class Client:
         return f"Timeout: {what} within {self._timeout_s:g} s"
 
     def _quote(self, text: str | None) -> str | None:
-        """Return what a server said in one line without the API key: a server may quote what it was sent."""
+        """Return what a server said in one line without the credentials: a server may quote what it was sent."""
         if text is None:
             return None
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-        return in_one_line(text.replace(self._key, "***") if self._key else text)
+        return in_one_line(text)
 
     def _row(self, call: Call, number: int, exchange: Exchange, ending: Ending) -> Row:
         stream, connection = exchange.stream, exchange.connection

@@ -10,18 +10,18 @@ import contextlib
 import hashlib
 import select
 import socket
+import ssl
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import gevent.monkey
 import gevent.socket
-import gevent.ssl
 
 from history.clock import now_ns
 from history.workloads import Load
 from workloads.load.connecting import Address, ConnectTimeout, connected
-from workloads.load.endpoint import Endpoint
+from workloads.load.wire.endpoint import Endpoint
 
 # gevent's own select and poll yield to the loop; asking whether a descriptor is readable right now must not.
 _poll = gevent.monkey.get_original("select", "poll")
@@ -53,10 +53,9 @@ class Connections:
     ``keep``: whether a connection is used for more than one request.
     """
 
-    def __init__(self, endpoint: Endpoint, load: Load) -> None:
-        self._endpoint, self._max_age_ns = endpoint, int(load.connection_max_age_s * 1e9)
+    def __init__(self, endpoint: Endpoint, load: Load, tls: ssl.SSLContext | None = None) -> None:
+        self._endpoint, self._max_age_ns, self._tls = endpoint, int(load.connection_max_age_s * 1e9), tls
         self._timeout_s = min(load.connect_timeout_s, load.timeout_s)
-        self._tls = gevent.ssl.create_default_context(cafile=load.ca_file) if endpoint.tls else None
         self.keep = load.connections.mode != "each_request"
         self._idle: defaultdict[int, list[Connection]] = defaultdict(list)
         self._addresses: list[Address] = []

@@ -23,12 +23,13 @@ from geventhttpclient.response import HTTPParseError, HTTPResponse
 from history.clock import now_ns
 from history.prompts import Prompt
 from history.schema import Outcome
-from workloads.load.answers import UNNAMED, BadAnswer, ErrorAnswer, Said, first_line, read_plain
+from workloads.load.answers import COMPLETIONS, UNNAMED, BadAnswer, ErrorAnswer, Reader, Said, first_line, read_plain
 from workloads.load.connections import Connection
 from workloads.load.right import is_all, wrong_in
 from workloads.load.stream import TokenStream
 
 RECEIVE_BYTES = 16_384
+FIRST_BYTES = 16  # by which another protocol is known
 WITHOUT_TEXT = frozenset({"tool_calls", "function_call"})
 WHOLE = WITHOUT_TEXT | {"stop", "length", "content_filter", "eos_token", "stop_sequence", UNNAMED}
 """Finish reasons of whole answers; ``eos_token`` and ``stop_sequence`` are those of Text Generation Inference."""
@@ -77,15 +78,16 @@ class Answer(HTTPResponse):
 class Exchange:
     """The state of one attempt while it is under way; ``to_the_end``: the answer may not end before ``max_tokens``."""
 
-    __slots__ = ("answer", "connection", "failure", "first_byte_ns", "sent_ns", "stream", "to_the_end")
+    __slots__ = ("answer", "api", "connection", "failure", "first_byte_ns", "first_bytes", "sent_ns", "stream", "to_the_end")
 
-    def __init__(self, stream: bool, sent_ns: int = 0, to_the_end: bool = False) -> None:
-        self.sent_ns, self.to_the_end = sent_ns, to_the_end
+    def __init__(self, stream: bool, sent_ns: int = 0, to_the_end: bool = False, api: Reader = COMPLETIONS) -> None:
+        self.sent_ns, self.to_the_end, self.api = sent_ns, to_the_end, api
         self.connection: Connection | None = None
         self.failure: OSError | None = None
         self.answer = Answer()
-        self.stream = TokenStream() if stream else None
+        self.stream = TokenStream(api) if stream else None
         self.first_byte_ns: int | None = None
+        self.first_bytes = b""
 
     def receive(self, connection: Connection, meanwhile: Callable[[int], None]) -> None:
         """Read from ``connection`` to the end of the answer; ``meanwhile`` is told the time (ns) of each arrival of bytes.
@@ -101,7 +103,7 @@ class Exchange:
             t_ns = now_ns()
             meanwhile(t_ns)
             if self.first_byte_ns is None and data:
-                self.first_byte_ns = t_ns
+                self.first_byte_ns, self.first_bytes = t_ns, data[:FIRST_BYTES]
             self.answer.feed(data)
             if not data and not self.answer.whole:
                 raise HTTPParseError("closed")
@@ -118,10 +120,11 @@ class Exchange:
 def judge(call: Call, exchange: Exchange) -> Ending:
     """Judge an answer that was read to its end; raises :class:`BadAnswer` if it is no completion."""
     if not exchange.ok_status:
-        return Ending(Outcome.FAIL, f"HTTP {exchange.answer.get_code()}: {first_line(exchange.answer.body)}", complete=True)
+        return Ending(Outcome.FAIL, refused(exchange.answer), complete=True)
     if exchange.stream is None:
-        return judge_said(call, read_plain(exchange.answer.body), exchange.to_the_end)
+        return judge_said(call, read_plain(exchange.answer.body, exchange.api), exchange.to_the_end)
     exchange.stream.end(now_ns())
+    exchange.stream.close(now_ns())
     if exchange.stream.done_ns is not None:
         return judge_said(call, exchange.stream.said(), exchange.to_the_end)
     if exchange.stream.stray:
@@ -154,10 +157,21 @@ def _lack(call: Call, said: Said, known_all: bool, to_the_end: bool) -> str:
     return ""
 
 
+def refused(answer: Answer) -> str:
+    """Return what an answer that is none of 2xx says: its status, where it leads, its first line."""
+    location, line = header(answer, "location"), first_line(answer.body)
+    to = f"to {location}" if location and 300 <= answer.get_code() < 400 else ""
+    return f"HTTP {answer.get_code()}: {', '.join(part for part in (to, line) if part)}"
+
+
 def unreadable(exchange: Exchange, error: BadAnswer) -> Ending:
     """Return the ending of an attempt whose answer of 2xx is an error or no completion: nobody was served, whatever became of its bytes."""
     tokens = exchange.stream.chunks if exchange.stream else None
-    return Ending(Outcome.FAIL, f"{type(error).__name__}: {error}", complete=False, tokens=tokens)
+    coding = (header(exchange.answer, "content-encoding") or "identity").strip().lower()
+    said = (
+        f"{type(error).__name__}: {error}" if coding == "identity" else f"Encoded: the answer is in {coding}, the load asks for none of it"
+    )
+    return Ending(Outcome.FAIL, said, complete=False, tokens=tokens)
 
 
 def broken_off(call: Call, exchange: Exchange, error: str) -> Ending:
@@ -182,7 +196,14 @@ def closed_early(exchange: Exchange, error: HTTPParseError) -> str:
         return "ConnectionClosed: closed without an answer"
     if exchange.answer.headers_complete:
         return "Truncated: closed before the end of the answer"
-    return f"NotHttp: {error}"
+    return f"NotHttp: {spoken(exchange.first_bytes) or error}"
+
+
+def spoken(data: bytes) -> str:
+    """Say what a server speaks in place of HTTP/1.1, by its first bytes; empty if that cannot be told."""
+    if data[3:5] == b"\x04\x00" and data[5:9] == b"\0\0\0\0":  # a SETTINGS frame of stream 0 (RFC 9113)
+        return "the server speaks HTTP/2 alone"
+    return "the server speaks TLS" if data[:2] in {b"\x15\x03", b"\x16\x03"} else ""  # an alert, a handshake
 
 
 def header(answer: Answer, name: str) -> str | None:

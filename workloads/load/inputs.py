@@ -11,8 +11,10 @@ from history.errors import ConfigError, HistoryError
 from history.plan import Plan
 from history.prompts import Prompt, compared, read_prompts
 from history.reader import read_plan, read_table
-from workloads.load.endpoint import Endpoint, api_key, request_head
 from workloads.load.schedule import make_schedule, write_schedule
+from workloads.load.wire.body import request_head
+from workloads.load.wire.credentials import credential_headers, tls_context
+from workloads.load.wire.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,16 @@ def prepare(run_dir: Path) -> LoadInputs:
 
     Raises:
         HistoryError: no readable plan, or a schedule that cannot be read.
-        ConfigError: the endpoint, the headers, the API key, the prompts file or the mix is wrong.
+        ConfigError: the endpoint, the headers, a credential, a certificate, the prompts file or the mix is wrong.
 
     """
     plan = read_plan(run_dir)
-    request_head(Endpoint.of(plan.requests.load.url), plan.requests.load.headers, api_key(plan.requests.load))
-    if plan.requests.load.ca_file and not Path(plan.requests.load.ca_file).is_file():
-        raise ConfigError(f"load.ca_file {plan.requests.load.ca_file} is not a file; name the PEM file of the endpoint's CA")
-    prompts = compared(read_prompts(Path(plan.requests.load.prompts)), plan.requests.answers)
+    load = plan.requests.load
+    endpoint, credentials = Endpoint.of(load.url), credential_headers(load)
+    tls_context(endpoint, load)
+    for stream in {mix.stream for mix in load.mix}:
+        request_head(endpoint, load, credentials, stream=stream)
+    prompts = compared(read_prompts(Path(load.prompts)), plan.requests.answers)
     if not (run_dir / "schedule.parquet").exists():
         write_schedule(make_schedule(plan.requests.load, prompts), run_dir)
     schedule = read_table(run_dir, "schedule")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from history.writer import EventLog, RowWriter
 from workloads.load.client import Client, Row
 from workloads.load.exchange import Call, Exchange
 
+KINDS = 20  # of errors in the log: those that differ by a number would fill it
 FLUSH_ROWS = 5_000  # a safety net: housekeeping flushes ten times a second
 
 
@@ -43,11 +45,14 @@ class Recorder:
         self.log = EventLog(run_dir, worker, region)
         self._requests = RowWriter(run_dir, "requests", worker, buffer_rows=FLUSH_ROWS)
         self._fire = fire
+        self._said = set[str]()
 
     def row(self, row: Row) -> None:
         """Record one attempt."""
         row["region"] = self.log.region
         self._requests.write(row)
+        if row["error"] is not None:
+            self._say(row)
         account = self.account
         account.recorded += 1
         if row["sent_ns"] is None:
@@ -60,12 +65,18 @@ class Recorder:
             account.retries += 1
         self._fire(
             request_type="POST",
-            name="/v1/completions",
+            name="request",
             response_time=(row["done_ns"] - row["sent_ns"]) / 1e6,
             response_length=row["tokens"] or 0,
             exception=CatchResponseError(row["error"]) if row["error"] else None,
             context={"row": row},
         )
+
+    def _say(self, row: Row) -> None:
+        """Write each kind of error to the log of the process once, with the request that met it first."""
+        if row["error"] not in self._said and len(self._said) < KINDS:
+            self._said.add(row["error"])
+            print(f"load: {self.worker}: request {row['request_id']} at {row['endpoint']}: {row['error']}", file=sys.stderr, flush=True)
 
     def flush(self) -> None:
         """Hand waiting rows to the kernel; they then survive a SIGKILL. Raises OSError (disk full …)."""

@@ -8,17 +8,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from workloads.load.answers import (
+    COMPLETIONS,
+    UNNAMED,
     BadAnswer,
     ErrorAnswer,
+    Part,
+    Reader,
     Said,
     error_in,
-    first_choice,
     first_line,
     parse,
-    reason_of,
-    reasons_aloud,
-    text_of,
-    usage_tokens,
 )
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -130,6 +129,7 @@ class TokenStream:
     """
 
     __slots__ = (
+        "_api",
         "_last_ns",
         "_reader",
         "_seen_ns",
@@ -144,8 +144,8 @@ class TokenStream:
         "visible_gap_ns",
     )
 
-    def __init__(self) -> None:
-        self._reader, self._last_ns, self._seen_ns = EventReader(), 0, 0
+    def __init__(self, api: Reader = COMPLETIONS) -> None:
+        self._api, self._reader, self._last_ns, self._seen_ns = api, EventReader(), 0, 0
         self.text, self.chunks, self.gap_ns, self.visible_gap_ns = "", 0, 0, 0
         self.gap_end_ns: int | None = None
         self.first_ns: int | None = None
@@ -176,9 +176,15 @@ class TokenStream:
             for event in self._reader.end():
                 self._event(event, t_ns)
 
+    def close(self, t_ns: int) -> None:
+        """Take the whole HTTP answer's end at ``t_ns`` as the stream's, where the API has no ``[DONE]``."""
+        if self.done_ns is None and not self._api.says_done and not self.stray:
+            self.done_ns = t_ns
+
     def said(self) -> Said:
         """Return what the stream said, which has ended."""
-        return Said(self.text, self.first_ns is not None, self.reason, self.tokens or self.chunks, counted=bool(self.tokens))
+        reason = self.reason if self._api.says_reason else self.reason or UNNAMED
+        return Said(self.text, self.first_ns is not None, reason, self.tokens or self.chunks, counted=bool(self.tokens))
 
     @property
     def stray(self) -> bytes:
@@ -192,22 +198,20 @@ class TokenStream:
             if self.first_ns is not None:
                 self._heard(t_ns, visible=True)
             self.done_ns = t_ns
-        elif (chunk := chunk_of(event)) is not None:
-            self.tokens = usage_tokens(chunk) or self.tokens
-            if choice := first_choice(chunk):
-                self._choice(choice, t_ns)
+        elif (chunk := chunk_of(event, self._api)) is not None:
+            self.tokens = self._api.tokens(chunk) or self.tokens
+            if (part := self._api.chunk(chunk)) is not None:
+                self._part(part, t_ns)
 
-    def _choice(self, choice: dict[str, Any], t_ns: int) -> None:
-        text = text_of(choice)
-        visible = bool(text) or reasons_aloud(choice)
-        self.reason = reason = reason_of(choice) or self.reason
+    def _part(self, part: Part, t_ns: int) -> None:
+        self.reason = reason = part.reason or self.reason
         if self.first_ns is None:
-            if not visible:
+            if not part.visible:
                 return
             self.first_ns = self._last_ns = self._seen_ns = t_ns
-        self._heard(t_ns, visible=visible)
-        self.text += text
-        if text or reason is None:  # the last chunk often says nothing but why
+        self._heard(t_ns, visible=part.visible)
+        self.text += part.text
+        if part.text or reason is None:  # the last chunk often says nothing but why
             self.chunks += 1
 
     def _heard(self, t_ns: int, *, visible: bool) -> None:
@@ -220,7 +224,7 @@ class TokenStream:
             self._seen_ns = t_ns
 
 
-def chunk_of(event: Event) -> dict[str, Any] | None:
+def chunk_of(event: Event, api: Reader = COMPLETIONS) -> dict[str, Any] | None:
     """Return the chunk that an event holds; ``None`` if it is an event of another kind (a ping).
 
     Raises:
@@ -236,10 +240,11 @@ def chunk_of(event: Event) -> dict[str, Any] | None:
         if event.name in MESSAGES:
             raise
         return None
-    if chunk.get("choices") and not chunk.get("error"):
+    served = api.served(chunk)
+    if served and not chunk.get("error"):
         return chunk
     if event.name not in MESSAGES and not chunk.get("error"):
         return None
-    if (error := error_in(chunk)) is not None:
+    if (error := error_in(chunk, served=served)) is not None:
         raise StreamError(error)
     return chunk

@@ -6,8 +6,6 @@ import math
 from contextlib import ExitStack
 from typing import ClassVar
 
-import requests
-
 from history.budgets import Budgets
 from history.errors import ConfigError
 from history.plan import Timers
@@ -16,7 +14,7 @@ from kube.client import Platform
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers, read_timers
 from runner.drivers.driver import DrivenRun, Needs, Preparation, driver
-from runner.drivers.requests import load_pod, services
+from runner.drivers.requests import load_pod, services, trial
 from runner.drivers.requests.load import LoadProcess
 from runner.drivers.requests.progress import RequestProgress
 from target.requests import RequestsClass
@@ -24,7 +22,6 @@ from target.role import Role
 from target.target import Target
 from verdict.statistics import arrivals_needed
 
-ENDPOINT_S = 5.0
 ELSE_S = 240.0  # warming up, a drain, the diagnostics
 
 
@@ -57,16 +54,18 @@ class RequestsDriver:
         return self._name
 
     def needs(self) -> Needs:
-        """Return how long it takes until as many arrivals came as the SLO needs, and how long a user waits."""
+        """Return how long it takes until as many arrivals came as the SLO needs, how long a user waits, and until an end is known."""
         slo, load = self._workload.slo, self._workload.load
-        return Needs(window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps), waits_s=slo.latency_ms / 1e3)
+        streams = any(mix.stream for mix in load.mix)
+        known_s = max(slo.latency_ms / 1e3, load.timeout_s if streams else 0.0)
+        return Needs(window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps), waits_s=slo.latency_ms / 1e3, known_s=known_s)
 
     def check(self) -> list[str]:
-        """Return what is wrong with the prompts, and that the endpoint does not answer; refuse load pods that would not be admitted.
+        """Return what is wrong with the prompts, or what the endpoint says instead of answers to one real request of each kind.
 
-        What pods can reach is not for this machine to say. Raises TargetRefused.
+        Refuse load pods that would not be admitted; what pods can reach is not for this machine to say. Raises TargetRefused.
         """
-        return [*self._wrong_prompts(), *self._unreachable()]
+        return self._wrong_prompts() or self._unanswered()
 
     def _wrong_prompts(self) -> list[str]:
         try:
@@ -75,16 +74,20 @@ class RequestsDriver:
             return [str(error)]
         return []
 
-    def _unreachable(self) -> list[str]:
-        if load_pod.wanted(self._workload):
+    def _unanswered(self) -> list[str]:
+        pods, load = load_pod.wanted(self._workload), self._load(horizon_s=1.0, seed=0)
+        if pods:
             load_pod.check(self._platform)
-            return []
-        load = self._workload.load
-        url = self._platform.region.endpoints[load.endpoint]
-        try:
-            requests.get(url, timeout=ENDPOINT_S, verify=load.ca_file or True, allow_redirects=False)
-        except requests.RequestException as error:
-            return [f"endpoint {load.endpoint} ({url}) does not answer ({type(error).__name__}); see the target's endpoints"]
+        return trial.lacking(load) or ([] if pods else trial.refusals(load))
+
+    def remarks(self) -> list[str]:
+        """Return that pods send what was not tried here, and that a proxy of the environment is passed by."""
+        load = self._load(horizon_s=1.0, seed=0)
+        where = f"endpoint {load.endpoint} ({load.url})"
+        if load_pod.wanted(self._workload):
+            return [f"{where} was not tried: load pods send the requests, and the baseline shows what they are answered"]
+        if variable := trial.proxy_of(load.url):
+            return [f"{variable} names a proxy for {where}; the load sends directly, and so does preflight"]
         return []
 
     def provide(self, stack: ExitStack) -> None:
@@ -96,19 +99,21 @@ class RequestsDriver:
 
     def plan(self, budgets: Budgets, timers: Timers, seed: int) -> RequestsPlan:
         """Return SLO and load; arrivals are scheduled for as long as the run may last."""
-        offer = self._workload.load
-        url = self._platform.region.endpoints[offer.endpoint]
-        horizon_s = horizon(timers, offer.timeout_s)
-        load = Load(url=url, horizon_s=horizon_s, seed=seed, connections=self._workload.connections, **offer.model_dump())
+        load = self._load(horizon(timers, self._workload.load.timeout_s), seed)
         workload, region = self._workload, self._platform.region_name
         rule = workload.answer_rule()
         plan = RequestsPlan(name=self._name, role=workload.role, region=region, budgets=budgets, slo=workload.slo, load=load, answers=rule)
-        return plan.model_copy(update={"session_affinity": self._affinity(url)})
+        return plan.model_copy(update={"session_affinity": self._affinity(load.url)})
 
     def _affinity(self, url: str) -> str:
         """Return the session affinity of the role's Service, if requests go there and have a connection each."""
         role = _balanced(self._platform.target, self._workload)
         return services.session_affinity(self._platform, role.namespace, role.service or "", url) if role else ""
+
+    def _load(self, horizon_s: float, seed: int) -> Load:
+        offer = self._workload.load
+        url = self._platform.region.endpoints[offer.endpoint]
+        return Load(url=url, horizon_s=horizon_s, seed=seed, connections=self._workload.connections, **offer.model_dump())
 
     def start(self, run: DrivenRun) -> RequestProgress:
         """Start the load process and follow its record; it is ended if that does not come to its end. Raises WorkloadFailed."""
@@ -130,7 +135,7 @@ def _balanced(target: Target, workload: RequestsClass) -> Role | None:
 
 def horizon(timers: Timers, timeout_s: float) -> float:
     """Return for how long arrivals are scheduled (s): every phase at its longest, the baseline twice, and some slack."""
-    return 4 * timers.baseline_s + timers.confirm_s + timers.deadline_s + timers.heal_s + ELSE_S + timeout_s
+    return 4 * (timers.baseline_s + timers.known_s) + timers.confirm_s + timers.deadline_s + timers.heal_s + ELSE_S + timeout_s
 
 
 def span_s(arrivals: int, rate_rps: float) -> float:

@@ -22,6 +22,7 @@ from history.clock import Offset, now_ns, offset_of
 from history.errors import AftershockError
 from history.plan import Plan
 from history.reader import read_plan
+from history.request_form import ClientCert
 from history.schema import EventKind
 from history.writer import EventLog
 from kube.client import Platform, connect
@@ -63,8 +64,9 @@ class Relay:
         for name, data in files_of(self._dir, plan):
             for begin in range(0, len(data), PIECE_BYTES):
                 self._stream.send(file=name, data=b64encode(data[begin : begin + PIECE_BYTES]).decode())
-        key = plan.requests.load.api_key_env
-        environment = {key: os.environ[key]} if key else {}  # by this way only: no object in the cluster holds a secret
+        environment = {
+            name: os.environ[name] for name in plan.requests.load.variables()
+        }  # by this way only: no object in the cluster holds a secret
         self._stream.send(worker=self._worker, environment=environment)
 
     def follow(self, parent_pid: int, origin: int = STDIN) -> int:
@@ -113,16 +115,20 @@ class Relay:
 
 def files_of(run_dir: Path, plan: Plan) -> Iterator[tuple[str, bytes]]:
     """Yield the files of the run folder that a worker needs, with the plan's paths as they are in the pod."""
-    paths = {"prompts": f"{load_pod.FOLDER}/prompts.jsonl"} | (
-        {"ca_file": f"{load_pod.FOLDER}/ca.pem"} if plan.requests.load.ca_file else {}
-    )
-    asked = plan.requests.model_copy(update={"load": plan.requests.load.model_copy(update=paths)})
-    there = plan.model_copy(update={"workloads": (asked,)})
-    yield "plan.json", there.model_dump_json(by_alias=True).encode()
+    load = plan.requests.load
+    cert = load.client_cert
+    files = {"prompts.jsonl": load.prompts}
+    paths: dict[str, object] = {"prompts": f"{load_pod.FOLDER}/prompts.jsonl"}
+    if load.ca_file:
+        files["ca.pem"], paths["ca_file"] = load.ca_file, f"{load_pod.FOLDER}/ca.pem"
+    if cert is not None:
+        files |= {"client.pem": cert.cert, "client-key.pem": cert.key}
+        paths["client_cert"] = ClientCert(cert=f"{load_pod.FOLDER}/client.pem", key=f"{load_pod.FOLDER}/client-key.pem")
+    asked = plan.requests.model_copy(update={"load": load.model_copy(update=paths)})
+    yield "plan.json", plan.model_copy(update={"workloads": (asked,)}).model_dump_json(by_alias=True).encode()
     yield "schedule.parquet", (run_dir / "schedule.parquet").read_bytes()
-    yield "prompts.jsonl", Path(plan.requests.load.prompts).read_bytes()
-    if plan.requests.load.ca_file:
-        yield "ca.pem", Path(plan.requests.load.ca_file).read_bytes()
+    for name, path in files.items():
+        yield name, Path(path).read_bytes()
 
 
 def carry_out(platform: Platform, run_dir: Path, worker: int, parent_pid: int) -> int:

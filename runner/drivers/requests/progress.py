@@ -6,6 +6,7 @@ The judges' own functions say what a good request and an outage are, so that a r
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from verdict.inputs.goodness import good_request
 from verdict.inputs.outages import Rule, find_outages
 
 UNKNOWN, BAD, GOOD = 0, 1, 2
+TOO_LATE = "answers later than the SLO allows"
 MARGIN_S = 1.0  # beyond the hold: the load stops a little later than what is seen here
 
 
@@ -33,13 +35,15 @@ class Window:
     total: int
     bad: int
     p95_ms: float | None  # of the answered ones
+    trouble: str = ""  # the commonest error of the bad ones
 
     def text(self) -> str:
         """Return it as a person reads it."""
         if not self.total:
             return "no request answered yet"
         p95 = "" if self.p95_ms is None else f", p95 {_duration(self.p95_ms)}"
-        return f"{self.bad / self.total:.0%} bad{p95}"
+        mostly = f", mostly {self.trouble}" if self.trouble else ""
+        return f"{self.bad / self.total:.0%} bad{p95}{mostly}"
 
 
 class RequestProgress:
@@ -59,6 +63,7 @@ class RequestProgress:
         self._stream = schedule["stream"].to_numpy()
         self._state: npt.NDArray[np.int8] = np.zeros(len(self._intended), dtype=np.int8)
         self._latency_ms = np.full(len(self._intended), np.nan)
+        self._error: npt.NDArray[np.object_] = np.full(len(self._intended), None, dtype=object)
         self._offsets: dict[Path, int] = {}
         self._known = 0
         self._lock = threading.Lock()
@@ -88,7 +93,8 @@ class RequestProgress:
         state, latency = self._state[first:last], self._latency_ms[first:last]
         answered = latency[~np.isnan(latency)]
         p95 = float(np.percentile(answered, 95)) if len(answered) else None
-        return Window(total=int((state != UNKNOWN).sum()), bad=int((state == BAD).sum()), p95_ms=p95)
+        errors = Counter(self._error[first:last][state == BAD]).most_common(1)
+        return Window(int((state != UNKNOWN).sum()), int((state == BAD).sum()), p95, errors[0][0] if errors else "")
 
     def failure(self) -> str:
         """Return why the load is not running although nobody ended it; empty while all is well."""
@@ -136,9 +142,10 @@ class RequestProgress:
         stream = pl.Series("stream", self._stream[places], dtype=pl.Boolean)
         latency = (pl.col("done_ns") - pl.col("intended_ns")) / 1e6
         good = good_request(pl.col("stream"), self._slo, may_differ=self._may_differ)
-        judged = rows.with_columns(stream).select(good=good, latency=latency, outcome="outcome")
+        judged = rows.with_columns(stream).select(good=good, latency=latency, outcome="outcome", error="error")
         state = np.where(judged["good"].to_numpy(), GOOD, BAD).astype(np.int8)
         np.maximum.at(self._state, places, state)  # a user with one good attempt was served
+        self._error[places] = judged["error"].fill_null(TOO_LATE).to_numpy()
         ok = (judged["outcome"] == "ok").to_numpy()
         self._latency_ms[places[ok]] = judged["latency"].to_numpy()[ok]
 

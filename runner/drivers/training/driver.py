@@ -101,6 +101,10 @@ class TrainingDriver:
         """Return that the job's pods are the targets, and there are none before."""
         return Needs(provides_targets=True)
 
+    def remarks(self) -> list[str]:
+        """Return that there is nothing to say."""
+        return []
+
     def timers(self) -> PlatformTimers:
         """Return the timers of its pods."""
         return template_timers(self.platform, self.template.job["spec"]["template"]["spec"])

@@ -13,7 +13,7 @@ from history.plan import Phase
 from kube.client import Platform
 from runner.drivers.requests.load import READY_S
 from runner.run.context import Context
-from runner.run.phases.baseline import TRIES, WARM_S
+from runner.run.phases.baseline import TRIES, longest_s
 from runner.stop import Condition, Stop
 
 PERIOD_S = 1.0
@@ -62,7 +62,7 @@ def overdue(context: Context) -> Condition:
     """Return a condition that is met once a phase before healing lasts a minute longer than its plan: a probe or an action hangs."""
     timers = context.run.plan.timers
     limits_s = {
-        Phase.BASELINE: READY_S + TRIES * (WARM_S + BASELINES * timers.baseline_s),
+        Phase.BASELINE: READY_S + TRIES * longest_s(timers),
         Phase.INJECT: timers.heal_s + timers.fault_s + pauses_s(context.experiment.raw),
         Phase.CONFIRM: timers.confirm_s,
         Phase.OBSERVE: timers.deadline_s,

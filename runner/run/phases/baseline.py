@@ -9,14 +9,15 @@ import time
 from collections.abc import Sequence
 
 from history.clock import now_ns
-from history.plan import Phase, Plan
+from history.plan import Phase, Timers
 from history.schema import EventKind
 from runner.drivers.driver import Driver
 from runner.run.context import Context, NotSteady
 from runner.run.phases.hypothesis import evaluate
 
-WARM_S = 20.0  # until every probe has seen something for the first time
+WARM_S = 20.0  # until every probe has seen something for the first time, beyond how long an answer may take
 PERIOD_S = 1.0
+SEEN_S = 10.0  # over how long what was seen last is said
 TRIES = 2
 
 
@@ -40,12 +41,14 @@ def baseline(context: Context) -> None:
             return
         if left:
             context.note(f"baseline: {wrong}; it is tried once more")
-    raise NotSteady(f"baseline: the hypothesis does not hold before any fault, so nothing was injected: {wrong}; repair the platform first")
+    said = f"baseline: the hypothesis does not hold before any fault, so nothing was injected: {wrong}"
+    raise NotSteady(f"{said}; seen last: {context.text(SEEN_S)}; repair the platform first")
 
 
 def hold(context: Context) -> str:
     """Watch the hypothesis for one baseline; return what did not hold, or nothing."""
-    timers, patience_s = context.run.plan.timers, longest_s(context.run.plan)
+    timers = context.run.plan.timers
+    warm_s, patience_s = WARM_S + timers.known_s, longest_s(timers)
     started_s, since_ns = time.monotonic(), None
     while True:
         context.stop.wait(PERIOD_S)
@@ -55,8 +58,8 @@ def hold(context: Context) -> str:
         if since_ns is None:
             if steady.met:
                 since_ns = context.log.event(EventKind.PHASE, Phase.BASELINE.value, window=True)
-            elif time.monotonic() - started_s > WARM_S:
-                return f"not within {WARM_S:.0f} s of load: {steady.sentence}"
+            elif time.monotonic() - started_s > warm_s:
+                return f"not within {warm_s:.0f} s of load: {steady.sentence}"
             continue
         if not steady.met:
             return steady.sentence
@@ -67,6 +70,6 @@ def hold(context: Context) -> str:
             return f"{lacks} in {patience_s:.0f} s"
 
 
-def longest_s(plan: Plan) -> float:
-    """Return how long one try of the baseline may take (s)."""
-    return WARM_S + plan.timers.baseline_s + max(2 * plan.timers.baseline_s, WARM_S)
+def longest_s(timers: Timers) -> float:
+    """Return how long one try of the baseline may take (s): warming up and waiting for the last answers, as long as these may take."""
+    return WARM_S + timers.baseline_s + max(2 * timers.baseline_s, WARM_S) + 2 * timers.known_s

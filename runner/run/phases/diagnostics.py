@@ -118,5 +118,4 @@ def of_interest(pod: Pod, names: set[str | None], since: datetime) -> bool:
 
 def _secrets(context: Context) -> tuple[str, ...]:
     users = context.run.plan.of(RequestsPlan)
-    name = users.load.api_key_env if users else None
-    return (os.environ[name],) if name and os.environ.get(name) else ()
+    return tuple(value for name in (users.load.variables() if users else ()) if (value := os.environ.get(name, "").strip()))

@@ -28,8 +28,8 @@ def test_halves_of_a_character_are_joined() -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"{}", "no choices: {}"),
-        (b'{"choices": []}', "no choices"),
+        (b"{}", "no answer in it: {}"),
+        (b'{"choices": []}', "no answer in it"),
         (b'{"choices": 3}', "no list"),
         (b'{"choices": ["a"]}', "no list of objects"),
         (b'{"choices": [{"text": 5}]}', "no string"),

@@ -15,15 +15,15 @@ import gevent.socket
 import pytest
 
 from history.clock import now_ns
+from history.prompts import Prompt
 from history.workloads import ConnectionPolicy, Load, Mix
 from testing.load.silent_address import silent_address
 from workloads.load import connecting
 from workloads.load.client import Client, Row
 from workloads.load.connecting import Address, connected
 from workloads.load.connections import Connections, users_of
-from workloads.load.endpoint import Endpoint
 from workloads.load.exchange import Call
-from workloads.load.prompts import Prompt
+from workloads.load.wire.endpoint import Endpoint
 
 BODY = b'{"choices": [{"text": "a", "finish_reason": "length"}]}'
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)

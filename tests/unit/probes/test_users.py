@@ -132,9 +132,23 @@ def test_without_a_right_answer_there_is_no_latency(tmp_path: Path) -> None:
 
 def test_a_stream_that_goes_on_is_not_known_yet(tmp_path: Path) -> None:
     recorded(tmp_path, range(0, 200, 2), stream=True, latency_ms=3000)
-    window = users.good_ratio(2)  # all younger than the load's time-out
+    window = users.good_ratio(1)  # all younger than the load's time-out
     assert window == 1.0
     assert users.good_ratio(15) < 0.8  # the older ones without an end are bad
+
+
+def test_streams_longer_than_the_slo_s_limits_are_judged_once_they_may_have_ended(tmp_path: Path) -> None:
+    recorded(tmp_path, range(160), stream=True, latency_ms=4000)  # the rest goes on
+    assert users.good_ratio(1) == 1.0
+
+
+def test_answers_that_came_are_judged_before_the_slo_s_limit_is_over(tmp_path: Path) -> None:
+    load = Load(tmp_path)
+    load.origin_ns = NOW_NS - 900_000_000  # less than the second that the SLO lets users wait
+    for number in range(9):
+        load.row(number)
+    load.live()
+    assert users.good_ratio(0.5) == 1.0
 
 
 def test_a_stream_is_judged_by_its_first_token_and_its_gaps() -> None:

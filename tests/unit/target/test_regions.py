@@ -11,6 +11,7 @@ import yaml
 from history.errors import ConfigError, TargetRefused
 from safety import active_run
 from target.environment import environment_of, target_of
+from target.requests import RequestsClass
 from target.target import Target, load_target
 from testing.platform.fake_cluster import FakeCluster, local_target
 from testing.platform.fake_run import live_run
@@ -86,12 +87,6 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
         ("workloads", "realtime-inference", "answers"),
         {"mode": "unknown", "may_differ": "1%"},
         "it means nothing where the right answers are unknown",
-    ),
-    "chat": (("workloads", "realtime-inference", "load", "request"), {"api": "chat"}, "the load speaks completions as yet, not chat"),
-    "a key in a header": (
-        ("workloads", "realtime-inference", "load", "request"),
-        {"auth": {"header": "api-key", "env": "KEY"}},
-        "the load sends a key as a bearer token alone as yet",
     ),
     "a tolerance that is not asked for": (("workloads", "batch-training", "state"), {"losses": 0.001}, "it means nothing for mode exact"),
     "a tolerance without a share": (
@@ -183,3 +178,16 @@ def test_a_run_in_two_regions_has_no_one_platform(tmp_path: Path) -> None:
     run.platforms["us"] = run.platform
     with pytest.raises(TargetRefused, match="this run is in regions default, us; what asks for one platform must say which"):
         _ = active_run.require().platform
+
+
+def test_requests_may_be_chat_or_a_template_with_keys_in_headers(tmp_path: Path) -> None:
+    raw: Any = yaml.safe_load(LOCAL.read_text())
+    form = raw["workloads"]["realtime-inference"]["load"]
+    form["request"] = {"api": "chat", "auth": {"header": "api-key", "env": "KEY"}}
+    load = Target.model_validate(raw).workload("realtime-inference", RequestsClass)
+    assert load.load.variables() == {"KEY": "load.request.auth"}
+    assert load.secrets({"KEY": "Basic abcdefgh\n"}) == ["Basic abcdefgh", "abcdefgh"]
+    form["request"] = {"api": "own", "template": {"path": "/g", "body": {"x": "{prompt}", "api_key": "planted"}, "answer": {"text": "t"}}}
+    (line,) = refusal(tmp_path, yaml.safe_dump(raw))
+    assert "load.request.template.body.api_key: a credential must not stand in a file" in line
+    assert "planted" not in line

@@ -58,6 +58,18 @@ def test_only_what_is_complete_is_known(tmp_path: Path) -> None:
     assert load.progress.known_ns == at(200)
 
 
+def test_a_window_names_the_commonest_error_of_its_bad_requests(tmp_path: Path) -> None:
+    load = Load(tmp_path)
+    load.answer(0, 100)
+    load.answer(100, 130, outcome="fail", status=401, error="HTTP 401: no key")
+    load.answer(130, 140, outcome="fail", status=503, error="HTTP 503: busy")
+    load.answer(140, 200, latency_ms=300)
+    load.progress.update()
+    assert load.progress.window(at(0), at(140)).text() == "29% bad, p95 50 ms, mostly HTTP 401: no key"
+    assert load.progress.window(at(140), at(200)).trouble == "answers later than the SLO allows"
+    assert load.progress.window(at(0), at(100)).trouble == ""
+
+
 def test_a_torn_line_waits_for_its_end(tmp_path: Path) -> None:
     load = Load(tmp_path)
     load.answer(0, 10)

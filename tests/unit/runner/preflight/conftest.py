@@ -20,7 +20,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platfor
     made = serve(monkeypatch, cluster)
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: made)
     monkeypatch.setattr("runner.preflight.instruments.query", lambda *_: 1.0)
-    monkeypatch.setattr("runner.drivers.requests.driver.requests.get", lambda *_, **__: None)
+    monkeypatch.setattr("runner.drivers.requests.trial.refusals", lambda _load: [])
     monkeypatch.setattr("runner.drivers.requests.driver.read_timers", lambda *_: PlatformTimers(50, 20, start_s=2, load_s=12))
     return made
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import requests
 from kubernetes import client
 
 from history.errors import NoData, TargetRefused
+from history.workloads import Load
 from kube.client import Platform
 from kube.platform_timers import PlatformTimers
 from runner.messages import Kind
@@ -18,6 +18,7 @@ from runner.run.child import run_request
 from runner.stop import Stop
 from safety.fault_spec import Effect, spec_of
 from safety.undo_journal import Undo, UndoKind, open_journal
+from target.requests import RequestsClass
 from testing.platform.fake_cluster import pod
 from testing.runs import runner_parts
 from testing.runs.preflight import KILL, Make, refusal, unready
@@ -155,12 +156,47 @@ def test_prometheus_that_is_down_is_refused(platform: Platform, request_of: Make
     assert "it is an instrument of the run" in refusal(request_of(), sent)
 
 
-def test_a_load_endpoint_that_is_down_is_refused(platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
-    def down(*_: object, **__: object) -> None:
-        raise requests.ConnectionError("refused")
+def test_what_the_endpoint_does_not_answer_is_refused_all_at_once(
+    platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Load] = []
 
-    monkeypatch.setattr("runner.drivers.requests.driver.requests.get", down)
-    assert "endpoint inference (http://127.0.0.1:18080) does not answer (ConnectionError)" in refusal(request_of(), sent)
+    def tried(load: Load) -> list[str]:
+        asked.append(load)
+        return ["endpoint inference: HTTP 404: Not Found", "endpoint inference: HTTP 401: who are you?"]
+
+    monkeypatch.setattr("runner.drivers.requests.trial.refusals", tried)
+    said = refusal(request_of(dry_run=True), sent)
+    assert "HTTP 404: Not Found; endpoint inference: HTTP 401: who are you?; nothing was injected" in said
+    assert [one.url for one in asked] == ["http://127.0.0.1:18080"]
+
+
+def test_what_the_load_needs_and_is_not_here_is_refused_before_anybody_is_asked(
+    platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = platform.target.workload("realtime-inference", RequestsClass)
+    lacks = declared.load.model_copy(update={"api_key_env": "NOT_SET", "ca_file": "/nowhere.pem"})
+    monkeypatch.setattr(
+        "runner.drivers.requests.driver.RequestsDriver._load",
+        lambda *_, **__: Load(**lacks.model_dump(), url="http://x", horizon_s=1, seed=0),
+    )
+    monkeypatch.setattr("runner.drivers.requests.trial.refusals", lambda _load: pytest.fail("asked"))
+    said = refusal(request_of(), sent)
+    assert "load.api_key_env: the environment variable NOT_SET is not set; load.ca_file: /nowhere.pem is not a file" in said
+
+
+def test_a_proxy_of_the_environment_is_passed_by_and_said(
+    platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "elsewhere")
+    assert run_request(request_of(), sent, Stop()) == 0
+    said = "HTTP_PROXY names a proxy for endpoint inference (http://127.0.0.1:18080); the load sends directly, and so does preflight"
+    assert said in sent.texts(Kind.NOTE)
+    again = Sent()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert run_request(request_of(), again, Stop()) == 0
+    assert said not in again.texts(Kind.NOTE)
 
 
 def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,13 @@ import pytest
 from history.budgets import Budgets
 from history.clock import now_ns
 from history.errors import FaultFailed, NoData
-from history.plan import Phase
+from history.plan import Phase, Timers
 from history.schema import EventKind
 from runner.drivers.driver import WorkloadFailed
 from runner.messages import Kind
 from runner.run.abort.conditions import overdue
 from runner.run.context import Context, NotSteady, Unconfirmed
-from runner.run.phases.baseline import baseline
+from runner.run.phases.baseline import baseline, longest_s
 from runner.run.phases.confirm import confirm, look_again
 from runner.run.phases.inject import inject
 from runner.run.phases.observe import observe, recovered
@@ -74,6 +74,19 @@ def test_a_hypothesis_that_does_not_hold_twice_stops_the_run(context: Context, s
     with pytest.raises(NotSteady, match="nothing was injected") as refused:
         baseline(context)
     assert why in str(refused.value)
+
+
+def test_a_baseline_that_does_not_hold_says_what_was_seen_last(context: Context) -> None:
+    with_load(context).text = lambda _window_s: "100% bad, mostly HTTP 401: no key"  # type: ignore[method-assign]
+    scripted["served"] = [0.0]
+    with pytest.raises(NotSteady, match=r"seen last: 100% bad, mostly HTTP 401: no key, .*repair the platform first"):
+        baseline(context)
+
+
+def test_a_slow_answer_lengthens_warming_up_and_the_baseline() -> None:
+    quick = Timers(baseline_s=15, hold_s=1, confirm_s=1, deadline_s=1, heal_s=1)
+    slow = quick.model_copy(update={"known_s": 41.0})
+    assert longest_s(slow) - longest_s(quick) == 2 * 41
 
 
 def test_too_few_arrivals_are_no_baseline(context: Context) -> None:

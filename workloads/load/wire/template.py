@@ -1,0 +1,82 @@
+"""How the answers of an API of the user's own are read: what they say stands where the template says."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from history.request_form import Places, RequestForm
+from workloads.load.answers import CHAT, COMPLETIONS, UNNAMED, BadAnswer, Part, Reader
+
+
+class _Missing:
+    """Nothing is there, not even null."""
+
+
+MISSING: Final = _Missing()
+
+
+class Placed:
+    """Reads answers whose places a template names."""
+
+    def __init__(self, answer: Places, chunk: Places, *, says_done: bool) -> None:
+        self._answer, self._chunk = answer, chunk
+        self.says_done, self.says_reason = says_done, chunk.finish_reason is not None
+
+    def served(self, answer: dict[str, Any]) -> bool:
+        """Tell whether something stands where the text should."""
+        return any(at(answer, places.text) is not MISSING for places in (self._answer, self._chunk))
+
+    def plain(self, answer: dict[str, Any]) -> Part | None:
+        """Read the places of a plain answer."""
+        part = _part(answer, self._answer)
+        return part._replace(reason=UNNAMED) if part and self._answer.finish_reason is None else part
+
+    def chunk(self, chunk: dict[str, Any]) -> Part | None:
+        """Read the places of an event."""
+        return _part(chunk, self._chunk)
+
+    def tokens(self, answer: dict[str, Any]) -> int | None:
+        """Return the server's count, of the answer's place or of the event's."""
+        for places in (self._answer, self._chunk):
+            count = at(answer, places.tokens) if places.tokens is not None else MISSING
+            if isinstance(count, int) and 0 <= count < 2**31:
+                return count
+        return None
+
+
+def reader_of(form: RequestForm) -> Reader:
+    """Return the reader of an API's answers."""
+    if form.template is None:
+        return CHAT if form.api == "chat" else COMPLETIONS
+    template = form.template
+    return Placed(template.answer, template.chunk or template.answer, says_done=template.stream_end == "done")
+
+
+def _part(answer: dict[str, Any], places: Places) -> Part | None:
+    text = at(answer, places.text)
+    reason = at(answer, places.finish_reason) if places.finish_reason is not None else MISSING
+    if text is MISSING and not isinstance(reason, str):
+        return None
+    if not isinstance(text, str | None | _Missing):
+        raise BadAnswer(f"{places.text} is no string")
+    said = text if isinstance(text, str) else ""
+    return Part(said, bool(said), reason if isinstance(reason, str) and reason else None)
+
+
+def at(value: Any, place: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what stands in a JSON value at a place, ``MISSING`` if there is nothing."""
+    for name in steps(place):
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return MISSING
+    return value
+
+
+def steps(place: str) -> list[str]:
+    """Return the keys of a place: ``a.0.b``, or the JSON pointer ``/a/0/b`` (RFC 6901)."""
+    if place.startswith("/"):
+        return [name.replace("~1", "/").replace("~0", "~") for name in place[1:].split("/")]
+    return place.split(".")
