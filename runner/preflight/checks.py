@@ -28,6 +28,7 @@ from runner.experiment.variables import filled
 from runner.preflight import admission
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before, complaints, look
+from runner.preflight.platform_parts import platform_parts
 from safety import blast_radius, reaper_job
 from safety.fault_spec import FaultSpec
 from target.allow import Allow
@@ -169,7 +170,8 @@ def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimer
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    return Resolved(targets, dict(before.replicas), timers, grace_s=before.grace_s, server_version=server.git_version, commit=commit)
+    known: dict[str, Any] = {"grace_s": before.grace_s, "server_version": server.git_version, "commit": commit}
+    return Resolved(targets, dict(before.replicas), timers, platform=platform_parts(platform), **known)
 
 
 def ask_commit(stack: ExitStack) -> Callable[[], str]:
