@@ -18,6 +18,7 @@ ORDER = tuple(
         "shared.users",
         "requests.answers",
         "requests.latency",
+        "shared.detection",
         "shared.platform",
         "shared.phases",
         "requests.queue",

@@ -1,7 +1,7 @@
 """The page's colours as ``style.css`` declares them for light, so that a drawing shows them where a viewer forbids style sheets.
 
-GitHub and Jenkins serve stored reports with ``style-src 'self'``, which switches the page's own style sheet off. A colour ``var(--ink)`` of a
-drawing would then be black, fills included; ``var(--ink, #1c2330)`` is what it would be in the light.
+GitHub and Jenkins serve stored reports with ``style-src 'self'``, which switches the page's own style sheet off. A colour ``var(--ink)`` of
+a drawing would then be black, fills included; ``var(--ink, #1c2330)`` is what it would be in the light.
 """
 
 from __future__ import annotations

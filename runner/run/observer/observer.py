@@ -62,7 +62,8 @@ class Observer:
         self._watches = [Watch(subject, watcher, self._halt, self.links.note) for subject, watcher in self._subjects(platform, log)]
         asked = queue and platform.region.prometheus is not None  # what nobody needs is no instrument of the run
         prometheus = partial(query, platform.region, "vector(1)") if asked else None
-        sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform))
+        beside = tuple(name for name, one in platform.target.roles.items() if name != role and not one.of_run) if queue else ()
+        sources = Sources(platform, role, self.pods, lambda: self.links.up, depth, prometheus, _machine(platform), beside, leases=queue)
         self._sampler = Sampler(sources, log, observations, self._halt)
 
     def start(self) -> bool:
