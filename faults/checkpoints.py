@@ -3,7 +3,7 @@
 Mechanism: a program in an ephemeral container beside the server (:mod:`faults.mechanisms.beside_server`), which is its own timer: it
 damages for its time and ends. What it damaged stays damaged, as on a real disk: the job must pass it over. Before it damages a file, it
 keeps the original on the same disk, outside the buckets. Healing puts the originals back (:mod:`safety.data_damage`), but for checkpoints
-that the job's retention has removed. If nobody heals, the program does the same once the run must be over, or its guard.
+that the job's retention has removed. If nobody heals, the program does the same once the run must be over, or its standby.
 
 The server must keep each object as a file of its own; where, the role says (``object_store``).
 

@@ -3,7 +3,7 @@
 Mechanism: a program in an ephemeral container beside the S3 server (:mod:`faults.mechanisms.beside_server`) uploads them again, damaged,
 through the server. When its time is over, or when it is told to end, it does what an operator would: it detects the damage by the record's
 digest, chooses the newest good version, copies it back inside the server and verifies it. Where that program is lost, the rollback
-does the same, or ``heal`` (:mod:`safety.data_damage`); where the suite is lost, too, its guard does. Until then ranks refuse the data.
+does the same, or ``heal`` (:mod:`safety.data_damage`); where the suite is lost, too, its standby does. Until then ranks refuse the data.
 
 Where data and server are, the role says (``object_store``). The program's credentials come from a Secret that the kubelet reads.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -121,6 +123,7 @@ class Plan(FrozenModel):
     expect: Expect = Expect()
     targets: tuple[ResolvedTarget, ...] = ()
     graceful: bool = False  # every fault lets what it ends finish what it has in hand: nobody under way may be hurt
+    platform: dict[str, str] = Field(default_factory=dict)  # part of the platform -> digest; empty: an older run, nobody looked
     replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
     evidence: tuple[str, ...] = ()  # names of the evidence probes
     hypothesis_probes: tuple[str, ...] = ()
@@ -153,6 +156,11 @@ class Plan(FrozenModel):
             if twice:
                 raise ValueError(f"two workloads of {what} {', '.join(twice)} in one run; a run has at most one of each kind")
         return self
+
+    @property
+    def platform_digest(self) -> str:
+        """Return what tells one platform from another, the same for the same parts; empty: it is not known."""
+        return hashlib.sha256(json.dumps(self.platform, sort_keys=True).encode()).hexdigest()[:8] if self.platform else ""
 
     @property
     def first(self) -> WorkloadPlan:

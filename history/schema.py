@@ -98,7 +98,12 @@ class Series(StrEnum):
     """Names of series in ``samples`` that judges and reports know; any other name is kept and shown."""
 
     HEALTH = "health"
-    """1 if a replica's health endpoint answered 200 within its time limit, else 0. labels: {pod}."""
+    """1 if a replica answered well within its time limit, else 0: its health endpoint 200, or what its readiness probe asks.
+
+    labels: {pod, role}; older runs asked the workload's role only, and do not say it.
+    """
+    NODE_HEARD = "node_heard"
+    """Of a replica that nobody can ask: 1 if its node is heard of, 0 if the node's lease is overdue. labels: {pod, role}."""
     QUEUE_DEPTH = "queue_depth"
     """Requests waiting in engines, summed over ready replicas."""
     IN_FLIGHT = "in_flight"
@@ -106,7 +111,7 @@ class Series(StrEnum):
     SERVED = "served"
     """Requests that a replica has served by its own counter. labels: {pod}."""
     READY_REPLICAS = "ready_replicas"
-    """Ready pods of a role. labels: {role}."""
+    """Pods of a role that Kubernetes calls Ready, whether they serve or not. labels: {role}."""
     LOAD_CPU = "load_cpu_share"
     """CPU of a load worker over the last second as a share of one core. labels: {worker}."""
     MACHINE_IDLE = "machine_idle"

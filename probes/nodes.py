@@ -7,11 +7,11 @@ import socket
 from history.errors import NoData
 from kube.client import Platform, api_errors, ready
 from kube.eviction import evictable
+from kube.serving import overdue
 from probes.targets import targets_of
 from safety import active_run
 
 KUBELET_PORT, CONNECT_S = 10250, 1.0
-STALE_SHARE = 0.3  # the kubelet renews after a quarter of the lease's duration (10 s of 40), with a few % of jitter
 
 
 def cordoned(activity: str) -> bool:
@@ -36,7 +36,7 @@ def powered_off(activity: str) -> bool:
     """
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity} and their leases", NoData):
-        return all(_lease_overdue(platform, name) and not _kubelet_answers(platform, name) for name in _nodes(activity))
+        return all(overdue(platform, name) and not _kubelet_answers(platform, name) for name in _nodes(activity))
 
 
 def silent(activity: str) -> bool:
@@ -47,7 +47,7 @@ def silent(activity: str) -> bool:
     """
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity} and their leases", NoData):
-        return all(_lease_overdue(platform, name) or not ready(platform.node(name)) for name in _nodes(activity))
+        return all(overdue(platform, name) or not ready(platform.node(name)) for name in _nodes(activity))
 
 
 def _nodes(activity: str) -> list[str]:
@@ -56,12 +56,6 @@ def _nodes(activity: str) -> list[str]:
 
 def _unschedulable(platform: Platform, name: str) -> bool:
     return bool(platform.node(name).spec.unschedulable)
-
-
-def _lease_overdue(platform: Platform, name: str) -> bool:
-    lease = platform.coordination.read_namespaced_lease(name, "kube-node-lease")
-    age_s = (platform.server_time() - lease.spec.renew_time).total_seconds()
-    return age_s > STALE_SHARE * lease.spec.lease_duration_seconds
 
 
 def _kubelet_answers(platform: Platform, name: str) -> bool:

@@ -1,23 +1,28 @@
-"""Ready replicas, as Kubernetes counts them: shown beside what users feel, never instead of it."""
+"""Ready replicas: those that serve when asked (:mod:`kube.serving`). Shown beside what users feel, never instead of it."""
 
 from __future__ import annotations
 
 from history.errors import NoData
 from kube.client import Platform, api_errors
-from kube.client import ready as is_ready
 from kube.controllers import wanted
+from kube.serving import serving
 from safety import active_run
 
 
 def ready(role: str) -> int:
-    """Return how many pods of ``role`` are ready. Raises NoData: the API server does not answer."""
+    """Return how many pods of ``role`` are ready: their condition says so, and they answer.
+
+    A pod is asked what the role's ``health`` says, or what its own readiness probe asks. A pod with neither is Ready by its condition,
+    unless the lease of its node is overdue. Kubernetes goes on calling pods Ready for a while after their node fell silent.
+    Raises NoData: the API server does not answer.
+    """
     platform = active_run.require().platform
     with api_errors(f"count the ready pods of role {role}", NoData):
-        return sum(is_ready(pod) for pod in platform.pods(role))
+        return len(serving(platform, role, platform.pods(role)))
 
 
 def missing(role: str) -> int:
-    """Return how many ready pods ``role`` lacks to what its controller asks for (0: none, however many there should be).
+    """Return how many ready pods (see :func:`ready`) ``role`` lacks to what its controller asks for (0: none, however many it wants).
 
     Raises:
         NoData: the API server does not answer, or the target names no controller for the role.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from history.workloads import RequestsPlan, WorkloadPlan
 from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
 from reports.retries import Met, compare, met
 from reports.sentences import headline, summary_of
+from reports.sets import sets_of
 from reports.text import iso
 from reports.trial import read_judged, tightest, trial_of
 from verdict.definitions import definitions
@@ -36,7 +36,7 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
     """Read and arrange ``run_dirs``; a run that cannot be read is listed under ``not_tested`` with its sentence."""
     context = context or Context()
     plans: list[Plan] = []
-    trials: dict[str, list[tuple[Plan, Trial]]] = defaultdict(list)
+    trials: list[tuple[Plan, Trial]] = []
     unreadable: list[NotTested] = []
     compared: list[Met | None] = []
     for path in run_dirs:
@@ -48,8 +48,8 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
         plans.append(judged.plan)
         if judged.verdict.complete:
             compared.append(met(judged.case, judged.verdict.verdict))
-        trials[judged.plan.experiment.id].append((judged.plan, trial_of(judged)))
-    experiments = tuple(sorted((experiment_of(runs) for runs in trials.values()), key=order))
+        trials.append((judged.plan, trial_of(judged)))
+    experiments = tuple(sorted((experiment_of(runs, apart) for runs, apart in sets_of(trials)), key=order))
     not_tested = (*unreadable, *context.not_tested)
     return Report(
         run=run_info(plans, experiments, context),
@@ -74,8 +74,8 @@ def order(item: Experiment) -> tuple[int, float, str]:
     return -RANK[item.counts_as], math.inf if item.margin is None else item.margin, item.id
 
 
-def experiment_of(runs: Sequence[tuple[Plan, Trial]]) -> Experiment:
-    """Group the trials of one experiment, worst first: by verdict, then by the longest RTO."""
+def experiment_of(runs: Sequence[tuple[Plan, Trial]], apart: str = "") -> Experiment:
+    """Group the trials of one set, worst first: by verdict, then by the longest RTO. ``apart`` says why others are no part of it."""
     ordered = sorted(runs, key=lambda run: (-RANK[run[1].counts_as], -(run[1].rto_s or 0.0), run[1].trial))
     plan, first = ordered[0]
     trials = tuple(trial for _, trial in ordered)
@@ -95,6 +95,8 @@ def experiment_of(runs: Sequence[tuple[Plan, Trial]]) -> Experiment:
         profile=plan.profile,
         expect=plan.expect,
         supports=supports(trials),
+        platform=plan.platform_digest,
+        apart=apart,
         margin=margin,
         margin_check=check,
         trials=trials,

@@ -170,7 +170,7 @@ class Trial(FrozenModel):
 
 
 class Experiment(FrozenModel):
-    """One experiment and its trials, worst first; ``verdict`` and ``sentence`` are those of the worst trial."""
+    """One experiment and its trials on one platform, worst first; ``verdict`` and ``sentence`` are those of the worst trial."""
 
     id: str
     title: str
@@ -186,6 +186,8 @@ class Experiment(FrozenModel):
     profile: str
     expect: Expect
     supports: str  # what the number of trials supports, statistically
+    platform: str = ""  # digest of the platform that all its trials met; empty: older runs, which do not say
+    apart: str = ""  # why other trials of this experiment are no part of this set; empty: there are none
     margin: float | None
     margin_check: str
     trials: tuple[Trial, ...]

@@ -11,7 +11,8 @@ from verdict.shared.registry import MEASUREMENT
 
 RECOVERY = {
     "time_to_impact": "First impact on users",
-    "time_to_detection": "First sign on the platform",
+    "time_to_detection": "Noticed by the platform itself",
+    "suite_detection": "Seen by the suite's own probes",
     "rto": "RTO: users served again for good",
     "rto_train_first": "First step again, not yet beyond what had been done",
     "rto_train": "Beyond every step that had been done",
@@ -39,6 +40,7 @@ PHASES = {
 DOMINANT = "dominant_phase"
 FALSE_HEALTHY = "wrong_green"
 TARGET_GREEN = "target_green"
+FALSE_READY = "false_ready"
 BAD_REQUESTS = "requests_bad"
 REASONS = {
     "bad_refused": "refused: no connection",
@@ -89,6 +91,7 @@ LABELS = {
     "answers_claimed": "Answers whole by the word of the server alone",
     "wrong_green": "False healthy (wrong green): all said healthy while users were not served",
     "target_green": "Faulted replica said healthy",
+    "false_ready": "Kubernetes said Ready of a replica that did not serve",
 }
 """What measurements are called. Checks and budgets say it where they are declared."""
 TIMES = ("amplification",)

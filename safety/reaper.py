@@ -2,8 +2,8 @@
 
 It acts when the run's leases are not renewed any more: the suite, its machine or its network is gone. It acts, too, when the run's
 deadline has passed. It undoes API changes only. What ends by itself (a machine's power, a frozen process, a fault pod) is marked once its
-time is over. Damaged data and signalled pods stay open for ``heal``: a guard beside the server restores the first, and replacing the second
-is an eviction; the reaper has no rights in the platform's namespaces.
+time is over. Damaged data and signalled pods stay open for ``heal``: a standby beside the server restores the first, and replacing the
+second is an eviction; the reaper has no rights in the platform's namespaces.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ ORDER = tuple(
         "requests.client_retries",
         "shared.differing",
         "requests.latency",
+        "shared.detection",
         "shared.platform",
         "shared.phases",
         "requests.queue",

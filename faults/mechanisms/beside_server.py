@@ -1,8 +1,8 @@
 """A program of the fault image in an ephemeral container beside a storage server: it is its own timer, and ends by itself.
 
 It reaches the server's files through the server's process, and the server itself on the pod's loopback (:mod:`faults.node_agent.storage`).
-A guard in a container of its own stands before it acts, and undoes what it did if it is lost. Both are lost with the pod; then ``heal`` is
-left. The reaper is not: it would need rights in the platform's namespaces, and so would whoever makes it.
+A standby in a container of its own stands before it acts, and undoes what it did if it is lost. Both are lost with the pod; then ``heal``
+is left. The reaper is not: it would need rights in the platform's namespaces, and so would whoever makes it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def start_beside_servers(
 ) -> dict[str, object]:
     """Run ``damage``'s program beside each target, after the journal says how it is undone; ``words`` are its arguments, by a seed.
 
-    It undoes by itself, ``undone_after_s`` after its time. Should it be lost, its guard does, in a container of its own. It returns when
+    It undoes by itself, ``undone_after_s`` after its time. Should it be lost, its standby does, in a container of its own. It returns when
     every program has begun.
 
     Raises:
@@ -102,9 +102,9 @@ def start_beside_servers(
         undo = fault_steps.entry(run, UndoKind.RESTORE_DATA, target.name, namespace=target.namespace, lasts_s=for_s, self_ends=target.ends)
         run.journal.will_undo(undo.model_copy(update={"detail": damage.model_dump_json()}))
     pods, program = pods_among(objects), damage.program
-    guards = (*damage.arguments, "--after", f"{2 * START_S + for_s + undone_after_s:g}")
+    standby = (*damage.arguments, "--after", f"{2 * START_S + for_s + undone_after_s:g}")
     with ThreadPoolExecutor(len(pods)) as pool:
-        list(pool.map(lambda pod: _armed(run.platform, pod, role, program, guards), pods))
+        list(pool.map(lambda pod: _armed(run.platform, pod, role, program, standby), pods))
         numbered = list(enumerate(pods))
         added = list(pool.map(lambda one: _armed(run.platform, one[1], role, program, words(run.plan.seed + one[0])), numbered))
         run.fault_starts(targets)

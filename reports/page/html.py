@@ -11,12 +11,13 @@ from markupsafe import Markup, escape
 
 from reports import names, retries, text
 from reports.model import Experiment, Report, Trial
-from reports.page import views
+from reports.page import palette, views
 from reports.page.plot import caption, plot
 from reports.page.quality import measured_how
 from verdict import words
 
 TEMPLATES = Path(__file__).parent / "templates"
+LONG = re.compile(r"\S{40}(?=\S)")
 EXIT_CODES = (
     ("0", "every experiment came out as expected"),
     ("1", "at least one FAIL, or a test error"),
@@ -27,19 +28,19 @@ EXIT_CODES = (
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An experiment and the id that links lead to."""
+    """An experiment and the id that links lead to. Ids are markup: they stand in attributes, where no word may be broken."""
 
-    ident: str
+    ident: Markup
     experiment: Experiment
 
-    def trial_ident(self, trial: Trial) -> str:
+    def trial_ident(self, trial: Trial) -> Markup:
         """Return the id of ``trial``."""
-        return f"{self.ident}-t{self.experiment.trials.index(trial) + 1}"
+        return self.ident + f"-t{self.experiment.trials.index(trial) + 1}"
 
 
 def html(report: Report) -> str:
     """Return the page of ``report``."""
-    sections = [Section(f"x{i}-{_slug(e.id)}", e) for i, e in enumerate(report.experiments, 1)]
+    sections = [Section(_whole(f"x{i}-{_slug(e.id)}"), e) for i, e in enumerate(report.experiments, 1)]
     page = _environment().get_template("page.html.j2")
     return page.render(report=report, sections=sections, css=Markup((TEMPLATES / "style.css").read_text()), exit_codes=EXIT_CODES)  # noqa: S704 - our own file
 
@@ -58,10 +59,27 @@ def _prose(docstring: str) -> Markup:
 
 
 def _finalize(value: object) -> object:
-    """Spell out unprintable characters of every text on the page; markup of our own stays."""
+    """Spell out unprintable characters of every text on the page, and let long words break; markup of our own stays."""
     if value is None:
         return words.NONE
-    return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return _breakable(text.clean(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _breakable(shown: str) -> str:
+    """Return text in which a word of more than 40 characters may be broken, even where no style sheet says so."""
+    if LONG.search(shown) is None:
+        return shown
+    parts = (LONG.sub(lambda word: f"{word[0]}\0", shown)).split("\0")
+    return Markup("<wbr>").join(parts)
+
+
+def _whole(value: str) -> Markup:
+    """Return text for where no element may stand: an attribute, the page's title."""
+    return escape(text.clean(value))
+
+
+def _painted(markup: str) -> Markup:
+    return Markup(palette.painted(markup))  # noqa: S704 - rendered by our own templates, already escaped
 
 
 def _environment() -> Environment:
@@ -83,6 +101,9 @@ def _environment() -> Environment:
         "clock": text.clock,
         "label": names.label,
         "prose": _prose,
+        "ink": palette.ink,
+        "painted": _painted,
+        "whole": _whole,
     }
     env.globals |= {"retry_columns": retries.COLUMNS, "retry_cells": retries.cells}
     env.globals |= {"view": views, "plot": _plot, "caption": caption, "interval": words.interval, "measured_how": measured_how}

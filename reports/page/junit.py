@@ -33,7 +33,8 @@ def junit(report: Report) -> str:
 
 def _testcase(experiment: Experiment, trial: Trial) -> ET.Element:
     testcase = ET.Element(
-        "testcase", {"classname": clean(experiment.id).replace("/", "."), "name": f"trial {trial.trial}", "time": f"{trial.duration_s:.1f}"}
+        "testcase",
+        {"classname": clean(experiment.id).replace("/", "."), "name": _name(experiment, trial), "time": f"{trial.duration_s:.1f}"},
     )
     properties = ET.SubElement(testcase, "properties")
     for name, value in _properties(experiment, trial).items():
@@ -47,6 +48,11 @@ def _testcase(experiment: Experiment, trial: Trial) -> ET.Element:
         "\n".join([message, "", *(f"{c.verdict} {c.name}: {c.sentence}" for c in trial.checks), "", f"repeat: {trial.command}"])
     )
     return testcase
+
+
+def _name(experiment: Experiment, trial: Trial) -> str:
+    """Return the trial's name, with its platform where trials on another are in the same report."""
+    return clean(f"trial {trial.trial}" + (f" on platform {experiment.platform or 'not recorded'}" if experiment.apart else ""))
 
 
 def _properties(experiment: Experiment, trial: Trial) -> dict[str, str]:

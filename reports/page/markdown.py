@@ -68,9 +68,16 @@ def _table(report: Report) -> list[str]:
 
 def _row(experiment: Experiment) -> str:
     row = budget_row(experiment)
-    cells = (row.rto, row.bad, row.availability, row.false_healthy, row.trials)
+    cells = (
+        row.rto,
+        row.bad,
+        row.availability,
+        row.false_healthy + (f" (Kubernetes: {row.false_ready})" if row.false_ready else ""),
+        row.trials,
+    )
     expected = "" if experiment.expect.verdict == "PASS" else f" ({experiment.verdict}, as a seeded weakness should)"
-    name = f"{SIGN[experiment.counts_as]} {experiment.counts_as} | {plain(experiment.id)}{expected}"
+    apart = f", platform {plain(experiment.platform or 'not recorded')}" if experiment.apart else ""
+    name = f"{SIGN[experiment.counts_as]} {experiment.counts_as} | {plain(experiment.id)}{apart}{expected}"
     return f"| {name} | {' | '.join(plain(str(cell)) for cell in cells)} |"
 
 

@@ -41,6 +41,7 @@ class BudgetRow:
     availability: Against
     bad: str
     false_healthy: str
+    false_ready: str  # what Kubernetes said meanwhile; empty: nothing of the kind
     trials: str
 
 
@@ -62,6 +63,7 @@ def budget_row(experiment: Experiment) -> BudgetRow:
         availability=against(trial, names.AVAILABILITY),
         bad=number(trial.value(names.BAD_REQUESTS), 9),
         false_healthy=measurement_text(trial.measured(names.FALSE_HEALTHY)),
+        false_ready=measurement_text(trial.measured(names.FALSE_READY)) if trial.value(names.FALSE_READY) else "",
         trials=f"{sum(t.counts_as is Verdict.PASS for t in experiment.trials)} of {len(experiment.trials)}",
     )
 
@@ -248,12 +250,14 @@ def caught_sentence(trial: Trial) -> str:
 
 
 def green_sentences(trial: Trial) -> list[str]:
-    """Say for how long health said green while users were not served, if it did."""
-    everyone, target = trial.measured(names.FALSE_HEALTHY), trial.measured(names.TARGET_GREEN)
+    """Say for how long health and Kubernetes said that all was well while it was not, if they did."""
+    everyone, target, condition = (trial.measured(name) for name in (names.FALSE_HEALTHY, names.TARGET_GREEN, names.FALSE_READY))
     said = []
     if everyone and everyone.value:
         said.append(f"Health said green for {measurement_text(everyone)} while users were not served.")
     if trial.outages and target and target.value:
         about = "" if target.censored or not target.sentence else f" ({target.sentence})"
         said.append(f"The faulted replica's own health{about} stayed green for {measurement_text(target)} after the fault.")
+    if condition and condition.value:
+        said.append(f"Kubernetes called {condition.sentence} Ready for {measurement_text(condition)} in which it did not serve.")
     return said

@@ -13,7 +13,8 @@ from reports.axis import Bar, Lane
 from reports.text import one_line
 from verdict.case import Case
 from verdict.inputs.timeline import Event
-from verdict.shared.health import health_claims
+from verdict.shared.health import health_claims, serving_claims
+from verdict.shared.ready import spells_of
 
 MOST_OBJECTS = 12
 """Rows of nodes and pods that are drawn; more are counted, never silently dropped."""
@@ -92,9 +93,22 @@ def _bars(spans: Iterable[Span], state: str, label: str = "") -> tuple[Bar, ...]
 
 
 def _pod_lanes(case: Case, clock: Clock) -> Iterator[Lane]:
+    """Yield for each pod when it was ready by the rule of :mod:`verdict.shared.ready`, and when the Service's endpoints named it."""
+    spells = {one_line(pod, 120): of_pod for pod, of_pod in spells_of(case).items()}
+    asked = {one_line(pod, 120) for pod in serving_claims(case)}
     for pod, events in _by_object(case, READY, SERVING).items():
-        ready, serving = (_spans(_steps(events, kinds, clock)) for kinds in (READY, SERVING))
-        yield Lane(name=pod, group="pod", bars=(*_bars(ready, "ready"), *_bars(serving, "serving")))
+        label = "" if pod in asked else "Ready by its condition"
+        before = [span for span in _spans(_steps(events, READY, clock)) if span[0] == float("-inf")]  # the record began later
+        served, unserved = (
+            [
+                (clock.s(one.start_ns), None if one.end_ns is None else clock.s(one.end_ns))
+                for one in spells.get(pod, ())
+                if one.served is side
+            ]
+            for side in (True, False)
+        )
+        bars = (*_bars([*before, *served], "ready", label), *_bars(unserved, "unready", "Ready, does not serve"))
+        yield Lane(name=pod, group="pod", bars=(*bars, *_bars(_spans(_steps(events, SERVING, clock)), "serving")))
 
 
 def _node_lanes(case: Case, clock: Clock) -> Iterator[Lane]:

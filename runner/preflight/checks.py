@@ -30,6 +30,7 @@ from runner.experiment.variables import filled
 from runner.preflight import admission
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before, complaints, look
+from runner.preflight.platform_parts import platform_parts
 from safety import blast_radius, reaper_job
 from safety.fault_spec import FaultSpec
 from target.allow import Allow
@@ -172,15 +173,9 @@ def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimer
     """Return everything that the plan needs of the platform. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    return Resolved(
-        targets,
-        dict(before.replicas),
-        timers,
-        server_version=server.git_version,
-        commit=commit,
-        grace_s=before.grace_s,
-        gauges=known_gauges(platform.region),
-    )
+    known: dict[str, Any] = {"grace_s": before.grace_s, "server_version": server.git_version, "commit": commit}
+    known |= {"platform": platform_parts(platform), "gauges": known_gauges(platform.region)}
+    return Resolved(targets, dict(before.replicas), timers, **known)
 
 
 def known_gauges(region: Region) -> tuple[str, ...]:

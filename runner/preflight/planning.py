@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform as host
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from history.budgets import BUDGETS, Bounds, Budgets, class_defaults
@@ -45,6 +45,7 @@ class Resolved:
     commit: str = ""
     grace_s: float = 0.0
     gauges: tuple[str, ...] = ()  # of model servers, by the names that Prometheus has
+    platform: dict[str, str] = field(default_factory=dict)  # its parts, as digests
 
     @property
     def all_targets(self) -> tuple[ResolvedTarget, ...]:
@@ -71,6 +72,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         expect=experiment.settings.expect,
         targets=resolved.all_targets,
         graceful=is_graceful(experiment),
+        platform=resolved.platform,
         replicas_desired=resolved.replicas,
         evidence=tuple(probe.name for probe in experiment.settings.evidence),
         hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),

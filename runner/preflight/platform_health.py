@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
@@ -18,17 +17,9 @@ from kube.controllers import controller_of, wanted
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
 from kube.selection import grace_s
+from kube.serving import probed
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
-
-OK, REDIRECTED = 200, 400  # what a kubelet takes for success
-
-
-class Question(NamedTuple):
-    """What a readiness probe asks over HTTP."""
-
-    port: int
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,27 +109,14 @@ def _leaving(role: str, pods: Iterable[Pod]) -> list[str]:
 
 def _silent(platform: Platform, pods: dict[str, list[Pod]]) -> list[str]:
     """Return the ready replicas that do not answer what their own readiness probes ask."""
-    asked = [(role, pod, question) for role, those in pods.items() for pod in those if ready(pod) and (question := asks(pod))]
+    asked = [(role, pod, question) for role, those in pods.items() for pod in those if ready(pod) and (question := probed(pod))]
     with ThreadPoolExecutor(PARALLEL) as pool:
         statuses = list(pool.map(lambda item: platform.proxy_get(item[1], item[2].port, item[2].path), asked))
     return [
         f"pod {pod.metadata.name} of role {role} is ready by the API server, but its {question.path} answers {status or 'nothing'}"
         for (role, pod, question), status in zip(asked, statuses, strict=True)
-        if not OK <= status < REDIRECTED
+        if not question.answered(status)
     ]
-
-
-def asks(pod: Pod) -> Question | None:
-    """Return what the readiness probe of a V1Pod asks over HTTP; None if it asks nothing, or something else."""
-    for container in pod.spec.containers:
-        probe = container.readiness_probe
-        if probe is None or probe.http_get is None:
-            continue
-        named = {port.name: port.container_port for port in container.ports or []}
-        port = named.get(str(probe.http_get.port), probe.http_get.port)
-        if str(port).isdecimal():
-            return Question(int(port), probe.http_get.path or "/")
-    return None
 
 
 def _rollout(platform: Platform, role: str) -> list[str]:

@@ -192,11 +192,11 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
     observer = Observer(platform, context.log, context.observations, plan.first.role, queue=plan.of(RequestsPlan) is not None)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
-    guards = [
+    watched = [
         *stop_when.stop_conditions(platform.region, stop_conditions_of(checked.experiment, platform)),
         interference(context.run, lambda: context.phase),
     ]
-    conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *guards])
+    conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *watched])
     conditions.start()
     ticker = Ticker(context)
     ticker.start()

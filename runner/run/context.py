@@ -35,11 +35,11 @@ class Observations:
 
     ready: dict[str, int] = field(default_factory=dict)  # role -> ready replicas
     names: dict[str, frozenset[str]] = field(default_factory=dict)  # role -> their names
-    ill: set[str] = field(default_factory=set)  # pods whose own health endpoint did not answer 200 the last time
+    ill: set[str] = field(default_factory=set)  # pods that did not answer well the last time, or whose node is silent
     queue: float | None = None
 
     def serving(self, role: str) -> int:
-        """Return how many replicas are Ready and not known to be ill: Kubernetes calls them Ready for a while after a power cut."""
+        """Return how many replicas are ready by the rule of :mod:`kube.serving`, as the latest samples say."""
         return len(self.names.get(role, frozenset()) - self.ill)
 
 
@@ -87,7 +87,7 @@ class Context:
         alone = len(self.progress) == 1
         parts = [one.text(window_s) if alone else f"{name}: {one.text(window_s)}" for name, one in self.progress.items()]
         desired = self.run.plan.replicas_desired
-        parts += [f"{role} {self.observations.ready[role]}/{want}" for role, want in desired.items() if role in self.observations.ready]
+        parts += [f"{role} {self.observations.serving(role)}/{want}" for role, want in desired.items() if role in self.observations.ready]
         if self.observations.queue is not None:
             parts.append(f"queue {self.observations.queue:.0f}")
         since = "" if self.log.t_fault_ns is None else f"+{(now_ns() - self.log.t_fault_ns) / 1e9:.1f} s "

@@ -67,7 +67,7 @@ def drop_events(run: Run, *kinds: EventKind, where: pl.Expr | None = None) -> Ru
     return replace(run, events=run.events.filter(~gone))
 
 
-def add_event(run: Run, at_s: float, kind: EventKind, name: str = "", **detail: object) -> Run:
+def add_event(run: Run, at_s: float, kind: EventKind, name: str = "", /, **detail: object) -> Run:
     """Return ``run`` with one more event."""
     row = pl.DataFrame([{"t_ns": at(at_s), "kind": kind.value, "object": name, "detail": json.dumps(detail)}], schema=EVENTS)
     return replace(run, events=pl.concat([run.events, row]).sort("t_ns", maintain_order=True))

@@ -13,6 +13,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
+import urllib3
 import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
@@ -76,6 +77,13 @@ def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None =
     return cast("Node", client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status))
 
 
+def template(name: str) -> Any:
+    """Return the pod template of a Deployment: one container, configured by a ConfigMap of its name."""
+    config = client.V1Volume(name="config", config_map=client.V1ConfigMapVolumeSource(name=f"{name}-config"))
+    spec = client.V1PodSpec(containers=[client.V1Container(name="server", image="i")], volumes=[config])
+    return client.V1PodTemplateSpec(metadata=client.V1ObjectMeta(labels={"app": name}), spec=spec)
+
+
 class FakeCluster:
     """Six nodes in three zones; inference on the GPU nodes, gateways on the CPU nodes, two decoys, Prometheus on cpu-a."""
 
@@ -97,6 +105,8 @@ class FakeCluster:
         self.conflicts: list[Callable[[], object]] = []  # each is called just before one replace: somebody else is faster
         self.calls: list[str] = []
         self.denied: set[tuple[str, str]] = set()  # (verb, resource)
+        self.templates = {name: template(name) for name in ("inference", "gateway", "decoy")}  # of Deployments
+        self.silent: set[str] = set()  # pod:port that does not answer
 
     def platform(self, target: Target | None = None) -> Platform:
         fake, target = cast("Any", self), target or local_target()
@@ -134,6 +144,10 @@ class FakeCluster:
             raise ApiException(status=429, reason="Too Many Requests")
         del self.pods[(namespace, name)]
 
+    def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: object) -> None:
+        if name in self.silent:
+            raise urllib3.exceptions.ReadTimeoutError(None, path, "silent")  # type: ignore[arg-type]  # no pool is needed
+
     # nodes and namespaces
 
     def list_node(self) -> SimpleNamespace:
@@ -154,7 +168,7 @@ class FakeCluster:
         return SimpleNamespace(metadata=SimpleNamespace(labels=labels, annotations=None, deletion_timestamp=None))
 
     def read_namespaced_deployment(self, name: str, namespace: str) -> SimpleNamespace:
-        return SimpleNamespace(spec=SimpleNamespace(replicas=3))
+        return SimpleNamespace(spec=SimpleNamespace(replicas=3, template=self.templates[name]))
 
     # config maps and leases
 

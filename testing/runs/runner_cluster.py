@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
@@ -31,21 +30,20 @@ class RunnerCluster(FakeCluster):
         self.objects: dict[tuple[str, str], Any] = {}
         self.updated: dict[str, int] = {}  # deployment -> updated replicas, if not all
         self.reaper_says = WATCHING
-        self.silent: set[str] = set()  # pod:port that does not answer
 
     def read_namespaced_deployment(self, name: str, namespace: str) -> Any:
         replicas = REPLICAS[name]
         status = SimpleNamespace(updated_replicas=self.updated.get(name, replicas), observed_generation=1)
-        return SimpleNamespace(metadata=SimpleNamespace(name=name, generation=1), spec=SimpleNamespace(replicas=replicas), status=status)
+        return SimpleNamespace(
+            metadata=SimpleNamespace(name=name, generation=1),
+            spec=SimpleNamespace(replicas=replicas, template=self.templates[name]),
+            status=status,
+        )
 
     def read_namespaced_pod_log(self, name: str, namespace: str, **_: object) -> str:
         if not self.reaper_says:
             raise ApiException(status=400, reason="ContainerCreating")
         return self.reaper_says
-
-    def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: object) -> None:
-        if name in self.silent:
-            raise urllib3.exceptions.ReadTimeoutError(None, path, "silent")  # type: ignore[arg-type]  # no pool is needed
 
     def list_namespaced_lease(self, namespace: str, label_selector: str) -> Any:
         return SimpleNamespace(items=copy.deepcopy(list(self.leases.values())))

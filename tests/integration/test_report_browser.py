@@ -1,4 +1,4 @@
-"""The report in a real browser, from a file, with JavaScript off: what a reviewer sees when it arrives by mail."""
+"""The report in a real browser, with JavaScript off: from a file, as it arrives by mail, and as a viewer of stored files serves it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from reports import Context, NotTested, render
+from bench.field.report import with_long_error
+from reports import Context, NotTested, build, render, write
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import ENGINE_FROZEN, NULL, SHAM, ZONE_LOST
-
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ("--disable-background-networking", "--disable-sync", "--no-first-run", "--disable-component-update")
-SANDBOX = ("--no-sandbox", "--disable-gpu")  # tests may run as root and without a display
+from testing.runs.viewer import CHROMIUM, POLICY, look, opened, served
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's package chromium: apt-get install chromium")
 
@@ -41,10 +39,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *SANDBOX])
+    with opened() as browser:
         yield browser
-        browser.close()
 
 
 def visit(browser: Browser, index: Path, scheme: Literal["light", "dark"], width: int = 1280) -> Visit:
@@ -115,3 +111,25 @@ def test_print_shows_what_is_folded(browser: Browser, index: Path) -> None:
     box = folded.bounding_box()
     assert box is not None
     assert box["height"] > 100
+
+
+def test_it_is_readable_where_its_style_sheet_is_forbidden(browser: Browser, index: Path) -> None:
+    """GitHub and Jenkins serve what a build has left with a policy that lets no style sheet inside a page act."""
+    with served(index.parent, "") as address:
+        styled = look(browser, f"{address}/{index.name}")
+    with served(index.parent, POLICY) as address:
+        plain = look(browser, f"{address}/{index.name}")
+    assert (styled.styled, plain.styled) == (True, False)
+    assert plain.paints == styled.paints
+    assert plain.black_share == 0
+    assert plain.plot[0] > 700
+    assert plain.largest_icon <= 16
+    assert plain.width <= 1280
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_an_error_that_is_one_long_word_wraps(browser: Browser, index: Path, tmp_path: Path, width: int) -> None:
+    run = write_run(tmp_path, ENGINE_FROZEN)
+    page = write(with_long_error(build([run], Context())), tmp_path / "out")
+    with served(page.parent, "") as address:
+        assert look(browser, f"{address}/{page.name}", width).width <= width

@@ -41,7 +41,7 @@ def latency(case: Case) -> Check | None:
 
 @check(REQUESTS, Role.RESTING, budget="capacity_rto_s")
 def capacity_rto(case: Case) -> Check | None:
-    """Check the time until all replicas were ready again against its budget."""
+    """Check the time until all replicas were ready again against its budget. What counts as ready: see the measurement full_capacity."""
     budget_s = case.workload.budgets.capacity_rto_s
     if budget_s is None:
         return None
@@ -51,11 +51,12 @@ def capacity_rto(case: Case) -> Check | None:
         return inconclusive("capacity_rto", f"It is not known when full capacity was back: {value.sentence}.", budget=budget_s, unit="s")
     share = left(value.value, budget_s)
     figures = Figures(measured=value.value, budget=budget_s, unit="s", margin=share, resolution=fine_s, censored=value.censored)
-    replicas, budget = f"{capacity.desired} of {count(capacity.desired, 'replica')} ready", f"the budget is {plain(budget_s)}"
+    replicas = f"{capacity.desired} of {count(capacity.desired, 'replica')} {capacity.ready_in_words}"
+    budget = f"the budget is {plain(budget_s)}"
     if value.censored:
         said = f"Full capacity ({replicas}) was not back within {seconds(value.value)} after the fault; {budget}."
         return failed("capacity_rto", said, **figures) if value.value > budget_s else inconclusive("capacity_rto", said, **figures)
     if not capacity.dropped:
-        return passed("capacity_rto", f"No replica lost Ready; {budget}.", **figures)
+        return passed("capacity_rto", f"All replicas stayed {capacity.ready_in_words}; {budget}.", **figures)
     said = f"Full capacity ({replicas}) was back {seconds(value.value)} after the fault; {budget}."
     return Check(name="capacity_rto", verdict=Verdict.PASS if value.value <= budget_s else Verdict.FAIL, sentence=said, **figures)

@@ -1,13 +1,12 @@
 """Replicas that can serve, over time, and when they were all back.
 
-A replica that is Ready but whose own health endpoint does not answer 200 is not counted as capacity. Kubernetes goes on calling a replica
-Ready for the better part of a minute after its node lost power.
+What counts as ready stands in :mod:`verdict.shared.ready`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,8 +15,8 @@ import polars as pl
 from history.schema import EventKind, Series
 from verdict.case import Case
 from verdict.inputs.labels import label_of
-from verdict.shared.health import health_claims
 from verdict.shared.once import once
+from verdict.shared.ready import ILL, READY, UNREADY, Change, answers, conditions
 
 STALE_S = 15.0
 """Ready replicas that were last counted longer ago than this, when watching ended, are not known."""
@@ -30,22 +29,12 @@ class Step(NamedTuple):
     ready: float
 
 
-class Change(NamedTuple):
-    """From ``t_ns`` on, ``pod`` is READY, UNREADY, WELL (its health answered 200) or ILL (it did not)."""
-
-    t_ns: int
-    pod: str
-    kind: int
-
-
-READY, UNREADY, WELL, ILL = range(4)
-
-
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """When all replicas of all roles were ready again. ``full_ns`` is ``None`` if they were not when watching ended.
 
-    ``unknown`` says why nothing can be said; ``dropped`` is false if no replica ever lost Ready after the fault.
+    ``unknown`` says why nothing can be said; ``dropped`` is false if no replica ever ceased to be ready after the fault. ``asked``: they
+    were asked whether they serve; otherwise their condition is all that is known.
     """
 
     full_ns: int | None = None
@@ -53,35 +42,43 @@ class Capacity:
     ready: float = 0.0
     desired: int = 0
     unknown: str = ""
+    asked: bool = True
+
+    @property
+    def ready_in_words(self) -> str:
+        """Return what the counted replicas were: ``ready``, or ``Ready by their condition``."""
+        return "ready" if self.asked else "Ready by their condition"
 
 
 @once
 def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
     """Return when full capacity was back: the last time, before healing, at which a role's replicas reached the desired number.
 
-    A replica counts if it is Ready and its last health answer, if it was asked, was green; with ``trust_readiness`` being Ready is enough.
+    With ``trust_readiness`` the condition of a pod is enough.
     """
     desired = case.run.plan.replicas_desired
     if case.recovery is None:
         return Capacity(unknown="no fault was injected")
     if not desired:
         return Capacity(unknown="the plan names no desired replicas")
-    answers = [] if trust_readiness else _health_answers(case)
-    of_roles = [_of_role(case, role, wanted, answers) for role, wanted in desired.items()]
+    answered = [] if trust_readiness else answers(case)
+    of_roles = [_of_role(case, role, wanted, answered) for role, wanted in desired.items()]
     unknown = next((capacity for capacity in of_roles if capacity.unknown), None)
     if unknown:
         return unknown
     worst = min(of_roles, key=lambda capacity: (capacity.full_ns is not None, -(capacity.full_ns or 0)))
-    return Capacity(worst.full_ns, any(c.dropped for c in of_roles), worst.ready, worst.desired)
+    return replace(worst, dropped=any(c.dropped for c in of_roles))
 
 
-def _of_role(case: Case, role: str, desired: int, answers: list[Change]) -> Capacity:
+def _of_role(case: Case, role: str, desired: int, answered: list[Change]) -> Capacity:
     assert case.recovery is not None  # noqa: S101 - told by capacity_of
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
-    steps = _before_and_after(_by_events(case, role, answers), start_ns, end_ns)
+    members = {event.object for event in case.timeline.all(EventKind.POD_READY) if event.detail.get("role") == role}
+    asked = any(change.pod in members for change in answered)
+    steps = _before_and_after(_by_events(case, members, answered), start_ns, end_ns)
     sampled = _before_and_after(_by_samples(case, role), start_ns, end_ns)
     if sampled and (not steps or steps[0].ready < desired):
-        steps = sampled
+        steps, asked = sampled, False
         if end_ns - steps[-1].t_ns > STALE_S * 1e9:
             return Capacity(unknown=f"ready replicas of {role} were last counted {(end_ns - steps[-1].t_ns) / 1e9:.0f} s before the end")
     if not steps:
@@ -90,7 +87,7 @@ def _of_role(case: Case, role: str, desired: int, answers: list[Change]) -> Capa
         return Capacity(unknown=f"only {steps[0].ready:g} of {desired} replicas of {role} were ready before the fault")
     full = [start_ns, *(after.t_ns for before, after in pairwise(steps) if before.ready < desired <= after.ready)]
     dropped = any(step.ready < desired for step in steps)
-    return Capacity(full[-1] if steps[-1].ready >= desired else None, dropped, steps[-1].ready, desired)
+    return Capacity(full[-1] if steps[-1].ready >= desired else None, dropped, steps[-1].ready, desired, asked=asked)
 
 
 def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Step]:
@@ -99,13 +96,12 @@ def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Ste
     return before[-1:] + [step for step in steps if start_ns <= step.t_ns <= end_ns] if before else []
 
 
-def _by_events(case: Case, role: str, answers: list[Change]) -> list[Step]:
-    """Return the number of pods of ``role`` that are Ready and not known to be ill, after every change of it."""
-    members = {event.object for event in case.timeline.all(EventKind.POD_READY) if event.detail.get("role") == role}
+def _by_events(case: Case, members: set[str], answered: list[Change]) -> list[Step]:
+    """Return how many of the pods ``members`` are Ready and not known to be ill, after every change of it."""
     ready: set[str] = set()
     ill: set[str] = set()
     steps: list[Step] = []
-    for t_ns, pod, kind in sorted([*_readiness(case), *answers]):
+    for t_ns, pod, kind in sorted([*conditions(case), *answered]):
         if pod not in members:
             continue
         group, add = (ready, kind == READY) if kind in {READY, UNREADY} else (ill, kind == ILL)
@@ -113,15 +109,6 @@ def _by_events(case: Case, role: str, answers: list[Change]) -> list[Step]:
         size = len(ready - ill)
         steps += [Step(t_ns, size)] if not steps or steps[-1].ready != size else []
     return steps
-
-
-def _readiness(case: Case) -> list[Change]:
-    events = case.timeline.all(EventKind.POD_READY, EventKind.POD_UNREADY, EventKind.POD_GONE)
-    return [Change(event.t_ns, event.object, READY if event.kind == EventKind.POD_READY.value else UNREADY) for event in events]
-
-
-def _health_answers(case: Case) -> list[Change]:
-    return [Change(claim.start_ns, pod, WELL if claim.green else ILL) for pod, claims in health_claims(case).items() for claim in claims]
 
 
 def _by_samples(case: Case, role: str) -> list[Step]:

@@ -1,7 +1,8 @@
-"""What replicas said of themselves, as spans of time in which all of them said green."""
+"""What replicas said of themselves, and what Kubernetes said of them: as spans of time, and how long all of them said green."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -32,22 +33,34 @@ class Claim:
 
 @once
 def health_claims(case: Case) -> dict[str, list[Claim]]:
-    """Return for each pod what its health endpoint claimed.
+    """Return for each pod of the workload's role what it said of itself when it was asked (rule: :func:`_claims`)."""
+    role = case.workload.role
+    return _of_samples(case, {Series.HEALTH.value}, lambda said: said is None or said == role)
 
-    A green answer holds until the next one, but for at most three usual periods. Any other answer holds until the next one: a replica that
-    does not answer is asked less often, since each question waits for its time limit.
-    """
-    wanted = (pl.col("series") == Series.HEALTH.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
+
+@once
+def serving_claims(case: Case) -> dict[str, list[Claim]]:
+    """Return for each pod of every role whether it would serve: what it said, or whether its node was heard of where nobody can ask it."""
+    return _of_samples(case, {Series.HEALTH.value, Series.NODE_HEARD.value}, lambda _: True)
+
+
+def _of_samples(case: Case, series: set[str], wanted: Callable[[str | None], bool]) -> dict[str, list[Claim]]:
+    known = pl.col("series").is_in(list(series)) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
     samples: dict[str, list[Sample]] = {}
-    for t_ns, labels, value in case.run.samples.filter(wanted).sort("t_ns").select("t_ns", "labels", "value").iter_rows():
+    for t_ns, labels, value in case.run.samples.filter(known).sort("t_ns").select("t_ns", "labels", "value").iter_rows():
         pod = label_of(labels, "pod")
-        if pod is not None:
+        if pod is not None and wanted(label_of(labels, "role")):
             samples.setdefault(pod, []).append((t_ns, value))
     gone = {event.object: event.t_ns for event in case.timeline.all(EventKind.POD_GONE)}
     return {pod: _claims(of_pod, gone.get(pod)) for pod, of_pod in samples.items()}
 
 
 def _claims(samples: list[Sample], gone_ns: int | None) -> list[Claim]:
+    """Return what a pod's answers claim, each until the next.
+
+    A green answer holds until the next one, but for at most three usual periods. Any other answer holds until the next one: a replica that
+    does not answer is asked less often, since each question waits for its time limit.
+    """
     times = [t_ns for t_ns, _ in samples]
     gaps = [after - before for before, after in pairwise(times)]
     usual_ns = min(median(gaps) if gaps else LARGEST_PERIOD_S * 1e9, LARGEST_PERIOD_S * 1e9)

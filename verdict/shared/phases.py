@@ -6,14 +6,14 @@ from history.kinds import REQUESTS
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.shared.capacity import capacity_of
+from verdict.shared.detection import first_signal
 from verdict.shared.once import once
-from verdict.shared.platform import first_signal
 from verdict.shared.registry import NO_FAULT, Value, measure
 
 
 @measure("s", REQUESTS)
 def phase_detect(case: Case) -> Value:
-    """Detect: from t_fault to the platform's first sign of it (as time_to_detection). Source: events, health samples."""
+    """Detect: from t_fault to the platform's first sign of it (as time_to_detection). Source: events."""
     return _phase(case, "detect")
 
 

@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import polars as pl
 
-from history.kinds import EVERY, REQUESTS
+from history.kinds import REQUESTS
 from history.schema import EventKind, Series
 from verdict.case import Case
+from verdict.inputs.recovery import Recovery
 from verdict.shared.capacity import Capacity, capacity_of
-from verdict.shared.health import Claim, all_green_ns, health_claims, readiness_claims
-from verdict.shared.once import once
+from verdict.shared.health import Claim, all_green_ns, health_claims, readiness_claims, serving_claims
+from verdict.shared.ready import Spell, spells_of
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.starvation import starved_ns
 from verdict.shared.targets import target_pods
 from verdict.words import seconds
 
 
-class Signal(NamedTuple):
-    """The platform noticed something."""
-
-    t_ns: int
-    what: str
-
-
-@measure("s", EVERY)
-def time_to_confirm(case: Case) -> Value:
-    """From t_fault until the last evidence probe saw the effect, independently of who caused it. Source: fault.confirmed events."""
-    confirmed = case.timeline.all(EventKind.FAULT_CONFIRMED)
-    if case.recovery is None or not confirmed:
-        return NO_FAULT if case.recovery is None else Value(None, "no effect was confirmed")
-    return Value(case.after_fault_s(confirmed[-1].t_ns), confirmed[-1].object)
-
-
-@measure("s", EVERY)
-def time_to_detection(case: Case) -> Value:
-    """From t_fault to the platform's first sign that something is wrong.
-
-    It is the first of these. A pod or a node loses Ready. A pod leaves the ready endpoints. A hypothesis probe is unmet. A health endpoint
-    stops answering 200. A node has fewer allocatable accelerators. It explains a recovery and is no part of the RTO. Source: events, health
-    samples.
-    """
-    if case.recovery is None:
-        return NO_FAULT
-    first = first_signal(case)
-    return Value(case.after_fault_s(first.t_ns), first.what) if first else Value(None, "the platform showed no sign of it")
-
-
 @measure("s", REQUESTS)
 def full_capacity(case: Case) -> Value:
     """From t_fault until as many replicas of every role as desired could serve, and stayed so until healing; 0 if that never changed.
 
-    A replica can serve if it is Ready and its health endpoint, where it is asked, answers 200. (Kubernetes goes on calling a replica Ready
-    after a power cut.) The value is a lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and
-    pod.gone events, health samples; ready_replicas samples where the events do not say how many were ready before the fault.
+    A replica can serve if its condition says Ready and it answers well when asked: its role's health endpoint, or what its readiness probe
+    asks. Where neither is there, its node must be heard of. (Kubernetes goes on calling a replica Ready after a power cut.) The value is a
+    lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and pod.gone events, health and node_heard
+    samples; ready_replicas samples where the events do not say how many were ready before the fault.
     """
     return capacity_value(case, capacity_of(case))
 
@@ -64,7 +33,7 @@ def full_capacity(case: Case) -> Value:
 def readiness_rto(case: Case) -> Value:
     """How long recovery took for a tool that trusts Kubernetes readiness: until all replicas were Ready again, 0 if none lost Ready.
 
-    Source: as full_capacity, without health samples.
+    Source: as full_capacity, without what replicas answered.
     """
     capacity = capacity_of(case, trust_readiness=True)
     value = capacity_value(case, capacity)
@@ -89,7 +58,7 @@ def wrong_green(case: Case) -> Value:
     """How long every replica said it was healthy while users were in an outage: false healthy, or wrong green.
 
     An answer counts until the next one; a green one for at most three usual periods. Without health samples Kubernetes readiness takes
-    their place. Source: health samples (pod events), requests.
+    their place. What Kubernetes said meanwhile is false_ready. Source: health samples (pod events), requests.
     """
     if case.recovery is None:
         return NO_FAULT
@@ -98,6 +67,28 @@ def wrong_green(case: Case) -> Value:
         return Value(None, "neither health nor readiness was recorded")
     spans = [(s.start_ns, min(s.end_ns or case.recovery.watched_ns, case.recovery.watched_ns)) for s in case.recovery.outages]
     return Value(sum(all_green_ns(claims, span) for span in spans) / 1e9, source)
+
+
+@measure("s", REQUESTS)
+def false_ready(case: Case) -> Value:
+    """How long Kubernetes called a replica Ready after t_fault that did not serve when it was asked, or whose node was not heard of.
+
+    Of several replicas, the longest. Users need not have noticed. It is exact to the period of the samples. Source: pod events, health and
+    node_heard samples.
+    """
+    if case.recovery is None:
+        return NO_FAULT
+    if not serving_claims(case):
+        return Value(None, "no replica was asked whether it serves")
+    lied = {pod: _unserved_ns(spells, case.recovery) for pod, spells in spells_of(case).items()}
+    pod, lasted_ns = max(lied.items(), key=lambda item: item[1], default=("", 0))
+    return Value(lasted_ns / 1e9, pod if lasted_ns else "no replica was Ready and did not serve")
+
+
+def _unserved_ns(spells: tuple[Spell, ...], recovery: Recovery) -> int:
+    """Return for how long (ns) after the fault a pod's condition said Ready while it did not serve."""
+    ends = ((spell, recovery.watched_ns if spell.end_ns is None else min(spell.end_ns, recovery.watched_ns)) for spell in spells)
+    return sum(max(0, end_ns - max(spell.start_ns, recovery.fault_ns)) for spell, end_ns in ends if not spell.served)
 
 
 @measure("s", REQUESTS)
@@ -125,46 +116,10 @@ def capacity_value(case: Case, capacity: Capacity) -> Value:
     if capacity.full_ns is None:
         return Value(
             case.after_fault_s(case.recovery.watched_ns),
-            f"{capacity.ready:g} of {capacity.desired} replicas were ready at the end",
+            f"{capacity.ready:g} of {capacity.desired} replicas were {capacity.ready_in_words} at the end",
             censored=True,
         )
     return Value(case.after_fault_s(capacity.full_ns))
-
-
-@once
-def first_signal(case: Case) -> Signal | None:
-    """Return the platform's first sign of the fault, if any."""
-    if case.recovery is None:
-        return None
-    after = (signal for signal in _signals(case) if signal.t_ns >= case.recovery.fault_ns)
-    return min(after, default=None)
-
-
-def _signals(case: Case) -> Iterator[Signal]:
-    names = {
-        EventKind.POD_UNREADY: "lost Ready",
-        EventKind.ENDPOINT_OUT: "left the ready endpoints",
-        EventKind.NODE_UNREADY: "lost Ready (node)",
-    }
-    for kind, what in names.items():
-        yield from (Signal(event.t_ns, f"{event.object} {what}") for event in case.timeline.all(kind))
-    for event in case.timeline.all(EventKind.HYPOTHESIS):
-        if event.detail.get("met") is False:
-            yield Signal(event.t_ns, f"hypothesis probe {event.object} was unmet")
-    for pod, claims in health_claims(case).items():
-        yield from (Signal(claim.start_ns, f"health of {pod} was not green") for claim in claims if not claim.green)
-    yield from _lost_accelerators(case)
-
-
-def _lost_accelerators(case: Case) -> Iterator[Signal]:
-    before: dict[str, float] = {}
-    for event in case.timeline.all(EventKind.GPU_ALLOCATABLE):
-        now = event.number("allocatable")
-        if now is None:
-            continue
-        if now < before.get(event.object, event.number("capacity") or now):
-            yield Signal(event.t_ns, f"{event.object} has fewer allocatable accelerators")
-        before[event.object] = now
 
 
 def _claims(case: Case) -> tuple[dict[str, list[Claim]], str]:

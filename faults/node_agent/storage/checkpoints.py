@@ -32,7 +32,7 @@ from faults.node_agent.storage import damage
 from faults.node_agent.storage.beside import StorageFailed, armed, parser_of, root_of, status_of
 from faults.node_agent.storage.durable import keep, write_into
 from faults.node_agent.storage.records import digest, files_of
-from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
+from faults.node_agent.storage.takeover import damaging, pass_by, standby, undoing, write_outcome
 
 MANIFEST, GONE = "manifest.json", "gone"
 POLL_S = 0.1
@@ -192,7 +192,7 @@ def _places(options: argparse.Namespace) -> Places:
 
 def _undo_now(options: argparse.Namespace) -> None:
     if options.after:
-        guard(lambda: _places(options).outcome, options.after)
+        standby(lambda: _places(options).outcome, options.after)
     print(undo(_places(options)), flush=True)
 
 

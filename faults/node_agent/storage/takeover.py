@@ -19,7 +19,7 @@ from pathlib import Path
 from faults.node_agent.node import Refused, say
 from faults.node_agent.storage.beside import StorageFailed
 
-LIMIT_S, POLL_S, GUARD_S = 30.0, 0.05, 1.0
+LIMIT_S, POLL_S, STANDBY_S = 30.0, 0.05, 1.0
 PROGRAMS = b"faults.node_agent.storage"  # in the command line of each
 STALE_S = 86400.0  # so old, nobody asks any more what an undo came to
 
@@ -55,7 +55,7 @@ def _is_ours(pid: str) -> bool:
         return False
 
 
-def guard(outcome: Callable[[], Path], after_s: float) -> None:
+def standby(outcome: Callable[[], Path], after_s: float) -> None:
     """Wait until the undo was here, or until it is time to do it: whoever was to do it is lost. ``outcome`` returns where it lies now.
 
     Raises:
@@ -63,10 +63,10 @@ def guard(outcome: Callable[[], Path], after_s: float) -> None:
 
     """
     outcome()
-    say(armed="guard", acts_in_s=after_s)
+    say(armed="standby", acts_in_s=after_s)
     end_s = time.monotonic() + after_s
     while time.monotonic() < end_s:
-        time.sleep(GUARD_S)
+        time.sleep(STANDBY_S)
         with suppress(Refused):  # a server that is being restarted
             if outcome().exists():
                 return

@@ -32,7 +32,7 @@ from faults.node_agent.storage import damage
 from faults.node_agent.storage.beside import StorageFailed, armed, parser_of, root_of, status_of
 from faults.node_agent.storage.records import digest, files_of
 from faults.node_agent.storage.s3 import Bucket
-from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
+from faults.node_agent.storage.takeover import damaging, pass_by, standby, undoing, write_outcome
 
 KINDS: dict[str, Callable[[bytes, Random], bytes]] = {
     "bit-flip": damage.flip_bit,
@@ -155,7 +155,7 @@ def _outcome(options: argparse.Namespace) -> Path:
 def _undo_now(options: argparse.Namespace) -> None:
     bucket = Bucket(options.store)
     if options.after:
-        guard(lambda: _outcome(options), options.after)
+        standby(lambda: _outcome(options), options.after)
     print(undo(bucket, options.record, _outcome(options)), flush=True)
 
 

@@ -27,6 +27,7 @@ EDGE = {
     "green": "var(--good)",
     "cordoned": "var(--muted)",
     "phase": "var(--line)",
+    "unready": "var(--bad)",
 }
 THICK = {"serving": 4, "cordoned": 7}
 """Height (px) of bars that are drawn inside others; the rest fill their row."""

@@ -1,10 +1,14 @@
-"""vl-convert's SVG made small and safe to put into a page: known elements and attributes only, round numbers, no fonts, no scripts."""
+"""vl-convert's SVG made small and safe to put into a page: known elements and attributes only, round numbers, no scripts.
+
+It has no style of its own: colours, sizes and the halo of words are attributes, so that it can be read where style sheets are forbidden.
+"""
 
 from __future__ import annotations
 
 import re
 from xml.etree import ElementTree as ET
 
+from reports.page.palette import painted
 from reports.text import clean
 
 ELEMENTS = {"svg", "g", "path", "line", "rect", "text", "tspan"}
@@ -36,8 +40,8 @@ def thin(raw: str, ident: str, title: str, desc: str) -> str:
     """Return ``raw`` (a whole SVG document) as a small inline element with a name and a description for screen readers."""
     root = ET.fromstring(raw)  # noqa: S314 - see the import
     _prune(root)
-    width, height = root.attrib.pop("width"), root.attrib.pop("height")
-    root.attrib |= {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-labelledby": f"{ident}-title {ident}-desc", "class": "plot"}
+    root.attrib |= {"viewBox": f"0 0 {root.attrib['width']} {root.attrib['height']}", "font-family": "sans-serif"}
+    root.attrib |= {"role": "img", "aria-labelledby": f"{ident}-title {ident}-desc", "class": "plot"}
     root.attrib.pop("fill", None)
     for index, (tag, text) in enumerate((("title", title), ("desc", desc))):
         element = ET.Element(tag, {"id": f"{ident}-{tag}"})
@@ -54,6 +58,8 @@ def _prune(element: ET.Element) -> None:
     }
     if element.get("transform") == "translate(0,0)":
         del element.attrib["transform"]
+    if element.tag == "text" and element.get("stroke"):
+        element.attrib |= {"paint-order": "stroke", "stroke-linejoin": "round"}  # a halo, not an outline
     for child in list(element):
         _prune(child)
     kept: list[ET.Element] = []
@@ -77,7 +83,7 @@ def _short(name: str, value: str) -> str:
     if name == "d":
         return path(value)
     if name in {"fill", "stroke"}:
-        return value
+        return painted(value)
     return _NUMBER.sub(lambda match: _round(float(match[0])), value).replace("px", "")
 
 

@@ -64,7 +64,8 @@ class Observer:
         prometheus = partial(query, platform.region, "vector(1)") if asked else None
         served = platform.target.role(role)
         waiting = partial(depth, served.queue_metric, f'namespace="{served.namespace}"')
-        sources = Sources(platform, role, self.pods, lambda: self.links.up, waiting, prometheus, _machine(platform))
+        beside = tuple(name for name, one in platform.target.roles.items() if name != role and not one.of_run) if queue else ()
+        sources = Sources(platform, role, self.pods, lambda: self.links.up, waiting, prometheus, _machine(platform), beside, leases=queue)
         self._sampler = Sampler(sources, log, observations, self._halt)
 
     def start(self) -> bool:

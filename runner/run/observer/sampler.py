@@ -1,4 +1,7 @@
-"""Samples: what each replica's health endpoint says, how many are ready, how long the queue is, how much each replica has served."""
+"""Samples: what each replica says of itself, how many are ready, how long the queue is, how much each replica has served.
+
+What replicas say is asked as :mod:`kube.serving` does, so that capacity counts what the hypothesis asks.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
 from history.clock import now_ns
 from history.errors import AftershockError, NoData
 from history.schema import EventKind, Series
 from kube.client import Platform
 from kube.objects import Pod
+from kube.serving import ANSWER_S, Question, heard_of, question_of
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.host_cpu import HostCpu
@@ -22,7 +29,7 @@ from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.served import served
 
 PERIOD_S = 0.5
-HEALTH_S = 1.0  # a health endpoint that needs longer is not healthy
+BESIDE_TICKS = 4  # other roles than the workload's, and leases of nodes, are asked every two seconds
 QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more; so is the machine's account
 SERVED_TICKS = 10  # counters are read every 5 s: a share of the baseline needs two readings
 PARALLEL = 16
@@ -40,6 +47,8 @@ class Sources:
     depth: Callable[[], float] | None  # the queue's depth; raises NoData
     prometheus: Callable[[], object] | None  # raises NoData if Prometheus does not answer
     machine: HostCpu | None = None  # that suite and platform share
+    beside: tuple[str, ...] = ()  # roles whose replicas are asked less often: they only count as capacity
+    leases: bool = False  # whether to read the leases of nodes whose replicas nobody can ask
 
 
 class Sampler(threading.Thread):
@@ -59,7 +68,11 @@ class Sampler(threading.Thread):
                 next_s, tick = next_s + PERIOD_S, tick + 1
                 for watcher in self._from.pods.values():
                     watcher.sample()
-                self._healths(pool)
+                self._healths(pool, self._from.role)
+                for role in self._from.beside if tick % BESIDE_TICKS == 0 else ():
+                    self._healths(pool, role)
+                if self._from.leases and tick % BESIDE_TICKS == 0:
+                    self._leases(pool)
                 if tick % QUEUE_TICKS == 0:
                     self._submit(pool, PROMETHEUS, self._queue)
                     self._machine()
@@ -90,20 +103,41 @@ class Sampler(threading.Thread):
         if pending is None or pending.done():
             self._pending[key] = pool.submit(ask)
 
-    def _healths(self, pool: ThreadPoolExecutor) -> None:
-        health = self._from.platform.target.role(self._from.role).health
-        if health is None or health.port is None or health.path is None or not self._from.up():
-            return
-        for uid, pod in list(self._from.pods[self._from.role].pods.items()):
-            if pod.status.phase == "Running":
-                self._submit(pool, uid, partial(self._health, pod, health.port, health.path))
+    def _healths(self, pool: ThreadPoolExecutor, role: str) -> None:
+        for uid, pod, question in self._asked(role):
+            if question is not None:
+                self._submit(pool, uid, partial(self._health, role, pod, question))
 
-    def _health(self, pod: Pod, port: int, path: str) -> None:
+    def _leases(self, pool: ThreadPoolExecutor) -> None:
+        for role in (self._from.role, *self._from.beside):
+            for uid, pod, question in self._asked(role):
+                if question is None:
+                    self._submit(pool, uid, partial(self._heard, role, pod))
+
+    def _asked(self, role: str) -> list[tuple[str, Pod, Question | None]]:
+        """Return the running pods of ``role`` with their uid and what each is asked; none while the API server is away."""
+        if not self._from.up():
+            return []
+        spec, there = self._from.platform.target.role(role), list(self._from.pods[role].pods.items())
+        return [(uid, pod, question_of(spec, pod)) for uid, pod in there if pod.status.phase == "Running"]
+
+    def _health(self, role: str, pod: Pod, question: Question) -> None:
         asked_ns = now_ns()
-        status = self._from.platform.proxy_get(pod, port, path, timeout_s=HEALTH_S)
+        status = self._from.platform.proxy_get(pod, question.port, question.path, timeout_s=ANSWER_S)
         if status or self._from.up():  # no answer while the API server is away says nothing about the replica
-            self._log.sample(Series.HEALTH, float(status == 200), t_ns=asked_ns, pod=pod.metadata.name)
-            (self._observations.ill.discard if status == 200 else self._observations.ill.add)(pod.metadata.name)
+            self._said(Series.HEALTH, role, pod, well=question.answered(status), t_ns=asked_ns)
+
+    def _heard(self, role: str, pod: Pod) -> None:
+        asked_ns = now_ns()
+        try:
+            heard = heard_of(self._from.platform, pod)
+        except (ApiException, urllib3.exceptions.HTTPError):
+            return  # an API server that does not answer says nothing about a node
+        self._said(Series.NODE_HEARD, role, pod, well=heard, t_ns=asked_ns)
+
+    def _said(self, series: Series, role: str, pod: Pod, *, well: bool, t_ns: int) -> None:
+        self._log.sample(series, float(well), t_ns=t_ns, pod=pod.metadata.name, role=role)
+        (self._observations.ill.discard if well else self._observations.ill.add)(pod.metadata.name)
 
     def _queue(self) -> None:
         if self._from.depth is None or self._from.prometheus is None:

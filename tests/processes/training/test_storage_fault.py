@@ -192,7 +192,7 @@ def test_a_program_that_outlives_the_suite_puts_the_originals_back_and_heal_only
     assert _contents(bucket) == before
 
 
-def test_the_guard_puts_the_originals_back_after_suite_and_program_were_killed(
+def test_the_standby_puts_the_originals_back_after_suite_and_program_were_killed(
     run: ActiveRun, cluster: BesideCluster, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _contents(bucket)
@@ -201,12 +201,12 @@ def test_the_guard_puts_the_originals_back_after_suite_and_program_were_killed(
     kill_after(run, cluster, lambda: damage.damage_checkpoints(**ARGUMENTS | {"for_s": 2}), lambda: probe.damaged("act", "storage"))
     kill_program(tmp_path / "kept" / "aftershock-run-1-act.json.pid")
     assert _contents(bucket) != before
-    wait_for((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the guard's undo")
+    wait_for((tmp_path / "kept" / "aftershock-run-1-act.json").exists, "the standby's undo")
     assert _contents(bucket) == before
     assert not clean_up(run.platform).failed
 
 
-def test_nothing_is_damaged_without_a_guard(run: ActiveRun, cluster: BesideCluster, bucket: Path) -> None:
+def test_nothing_is_damaged_without_a_standby(run: ActiveRun, cluster: BesideCluster, bucket: Path) -> None:
     shutil.rmtree(bucket.parents[3])
     with pytest.raises(FaultFailed, match="has the folder"):
         damage.damage_checkpoints(**ARGUMENTS)

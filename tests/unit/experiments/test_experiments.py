@@ -77,6 +77,24 @@ def test_the_suite_finds_it_valid_for_every_shipped_target(path: Path, target: s
     assert for_target(experiment_of(path), target_of(target)).hypothesis.probes
 
 
+PROMISES = {"capacity must": "capacity_rto_s", "back with a new engine": "capacity_rto_s", "no step may be lost": "rpo_steps"}
+"""What a description says must be, and the budget that judges it."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_what_a_description_promises_is_budgeted(path: Path) -> None:
+    experiment = experiment_of(path)
+    said = " ".join(experiment.document.description.split()).lower()
+    judged = experiment.settings.budgets.values()
+    assert not [promise for promise, budget in PROMISES.items() if promise in said and budget not in judged]
+
+
+def test_a_lost_zones_capacity_is_back_before_the_zone_is() -> None:
+    experiment = experiment_of(ROOT / "experiments/serving/zone-lost.yaml")
+    (action,) = experiment.document.method
+    assert experiment.settings.budgets.values()["capacity_rto_s"] <= action.provider.arguments["for_s"]
+
+
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_without_a_live_run_no_activity_does_anything(path: Path) -> None:
     experiment = for_target(experiment_of(path), target_of("local")).raw
@@ -88,7 +106,7 @@ def test_without_a_live_run_no_activity_does_anything(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
-def test_its_targets_pass_the_guard_on_a_healthy_platform(path: Path) -> None:
+def test_its_targets_are_within_the_blast_radius_on_a_healthy_platform(path: Path) -> None:
     experiment = experiment_of(path)
     cluster = FakeCluster()
     if experiment.id.startswith(("serving/", "control/")):

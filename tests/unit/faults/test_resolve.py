@@ -57,7 +57,7 @@ def test_the_choice_does_not_depend_on_the_order_of_the_api(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_what_is_resolved_passes_the_guard_and_says_what_happens(name: str) -> None:
+def test_what_is_resolved_is_within_the_blast_radius_and_says_what_happens(name: str) -> None:
     platform = FakeCluster().platform()
     for seed in range(3):
         targets = resolve(name, seed, platform)

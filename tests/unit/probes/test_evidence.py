@@ -191,6 +191,28 @@ def test_replicas(cluster: FakeCluster, run: ActiveRun) -> None:
     assert (replicas.ready("inference"), replicas.missing("inference")) == (2, 1)
 
 
+def test_a_replica_that_does_not_serve_is_not_ready_whatever_its_condition_says(cluster: FakeCluster, run: ActiveRun) -> None:
+    """Kubernetes goes on calling the pods of a node without power Ready for 50 s."""
+    cluster.silent.add("inference-a:8000")
+    assert (replicas.ready("inference"), replicas.missing("inference")) == (2, 1)
+
+
+def test_a_replica_that_nobody_can_ask_is_ready_while_its_node_is_heard_of(cluster: FakeCluster, run: ActiveRun) -> None:
+    assert replicas.missing("gateway") == 0
+    lease(cluster, "cpu-a", age_s=13)
+    assert replicas.missing("gateway") == 1
+    cluster.leases.clear()  # who may not read it, or finds none, knows nothing of the node
+    assert replicas.missing("gateway") == 0
+
+
+def test_a_replica_without_a_health_endpoint_is_asked_what_its_readiness_probe_asks(cluster: FakeCluster, run: ActiveRun) -> None:
+    probe = client.V1Probe(http_get=client.V1HTTPGetAction(path="/gateway-health", port=8080))
+    cluster.pods[("ml-serving", "gateway-a")].spec.containers[0].readiness_probe = probe
+    assert replicas.missing("gateway") == 0
+    cluster.silent.add("gateway-a:8080")
+    assert replicas.missing("gateway") == 1
+
+
 @pytest.mark.parametrize("evidence", EVIDENCE)
 def test_an_api_server_that_does_not_answer_is_no_data(
     evidence: Callable[[str], bool], cluster: FakeCluster, run: ActiveRun, monkeypatch: pytest.MonkeyPatch

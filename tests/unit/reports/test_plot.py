@@ -119,7 +119,8 @@ def test_thinning_drops_what_is_not_known_and_what_draws_nothing() -> None:
     )
     thinned = svg.thin(raw, "p", "a < b", 'c "d"')
     assert thinned == (
-        '<svg viewBox="0 0 10 20" role="img" aria-labelledby="p-title p-desc" class="plot"><title id="p-title">a &lt; b</title>'
+        '<svg width="10" height="20" viewBox="0 0 10 20" font-family="sans-serif" role="img" aria-labelledby="p-title p-desc" class="plot">'
+        '<title id="p-title">a &lt; b</title>'
         '<desc id="p-desc">c "d"</desc><path d="M1.2 4.6l5.8 3.4" stroke="red" /></svg>'
     )
 

@@ -83,6 +83,15 @@ def test_what_was_on_before_the_record_began_is_drawn_from_its_start(tmp_path: P
     assert bars(lane(drawn, "never-seen-ready"), "ready") == [(drawn.from_s, 5.0)]
 
 
+def test_a_replica_that_is_ready_by_its_condition_and_does_not_serve_is_hollow(tmp_path: Path) -> None:
+    """Kubernetes notices a node without power after 41 s here; the replica's own health is gone at once."""
+    drawn = timeline(tmp_path, replace(ZONE_LOST, id="serving/hollow"))
+    hollow = next(bar for bar in lane(drawn, REPLICAS[0]).bars if bar.state == "unready")
+    assert hollow.label == "Ready, does not serve"
+    assert hollow.to_s is not None
+    assert hollow.to_s - hollow.from_s > 20
+
+
 def test_more_objects_than_fit_are_counted(tmp_path: Path) -> None:
     many = tuple(Step(float(i), EventKind.POD_UNREADY, f"pod-{i:02}") for i in range(1, 20))
     drawn = timeline(tmp_path, replace(NODE_DRAINED, steps=many))

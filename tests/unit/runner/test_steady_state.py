@@ -73,6 +73,7 @@ def asked(target: Target, name: str = REQUESTS) -> dict[str, tuple[object, dict[
 def test_on_the_embedded_platform_it_is_what_each_experiment_said_before() -> None:
     requests = steady_state(local_target(), local_target().workloads[REQUESTS])
     assert (requests.title, requests.left_out) == ("users are served within the SLO, and every replica is ready", [])
+
     assert requests.probes == [
         probe("users-are-served", "users", "good_ratio", between(0.99, 1.0), window_s=10),
         probe("answers-are-fast", "users", "p95_latency_ms", between(0, 1000), window_s=10),
@@ -194,3 +195,11 @@ def test_a_name_that_the_hypothesis_takes_is_refused_where_it_stands(experiment_
 def test_a_steady_state_that_means_nothing_is_refused(name: str, written: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         changed(name, steady_state=written)
+
+
+def test_a_role_without_a_health_endpoint_is_ready_by_its_condition_and_the_title_says_so() -> None:
+    target = local_target()
+    unasked = target.roles["inference"].model_copy(update={"health": None})
+    target = target.model_copy(update={"roles": target.roles | {"inference": unasked}})
+    found = steady_state(target, target.workloads["realtime-inference"])
+    assert found.title == "users are served within the SLO, and every replica is Ready by its condition"

@@ -7,9 +7,11 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from history.reader import Run
 from history.schema import EventKind, Series
-from testing.histories.edits import add_event, at, change_details, change_samples, drop_events, drop_samples
+from testing.histories.edits import add_event, at, change_details, change_samples, drop_events, drop_samples, with_plan
 from testing.histories.truth import FAULT_NS, Hit
+from testing.histories.truth_plan import REPLICAS
 from tests.unit.verdict.conftest import HIT, measured, run_of
 from verdict import judge
 
@@ -59,6 +61,27 @@ def test_detection_by_a_lost_accelerator() -> None:
     assert found.sentence == "zone-a-gpu has fewer allocatable accelerators"
 
 
+def test_what_the_suite_saw_first_is_not_what_the_platform_noticed() -> None:
+    """Health went red and a hypothesis probe was unmet at once; Kubernetes lost the node after 41 s and said so."""
+    quiet = drop_events(run_of(HIT), EventKind.ENDPOINT_OUT, EventKind.POD_UNREADY, EventKind.POD_GONE)
+    unnoticed = measured(quiet, "time_to_detection")
+    assert (unnoticed.value, unnoticed.sentence) == (None, "the platform showed no sign of it")
+    assert measured(quiet, "suite_detection").value == pytest.approx(0.5, abs=0.5)
+    noticed = add_event(quiet, 4.1, EventKind.NODE_UNREADY, "zone-a-gpu")
+    assert measured(noticed, "time_to_detection").value == pytest.approx(4.1)
+
+
+def test_a_warning_of_kubernetes_is_a_sign_if_it_is_about_the_platform() -> None:
+    quiet = drop_events(run_of(HIT), EventKind.ENDPOINT_OUT, EventKind.POD_UNREADY, EventKind.POD_GONE)
+    other = add_event(quiet, 1.0, EventKind.KUBE_EVENT, "somebody-else", kind="Pod", type="Warning", reason="BackOff")
+    usual = add_event(other, 1.5, EventKind.KUBE_EVENT, "inference-new01", kind="Pod", type="Normal", reason="Pulled")
+    assert measured(usual, "time_to_detection").value is None
+    found = measured(
+        add_event(usual, 2.0, EventKind.KUBE_EVENT, "inference-new01", kind="Pod", type="Warning", reason="Unhealthy"), "time_to_detection"
+    )
+    assert (found.value, found.sentence) == (pytest.approx(2.0), "Kubernetes warned: Unhealthy of inference-new01")
+
+
 def test_a_container_that_restarts_in_place_is_neither_evicted_nor_scheduled() -> None:
     run = drop_events(run_of(HIT), EventKind.POD_CREATED, EventKind.POD_SCHEDULED)
     assert [measured(run, f"phase_{name}").value for name in ("evict", "schedule")] == [None, None]
@@ -93,7 +116,11 @@ def test_a_replica_that_is_ready_but_answers_no_health_question_is_no_capacity()
     ill = change_samples(still_ready, Series.HEALTH.value, pl.when(pl.col("t_ns") > at(0)).then(0.0).otherwise(1.0))
     assert measured(ill, "full_capacity").censored
     assert (measured(ill, "readiness_rto").value, measured(ill, "readiness_rto").sentence) == (0.0, "no replica lost Ready")
+    lied = measured(ill, "false_ready")
+    assert lied.value == pytest.approx(HIT.heal_s, abs=2.0)
+    assert lied.sentence.startswith("inference-")
     well = change_samples(still_ready, Series.HEALTH.value, pl.lit(1.0))
+    assert (measured(well, "false_ready").value, measured(well, "false_ready").sentence) == (0.0, "no replica was Ready and did not serve")
     assert measured(well, "full_capacity").value == 0.0
 
 
@@ -105,3 +132,30 @@ def test_the_effect_is_seen_by_the_last_of_two_faults() -> None:
     run = run_of(replace(HIT, hits=(Hit(0.2, 2.0), Hit(6.0, 2.0)), second_fault_s=5.9))
     assert measured(run, "time_to_confirm").value == pytest.approx(6.4)
     assert measured(change_details(run, EventKind.FAULT_CONFIRMED, lambda _, d: d), "rto").value == pytest.approx(8.0, abs=0.05)
+
+
+def with_budget(run: Run) -> Run:
+    """Return ``run`` with a budget for full capacity of 60 s."""
+    workload = run.plan.requests
+    budgets = workload.budgets.model_copy(update={"capacity_rto_s": 60.0})
+    return with_plan(run, workloads=(workload.model_copy(update={"budgets": budgets}),))
+
+
+def test_the_words_say_whether_replicas_were_asked() -> None:
+    said = {check.name: check.sentence for check in judge(with_budget(run_of(HIT))).checks}
+    assert said["capacity_rto"].startswith("Full capacity (3 of 3 replicas ready) was back")
+    unasked = judge(with_budget(drop_samples(run_of(HIT), Series.HEALTH.value)))
+    found = next(check for check in unasked.checks if check.name == "capacity_rto")
+    assert found.sentence.startswith("Full capacity (3 of 3 replicas Ready by their condition) was back")
+
+
+def test_a_replica_that_nobody_can_ask_is_no_capacity_while_its_node_is_silent() -> None:
+    still_ready = drop_events(run_of(HIT), EventKind.POD_UNREADY, EventKind.POD_GONE, where=pl.col("t_ns") > FAULT_NS)
+    leases = still_ready.samples.filter(pl.col("series") == Series.HEALTH.value).with_columns(
+        series=pl.lit(Series.NODE_HEARD.value),
+        value=pl.when(pl.col("t_ns").is_between(at(0), at(5)) & pl.col("labels").str.contains(REPLICAS[0])).then(0.0).otherwise(1.0),
+    )
+    run = replace(still_ready, samples=pl.concat([drop_samples(still_ready, Series.HEALTH.value).samples, leases]))
+    assert measured(run, "full_capacity").value == pytest.approx(6.0, abs=1.01)
+    assert measured(run, "readiness_rto").value == 0.0
+    assert measured(run, "wrong_green").sentence == "readiness"

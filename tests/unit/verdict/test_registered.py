@@ -94,7 +94,7 @@ def test_a_kind_of_workload_brings_its_own_checks_and_measurements() -> None:
     assert [one.name for one in verdict.checks] == ["rto", *OWN, *GATES, "complete_count"]
     assert (verdict.verdict, verdict.sentence) == (Verdict.FAIL, "Counting never went on.")
     assert {one.name for one in verdict.measurements} == {
-        "rto", "rto_resolution", "time_to_confirm", "time_to_detection", "numbers_counted"
+        "rto", "rto_resolution", "time_to_confirm", "time_to_detection", "suite_detection", "numbers_counted"
     }  # fmt: skip
     torn = verdict_of(replace(case, run=replace(case.run, torn=("count",))))
     assert torn.checks[0].sentence == "Not judged, because of complete_count; what the record shows: Counting never went on."
@@ -155,7 +155,13 @@ def test_what_a_kind_brought_is_gone() -> None:
     assert check_named("complete_count") is None
     assert names.label("complete_count") == "Complete count"
     assert {one.kind for one in (*all_checks(), *all_measures())} == {EVERY, REQUESTS, TRAINING}
-    assert {one.name for one in measures_of("counter")} == {"rto", "rto_resolution", "time_to_confirm", "time_to_detection"}
+    assert {one.name for one in measures_of("counter")} == {
+        "rto",
+        "rto_resolution",
+        "time_to_confirm",
+        "time_to_detection",
+        "suite_detection",
+    }
 
 
 @pytest.mark.usefixtures("fresh")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from kubernetes import client
 
 from history.plan import ResolvedTarget
-from runner.preflight.platform_health import Before, asks, complaints, differences, look
+from kube.serving import probed
+from runner.preflight.platform_health import Before, complaints, differences, look
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import NOW, pod
 from testing.runs.runner_cluster import RunnerCluster
@@ -104,4 +106,5 @@ def test_the_longest_grace_of_the_roles_pods_is_read(cluster: RunnerCluster) -> 
 )
 def test_what_a_readiness_probe_asks(probe: object, question: tuple[int, str] | None) -> None:
     container = SimpleNamespace(readiness_probe=probe, ports=[client.V1ContainerPort(name="http", container_port=8000)])
-    assert asks(SimpleNamespace(spec=SimpleNamespace(containers=[container]))) == question
+    found: Any = probed(cast("Any", SimpleNamespace(spec=SimpleNamespace(containers=[container]))))
+    assert (found and (found.port, found.path)) == question

@@ -143,7 +143,8 @@ def test_one_is_drained_whatever_another_raises(context: Context, broken: Except
 
 def test_progress_says_what_is_seen(context: Context, tmp_path: Path) -> None:
     with_load(context)
-    context.observations.ready, context.observations.queue = {"inference": 2}, 4.0
+    context.observations.ready, context.observations.names = {"inference": 3}, {"inference": frozenset("abc")}
+    context.observations.ill, context.observations.queue = {"a"}, 4.0  # its condition still says Ready
     assert context.text() == "0% bad, inference 2/3, queue 4"
     context.log.event(EventKind.FAULT_START, "kill", t_ns=now_ns() - int(12.4e9))
     assert context.text().startswith("+12.4 s 0% bad")

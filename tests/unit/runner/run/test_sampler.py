@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from history.errors import NoData
 from history.reader import read_table
+from kube.serving import Question
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.pod_watch import PodWatcher
@@ -23,7 +25,9 @@ from testing.runs.phases import seen
 def sampler(log: RunLog, *, status: int = 200, up: bool = True, depth: Any = None, prometheus: Any = None) -> Sampler:
     cluster = FakeCluster()
     platform = cluster.platform()
-    proxied: Any = SimpleNamespace(target=platform.target, proxy_get=lambda *_, **__: status)
+    proxied: Any = SimpleNamespace(
+        target=platform.target, proxy_get=lambda *_, **__: status, coordination=cluster, server_time=platform.server_time
+    )
     watcher = PodWatcher("inference", log, Observations())
     watcher.listed(platform.pods("inference"))
     sources = Sources(proxied, "inference", {"inference": watcher}, lambda: up, depth, prometheus)
@@ -41,8 +45,22 @@ def samples(tmp_path: Path, series: str) -> list[float]:
 def test_health_is_what_the_replica_answers_and_nothing_while_the_api_server_is_away(
     tmp_path: Path, log: RunLog, status: int, up: bool, said: list[float]
 ) -> None:
-    sampler(log, status=status, up=up)._health(pod("inference-a"), 8000, "/health")
+    sampler(log, status=status, up=up)._health("inference", pod("inference-a"), Question(8000, "/health", 201))
     assert samples(tmp_path, "health") == said
+
+
+def test_who_has_a_health_endpoint_is_asked_and_who_has_none_is_ready_while_its_node_is_heard_of(tmp_path: Path, log: RunLog) -> None:
+    made = sampler(log)
+    asked = {pod.metadata.name: question for _, pod, question in made._asked("inference")}
+    assert asked == dict.fromkeys(("inference-a", "inference-b", "inference-c"), Question(8000, "/health", 201))
+    made._heard("gateway", pod("gateway-a", "cpu-a"))
+    assert samples(tmp_path, "node_heard") == [1.0]
+    cluster: Any = made._from.platform.coordination
+    spec = SimpleNamespace(renew_time=datetime.now(UTC) - timedelta(seconds=13), lease_duration_seconds=40)
+    cluster.leases["cpu-a"] = SimpleNamespace(spec=spec)
+    made._heard("gateway", pod("gateway-a", "cpu-a"))
+    assert samples(tmp_path, "node_heard") == [1.0, 0.0]
+    assert made._observations.ill == {"gateway-a"}
 
 
 def test_the_queue_is_sampled_while_prometheus_answers_and_its_silence_is_noticed_once(tmp_path: Path, log: RunLog) -> None:

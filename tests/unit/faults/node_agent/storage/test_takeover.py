@@ -14,7 +14,7 @@ import pytest
 from faults.node_agent.node import Refused
 from faults.node_agent.storage import takeover
 from faults.node_agent.storage.beside import StorageFailed
-from faults.node_agent.storage.takeover import damaging, guard, pass_by, undoing, write_outcome
+from faults.node_agent.storage.takeover import damaging, pass_by, standby, undoing, write_outcome
 
 HOLD = """
 from pathlib import Path; import sys, time; from faults.node_agent.storage.takeover import damaging
@@ -80,22 +80,22 @@ def test_a_process_that_is_none_of_ours_is_not_told_to_end(tmp_path: Path, monke
         server.kill()
 
 
-def test_a_guard_waits_until_somebody_has_undone_it_or_its_time_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(takeover, "GUARD_S", 0.01)
+def test_a_standby_waits_until_somebody_has_undone_it_or_its_time_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "STANDBY_S", 0.01)
     outcome = tmp_path / "outcome.json"
     begun_s = time.monotonic()
-    guard(lambda: outcome, 0.1)
+    standby(lambda: outcome, 0.1)
     assert time.monotonic() - begun_s >= 0.1
     write_outcome(outcome, {"said": "good"})
-    guard(lambda: outcome, 1000)
+    standby(lambda: outcome, 1000)
 
 
-def test_a_guard_that_does_not_find_its_server_does_not_stand(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_standby_that_does_not_find_its_server_does_not_stand(capsys: pytest.CaptureFixture[str]) -> None:
     def nowhere() -> Path:
         raise Refused("no process has it")
 
     with pytest.raises(Refused):
-        guard(nowhere, 1000)
+        standby(nowhere, 1000)
     assert not capsys.readouterr().out
 
 
