@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from history.answers import AnswerRule, Answers
+from history.connection_policy import ConnectionPolicy
 from history.errors import ConfigError
 from history.prompts import knows_answers, read_prompts
-from history.workloads import ConnectionPolicy, Offer, Slo
+from history.workloads import Offer, Slo
 from target import credentials
 from target.mistakes import MISSING, Refusal
 from target.workload import Positive, SteadyState, WorkloadClass

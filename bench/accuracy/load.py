@@ -30,8 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy.trivial_server import TEXT
+from history.connection_policy import ConnectionPolicy
 from history.reader import read_run
-from history.workloads import ConnectionPolicy, Mix
+from history.workloads import Mix
 from testing.load.load_runs import ROOT, finish, start_load, write_load_plan
 
 Floats = npt.NDArray[np.float64]

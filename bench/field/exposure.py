@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from bench.field.cases import Seen, case
+from history.connection_policy import ConnectionPolicy
 from history.reader import read_run
 from history.result import Verdict
-from history.workloads import ConnectionPolicy
 from testing.load.frozen_replica import SLO_S, Frozen, freeze
 from testing.load.load_runs import ROOT, finish, scripted_server, start_load, write_load_plan
 from testing.load.silent_address import silent_address

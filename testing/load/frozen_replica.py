@@ -17,11 +17,12 @@ from typing import Any
 import polars as pl
 
 from history.budgets import Budgets
+from history.connection_policy import ConnectionPolicy
 from history.plan import Plan, ResolvedTarget
 from history.reader import read_run
 from history.result import Check, RunVerdict
 from history.schema import EVENTS, EventKind
-from history.workloads import ConnectionPolicy, Mix, Slo
+from history.workloads import Mix, Slo
 from testing.load.load_runs import ROOT, finish, scripted_server, start_load, write_load_plan
 from verdict import judge
 

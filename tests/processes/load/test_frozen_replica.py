@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from history.connection_policy import ConnectionPolicy
 from history.result import Verdict
-from history.workloads import ConnectionPolicy
 from testing.load.frozen_replica import RATE_RPS, SLO_S, freeze
 
 

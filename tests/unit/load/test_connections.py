@@ -15,8 +15,9 @@ import gevent.socket
 import pytest
 
 from history.clock import now_ns
+from history.connection_policy import ConnectionPolicy
 from history.prompts import Prompt
-from history.workloads import ConnectionPolicy, Load, Mix
+from history.workloads import Load, Mix
 from testing.load.silent_address import silent_address
 from workloads.load import connecting
 from workloads.load.client import Client, Row
