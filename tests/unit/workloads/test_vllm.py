@@ -33,10 +33,12 @@ def server() -> dict[str, Any]:
     return container
 
 
-def test_the_variant_is_the_hardened_platform_with_one_deployment_changed() -> None:
+def test_the_variant_is_the_hardened_platform_with_one_deployment_changed_and_more_patience() -> None:
     kustomization = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
     assert kustomization["resources"] == ["../hardened"]
-    assert kustomization["patches"] == [{"path": "inference.yaml"}]
+    assert kustomization["patches"] == [{"path": "inference.yaml"}, {"path": "patience.yaml"}]
+    gateway = yaml.safe_load((FOLDER / "patience.yaml").read_text())
+    assert (gateway["metadata"]["name"], list(gateway["spec"])) == ("gateway", ["progressDeadlineSeconds"])
     base = next(yaml.safe_load_all((ROOT / "workloads/manifests/base/inference.yaml").read_text()))
     assert patch()["metadata"] == {"name": base["metadata"]["name"], "namespace": base["metadata"]["namespace"]}
     assert server()["name"] == base["spec"]["template"]["spec"]["containers"][0]["name"]
