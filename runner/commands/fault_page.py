@@ -129,6 +129,7 @@ def _fault(name: str, spec: FaultSpec, users: list[str], target: Target) -> str:
     needed = in_words(spec.permissions(offline(target), {"role": next(iter(target.roles))}), target)
     lines = ["- arguments:", *arguments(function), f"- tier: {spec.tier}; needs: {needed}"]
     lines += [f"- ends: {ends(spec)}", f"- undo: {undone(spec)}", f"- evidence: {_names(spec.evidence)}"]
+    lines += ["- graceful: it may hurt no request under way"] if spec.graceful else []
     lines += [f"- fidelity: {spec.fidelity}"] if spec.fidelity else []
     lines.append(f"- kill campaign: {killed(spec)}")
     return "\n".join([f"#### `{name}`", "", prose(function), "", *lines, f"- experiments: {_names(users)}"])

@@ -68,22 +68,25 @@ def attempts_of(run: Run) -> Attempts:
     streamed = _streamed(run, position)
     stream, slo, timeout_s = pl.col("streamed"), run.plan.requests.slo, run.plan.requests.load.timeout_s
     may_differ = run.plan.requests.answers.may_differ > 0
-    good = good_request(stream, slo, may_differ=may_differ)
-    lazy = run.requests.lazy().with_columns(pl.Series("streamed", streamed))  # what several columns need is computed once
-    frame = lazy.select(
+    rows = run.requests.with_columns(pl.Series("streamed", streamed))
+    frame = rows.select(
         pl.col("attempt").cast(pl.Int64).fill_null(-1),
         pl.col("intended_ns").fill_null(0),
         pl.col("sent_ns").is_not_null().alias("sent"),
-        good.alias("good"),
+        good_request(stream, slo, may_differ=may_differ).alias("good"),
         answered_right(may_differ=may_differ).alias("right"),
         acknowledged().alias("acknowledged"),
         felt_latency_ms(stream, slo).fill_null(np.nan).alias("latency_ms"),
         ((pl.col("sent_ns") - pl.col("intended_ns")) / 1e6).fill_null(np.nan).alias("lag_ms"),
-        decided_ns(stream, good, slo, timeout_s).fill_null(0).alias("decided_ns"),
-        reason_of(stream, good, slo, timeout_s).alias("reason"),
-    ).collect()
+        pl.col("done_ns").fill_null(0).alias("decided_ns"),  # of the good ones
+    )
     columns = {name: frame[name].to_numpy() for name in frame.columns[1:]}
-    return Attempts(position=position, number=frame["attempt"].to_numpy(), **columns)
+    decided, reason, bad = columns.pop("decided_ns").copy(), np.zeros(len(frame), dtype=np.int8), ~columns["good"]
+    of_bad = rows.filter(pl.Series(bad)).select(
+        decided=decided_ns(stream, slo, timeout_s).fill_null(0), reason=reason_of(stream, slo, timeout_s)
+    )
+    decided[bad], reason[bad] = of_bad["decided"].to_numpy(), of_bad["reason"].to_numpy()
+    return Attempts(position=position, number=frame["attempt"].to_numpy(), decided_ns=decided, reason=reason, **columns)
 
 
 def positions(scheduled: pl.Series, requested: pl.Series) -> Ints:

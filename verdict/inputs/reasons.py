@@ -47,23 +47,20 @@ LATER = (Reason.LATE, Reason.STALLED)
 NEVER_NS = 2**62
 
 
-def decided_ns(stream: pl.Expr, good: pl.Expr, slo: Slo, timeout_s: float) -> pl.Expr:
-    """Return when it was certain whether an attempt is good (ns).
+def decided_ns(stream: pl.Expr, slo: Slo, timeout_s: float) -> pl.Expr:
+    """Return when it was certain that an attempt is bad (ns); a good one is decided by its end.
 
-    The end of a good one; of another, the earliest of its end, the moment at which its latency limit passed, and the moment at which a
-    silence of its stream became too long. An attempt whose end was not seen ends with the load's time-out, one that was never sent when
-    it was due.
+    The earliest of its end, the moment at which its latency limit passed, and the moment at which a silence of its stream became too long.
+    An attempt whose end was not seen ends with the load's time-out, one that was never sent when it was due.
     """
-    return pl.when(good).then(_end_ns(timeout_s)).otherwise(_first_ns(stream, slo, timeout_s))
+    return pl.min_horizontal(_end_ns(timeout_s), _late_ns(stream, slo), _stalled_ns(stream, slo))
 
 
-def reason_of(stream: pl.Expr, good: pl.Expr, slo: Slo, timeout_s: float) -> pl.Expr:
-    """Return why an attempt was not good (:class:`Reason`, as a number): what :func:`decided_ns` names first."""
-    first = _first_ns(stream, slo, timeout_s)
+def reason_of(stream: pl.Expr, slo: Slo, timeout_s: float) -> pl.Expr:
+    """Return why a bad attempt is not good (:class:`Reason`, as a number): what :func:`decided_ns` names first."""
+    first = decided_ns(stream, slo, timeout_s)
     return (
-        pl.when(good)
-        .then(Reason.GOOD.value)
-        .when(pl.col("sent_ns").is_null())
+        pl.when(pl.col("sent_ns").is_null())
         .then(Reason.UNSENT.value)
         .when(_stalled_ns(stream, slo) <= first)
         .then(Reason.STALLED.value)
@@ -86,10 +83,6 @@ def _ending() -> pl.Expr:
         .then(Reason.WRONG.value)
         .otherwise(Reason.ERROR.value)
     )
-
-
-def _first_ns(stream: pl.Expr, slo: Slo, timeout_s: float) -> pl.Expr:
-    return pl.min_horizontal(_end_ns(timeout_s), _late_ns(stream, slo), _stalled_ns(stream, slo))
 
 
 def _end_ns(timeout_s: float) -> pl.Expr:
