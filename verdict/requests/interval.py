@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from history.kinds import REQUESTS
 from verdict.case import Case
-from verdict.inputs.attempts import Ints
+from verdict.inputs.attempts import Bools, Ints
 from verdict.inputs.goodness import longest_limit_ms
 from verdict.inputs.outages import FOREVER_NS, Span
 from verdict.inputs.recovery import Recovery
@@ -149,17 +150,23 @@ def _drawn(case: Case, inside: slice, after: slice) -> _Drawn:
     """
     group, good = _groups(case, slice(inside.start, after.stop)), case.arrivals.good[inside.start : after.stop]
     until = inside.stop - inside.start
-    hit = np.unique(group[:until][~good[:until]])
-    names, times = np.unique(group[:until], return_counts=True)
-    often = np.intersect1d(hit, names[times > 1])
-    if len(often) and np.isin(often, group[:until][good[:until]]).mean() > 0.5:
-        group = _alone(len(group))
-        hit = group[:until][~good[:until]]
-    served, later = np.setdiff1d(group[:until], hit), group[until:]
-    new = np.flatnonzero(~np.isin(later, served) & good[until:])
-    first = np.sort(new[np.unique(later[new], return_index=True)[1]])
-    again = tuple((int(np.count_nonzero(group[:until] == one)), new[later[new] == one]) for one in np.intersect1d(hit, later[new]))
-    return _Drawn(len(hit), len(served), first, again)
+    times, bad = _counts(group, until, good)
+    often = (bad > 0) & (times > 1)
+    if often.any() and (times > bad)[often].mean() > 0.5:
+        group = np.arange(len(group))
+        times, bad = _counts(group, until, good)
+    hit, served, later = bad > 0, (times > 0) & (bad == 0), group[until:]
+    new = np.flatnonzero(~served[later] & good[until:])
+    first = np.full(len(times), -1)
+    first[later[new[::-1]]] = new[::-1]  # what is written last stays
+    again = tuple((int(bad[one]), new[later[new] == one]) for one in np.flatnonzero(hit & (first >= 0)))
+    return _Drawn(int(hit.sum()), int(served.sum()), np.sort(first[first >= 0]), again)
+
+
+def _counts(group: Ints, until: int, good: Bools) -> tuple[Ints, Ints]:
+    """Return how many of the first ``until`` requests each group had, and how many bad ones."""
+    groups, seen = int(group.max(initial=-1)) + 1, group[:until]
+    return np.bincount(seen, minlength=groups), np.bincount(seen[~good[:until]], minlength=groups)
 
 
 def _by_connections(case: Case, drawn: _Drawn, after: slice) -> list[_End]:
@@ -185,19 +192,16 @@ def _by_targets(case: Case, inside: slice, after: slice) -> _End:
 
 
 def _groups(case: Case, part: slice) -> Ints:
-    """Return a number for each arrival of ``part``: the same for those on one connection, its own where that is not known."""
-    alone = _alone(part.stop - part.start)
+    """Return the number of each arrival's group, from 0: the same for those on one connection, its own where that is not known."""
+    alone = np.arange(part.stop - part.start)
     if len(case.arrivals.row) != len(case.arrivals) or not case.run.requests["connection"].count():
         return alone
     row = case.arrivals.row[part]
     rows = case.run.requests.select("worker", "connection")[np.maximum(row, 0)]
-    worker = np.unique(rows["worker"].fill_null("").to_numpy(), return_inverse=True)[1]
+    worker = rows["worker"].cast(pl.Categorical).to_physical().fill_null(0).to_numpy().astype(np.int64)
     connection = rows["connection"].fill_null(-1).to_numpy()
-    return np.where((row >= 0) & (connection >= 0), worker << 40 | connection, alone)
-
-
-def _alone(count: int) -> Ints:
-    return -1 - np.arange(count)
+    named = np.where((row >= 0) & (connection >= 0), worker << 40 | connection, -1 - alone)
+    return pl.Series(named).rank("dense").to_numpy().astype(np.int64) - 1
 
 
 def _answered(case: Case, arrivals: Ints) -> _End:
