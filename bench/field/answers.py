@@ -34,7 +34,14 @@ def loaded(folder: Path, behaviour: str, kind: str, prompts: Sequence[Row] = UNK
     file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prompts), encoding="utf-8")
     mix = (Mix(weight=1, stream=kind == STREAM, max_tokens=(tokens, tokens)),)
     with llm_server() as url:
-        offered = {"rate_rps": 10.0, "arrivals": "constant", "horizon_s": 0.5, "mix": mix, "prompts": str(file), "request": request}
+        offered: dict[str, Any] = {
+            "rate_rps": 10.0,
+            "arrivals": "constant",
+            "horizon_s": 0.5,
+            "mix": mix,
+            "prompts": str(file),
+            "request": request,
+        }
         write_load_plan(folder, f"{url}/{behaviour}", **offered)
         code, _, errors = finish(start_load(folder))
     if code:
@@ -61,7 +68,7 @@ def behaves(behaviour: str, kind: str, right: str, wanted: str | None = None, **
     @case(PART, given, right)
     def run() -> Seen:
         with TemporaryDirectory() as folder:
-            seen = served(loaded(Path(folder), behaviour, kind, **request))
+            seen = served(loaded(Path(folder), behaviour, kind, UNKNOWN, ASKED, **request))
         return Seen(seen, seen == (wanted or right))
 
 
