@@ -17,7 +17,7 @@ from testing.histories.edits import asked, change_rows
 from testing.histories.mutations import HIT
 from testing.histories.truth import build
 from testing.load.llm_server import TOKENS, llm_server
-from testing.load.load_runs import SLO, finish, start_load, write_load_plan
+from testing.load.load_runs import finish, start_load, write_load_plan
 from verdict import judge
 
 PART = "answers"
@@ -34,8 +34,15 @@ def loaded(folder: Path, behaviour: str, kind: str, prompts: Sequence[Row] = UNK
     file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prompts), encoding="utf-8")
     mix = (Mix(weight=1, stream=kind == STREAM, max_tokens=(tokens, tokens)),)
     with llm_server() as url:
-        offered = {"rate_rps": 10.0, "arrivals": "constant", "horizon_s": 0.5, "mix": mix, "prompts": str(file), "request": request}
-        write_load_plan(folder, f"{url}/{behaviour}", SLO, **offered)
+        offered: dict[str, Any] = {
+            "rate_rps": 10.0,
+            "arrivals": "constant",
+            "horizon_s": 0.5,
+            "mix": mix,
+            "prompts": str(file),
+            "request": request,
+        }
+        write_load_plan(folder, f"{url}/{behaviour}", **offered)
         code, _, errors = finish(start_load(folder))
     if code:
         raise ValueError(errors.strip())

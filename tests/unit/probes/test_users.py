@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from history.answers import AnswerRule
 from history.clock import now_ns
 from history.errors import NoData, TargetRefused
 from history.schema import REQUESTS, EventKind
@@ -58,7 +59,7 @@ class Load:
 
     def live(self) -> ActiveRun:
         load: Any = type("Load", (), {"timeout_s": 5.0})
-        run = live_run(FakeCluster(), self.run_dir, {}, requests=SimpleNamespace(slo=SLO, load=load))
+        run = live_run(FakeCluster(), self.run_dir, {}, requests=SimpleNamespace(slo=SLO, load=load, answers=AnswerRule()))
         run.log.event(EventKind.LOAD_START, "load-0", t_ns=self.origin_ns)
         return run
 
@@ -118,7 +119,7 @@ def test_a_load_that_writes_nothing_more_is_no_data_and_not_well(tmp_path: Path)
 
 def test_a_load_that_never_started_is_no_data(tmp_path: Path) -> None:
     load: Any = type("Load", (), {"timeout_s": 5.0})
-    live_run(FakeCluster(), tmp_path, {}, requests=SimpleNamespace(slo=SLO, load=load))
+    live_run(FakeCluster(), tmp_path, {}, requests=SimpleNamespace(slo=SLO, load=load, answers=AnswerRule()))
     with pytest.raises(NoData, match=r"no event load\.start"):
         users.good_ratio()
 
