@@ -35,6 +35,13 @@ class Said(NamedTuple):
     counted: bool = False
 
 
+def usage_tokens(chunk: dict[str, object]) -> int | None:
+    """Return ``usage.completion_tokens``, if it is there and a count that the history can hold."""
+    usage = chunk.get("usage")
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) and 0 <= count < 2**31 else None
+
+
 class Part(NamedTuple):
     """What an answer or a chunk says: its text, whether a user sees progress, its finish reason (``None``: none yet)."""
 
@@ -93,9 +100,7 @@ class OpenAi:
         choice = self._choice(chunk)
         return None if choice is None else self._part(choice)
 
-    def tokens(self, answer: dict[str, Any]) -> int | None:
-        """Return its usage's count."""
-        return usage_tokens(answer)
+    tokens = staticmethod(usage_tokens)
 
     def _choice(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
         choices = chunk.get("choices") or []
@@ -109,12 +114,14 @@ class OpenAi:
         return None
 
     def _part(self, choice: dict[str, Any]) -> Part:
-        holder = self._holder(choice)
-        text = holder.get(self._text)
+        holder = choice if "text" in choice and not self._chat else self._holder(choice)
+        text, reason = holder.get(self._text), choice.get("finish_reason")
+        reason = str(reason) if reason else None
+        if text and isinstance(text, str):
+            return Part(text, visible=True, reason=reason)
         if text is not None and not isinstance(text, str):
             raise BadAnswer(f"{self._text} of choices[0] is no string")
-        reason = choice.get("finish_reason")
-        return Part(text or "", bool(text) or any(holder.get(name) for name in ALOUD), str(reason) if reason else None)
+        return Part("", any(holder.get(name) for name in ALOUD), reason)
 
     def _holder(self, choice: dict[str, Any]) -> dict[str, Any]:
         """Return what holds the text: the choice itself, or its message or delta in a chat."""
@@ -128,13 +135,6 @@ class OpenAi:
         if holder is not None and not isinstance(holder, dict):
             raise BadAnswer("choices[0] holds no message")
         return holder or {}
-
-
-def usage_tokens(chunk: dict[str, object]) -> int | None:
-    """Return ``usage.completion_tokens``, if it is there and a count that the history can hold."""
-    usage = chunk.get("usage")
-    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) and 0 <= count < 2**31 else None
 
 
 def parse(data: bytes | bytearray) -> dict[str, object]:

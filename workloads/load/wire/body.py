@@ -31,17 +31,21 @@ def body_of(load: Load) -> dict[str, Any]:
 class Body:
     """The body of a load's requests, streamed ones or plain ones."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_pieces", "_values")
 
     def __init__(self, load: Load, *, stream: bool) -> None:
         fixed = {"model": load.model, "stream": stream}
-        self._pieces = _pieces(orjson.dumps(_filled(body_of(load), fixed)))
+        pieces = _pieces(orjson.dumps(_filled(body_of(load), fixed)))
+        self._values = [(place, piece) for place, piece in enumerate(pieces) if isinstance(piece, int)]
+        self._pieces = [b"" if isinstance(piece, int) else piece for piece in pieces]
 
     def encode(self, prompt: str, max_tokens: int) -> bytes:
         """Return the body that asks for ``max_tokens`` tokens after ``prompt``."""
         quoted = orjson.dumps(prompt)
-        values = (quoted, quoted[1:-1], b"%d" % max_tokens)
-        return b"".join([piece if piece.__class__ is bytes else values[piece] for piece in self._pieces])  # type: ignore[index]
+        pieces = self._pieces.copy()
+        for place, value in self._values:
+            pieces[place] = quoted if value == PROMPT else b"%d" % max_tokens if value == MAX_TOKENS else quoted[1:-1]
+        return b"".join(pieces)
 
 
 def _filled(value: Any, fixed: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
