@@ -66,7 +66,7 @@ def serves(platform: Platform, role: str, pod: Pod) -> bool:
     Raises ApiException: the lease of its node cannot be read.
     """
     question = question_of(platform.target.role(role), pod)
-    return heard_of(platform, pod) if question is None else answers(platform, pod, question)
+    return heard_of(platform, pod) is not False if question is None else answers(platform, pod, question)
 
 
 def answers(platform: Platform, pod: Pod, question: Question) -> bool:
@@ -74,10 +74,11 @@ def answers(platform: Platform, pod: Pod, question: Question) -> bool:
     return question.answered(platform.proxy_get(pod, question.port, question.path, timeout_s=ANSWER_S))
 
 
-def heard_of(platform: Platform, pod: Pod) -> bool:
-    """Tell whether the node of a V1Pod is heard of, as far as this account may know. Raises ApiException: the lease cannot be read."""
+def heard_of(platform: Platform, pod: Pod) -> bool | None:
+    """Tell whether the node of a V1Pod is heard of; None: there is no lease, or this account may not read it. Raises ApiException."""
     node = pod.spec.node_name
-    return node is None or not unless_gone(lambda: unless_forbidden(lambda: overdue(platform, node), False))
+    silent = None if node is None else unless_gone(lambda: unless_forbidden(lambda: overdue(platform, node), None))
+    return None if silent is None else not silent
 
 
 def overdue(platform: Platform, node: str) -> bool:

@@ -13,7 +13,7 @@ from reports.axis import Bar, Lane
 from reports.text import one_line
 from verdict.case import Case
 from verdict.inputs.timeline import Event
-from verdict.shared.health import health_claims, serving_claims
+from verdict.shared.health import asked_pods, health_claims
 from verdict.shared.ready import spells_of
 
 MOST_OBJECTS = 12
@@ -95,7 +95,7 @@ def _bars(spans: Iterable[Span], state: str, label: str = "") -> tuple[Bar, ...]
 def _pod_lanes(case: Case, clock: Clock) -> Iterator[Lane]:
     """Yield for each pod when it was ready by the rule of :mod:`verdict.shared.ready`, and when the Service's endpoints named it."""
     spells = {one_line(pod, 120): of_pod for pod, of_pod in spells_of(case).items()}
-    asked = {one_line(pod, 120) for pod in serving_claims(case)}
+    asked = {one_line(pod, 120) for pod in asked_pods(case)}
     for pod, events in _by_object(case, READY, SERVING).items():
         label = "" if pod in asked else "Ready by its condition"
         before = [span for span in _spans(_steps(events, READY, clock)) if span[0] == float("-inf")]  # the record began later

@@ -15,6 +15,7 @@ import polars as pl
 from history.schema import EventKind, Series
 from verdict.case import Case
 from verdict.inputs.labels import label_of
+from verdict.shared.health import asked_pods
 from verdict.shared.once import once
 from verdict.shared.ready import ILL, READY, UNREADY, Change, answers, conditions
 
@@ -74,7 +75,7 @@ def _of_role(case: Case, role: str, desired: int, answered: list[Change]) -> Cap
     assert case.recovery is not None  # noqa: S101 - told by capacity_of
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
     members = {event.object for event in case.timeline.all(EventKind.POD_READY) if event.detail.get("role") == role}
-    asked = any(change.pod in members for change in answered)
+    asked = bool(answered) and not members.isdisjoint(asked_pods(case))
     steps = _before_and_after(_by_events(case, members, answered), start_ns, end_ns)
     sampled = _before_and_after(_by_samples(case, role), start_ns, end_ns)
     if sampled and (not steps or steps[0].ready < desired):

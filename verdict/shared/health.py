@@ -44,6 +44,12 @@ def serving_claims(case: Case) -> dict[str, list[Claim]]:
     return _of_samples(case, {Series.HEALTH.value, Series.NODE_HEARD.value}, lambda _: True)
 
 
+@once
+def asked_pods(case: Case) -> frozenset[str]:
+    """Return the pods that were themselves asked. Of others only their condition is known, and whether their node was heard of."""
+    return frozenset(_of_samples(case, {Series.HEALTH.value}, lambda _: True))
+
+
 def _of_samples(case: Case, series: set[str], wanted: Callable[[str | None], bool]) -> dict[str, list[Claim]]:
     known = pl.col("series").is_in(list(series)) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
     samples: dict[str, list[Sample]] = {}

@@ -133,7 +133,8 @@ class Sampler(threading.Thread):
             heard = heard_of(self._from.platform, pod)
         except (ApiException, urllib3.exceptions.HTTPError):
             return  # an API server that does not answer says nothing about a node
-        self._said(Series.NODE_HEARD, role, pod, well=heard, t_ns=asked_ns)
+        if heard is not None:  # who may not read leases knows nothing of nodes
+            self._said(Series.NODE_HEARD, role, pod, well=heard, t_ns=asked_ns)
 
     def _said(self, series: Series, role: str, pod: Pod, *, well: bool, t_ns: int) -> None:
         self._log.sample(series, float(well), t_ns=t_ns, pod=pod.metadata.name, role=role)

@@ -159,3 +159,5 @@ def test_a_replica_that_nobody_can_ask_is_no_capacity_while_its_node_is_silent()
     assert measured(run, "full_capacity").value == pytest.approx(6.0, abs=1.01)
     assert measured(run, "readiness_rto").value == 0.0
     assert measured(run, "wrong_green").sentence == "readiness"
+    said = next(check for check in judge(with_budget(run)).checks if check.name == "capacity_rto").sentence
+    assert "3 of 3 replicas Ready by their condition" in said  # of their nodes no more is known than that they were heard of

@@ -54,11 +54,12 @@ def test_who_has_a_health_endpoint_is_asked_and_who_has_none_is_ready_while_its_
     asked = {pod.metadata.name: question for _, pod, question in made._asked("inference")}
     assert asked == dict.fromkeys(("inference-a", "inference-b", "inference-c"), Question(8000, "/health", 201))
     made._heard("gateway", pod("gateway-a", "cpu-a"))
-    assert samples(tmp_path, "node_heard") == [1.0]
+    assert samples(tmp_path, "node_heard") == []  # no lease can be read, so nobody knows
     cluster: Any = made._from.platform.coordination
-    spec = SimpleNamespace(renew_time=datetime.now(UTC) - timedelta(seconds=13), lease_duration_seconds=40)
-    cluster.leases["cpu-a"] = SimpleNamespace(spec=spec)
-    made._heard("gateway", pod("gateway-a", "cpu-a"))
+    for age_s in (5, 13):
+        spec = SimpleNamespace(renew_time=datetime.now(UTC) - timedelta(seconds=age_s), lease_duration_seconds=40)
+        cluster.leases["cpu-a"] = SimpleNamespace(spec=spec)
+        made._heard("gateway", pod("gateway-a", "cpu-a"))
     assert samples(tmp_path, "node_heard") == [1.0, 0.0]
     assert made._observations.ill == {"gateway-a"}
 
