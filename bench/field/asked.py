@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -75,10 +76,10 @@ ANSWERED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 for name, (behaviour, expected, fields) in REFUSED.items():
     case("answers", f"{name}, in preflight", "refused in the server's words, with what to change")(
-        lambda behaviour=behaviour, expected=expected, fields=fields: told(behaviour, *expected, **fields)
+        partial(told, behaviour, *expected, **fields)
     )
 for name, (behaviour, fields) in ANSWERED.items():
-    case("answers", name, "answered")(lambda behaviour=behaviour, fields=fields: told(behaviour, **fields))
+    case("answers", name, "answered")(partial(told, behaviour, **fields))
 
 
 @case("answers", "`…/v1?api-version=1` over the wire", "/v1/completions?api-version=1: kept as written")
@@ -175,7 +176,7 @@ def _begins(latency_s: float) -> Seen:
 
 for latency_s in (20, 41):
     case("verdicts", f"healthy server of 45 ms, `slo.latency` {latency_s} s", f"begins: seen within {WARM_S:.0f} s")(
-        lambda latency_s=latency_s: _begins(latency_s)
+        partial(_begins, latency_s)
     )
 
 
