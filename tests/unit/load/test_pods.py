@@ -67,6 +67,18 @@ def test_a_worker_in_a_pod_finds_its_files_there_and_learns_of_its_requests_alon
     assert [one.kind for one in there.workloads] == ["requests"]
 
 
+def test_a_certificate_of_the_load_s_own_goes_to_its_pod_with_its_key(tmp_path: Path) -> None:
+    shown = {"cert": str(tmp_path / "me.pem"), "key": str(tmp_path / "me.key")}
+    plan = write_load_plan(tmp_path, "https://nowhere", client_cert=shown)
+    for name in ("schedule.parquet", "me.pem", "me.key"):
+        (tmp_path / name).write_text(name)
+    files = dict(load_relay.files_of(tmp_path, plan))
+    assert (files["client.pem"], files["client-key.pem"]) == (b"me.pem", b"me.key")
+    cert = Plan.model_validate_json(files["plan.json"]).requests.load.client_cert
+    assert cert is not None
+    assert (cert.cert, cert.key) == (f"{load_pod.FOLDER}/client.pem", f"{load_pod.FOLDER}/client-key.pem")
+
+
 def test_the_quickest_exchange_tells_the_offset() -> None:
     offset = offset_of([(0, 1_000_500, 2_000), (10_000, 1_010_100, 10_100), (20_000, 1_029_000, 24_000)])
     assert (offset.offset_ns, offset.error_ns) == (1_000_050, 50)

@@ -39,7 +39,7 @@ class Load:
             self.rows.write(row)
 
     def fail(self, first: int, last: int) -> None:
-        self.answer(first, last, outcome="fail", status=503, complete=None, valid=None)
+        self.answer(first, last, outcome="fail", status=503, complete=None, valid=None, error="HTTP 503: busy")
 
 
 def at(number: float) -> int:
@@ -115,7 +115,7 @@ def test_windows_say_what_a_person_wants_to_know(tmp_path: Path) -> None:
     load.answer(0, 69)
     load.fail(69, 100)
     load.progress.update()
-    assert load.progress.window(at(0), at(100)).text() == "31% bad, p95 50 ms"
+    assert load.progress.window(at(0), at(100)).text() == "31% bad, p95 50 ms, mostly HTTP 503: busy"
     assert load.progress.window(at(500), at(600)).text() == "no request answered yet"
 
 

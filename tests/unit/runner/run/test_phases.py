@@ -79,7 +79,7 @@ def test_a_hypothesis_that_does_not_hold_twice_stops_the_run(context: Context, s
 def test_a_baseline_that_does_not_hold_says_what_was_seen_last(context: Context) -> None:
     with_load(context).text = lambda _window_s: "100% bad, mostly HTTP 401: no key"  # type: ignore[method-assign]
     scripted["served"] = [0.0]
-    with pytest.raises(NotSteady, match=r"seen last: 100% bad, mostly HTTP 401: no key, .*repair the platform first"):
+    with pytest.raises(NotSteady, match=r"seen last: 100% bad, mostly HTTP 401: no key; repair the platform first"):
         baseline(context)
 
 
