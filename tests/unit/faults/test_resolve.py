@@ -106,7 +106,7 @@ def test_how_long_it_lasts_is_known_before(name: str) -> None:
 
 
 def test_a_role_without_an_engine_is_refused() -> None:
-    with pytest.raises(ConfigError, match="role gateway: container and engine are needed"):
+    with pytest.raises(ConfigError, match="role gateway: its engine process is not to be found"):
         spec(faults.processes.kill_engine).resolve(FakeCluster().platform(), {"role": "gateway"}, seeded(7))
 
 
