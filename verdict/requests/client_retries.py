@@ -7,8 +7,10 @@ import polars as pl
 
 from history.kinds import REQUESTS
 from verdict.case import Case
+from verdict.inputs.attempts import Ints
+from verdict.requests.availability import counted, end_ns
 from verdict.shared.registry import NO_FAULT, Value, measure
-from verdict.shared.users import window
+from verdict.shared.window import of_fault
 
 BACKOFFS_NS = (500_000_000, 1_000_000_000)
 """The pauses of the OpenAI SDK before its two retries, without their jitter, which shortens them by up to a quarter."""
@@ -19,7 +21,7 @@ OWN_RETRIES = "the load retried by itself: see availability and attempt_availabi
 
 @measure("requests", REQUESTS)
 def requests_saved_by_retries(case: Case) -> Value:
-    """Bad requests of the fault window that two retries of the usual client would have had answered; see availability_with_retries.
+    """Bad requests that count in availability and that two retries would have had answered; see availability_with_retries.
 
     Source: requests.
     """
@@ -27,13 +29,14 @@ def requests_saved_by_retries(case: Case) -> Value:
         return NO_FAULT
     if case.load.retry.policy != "none":
         return Value(None, OWN_RETRIES)
-    t_ns, saved = _saved(case)
-    return Value(int(np.count_nonzero(saved & (t_ns >= case.recovery.fault_ns) & (t_ns < case.recovery.end_ns))))
+    asked = of_fault(case, end_ns(case))
+    bad = asked[~case.arrivals.good[asked]]
+    return Value(int(np.isin(case.arrivals.scheduled[bad], _saved(case)).sum()))
 
 
 @measure("ratio", REQUESTS)
 def availability_with_retries(case: Case) -> Value:
-    """Share of the fault window's requests that a client with two retries would have had answered, however late. Never in the verdict.
+    """Share of availability's requests that a client with two retries would have had answered, however late. Never in the verdict.
 
     The model: a request that failed is asked again 0.5 s after it failed, and once more 1 s after that failed, as the OpenAI SDK does
     (max_retries 2, exponential back-off; it tries again after no answer, 408, 409, 429 and 5xx). A retry is as good as the request that
@@ -44,18 +47,19 @@ def availability_with_retries(case: Case) -> Value:
     saved = requests_saved_by_retries(case)
     if saved.value is None:
         return saved
-    good = window(case)
+    good = counted(case)
     return Value((np.count_nonzero(good) + saved.value) / len(good)) if len(good) else Value(None, "users asked for nothing then")
 
 
-def _saved(case: Case) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Return when each recorded request was asked (ns, ascending), and whether it was bad and a retry would have had it answered."""
+def _saved(case: Case) -> Ints:
+    """Return which requests (rows of the schedule) were bad, though a retry would have had them answered."""
     status = pl.col("status")
     again = (pl.col("outcome") != "ok") & (status.is_null() | (status >= 500) | status.is_in(TRIED_AGAIN))
     rows = case.run.requests.select(
         t_ns=pl.col("intended_ns").fill_null(0), took_ns=(pl.col("done_ns") - pl.col("intended_ns")).fill_null(0), failed=again
     )
-    frame = rows.with_columns(pl.Series("good", case.attempts.good)).sort("t_ns", maintain_order=True)
+    own = {"good": case.attempts.good, "row": case.attempts.position}
+    frame = rows.with_columns(pl.Series(name, values) for name, values in own.items()).sort("t_ns", maintain_order=True)
     t_ns, took_ns, good = (frame[name].to_numpy() for name in ("t_ns", "took_ns", "good"))
     failed = frame["failed"].fill_null(value=False).to_numpy() & ~good
     saved, pending = np.zeros(len(t_ns), dtype=np.bool_), np.flatnonzero(failed)
@@ -66,4 +70,4 @@ def _saved(case: Case) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.n
         pending, then, begun_ns = pending[asked], then[asked], ended_ns[asked] + pause_ns
         saved[pending[good[then]]] = True
         pending, ended_ns = pending[failed[then]], begun_ns[failed[then]] + took_ns[then[failed[then]]]
-    return t_ns, saved
+    return frame["row"].to_numpy()[saved]

@@ -149,7 +149,7 @@ TGI = RequestForm.model_validate(
 
 def test_an_own_answer_is_read_where_the_template_says() -> None:
     said = read_plain(b'{"generated_text": "ab", "details": {"finish_reason": "length", "generated_tokens": 2}}', reader_of(TGI))
-    assert said == ("ab", True, "length", 2)
+    assert said == ("ab", True, "length", 2, True)
     with pytest.raises(ErrorAnswer, match="overloaded"):
         read_plain(b'{"error": "overloaded", "error_type": "overloaded"}', reader_of(TGI))
     with pytest.raises(BadAnswer, match=r"no answer in it: \{\"other\": 1\}"):
@@ -166,7 +166,7 @@ def test_an_own_stream_ends_with_its_answer() -> None:
     assert stream.done_ns is None
     stream.end(3)
     stream.close(3)
-    assert (stream.done_ns, stream.said()) == (3, ("ab", True, "length", 2))
+    assert (stream.done_ns, stream.said()) == (3, ("ab", True, "length", 2, True))
 
 
 def test_a_stream_with_done_is_cut_without_it() -> None:

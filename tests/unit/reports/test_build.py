@@ -38,7 +38,7 @@ def test_the_headline_counts_and_quotes(night: Night) -> None:
     worst = night.report.experiments[0]
     assert night.report.sentence == f"1 of 9 experiments over budget: {worst.id}: {worst.sentence}"
     assert night.report.summary.startswith(
-        "7 of 9 within budget, 1 failed, 1 inconclusive, 3 not tested; tightest margin 12.1 % (nodes/powered-off, rto)"
+        "7 of 9 within budget, 1 failed, 1 inconclusive, 3 not tested; tightest margin 7.6 % (nodes/powered-off, availability)"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history.plan import Plan
@@ -128,6 +128,7 @@ def twins(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return one, two
 
 
+@settings(deadline=None)  # a file takes as long as the machine is busy
 @given(pair=twins(), shuffle=st.integers(0, 99))
 def test_any_file_of_schema_1_and_its_twin_are_the_same_target(
     tmp_path_factory: pytest.TempPathFactory, pair: tuple[dict[str, Any], dict[str, Any]], shuffle: int

@@ -61,7 +61,7 @@ def test_a_freeze_that_hurts_only_streams_under_way_is_no_missing_outage() -> No
     assert found.low_s > 6.9
     assert "noticed no outage" not in said.sentence
     assert said.sentence.startswith(
-        f"No outage for whoever asked after the fault, but {found.hurt} streams under way were cut or stood still"
+        f"No outage for whoever asked after the fault; {found.hurt} of {found.hurt} answers under way were stalled"
     )
     assert check(with_plan(run, budgets={"rto_s": 5.0})).verdict is Verdict.FAIL
 
@@ -70,7 +70,7 @@ def test_streams_that_were_cut_are_said_and_bound_the_rto_from_above() -> None:
     run = llm_run("cut")
     last_s = (run.requests.filter(~pl.col("complete"))["done_ns"].to_numpy().max() - at(0)) / 1e9
     late = change_rows(run, ~pl.col("complete"), done_ns=pl.col("done_ns") + 20 * 10**9, gap_end_ns=pl.col("done_ns") + 20 * 10**9)
-    assert "streams under way were cut" in check(run).sentence
+    assert "answers under way were cut" in check(run).sentence
     assert interval(late).high_s == pytest.approx(last_s + 20, abs=0.01)
     assert interval(late).low_s == 0
 

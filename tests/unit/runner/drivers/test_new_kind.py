@@ -72,7 +72,7 @@ def test_a_budget_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
     [
         ({"role": "nobody"}, "role: nobody | workloads.counting.role: 'nobody' is not under roles"),
         ({"every": 0}, "every: 0 | workloads.counting.every: a counter must pause; write 50ms"),
-        ({"evry": 1}, "evry: 1 | workloads.counting.evry: unknown key; known here: budgets, every, kind, role, steady_state"),
+        ({"evry": 1}, "evry: 1 | workloads.counting.evry: unknown key; known here: budgets, budgets_in, every, kind, role, steady_state"),
         ({"slo": {}}, "slo: {} | workloads.counting.slo: it means nothing for kind counter; leave it out"),
         ({"steady_state": {"low": 1}}, "low: 1 | workloads.counting.steady_state.low: unknown key; known here: missing_at_most, window"),
         (
