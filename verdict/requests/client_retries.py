@@ -9,6 +9,7 @@ from history.kinds import REQUESTS
 from verdict.case import Case
 from verdict.inputs.attempts import Ints
 from verdict.requests.availability import counted, end_ns
+from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.window import of_fault
 
@@ -51,6 +52,7 @@ def availability_with_retries(case: Case) -> Value:
     return Value((np.count_nonzero(good) + saved.value) / len(good)) if len(good) else Value(None, "users asked for nothing then")
 
 
+@once
 def _saved(case: Case) -> Ints:
     """Return which requests (rows of the schedule) were bad, though a retry would have had them answered."""
     status = pl.col("status")
