@@ -10,6 +10,7 @@ import yaml
 from bench.mutations.cases import Case
 
 FREEZE_S = 14
+WINDOW_S = 3
 PACKAGE = "bench.mutations"
 Document = dict[str, Any]
 
@@ -32,7 +33,7 @@ def experiment(case: Case) -> Document:
         "name": "aftershock",
         "workload": "realtime-inference",
         "fault": "fault" if case.role != "decoy" or case.freeze else "sham",
-        "budgets": {"rto": "30s", "rpo_requests": 0, "availability": "50% over 15s"},
+        "budgets": {"rto": "30s", "rpo_requests": 0, "availability": f"50% over {WINDOW_S + (FREEZE_S if case.freeze else 0)}s"},
         "evidence": [_evidence(case)],
         "deadline": "30s",
     }

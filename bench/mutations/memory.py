@@ -19,7 +19,7 @@ from bench.common.memory_cluster import MemoryCluster, target_for
 from bench.common.tables import ROOT
 from bench.mutations import probes
 from bench.mutations.cases import BROKEN_LOAD, MEMORY, Case
-from bench.mutations.document import limits, write_files
+from bench.mutations.document import WINDOW_S, limits, write_files
 from bench.mutations.session import Result, judged
 from history.errors import AftershockError
 from history.plan import Timers
@@ -31,7 +31,7 @@ from testing.load.load_runs import scripted_server
 from testing.platform.fake_cluster import pod
 
 SLO = Slo(ratio=0.95, latency_ms=400)
-TIMERS = Timers(baseline_s=1.0, hold_s=3.0, confirm_s=1.0, deadline_s=14.0, heal_s=2.0)
+TIMERS = Timers(baseline_s=1.0, hold_s=3.0, confirm_s=1.0, deadline_s=14.0, watch_s=WINDOW_S, heal_s=2.0)
 LOAD = {"rate_rps": 60.0, "in_flight_cap": 500, "horizon_s": 60.0}
 
 

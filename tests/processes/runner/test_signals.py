@@ -12,8 +12,11 @@ import pytest
 from testing.runs.sessions import PASS, RESOLVED, Project
 
 
+PATIENCE_S = 180  # only reached when a test fails
+
+
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 180  # only reached when a test fails
+    until = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < until
         assert process.poll() is None
@@ -32,7 +35,7 @@ def test_a_signal_is_handed_on_once_and_the_child_heals(project: Project, number
     process.send_signal(number)
     wait_for(lambda: f"{number.name}: the fault is being healed" in log.read_text(), process)
     process.send_signal(number)
-    assert process.wait(30) == pytest.ExitCode.INTERRUPTED
+    assert process.wait(PATIENCE_S) == pytest.ExitCode.INTERRUPTED
     text = log.read_text()
     assert f"{number.name} again: the run is still in phase" in text
     assert "healed by the child" in text
@@ -47,7 +50,7 @@ def test_a_second_session_on_the_same_target_is_refused(project: Project) -> Non
     wait_for(lambda: "under way" in log.read_text(), first)
     second = project.chaos()
     first.send_signal(signal.SIGTERM)
-    first.wait(30)
+    first.wait(PATIENCE_S)
     assert second.code == 11
     assert f"another session here (process {first.pid}) is running experiments on it" in second.text
     assert "stopped by SIGTERM" in log.read_text()
@@ -59,5 +62,5 @@ def test_a_signal_before_preflight_is_done_injects_nothing(project: Project) -> 
     process = project.start(log)
     wait_for(lambda: "under way" in log.read_text(), process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == pytest.ExitCode.INTERRUPTED
+    assert process.wait(PATIENCE_S) == pytest.ExitCode.INTERRUPTED
     assert "stopped by SIGINT before preflight was done; nothing was injected" in log.read_text()
