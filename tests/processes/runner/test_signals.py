@@ -11,7 +11,6 @@ import pytest
 
 from testing.runs.sessions import PASS, RESOLVED, Project
 
-
 PATIENCE_S = 180  # only reached when a test fails
 
 
