@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -85,6 +86,11 @@ def finish(load: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for a load to end; return its exit code and what it said on stdout and stderr."""
     said, errors = load.communicate(timeout=300)
     return load.returncode, said, errors
+
+
+def beside_requests(errors: str) -> str:
+    """Return what a load said on stderr but for how single requests ended, of which it names each kind once."""
+    return "".join(line for line in errors.splitlines(keepends=True) if not re.match(r"load: load-\d+: request \d+ at ", line))
 
 
 def rows_written(run_dir: Path, table: str = "requests") -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from history.reader import Run, read_run
-from testing.load.load_runs import finish, scripted_server, start_load, write_load_plan
+from testing.load.load_runs import beside_requests, finish, scripted_server, start_load, write_load_plan
 
 KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
 HORIZON_S = 0.2 + 0.7 * len(KINDS)
@@ -64,5 +64,5 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Playe
             write_load_plan(folders[name], running[name].url, **scenario.load)
             loads[name] = start_load(folders[name])
         ended = {name: finish(load) for name, load in loads.items()}
-    assert {name: (code, errors) for name, (code, _, errors) in ended.items()} == dict.fromkeys(SCENARIOS, (0, ""))
+    assert {name: (code, beside_requests(errors)) for name, (code, _, errors) in ended.items()} == dict.fromkeys(SCENARIOS, (0, ""))
     return {name: Played(read_run(folders[name]), server.truth()) for name, server in running.items()}

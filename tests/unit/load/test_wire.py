@@ -230,7 +230,7 @@ def test_what_a_server_quotes_of_a_credential_is_hidden(monkeypatch: pytest.Monk
     monkeypatch.setenv("WRONG", "Basic wr0ng-secret")
     with api_server() as server:
         load = load_for(f"{server.url}/locked", request={"auth": {"header": "authorization", "env": "WRONG"}})
-        assert asked_for(load)["error"] == "HTTP 401: Access denied due to invalid subscription key: ***"
+        assert asked_for(load)["error"] == "HTTP 401: Access denied due to invalid subscription key: Basic ***"
         monkeypatch.setenv("WRONG", KEY)
         row = asked_for(load_for(f"{server.url}/locked", request={"auth": {"header": "api-key", "env": "WRONG"}}))
     assert row["outcome"] == "ok"

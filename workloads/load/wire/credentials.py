@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ import gevent.ssl
 from history.errors import ConfigError
 from history.workloads import Load
 from workloads.load.wire.endpoint import Endpoint
+
+SCHEME = re.compile(r"(?i)^(bearer|basic|token|apikey|api-key|key) +(?=.)")
 
 
 def credential_headers(load: Load, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -27,9 +30,8 @@ def credential_headers(load: Load, environment: Mapping[str, str] = os.environ) 
 
 
 def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what must not be shown of credentials, the longest first: whole values, and what follows a scheme such as ``Bearer``."""
-    parts = {part for value in headers.values() for part in (value, value.partition(" ")[2]) if part}
-    return tuple(sorted(parts, key=len, reverse=True))
+    """Return what must not be shown of credentials, the longest first: of ``Bearer KEY`` and its like the key, else the whole value."""
+    return tuple(sorted({SCHEME.sub("", value) for value in headers.values()}, key=len, reverse=True))
 
 
 def tls_context(endpoint: Endpoint, load: Load) -> ssl.SSLContext | None:
