@@ -133,19 +133,6 @@ def at_most_share(hits: int, trials: int) -> float:
     return (hits + 1) / (trials + 2)
 
 
-def mean_for_at_least(hits: int) -> float:
-    """Return the smallest mean of a Poisson distribution that gives ``hits`` or more with 95 %.
-
-    3.0 for 1, 4.7 for 2, 6.3 for 3, 10.5 for 6. Found by bisection of its distribution function.
-    """
-    low, high = 0.0, 10.0 + 3.0 * hits
-    while high - low > 1e-6:
-        mean = (low + high) / 2
-        fewer = math.exp(-mean) * sum(mean**k / math.factorial(k) for k in range(hits))
-        low, high = (mean, high) if fewer > 1 - CONFIDENCE else (low, mean)
-    return high
-
-
 def chance_of_as_many(hits_before: int, trials_before: int, hits: int, trials: int) -> float:
     """Return how likely ``hits`` or more of ``trials`` are if their share is that of before: Fisher's exact test, one-sided (1922).
 

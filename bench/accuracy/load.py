@@ -33,7 +33,8 @@ from bench.accuracy.trivial_server import TEXT
 from history.connection_policy import ConnectionPolicy
 from history.reader import read_run
 from history.workloads import Mix
-from testing.load.load_runs import ROOT, finish, start_load, write_load_plan
+from testing.load.load_runs import finish, start_load, write_load_plan
+from testing.load.program import ROOT, program
 
 Floats = npt.NDArray[np.float64]
 CONSOLE = Console(width=160)
@@ -57,15 +58,11 @@ class Sent:
 @contextmanager
 def trivial_server(service_ms: float = 0.0) -> Iterator[tuple[str, int]]:
     """Run a trivial server on its core; give its URL and process id."""
-    command = [sys.executable, "-m", "bench.accuracy.trivial_server", "--cpu", str(SERVER_CPU), "--service-ms", str(service_ms)]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout  # noqa: S101 - opened as a pipe
-        yield f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}", server.pid
-    finally:
-        server.send_signal(signal.SIGCONT)
-        server.terminate()
-        server.communicate()
+    with program("bench.accuracy.trivial_server", "--cpu", str(SERVER_CPU), "--service-ms", str(service_ms)) as server:
+        try:
+            yield server.url, server.pid
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
 
 
 def dispatcher(

@@ -15,7 +15,8 @@ from history.connection_policy import ConnectionPolicy
 from history.reader import read_run
 from history.result import Verdict
 from testing.load.frozen_replica import SLO_S, Frozen, freeze
-from testing.load.load_runs import ROOT, finish, scripted_server, start_load, write_load_plan
+from testing.load.load_runs import finish, scripted_server, start_load, write_load_plan
+from testing.load.program import ROOT
 from testing.load.silent_address import silent_address
 
 NAME, SILENT = "two.test", "127.0.0.11"

@@ -23,7 +23,7 @@ from target.target import Target
 from testing.histories.edits import at, change_rows, with_plan
 from testing.histories.mutations import HIT
 from testing.histories.truth import build
-from testing.load.load_runs import ROOT
+from testing.load.program import ROOT
 from verdict import judge
 
 PART = "answers"

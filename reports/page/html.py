@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from reports import names, retries, text
 from reports.model import Experiment, Report, Trial
-from reports.page import palette, views
+from reports.page import palette, users, views
 from reports.page.plot import caption, plot
 from reports.page.quality import measured_how
 from verdict import words
@@ -106,5 +106,12 @@ def _environment() -> Environment:
         "whole": _whole,
     }
     env.globals |= {"retry_columns": retries.COLUMNS, "retry_cells": retries.cells}
-    env.globals |= {"view": views, "plot": _plot, "caption": caption, "interval": words.interval, "measured_how": measured_how}
+    env.globals |= {
+        "view": views,
+        "of_users": users,
+        "plot": _plot,
+        "caption": caption,
+        "interval": words.interval,
+        "measured_how": measured_how,
+    }
     return env

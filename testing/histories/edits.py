@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from testing.histories.truth_frames import FAULT_NS
 from testing.histories.truth_plan import REPLICAS
 
 Detail = dict[str, Any]
+EventRow = tuple[int, EventKind, str, Detail]
+"""When (ns UTC), what, to what, and what is said of it."""
 
 
 def at(seconds: float) -> int:
@@ -67,10 +69,15 @@ def drop_events(run: Run, *kinds: EventKind, where: pl.Expr | None = None) -> Ru
     return replace(run, events=run.events.filter(~gone))
 
 
+def add_events(run: Run, rows: Iterable[EventRow]) -> Run:
+    """Return ``run`` with more events."""
+    more = [{"t_ns": t_ns, "kind": kind.value, "object": name, "detail": json.dumps(detail)} for t_ns, kind, name, detail in rows]
+    return replace(run, events=pl.concat([run.events, pl.DataFrame(more, schema=EVENTS)]).sort("t_ns", maintain_order=True))
+
+
 def add_event(run: Run, at_s: float, kind: EventKind, name: str = "", /, **detail: object) -> Run:
     """Return ``run`` with one more event."""
-    row = pl.DataFrame([{"t_ns": at(at_s), "kind": kind.value, "object": name, "detail": json.dumps(detail)}], schema=EVENTS)
-    return replace(run, events=pl.concat([run.events, row]).sort("t_ns", maintain_order=True))
+    return add_events(run, [(at(at_s), kind, name, detail)])
 
 
 def change_details(run: Run, kind: EventKind, change: Callable[[int, Detail], Detail], name: str | None = None) -> Run:

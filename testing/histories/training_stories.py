@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,7 @@ from history.reader import Run
 from history.result import Check, RunVerdict
 from history.schema import EVENTS, REQUESTS, SAMPLES, SCHEDULE, TRAINING, EventKind
 from history.workloads import State, Training
+from testing.histories.edits import add_events
 from testing.histories.plain_plan import plain_plan
 from verdict import judge
 
@@ -181,9 +182,7 @@ def run_of(story: Story, rows: list[dict[str, object]] | None = None) -> Run:
 
 
 def with_events(story: Story, *events: tuple[float, EventKind, str]) -> Run:
-    run = run_of(story)
-    more = [{"t_ns": ns(t_s), "kind": kind.value, "object": name, "detail": "{}"} for t_s, kind, name in events]
-    return replace(run, events=pl.concat([run.events, pl.DataFrame(more, schema=EVENTS)]).sort("t_ns"))
+    return add_events(run_of(story), [(ns(t_s), kind, name, {}) for t_s, kind, name in events])
 
 
 def judged(story: Story | None = None) -> RunVerdict:

@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from history.budgets import Budgets
 from history.connection_policy import ConnectionPolicy
-from history.plan import Plan, ResolvedTarget
+from history.plan import ResolvedTarget
 from history.reader import read_run
 from history.result import Check, RunVerdict
-from history.schema import EVENTS, EventKind
+from history.schema import EventKind
 from history.workloads import Mix, Slo
-from testing.load.load_runs import ROOT, finish, scripted_server, start_load, write_load_plan
+from testing.histories.edits import EventRow, add_events, with_plan
+from testing.load.load_runs import finish, scripted_server, start_load, write_load_plan
+from testing.load.program import program
 from verdict import judge
 
 RATE_RPS, SERVICE_MS, RATIO, SLO_S = 15.0, 80, 0.95, 0.5
@@ -63,10 +60,10 @@ def freeze(folder: Path, connections: ConnectionPolicy) -> Frozen:
     with ExitStack() as stack:
         options = ("--service-ms", str(SERVICE_MS))
         servers = [stack.enter_context(scripted_server(folder / f"{number}.json", None, *options)) for number in range(3)]
-        url = stack.enter_context(_balancer([server.port for server in servers]))
+        url = stack.enter_context(program("testing.load.tcp_balancer", *(str(server.port) for server in servers))).url
         load: dict[str, Any] = {"rate_rps": RATE_RPS, "timeout_s": 4.0, "mix": (Mix(weight=1, max_tokens=(2, 8)),)}
         slo = Slo(ratio=RATIO, latency_ms=SLO_S * 1e3)
-        plan = write_load_plan(folder, url, slo, horizon_s=horizon_s, connections=connections, **load)
+        write_load_plan(folder, url, slo, horizon_s=horizon_s, connections=connections, **load)
         process = start_load(folder)
         assert process.stdout
         begin_ns = json.loads(process.stdout.readline())["origin_ns"]
@@ -75,22 +72,13 @@ def freeze(folder: Path, connections: ConnectionPolicy) -> Frozen:
         if code:
             raise RuntimeError(f"the load ended with exit code {code}: {errors}")
         pods = [f"scripted-{server.pid}" for server in servers]
-    run = read_run(folder)
-    events = _events(pods, begin_ns, stopped_ns, continued_ns + int((REST_S - 1) * 1e9))
-    judged = replace(run, plan=_aimed(plan, pods[1]), events=pl.concat([run.events, events]))
-    return Frozen(judge(judged), (continued_ns - stopped_ns) / 1e9)
-
-
-@contextmanager
-def _balancer(ports: list[int]) -> Iterator[str]:
-    command = [sys.executable, "-m", "testing.load.tcp_balancer", *map(str, ports)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
-    finally:
-        process.terminate()
-        process.communicate()
+    told = add_events(read_run(folder), _events(pods, begin_ns, stopped_ns, continued_ns + int((REST_S - 1) * 1e9)))
+    aimed = (ResolvedTarget(kind="Pod", name=pods[1]),)
+    fields = {"role": ROLE, "budgets": Budgets(rto_s=60), "experiment": {"fault": "fault"}, "timers": {"fault_s": FROZEN_S}}
+    return Frozen(
+        judge(with_plan(told, targets=aimed, **fields)),
+        (continued_ns - stopped_ns) / 1e9,
+    )
 
 
 def _stopped(pid: int, begin_ns: int) -> tuple[int, int]:
@@ -105,23 +93,12 @@ def _stopped(pid: int, begin_ns: int) -> tuple[int, int]:
     return stopped_ns, time.time_ns()
 
 
-def _aimed(plan: Plan, pod: str) -> Plan:
-    """Return ``plan`` as that of an experiment on ``pod``."""
-    workload = plan.first.model_copy(update={"role": ROLE, "budgets": Budgets(rto_s=60)})
-    experiment = plan.experiment.model_copy(update={"fault": "fault"})
-    timers = plan.timers.model_copy(update={"fault_s": FROZEN_S})
-    changes = {"targets": (ResolvedTarget(kind="Pod", name=pod),), "timers": timers}
-    return plan.model_copy(update={"workloads": (workload,), "experiment": experiment, **changes})
-
-
-def _events(pods: list[str], begin_ns: int, fault_ns: int, heal_ns: int) -> pl.DataFrame:
+def _events(pods: list[str], begin_ns: int, fault_ns: int, heal_ns: int) -> list[EventRow]:
     """Return what runner and observer would have recorded."""
-    rows: list[tuple[int, EventKind, str, dict[str, Any]]] = [
+    return [
         *((begin_ns - 1, EventKind.POD_READY, pod, {"role": ROLE, "node": f"node-{pod}"}) for pod in pods),
         (begin_ns, EventKind.PHASE, "baseline", {}),
         (fault_ns - 1, EventKind.PHASE, "inject", {}),
         (fault_ns, EventKind.FAULT_START, "freeze", {"targets": [f"Pod/{pods[1]}"]}),
         (heal_ns, EventKind.HEAL_START, "", {}),
     ]
-    columns = ({"t_ns": t, "kind": kind.value, "object": name, "detail": json.dumps(detail)} for t, kind, name, detail in rows)
-    return pl.DataFrame(list(columns), schema=EVENTS)

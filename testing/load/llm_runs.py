@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from history.budgets import Budgets
-from history.plan import Phase, Plan, Timers, write_plan
+from history.plan import Phase, Timers
 from history.reader import Run, read_run
 from history.result import RunVerdict
-from history.schema import EVENTS, EventKind
+from history.schema import EventKind
 from history.workloads import Mix, Slo
-from testing.load.load_runs import ROOT, SLO, Server, finish, start_load, write_load_plan
+from testing.histories.edits import EventRow, add_events, with_plan
+from testing.load.load_runs import Server, finish, start_load, write_load_plan
+from testing.load.program import program
 from verdict import judge
 
 
@@ -75,13 +73,15 @@ def play(folder: Path, kind: str, world: World | None = None, *, for_s: float = 
     world = world or World()
     script = {"kind": kind, "at_s": world.before_s, "for_s": for_s, "count": count}
     with llm_platform(folder / "truth.json", script, world) as server:
-        _write_plan(folder, server.url, world, for_s, rto_s)
+        _write_plan(folder, server.url, world, for_s)
         code, _, errors = finish(start_load(folder))
         if code:
             raise RuntimeError(f"the load ended with exit code {code}: {errors}")
     raw = server.truth()
     told = Told(raw["begin_ns"], raw["end_ns"], len(raw["under_way"]), raw["hurt"])
-    run = _with_events(read_run(folder), kind, told, world)
+    timers = Timers(baseline_s=world.before_s, hold_s=world.hold_s, confirm_s=1, deadline_s=for_s + world.hold_s, heal_s=1, fault_s=for_s)
+    recorded = with_plan(read_run(folder), budgets=Budgets(rto_s=rto_s), experiment={"fault": "fault"}, timers=timers)
+    run = add_events(recorded, _events(recorded, kind, told))
     return Played(run, told, judge(run))
 
 
@@ -92,39 +92,25 @@ def llm_platform(log: Path, script: dict[str, Any], world: World) -> Iterator[Se
     spans = {"--ttft": world.ttft_s, "--token": world.token_s}
     options = [part for name, (low, high) in spans.items() for part in (name, f"{low},{high}")]
     limits = ["--slo-ttft", str((world.slo.ttft_ms or 0) / 1e3), "--slo-gap", str((world.slo.max_gap_ms or 0) / 1e3)]
-    command = [sys.executable, "-m", "testing.load.llm_platform", "--script", json.dumps(script), "--log", str(log), *options, *limits]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield Server(json.loads(process.stdout.readline())["port"], process.pid, log)
-    finally:
-        process.terminate()
-        process.communicate()
+    with program("testing.load.llm_platform", "--script", json.dumps(script), "--log", str(log), *options, *limits) as platform:
+        yield Server(platform.port, platform.pid, log)
 
 
-def _write_plan(folder: Path, url: str, world: World, for_s: float, rto_s: float) -> Plan:
+def _write_plan(folder: Path, url: str, world: World, for_s: float) -> None:
     timeout_s = 2 * world.slo.latency_ms / 1e3
     horizon_s = world.before_s + for_s + 2 * world.hold_s
     prompts = folder / "unknown.jsonl"
     prompts.write_text('{"prompt": "Tell a story."}\n')
     mix = (Mix(weight=1, stream=True, max_tokens=world.tokens),)
     offered = {"rate_rps": world.rate_rps, "mix": mix, "timeout_s": timeout_s, "prompts": str(prompts)}
-    plan = write_load_plan(folder, url, SLO, horizon_s=horizon_s, **offered)
-    timers = Timers(baseline_s=world.before_s, hold_s=world.hold_s, confirm_s=1, deadline_s=for_s + world.hold_s, heal_s=1, fault_s=for_s)
-    [requests] = plan.workloads
-    budgets = Budgets(rto_s=rto_s)
-    changed = requests.model_copy(update={"slo": world.slo, "budgets": budgets})
-    info = plan.experiment.model_copy(update={"fault": "fault"})
-    plan = plan.model_copy(update={"experiment": info, "timers": timers, "workloads": (changed,)})
-    write_plan(plan, folder)
-    return plan
+    write_load_plan(folder, url, world.slo, horizon_s=horizon_s, **offered)
 
 
-def _with_events(run: Run, kind: str, told: Told, world: World) -> Run:
-    """Return ``run`` with the events that a runner would have recorded, for the fault that was."""
+def _events(run: Run, kind: str, told: Told) -> list[EventRow]:
+    """Return the events that a runner would have recorded in ``run``, for the fault that was."""
     start_ns = run.first(EventKind.LOAD_START) or 0
     healed_ns = (run.last(EventKind.LOAD_STOP) or 0) - int(1e9)
-    rows = [
+    return [
         (start_ns, EventKind.PHASE, Phase.BASELINE.value, {}),
         (told.begin_ns, EventKind.PHASE, Phase.INJECT.value, {}),
         (told.begin_ns, EventKind.FAULT_START, kind, {"targets": ["replica-0"] if kind == "kill" else []}),
@@ -134,10 +120,3 @@ def _with_events(run: Run, kind: str, told: Told, world: World) -> Run:
         (healed_ns, EventKind.HEAL_START, "", {}),
         (healed_ns, EventKind.HEAL_END, "", {"clean": True, "remains": []}),
     ]
-    frame = [
-        {"t_ns": t_ns, "kind": event.value, "object": name, "detail": json.dumps(detail), "region": "default"}
-        for t_ns, event, name, detail in rows
-    ]
-    return Run(
-        **{name: getattr(run, name) for name in Run.__slots__} | {"events": pl.concat([run.events, pl.DataFrame(frame, schema=EVENTS)])}
-    )

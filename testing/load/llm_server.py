@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from testing.load.http import Asked, bound, chunk, head, read_request, reset
+from testing.load.program import program
 
-ROOT = Path(__file__).parents[2]
 TOKENS = (" Paris", " is", " the", " capital", " of", " France", ",", " and")
 TOKEN_S = 0.02
 DONE = b"data: [DONE]\n\n"
@@ -237,13 +234,8 @@ async def serve() -> None:
 @contextmanager
 def llm_server() -> Iterator[str]:
     """Run the server in a process of its own until the block ends; give its URL."""
-    process = subprocess.Popen([sys.executable, "-m", "testing.load.llm_server"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
-    finally:
-        process.terminate()
-        process.communicate()
+    with program("testing.load.llm_server") as server:
+        yield server.url
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from history.budgets import Budgets
 from history.plan import Plan, Timers, write_plan
 from history.workloads import Mix, Slo
 from testing.histories.plain_plan import plain_plan
+from testing.load.program import ROOT, program
 from testing.load.scripted_server import write_prompts
 
-ROOT = Path(__file__).parents[2]
 MIX = (Mix(weight=1, max_tokens=(2, 8)), Mix(weight=1, stream=True, max_tokens=(2, 8)))
 
 
@@ -45,14 +45,9 @@ class Server:
 @contextmanager
 def scripted_server(log: Path, script: list[dict[str, Any]] | None = None, *options: str) -> Iterator[Server]:
     """Run a scripted server until the block ends; its script's clock starts at the first request. The log is whole afterwards."""
-    command = [sys.executable, "-m", "testing.load.scripted_server", "--script", json.dumps(script or []), "--log", str(log)]
-    process = subprocess.Popen([*command, "--clock", "first-request", *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield Server(json.loads(process.stdout.readline())["port"], process.pid, log)
-    finally:
-        process.terminate()
-        process.communicate()
+    given = ("--script", json.dumps(script or []), "--log", str(log), "--clock", "first-request", *options)
+    with program("testing.load.scripted_server", *given) as server:
+        yield Server(server.port, server.pid, log)
 
 
 SLO = Slo(ratio=0.99, latency_ms=500)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from history.reader import Run, read_run
-from history.schema import EVENTS, EventKind
+from history.schema import EventKind
 from history.workloads import Slo
+from testing.histories.edits import EventRow, add_events, with_plan
 from testing.load.load_runs import finish, scripted_server, start_load, write_load_plan
 from verdict import judge
 
@@ -86,10 +87,8 @@ def play(folder: Path, outages: Sequence[tuple[str, float]], slo: Slo, **load: o
 
 def _measure(run: Run, outage: dict[str, Any], until_ns: int) -> Measured:
     """Judge ``run`` as if this outage had been its fault, watched until ``until_ns``."""
-    rows = [(outage["begin_ns"], EventKind.FAULT_START, "script"), (until_ns, EventKind.HEAL_START, "")]
-    events = pl.DataFrame([{"t_ns": t, "kind": kind.value, "object": name, "detail": "{}"} for t, kind, name in rows], schema=EVENTS)
-    plan = run.plan.model_copy(update={"experiment": run.plan.experiment.model_copy(update={"fault": "fault"})})
-    verdict = judge(replace(run, plan=plan, events=pl.concat([run.events, events])))
+    rows: list[EventRow] = [(outage["begin_ns"], EventKind.FAULT_START, "script", {}), (until_ns, EventKind.HEAL_START, "", {})]
+    verdict = judge(add_events(with_plan(run, experiment={"fault": "fault"}), rows))
     rto, resolution = verdict.measurement("rto"), verdict.measurement("rto_resolution")
     return Measured(
         kind=outage["kind"],

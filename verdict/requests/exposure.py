@@ -14,7 +14,7 @@ from verdict.shared.once import once
 from verdict.shared.registry import Cause, Role, Value, check, measure
 from verdict.shared.results import Figures, inconclusive, passed
 from verdict.shared.targets import target_pods
-from verdict.statistics import bad_in_a_row, mean_for_at_least
+from verdict.statistics import bad_in_a_row, mean_for
 from verdict.words import count, seconds
 
 NOT_CHECKED = "the fault hit no replica of the serving role, or all of them"
@@ -59,7 +59,7 @@ def exposure(case: Case) -> Check | None:
     found = exposure_of(case)
     if found is None:
         return None
-    needed = mean_for_at_least(bad_in_a_row(case.slo.ratio))
+    needed = mean_for(bad_in_a_row(case.slo.ratio))
     whom = f"the {'replica that was' if len(found.hit) == 1 else 'replicas that were'} hit ({len(found.hit)} of {len(found.serving)})"
     if found.requests is None:
         return inconclusive("exposure", _unknown(case, found, whom), budget=needed, unit="requests")

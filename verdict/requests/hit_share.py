@@ -30,9 +30,17 @@ def hit_share(case: Case) -> float:
     pods, replicas = planned_pods(case), case.run.plan.replicas_desired.get(_role(case), 0)
     if not pods or len(pods) >= replicas or case.recovery is None:
         return 1.0
-    before = (pl.col("intended_ns") < case.recovery.fault_ns) & pl.col("pod").is_not_null()
-    measured = case.run.requests.lazy().filter(before).select(pl.col("pod").is_in(pods).mean()).collect().item()
-    return float(measured) if measured else len(pods) / replicas
+    return answered_share(case, pods) or len(pods) / replicas
+
+
+@once
+def answered_share(case: Case, pods: tuple[str, ...]) -> float | None:
+    """Return which share of the answers to requests made before the fault was that of ``pods``; ``None``: no answer named its pod."""
+    if case.recovery is None:
+        return None
+    named = (pl.col("intended_ns") < case.recovery.fault_ns) & pl.col("pod").is_not_null()
+    measured = case.run.requests.lazy().filter(named).select(pl.col("pod").is_in(pods).mean()).collect().item()
+    return None if measured is None else float(measured)
 
 
 def _role(case: Case) -> str:

@@ -6,13 +6,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 
 from history.kinds import REQUESTS
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.attempts import Ints
 from verdict.inputs.reasons import LATER, Reason
+from verdict.requests.hit_share import answered_share
 from verdict.requests.reasons import counts
 from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Value, measure
@@ -166,11 +166,10 @@ def _other_roles(case: Case) -> dict[str, int]:
 
 def _share_on_targets(case: Case) -> float | None:
     """Return which share of requests was on a target of the fault, of those that passed one on or answered; ``None``: not known."""
-    assert case.recovery is not None  # noqa: S101 - told by groups
     others, desired, targets = _other_roles(case), case.run.plan.replicas_desired, target_pods(case)
     elsewhere = math.prod(1 - min(1.0, hit / desired[role]) if desired.get(role) else 0.0 for role, hit in others.items())
-    named = case.run.requests.filter((pl.col("intended_ns") < case.recovery.fault_ns) & pl.col("pod").is_not_null())["pod"]
-    if len(named):
-        return 1 - elsewhere * (1 - int(named.is_in(list(targets)).sum()) / len(named))
+    answered = answered_share(case, targets)
+    if answered is not None:
+        return 1 - elsewhere * (1 - answered)
     serving = sum(_roles(case).get(pod, case.workload.role) == case.workload.role for pod in targets)
     return 1.0 if serving >= desired.get(case.workload.role, math.inf) or elsewhere <= 0 else None

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import gevent
@@ -101,13 +102,20 @@ class _Race:
 
 def _connect(address: Address) -> Any:  # noqa: ANN401 - gevent's socket
     sock = gevent.socket.socket(address.family, address.kind, address.proto)
-    try:
+    with closed_on_failure(sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.connect(address.address)
-    except BaseException:  # a time-out is none of Exception, and must not leak the socket either
+    return sock
+
+
+@contextmanager
+def closed_on_failure(sock: Any) -> Iterator[None]:  # noqa: ANN401 - gevent's sockets
+    """Close ``sock`` if the block does not come to its end; a time-out, which is none of Exception, must not leak it either."""
+    try:
+        yield
+    except BaseException:
         sock.close()
         raise
-    return sock
 
 
 def _close(came: Any) -> None:  # noqa: ANN401 - a socket, or why there is none

@@ -20,7 +20,7 @@ import gevent.socket
 
 from history.clock import now_ns
 from history.workloads import Load
-from workloads.load.connecting import Address, ConnectTimeout, connected
+from workloads.load.connecting import Address, ConnectTimeout, closed_on_failure, connected
 from workloads.load.wire.endpoint import Endpoint
 
 # gevent's own select and poll yield to the loop; asking whether a descriptor is readable right now must not.
@@ -123,11 +123,8 @@ class Connections:
 
     def _shaken(self, sock: Any) -> Any:  # noqa: ANN401 - gevent's sockets
         assert self._tls  # noqa: S101 - asked by the caller
-        try:
+        with closed_on_failure(sock):
             return self._tls.wrap_socket(sock, server_hostname=self._endpoint.host)
-        except BaseException:  # a time-out is none of Exception, and must not leak the socket either
-            sock.close()
-            raise
 
     def _in_turn(self) -> list[Address]:
         """Return the addresses; each connection begins at the next one."""

@@ -19,8 +19,6 @@ from runner.stop import Condition, Stop
 PERIOD_S = 1.0
 HANGS_S = 60.0
 """Longer than its plan by this, a phase hangs: chaoslib enforces no time limit on Python activities."""
-BASELINES = 4
-"""A baseline waits for its arrivals at most about three times as long as planned."""
 ANNOTATION = "aftershock.dev/stop"
 GONE = "namespace {} is gone or being deleted; it was there in preflight; find out who deletes it, then deploy the platform again"
 

@@ -17,7 +17,8 @@ import pytest
 
 from history.reader import Run, read_run
 from history.schema import EventKind
-from testing.load.load_runs import ROOT, beside_requests, finish, rows_written, scripted_server, start_load, write_load_plan
+from testing.load.load_runs import beside_requests, finish, rows_written, scripted_server, start_load, write_load_plan
+from testing.load.program import ROOT
 from testing.waiting import wait_for
 from workloads.load.inputs import prepare
 

@@ -16,7 +16,8 @@ from kube.client import Platform, connect
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load import LoadProcess
 from target.target import load_target
-from testing.load.load_runs import ROOT, rows_written, write_load_plan
+from testing.load.load_runs import rows_written, write_load_plan
+from testing.load.program import ROOT
 from testing.waiting import wait_for
 from verdict.case import case_of
 from verdict.inputs.load_audit import LoadAudit

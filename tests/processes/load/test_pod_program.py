@@ -27,7 +27,8 @@ from history.schema import EventKind
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load_pod import Lost, Stream, attach
 from runner.drivers.requests.load_relay import Relay, record_clock
-from testing.load.load_runs import ROOT, rows_written, scripted_server, write_load_plan
+from testing.load.load_runs import rows_written, scripted_server, write_load_plan
+from testing.load.program import ROOT
 from testing.waiting import wait_for
 from verdict.case import case_of
 from verdict.shared.checks_record import gaps

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from testing.load.load_runs import ROOT
+from testing.load.program import ROOT
 
 PROGRAM = """
 import gevent, time

@@ -19,7 +19,8 @@ from runner.drivers.requests.load_pod import Lost
 from runner.drivers.requests.load_relay import Relay
 from target.target import load_target
 from testing.histories import training_stories
-from testing.load.load_runs import ROOT, write_load_plan
+from testing.load.load_runs import write_load_plan
+from testing.load.program import ROOT
 
 REQUESTS = "requests.load-1.jsonl"
 ROWS = b'{"request_id": 0}\n{"request_id": 2}\n'

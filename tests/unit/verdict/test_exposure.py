@@ -18,7 +18,7 @@ from testing.histories.truth import FAULT_NS, Hit, World
 from testing.histories.truth_plan import NODES, REPLICAS
 from tests.unit.verdict.conftest import built
 from verdict import judge
-from verdict.statistics import mean_for_at_least
+from verdict.statistics import mean_for
 
 WORLD = World(hits=(Hit(0.2, 3.0),), rate_rps=60.0)
 NEEDED = 6.296  # for 3 with 95 %, the outage at 99 %
@@ -60,7 +60,7 @@ def asked_for(run: Run, seconds: float) -> int:
 
 @pytest.mark.parametrize(("hits", "mean"), [(1, 2.996), (2, 4.744), (3, 6.296), (6, 10.513)])
 def test_the_mean_that_gives_so_many_with_95_percent(hits: int, mean: float) -> None:
-    assert mean_for_at_least(hits) == pytest.approx(mean, abs=1e-3)  # of the table of Poisson's limits, Gehrels 1986
+    assert mean_for(hits) == pytest.approx(mean, abs=1e-3)  # of the table of Poisson's limits, Gehrels 1986
 
 
 def test_a_third_of_what_was_asked_met_the_one_of_three() -> None:
