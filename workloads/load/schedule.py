@@ -75,13 +75,13 @@ def _before(times_s: Floats, horizon_s: float) -> Ints:
 def _draw_prompts(load: Load, prompts: Sequence[Prompt], kind: Ints, uniform: Floats) -> Ints:
     drawn = np.zeros(len(kind), dtype=np.int64)
     for index, mix in enumerate(load.mix):
-        fitting, mine = _fitting(index, mix, load, prompts), kind == index
+        fitting, mine = _to_draw(index, mix, load, prompts), kind == index
         drawn[mine] = fitting[np.asarray(uniform[mine] * len(fitting), dtype=np.int64)]
     return drawn
 
 
-def _fitting(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> Ints:
-    """Return which prompts a kind of request may ask."""
+def fitting_prompts(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> list[int]:
+    """Return which prompts have a length that the kind ``index`` of requests may ask for. Raises ConfigError: none has."""
     shortest, longest = mix.prompt_chars
     fitting = [number for number, prompt in enumerate(prompts) if shortest <= len(prompt.prompt) <= longest]
     if not fitting:
@@ -90,6 +90,12 @@ def _fitting(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> Int
             f"mix {index}: no prompt of {shortest} to {longest} characters in {load.prompts} (it holds {min(sizes)} to {max(sizes)}); "
             "widen prompt_chars or add prompts"
         )
+    return fitting
+
+
+def _to_draw(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> Ints:
+    """Return the prompts of a kind of request, whose right answers, where they are known, are long enough."""
+    fitting = fitting_prompts(index, mix, load, prompts)
     known = min((most for number in fitting if (most := prompts[number].most_tokens) is not None), default=mix.max_tokens[1])
     if known < mix.max_tokens[1]:
         raise ConfigError(

@@ -6,7 +6,6 @@ whole is an answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import gevent
@@ -18,6 +17,7 @@ from history.schema import Outcome
 from history.workloads import Load, Mix
 from workloads.load.client import Client, Row
 from workloads.load.exchange import Call
+from workloads.load.schedule import fitting_prompts
 from workloads.load.trial.advice import advice
 from workloads.load.wire.endpoint import API_PATHS, Endpoint, request_target
 
@@ -46,19 +46,12 @@ def refusals(load: Load) -> list[str]:
 
 def calls_of(load: Load, prompts: tuple[Prompt, ...]) -> list[Call]:
     """Return one request for each kind in the mix: the most that it may ask for, which is what a server may refuse."""
-    kinds = dict.fromkeys(load.mix)
-    return [
-        Call(number, now_ns(), mix.stream, max(_fitting(mix, prompts), key=lambda one: len(one.prompt)), mix.max_tokens[1])
-        for number, mix in enumerate(kinds)
-    ]
-
-
-def _fitting(mix: Mix, prompts: Iterable[Prompt]) -> list[Prompt]:
-    shortest, longest = mix.prompt_chars
-    fitting = [one for one in prompts if shortest <= len(one.prompt) <= longest]
-    if not fitting:
-        raise ConfigError(f"load.mix: no prompt has {shortest} to {longest} characters; change prompt_chars or add prompts")
-    return fitting
+    calls: dict[Mix, Call] = {}
+    for index, mix in enumerate(load.mix):
+        fitting = [prompts[number] for number in fitting_prompts(index, mix, load, prompts)]
+        longest = max(fitting, key=lambda one: len(one.prompt))
+        calls.setdefault(mix, Call(index, now_ns(), mix.stream, longest, mix.max_tokens[1]))
+    return list(calls.values())
 
 
 def _answered(client: Client, call: Call) -> Row:
