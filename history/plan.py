@@ -125,6 +125,7 @@ class Plan(FrozenModel):
     graceful: bool = False  # every fault lets what it ends finish what it has in hand: nobody under way may be hurt
     platform: dict[str, str] = Field(default_factory=dict)  # part of the platform -> digest; empty: an older run, nobody looked
     replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
+    replicas_bound: dict[str, int] = Field(default_factory=dict)  # role -> those of them that can be back only with the nodes that are lost
     evidence: tuple[str, ...] = ()  # names of the evidence probes
     hypothesis_probes: tuple[str, ...] = ()
     hypothesis_expects: dict[str, str] = Field(default_factory=dict)  # probe -> its tolerance, in words
@@ -161,6 +162,11 @@ class Plan(FrozenModel):
     def platform_digest(self) -> str:
         """Return what tells one platform from another, the same for the same parts; empty: it is not known."""
         return hashlib.sha256(json.dumps(self.platform, sort_keys=True).encode()).hexdigest()[:8] if self.platform else ""
+
+    @property
+    def replicas_back(self) -> dict[str, int]:
+        """Return how many replicas of each role full capacity takes: all but those that can be back only with their lost node."""
+        return {role: wanted - self.replicas_bound.get(role, 0) for role, wanted in self.replicas_desired.items()}
 
     @property
     def first(self) -> WorkloadPlan:

@@ -40,10 +40,15 @@ HOLDS: dict[str, Callable[[str | None, Sequence[str]], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What becomes of the displaced pods, as sentences: ``lacking`` for want of free requests, ``bound`` to the nodes that go down."""
+    """What becomes of the displaced pods: ``lacking`` free requests, as sentences, and ``bound`` to the nodes that go down."""
 
     lacking: tuple[str, ...]
-    bound: tuple[str, ...]
+    bound: tuple[Pod, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Return all that is worth knowing, a sentence for each pod."""
+        return [*self.lacking, *map(_waits, self.bound)]
 
 
 @dataclass(slots=True)
@@ -67,15 +72,14 @@ def room(down: Collection[str], nodes: Iterable[Node], pods: Iterable[Pod]) -> R
     places = [_place(node, alive) for node in nodes if node.metadata.name not in down and ready(node) and not node.spec.unschedulable]
     lacking, bound = [], []
     for pod in sorted((pod for pod in alive if pod.spec.node_name in down and is_evictable(pod)), key=_weight, reverse=True):
-        what = f"pod {pod.metadata.namespace}/{pod.metadata.name}"
         open_to = [place for place in places if permits(place.node, pod)]
         fitting = [place for place in open_to if _fits(place, pod) and not _repelled(pod, place, places)]
         if fitting:
             max(fitting, key=lambda place: place.free.get("memory", Decimal(0))).take(pod)
         elif open_to:
-            lacking.append(f"{what} ({shown(pod)}) finds no room on {_names(open_to)}")
+            lacking.append(f"{_name(pod)} ({shown(pod)}) finds no room on {_names(open_to)}")
         else:
-            bound.append(f"{what} may run on no other node (its selector, its affinity, their taints): it waits until its node is back")
+            bound.append(pod)
     return Room(tuple(lacking), tuple(bound))
 
 
@@ -181,6 +185,14 @@ def _weight(pod: Pod) -> list[tuple[bool, Decimal]]:
     asked = requests(pod)
     special = sum((amount for resource, amount in asked.items() if "/" in resource), Decimal(0))
     return [(special > 0, special), (True, asked.get("memory", Decimal(0))), (True, asked.get("cpu", Decimal(0)))]
+
+
+def _name(pod: Pod) -> str:
+    return f"pod {pod.metadata.namespace}/{pod.metadata.name}"
+
+
+def _waits(pod: Pod) -> str:
+    return f"{_name(pod)} may run on no other node (its selector, its affinity, their taints): it waits until its node is back"
 
 
 def _names(places: Iterable[Place]) -> str:

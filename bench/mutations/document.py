@@ -11,6 +11,7 @@ from bench.mutations.cases import Case
 
 FREEZE_S = 14
 WINDOW_S = 3
+LATENCY_MS = 2000
 PACKAGE = "bench.mutations"
 Document = dict[str, Any]
 
@@ -28,7 +29,7 @@ def experiment(case: Case) -> Document:
     """Return the experiment of ``case``."""
     action = _freeze(case) if case.freeze else _kill(case)
     queue = [_probe("queue", [0, 50], "probes.queue", "depth", **case.queue)] if case.queue else []
-    latency = _probe("latency", [0, 700], f"{PACKAGE}.probes", "latency", how=case.probe)
+    latency = _probe("latency", [0, LATENCY_MS], f"{PACKAGE}.probes", "latency", how=case.probe)
     extension = {
         "name": "aftershock",
         "workload": "realtime-inference",
@@ -49,12 +50,12 @@ def experiment(case: Case) -> Document:
 
 
 def platform(case: Case, root: Path) -> Document:
-    """Return the target of ``case``: the embedded platform, asked a little faster and with an SLO that fewer requests support."""
+    """Return the target of ``case``: the embedded platform with an SLO that few requests support, also where the machine is busy."""
     target: Document = yaml.safe_load((root / "targets" / "local.yaml").read_text())
     target["limits"] = limits()
     serving = target["workloads"]["realtime-inference"]
-    serving["slo"]["ratio"] = "95%"
-    serving["load"] |= {"rate_rps": 25} | case.target
+    serving["slo"] |= {"ratio": "95%", "latency": "3s", "ttft": "3s", "max_gap": "3s"}
+    serving["load"] |= {"rate_rps": 15} | case.target
     target["workloads"] = {"realtime-inference": serving}
     return target
 

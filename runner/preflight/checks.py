@@ -16,7 +16,7 @@ from kubernetes import client
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
 from history.workloads import RequestsPlan
-from kube import permissions, scheduling
+from kube import permissions
 from kube.client import Platform, api_errors
 from kube.controllers import RESOURCES
 from kube.permissions import Permission
@@ -33,7 +33,6 @@ from runner.preflight.platform_health import Before, complaints, look
 from runner.preflight.platform_parts import platform_parts
 from safety import blast_radius, reaper_job
 from safety.fault_spec import FaultSpec
-from target.allow import Allow
 from target.region import Region
 from target.target import Target
 
@@ -131,30 +130,6 @@ def check_clock(platform: Platform) -> None:
             f"target {platform.target.name}: the clock of the API server is {offset_s:+.0f} s from this machine's, at most {OFFSET_S:g} s "
             "are allowed: the ends of faults are written by one and kept by the other; nothing was injected; let both follow NTP"
         )
-
-
-def check_capacity(faults: list[Fault], targets: Targets, platform: Platform, timers: list[PlatformTimers], allow: Allow) -> list[str]:
-    """Refuse if pods that are displaced from nodes find no room elsewhere; return what else is worth knowing, as sentences.
-
-    A node that is back before Kubernetes gives it up displaces nothing.
-
-    Raises:
-        TargetRefused: which pods, what they ask for and where they might run; unless the experiment allows ``without_capacity``.
-
-    """
-    leaves_s = min(one.node_monitor_s + one.toleration_s for one in timers)
-    displacing = [fault for fault in faults if fault.spec.displaces and not 0 < fault.spec.lasts_s(fault.arguments) <= leaves_s]
-    down = {target.name for fault in displacing for target in targets.get(fault.action.name, []) if target.kind == "Node"}
-    if not down:
-        return []
-    with api_errors("look for room for what will be displaced", TargetRefused):
-        found = scheduling.room(down, platform.nodes(), platform.all_pods())
-    if found.lacking and not allow.without_capacity:
-        raise TargetRefused(
-            f"no capacity for what {', '.join(sorted(down))} would lose: {'; '.join(found.lacking)}; nothing was injected; add room, "
-            "or allow it in the experiment: allow: {without_capacity: true}"
-        )
-    return [*found.lacking, *found.bound]
 
 
 def check_platform(platform: Platform) -> Before:

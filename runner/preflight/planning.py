@@ -33,19 +33,17 @@ ROOT_VERSIONS = ("chaostoolkit-lib", "chaostoolkit-kubernetes", "kubernetes", "l
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What preflight found out: targets of each activity, desired replicas of each role, live timers of the workload's role.
-
-    ``grace_s``: how long a pod of any role may take to leave, at most.
-    """
+    """What preflight found out: targets of each activity, desired replicas of each role, live timers of the workload's role."""
 
     targets: dict[str, list[ResolvedTarget]]
     replicas: dict[str, int]
     timers: dict[str, PlatformTimers]  # of each class of workload that the run drives
     server_version: str = ""
     commit: str = ""
-    grace_s: float = 0.0
+    grace_s: float = 0.0  # how long a pod of any role may take to leave, at most
     gauges: tuple[str, ...] = ()  # of model servers, by the names that Prometheus has
     platform: dict[str, str] = field(default_factory=dict)  # its parts, as digests
+    bound: dict[str, int] = field(default_factory=dict)  # of each role, the replicas that may run only on nodes which the faults take away
 
     @property
     def all_targets(self) -> tuple[ResolvedTarget, ...]:
@@ -74,6 +72,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         graceful=is_graceful(experiment),
         platform=resolved.platform,
         replicas_desired=resolved.replicas,
+        replicas_bound=resolved.bound,
         evidence=tuple(probe.name for probe in experiment.settings.evidence),
         hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
         hypothesis_expects={probe.name: described(probe.tolerance) for probe in experiment.hypothesis.probes},

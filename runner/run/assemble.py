@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from history.clock import now_ns
@@ -23,6 +23,7 @@ from runner.experiment.steady_state import for_target
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks
+from runner.preflight.displaced import bound_replicas, displaced
 from runner.preflight.floor import below_floor
 from runner.preflight.instruments import check_instruments
 from runner.preflight.judgeable import refuse_blind
@@ -96,11 +97,14 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     unknown = request.dry_run and any(driver.needs().provides_targets for driver in drivers)
     targets = _choose([] if unknown else faults, experiment, platform, request.seed)
     timers = {driver.name: driver.timers() for driver in drivers}
-    for text in checks.check_capacity(faults, targets, platform, list(timers.values()), experiment.settings.allow):
+    room = displaced(faults, targets, platform, timers.values(), experiment.settings.allow)
+    for text in room.sentences:
         send(Kind.NOTE, text=text)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
-    plan = make_plan(request, experiment, target, checks.gather(targets, platform, timers, before, commit()), drivers)
+    resolved = checks.gather(targets, platform, timers, before, commit())
+    resolved = replace(resolved, bound=bound_replicas(room.bound, target, before.replicas))
+    plan = make_plan(request, experiment, target, resolved, drivers)
     refuse_blind(plan)
     for text in below_floor(plan, plan.first.role):
         send(Kind.NOTE, text=text)

@@ -39,7 +39,7 @@ def with_plan(run: Run, **fields: object) -> Run:
 
 
 def _changed(part: Any, value: object) -> object:
-    return part.model_copy(update=value) if isinstance(value, dict) else value
+    return part.model_copy(update=value) if isinstance(value, dict) and not isinstance(part, dict) else value
 
 
 def on_every_replica(run: Run) -> Run:

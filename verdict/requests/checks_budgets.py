@@ -52,11 +52,18 @@ def capacity_rto(case: Case) -> Check | None:
     share = left(value.value, budget_s)
     figures = Figures(measured=value.value, budget=budget_s, unit="s", margin=share, resolution=fine_s, censored=value.censored)
     replicas = f"{capacity.desired} of {count(capacity.desired, 'replica')} {capacity.ready_in_words}"
-    budget = f"the budget is {plain(budget_s)}"
+    budget = f"the budget is {plain(budget_s)}{_not_counted(case)}"
     if value.censored:
         said = f"Full capacity ({replicas}) was not back within {seconds(value.value)} after the fault; {budget}."
         return failed("capacity_rto", said, **figures) if value.value > budget_s else inconclusive("capacity_rto", said, **figures)
     if not capacity.dropped:
-        return passed("capacity_rto", f"All replicas stayed {capacity.ready_in_words}; {budget}.", **figures)
+        return passed("capacity_rto", f"The replicas stayed {capacity.ready_in_words}; {budget}.", **figures)
     said = f"Full capacity ({replicas}) was back {seconds(value.value)} after the fault; {budget}."
     return Check(name="capacity_rto", verdict=Verdict.PASS if value.value <= budget_s else Verdict.FAIL, sentence=said, **figures)
+
+
+def _not_counted(case: Case) -> str:
+    """Say which replicas full capacity leaves out."""
+    bound = case.run.plan.replicas_bound
+    names = ", ".join(f"{number} of {role}" for role, number in sorted(bound.items()))
+    return f". Not counted, as they may run only on what was lost: {names}" if bound else ""

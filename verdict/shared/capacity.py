@@ -32,7 +32,9 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """When all replicas of all roles were ready again. ``full_ns`` is ``None`` if they were not when watching ended.
+    """When the replicas of all roles were ready again. ``full_ns`` is ``None`` if they were not when watching ended.
+
+    Replicas that may run only on nodes which the fault took away can be back only with these: they are not waited for.
 
     ``unknown`` says why nothing can be said; ``dropped`` is false if no replica ever ceased to be ready after the fault. ``asked``: they
     were asked whether they serve; otherwise their condition is all that is known.
@@ -53,17 +55,17 @@ class Capacity:
 
 @once
 def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
-    """Return when full capacity was back: the last time, before healing, at which a role's replicas reached the desired number.
+    """Return when full capacity was back: the last time, before healing, at which a role's replicas reached the number that is waited for.
 
     With ``trust_readiness`` the condition of a pod is enough.
     """
-    desired = case.run.plan.replicas_desired
+    desired, back = case.run.plan.replicas_desired, case.run.plan.replicas_back
     if case.recovery is None:
         return Capacity(unknown="no fault was injected")
     if not desired:
         return Capacity(unknown="the plan names no desired replicas")
     answered = [] if trust_readiness else answers(case)
-    of_roles = [_of_role(case, role, wanted, answered) for role, wanted in desired.items()]
+    of_roles = [_of_role(case, role, (wanted, back[role]), answered) for role, wanted in desired.items()]
     unknown = next((capacity for capacity in of_roles if capacity.unknown), None)
     if unknown:
         return unknown
@@ -71,9 +73,11 @@ def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
     return replace(worst, dropped=any(c.dropped for c in of_roles))
 
 
-def _of_role(case: Case, role: str, desired: int, answered: list[Change]) -> Capacity:
+def _of_role(case: Case, role: str, wanted: tuple[int, int], answered: list[Change]) -> Capacity:
+    """Return the capacity of one role, of which ``wanted`` replicas must have been ready before the fault and must be so after it."""
     assert case.recovery is not None  # noqa: S101 - told by capacity_of
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
+    desired, back = wanted
     members = {event.object for event in case.timeline.all(EventKind.POD_READY) if event.detail.get("role") == role}
     asked = bool(answered) and not members.isdisjoint(asked_pods(case))
     steps = _before_and_after(_by_events(case, members, answered), start_ns, end_ns)
@@ -86,9 +90,9 @@ def _of_role(case: Case, role: str, desired: int, answered: list[Change]) -> Cap
         return Capacity(unknown=f"no ready replicas of {role} were recorded before the fault")
     if steps[0].ready < desired:
         return Capacity(unknown=f"only {steps[0].ready:g} of {desired} replicas of {role} were ready before the fault")
-    full = [start_ns, *(after.t_ns for before, after in pairwise(steps) if before.ready < desired <= after.ready)]
-    dropped = any(step.ready < desired for step in steps)
-    return Capacity(full[-1] if steps[-1].ready >= desired else None, dropped, steps[-1].ready, desired, asked=asked)
+    full = [start_ns, *(after.t_ns for before, after in pairwise(steps) if before.ready < back <= after.ready)]
+    dropped = any(step.ready < back for step in steps)
+    return Capacity(full[-1] if steps[-1].ready >= back else None, dropped, steps[-1].ready, back, asked=asked)
 
 
 def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Step]:

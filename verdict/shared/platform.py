@@ -22,7 +22,8 @@ def full_capacity(case: Case) -> Value:
     """From t_fault until as many replicas of every role as desired could serve, and stayed so until healing; 0 if that never changed.
 
     A replica can serve if its condition says Ready and it answers well when asked: its role's health endpoint, or what its readiness probe
-    asks. Where neither is there, its node must be heard of. (Kubernetes goes on calling a replica Ready after a power cut.) The value is a
+    asks. Where neither is there, its node must be heard of. (Kubernetes goes on calling a replica Ready after a power cut.) Replicas that
+    may run only on nodes which the fault took away are not waited for: they can be back only with these. The value is a
     lower bound if they were not all back when watching ended. Source: pod.ready, pod.unready and pod.gone events, health and node_heard
     samples; ready_replicas samples where the events do not say how many were ready before the fault.
     """

@@ -60,6 +60,5 @@ def recovered(context: Context, zero_ns: int, not_before_ns: int) -> bool:
 
 
 def lacking(context: Context) -> list[str]:
-    """Return the roles that have fewer replicas than desired that can serve."""
-    desired = context.run.plan.replicas_desired
-    return [role for role, want in desired.items() if context.observations.serving(role) < want]
+    """Return the roles that have fewer replicas that can serve than are wanted back."""
+    return [role for role, want in context.run.plan.replicas_back.items() if context.observations.serving(role) < want]

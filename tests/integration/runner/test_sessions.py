@@ -27,7 +27,7 @@ REFUSED, INCONCLUSIVE = 11, 10
 
 @pytest.mark.quiet
 def test_a_null_control_passes_and_a_second_session_is_refused_meanwhile(suite: Suite, platform: Platform) -> None:
-    first = suite.start("-k", "null-control", "--chaos-profile=smoke", target=LOCAL).until(EventKind.LOAD_START)
+    first = suite.start("-k", "null-control", "--chaos-profile=smoke").until(EventKind.LOAD_START)
     code, second = suite.run("-k", "null-control")
     assert code == REFUSED
     assert f"another session here (process {first.process.pid})" in second.said
@@ -72,7 +72,7 @@ def test_a_fault_without_effect_is_inconclusive(suite: Suite) -> None:
 
 @pytest.mark.quiet
 def test_the_platform_is_watched_while_a_replica_dies(suite: Suite) -> None:
-    code, session = suite.run("-k", "replica-killed", "--chaos-seed=1", "--chaos-profile=smoke", target=LOCAL)
+    code, session = suite.run("-k", "replica-killed", "--chaos-seed=1", "--chaos-profile=smoke")
     assert code == 0, session.said
     run = read_run(session.run_dir)
     kinds = set(run.events["kind"])

@@ -149,6 +149,15 @@ def test_the_words_say_whether_replicas_were_asked() -> None:
     assert found.sentence.startswith("Full capacity (3 of 3 replicas Ready by their condition) was back")
 
 
+def test_replicas_that_can_be_back_only_with_their_node_are_not_waited_for() -> None:
+    lost = drop_events(run_of(HIT), EventKind.POD_READY, where=pl.col("t_ns") > FAULT_NS)
+    bound = with_budget(with_plan(lost, replicas_bound={"inference": 1}))
+    assert measured(lost, "full_capacity").censored
+    assert measured(bound, "full_capacity").value == 0.0
+    [said] = [check.sentence for check in judge(bound).checks if check.name == "capacity_rto"]
+    assert said == ("The replicas stayed ready; the budget is 60 s. Not counted, as they may run only on what was lost: 1 of inference.")
+
+
 def test_a_replica_that_nobody_can_ask_is_no_capacity_while_its_node_is_silent() -> None:
     still_ready = drop_events(run_of(HIT), EventKind.POD_UNREADY, EventKind.POD_GONE, where=pl.col("t_ns") > FAULT_NS)
     leases = still_ready.samples.filter(pl.col("series") == Series.HEALTH.value).with_columns(

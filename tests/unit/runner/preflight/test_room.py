@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from kubernetes import client
 from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
+from runner.run.assemble import run_preflight
 from runner.run.child import run_request
 from runner.stop import Stop
 from testing.runs.preflight import KILL, Make, refusal
@@ -60,6 +62,19 @@ def test_a_node_that_is_back_before_kubernetes_gives_it_up_displaces_nothing(
         lost = f"module: faults.nodes, func: power_off, arguments: {{role: inference, for_s: {for_s}}}"
         experiment_file.write_text(EXPERIMENT.replace(KILL, lost))
         assert run_request(request_of(), sent, Stop()) == code
+
+
+def test_replicas_that_may_run_nowhere_else_are_said_and_no_part_of_full_capacity(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent
+) -> None:
+    for zone in "abc":
+        cluster.pods["ml-serving", f"inference-{zone}"].spec.node_selector = {"kubernetes.io/hostname": f"gpu-{zone}"}
+        cluster.nodes[f"gpu-{zone}"].metadata.labels["kubernetes.io/hostname"] = f"gpu-{zone}"
+    drained(experiment_file)
+    with ExitStack() as stack:
+        plan = run_preflight(request_of(), sent, Stop(), stack).plan
+    assert any("may run on no other node" in text for text in sent.texts(Kind.NOTE))
+    assert (plan.replicas_desired["inference"], plan.replicas_back["inference"]) == (3, 2)
 
 
 FREEZE = "module: faults.processes, func: freeze_engine, arguments: {role: inference, for_s: 5}"
