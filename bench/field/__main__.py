@@ -1,4 +1,4 @@
-"""``python -m bench.field llm``: every input of the field, what was measured, what is right; exit code 1 if one differs."""
+"""``python -m bench.field llm|cluster``: every input of the field, what was measured, what is right; exit code 1 if one differs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from bench.common.tables import circumstances
 from bench.field.cases import Case, Seen, all_cases
 from history.errors import AftershockError
 
-PARTS = {"llm": ("answers", "verdicts", "training", "report")}
+PARTS = {
+    "llm": ("answers", "verdicts", "training", "report"),
+    "cluster": ("prometheus", "kubeconfig", "files", "workloads", "health", "undo", "pytest"),
+}
 
 
 def main() -> int:

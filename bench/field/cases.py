@@ -21,7 +21,7 @@ class Seen(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One input of a part of the field (``answers``, ``verdicts``, ``training``, ``report``)."""
+    """One input of a part of the field (``answers``, ``prometheus``, …: those of ``__main__``)."""
 
     part: str
     given: str
