@@ -24,7 +24,7 @@ def changed(raw: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return made
 
 
-def unhurried(raw: dict[str, Any], rate_rps: float = 10) -> dict[str, Any]:
+def unhurried(raw: dict[str, Any], rate_rps: float = 14) -> dict[str, Any]:
     """Return a parsed target file of schema 2 whose users ask less often and wait longer: for tests that are not about how fast it is.
 
     The embedded platform computes on the machine that tests it. What is asked of it here it can do when the machine is busy, too.
