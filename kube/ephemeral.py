@@ -20,6 +20,8 @@ from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.wait import until
 
+KILLED = 128  # an exit code from here on is a signal's
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -103,6 +105,16 @@ def add(platform: Platform, pod: Pod, added: Mapping[str, Any], *, dry_run: bool
     body = {"metadata": {"uid": pod.metadata.uid}, "spec": {"ephemeralContainers": [added]}}
     asked: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
     platform.core.patch_namespaced_pod_ephemeralcontainers(pod.metadata.name, pod.metadata.namespace, body, **asked)
+
+
+def ended(pod: Pod, prefix: str) -> bool:
+    """Tell whether each of a V1Pod's ephemeral containers whose name begins so has ended by itself.
+
+    One that was killed may have left its work undone. True as well if the pod has none.
+    """
+    names = {one.name for one in pod.spec.ephemeral_containers or [] if one.name.startswith(prefix)}
+    states = {one.name: one.state.terminated for one in pod.status.ephemeral_container_statuses or [] if one.state}
+    return all((state := states.get(name)) is not None and state.exit_code < KILLED for name in names)
 
 
 def line_with(platform: Platform, pod: Pod, name: str, word: str, limit_s: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 """
 
 from reports.build import Context, build
-from reports.model import NotTested, Report
+from reports.model import NotTested, Report, Risk
 from reports.output import render, write
 
-__all__ = ["Context", "NotTested", "Report", "build", "render", "write"]
+__all__ = ["Context", "NotTested", "Report", "Risk", "build", "render", "write"]

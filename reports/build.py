@@ -13,7 +13,7 @@ from history.errors import HistoryError
 from history.plan import Plan
 from history.result import RANK, Verdict, worst
 from history.workloads import RequestsPlan, WorkloadPlan
-from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
+from reports.model import Definition, Experiment, NotTested, Report, Risk, RunInfo, Trial
 from reports.retries import Met, compare, met
 from reports.sentences import headline, summary_of
 from reports.sets import sets_of
@@ -30,6 +30,7 @@ class Context:
     command: str = ""
     commit: str | None = None  # default: as the runs' plans say
     not_tested: tuple[NotTested, ...] = ()
+    risks: tuple[Risk, ...] = ()
 
 
 def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
@@ -58,6 +59,7 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
         summary=summary_of(experiments, not_tested),
         experiments=experiments,
         retries=compare(compared),
+        risks=context.risks,
         not_tested=not_tested,
         definitions=tuple(Definition(name=name, text=text) for name, text in definitions()),
     )

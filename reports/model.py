@@ -202,6 +202,13 @@ class NotTested(FrozenModel):
     reason: str
 
 
+class Risk(FrozenModel):
+    """A weakness of the platform that was seen and not tested: what it is, why it was not, what would allow it."""
+
+    sentence: str
+    experiments: tuple[str, ...]  # whose refusal showed it
+
+
 class RunInfo(FrozenModel):
     """The night as a whole. Values that differ between runs are all listed."""
 
@@ -243,5 +250,6 @@ class Report(FrozenModel):
     summary: str  # how many held, how many not, the tightest margin
     experiments: tuple[Experiment, ...]  # FAIL, INCONCLUSIVE, then the tightest margin first
     retries: tuple[RetryComparison, ...] = ()  # faults that were met by clients of several retry policies
+    risks: tuple[Risk, ...] = ()
     not_tested: tuple[NotTested, ...]
     definitions: tuple[Definition, ...]

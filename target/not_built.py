@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from target.engines import ENGINES
 from target.mistakes import Refusal
-from target.role import Role
+from target.role import KINDS, Role
 
 if TYPE_CHECKING:
     from target.target import Target
 
-CONTROLLERS = ("Deployment", "StatefulSet")
 STACKS = ("serving", "training")  # parts of the reference platform: workloads/manifests
 
 
@@ -31,8 +30,13 @@ def not_built(target: Target) -> Iterator[Refusal]:
 
 
 def _of_role(role: Role) -> Iterator[Refusal]:
-    if role.controller is not None and role.controller.kind not in CONTROLLERS:
-        yield ("controller", "kind"), f"{role.controller.kind} is not read yet; read are {', '.join(CONTROLLERS)}; or write replicas"
+    if role.controller is not None and role.controller.kind not in KINDS and role.controller.resource is None:
+        kind = role.controller.kind
+        yield (
+            ("controller", "kind"),
+            f"{kind} is none of {', '.join(KINDS)}; write how its scale is asked for, as kubectl api-resources names it "
+            f"(resource: {kind.lower()}s.GROUP), or leave controller out: whoever owns the pods is found",
+        )
     if role.adapter is not None and role.adapter not in ENGINES:
         yield ("adapter",), f"no engine {role.adapter!r} is known; known are {', '.join(ENGINES)}; or write process and metrics"
     if role.process is not None:

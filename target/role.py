@@ -10,6 +10,8 @@ from history.values import Seconds, Written
 from target.engines import ENGINES
 from target.object_store import ObjectStore
 
+KINDS = ("Deployment", "StatefulSet", "ReplicaSet", "DaemonSet", "Job", "LeaderWorkerSet", "Rollout", "JobSet")
+"""Kinds of controllers that are known; of any other the scale subresource is asked."""
 SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
 
 
@@ -18,6 +20,9 @@ class Controller(Written):
 
     kind: str = Field(default="Deployment", min_length=1)
     name: str = Field(min_length=1)
+    resource: str | None = Field(
+        default=None, pattern=r"^[a-z0-9]+(\.[a-z0-9-]+)+$"
+    )  # of another kind: as kubectl names it, with its group
 
 
 class Process(Written):

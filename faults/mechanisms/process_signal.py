@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from history.errors import FaultFailed, NoData
-from kube import ephemeral
+from kube import disruption_budgets, ephemeral
 from kube.client import Platform, api_errors
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
@@ -22,7 +22,8 @@ PREFIX = "aftershock-signal-"
 
 def permissions(namespace: str) -> list[Permission]:
     """Return what signalling a process in ``namespace`` needs, and replacing the pod afterwards."""
-    return [*ephemeral.permissions(namespace), *in_namespace(namespace, ("list", "pods"), ("create", "pods/eviction"))]
+    replacing = [*in_namespace(namespace, ("list", "pods"), ("create", "pods/eviction")), disruption_budgets.permission(namespace)]
+    return [*ephemeral.permissions(namespace), *replacing]
 
 
 def ephemeral_container(pod: Pod, container: str, image: str, process: str, for_s: float, *, share: float = 1.0) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from history.plan import ResolvedTarget
 from history.writer import EventLog
 from kube import permissions
 from kube.client import Platform, connect, platform_over, ready
-from kube.controllers import wanted
+from kube.controllers.wanted import wanted
 from kube.devices import healthy as healthy_devices
 from safety import active_run, blast_radius, leases
 from safety.active_run import ActiveRun
