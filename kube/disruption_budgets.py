@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kubernetes import client
@@ -31,8 +32,8 @@ class Budget:
         return self.healthy >= self.of
 
 
-def permission(namespace: str) -> Permission:
-    """Return what reading the budgets of a namespace needs."""
+def permission(namespace: str | None) -> Permission:
+    """Return what reading the budgets of a namespace (None: of all) needs."""
     return Permission("list", "poddisruptionbudgets", "policy", namespace)
 
 
@@ -70,11 +71,26 @@ def refused_now(platform: Platform, pod: Pod) -> str:
 
 def budgets_of(platform: Platform, pod: Pod) -> list[Budget]:
     """Return the budgets that select a V1Pod; empty, too, where this account may not read them. Raises ApiException."""
-    namespace, api = pod.metadata.namespace, client.PolicyV1Api(platform.api)
-    found = unless_gone(lambda: unless_forbidden(lambda: api.list_namespaced_pod_disruption_budget(namespace).items, None)) or []
-    ours = [one for one in found if selected(one.spec.selector, pod)]
-    pods = platform.pods_in(namespace) if ours else []
+    ours = [one for one in _listed(platform, pod.metadata.namespace) if selected(one.spec.selector, pod)]
+    pods = platform.pods_in(pod.metadata.namespace) if ours else []
     return [_budget(one, pod, pods) for one in ours]
+
+
+def held_for_ever(platform: Platform, pods: Iterable[Pod]) -> list[str]:
+    """Return those of ``pods`` that no eviction ever takes away, as sentences.
+
+    None where the budgets may not be read. Raises ApiException.
+    """
+    there = list(pods)
+    budgets = {name: _listed(platform, name) for name in sorted({pod.metadata.namespace for pod in there})}
+    found = [(pod, [one for one in budgets[pod.metadata.namespace] if selected(one.spec.selector, pod)]) for pod in there]
+    why = [(pod, never_allowed([_budget(one, pod, []) for one in ours])) for pod, ours in found]
+    return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: {text}" for pod, text in why if text]
+
+
+def _listed(platform: Platform, namespace: str) -> list[client.V1PodDisruptionBudget]:
+    api = client.PolicyV1Api(platform.api)
+    return unless_gone(lambda: unless_forbidden(lambda: api.list_namespaced_pod_disruption_budget(namespace).items, None)) or []
 
 
 def _budget(found: client.V1PodDisruptionBudget, pod: Pod, pods: list[Pod]) -> Budget:

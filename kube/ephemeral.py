@@ -15,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData, TargetRefused
 from kube.client import Platform
-from kube.containers import objects_in, status_of
+from kube.containers import names_of, objects_in, status_of
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.wait import until
@@ -63,8 +63,9 @@ def _identity(pod: Pod, container: str, reported: str, wanted: str) -> int | Non
     """Return a running container's user or group: as the kubelet reports it, else as the pod's spec says; None: neither does."""
     spec = next((one for one in pod.spec.containers if one.name == container), None)
     if spec is None:
-        names = ", ".join(one.name for one in pod.spec.containers)
-        raise TargetRefused(f"pod {pod.metadata.name}: it has no container {container!r}, it has {names}; correct the role's container")
+        raise TargetRefused(
+            f"pod {pod.metadata.name}: it has no container {container!r}, it has {names_of(pod)}; correct the role's container"
+        )
     status = status_of(pod, container)
     if status and status.user and status.user.linux:
         return int(getattr(status.user.linux, reported))

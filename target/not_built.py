@@ -39,10 +39,8 @@ def _of_role(role: Role) -> Iterator[Refusal]:
         )
     if role.adapter is not None and role.adapter not in ENGINES:
         yield ("adapter",), f"no engine {role.adapter!r} is known; known are {', '.join(ENGINES)}; or write process and metrics"
-    if role.process is not None:
-        unknown = [key for key in ("listens", "child_of") if getattr(role.process, key) is not None]
-        unknown += ["pick"] if role.process.pick != "only" else []
-        yield from ((("process", key), "a process is found by match alone as yet, and must be the only one") for key in unknown)
+    if role.process is not None and role.worker is None:
+        yield ("process",), "it says of no process which it is; write match, title, listens or child_of"
     if role.health is not None and role.health.ask is not None:
         yield ("health",), "asking as the kubelet does is not built for the history's health yet; write port and path, or leave it out"
     for key in ("drain_budget", "not_drainable", "scratch"):

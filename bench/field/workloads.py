@@ -17,6 +17,7 @@ from safety import blast_radius
 from target.role import Controller, Role
 from target.target import Limits
 from testing.platform.fake_cluster import NOW, FakeCluster, local_target, pod
+from testing.platform.forked import ENGINE, forked, stopped
 from testing.platform.workload_kinds import (
     APPS,
     JOB_SETS,
@@ -156,6 +157,21 @@ named(
     "gpu-a",
 )
 named("a canary Deployment under the same label", "named, with its Deployment", with_canary, "is of Deployment inference-canary, not of")
+
+
+@case(
+    PART,
+    "engine and API are two processes with one command line (fork)",
+    "role may say it otherwise: child of, listening on, title, newest",
+)
+def one_command_line() -> Seen:
+    """Fork a process, and let what runs in the pod stop the one that the role means, in each way of saying it."""
+    seen = []
+    for which in ("child_of", "title", "listens", "pick"):
+        with forked() as (name, api, engine, port):
+            said = {"child_of": name, "title": ENGINE, "listens": port, "pick": "newest"}[which]
+            seen.append(f"{which}: {stopped(name, api, engine, **{which: said})}")
+    return Seen("; ".join(seen), all(text.endswith(": the engine, not the API") for text in seen))
 
 
 @case(PART, "one pod of a LeaderWorkerSet that recreates its groups of 4, limits.pods 3", "refused: 4 pods; allowed with limits.pods 4")

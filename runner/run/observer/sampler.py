@@ -32,7 +32,7 @@ from runner.run.observer.served import served
 PERIOD_S = 0.5
 BESIDE_TICKS = 4  # other roles than the workload's, and leases of nodes, are asked every two seconds
 QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more; so is the machine's account
-SERVED_TICKS = 10  # counters are read every 5 s: a share of the baseline needs two readings
+SERVED_TICKS = 10  # counters are read every 5 s (a share of the baseline needs two readings), and how many replicas are wanted
 PARALLEL = 16
 PROMETHEUS = "prometheus"
 
@@ -72,8 +72,6 @@ class Sampler(threading.Thread):
                 self._healths(pool, self._from.role)
                 for role in self._from.beside if tick % BESIDE_TICKS == 0 else ():
                     self._healths(pool, role)
-                if tick % BESIDE_TICKS == 0:
-                    self._desired(pool)
                 if self._from.leases and tick % BESIDE_TICKS == 0:
                     self._leases(pool)
                 if tick % QUEUE_TICKS == 0:
@@ -81,6 +79,7 @@ class Sampler(threading.Thread):
                     self._machine()
                 if tick % SERVED_TICKS == 0:
                     self._counters(pool)
+                    self._desired(pool)
 
     def _desired(self, pool: ThreadPoolExecutor) -> None:
         """Ask how many replicas each lasting role should have: an autoscaler, or a person, may change that."""
@@ -91,7 +90,8 @@ class Sampler(threading.Thread):
     def _wanted(self, name: str) -> None:
         asked_ns = now_ns()
         with suppress(ApiException, urllib3.exceptions.HTTPError):  # nothing is sampled: the last number holds
-            count = wanted(self._from.platform, self._from.platform.target.role(name))
+            there = list(self._from.pods[name].pods.values())
+            count = wanted(self._from.platform, self._from.platform.target.role(name), there)
             if count is not None:
                 self._observations.desired[name] = count
                 self._log.sample(Series.DESIRED_REPLICAS, float(count), t_ns=asked_ns, role=name)
