@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
@@ -11,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 from kube.answers import message_of
 from kube.client import Platform, ready, unless_forbidden, unless_gone
 from kube.labels import selected
-from kube.objects import Pod
+from kube.objects import DisruptionBudget, Pod
 from kube.permissions import Permission
 
 SEVERAL = "more than one PodDisruptionBudget"  # the API server's words, with status 500
@@ -88,12 +89,13 @@ def held_for_ever(platform: Platform, pods: Iterable[Pod]) -> list[str]:
     return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: {text}" for pod, text in why if text]
 
 
-def _listed(platform: Platform, namespace: str) -> list[client.V1PodDisruptionBudget]:
+def _listed(platform: Platform, namespace: str) -> list[DisruptionBudget]:
     api = client.PolicyV1Api(platform.api)
-    return unless_gone(lambda: unless_forbidden(lambda: api.list_namespaced_pod_disruption_budget(namespace).items, None)) or []
+    found = unless_gone(lambda: unless_forbidden(lambda: api.list_namespaced_pod_disruption_budget(namespace).items, None))
+    return cast("list[DisruptionBudget]", found or [])
 
 
-def _budget(found: client.V1PodDisruptionBudget, pod: Pod, pods: list[Pod]) -> Budget:
+def _budget(found: DisruptionBudget, pod: Pod, pods: list[Pod]) -> Budget:
     others = [one for one in pods if selected(found.spec.selector, one) and one.metadata.uid != pod.metadata.uid]
     at_work = [one for one in others if one.status.phase in {"Running", "Pending"}]
     status = found.status

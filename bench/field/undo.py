@@ -18,7 +18,7 @@ from safety import replacement, undo
 from safety.fault_spec import spec_of
 from safety.undo_journal import Undo, UndoKind, open_journal
 from target.allow import Allow
-from testing.platform.fake_cluster import FakeCluster
+from testing.platform.fake_cluster import FakeCluster, pod
 from testing.platform.workload_kinds import budget, signalled
 from testing.runs.runner_cluster import RunnerCluster
 
@@ -97,7 +97,7 @@ def residue() -> Seen:
 def bypassed() -> Seen:
     """Undo the kill with the experiment's leave, while all others are Ready and while one is not."""
     ready, unready = hit_cluster("inference"), hit_cluster("inference")
-    unready.pods["ml-serving", "inference-b"].status.conditions[0].status = "False"
+    unready.pods["ml-serving", "inference-b"] = pod("inference-b", "gpu-b", ready=False)
     first, then = undone(ready, bypass_pdb=True), undone(unready, bypass_pdb=True)
     gone, kept = ("ml-serving", HIT) not in ready.pods, ("ml-serving", HIT) in unready.pods
     return Seen(f"{first}; then: {then}", gone and kept and "all others being Ready" in first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from bench.field.cases import Seen, case
 from history.errors import TargetRefused
@@ -16,10 +17,9 @@ from runner.preflight.platform_health import Before, complaints, differences, lo
 from safety import blast_radius
 from target.role import Controller, Role
 from target.target import Limits
-from testing.platform.fake_cluster import NOW, FakeCluster, local_target, pod
+from testing.platform.fake_cluster import APPS, NOW, FakeCluster, local_target, pod
 from testing.platform.forked import ENGINE, forked, stopped
 from testing.platform.workload_kinds import (
-    APPS,
     JOB_SETS,
     LEADERS,
     ROLLOUTS,
@@ -65,7 +65,7 @@ owned_by_a_stateful_set("a serving role owned by a StatefulSet that the target n
 owned_by_a_stateful_set("a serving role owned by a StatefulSet, no controller in the target", None)
 
 
-def counted(given: str, path: str, by: str, want: int, cluster: FakeCluster | None = None, **parts: object) -> None:
+def counted(given: str, path: str, by: str, want: int, cluster: FakeCluster | None = None, **parts: Any) -> None:
     """Register pods of another kind of controller, found by their owner."""
 
     @case(PART, given, f"{want} replicas wanted")
@@ -88,7 +88,7 @@ counted("a LeaderWorkerSet of 2 groups of 4", f"{LEADERS}/lws", "LeaderWorkerSet
 JOBS = [{"replicas": 2, "template": {"spec": {"parallelism": 4}}}]
 counted("a JobSet of 2 Jobs of 4", f"{JOB_SETS}/inference", "JobSet", 8, spec={"replicatedJobs": JOBS})
 counted("a ReplicaSet of 2 that nobody owns", f"{APPS}/replicasets/inference", "ReplicaSet", 2, spec={"replicas": 2})
-WIDGET = {"spec": {"replicas": 6}}
+WIDGET: dict[str, Any] = {"spec": {"replicas": 6}}
 counted("a kind of which discovery lists the scale", f"{WIDGETS}/inference/scale", "Widget", 6, WIDGET_CLUSTER, **WIDGET)
 
 

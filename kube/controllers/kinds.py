@@ -86,7 +86,8 @@ def read_named(platform: Platform, named: Named, namespace: str) -> Controller:
         resource = KINDS[named.kind]
         return _read_whole(platform, resource, namespace, Reference(f"{resource.group}/{resource.version}", named.kind, named.name))
     plural, _, group = (named.resource or "").partition(".")
-    versions = {one.name: one.preferred_version.version for one in client.ApisApi(platform.api).get_api_versions().groups}
+    groups = client.ApisApi(platform.api).get_api_versions().groups
+    versions = {one.name: one.preferred_version.version for one in groups if one.preferred_version}
     reference = Reference(f"{group}/{versions.get(group, 'v1')}", named.kind, named.name)
     return _read_scale(platform, Resource(group, versions.get(group, "v1"), plural), namespace, reference)
 

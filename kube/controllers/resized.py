@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import cast
 
 from kubernetes import client
+from kubernetes.client import CoreV1Event
 
 from kube.client import Platform, unless_forbidden, unless_gone
 from kube.controllers.kinds import Controller
@@ -26,12 +28,13 @@ def who_resized(platform: Platform, namespace: str, controllers: Iterable[Contro
 def _said(platform: Platform, namespace: str, controllers: list[Controller], since: datetime) -> Iterator[str]:
     """Yield what each autoscaler last said of a change of its own."""
     selector = f"involvedObject.kind={AUTOSCALER},reason={RESCALED}"
-    events = unless_forbidden(lambda: platform.core.list_namespaced_event(namespace, field_selector=selector).items, [])
+    found = unless_forbidden(lambda: platform.core.list_namespaced_event(namespace, field_selector=selector).items, list[CoreV1Event]())
+    events = cast("list[KubeEvent]", found)
     latest: dict[str, KubeEvent] = {}
     for event in sorted(events, key=_at):
         about = event.involved_object
         if (about.kind, event.reason) == (AUTOSCALER, RESCALED) and _at(event) >= since.timestamp():
-            latest[about.name] = event
+            latest[str(about.name)] = event
     others = _of_others(platform, namespace, controllers) if latest else frozenset[str]()
     yield from (f"{AUTOSCALER} {name} said: {event.message}" for name, event in latest.items() if name not in others)
 
@@ -46,5 +49,5 @@ def _of_others(platform: Platform, namespace: str, controllers: Iterable[Control
     """Return the autoscalers that scale something else, as far as this account may read them."""
     api, ours = client.AutoscalingV2Api(platform.api), {(one.reference.kind, one.reference.name) for one in controllers}
     found = unless_gone(lambda: unless_forbidden(lambda: api.list_namespaced_horizontal_pod_autoscaler(namespace).items, None)) or []
-    scaled = {one.metadata.name: (one.spec.scale_target_ref.kind, one.spec.scale_target_ref.name) for one in found}
-    return frozenset(name for name, target in scaled.items() if target not in ours)
+    scaled = [(str(one.metadata.name), one.spec.scale_target_ref) for one in found if one.metadata and one.spec]
+    return frozenset(name for name, target in scaled if (target.kind, target.name) not in ours)

@@ -33,7 +33,7 @@ Thing = TypeVar("Thing")
 ROOT = Path(__file__).parents[2]
 APPS = "/apis/apps/v1/namespaces/ml-serving"
 BUDGETS = "/apis/policy/v1/namespaces/ml-serving/poddisruptionbudgets"
-PLAIN = client.ApiClient(client.Configuration())  # turns the client's objects into plain ones
+PLAIN: Any = client.ApiClient(client.Configuration())  # turns the client's objects into plain ones
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -97,7 +97,7 @@ def refused(status: int, said: str) -> ApiException:
     return error
 
 
-class FakeApi(client.ApiClient):  # type: ignore[misc]  # the client has no types
+class FakeApi(client.ApiClient):
     """An API client whose answers are a small cluster's, by path."""
 
     def __init__(self, cluster: FakeCluster) -> None:
@@ -105,7 +105,7 @@ class FakeApi(client.ApiClient):  # type: ignore[misc]  # the client has no type
         self.cluster = cluster
 
     def call_api(self, method: str, url: str, *_: object, **__: object) -> RESTResponse:
-        found = self.sanitize_for_serialization(self.cluster.answer(method, urlsplit(url).path))
+        found = PLAIN.sanitize_for_serialization(self.cluster.answer(method, urlsplit(url).path))
         headers = {"content-type": "application/json"}
         return RESTResponse(urllib3.HTTPResponse(body=json.dumps(found).encode(), status=200, headers=headers))
 
@@ -232,7 +232,7 @@ class FakeCluster:
             raise found
         return found
 
-    def list_namespaced_event(self, namespace: str, field_selector: str = "") -> SimpleNamespace:
+    def list_namespaced_event(self, namespace: str, **_: object) -> Any:
         return SimpleNamespace(items=copy.deepcopy(self.events))
 
     # config maps and leases

@@ -66,7 +66,7 @@ def scaled(cluster: FakeCluster, replicas: int, by: str = "kubectl", through: st
     """Let the StatefulSet called inference want so many replicas, set by a client of that name."""
     path = f"{APPS}/statefulsets/inference"
     made = kind_of(path, spec={"replicas": replicas, "template": {}}, status={"updatedReplicas": replicas, "observedGeneration": 1})
-    fields = {"f:spec": {"f:replicas": {}}}
+    fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
     made["metadata"]["managedFields"] = [
         {
             "manager": "helm",

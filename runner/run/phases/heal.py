@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from history.errors import AftershockError, UndoFailed
 from history.schema import EventKind
@@ -31,7 +32,7 @@ def heal(context: Context, before: Before) -> list[str]:
     unknown = bool(remains) and not can_look(context.run.platform)  # what could not be looked at may well be mended by others
     resized = [] if remains else _resized(context, before)
     residue = [] if remains else _residue(context)
-    said = {key: texts for key, texts in (("resized", resized), ("residue", residue)) if texts}
+    said: dict[str, Any] = {key: texts for key, texts in (("resized", resized), ("residue", residue)) if texts}
     context.log.event(EventKind.HEAL_END, clean=None if unknown else not remains, remains=remains, **said)
     for text in (*resized, *residue):
         context.note(text)
