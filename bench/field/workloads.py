@@ -65,15 +65,15 @@ owned_by_a_stateful_set("a serving role owned by a StatefulSet that the target n
 owned_by_a_stateful_set("a serving role owned by a StatefulSet, no controller in the target", None)
 
 
-def counted(given: str, path: str, by: str, want: int, cluster: FakeCluster | None = None, **parts: Any) -> None:
+def counted(given: str, path: str, by: str, want: int, spec: dict[str, Any] | None = None, *, cluster: FakeCluster | None = None) -> None:
     """Register pods of another kind of controller, found by their owner."""
 
     @case(PART, given, f"{want} replicas wanted")
     def run() -> Seen:
         there = cluster or FakeCluster()
         group, _, version = path.removeprefix("/apis/").partition("/namespaces")[0].rpartition("/")
-        if parts:
-            there.served[path] = kind_of(path, **parts)
+        if spec is not None:
+            there.served[path] = kind_of(path, spec=spec)
             for key in [key for key in there.pods if key[1].startswith("inference-")]:
                 del there.pods[key]
             there.pods["ml-serving", "x"] = owned("x", by, "inference", version=f"{group}/{version}")
@@ -83,13 +83,12 @@ def counted(given: str, path: str, by: str, want: int, cluster: FakeCluster | No
 
 WIDGET_CLUSTER = FakeCluster()
 WIDGET_CLUSTER.served["/apis/example.com/v1"] = scale_of("widgets", "Widget")
-counted("an Argo Rollout of 5", f"{ROLLOUTS}/inference", "Rollout", 5, spec={"replicas": 5})
-counted("a LeaderWorkerSet of 2 groups of 4", f"{LEADERS}/lws", "LeaderWorkerSet", 8, leader_worker_set(groups=2, size=4)[0])
+counted("an Argo Rollout of 5", f"{ROLLOUTS}/inference", "Rollout", 5, {"replicas": 5})
+counted("a LeaderWorkerSet of 2 groups of 4", f"{LEADERS}/lws", "LeaderWorkerSet", 8, cluster=leader_worker_set(groups=2, size=4)[0])
 JOBS = [{"replicas": 2, "template": {"spec": {"parallelism": 4}}}]
-counted("a JobSet of 2 Jobs of 4", f"{JOB_SETS}/inference", "JobSet", 8, spec={"replicatedJobs": JOBS})
-counted("a ReplicaSet of 2 that nobody owns", f"{APPS}/replicasets/inference", "ReplicaSet", 2, spec={"replicas": 2})
-WIDGET: dict[str, Any] = {"spec": {"replicas": 6}}
-counted("a kind of which discovery lists the scale", f"{WIDGETS}/inference/scale", "Widget", 6, WIDGET_CLUSTER, **WIDGET)
+counted("a JobSet of 2 Jobs of 4", f"{JOB_SETS}/inference", "JobSet", 8, {"replicatedJobs": JOBS})
+counted("a ReplicaSet of 2 that nobody owns", f"{APPS}/replicasets/inference", "ReplicaSet", 2, {"replicas": 2})
+counted("a kind of which discovery lists the scale", f"{WIDGETS}/inference/scale", "Widget", 6, {"replicas": 6}, cluster=WIDGET_CLUSTER)
 
 
 @case(PART, "an HPA scales 3 → 2 during a sham control, users all served", "PASS: as before is what is wanted now; who changed it is said")
