@@ -13,8 +13,9 @@ from history.errors import HistoryError
 from history.plan import Plan
 from history.result import RANK, Verdict, worst
 from history.workloads import RequestsPlan, WorkloadPlan
-from reports.model import Definition, Experiment, NotTested, Report, Risk, RunInfo, Trial
+from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
 from reports.retries import Met, compare, met
+from reports.risk import Risk
 from reports.sentences import headline, summary_of
 from reports.sets import sets_of
 from reports.text import iso

@@ -17,6 +17,7 @@ from history.values import FrozenModel
 from history.workloads import Slo
 from reports.axis import Progress, TimeAxis
 from reports.retries import RetryComparison
+from reports.risk import Risk
 
 REPORT_SCHEMA = 2
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
@@ -200,13 +201,6 @@ class NotTested(FrozenModel):
     title: str = ""
     kind: Literal["refused", "skipped", "unreadable"]
     reason: str
-
-
-class Risk(FrozenModel):
-    """A weakness of the platform that was seen and not tested: what it is, why it was not, what would allow it."""
-
-    sentence: str
-    experiments: tuple[str, ...]  # whose refusal showed it
 
 
 class RunInfo(FrozenModel):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from history.result import Verdict
-from reports.model import Experiment, NotTested, Report, Risk, RunInfo
+from reports.model import Experiment, NotTested, Report, RunInfo
 from reports.page.views import budget_row
+from reports.risk import Risk
 from reports.sentences import why
 from reports.text import clock, one_line
 from verdict.words import seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -13,27 +12,23 @@ from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 import urllib3
 import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.client.rest import RESTResponse
 
 from kube.client import Platform
 from kube.labels import selects
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
+from testing.platform.asked_by_path import AskedByPath, FakeApi
 from testing.platform.targets import changed
 
 Stored = TypeVar("Stored", ConfigMap, Lease)
 Key = TypeVar("Key")
 Thing = TypeVar("Thing")
 ROOT = Path(__file__).parents[2]
-APPS = "/apis/apps/v1/namespaces/ml-serving"
-BUDGETS = "/apis/policy/v1/namespaces/ml-serving/poddisruptionbudgets"
-PLAIN: Any = client.ApiClient(client.Configuration())  # turns the client's objects into plain ones
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -83,37 +78,11 @@ def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None =
     return cast("Node", client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status))
 
 
-def template(name: str) -> Any:
-    """Return the pod template of a Deployment: one container, configured by a ConfigMap of its name."""
-    config = client.V1Volume(name="config", config_map=client.V1ConfigMapVolumeSource(name=f"{name}-config"))
-    spec = client.V1PodSpec(containers=[client.V1Container(name="server", image="i")], volumes=[config])
-    return client.V1PodTemplateSpec(metadata=client.V1ObjectMeta(labels={"app": name}), spec=spec)
-
-
-def refused(status: int, said: str) -> ApiException:
-    """Return an answer of the API server that says no, in its own words."""
-    error = ApiException(status=status, reason=said)
-    error.body = json.dumps({"kind": "Status", "message": said, "code": status})
-    return error
-
-
-class FakeApi(client.ApiClient):
-    """An API client whose answers are a small cluster's, by path."""
-
-    def __init__(self, cluster: FakeCluster) -> None:
-        super().__init__(client.Configuration(host="http://in-memory"))
-        self.cluster = cluster
-
-    def call_api(self, method: str, url: str, *_: object, **__: object) -> RESTResponse:
-        found = PLAIN.sanitize_for_serialization(self.cluster.answer(method, urlsplit(url).path))
-        headers = {"content-type": "application/json"}
-        return RESTResponse(urllib3.HTTPResponse(body=json.dumps(found).encode(), status=200, headers=headers))
-
-
-class FakeCluster:
+class FakeCluster(AskedByPath):
     """Six nodes in three zones; inference on the GPU nodes, gateways on the CPU nodes, two decoys, Prometheus on cpu-a."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._versions = itertools.count(1)
         zones = ("a", "b", "c")
         self.nodes = {n.metadata.name: n for z in zones for n in (node(f"cpu-{z}", f"zone-{z}"), node(f"gpu-{z}", f"zone-{z}", gpus=2))}
@@ -131,12 +100,7 @@ class FakeCluster:
         self.conflicts: list[Callable[[], object]] = []  # each is called just before one replace: somebody else is faster
         self.calls: list[str] = []
         self.denied: set[tuple[str, str]] = set()  # (verb, resource)
-        self.templates = {name: template(name) for name in ("inference", "gateway", "decoy")}  # of Deployments
         self.silent: set[str] = set()  # pod:port that does not answer
-        self.replicas = dict.fromkeys(self.templates, 3)  # of Deployments
-        self.budgets: list[Any] = []  # V1PodDisruptionBudgets
-        self.events: list[Any] = []  # V1Events
-        self.served: dict[str, Any] = {}  # path -> object or list, of the APIs that are asked for by path; an error is raised
 
     def platform(self, target: Target | None = None) -> Platform:
         fake, target = cast("Any", self), target or local_target()
@@ -172,19 +136,10 @@ class FakeCluster:
         if self.refuse_evictions:
             self.refuse_evictions -= 1
             raise ApiException(status=429, reason="Too Many Requests")
-        self._ask_budgets(found)
+        self.ask_budgets(found)
         if dry_run:
             return
         del self.pods[(namespace, name)]
-
-    def _ask_budgets(self, pod: Pod) -> None:
-        """Refuse an eviction as the API server does: several budgets, or one that allows none."""
-        budgets = [one for one in self.budgets if one.spec.selector.match_labels.items() <= (pod.metadata.labels or {}).items()]
-        if len(budgets) > 1:
-            said = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-            raise refused(500, said)
-        if any(not one.status.disruptions_allowed for one in budgets):
-            raise refused(429, "Cannot evict pod as it would violate the pod's disruption budget.")
 
     def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: object) -> None:
         if name in self.silent:
@@ -208,32 +163,6 @@ class FakeCluster:
     def read_namespace(self, name: str) -> SimpleNamespace:
         labels = self._there(self.namespaces, name)
         return SimpleNamespace(metadata=SimpleNamespace(labels=labels, annotations=None, deletion_timestamp=None))
-
-    def deployment(self, name: str) -> dict[str, Any]:
-        """Return one of the Deployments of ml-serving, as the API server has it."""
-        count, made = self.replicas[name], PLAIN.sanitize_for_serialization(self.templates[name])
-        meta = {"name": name, "namespace": "ml-serving", "generation": 1, "uid": f"uid-{name}"}
-        return {
-            "metadata": meta,
-            "spec": {"replicas": count, "template": made},
-            "status": {"updatedReplicas": count, "observedGeneration": 1},
-        }
-
-    def answer(self, method: str, path: str) -> Any:
-        """Return what stands at a path, for what is asked for so: any kind of controller, discovery, disruption budgets, autoscalers."""
-        self.calls += [] if method == "GET" else [f"{method} {path}"]
-        folder, _, name = path.rpartition("/")
-        if folder == f"{APPS}/deployments" and path not in self.served and name in self.replicas:
-            return self.deployment(name)
-        if path == BUDGETS:
-            return client.V1PodDisruptionBudgetList(items=self.budgets)
-        found = self._there(self.served, path)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def list_namespaced_event(self, namespace: str, **_: object) -> Any:
-        return SimpleNamespace(items=copy.deepcopy(self.events))
 
     # config maps and leases
 

@@ -20,7 +20,8 @@ from history.plan import ResolvedTarget
 from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
 from target.region import CommandDriver
-from testing.platform.fake_cluster import FakeApi, FakeCluster, local_target, seeded
+from testing.platform.asked_by_path import FakeApi
+from testing.platform.fake_cluster import FakeCluster, local_target, seeded
 from testing.platform.fake_run import live_run
 from testing.runs.fault_parts import kinds, spec
 

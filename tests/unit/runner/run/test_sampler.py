@@ -20,7 +20,8 @@ from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.sampler import Sampler, Sources
-from testing.platform.fake_cluster import APPS, FakeCluster, pod
+from testing.platform.asked_by_path import APPS
+from testing.platform.fake_cluster import FakeCluster, pod
 from testing.runs.phases import seen
 
 
