@@ -14,8 +14,9 @@ from faults.mechanisms import fault_pod
 from faults.mechanisms.fault_pod import ENDS, FaultPod, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube import machine_drivers
+from kube import disruption_budgets, machine_drivers
 from kube.client import Platform, api_errors
+from kube.disruption_budgets import held_for_ever
 from kube.eviction import drain as evict_all
 from kube.eviction import evictable, without_controller
 from kube.objects import Node
@@ -91,15 +92,20 @@ def _cordon() -> tuple[ActiveRun, list[ResolvedTarget]]:
 
 def _resolve_drain(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     node = choose_node(platform, arguments["role"], rng)
-    with api_errors(f"list the pods of node {node.metadata.name}", TargetRefused):
-        bare = without_controller(evictable(platform, node.metadata.name))
+    with api_errors(f"list the pods of node {node.metadata.name} and their disruption budgets", TargetRefused):
+        there = evictable(platform, node.metadata.name)
+        bare, held = without_controller(there), held_for_ever(platform, there)
+    if held:
+        never = f"node {node.metadata.name}: no drain of it ever ends, an upgrade's neither"
+        text = f"{never}: {'; '.join(held)}; let the budget allow a disruption"
+        raise TargetRefused(text, (f"{text}; not tested",))
     if bare:
         raise TargetRefused(f"node {node.metadata.name}: nobody would make {', '.join(bare)} again after a drain; remove them or own them")
     return [node_target(node, "cordoned and drained", UNDONE)]
 
 
 def _drain_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    return [*cordon_permissions(platform, arguments), Permission("create", "pods/eviction")]
+    return [*cordon_permissions(platform, arguments), Permission("create", "pods/eviction"), disruption_budgets.permission(None)]
 
 
 @fault(

@@ -22,14 +22,15 @@ from safety import active_run, fault_steps
 from safety.fault_spec import Arguments, Effect, KillTrial, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
-from target.role import Role
+from target.role import Process, Role
 
 RESTARTED = "its server restarts it"
+UNSEEN = "nobody could see that it ended; say child_of, title or listens under process in the target file"
 MOST_SHARE = 0.95
 CONTINUED = "the ephemeral container sends CONT when its time is over, or when it is told to end"
 
 
-def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
+def engine_role(platform: Platform, name: str) -> tuple[Role, str, Process]:
     """Return a role, its container and how its engine is recognised.
 
     Raises:
@@ -37,10 +38,10 @@ def engine_role(platform: Platform, name: str) -> tuple[Role, str, str]:
 
     """
     role = platform.target.role(name)
-    if not role.container or not role.engine:
+    if not role.container or not role.worker:
         lacks = "its engine process is not to be found; write container, and process or the adapter of an engine that has one"
         raise ConfigError(f"target {platform.target.name}: role {name}: {lacks}")
-    return role, role.container, role.engine
+    return role, role.container, role.worker
 
 
 def _resolving(name: str) -> Callable[[Platform, Arguments, Random], list[ResolvedTarget]]:
@@ -51,6 +52,10 @@ def _resolving(name: str) -> Callable[[Platform, Arguments, Random], list[Resolv
         for_s = duration_s(name, arguments["for_s"]) if "for_s" in arguments else 0.0
         share = bounded_share(arguments["share"]) if "share" in arguments else 1.0
         _, container, engine = engine_role(platform, role)
+        if not for_s and engine.pick == "newest":
+            raise ConfigError(
+                f"{name}: role {role} knows its process as the newest of several: once it is killed another is that, and {UNSEEN}"
+            )
         [pod] = choose_pods(platform, role, 1, rng)
         user_of(pod, container)  # refuses here what could not work later
         much = f"{share:.0%} of each second for " if share < 1 else "for "
@@ -144,7 +149,7 @@ def _signal(role: str, for_s: float, share: float = 1.0) -> dict[str, object]:
     account = signal_process(run.platform, pod, container, engine, for_s, share=share)
     if not for_s:
         run.log.event(EventKind.FAULT_END, run.activity, how=ends)
-    return {"targets": [pod.metadata.name], "process": engine, "injector": account}
+    return {"targets": [pod.metadata.name], "process": str(engine), "injector": account}
 
 
 def replace() -> dict[str, object]:

@@ -21,7 +21,14 @@ class ConfigError(AftershockError):
 
 
 class TargetRefused(AftershockError):
-    """The target, its state or its permissions forbid the run."""
+    """The target, its state or its permissions forbid the run.
+
+    ``risks``: weaknesses of the platform that the refusal itself shows, as sentences for the report.
+    """
+
+    def __init__(self, text: str, risks: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.risks = risks
 
 
 class FaultFailed(AftershockError):

@@ -53,7 +53,11 @@ class EventKind(StrEnum):
     HEAL_START = "heal.start"
     """Rollbacks begin."""
     HEAL_END = "heal.end"
-    """The platform was proven as before. detail: {clean: bool (null: nobody could look), remains: [...]}."""
+    """The platform was proven as before.
+
+    detail: {clean: bool (null: nobody could look), remains: [...], resized: [...] (who scaled a role meanwhile),
+    residue: [...] (what stays and does nothing)}; the last two are left out where there is none.
+    """
     HYPOTHESIS = "hypothesis"
     """One evaluation of one hypothesis probe. object: probe name. detail: {phase, met, value, no_data, sentence}."""
     POD_READY = "pod.ready"
@@ -112,6 +116,8 @@ class Series(StrEnum):
     """Requests that a replica has served by its own counter. labels: {pod}."""
     READY_REPLICAS = "ready_replicas"
     """Pods of a role that Kubernetes calls Ready, whether they serve or not. labels: {role}."""
+    DESIRED_REPLICAS = "desired_replicas"
+    """Replicas that the controllers of a role want now; older runs know those of the plan only. labels: {role}."""
     LOAD_CPU = "load_cpu_share"
     """CPU of a load worker over the last second as a share of one core. labels: {worker}."""
     MACHINE_IDLE = "machine_idle"

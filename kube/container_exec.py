@@ -15,6 +15,7 @@ from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.permissions import Permission, in_namespace
+from target.role import Process as Rule
 
 TICKS_PER_S = 100  # USER_HZ, fixed in the kernel's interface
 TIMEOUT_S = 5.0
@@ -22,6 +23,9 @@ LIST = (
     'cat /proc/uptime; for p in /proc/[0-9]*; do s=$(cat $p/stat 2>/dev/null) && echo "$s" '
     "&& { tr '\\0\\n' '  ' 2>/dev/null <$p/cmdline; echo; }; done; true"
 )
+SOCKETS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; ls -l /proc/[0-9]*/fd 2>/dev/null; true"
+LISTEN = "0A"  # the state of a socket that takes connections
+FOLDER = re.compile(r"/proc/(\d+)/fd:")
 STAT = re.compile(r"(\d+) \((.*)\) (\S) (.*)")
 
 
@@ -34,6 +38,7 @@ class Process:
     state: str
     age_s: float
     command: str
+    parent: int = 0
 
 
 def permissions(namespace: str) -> list[Permission]:
@@ -49,6 +54,41 @@ def processes(platform: Platform, pod: str, namespace: str, container: str) -> l
 
     """
     return parse(output_of(platform, pod, namespace, container, ["sh", "-c", LIST]))
+
+
+def workers(platform: Platform, pod: str, namespace: str, container: str, which: Rule) -> list[Process]:
+    """Return the processes of a container of which all holds that ``which`` says: exactly one, if the role says enough.
+
+    Raises:
+        NoData: as :func:`processes`.
+
+    """
+    found = processes(platform, pod, namespace, container)
+    commands = {process.pid: process.command for process in found}
+    place = (platform, pod, namespace, container)
+    listening = None if which.listens is None else listening_on(output_of(*place, ["sh", "-c", SOCKETS]), which.listens)
+    chosen = [
+        process
+        for process in found
+        if (which.match or "") in process.command
+        and which.title in {None, process.name}
+        and (which.child_of is None or which.child_of in commands.get(process.parent, ""))
+        and (listening is None or process.pid in listening)
+    ]
+    return sorted(chosen, key=lambda process: process.age_s)[:1] if which.pick == "newest" else chosen
+
+
+def listening_on(text: str, port: int) -> set[int]:
+    """Return the processes that listen on a TCP port, from what SOCKETS writes: rows of ``/proc/net/tcp``, then what each has open."""
+    rows = [line.split() for line in text.splitlines()]
+    sockets = {f"socket:[{row[9]}]" for row in rows if len(row) > 9 and row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port}
+    found, pid = set[int](), 0
+    for row in rows:
+        if len(row) == 1 and (folder := FOLDER.fullmatch(row[0])):
+            pid = int(folder[1])
+        elif row and row[-1] in sockets:
+            found.add(pid)
+    return found
 
 
 def output_in(platform: Platform, target: ResolvedTarget, role: str, command: list[str]) -> str:
@@ -106,5 +146,6 @@ def parse(text: str) -> list[Process]:
         match = STAT.fullmatch(stat)
         if match:
             started_s = int(match[4].split()[18]) / TICKS_PER_S  # field 22 of proc_pid_stat(5)
-            found.append(Process(int(match[1]), match[2], match[3], uptime_s - started_s, command.strip()))
+            parent = int(match[4].split()[0])  # field 4
+            found.append(Process(int(match[1]), match[2], match[3], uptime_s - started_s, command.strip(), parent))
     return found

@@ -6,9 +6,31 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
-from kubernetes.client import V1ContainerStatus
+from kubernetes.client import V1Container, V1ContainerStatus
 
 from kube.objects import Pod
+
+SIDECARS = frozenset(
+    {"istio-proxy", "linkerd-proxy", "queue-proxy", "daprd", "vault-agent", "cloud-sql-proxy", "kuma-sidecar", "kube-rbac-proxy"}
+)
+"""Containers of meshes and of Knative that are put beside an application; a native sidecar is an init container and none of these."""
+DEFAULT = "kubectl.kubernetes.io/default-container"  # annotation: which container a person means
+
+
+def main_container(pod: Pod, name: str | None = None) -> V1Container:
+    """Return a V1Pod's container called ``name``; else the one that the pod's annotation names, else the first that is no sidecar."""
+    containers, meant = pod.spec.containers, (pod.metadata.annotations or {}).get(DEFAULT)
+    for wanted in (name, meant):
+        found = next((one for one in containers if wanted and one.name == wanted), None)
+        if found is not None:
+            return found
+    return next((one for one in containers if one.name not in SIDECARS), containers[0])
+
+
+def names_of(pod: Pod) -> str:
+    """Return the names of a V1Pod's containers for a person: those that are sidecars are called so."""
+    native = [f"{one.name} (a native sidecar)" for one in pod.spec.init_containers or [] if one.restart_policy == "Always"]
+    return ", ".join([*(f"{one.name} (a sidecar)" if one.name in SIDECARS else one.name for one in pod.spec.containers), *native])
 
 
 def path_of(pod: Pod, container: str | None, volume: str) -> str | None:

@@ -15,10 +15,12 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData, TargetRefused
 from kube.client import Platform
-from kube.containers import objects_in, status_of
+from kube.containers import names_of, objects_in, status_of
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.wait import until
+
+KILLED = 128  # an exit code from here on is a signal's
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,9 @@ def _identity(pod: Pod, container: str, reported: str, wanted: str) -> int | Non
     """Return a running container's user or group: as the kubelet reports it, else as the pod's spec says; None: neither does."""
     spec = next((one for one in pod.spec.containers if one.name == container), None)
     if spec is None:
-        names = ", ".join(one.name for one in pod.spec.containers)
-        raise TargetRefused(f"pod {pod.metadata.name}: it has no container {container!r}, it has {names}; correct the role's container")
+        raise TargetRefused(
+            f"pod {pod.metadata.name}: it has no container {container!r}, it has {names_of(pod)}; correct the role's container"
+        )
     status = status_of(pod, container)
     if status and status.user and status.user.linux:
         return int(getattr(status.user.linux, reported))
@@ -103,6 +106,16 @@ def add(platform: Platform, pod: Pod, added: Mapping[str, Any], *, dry_run: bool
     body = {"metadata": {"uid": pod.metadata.uid}, "spec": {"ephemeralContainers": [added]}}
     asked: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
     platform.core.patch_namespaced_pod_ephemeralcontainers(pod.metadata.name, pod.metadata.namespace, body, **asked)
+
+
+def ended(pod: Pod, prefix: str) -> bool:
+    """Tell whether each of a V1Pod's ephemeral containers whose name begins so has ended by itself.
+
+    One that was killed may have left its work undone. True as well if the pod has none.
+    """
+    names = {one.name for one in pod.spec.ephemeral_containers or [] if one.name.startswith(prefix)}
+    states = {one.name: one.state.terminated for one in pod.status.ephemeral_container_statuses or [] if one.state}
+    return all((state := states.get(name)) is not None and state.exit_code < KILLED for name in names)
 
 
 def line_with(platform: Platform, pod: Pod, name: str, word: str, limit_s: float) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import AftershockError, FaultFailed, UndoFailed
 from kube.client import Platform, api_errors
+from kube.disruption_budgets import eviction, refusal
 from kube.objects import Pod
 from kube.wait import until
 
@@ -67,27 +67,30 @@ def drain(platform: Platform, node: str, timeout_s: float) -> list[str]:
 
 
 def evict(platform: Platform, name: str, namespace: str, uid: str, until_s: float, *, raises: type[AftershockError] = UndoFailed) -> bool:
-    """Evict exactly the pod with ``uid``; wait while a disruption budget forbids it (429). Returns False if it was gone already.
+    """Evict exactly the pod with ``uid``; wait while a disruption budget forbids it (429, or 500 for two).
+
+    Returns False if it was gone already.
 
     Raises:
         AftershockError: of class ``raises``: still forbidden at ``until_s`` (of :func:`time.monotonic`).
         ApiException: anything else.
 
     """
-    options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid))
-    body = client.V1Eviction(metadata=client.V1ObjectMeta(name=name, namespace=namespace), delete_options=options)
+    body, said = eviction(name, namespace, uid), ""
 
     def answer() -> int:
         """Return 0 while a budget forbids it, else the status of the answer."""
+        nonlocal said
         try:
             platform.core.create_namespaced_pod_eviction(name, namespace, body)
         except ApiException as error:
-            if error.status not in {404, 409, 429}:  # gone; another pod of the same name; a budget
+            said = refusal(error)
+            if not said and error.status not in {404, 409}:  # gone; another pod of the same name
                 raise
-            return 0 if error.status == 429 else int(error.status)
+            return 0 if said else int(error.status)
         return 201
 
     status = until(answer, until_s - time.monotonic(), PAUSE_S)
     if not status:
-        raise raises(f"pod {namespace}/{name}: a disruption budget still forbids its eviction; look at kubectl get pdb")
+        raise raises(f"pod {namespace}/{name}: a disruption budget still forbids its eviction ({said}); look at kubectl get pdb")
     return status == 201

@@ -67,6 +67,19 @@ if TYPE_CHECKING:
         metadata: Meta
         spec: LeaseSpec
 
+    class BudgetStatus(client.V1PodDisruptionBudgetStatus):
+        """What a budget comes to now."""
+
+        desired_healthy: int
+        expected_pods: int
+
+    class DisruptionBudget(client.V1PodDisruptionBudget):
+        """A disruption budget, of which a server fills in spec and status."""
+
+        metadata: Meta
+        spec: client.V1PodDisruptionBudgetSpec
+        status: BudgetStatus
+
     class ConfigMap(client.V1ConfigMap):
         """A config map of the suite."""
 
@@ -75,6 +88,7 @@ if TYPE_CHECKING:
 
 else:
     ConfigMap, EndpointSlice, Job, KubeEvent = client.V1ConfigMap, client.V1EndpointSlice, client.V1Job, client.CoreV1Event
+    BudgetStatus, DisruptionBudget = client.V1PodDisruptionBudgetStatus, client.V1PodDisruptionBudget
     Lease, Meta, Node, Pod = client.V1Lease, client.V1ObjectMeta, client.V1Node, client.V1Pod
 
 Kind = TypeVar("Kind")

@@ -14,6 +14,8 @@ from kubernetes.client import V1Container, V1Probe
 from history.errors import TargetRefused
 from history.values import parse_duration
 from kube.client import Platform, api_errors, unless_forbidden
+from kube.containers import main_container
+from kube.controllers.owners import maker_of
 from kube.objects import Node, Pod
 from target.role import Controller
 
@@ -51,7 +53,7 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
         pods = platform.pods(role)
         if not pods:
             raise TargetRefused(f"role {role}: it has no pod, so its timers cannot be read; deploy the platform")
-        container = _container(pods[0], platform.target.role(role).container)
+        container = main_container(pods[0], platform.target.role(role).container)
         given_s = _node_monitor_s(platform)
         nodes = {node.metadata.name: node for node in platform.nodes()}
         return PlatformTimers(
@@ -109,11 +111,7 @@ def owner_of(pod: Pod, controller: Controller | None) -> str:
     """Return who has a pod's settings, as ``Deployment x``: the controller of the target file, else the pod's controller."""
     if controller is not None:
         return f"{controller.kind} {controller.name}"
-    owner = next((one for one in pod.metadata.owner_references or [] if one.controller), None)
-    if owner is None:
-        return f"pod {pod.metadata.name}"
-    made_by_deployment = owner.kind == "ReplicaSet" and (pod.metadata.labels or {}).get("pod-template-hash")
-    return f"Deployment {owner.name.removesuffix(f'-{made_by_deployment}')}" if made_by_deployment else f"{owner.kind} {owner.name}"
+    return str(maker_of(pod) or f"pod {pod.metadata.name}")
 
 
 def cloud_of(nodes: Iterable[Node]) -> str:
@@ -187,10 +185,6 @@ def ready_at(pod: Pod) -> datetime | None:
 
 def _condition_at(pod: Pod, kind: str) -> datetime | None:
     return next((one.last_transition_time for one in pod.status.conditions or [] if one.type == kind and one.status == "True"), None)
-
-
-def _container(pod: Pod, name: str | None) -> V1Container:
-    return next((one for one in pod.spec.containers if one.name == name), pod.spec.containers[0])
 
 
 def _node_monitor_s(platform: Platform) -> float | None:

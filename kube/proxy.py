@@ -11,6 +11,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
 from kube.client import CONNECT_S, Platform, api_errors
+from kube.containers import SIDECARS
 from kube.objects import Pod
 from kube.permissions import Permission
 
@@ -74,8 +75,9 @@ def reaches(platform: Platform, pod: Pod, port: int, limit_s: float) -> bool:
 
 
 def first_port(pod: Pod) -> int | None:
-    """Return the first port that the containers of a pod name; None if they name none."""
-    return next((int(port.container_port) for container in pod.spec.containers for port in container.ports or []), None)
+    """Return the first port that the containers of a pod name, a sidecar's last; None if they name none."""
+    containers = sorted(pod.spec.containers, key=lambda one: one.name in SIDECARS)
+    return next((int(port.container_port) for container in containers for port in container.ports or []), None)
 
 
 def _ask(platform: Platform, thing: str, path: str, query: dict[str, str]) -> Answer:

@@ -7,15 +7,12 @@ a "yes" is a good guess, a "no" names a pod for which there is no place whatever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from kubernetes.client import (
     V1Container,
-    V1LabelSelector,
-    V1LabelSelectorRequirement,
-    V1NodeSelectorRequirement,
     V1NodeSelectorTerm,
     V1Taint,
 )
@@ -23,19 +20,12 @@ from kubernetes.utils.quantity import parse_quantity
 
 from kube.client import ready
 from kube.eviction import is_evictable
+from kube.labels import all_hold, selected
 from kube.objects import Node, Pod
 
 Amounts = dict[str, Decimal]  # by resource; "pods" is one of them
 FORBID = {"NoSchedule", "NoExecute"}
 NAME = "metadata.name"
-HOLDS: dict[str, Callable[[str | None, Sequence[str]], bool]] = {
-    "In": lambda value, wanted: value in wanted,
-    "NotIn": lambda value, wanted: value not in wanted,
-    "Exists": lambda value, _: value is not None,
-    "DoesNotExist": lambda value, _: value is None,
-    "Gt": lambda value, wanted: value is not None and int(value) > int(wanted[0]),
-    "Lt": lambda value, wanted: value is not None and int(value) < int(wanted[0]),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +118,14 @@ def _repelled(pod: Pod, place: Place, places: Iterable[Place]) -> bool:
         domain = (place.node.metadata.labels or {}).get(term.topology_key)
         near = [one for other in places if (other.node.metadata.labels or {}).get(term.topology_key) == domain for one in other.pods]
         spaces = term.namespaces or [pod.metadata.namespace]
-        if domain is not None and any(one.metadata.namespace in spaces and _selected(term.label_selector, one) for one in near):
+        if domain is not None and any(one.metadata.namespace in spaces and selected(term.label_selector, one) for one in near):
             return True
     return False
 
 
-def _selected(selector: V1LabelSelector | None, pod: Pod) -> bool:
-    labels = pod.metadata.labels or {}
-    if selector is None or not (selector.match_labels or {}).items() <= labels.items():
-        return False
-    return _all_hold(selector.match_expressions, labels)
-
-
 def _term_holds(term: V1NodeSelectorTerm, node: Node) -> bool:
     fields = [one for one in term.match_fields or [] if one.key == NAME]
-    return _all_hold(term.match_expressions, node.metadata.labels or {}) and _all_hold(fields, {NAME: node.metadata.name})
-
-
-def _all_hold(expressions: Iterable[V1NodeSelectorRequirement | V1LabelSelectorRequirement] | None, values: Mapping[str, str]) -> bool:
-    return all(HOLDS[one.operator](values.get(one.key), one.values or []) for one in expressions or [])
+    return all_hold(term.match_expressions, node.metadata.labels or {}) and all_hold(fields, {NAME: node.metadata.name})
 
 
 def _tolerated(taint: V1Taint, pod: Pod) -> bool:

@@ -8,7 +8,7 @@ from history.clock import now_ns
 from history.errors import NoData
 from history.plan import ResolvedTarget
 from history.schema import EventKind
-from kube.container_exec import Process, processes
+from kube.container_exec import Process, workers
 from kube.containers import status_of
 from kube.labels import selects
 from kube.objects import Pod
@@ -57,10 +57,9 @@ def _container_ended(target: ResolvedTarget, since_ns: int) -> bool:
 def _engines(target: ResolvedTarget) -> list[Process]:
     run, pod = active_run.require(), pod_of(target)
     role = _role(target, pod)
-    if not role.container or not role.engine:
+    if not role.container or not role.worker:
         raise NoData(f"target {run.plan.target.name}: the role of pod {target.name} names no container or no engine process; add both")
-    found = processes(run.platform, target.name, target.namespace or "", role.container)
-    return [process for process in found if role.engine in process.command]
+    return workers(run.platform, target.name, target.namespace or "", role.container, role.worker)
 
 
 def _role(target: ResolvedTarget, pod: Pod) -> Role:

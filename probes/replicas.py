@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from history.errors import NoData
 from kube.client import Platform, api_errors
-from kube.controllers import wanted
+from kube.controllers.wanted import wanted
 from kube.serving import serving
 from safety import active_run
 
@@ -25,18 +25,21 @@ def missing(role: str) -> int:
     """Return how many ready pods (see :func:`ready`) ``role`` lacks to what its controller asks for (0: none, however many it wants).
 
     Raises:
-        NoData: the API server does not answer, or the target names no controller for the role.
+        NoData: the API server does not answer.
 
     """
     return max(0, desired(active_run.require().platform, role) - ready(role))
 
 
 def desired(platform: Platform, role: str) -> int:
-    """Return how many replicas ``role`` should have (same errors as :func:`missing`)."""
+    """Return how many replicas ``role`` should have: as its controllers say now, else as many as preflight found (same errors)."""
     with api_errors(f"read who makes the pods of role {role}", NoData):
         found = wanted(platform, platform.target.role(role))
-    if found is None:
+    if found is not None:
+        return found
+    counted = active_run.require().plan.replicas_desired
+    if role not in counted:
         raise NoData(
-            f"target {platform.target.name}: role {role} names no controller, so nobody knows how many replicas it should have; add it"
+            f"target {platform.target.name}: role {role}: nobody owns its pods, so nobody knows how many there should be; add replicas"
         )
-    return found
+    return counted[role]

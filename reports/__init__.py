@@ -7,5 +7,6 @@
 from reports.build import Context, build
 from reports.model import NotTested, Report
 from reports.output import render, write
+from reports.risk import Risk
 
-__all__ = ["Context", "NotTested", "Report", "build", "render", "write"]
+__all__ = ["Context", "NotTested", "Report", "Risk", "build", "render", "write"]

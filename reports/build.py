@@ -15,6 +15,7 @@ from history.result import RANK, Verdict, worst
 from history.workloads import RequestsPlan, WorkloadPlan
 from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
 from reports.retries import Met, compare, met
+from reports.risk import Risk
 from reports.sentences import headline, summary_of
 from reports.sets import sets_of
 from reports.text import iso
@@ -30,6 +31,7 @@ class Context:
     command: str = ""
     commit: str | None = None  # default: as the runs' plans say
     not_tested: tuple[NotTested, ...] = ()
+    risks: tuple[Risk, ...] = ()
 
 
 def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
@@ -58,6 +60,7 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
         summary=summary_of(experiments, not_tested),
         experiments=experiments,
         retries=compare(compared),
+        risks=context.risks,
         not_tested=not_tested,
         definitions=tuple(Definition(name=name, text=text) for name, text in definitions()),
     )

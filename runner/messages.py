@@ -25,7 +25,7 @@ class Kind(StrEnum):
     DONE = "done"  # a phase ended: name, seconds, text
     NOTE = "note"  # a sentence worth showing at once: text
     RESOLVED = "resolved"  # preflight passed: targets, permissions, floor (shown by a dry run)
-    REFUSED = "refused"  # preflight refused; nothing was injected: text
+    REFUSED = "refused"  # preflight refused; nothing was injected: text, risks (weaknesses that the refusal shows)
     VERDICT = "verdict"  # the run was judged: verdict, sentence
 
 

@@ -42,6 +42,7 @@ class ActiveRun:
     journal: UndoJournal
     log: EventLog
     targets: dict[str, list[ResolvedTarget]] = field(default_factory=dict)  # activity name -> resolved in preflight
+    bypass_pdb: bool = False  # as the experiment allows: see target.allow
     activity: str = ""  # name of the activity being executed; set by the runner
 
     @property

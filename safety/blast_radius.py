@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors, ready
+from kube.controllers.groups import Key, mates_of, with_mates
 from kube.objects import Node, Pod
 from kube.selection import instrument_pods, is_control_plane
 from target.allow import Allow
 from target.target import Target
 
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+ALLOWED_BY = "allow it by allow: {last_replica: true} in the experiment"
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"  # every device plugin must mount this folder of its node
 
 
@@ -30,23 +32,27 @@ class Surroundings:
     pods_on: Mapping[str, Sequence[Pod]]  # node -> pods on it, for every node that goes down
     roles: Mapping[str, Sequence[Pod]]  # role -> its pods
     instruments: Sequence[Pod] = field(default=())  # pods
+    mates: Mapping[Key, frozenset[Key]] = field(default_factory=dict)  # pod -> all pods that are made anew with it
 
 
 def check(platform: Platform, targets: Sequence[ResolvedTarget], allow: Allow | None = None) -> None:
     """Refuse targets that must not be touched.
 
     Raises:
-        TargetRefused: with all objections, parted by semicolons.
+        TargetRefused: with all objections, parted by semicolons; its risks are the single points of failure among them.
 
     """
-    against = objections(platform.target, targets, survey(platform, targets), allow or Allow())
+    around, allowed = survey(platform, targets), allow or Allow()
+    against = objections(platform.target, targets, around, allowed)
     if against:
-        raise TargetRefused("beyond the blast radius: " + "; ".join(against))
+        risks = () if allowed.last_replica else tuple(single_points(targets, around).values())
+        raise TargetRefused("beyond the blast radius: " + "; ".join(against), risks)
 
 
 def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surroundings:
     """Collect what :func:`objections` needs. Raises TargetRefused if it may not be read."""
     with api_errors("look at the targets' surroundings", TargetRefused):
+        roles = platform.pods_of_roles()
         node_names = {target.node for target in targets if target.kind in {"Node", "Device"} and target.node}
         pods_on = {name: platform.all_pods(name) for name in sorted({t.name for t in targets if t.kind == "Node"})}
         listed = [pod for name in _namespaces_of(targets) for pod in platform.pods_in(name)]
@@ -58,8 +64,9 @@ def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surrounding
             nodes={name: platform.node(name) for name in sorted(node_names)},
             pods=pods,
             pods_on=pods_on,
-            roles=platform.pods_of_roles(),
+            roles=roles,
             instruments=instrument_pods(platform),
+            mates=mates_of(platform, [pod for those in roles.values() for pod in those]),
         )
 
 
@@ -71,7 +78,7 @@ def objections(target: Target, targets: Sequence[ResolvedTarget], around: Surrou
             against += _against_pod(target, hit, around)
         else:
             against += _against_node(target, hit, around)
-    return against + _against_extent(target, targets) + _against_roles(target, targets, around, allow)
+    return against + _against_extent(target, targets, around) + _against_roles(target, targets, around, allow)
 
 
 def _against_pod(target: Target, hit: ResolvedTarget, around: Surroundings) -> list[str]:
@@ -132,27 +139,64 @@ def is_device_plugin(pod: Pod) -> bool:
     return any(path.rstrip("/") == DEVICE_PLUGINS for path in paths)
 
 
-def _against_extent(target: Target, targets: Sequence[ResolvedTarget]) -> list[str]:
-    counts = {"pods": sum(t.kind == "Pod" for t in targets), "nodes": len({t.node for t in targets if t.kind != "Pod"})}
-    limits = {"pods": target.limits.pods, "nodes": target.limits.nodes}
-    over = [name for name, count in counts.items() if count > limits[name]]
-    return [f"{counts[name]} {name} would be touched, limits.{name} is {limits[name]}" for name in over]
+def _against_extent(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings) -> list[str]:
+    direct = _direct(targets)
+    pods, nodes = len(with_mates(direct, around.mates)), len({t.node for t in targets if t.kind != "Pod"})
+    grouped = f", since a pod's whole group is made anew with it ({len(direct)} pods in {pods})" if pods > len(direct) else ""
+    over = [f"{pods} pods would be touched, limits.pods is {target.limits.pods}{grouped}"] if pods > target.limits.pods else []
+    return over + ([f"{nodes} nodes would be touched, limits.nodes is {target.limits.nodes}"] if nodes > target.limits.nodes else [])
+
+
+def _direct(targets: Iterable[ResolvedTarget]) -> set[Key]:
+    return {(target.namespace or "", target.name) for target in targets if target.kind == "Pod"}
 
 
 def _against_roles(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings, allow: Allow) -> list[str]:
-    direct = {(t.namespace, t.name) for t in targets if t.kind == "Pod"}
-    down = {t.name for t in targets if t.kind == "Node"}
-    against = []
-    for role, pods in around.roles.items():
-        up = [pod for pod in pods if ready(pod)]
-        hit = [pod for pod in up if _key(pod) in direct or pod.spec.node_name in down]
+    against, single = [], single_points(targets, around)
+    for role, (up, hit) in _hit_of_roles(targets, around).items():
         if hit and len(hit) == len(up):
             if not allow.last_replica:
-                against.append(f"role {role} would lose its last ready replica ({_names(hit)}); allow it by allow: {{last_replica: true}}")
+                lost = f"role {role} would lose its last ready replica ({_names(hit)}); {ALLOWED_BY}"
+                against.append(single.get(role, lost))
         elif hit and len(hit) > target.limits.share_of_role * len(up) and not allow.share_of_role:
             share = target.limits.share_of_role
             against.append(f"role {role} would lose {len(hit)} of {len(up)} ready replicas, limits.share_of_role is {share:.0%}")
     return against
+
+
+def single_points(targets: Sequence[ResolvedTarget], around: Surroundings) -> dict[str, str]:
+    """Return the roles that one thing alone would take away: role -> a sentence. Pure.
+
+    That is a role with one ready replica, or one whose ready replicas all stand on one node.
+    """
+    found = {}
+    for role, (up, hit) in _hit_of_roles(targets, around).items():
+        nodes = {pod.spec.node_name for pod in up}
+        if not hit or len(hit) < len(up) or len(nodes) > 1:
+            continue
+        what = (
+            f"its only ready replica is {_names(up)}"
+            if len(up) == 1
+            else f"its ready replicas {_names(up)} all stand on node {nodes.pop()}"
+        )
+        if len(up) == 1 or any(target.kind == "Node" for target in targets):
+            why = f"not tested, because role {role} would lose its last ready replica and nobody would serve meanwhile"
+            found[role] = (
+                f"role {role} is a single point of failure ({what}): {why}; {ALLOWED_BY}, or run more replicas apart from each other"
+            )
+    return found
+
+
+def _hit_of_roles(targets: Sequence[ResolvedTarget], around: Surroundings) -> dict[str, tuple[list[Pod], list[Pod]]]:
+    """Return for each role its ready pods, and which of them the targets take away, with their groups."""
+    down = {t.name for t in targets if t.kind == "Node"}
+    on_nodes = {_key(pod) for pods in around.roles.values() for pod in pods if pod.spec.node_name in down}
+    lost = with_mates(_direct(targets) | on_nodes, around.mates)
+    found = {}
+    for role, pods in around.roles.items():
+        up = [pod for pod in pods if ready(pod)]
+        found[role] = (up, [pod for pod in up if _key(pod) in lost])
+    return found
 
 
 def _namespaces_of(targets: Iterable[ResolvedTarget]) -> list[str]:
@@ -164,7 +208,7 @@ def _labels(platform: Platform, namespace: str) -> Mapping[str, str]:
     return dict((meta and meta.labels) or {})
 
 
-def _key(pod: Pod) -> tuple[str, str]:
+def _key(pod: Pod) -> Key:
     return pod.metadata.namespace, pod.metadata.name
 
 

@@ -35,7 +35,14 @@ def entry(
     """Return a journal entry of the activity being executed that ends ``lasts_s`` from now."""
     ends_by_ns = now_ns() + int(lasts_s * 1e9)
     return Undo(
-        kind=kind, activity=run.activity, object=obj, namespace=namespace, detail=detail, ends_by_ns=ends_by_ns, self_ends=self_ends
+        kind=kind,
+        activity=run.activity,
+        object=obj,
+        namespace=namespace,
+        detail=detail,
+        ends_by_ns=ends_by_ns,
+        self_ends=self_ends,
+        bypass_pdb=run.bypass_pdb and kind is UndoKind.REPLACE_POD,
     )
 
 

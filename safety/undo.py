@@ -5,7 +5,6 @@ Everything here is idempotent, restores what was, and leaves alone what others c
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 
 import polars as pl
@@ -16,14 +15,14 @@ from history.reader import read_table
 from history.schema import EventKind
 from kube import machine_drivers
 from kube.client import Platform, api_errors, unless, unless_gone
-from kube.eviction import evict
 from kube.wait import until
 from safety.active_run import ActiveRun
 from safety.data_damage import restore_data
+from safety.replacement import replace_pod
 from safety.undo_journal import Undo, UndoKind
 
 CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
-EVICT_S, PAUSE_S = 90.0, 0.5  # a disruption budget may hold an eviction back for so long
+PAUSE_S = 0.5
 GONE_S = 10.0  # for a kubelet to end a fault pod: its grace, and then some
 
 
@@ -47,7 +46,7 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
             case UndoKind.DELETE_POD:
                 said = delete_pod(platform, undo.object, undo.namespace or "")
             case UndoKind.REPLACE_POD:
-                said = replace_pod(platform, undo.object, undo.namespace or "", undo.detail)
+                said = replace_pod(platform, undo.object, undo.namespace or "", undo.detail, bypass_pdb=undo.bypass_pdb)
             case UndoKind.RESTORE_DATA:
                 said = f"pod {undo.namespace}/{undo.object}: {restore_data(platform, undo)['said']}"
             case UndoKind.NOTHING:
@@ -129,19 +128,3 @@ def delete_pod(platform: Platform, name: str, namespace: str) -> str:
     if until(lambda: unless_gone(lambda: platform.pod(name, namespace)) is None, GONE_S, PAUSE_S):
         return f"pod {namespace}/{name}: gone"
     raise UndoFailed(f"pod {namespace}/{name}: deleted, but its kubelet has not ended it within {GONE_S:g} s; what it set ends by itself")
-
-
-def replace_pod(platform: Platform, name: str, namespace: str, uid: str) -> str:
-    """Let the pod's controller replace it (by eviction, so that disruption budgets hold): an ephemeral container cannot be removed.
-
-    Raises:
-        UndoFailed: no controller would replace it, or a disruption budget held it back for 90 s.
-
-    """
-    pod = unless_gone(lambda: platform.pod(name, namespace))
-    if pod is None or pod.metadata.uid != uid or pod.metadata.deletion_timestamp is not None:
-        return f"pod {namespace}/{name}: already replaced"
-    if not any(owner.controller for owner in pod.metadata.owner_references or []):
-        raise UndoFailed(f"pod {namespace}/{name}: it has no controller, so its ended ephemeral container stays; replace the pod by hand")
-    evict(platform, name, namespace, uid, time.monotonic() + EVICT_S)
-    return f"pod {namespace}/{name}: evicted, its controller makes a new one"

@@ -48,6 +48,7 @@ class Undo(FrozenModel):
     detail: str = ""
     ends_by_ns: int  # after this the reaper carries it out
     self_ends: str = ""  # what ends the fault even if nobody carries this out
+    bypass_pdb: bool = False  # REPLACE_POD: the experiment allows to delete what a disruption budget does not let be evicted
     done: bool = False
     done_by: str = ""
     done_ns: int = 0  # by the clock of who did it; 0 while it is not done

@@ -10,4 +10,5 @@ class Allow(Written):
 
     last_replica: bool = False  # leave a role without any ready replica
     share_of_role: bool = False  # touch more of a role than the target's limit
+    bypass_pdb: bool = False  # delete a pod whose eviction a disruption budget refuses, if all other pods of that budget are Ready
     without_capacity: bool = False  # displace pods for which no other node has room; looked at in preflight

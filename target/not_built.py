@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from target.engines import ENGINES
 from target.mistakes import Refusal
-from target.role import Role
+from target.role import KINDS, Role
 
 if TYPE_CHECKING:
     from target.target import Target
 
-CONTROLLERS = ("Deployment", "StatefulSet")
 STACKS = ("serving", "training")  # parts of the reference platform: workloads/manifests
 
 
@@ -31,14 +30,17 @@ def not_built(target: Target) -> Iterator[Refusal]:
 
 
 def _of_role(role: Role) -> Iterator[Refusal]:
-    if role.controller is not None and role.controller.kind not in CONTROLLERS:
-        yield ("controller", "kind"), f"{role.controller.kind} is not read yet; read are {', '.join(CONTROLLERS)}; or write replicas"
+    if role.controller is not None and role.controller.kind not in KINDS and role.controller.resource is None:
+        kind = role.controller.kind
+        yield (
+            ("controller", "kind"),
+            f"{kind} is none of {', '.join(KINDS)}; write how its scale is asked for, as kubectl api-resources names it "
+            f"(resource: {kind.lower()}s.GROUP), or leave controller out: whoever owns the pods is found",
+        )
     if role.adapter is not None and role.adapter not in ENGINES:
         yield ("adapter",), f"no engine {role.adapter!r} is known; known are {', '.join(ENGINES)}; or write process and metrics"
-    if role.process is not None:
-        unknown = [key for key in ("listens", "child_of") if getattr(role.process, key) is not None]
-        unknown += ["pick"] if role.process.pick != "only" else []
-        yield from ((("process", key), "a process is found by match alone as yet, and must be the only one") for key in unknown)
+    if role.process is not None and role.worker is None:
+        yield ("process",), "it says of no process which it is; write match, title, listens or child_of"
     if role.health is not None and role.health.ask is not None:
         yield ("health",), "asking as the kubelet does is not built for the history's health yet; write port and path, or leave it out"
     for key in ("drain_budget", "not_drainable", "scratch"):

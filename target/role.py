@@ -10,6 +10,8 @@ from history.values import Seconds, Written
 from target.engines import ENGINES
 from target.object_store import ObjectStore
 
+KINDS = ("Deployment", "StatefulSet", "ReplicaSet", "DaemonSet", "Job", "LeaderWorkerSet", "Rollout", "JobSet")
+"""Kinds of controllers that are known; of any other the scale subresource is asked."""
 SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
 
 
@@ -18,15 +20,32 @@ class Controller(Written):
 
     kind: str = Field(default="Deployment", min_length=1)
     name: str = Field(min_length=1)
+    resource: str | None = Field(
+        default=None, pattern=r"^[a-z0-9]+(\.[a-z0-9-]+)+$"
+    )  # of another kind: as kubectl names it, with its group
 
 
 class Process(Written):
-    """How the worker process inside a pod is recognised: it must be exactly one of the container."""
+    """How the worker process inside a pod is recognised: all that is said must hold, and of exactly one process of the container."""
 
     match: str | None = Field(default=None, min_length=1)  # a part of its command line
-    listens: int | None = Field(default=None, gt=0, lt=65536)  # a port
-    child_of: str | None = Field(default=None, min_length=1)
+    title: str | None = Field(default=None, min_length=1, max_length=15)  # the name that the kernel keeps of it (/proc/PID/comm)
+    listens: int | None = Field(default=None, gt=0, lt=65536)  # a TCP port on which it takes connections
+    child_of: str | None = Field(default=None, min_length=1)  # a part of its parent's command line
     pick: Literal["only", "newest"] = "only"  # of several
+
+    @property
+    def says_which(self) -> bool:
+        """Whether it tells processes apart by anything but their age."""
+        return any((self.match, self.title, self.listens, self.child_of))
+
+    def __str__(self) -> str:
+        """Return it in words: ``vllm (child of supervisord)``."""
+        said = [f"called {self.title}"] if self.title else []
+        said += [f"listening on {self.listens}"] if self.listens else []
+        said += [f"child of {self.child_of}"] if self.child_of else []
+        said += ["the newest"] if self.pick == "newest" else []
+        return " ".join([*([self.match] if self.match else []), *([f"({', '.join(said)})"] if said else [])])
 
 
 class Health(Written):
@@ -90,10 +109,16 @@ class Role(Written):
         return self
 
     @property
+    def worker(self) -> Process | None:
+        """How its worker process is recognised: as the role says, else by the command line that its adapter knows."""
+        said, known = self.process or Process(), ENGINES[self.adapter].process if self.adapter in ENGINES else None
+        found = said if said.says_which or known is None else said.model_copy(update={"match": known})
+        return found if found.says_which else None
+
+    @property
     def engine(self) -> str | None:
         """A part of the worker process's command line, as the role says or its adapter knows."""
-        said = self.process.match if self.process else None
-        return said or (ENGINES[self.adapter].process if self.adapter in ENGINES else None)
+        return self.worker.match if self.worker else None
 
     @property
     def queue_metric(self) -> str:

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import yaml
-from kubernetes import client
 
 from target.target import Target
 from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
@@ -16,10 +15,6 @@ ROLES = {name: {"namespace": "ml-serving", "selector": f"app={name}"} for name i
 
 class MemoryCluster(FakeCluster):
     """The API in memory, as far as a whole run asks it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sanitize_for_serialization = client.ApiClient().sanitize_for_serialization
 
     def list_namespaced_event(self, namespace: str, **_: object) -> Any:  # noqa: ANN401, ARG002, D102 - the API's own signature
         return SimpleNamespace(items=[])

@@ -7,6 +7,7 @@ import re
 from history.result import Verdict
 from reports.model import Experiment, NotTested, Report, RunInfo
 from reports.page.views import budget_row
+from reports.risk import Risk
 from reports.sentences import why
 from reports.text import clock, one_line
 from verdict.words import seconds
@@ -48,6 +49,7 @@ def markdown(report: Report) -> str:
         *_table(report),
         *_reasons(report),
         *[line for met in report.retries for line in ("", f"Client retries, {plain(met.fault)}: {plain(met.sentence, 600)}")],
+        *_risks(report.risks),
         *_not_tested(report.not_tested),
     ]
     if run.command:
@@ -88,6 +90,12 @@ def _reasons(report: Report) -> list[str]:
     ]
     more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
     return ["", *lines[:MOST_REASONS], *more] if lines else []
+
+
+def _risks(risks: tuple[Risk, ...]) -> list[str]:
+    lines = [f"- {plain(risk.sentence, 600)} ({plain(', '.join(risk.experiments))})" for risk in risks]
+    more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
+    return ["", "Risks:", "", *lines[:MOST_REASONS], *more] if lines else []
 
 
 def _not_tested(items: tuple[NotTested, ...]) -> list[str]:

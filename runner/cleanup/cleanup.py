@@ -13,6 +13,7 @@ from runner.cleanup.leftovers import Leftovers, find_leftovers
 from runner.drivers.training import job
 from safety import reaper_job, undo
 from safety.leases import Held, held_by
+from safety.replacement import replace_pod
 from safety.undo_journal import HEAL, RunJournal, StoredJournal, Undo, journal_of
 
 
@@ -117,7 +118,7 @@ def _end_job(platform: Platform, namespace: str, name: str) -> str:
 def _replace(platform: Platform, residue: str) -> str:
     namespace, _, name = residue.partition("/")
     with api_errors(f"replace pod {residue}", UndoFailed):
-        return undo.replace_pod(platform, name, namespace, platform.pod(name, namespace).metadata.uid)
+        return replace_pod(platform, name, namespace, platform.pod(name, namespace).metadata.uid)
 
 
 def _drop(platform: Platform, lease: Held) -> str:

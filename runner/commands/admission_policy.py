@@ -137,7 +137,7 @@ def ephemeral_container(target: Target) -> list[Rule]:
     programs = cel((data_damage.CHECKPOINTS, data_damage.TRAINING_DATA))
     beside = f"one.?command.orValue([]).size() > 2 && one.command[0] == {quoted(FAULT_PYTHON)} && one.command[1] == '-m'"
     beside += f" && one.command[2] in {programs} && one.?workingDir.orValue('') == {quoted(PROJECT)}"
-    signal_names, storage_names = cel(("AFTERSHOCK_PROCESS", "AFTERSHOCK_FOR_S", "AFTERSHOCK_SHARE")), cel(data_damage.ENVIRONMENT)
+    signal_names, storage_names = cel(process_signal.VARIABLES), cel(data_damage.ENVIRONMENT)
 
     def every(what: str) -> str:
         return f"{added}.all(one, {what})"

@@ -14,6 +14,7 @@ from kube.permissions import Permission
 from runner.drivers import choice
 from runner.experiment.experiment import Experiment
 from runner.preflight.checks import faults_of, permissions_of
+from runner.preflight.undo_allowed import bypassing
 from target.target import Target
 
 ACCOUNT = "aftershock"
@@ -36,7 +37,9 @@ def least_permissions(experiments: Iterable[Experiment], target: Target) -> list
 
 def experiment_permissions(experiment: Experiment, platform: Platform) -> list[Permission]:
     """Return everything that preflight asks for one experiment: for every run, for its faults and for what drives it."""
-    return [*permissions_of(faults_of(experiment, platform), platform), *choice.driver_permissions(platform.target, experiment)]
+    faults = faults_of(experiment, platform)
+    beside = [*choice.driver_permissions(platform.target, experiment), *bypassing(faults, platform, experiment.settings.allow)]
+    return [*permissions_of(faults, platform), *beside]
 
 
 def manifests(needed: Iterable[Permission], namespace: str) -> list[Manifest]:

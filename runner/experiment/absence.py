@@ -28,6 +28,6 @@ def _without_engine(experiment: Experiment, target: Target) -> Iterator[str]:
     for action in experiment.document.method:
         spec, name = fault_of(action.provider), action.provider.arguments.get("role")
         role = target.roles.get(name) if isinstance(name, str) else None
-        if spec is not None and spec.on_engine and role is not None and not (role.container and role.engine):
+        if spec is not None and spec.on_engine and role is not None and not (role.container and role.worker):
             needs = f"{action.provider.func} needs its engine process, and target {target.name} does not say which that is"
             yield f"role {name}: {needs}; to test this here, write container, and process or the adapter of an engine that has one"

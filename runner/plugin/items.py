@@ -62,6 +62,7 @@ class Session:
     outcomes: list[str] = field(default_factory=list)  # passed, failed, inconclusive, refused, broken
     refused: list[tuple[str, str, str]] = field(default_factory=list)  # experiment, its title, why
     absent: list[tuple[str, str, str]] = field(default_factory=list)  # likewise: the target has nothing of what it needs
+    risks: dict[str, list[str]] = field(default_factory=dict)  # weaknesses that refusals showed, as sentences -> experiments
     report: Path | None = None
 
 
@@ -115,6 +116,7 @@ class ExperimentItem(pytest.Item):
         self.chaos = self.config.stash[KEY]
         self.child = Child(self.request, self.chaos.progress.line)
         self.refusal = ""
+        self.risks: list[str] = []  # of the platform, as the refusal shows them
 
     def skip(self, reason: str) -> None:
         """Let it be skipped: the target has nothing of what it needs."""
@@ -132,6 +134,8 @@ class ExperimentItem(pytest.Item):
             self.chaos.outcomes.append("refused")
             if not self.request.dry_run:
                 self.chaos.refused.append((self.experiment.id, self.experiment.document.title, self.refusal))
+                for sentence in self.risks:
+                    self.chaos.risks.setdefault(sentence, []).append(self.experiment.id)
             raise Refused(self.refusal)
 
     def runtest(self) -> None:
@@ -159,7 +163,7 @@ class ExperimentItem(pytest.Item):
             for message in self.child.messages():
                 self.chaos.progress.show(message)
                 if message.kind is Kind.REFUSED:
-                    self.refusal = message.text()
+                    self.refusal, self.risks = message.text(), message.fields.get("risks", [])
                 if message.kind is until:
                     return True
         return until is None

@@ -31,12 +31,13 @@ def write_report(chaos: Session) -> bool:
     """Render the report of this session's runs; say so if that is not possible. Returns whether it was."""
     if chaos.options.dry_run or not (chaos.run_dirs or chaos.refused or chaos.absent):
         return True
-    from reports import Context, NotTested, render  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
+    from reports import Context, NotTested, Risk, render  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
 
     not_tested = tuple(NotTested(id=name, title=title, kind="refused", reason=reason) for name, title, reason in chaos.refused)
     not_tested += tuple(NotTested(id=name, title=title, kind="skipped", reason=reason) for name, title, reason in chaos.absent)
     try:
-        context = Context(command=chaos.options.command(), not_tested=not_tested)
+        risks = tuple(Risk(sentence=said, experiments=tuple(dict.fromkeys(ids))) for said, ids in chaos.risks.items())
+        context = Context(command=chaos.options.command(), not_tested=not_tested, risks=risks)
         chaos.report = render(chaos.run_dirs, chaos.options.out / "latest", context)
     except AftershockError as error:
         chaos.progress.line(f"the report could not be rendered: {error}")

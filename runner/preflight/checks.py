@@ -18,7 +18,7 @@ from history.plan import Plan, ResolvedTarget
 from history.workloads import RequestsPlan
 from kube import permissions
 from kube.client import Platform, api_errors
-from kube.controllers import RESOURCES
+from kube.controllers.wanted import permissions as counting
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from probes.prometheus import engine_gauges
@@ -86,7 +86,7 @@ def observing(target: Target) -> list[Permission]:
     watched += [("events", "", namespace) for namespace in sorted({*namespaces, "default"})]  # Events of nodes are in default
     watched += [("endpointslices", "discovery.k8s.io", role.namespace) for role in roles if role.service]
     needed = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
-    needed += [Permission("get", RESOURCES[role.controller.kind], "apps", role.namespace) for role in roles if role.controller]
+    needed += [permission for role in roles for permission in counting(role)]
     return needed + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
 
 
@@ -139,7 +139,8 @@ def check_platform(platform: Platform) -> Before:
     wrong = complaints(platform, before)
     if wrong:
         raise TargetRefused(
-            f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; wait until it is, or repair it"
+            f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; mend what is named, or wait where "
+            "something is being replaced"
         )
     return before
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import PARALLEL, Platform, api_errors, ready
-from kube.controllers import controller_of, wanted
+from kube.controllers.kinds import Controller
+from kube.controllers.resized import who_resized
+from kube.controllers.wanted import controllers_of, wanted_of
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
 from kube.selection import grace_s
 from kube.serving import probed
+from runner.preflight.surplus import surplus
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
 
@@ -26,35 +31,57 @@ from safety.undo_journal import Undo
 class Before:
     """The platform before the fault: what healing must bring back.
 
-    ``replicas`` are the desired ones of each role; ``grace_s`` is how long a pod of theirs may take to leave, at most.
+    ``replicas`` are the desired ones of each role; ``grace_s`` is how long a pod of theirs may take to leave, at most. ``at``: when that
+    was, on the API server's clock; None: nobody asks who changed it since.
     """
 
     replicas: dict[str, int]
     nodes: dict[str, NodeState]
     grace_s: float = 0.0
+    at: datetime | None = None
+
+
+class RoleNow(NamedTuple):
+    """A role as the API server has it: its pods, who makes them, and how many they want (None: nobody says)."""
+
+    name: str
+    pods: list[Pod]
+    controllers: list[Controller]
+    wanted: int | None
 
 
 def look(platform: Platform) -> Before:
     """Return the platform's state now. Raises TargetRefused: it cannot be read."""
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
-        roles = [name for name, role in platform.target.roles.items() if not role.of_run]
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            desired = dict(zip(roles, pool.map(lambda name: wanted(platform, platform.target.role(name)), roles), strict=True))
-        pods = platform.pods_of_roles()
+        at, roles = platform.server_time(), roles_now(platform)
         nodes = {node.metadata.name: node_state(node, platform.region.gpu_resource) for node in platform.nodes()}
-    replicas = {role: len(pods[role]) if found is None else found for role, found in desired.items()}
-    return Before(replicas, nodes, max((grace_s(pod) for role in roles for pod in pods[role]), default=0.0))
+    replicas = {role.name: len(role.pods) if role.wanted is None else role.wanted for role in roles}
+    return Before(replicas, nodes, max((grace_s(pod) for role in roles for pod in role.pods), default=0.0), at)
+
+
+def roles_now(platform: Platform) -> list[RoleNow]:
+    """Return the lasting roles of the target, as they are now. Raises ApiException."""
+    pods = platform.pods_of_roles()
+
+    def now(name: str) -> RoleNow:
+        role, there = platform.target.role(name), pods[name]
+        found = controllers_of(platform, role, there)
+        return RoleNow(name, there, found, wanted_of(platform, role, found, there) if role.replicas is None else role.replicas)
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return list(pool.map(now, [name for name, role in platform.target.roles.items() if not role.of_run]))
 
 
 def complaints(platform: Platform, before: Before) -> list[str]:
     """Return why the platform is not healthy now, as sentences: replicas missing, a rollout in flight, a node under a role not ready."""
     wrong: list[str] = []
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
-        pods = platform.pods_of_roles()
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            rollouts = list(pool.map(lambda role: _rollout(platform, role), before.replicas))
-        for (role, want), rollout in zip(before.replicas.items(), rollouts, strict=True):
-            wrong += [*_lacking(role, pods[role], want), *_surplus(role, pods[role], want), *rollout]
+        roles = roles_now(platform)
+        for role in roles:
+            want = before.replicas[role.name] if role.wanted is None else role.wanted
+            spec, now = platform.target.role(role.name), platform.server_time()
+            wrong += [*_lacking(role.name, role.pods, want), *surplus(role.name, spec, role.pods, want, now), *_rollouts(role)]
+        pods = {role.name: role.pods for role in roles}
         wrong += _silent(platform, pods)
         hosts = {pod.spec.node_name for those in pods.values() for pod in those}
     wrong += [
@@ -63,11 +90,28 @@ def complaints(platform: Platform, before: Before) -> list[str]:
     return wrong
 
 
+def resizings(platform: Platform, before: Before) -> list[str]:
+    """Return which roles' controllers want another number of replicas now than before, and who changed that, as sentences.
+
+    Raises TargetRefused: the platform cannot be read.
+    """
+    said = []
+    with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
+        for role in roles_now(platform):
+            was = before.replicas.get(role.name)
+            if was is None or role.wanted is None or role.wanted == was:
+                continue
+            by = who_resized(platform, platform.target.role(role.name).namespace, role.controllers, before.at) if before.at else ""
+            whose = ", ".join(str(one.reference) for one in role.controllers)
+            said.append(f"role {role.name}: {whose} was scaled from {was} to {role.wanted} replicas meanwhile {by}".rstrip())
+    return said
+
+
 def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Sequence[Undo]) -> list[str]:
     """Return what is not as before: roles without all their replicas, target nodes not back, cordoned or without their accelerators.
 
-    A pod that is still leaving counts: the next run's preflight would refuse it as a surplus. More replicas than before do not, since an
-    autoscaler may have added them.
+    A role must have as many replicas as its controllers want *now*: an autoscaler, or a person, may have changed that (:func:`resizings`
+    says who). A pod that is still leaving counts: the next run's preflight would refuse it as a surplus.
 
     Args:
         platform: the platform.
@@ -86,20 +130,16 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
         for name in sorted(names & set(before.nodes)):
             wrong += _node_differs(name, before.nodes[name], now.get(name), platform.region.gpu_resource)
         wrong += unconfirmed_undos(platform, entries)
-        pods = platform.pods_of_roles()
-        for role, want in before.replicas.items():
-            wrong += [*_lacking(role, pods[role], want), *_leaving(role, pods[role])]
-        return wrong or _silent(platform, pods)
+        roles = [role for role in roles_now(platform) if role.name in before.replicas]
+        for role in roles:
+            want = before.replicas[role.name] if role.wanted is None else role.wanted
+            wrong += [*_lacking(role.name, role.pods, want), *_leaving(role.name, role.pods)]
+        return wrong or _silent(platform, {role.name: role.pods for role in roles})
 
 
 def _lacking(role: str, pods: Iterable[Pod], want: int) -> list[str]:
     up = sum(ready(pod) for pod in pods)
     return [f"role {role} has {up} of {want} replicas ready"] if up < want else []
-
-
-def _surplus(role: str, pods: Iterable[Pod], want: int) -> list[str]:
-    names = [pod.metadata.name for pod in pods if pod.status.phase in {"Running", "Pending"}]
-    return [f"role {role} has {len(names)} pods for {want} replicas: something is being replaced"] if len(names) > want else []
 
 
 def _leaving(role: str, pods: Iterable[Pod]) -> list[str]:
@@ -119,16 +159,12 @@ def _silent(platform: Platform, pods: dict[str, list[Pod]]) -> list[str]:
     ]
 
 
-def _rollout(platform: Platform, role: str) -> list[str]:
-    declared, controller = platform.target.role(role).controller, controller_of(platform, platform.target.role(role))
-    if declared is None or controller is None:
-        return []
-    updated = controller.status.updated_replicas or 0
-    seen = controller.status.observed_generation or 0
-    if seen >= controller.metadata.generation and updated >= (controller.spec.replicas or 0):
-        return []
-    what, want = f"{declared.kind.lower()} {declared.name}", controller.spec.replicas
-    return [f"role {role}: a rollout of {what} is in flight ({updated} of {want} replicas updated)"]
+def _rollouts(role: RoleNow) -> list[str]:
+    return [
+        f"role {role.name}: a rollout of {one.reference.kind.lower()} {one.reference.name} is in flight ({one.rollout})"
+        for one in role.controllers
+        if one.rollout
+    ]
 
 
 def _node_differs(name: str, was: NodeState, node: Node | None, gpu_resource: str) -> list[str]:

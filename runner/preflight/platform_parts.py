@@ -10,7 +10,7 @@ from typing import Any
 
 from history.errors import TargetRefused
 from kube.client import PARALLEL, Platform, api_errors, unless_forbidden, unless_gone
-from kube.controllers import controller_of
+from kube.controllers.wanted import controllers_of
 
 DIGITS = 16
 RESTARTED = "kubectl.kubernetes.io/restartedAt"  # a rollout of the very same template
@@ -35,21 +35,29 @@ def platform_parts(platform: Platform) -> dict[str, str]:
 def _of_role(platform: Platform, name: str) -> Iterator[tuple[str, object]]:
     role, pods = platform.target.role(name), platform.pods(name)
     yield "images", sorted({status.image_id for pod in pods for status in pod.status.container_statuses or []})
-    controller = controller_of(platform, role)
-    if controller is None:
+    found = controllers_of(platform, role, pods)
+    if not found:
         return
-    template = controller.spec.template.to_dict()
-    notes = template["metadata"].get("annotations") or {}
-    template["metadata"]["annotations"] = {key: value for key, value in notes.items() if key != RESTARTED}
-    yield "template", template
-    yield "replicas", controller.spec.replicas
-    yield "configuration", {name: _contents(platform, name, role.namespace) for name in sorted(set(_config_maps(template)))}
+    templates = [_lasting(one.template) for one in found]
+    yield "template", templates
+    yield "replicas", [one.wanted for one in found]
+    yield "configuration", {name: _contents(platform, name, role.namespace) for name in sorted(set(_config_maps(templates)))}
+
+
+def _lasting(template: Any) -> Any:  # noqa: ANN401 - a pod template, or several
+    """Return a template without the note of its last restart."""
+    meta = template.get("metadata") if isinstance(template, dict) else None
+    if not meta or RESTARTED not in (meta.get("annotations") or {}):
+        return template
+    notes = {key: value for key, value in meta["annotations"].items() if key != RESTARTED}
+    others = {key: value for key, value in meta.items() if key != "annotations"}
+    return template | {"metadata": others | ({"annotations": notes} if notes else {})}
 
 
 def _config_maps(tree: Any) -> Iterator[str]:  # noqa: ANN401 - a part of a pod template
     """Yield the names of the ConfigMaps that a pod template names, as volumes, sources of the environment or single values."""
     for key, value in tree.items() if isinstance(tree, dict) else ():
-        if key in {"config_map", "config_map_ref", "config_map_key_ref"} and isinstance(value, dict) and value.get("name"):
+        if key in {"configMap", "configMapRef", "configMapKeyRef"} and isinstance(value, dict) and value.get("name"):
             yield value["name"]
         yield from _config_maps(value)
     for item in tree if isinstance(tree, list) else ():

@@ -30,6 +30,7 @@ from runner.preflight.judgeable import refuse_blind
 from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before
+from runner.preflight.undo_allowed import bypassing, refused_undos
 from runner.redact import of_kubeconfig, remember
 from runner.request import Request
 from runner.run.abort import stop_when
@@ -84,7 +85,8 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     checks.check_clock(platform)
     faults = checks.faults_of(experiment, platform)
     drivers = drivers_of(platform, experiment, request, stop)
-    permissions = checks.check_access(faults, platform, driver_permissions(target, experiment))
+    allow = experiment.settings.allow
+    permissions = checks.check_access(faults, platform, [*driver_permissions(target, experiment), *bypassing(faults, platform, allow)])
     queue = Queue(platform, request.run_id, request.wait_s, stop, send)
     stack.callback(queue.release)
     if not request.dry_run:
@@ -97,8 +99,8 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     unknown = request.dry_run and any(driver.needs().provides_targets for driver in drivers)
     targets = _choose([] if unknown else faults, experiment, platform, request.seed)
     timers = {driver.name: driver.timers() for driver in drivers}
-    room = displaced(faults, targets, platform, timers.values(), experiment.settings.allow)
-    for text in room.sentences:
+    room = displaced(faults, targets, platform, timers.values(), allow)
+    for text in [*room.sentences, *refused_undos(faults, targets, platform, allow)]:
         send(Kind.NOTE, text=text)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
@@ -166,8 +168,9 @@ def assemble(checked: Checked, request: Request, send: Send, stop: Stop, stack: 
     log = RunLog(request.run_dir, platform.region_name)
     log.event(EventKind.PHASE, Phase.PREFLIGHT.value, t_ns=checked.began_ns)
     run = active_run.ActiveRun(
-        plan=plan, run_dir=request.run_dir, platforms={platform.region_name: platform}, journal=journal, log=log, targets=checked.targets
-    )
+        plan=plan, run_dir=request.run_dir, platforms={platform.region_name: platform}, journal=journal, log=log, targets=checked.targets,
+        bypass_pdb=checked.experiment.settings.allow.bypass_pdb,
+    )  # fmt: skip
     active_run.activate(run)
     context = Context(
         run=run,

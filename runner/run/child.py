@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from history.errors import AftershockError
+from history.errors import AftershockError, TargetRefused
 from runner.exits import REFUSED
 from runner.messages import Kind, Send, take_stdout
 from runner.preflight import checks
@@ -34,7 +34,7 @@ def run_request(request: Request, send: Send, stop: Stop) -> int:
             context, steps = assemble(checked, request, send, stop, stack)
             send(Kind.RESOLVED, lines=[])
         except AftershockError as error:
-            send(Kind.REFUSED, text=str(error))
+            send(Kind.REFUSED, text=str(error), risks=error.risks if isinstance(error, TargetRefused) else ())
             return REFUSED
         except Interrupted as request_to_stop:
             send(Kind.REFUSED, text=f"stopped in preflight, nothing was injected: {request_to_stop.reason}")

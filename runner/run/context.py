@@ -37,6 +37,7 @@ class Observations:
     names: dict[str, frozenset[str]] = field(default_factory=dict)  # role -> their names
     ill: set[str] = field(default_factory=set)  # pods that did not answer well the last time, or whose node is silent
     queue: float | None = None
+    desired: dict[str, int] = field(default_factory=dict)  # role -> replicas that its controllers want; else the plan's hold
 
     def serving(self, role: str) -> int:
         """Return how many replicas are ready by the rule of :mod:`kube.serving`, as the latest samples say."""
@@ -86,7 +87,7 @@ class Context:
         """Return what is seen now: ``+12.4 s 31 % bad, p95 1.9 s, ready 2/3, queue 4``."""
         alone = len(self.progress) == 1
         parts = [one.text(window_s) if alone else f"{name}: {one.text(window_s)}" for name, one in self.progress.items()]
-        desired = self.run.plan.replicas_desired
+        desired = self.run.plan.replicas_desired | self.observations.desired
         parts += [f"{role} {self.observations.serving(role)}/{want}" for role, want in desired.items() if role in self.observations.ready]
         if self.observations.queue is not None:
             parts.append(f"queue {self.observations.queue:.0f}")

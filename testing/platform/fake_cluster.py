@@ -22,6 +22,7 @@ from kube.client import Platform
 from kube.labels import selects
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
+from testing.platform.asked_by_path import AskedByPath, FakeApi
 from testing.platform.targets import changed
 
 Stored = TypeVar("Stored", ConfigMap, Lease)
@@ -77,17 +78,11 @@ def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None =
     return cast("Node", client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status))
 
 
-def template(name: str) -> Any:
-    """Return the pod template of a Deployment: one container, configured by a ConfigMap of its name."""
-    config = client.V1Volume(name="config", config_map=client.V1ConfigMapVolumeSource(name=f"{name}-config"))
-    spec = client.V1PodSpec(containers=[client.V1Container(name="server", image="i")], volumes=[config])
-    return client.V1PodTemplateSpec(metadata=client.V1ObjectMeta(labels={"app": name}), spec=spec)
-
-
-class FakeCluster:
+class FakeCluster(AskedByPath):
     """Six nodes in three zones; inference on the GPU nodes, gateways on the CPU nodes, two decoys, Prometheus on cpu-a."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._versions = itertools.count(1)
         zones = ("a", "b", "c")
         self.nodes = {n.metadata.name: n for z in zones for n in (node(f"cpu-{z}", f"zone-{z}"), node(f"gpu-{z}", f"zone-{z}", gpus=2))}
@@ -105,14 +100,13 @@ class FakeCluster:
         self.conflicts: list[Callable[[], object]] = []  # each is called just before one replace: somebody else is faster
         self.calls: list[str] = []
         self.denied: set[tuple[str, str]] = set()  # (verb, resource)
-        self.templates = {name: template(name) for name in ("inference", "gateway", "decoy")}  # of Deployments
         self.silent: set[str] = set()  # pod:port that does not answer
 
     def platform(self, target: Target | None = None) -> Platform:
         fake, target = cast("Any", self), target or local_target()
         return Platform(
             target=target, region_name=target.only_region_name(),
-            api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
+            api=FakeApi(self), core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
             discovery=fake,
         )  # fmt: skip
 
@@ -134,14 +128,17 @@ class FakeCluster:
         self._there(self.pods, (namespace, name))
         del self.pods[(namespace, name)]
 
-    def create_namespaced_pod_eviction(self, name: str, namespace: str, body: Any) -> None:
-        self.calls.append(f"evict {name}")
+    def create_namespaced_pod_eviction(self, name: str, namespace: str, body: Any, dry_run: str = "") -> None:
+        self.calls.append(f"{'ask to ' if dry_run else ''}evict {name}")
         found = self._there(self.pods, (namespace, name))
         if found.metadata.uid != body.delete_options.preconditions.uid:
             raise ApiException(status=409, reason="Conflict")
         if self.refuse_evictions:
             self.refuse_evictions -= 1
             raise ApiException(status=429, reason="Too Many Requests")
+        self.ask_budgets(found)
+        if dry_run:
+            return
         del self.pods[(namespace, name)]
 
     def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: object) -> None:
@@ -166,9 +163,6 @@ class FakeCluster:
     def read_namespace(self, name: str) -> SimpleNamespace:
         labels = self._there(self.namespaces, name)
         return SimpleNamespace(metadata=SimpleNamespace(labels=labels, annotations=None, deletion_timestamp=None))
-
-    def read_namespaced_deployment(self, name: str, namespace: str) -> SimpleNamespace:
-        return SimpleNamespace(spec=SimpleNamespace(replicas=3, template=self.templates[name]))
 
     # config maps and leases
 

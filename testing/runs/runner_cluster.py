@@ -28,17 +28,14 @@ class RunnerCluster(FakeCluster):
     def __init__(self) -> None:
         super().__init__()
         self.objects: dict[tuple[str, str], Any] = {}
+        self.replicas |= REPLICAS
         self.updated: dict[str, int] = {}  # deployment -> updated replicas, if not all
         self.reaper_says = WATCHING
 
-    def read_namespaced_deployment(self, name: str, namespace: str) -> Any:
-        replicas = REPLICAS[name]
-        status = SimpleNamespace(updated_replicas=self.updated.get(name, replicas), observed_generation=1)
-        return SimpleNamespace(
-            metadata=SimpleNamespace(name=name, generation=1),
-            spec=SimpleNamespace(replicas=replicas, template=self.templates[name]),
-            status=status,
-        )
+    def deployment(self, name: str) -> dict[str, Any]:
+        found = super().deployment(name)
+        found["status"]["updatedReplicas"] = self.updated.get(name, self.replicas[name])
+        return found
 
     def read_namespaced_pod_log(self, name: str, namespace: str, **_: object) -> str:
         if not self.reaper_says:

@@ -77,7 +77,8 @@ def _of_role(case: Case, role: str, wanted: tuple[int, int], answered: list[Chan
     """Return the capacity of one role, of which ``wanted`` replicas must have been ready before the fault and must be so after it."""
     assert case.recovery is not None  # noqa: S101 - told by capacity_of
     start_ns, end_ns = case.recovery.fault_ns, case.recovery.watched_ns
-    desired, back = wanted
+    bound, waited = wanted[0] - wanted[1], _waited_for(case, role, wanted)
+    desired = int(_at(waited, start_ns)) + bound
     members = {event.object for event in case.timeline.all(EventKind.POD_READY) if event.detail.get("role") == role}
     asked = bool(answered) and not members.isdisjoint(asked_pods(case))
     steps = _before_and_after(_by_events(case, members, answered), start_ns, end_ns)
@@ -90,9 +91,31 @@ def _of_role(case: Case, role: str, wanted: tuple[int, int], answered: list[Chan
         return Capacity(unknown=f"no ready replicas of {role} were recorded before the fault")
     if steps[0].ready < desired:
         return Capacity(unknown=f"only {steps[0].ready:g} of {desired} replicas of {role} were ready before the fault")
-    full = [start_ns, *(after.t_ns for before, after in pairwise(steps) if before.ready < back <= after.ready)]
-    dropped = any(step.ready < back for step in steps)
-    return Capacity(full[-1] if steps[-1].ready >= back else None, dropped, steps[-1].ready, back, asked=asked)
+    over = _over(steps, waited, start_ns, end_ns)
+    full = [start_ns, *(after.t_ns for before, after in pairwise(over) if before.ready < 0 <= after.ready)]
+    dropped, last = any(step.ready < 0 for step in over), over[-1].ready
+    return Capacity(full[-1] if last >= 0 else None, dropped, steps[-1].ready, int(_at(waited, end_ns)), asked=asked)
+
+
+def _waited_for(case: Case, role: str, planned: tuple[int, int]) -> list[Step]:
+    """Return how many replicas are waited for, over time: what the controllers want, less those bound to lost nodes; at first as planned.
+
+    A lower number may have been set at any time since the sample before: it holds from then on.
+    """
+    sampled = _by_samples(case, role, Series.DESIRED_REPLICAS)
+    lower = {after.t_ns: before.t_ns for before, after in pairwise(sampled) if after.ready < before.ready}
+    return [Step(0, planned[1]), *(Step(lower.get(t_ns, t_ns), wanted - planned[0] + planned[1]) for t_ns, wanted in sampled)]
+
+
+def _at(steps: list[Step], t_ns: int) -> float:
+    """Return what held at ``t_ns``; before the first step, that."""
+    return next((step.ready for step in reversed(steps) if step.t_ns <= t_ns), steps[0].ready)
+
+
+def _over(ready: list[Step], waited: list[Step], start_ns: int, end_ns: int) -> list[Step]:
+    """Return by how much the ready replicas exceed (below zero: lack) those that are waited for, after every change of either."""
+    times = {step.t_ns for step in (*ready, *waited) if start_ns <= step.t_ns <= end_ns}
+    return [Step(t_ns, _at(ready, t_ns) - _at(waited, t_ns)) for t_ns in sorted({start_ns - 1, *times})]
 
 
 def _before_and_after(steps: list[Step], start_ns: int, end_ns: int) -> list[Step]:
@@ -116,7 +139,7 @@ def _by_events(case: Case, members: set[str], answered: list[Change]) -> list[St
     return steps
 
 
-def _by_samples(case: Case, role: str) -> list[Step]:
-    wanted = (pl.col("series") == Series.READY_REPLICAS.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
+def _by_samples(case: Case, role: str, series: Series = Series.READY_REPLICAS) -> list[Step]:
+    wanted = (pl.col("series") == series.value) & pl.col("value").is_finite() & pl.col("t_ns").is_not_null()
     rows: Iterable[tuple[int, str, float]] = case.run.samples.filter(wanted).sort("t_ns").select("t_ns", "labels", "value").iter_rows()
     return [Step(t_ns, value) for t_ns, labels, value in rows if label_of(labels, "role") == role]

@@ -121,8 +121,7 @@ def heal(case: Case) -> Check:
     end = next(iter(reversed(case.timeline.all(EventKind.HEAL_END))), None)
     if end is None:
         return inconclusive("heal", "The platform was never proven to be as before: the run ended before it was healed.")
-    remains = end.detail.get("remains")
-    left: list[str] = [str(item) for item in remains] if isinstance(remains, list) else []
+    left = _sentences(end.detail.get("remains"))
     what = f"what remains: {listed(left)}" if left else "nothing remains"
     if end.detail.get("clean") is False and not case.timeline.all(EventKind.FAULT_START):
         return inconclusive("heal", f"The platform is not as it was before, although nothing was injected; {what}.")
@@ -134,7 +133,12 @@ def heal(case: Case) -> Check:
     took = f" {seconds((end.t_ns - begun) / 1e9)} after healing began" if begun is not None else ""
     hurt = case.recovery.while_healing if case.recovery else ()
     noticed = f"; healing itself cost users {count(len(hurt), 'outage')}" if hurt else ""
-    return passed("heal", f"The platform was proven to be as before{took}; {what}{noticed}.")
+    said = "".join(f"; {text}" for key in ("resized", "residue") for text in _sentences(end.detail.get(key)))
+    return passed("heal", f"The platform was proven to be as before{took}; {what}{noticed}{said}.")
+
+
+def _sentences(said: object) -> list[str]:
+    return [str(item) for item in said] if isinstance(said, list) else []
 
 
 @check(EVERY, Role.OWN, title="Instruments answered", cause=Cause.INSTRUMENT)

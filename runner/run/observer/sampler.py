@@ -20,6 +20,7 @@ from history.clock import now_ns
 from history.errors import AftershockError, NoData
 from history.schema import EventKind, Series
 from kube.client import Platform
+from kube.controllers.wanted import wanted
 from kube.objects import Pod
 from kube.serving import ANSWER_S, Question, heard_of, question_of
 from runner.event_log import RunLog
@@ -31,7 +32,7 @@ from runner.run.observer.served import served
 PERIOD_S = 0.5
 BESIDE_TICKS = 4  # other roles than the workload's, and leases of nodes, are asked every two seconds
 QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more; so is the machine's account
-SERVED_TICKS = 10  # counters are read every 5 s: a share of the baseline needs two readings
+SERVED_TICKS = 10  # counters are read every 5 s (a share of the baseline needs two readings), and how many replicas are wanted
 PARALLEL = 16
 PROMETHEUS = "prometheus"
 
@@ -78,6 +79,22 @@ class Sampler(threading.Thread):
                     self._machine()
                 if tick % SERVED_TICKS == 0:
                     self._counters(pool)
+                    self._desired(pool)
+
+    def _desired(self, pool: ThreadPoolExecutor) -> None:
+        """Ask how many replicas each lasting role should have: an autoscaler, or a person, may change that."""
+        for name in (self._from.role, *self._from.beside) if self._from.up() else ():
+            if not self._from.platform.target.role(name).of_run:
+                self._submit(pool, f"{Series.DESIRED_REPLICAS}-{name}", partial(self._wanted, name))
+
+    def _wanted(self, name: str) -> None:
+        asked_ns = now_ns()
+        with suppress(ApiException, urllib3.exceptions.HTTPError):  # nothing is sampled: the last number holds
+            there = list(self._from.pods[name].pods.values())
+            count = wanted(self._from.platform, self._from.platform.target.role(name), there)
+            if count is not None:
+                self._observations.desired[name] = count
+                self._log.sample(Series.DESIRED_REPLICAS, float(count), t_ns=asked_ns, role=name)
 
     def _counters(self, pool: ThreadPoolExecutor) -> None:
         """Read how many requests each replica has served, where the role says by which counter."""

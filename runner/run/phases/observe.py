@@ -60,5 +60,7 @@ def recovered(context: Context, zero_ns: int, not_before_ns: int) -> bool:
 
 
 def lacking(context: Context) -> list[str]:
-    """Return the roles that have fewer replicas that can serve than are wanted back."""
-    return [role for role, want in context.run.plan.replicas_back.items() if context.observations.serving(role) < want]
+    """Return the roles that have fewer replicas that can serve than their controllers want now, and than can be back."""
+    plan, seen = context.run.plan, context.observations
+    wanted = plan.replicas_desired | {role: count for role, count in seen.desired.items() if role in plan.replicas_desired}
+    return [role for role, want in wanted.items() if seen.serving(role) < want - plan.replicas_bound.get(role, 0)]

@@ -16,7 +16,7 @@ from history.plan import ResolvedTarget
 from history.writer import EventLog
 from kube import permissions
 from kube.client import Platform, connect, platform_over, ready
-from kube.controllers import wanted
+from kube.controllers.wanted import wanted
 from kube.devices import healthy as healthy_devices
 from safety import active_run, blast_radius, leases
 from safety.active_run import ActiveRun
@@ -45,7 +45,7 @@ def well(platform: Platform) -> bool:
     Pods that failed do not count: a node that comes back refuses the GPU pods that it had, and Kubernetes keeps their records.
     """
     for role, found in platform.target.roles.items():
-        if (want := wanted(platform, found)) is None:  # ranks of a training job, storage: not what is hit here
+        if found.of_run or (want := wanted(platform, found)) is None:  # ranks of a training job, what is not deployed: not hit here
             continue
         pods = [pod for pod in platform.pods(role) if pod.status.phase not in {"Failed", "Succeeded"}]
         if len(pods) != want or not all(ready(pod) for pod in pods):

@@ -20,6 +20,7 @@ from kube.answers import message_of
 from kube.client import BoundedClient, Platform, configuration_of, platform_over
 from runner.commands import admission_policy, rbac
 from safety import data_damage, reaper_job, undo
+from target.role import Process
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
 from testing.platform.targets import in_region
 from testing.waiting import wait_for
@@ -166,7 +167,7 @@ def test_the_suites_own_reaper_is_admitted_and_any_other_job_is_denied(tempted: 
 
 def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) -> None:
     pod = tempted.pods("inference")[0]
-    ours = process_signal.ephemeral_container(pod, "model", tempted.target.suite.fault_image, "engine", 3.0)
+    ours = process_signal.ephemeral_container(pod, "model", tempted.target.suite.fault_image, Process(match="engine"), 3.0)
     elsewhere = tempted.core.list_namespaced_pod("acme-metrics").items[0]
 
     def add(container: Any, to: Any = pod) -> str:
@@ -202,7 +203,7 @@ def test_a_program_beside_a_storage_server_gets_its_credentials_from_the_secret_
     assert "no other environment" in add(env=[*env, {"name": "PYTHONPATH", "value": "/proc/1/cwd"}])
     assert "mounts nothing" in add(envFrom=[{"secretRef": {"name": "llm-store"}}])
     assert f"image is {tempted.target.suite.fault_image}" in add(image="busybox")
-    signal = process_signal.ephemeral_container(pod, "model", tempted.target.suite.fault_image, "engine", 3.0)
+    signal = process_signal.ephemeral_container(pod, "model", tempted.target.suite.fault_image, Process(match="engine"), 3.0)
     assert "no other environment" in add(name=signal["name"], command=signal["command"])
 
 

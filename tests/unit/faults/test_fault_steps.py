@@ -20,6 +20,7 @@ from history.plan import ResolvedTarget
 from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
 from target.region import CommandDriver
+from testing.platform.asked_by_path import FakeApi
 from testing.platform.fake_cluster import FakeCluster, local_target, seeded
 from testing.platform.fake_run import live_run
 from testing.runs.fault_parts import kinds, spec
@@ -50,7 +51,7 @@ def chaosk8s_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeCluster], None
     """Let chaosk8s's calls end in the fake cluster: it makes its CoreV1Api of the client that it is given."""
 
     def use(cluster: FakeCluster) -> None:
-        monkeypatch.setattr(chaosk8s_pods.client, "CoreV1Api", lambda given: given if given is cluster else CoreV1Api(given))
+        monkeypatch.setattr(chaosk8s_pods.client, "CoreV1Api", lambda given: cluster if isinstance(given, FakeApi) else CoreV1Api(given))
 
     return use
 

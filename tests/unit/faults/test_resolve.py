@@ -16,8 +16,10 @@ from history.errors import AftershockError, ConfigError, TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform
 from safety import blast_radius
+from target.role import Process
 from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, local_target, pod, seeded
+from testing.platform.workload_kinds import budget
 from testing.runs.fault_parts import spec
 
 FAULTS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -108,6 +110,29 @@ def test_how_long_it_lasts_is_known_before(name: str) -> None:
 def test_a_role_without_an_engine_is_refused() -> None:
     with pytest.raises(ConfigError, match="role gateway: its engine process is not to be found"):
         spec(faults.processes.kill_engine).resolve(FakeCluster().platform(), {"role": "gateway"}, seeded(7))
+
+
+def test_a_newest_process_can_be_stopped_but_not_killed_since_nobody_could_see_that() -> None:
+    process = Process(match="engine", pick="newest")
+    inference = local_target().roles["inference"].model_copy(update={"process": process})
+    platform = FakeCluster().platform(local_target(roles=local_target().roles | {"inference": inference}))
+    [target] = spec(faults.processes.freeze_engine).resolve(platform, {"role": "inference", "for_s": 5}, seeded(7))
+    assert target.effect == "process engine (the newest) stopped for 5 s"
+    with pytest.raises(ConfigError, match="nobody could see that it ended; say child_of, title or listens"):
+        spec(faults.processes.kill_engine).resolve(platform, {"role": "inference"}, seeded(7))
+
+
+def test_a_drain_that_no_budget_ever_lets_end_is_refused_and_a_risk() -> None:
+    cluster = FakeCluster()
+    budget(cluster)
+    with pytest.raises(
+        TargetRefused, match=r"node gpu-\w: no drain of it ever ends, an upgrade's neither: pod ml-serving/inference-\w: "
+    ) as refused:
+        resolve("drain", 7, cluster.platform())
+    assert refused.value.risks[0].endswith("let the budget allow a disruption; not tested")
+    cluster.budgets.clear()
+    budget(cluster, healthy=2)
+    assert resolve("drain", 7, cluster.platform())
 
 
 def test_a_drain_that_would_lose_a_pod_for_good_is_refused() -> None:

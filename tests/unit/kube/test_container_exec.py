@@ -12,11 +12,12 @@ from history.errors import TargetRefused
 from kube.container_exec import LIST, parse
 from kube.devices import device_of, healthy, index_of
 from kube.ephemeral import user_of
+from target.role import Process as Which
 from testing.platform.fake_cluster import FakeCluster, local_target, node, pod
 
 
 def test_the_ephemeral_container_satisfies_pod_security_restricted() -> None:
-    made = ephemeral_container(pod("a"), "server", "image:1", "engine", 30)
+    made = ephemeral_container(pod("a"), "server", "image:1", Which(match="engine"), 30)
     assert made["securityContext"] == {
         "runAsUser": 65532,
         "runAsGroup": 65532,
@@ -35,7 +36,7 @@ def test_the_second_ephemeral_container_has_another_name() -> None:
     target = pod("a")
     names = []
     for _ in range(2):
-        names.append(ephemeral_container(target, "server", "image:1", "engine", 30)["name"])
+        names.append(ephemeral_container(target, "server", "image:1", Which(match="engine"), 30)["name"])
         target.spec.ephemeral_containers = [client.V1EphemeralContainer(name=name) for name in names]
     assert len(set(names)) == 2
 

@@ -15,6 +15,7 @@ from kubernetes import client
 from history.errors import NoData
 from history.plan import ResolvedTarget
 from history.schema import EventKind
+from kube import container_exec
 from kube.container_exec import Process
 from kube.selection import node_target, pod_target
 from probes import gpus, nodes, pods, processes, replicas
@@ -64,7 +65,7 @@ def run(cluster: FakeCluster, tmp_path: Path) -> ActiveRun:
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     made = Seen()
-    monkeypatch.setattr(processes, "processes", lambda *_: made.processes)
+    monkeypatch.setattr(container_exec, "processes", lambda *_: made.processes)
     return made
 
 

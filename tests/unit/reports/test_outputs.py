@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import Context, NotTested, build
+from reports import Context, NotTested, Report, Risk, build
 from reports.__main__ import SCHEMA, main, schema
+from reports.page.html import html
 from reports.page.markdown import MOST_LINES, markdown
 from reports.text import bytes_of, clean, one_line, quantity
+from testing.runs.pages import parse
 from tests.unit.reports.conftest import Night
 from verdict.words import number, percent, seconds
 
@@ -47,6 +49,17 @@ def test_the_summary_is_short_and_names_what_did_not_hold(night: Night) -> None:
     assert len(lines) <= MOST_LINES
     assert "FAIL" in lines[0]
     assert len([line for line in lines if line.startswith(("| ❌", "| ❔", "| ✅"))]) == 9
+
+
+def test_a_risk_stands_in_the_summary_in_the_page_and_in_the_data(night: Night) -> None:
+    said = "role inference is a single point of failure: not tested, because nobody would serve; allow it by allow: {last_replica: true}"
+    report = night.report.model_copy(update={"risks": (Risk(sentence=said, experiments=("serving/replica-killed",)),)})
+    lines = markdown(report).splitlines()
+    [line] = lines[lines.index("Risks:") + 2 : lines.index("Risks:") + 3]
+    assert "single point of failure" in line
+    assert "(serving/replica-killed)" in line
+    assert said in parse(html(report)).text
+    assert Report.model_validate_json(report.model_dump_json()).risks == report.risks
 
 
 def test_the_summary_of_a_hundred_experiments_is_still_short(night: Night) -> None:

@@ -113,7 +113,6 @@ def test_the_class_may_say_more() -> None:
     [
         (without_prometheus, "queue-is-short: target local names no prometheus"),
         (lambda: changed(steady_state={}), "queue-is-short: target local sets no queue_max in the steady_state of the class"),
-        (without_controller, "no-replica-is-missing: role inference of target local names no controller"),
     ],
 )
 def test_what_the_target_has_not_is_left_out_by_name_in_plan_and_dry_run(
@@ -130,9 +129,11 @@ def test_what_the_target_has_not_is_left_out_by_name_in_plan_and_dry_run(
     assert lines[1] == f"left out of the hypothesis: {left_out}"
 
 
-def test_a_title_claims_nothing_that_is_left_out() -> None:
+def test_replicas_are_asked_for_although_the_target_names_no_controller_since_whoever_owns_the_pods_is_found() -> None:
     target = without_controller()
-    assert steady_state(target, target.workloads[REQUESTS]).title == "users are served within the SLO"
+    found = steady_state(target, target.workloads[REQUESTS])
+    assert found.title == "users are served within the SLO, and every replica is ready"
+    assert "no-replica-is-missing" in [probe["name"] for probe in found.probes]
 
 
 def test_what_is_declared_is_asked_whether_or_not_it_answers(silent: Experiment) -> None:

@@ -15,6 +15,7 @@ from safety import blast_radius
 from target.allow import Allow
 from target.target import Limits
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
+from testing.platform.workload_kinds import leader_worker_set
 
 
 def pods(cluster: FakeCluster, *names: str, namespace: str = "ml-serving") -> list[ResolvedTarget]:
@@ -128,3 +129,54 @@ def test_all_objections_come_at_once() -> None:
         blast_radius.check(cluster.platform(), [*nodes(cluster, "cpu-a"), *pods(cluster, "dns", namespace="kube-system")])
     assert "prometheus-0" in str(refused.value)
     assert "system namespaces" in str(refused.value)
+
+
+@pytest.mark.parametrize("hit", [lambda c: pods(c, "inference-a"), lambda c: nodes(c, "gpu-a")])
+def test_a_single_replica_is_a_risk_that_is_not_tested_and_says_what_would_allow_it(hit: Any) -> None:
+    cluster = FakeCluster()
+    for name in ("inference-b", "inference-c"):
+        del cluster.pods["ml-serving", name]
+    with pytest.raises(TargetRefused) as refused:
+        blast_radius.check(cluster.platform(), hit(cluster))
+    [risk] = refused.value.risks
+    assert risk == (
+        "role inference is a single point of failure (its only ready replica is inference-a): not tested, because role inference would "
+        "lose its last ready replica and nobody would serve meanwhile; allow it by allow: {last_replica: true} in the experiment, or run "
+        "more replicas apart from each other"
+    )
+    assert risk in str(refused.value)
+    blast_radius.check(cluster.platform(), hit(cluster), Allow(last_replica=True))
+
+
+def test_replicas_on_one_node_are_a_risk_of_that_node_and_an_experiment_that_takes_all_is_none() -> None:
+    cluster = FakeCluster()
+    with pytest.raises(TargetRefused) as refused:
+        blast_radius.check(cluster.platform(), pods(cluster, "inference-a", "inference-b", "inference-c"))
+    assert refused.value.risks == ()
+    for name in ("inference-b", "inference-c"):
+        cluster.pods["ml-serving", name].spec.node_name = "gpu-a"
+    with pytest.raises(TargetRefused) as refused:
+        blast_radius.check(cluster.platform(), nodes(cluster, "gpu-a"))
+    [risk] = refused.value.risks
+    assert "its ready replicas inference-a, inference-b, inference-c all stand on node gpu-a" in risk
+
+
+@pytest.mark.parametrize(("restart", "refused"), [(None, True), ("RecreateGroupOnPodRestart", True), ("None", False)])
+def test_where_groups_are_recreated_the_blast_radius_of_a_pod_is_its_group(restart: str | None, refused: bool) -> None:
+    cluster, _ = leader_worker_set(groups=3, size=4, restart=restart)
+    hit = pods(cluster, "lws-0-1")
+    if not refused:
+        blast_radius.check(cluster.platform(), hit)
+        return
+    with pytest.raises(TargetRefused, match=r"4 pods would be touched, limits.pods is 3, since a pod's whole group is made anew with it"):
+        blast_radius.check(cluster.platform(), hit)
+    blast_radius.check(cluster.platform(local_target(limits=Limits(pods=4))), hit)
+
+
+def test_a_group_counts_in_the_share_of_a_role() -> None:
+    cluster, _ = leader_worker_set(groups=3, size=2)
+    platform = cluster.platform(local_target(limits=Limits(pods=6)))
+    with pytest.raises(TargetRefused, match=r"would lose 6 of 6|would lose its last ready replica"):
+        blast_radius.check(platform, pods(cluster, "lws-0", "lws-1", "lws-2"))
+    with pytest.raises(TargetRefused, match=r"would lose 4 of 6 ready replicas, limits.share_of_role is 50%"):
+        blast_radius.check(cluster.platform(local_target(limits=Limits(pods=6, share_of_role=0.5))), pods(cluster, "lws-0", "lws-1-1"))

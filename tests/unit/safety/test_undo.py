@@ -17,6 +17,7 @@ from safety.undo_journal import REAPER, Undo, UndoKind
 from target.region import CommandDriver
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
 from testing.platform.fake_run import live_run
+from testing.platform.workload_kinds import signalled
 
 
 def entry(kind: UndoKind, obj: str, **more: Any) -> Undo:
@@ -66,18 +67,11 @@ def test_a_new_pod_of_the_same_name_is_left_alone() -> None:
     assert not cluster.calls
 
 
-def test_a_pod_that_nobody_would_make_again_is_reported() -> None:
-    cluster = FakeCluster()
-    cluster.pods[("ml-serving", "inference-a")].metadata.owner_references = []
-    with pytest.raises(UndoFailed, match="it has no controller, so its ended ephemeral container stays"):
-        undo.undo_entry(cluster.platform(), entry(UndoKind.REPLACE_POD, "inference-a", namespace="ml-serving", detail="uid-inference-a"))
-
-
 def test_an_eviction_that_stays_forbidden_is_an_error() -> None:
     cluster = FakeCluster()
     cluster.refuse_evictions = 10
     with pytest.raises(UndoFailed, match="a disruption budget still forbids its eviction"):
-        undo.evict(cluster.platform(), "inference-a", "ml-serving", "uid-inference-a", until_s=0.0)
+        eviction.evict(cluster.platform(), "inference-a", "ml-serving", "uid-inference-a", until_s=0.0)
 
 
 def test_a_fault_pod_is_deleted_once() -> None:
@@ -113,7 +107,7 @@ def test_all_are_tried_latest_first_and_the_end_is_recorded_once(tmp_path: Path)
         run.journal.will_undo(entry(UndoKind.UNCORDON, name, detail="run-1"))
     del cluster.pods[("ml-serving", "inference-a")]
     run.journal.will_undo(entry(UndoKind.REPLACE_POD, "inference-b", namespace="ml-serving", detail="uid-inference-b"))
-    cluster.pods[("ml-serving", "inference-b")].metadata.owner_references = []
+    signalled(cluster, "inference-b", code=None).metadata.owner_references = []
     with pytest.raises(UndoFailed, match="inference-b"):
         undo.undo_all(run)
     assert [one.done for one in run.journal.entries()] == [True, True, False]

@@ -102,6 +102,20 @@ def test_capacity_that_is_not_back_is_a_lower_bound() -> None:
     assert found.value == pytest.approx(HIT.heal_s)
 
 
+def test_full_capacity_is_what_the_controllers_want_now() -> None:
+    lost = change_samples(
+        drop_events(run_of(HIT), EventKind.POD_READY), Series.READY_REPLICAS.value, pl.when(pl.col("t_ns") > at(0)).then(2.0).otherwise(3.0)
+    )
+    counted = lost.samples.filter(pl.col("series") == Series.READY_REPLICAS.value)
+    wanted = counted.with_columns(
+        series=pl.lit(Series.DESIRED_REPLICAS.value), value=pl.when(pl.col("t_ns") > at(4)).then(2.0).otherwise(3.0)
+    )
+    scaled = replace(lost, samples=pl.concat([lost.samples, wanted]))
+    assert measured(scaled, "full_capacity").value == pytest.approx(4.0, abs=1.01)
+    grown = replace(lost, samples=pl.concat([lost.samples, wanted.with_columns(value=pl.lit(4.0))]))
+    assert measured(grown, "full_capacity").value is None  # fewer than wanted were ready before the fault
+
+
 def test_a_replica_that_is_asked_less_often_while_it_does_not_answer_stays_red_in_between() -> None:
     world = replace(HIT, hits=(Hit(0.2, 12.0),))
     dense = measured(run_of(world), "wrong_green").value

@@ -16,9 +16,14 @@ from uuid import uuid4
 import pytest
 
 from faults.mechanisms.process_signal import SCRIPT
+from kube import container_exec
+from target.role import Process as Which
+from testing.platform.fake_cluster import FakeCluster
+from testing.platform.forked import ENGINE, forked, stopped
 
 Process = subprocess.Popen[str]
 Start = Callable[..., Process]
+PLACE = (FakeCluster().platform(), "a", "ml-serving", "server")
 LONG = "import time; time.sleep(600)"
 
 
@@ -101,6 +106,27 @@ def test_it_kills_exactly_that_process(started: Start) -> None:
     assert account(text)[0]["did"] == "killed"
     assert engine.wait(20) == -signal.SIGKILL
     assert bystander.poll() is None
+
+
+def test_two_of_one_command_line_are_refused_in_words(started: Start) -> None:
+    with forked() as both:
+        text = run_text(started, both.name, 600)
+        assert account(text)[0]["refused"] == f"2 processes have '{both.name}' in their command line, expected exactly 1"
+
+
+@pytest.mark.parametrize("which", ["child_of", "title", "listens", "pick"])
+def test_a_role_may_say_otherwise_which_of_two_with_one_command_line_is_meant(which: str) -> None:
+    with forked() as (name, api, engine, port):
+        said = {"child_of": name, "title": ENGINE, "listens": port, "pick": "newest"}
+        assert stopped(name, api, engine, **{which: said[which]}) == "the engine, not the API"
+
+
+def test_the_evidence_finds_the_same_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container_exec, "output_of", lambda *place: subprocess.run(place[-1], stdout=-1, text=True, check=False).stdout)
+    with forked() as (name, _, engine, port):
+        for which in ({"child_of": name}, {"title": ENGINE}, {"listens": port}, {"pick": "newest"}):
+            found = container_exec.workers(*PLACE, Which.model_validate({"match": name} | which))
+            assert [process.pid for process in found] == [engine]
 
 
 def test_two_that_match_are_refused(started: Start) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,10 +12,13 @@ import pytest
 from kubernetes import client
 
 from history.plan import ResolvedTarget
+from kube.client import Platform
 from kube.serving import probed
-from runner.preflight.platform_health import Before, complaints, differences, look
+from runner.preflight.platform_health import Before, complaints, differences, look, resizings
 from safety.undo_journal import Undo, UndoKind
-from testing.platform.fake_cluster import NOW, pod
+from target.role import Controller
+from testing.platform.fake_cluster import NOW, local_target, pod
+from testing.platform.workload_kinds import autoscaler, canary, scaled, stateful
 from testing.runs.runner_cluster import RunnerCluster
 
 GPU_A = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
@@ -76,7 +81,10 @@ def test_a_pod_that_is_still_leaving_is_waited_for_since_the_next_preflight_woul
     evicted = pod("inference-old")
     evicted.metadata.deletion_timestamp = NOW
     cluster.pods["ml-serving", "inference-old"] = evicted
-    assert complaints(cluster.platform(), before) == ["role inference has 4 pods for 3 replicas: something is being replaced"]
+    [wrong] = complaints(cluster.platform(), before)
+    assert wrong.startswith(
+        "role inference has 4 pods for 3 replicas: inference-old is stuck Terminating: it was due to be gone at 2026-11-01"
+    )
     assert differs(cluster, before) == ["role inference: inference-old is still leaving"]
     del cluster.pods["ml-serving", "inference-old"]
     assert differs(cluster, before) == complaints(cluster.platform(), before) == []
@@ -92,6 +100,78 @@ def test_the_longest_grace_of_the_roles_pods_is_read(cluster: RunnerCluster) -> 
     cluster.pods["ml-serving", "gateway-a"].spec.termination_grace_period_seconds = 35
     cluster.pods["monitoring", "prometheus-0"].spec.termination_grace_period_seconds = 300  # no role's
     assert look(cluster.platform()).grace_s == 35
+
+
+def names_no_controller(cluster: RunnerCluster) -> Platform:
+    inference = local_target().roles["inference"].model_copy(update={"controller": None})
+    return cluster.platform(local_target(roles=local_target().roles | {"inference": inference}))
+
+
+def of_stateful_set(cluster: RunnerCluster) -> Platform:
+    controller = Controller(kind="StatefulSet", name="inference")
+    inference = local_target().roles["inference"].model_copy(update={"controller": controller})
+    return cluster.platform(local_target(roles=local_target().roles | {"inference": inference}))
+
+
+@pytest.mark.parametrize("made", [names_no_controller, of_stateful_set])
+def test_a_role_of_a_stateful_set_is_counted_by_it(cluster: RunnerCluster, made: Callable[[RunnerCluster], Platform]) -> None:
+    stateful(cluster)
+    platform = made(cluster)
+    before = look(platform)
+    assert before.replicas["inference"] == 3
+    assert complaints(platform, before) == []
+    scaled(cluster, 4)
+    assert complaints(platform, before) == ["role inference has 3 of 4 replicas ready"]
+
+
+def test_as_before_is_what_the_controllers_want_now_and_who_changed_that_is_said(cluster: RunnerCluster) -> None:
+    stateful(cluster)
+    platform = names_no_controller(cluster)
+    before = replace(look(platform), at=NOW)
+    assert resizings(platform, before) == []
+    scaled(cluster, 2, "kube-controller-manager", "scale")
+    autoscaler(
+        cluster, "serving", ("StatefulSet", "inference"), "New size: 2; reason: All metrics below target", NOW + timedelta(seconds=30)
+    )
+    autoscaler(cluster, "other", ("StatefulSet", "else"), "New size: 2; reason: All metrics below target", NOW + timedelta(seconds=30))
+    del cluster.pods["ml-serving", "inference-2"]
+    assert differences(platform, before, [], []) == []
+    assert resizings(platform, before) == [
+        "role inference: StatefulSet inference was scaled from 3 to 2 replicas meanwhile by kube-controller-manager through its scale at "
+        "2026-11-01T12:00:30Z; HorizontalPodAutoscaler serving said: New size: 2; reason: All metrics below target"
+    ]
+
+
+def test_what_an_autoscaler_said_before_the_run_is_not_its_doing(cluster: RunnerCluster) -> None:
+    stateful(cluster)
+    platform = of_stateful_set(cluster)
+    before = replace(look(platform), at=NOW)
+    autoscaler(cluster, "serving", ("StatefulSet", "inference"), "New size: 3", NOW - timedelta(hours=1))
+    scaled(cluster, 2, "kubectl-scale", "scale")
+    assert resizings(platform, before)[0].endswith(
+        "from 3 to 2 replicas meanwhile by kubectl-scale through its scale at 2026-11-01T12:00:30Z"
+    )
+
+
+def test_pods_of_another_controller_are_named_even_where_they_would_fill_a_gap(cluster: RunnerCluster) -> None:
+    cluster.pods["ml-serving", "canary"] = canary()
+    [wrong] = complaints(cluster.platform(), look(cluster.platform()))
+    said = "inference-canary-5d8b-x is of Deployment inference-canary, not of Deployment inference: the selector app=inference selects both"
+    assert wrong.startswith(f"role inference has 4 pods for 3 replicas: {said}")
+    del cluster.pods["ml-serving", "inference-a"]
+    assert any(said in text for text in complaints(cluster.platform(), look(cluster.platform())))
+
+
+def test_a_pod_that_leaves_in_its_own_time_is_waited_for_and_one_that_is_stuck_is_named_with_its_finalizers(cluster: RunnerCluster) -> None:
+    now = cluster.platform().server_time()
+    old = cluster.pods["ml-serving", "inference-old"] = pod("inference-old")
+    old.metadata.deletion_timestamp = now + timedelta(seconds=60)
+    [wrong] = complaints(cluster.platform(), look(cluster.platform()))
+    assert wrong.endswith("inference-old is Terminating; wait until it is gone")
+    old.metadata.deletion_timestamp, old.metadata.finalizers = now - timedelta(hours=3), ["example.com/hold"]
+    [wrong] = complaints(cluster.platform(), look(cluster.platform()))
+    assert "inference-old is stuck Terminating" in wrong
+    assert "its finalizers are example.com/hold, its node is gpu-a" in wrong
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from runner.preflight.platform_parts import RESTARTED, platform_parts
+from testing.platform.asked_by_path import APPS
 from testing.platform.fake_cluster import FakeCluster
 
 
@@ -70,6 +71,6 @@ def test_what_this_account_may_not_read_is_left_out(cluster: FakeCluster, monkey
 
     monkeypatch.setattr(cluster, "read_namespaced_config_map", forbidden)
     assert changed(cluster, another_configuration) == set()
-    monkeypatch.setattr(cluster, "read_namespaced_deployment", forbidden)
+    cluster.served[f"{APPS}/deployments/inference"] = ApiException(status=403, reason="Forbidden")
     with pytest.raises(TargetRefused, match=r"read what the platform is made of: .*403"):
         platform_parts(cluster.platform())

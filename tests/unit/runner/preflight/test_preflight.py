@@ -22,7 +22,7 @@ from target.requests import RequestsClass
 from testing.platform.fake_cluster import pod
 from testing.runs import runner_parts
 from testing.runs.preflight import KILL, Make, refusal, unready
-from testing.runs.runner_cluster import REPLICAS, RunnerCluster
+from testing.runs.runner_cluster import RunnerCluster
 from testing.runs.runner_parts import EXPERIMENT, Sent
 
 
@@ -139,13 +139,23 @@ def test_what_forbids_a_run_is_refused_in_a_sentence(
 
 
 @pytest.mark.usefixtures("platform")
-def test_a_selector_that_matches_nothing_is_refused(
-    cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(REPLICAS, "decoy", 0)
+def test_a_selector_that_matches_nothing_is_refused(cluster: RunnerCluster, request_of: Make, experiment_file: Path, sent: Sent) -> None:
+    cluster.replicas["decoy"] = 0
     cluster.pods = {key: one for key, one in cluster.pods.items() if one.metadata.labels["app"] != "decoy"}
     experiment_file.write_text(EXPERIMENT.replace(KILL, "module: faults.pods, func: kill, arguments: {role: decoy}"))
     assert "selector app=decoy in namespace ml-serving matches 0 pods" in refusal(request_of(), sent)
+
+
+@pytest.mark.usefixtures("platform")
+def test_a_single_replica_is_refused_as_a_risk_that_the_report_will_name(cluster: RunnerCluster, request_of: Make, sent: Sent) -> None:
+    cluster.replicas["inference"] = 1
+    for name in ("inference-b", "inference-c"):
+        del cluster.pods["ml-serving", name]
+    assert "role inference is a single point of failure (its only ready replica is inference-a)" in refusal(request_of(), sent)
+    [risks] = [fields["risks"] for kind, fields in sent.messages if kind == Kind.REFUSED]
+    assert [str(one).partition(":")[0] for one in risks] == [  # type: ignore[attr-defined]
+        "role inference is a single point of failure (its only ready replica is inference-a)"
+    ]
 
 
 def test_prometheus_that_is_down_is_refused(platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:

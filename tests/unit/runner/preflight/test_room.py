@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from kubernetes import client
 
 from kube.client import Platform
@@ -14,6 +15,7 @@ from runner.messages import Kind
 from runner.run.assemble import run_preflight
 from runner.run.child import run_request
 from runner.stop import Stop
+from testing.platform.workload_kinds import budget
 from testing.runs.preflight import KILL, Make, refusal
 from testing.runs.runner_cluster import RunnerCluster
 from testing.runs.runner_parts import EXPERIMENT, Sent
@@ -98,3 +100,20 @@ def test_a_pod_that_would_not_admit_the_ephemeral_container_is_refused(
     assert text.startswith("an ephemeral container in pod ml-serving/inference-")
     assert text.endswith("see the namespace's label pod-security.kubernetes.io/enforce")
     assert asked == ["server All"]
+
+
+@pytest.mark.parametrize(("allow", "then"), [("", "as residue"), ("    allow: {bypass_pdb: true}\n", "it is deleted instead")])
+def test_a_pod_that_could_not_be_evicted_afterwards_is_said_in_a_dry_run(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, experiment_file: Path, *, sent: Sent, allow: str, then: str
+) -> None:
+    budget(cluster)
+    cluster.patch_namespaced_pod_ephemeralcontainers = lambda *_, **__: None  # type: ignore[attr-defined]
+    experiment_file.write_text(EXPERIMENT.replace(KILL, FREEZE).replace("    evidence:", f"{allow}    evidence:"))
+    assert run_request(request_of(), sent, Stop()) == 0
+    [said] = [text for text in sent.texts(Kind.NOTE) if text.startswith("undo: ")]
+    assert "could not be evicted now (Cannot evict pod as it would violate the pod's disruption budget.)" in said
+    assert then in said
+    [lines] = [fields["lines"] for kind, fields in sent.messages if kind == Kind.RESOLVED]
+    assert "  list poddisruptionbudgets.policy in ml-serving" in lines  # type: ignore[operator]
+    assert ("  delete pods in ml-serving" in lines) == bool(allow)  # type: ignore[operator]
+    assert all(call.startswith("ask to evict inference-") for call in cluster.calls)

@@ -22,7 +22,9 @@ from runner.run.phases.heal import heal
 from runner.run.ticker import Ticker
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import NOW, FakeCluster, pod
+from testing.platform.workload_kinds import budget, signalled
 from testing.runs.phases import Users, events, with_load
+from testing.runs.runner_cluster import RunnerCluster
 from testing.runs.runner_parts import Sent, scripted
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -160,3 +162,23 @@ def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, se
     ticker.halt()
     assert not ticker.is_alive()
     assert sent.texts(Kind.SEEN)
+
+
+def test_a_role_that_was_scaled_meanwhile_is_as_before_and_that_is_said(context: Context, cluster: RunnerCluster) -> None:
+    cluster.replicas["inference"] = 2
+    del cluster.pods["ml-serving", "inference-c"]
+    assert heal(context, BEFORE) == []
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail["resized"] == ["role inference: Deployment inference was scaled from 3 to 2 replicas meanwhile"]
+
+
+def test_a_pod_that_no_budget_lets_go_keeps_a_residue_and_is_no_fault_alive(context: Context, cluster: FakeCluster) -> None:
+    budget(cluster)
+    signalled(cluster, "inference-a")
+    kept = {"namespace": "ml-serving", "detail": "uid-inference-a", "ends_by_ns": 0}
+    context.run.journal.will_undo(Undo(kind=UndoKind.REPLACE_POD, activity="kill", object="inference-a", **kept))
+    assert heal(context, BEFORE) == []
+    assert all(entry.done for entry in context.run.journal.entries())
+    [(_, detail)] = events(context, EventKind.HEAL_END)
+    assert detail["clean"] is True
+    assert detail["residue"][0].startswith("residue: pod ml-serving/inference-a keeps an ended ephemeral container")

@@ -10,14 +10,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
 from history.reader import read_table
+from history.schema import Series
 from kube.serving import Question
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.sampler import Sampler, Sources
+from testing.platform.asked_by_path import APPS
 from testing.platform.fake_cluster import FakeCluster, pod
 from testing.runs.phases import seen
 
@@ -82,3 +85,18 @@ def test_the_queue_is_sampled_while_prometheus_answers_and_its_silence_is_notice
         made._queue()
     assert samples(tmp_path, "queue_depth") == [4.0, 2.0]
     assert [kind for kind, name, _ in seen(tmp_path) if name == "prometheus"] == ["instrument.down", "instrument.up"]
+
+
+def test_how_many_replicas_are_wanted_is_sampled_while_somebody_says_it(tmp_path: Path, log: RunLog) -> None:
+    cluster, observations = FakeCluster(), Observations()
+    platform, watcher = cluster.platform(), PodWatcher("inference", log, observations)
+    subject = Sampler(
+        Sources(platform, "inference", {"inference": watcher}, lambda: True, None, None), log, observations, threading.Event()
+    )
+    for replicas in (3, 2):
+        cluster.replicas["inference"] = replicas
+        subject._wanted("inference")
+    cluster.served[f"{APPS}/deployments/inference"] = ApiException(status=500, reason="Internal Server Error")
+    subject._wanted("inference")
+    assert samples(tmp_path, Series.DESIRED_REPLICAS) == [3.0, 2.0]
+    assert observations.desired == {"inference": 2}
