@@ -22,6 +22,7 @@ from kube.client import Platform
 from kube.labels import selects
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
+from testing.platform.fake_objects import FakeObjects
 from testing.platform.targets import changed
 
 Stored = TypeVar("Stored", ConfigMap, Lease)
@@ -84,10 +85,11 @@ def template(name: str) -> Any:
     return client.V1PodTemplateSpec(metadata=client.V1ObjectMeta(labels={"app": name}), spec=spec)
 
 
-class FakeCluster:
+class FakeCluster(FakeObjects):
     """Six nodes in three zones; inference on the GPU nodes, gateways on the CPU nodes, two decoys, Prometheus on cpu-a."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._versions = itertools.count(1)
         zones = ("a", "b", "c")
         self.nodes = {n.metadata.name: n for z in zones for n in (node(f"cpu-{z}", f"zone-{z}"), node(f"gpu-{z}", f"zone-{z}", gpus=2))}
@@ -112,7 +114,7 @@ class FakeCluster:
         fake, target = cast("Any", self), target or local_target()
         return Platform(
             target=target, region_name=target.only_region_name(),
-            api=fake, core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
+            api=fake, core=fake, apps=fake, batch=fake, custom=fake, coordination=fake, authorization=fake,
             discovery=fake,
         )  # fmt: skip
 

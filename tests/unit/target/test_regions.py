@@ -94,7 +94,11 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
         {"mode": "tolerance"},
         "the share by which a step's loss may differ",
     ),
-    "another job": (("workloads", "batch-training", "job", "kind"), "JobSet", "a suspended CronJob as yet, not of a JobSet"),
+    "another job": (
+        ("workloads", "batch-training", "job", "kind"),
+        "PyTorchJob",
+        "no job is made of a PyTorchJob yet; built are CronJob, JobSet",
+    ),
     "a controller": (("roles", "gateway", "controller"), {"kind": "RayCluster", "name": "x"}, "RayCluster is not read yet"),
     "an adapter": (("roles", "gateway", "adapter"), "envoy", "no engine 'envoy' is known; known are vllm, sglang, tgi"),
     "a process that listens": (("roles", "inference", "process"), {"listens": 8000}, "a process is found by match alone as yet"),
