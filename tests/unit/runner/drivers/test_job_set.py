@@ -20,14 +20,13 @@ from runner.stop import Stop
 from target.job_kinds.kind import Plain, job_kind
 from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
-from testing.training.job_set import job_set, job_set_target
+from testing.training.job_set import SERVED, job_set, job_set_target
 
 WRITTEN = TrainingJob(kind="JobSet", template="trainer", ledger="ledger:8100", storage="storage")
 CONTAINER: Plain = {
     "env": [{"name": "TRAIN_STEPS", "value": "9"}],
     "resources": {"requests": {"cpu": "1", "nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}},
 }
-SERVED = ("jobset.x-k8s.io/v1alpha2", "jobsets")
 RUN = "20261130-120000-rank-killed-1-ab12"
 
 
