@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from target.job_kinds.kind import Ends, Plain, PodTemplate, Resource, register
 
@@ -11,10 +12,10 @@ from target.job_kinds.kind import Ends, Plain, PodTemplate, Resource, register
 class CronJob:
     """Kubernetes' own."""
 
-    template = Resource("batch", "v1", "cronjobs", "CronJob")
-    made = Resource("batch", "v1", "jobs", "Job")
-    pod_label = "batch.kubernetes.io/job-name"
-    done = "Complete"
+    template: ClassVar[Resource] = Resource("batch", "v1", "cronjobs", "CronJob")
+    made: ClassVar[Resource] = Resource("batch", "v1", "jobs", "Job")
+    pod_label: ClassVar[str] = "batch.kubernetes.io/job-name"
+    done: ClassVar[str] = "Complete"
 
     def complaint(self, written: Plain) -> str:
         """Return that it runs by itself."""

@@ -7,6 +7,7 @@ exceeds it counts as failed: the JobSet would be restarted, with a new deadline.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from target.job_kinds.kind import Ends, Plain, PodTemplate, Resource, register
 
@@ -19,10 +20,10 @@ OF_SEVERAL = ("successPolicy", "startupPolicy", "coordinator")  # parts of a spe
 class JobSet:
     """Of the JobSet controller."""
 
-    template = Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet")
-    made = template
-    pod_label = "jobset.sigs.k8s.io/jobset-name"
-    done = "Completed"
+    template: ClassVar[Resource] = Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet")
+    made: ClassVar[Resource] = template
+    pod_label: ClassVar[str] = "jobset.sigs.k8s.io/jobset-name"
+    done: ClassVar[str] = "Completed"
 
     def complaint(self, written: Plain) -> str:
         """Return that it runs by itself or would be made to, or has no Jobs."""

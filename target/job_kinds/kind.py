@@ -39,7 +39,7 @@ class PodTemplate(NamedTuple):
     """A pod template of a job (``metadata``, ``spec``), and how many pods of it run at the same time."""
 
     pod: Plain
-    count: int
+    pods: int
 
     def container(self, name: str | None) -> Plain | None:
         """Return the container of that name (None: the first); None: it has no such container."""

@@ -75,10 +75,11 @@ def _pod(template: Template, settings: Mapping[str, str], alone: Mapping[str, st
 def resources_of(container: Plain, pods: int) -> Plain:
     """Return what a container asks for that holds the ranks of ``pods``: their limits, and so many devices, which have no others.
 
-    Requests of processors and memory stay those of one: the ranks take turns, and one node has to have room for them.
+    Requests of processors and memory stay those of one: the ranks take turns, and one node has to have room for them. Processors are not
+    limited: a node that may use fewer than that limit could not start the container (its cgroup refuses the quota).
     """
     written = container.get("resources", {})
-    limits = {name: _times(quantity, pods) for name, quantity in written.get("limits", {}).items()}
+    limits = {name: _times(quantity, pods) for name, quantity in written.get("limits", {}).items() if name != "cpu"}
     requests = {
         name: limits[name] if "/" in name and name in limits else quantity for name, quantity in written.get("requests", {}).items()
     }

@@ -48,7 +48,7 @@ class Template:
     @property
     def pods(self) -> int:
         """How many pods with ranks a job has."""
-        return sum(one.count for one in self.of_ranks)
+        return sum(one.pods for one in self.of_ranks)
 
     @property
     def pod(self) -> Plain:

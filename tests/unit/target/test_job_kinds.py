@@ -50,7 +50,7 @@ def test_a_cron_job_that_runs_by_itself_is_no_template() -> None:
 
 
 def test_workers_are_replicas_times_parallelism_of_each_replicated_job() -> None:
-    counts = [one.count for one in JOB_SET.pod_templates(JOB_SET.job_of(job_set(replicas=2, parallelism=3, launcher=True)))]
+    counts = [one.pods for one in JOB_SET.pod_templates(JOB_SET.job_of(job_set(replicas=2, parallelism=3, launcher=True)))]
     assert counts == [1, 6]
 
 

@@ -46,7 +46,7 @@ SPEC = {
                     {
                         "name": "trainer",
                         "env": [{"name": "TRAIN_STEPS", "value": "9"}, {"name": "HOME", "value": "/home"}],
-                        "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}},
+                        "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "memory": "1Gi"}},
                     },
                     {"name": "sidecar"},
                 ]
