@@ -19,7 +19,7 @@ TARGET ?= targets/$(or $(filter vllm,$(STACKS)),local).yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power soak mutations heal status lock clean
+.PHONY: browser jobset help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power soak mutations heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +130,12 @@ soak: deploy dev ## null runs into a table that can be resumed: make soak RUNS=1
 
 mutations: deploy dev ## break faults, probes, loads and histories on purpose: none may pass (resumable)
 	$(DEV)/python -m bench.mutations --platform --write docs/results/mutations.md
+
+# A cluster of its own: what stands on `local` stays. It stays up, to be looked at; make down CLUSTER=jobset takes it away.
+jobset: setup platform ## training jobs as JobSets: build JobSet's controller, start a cluster with it, kill a rank and a pod, end with the report
+	$(RUN) -m cluster --name jobset up --index 7 --with jobset
+	$(RUN) -m workloads deploy --cluster jobset --variant jobset
+	$(RUN) -m pytest -m chaos --chaos-target targets/jobset.yaml -k "rank-killed or coordinator-lost" $(CHAOS_ARGS)
 
 heal: setup ## find and end everything that an earlier run left
 	$(RUN) -m runner heal --target $(TARGET)

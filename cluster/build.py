@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,10 +82,13 @@ def module_digest(module: Module, version: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def binaries(say: Say) -> Path:
-    """Return the folder with all programs of the cluster, building what the cache lacks; raise ClusterError where that fails."""
+def binaries(say: Say, modules: Sequence[Module] = ()) -> Path:
+    """Return the folder with all programs of a cluster, building what the cache lacks; raise ClusterError where that fails.
+
+    ``modules``: what it has besides those that each has.
+    """
     go, version = go_version()
-    digests = {module: module_digest(module, version) for module in MODULES}
+    digests = {module: module_digest(module, version) for module in (*MODULES, *modules)}
     whole = hashlib.sha256("".join(digests.values()).encode()).hexdigest()[:16]
     folder = cache_folder() / "bin" / whole
     if folder.is_dir():

@@ -12,6 +12,7 @@ from cluster.durations import seconds
 from cluster.errors import ClusterError
 from cluster.host import requirements
 from cluster.machines import machine
+from cluster.parts import PARTS
 from cluster.power import client
 from cluster.state import State, cluster_names
 
@@ -31,7 +32,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="remove the cluster and all that it left anywhere")
     show = commands.add_parser("status", help="nodes, power, GPUs and until when something is out")
     show.add_argument("--json", action="store_true", help="for programs")
-    commands.add_parser("build", help="install and build what is missing, start nothing")
+    build = commands.add_parser("build", help="install and build what is missing, start nothing")
+    for command in (up, build):
+        command.add_argument("--with", dest="parts", action="append", default=[], choices=sorted(PARTS), help="a part that not all have")
     commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
     commands.add_parser("kubectl", help="kubectl as the cluster's administrator; all that follows is kubectl's", add_help=False)
     logs = commands.add_parser("logs", help="the logs of a node or a component")
@@ -80,11 +83,11 @@ def _run(options: argparse.Namespace, kubectl: list[str]) -> int:
     state = State(options.name)
     match options.command:
         case "up":
-            lifecycle.up(_config(options), say, exactly=bool(options.config or options.nodes or options.index is not None))
+            lifecycle.up(_config(options), say, exactly=bool(options.config or options.nodes or options.parts or options.index is not None))
         case "down":
             lifecycle.down(options.name, say)
         case "build":
-            say(f"programs: {lifecycle.prepare(say)}")
+            say(f"programs: {lifecycle.prepare(replace(default_config(options.name), parts=tuple(options.parts)), say)}")
         case "kubeconfig":
             state.load_config()
             print(state.kubeconfig)
@@ -108,7 +111,7 @@ def _config(options: argparse.Namespace) -> ClusterConfig:
     index = options.index if options.index is not None else _free_index(options.name)
     config = default_config(options.name, index, options.nodes or 6)
     config = load_file(config, options.config) if options.config else config
-    return config if config.name == options.name else replace(config, name=options.name)
+    return replace(config, name=options.name, parts=(*config.parts, *options.parts))
 
 
 def _free_index(name: str) -> int:

@@ -55,6 +55,7 @@ class ClusterConfig:
     reserved_cpus: float = 0.6  # of the machine's CPUs, kept from the nodes for load and measurement
     disk_bytes: int = 10 * 2**30
     node_memory_bytes: int | None = None  # None: an even share of the machine's memory
+    parts: tuple[str, ...] = ()  # what it has besides what each has: cluster/parts.py
 
     def __post_init__(self) -> None:
         _check(self)
@@ -182,6 +183,8 @@ def _typed(values: dict[str, Any]) -> dict[str, Any]:
         typed["nodes"] = tuple(NodeConfig(**n) for n in typed["nodes"])
     if "frontends" in typed:
         typed["frontends"] = tuple(Frontend(**{**f, "nodes": tuple(f.get("nodes", ()))}) for f in typed["frontends"])
+    if "parts" in typed:
+        typed["parts"] = tuple(typed["parts"])
     for key in ("node_network", "pod_network", "service_network"):
         if key in typed:
             typed[key] = str(IPv4Network(typed[key]))

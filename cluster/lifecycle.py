@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cluster import balancer, build, leftovers, pki
+from cluster import balancer, leftovers, parts, pki
 from cluster.api import Api, apply
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
@@ -25,13 +25,14 @@ Say = Callable[[str], None]
 _MANIFESTS = Path(__file__).parent / "manifests"
 _API_TIMEOUT_S = 90.0
 _NODES_TIMEOUT_S = 120.0
+_PARTS_TIMEOUT_S = 300.0  # a kubelet shows a pod the certificates that its controller wrote within a minute or two
 
 
-def prepare(say: Say) -> Path:
+def prepare(config: ClusterConfig, say: Say) -> Path:
     """Install and build what the machine lacks; return the folder of the cluster's programs."""
     requirements.check_machine()
     packages.ensure(say)
-    return build.binaries(say)
+    return parts.binaries(config, say)
 
 
 def up(config: ClusterConfig, say: Say, *, exactly: bool) -> None:
@@ -47,7 +48,7 @@ def up(config: ClusterConfig, say: Say, *, exactly: bool) -> None:
                 )
             _start_missing(running, state, say)
             return
-        programs = prepare(say)
+        programs = prepare(config, say)
         if found := leftovers.clear(config.name, say):
             say("cleared what a killed run left: " + "; ".join(found.sentences()))
         _start(config, state, programs, say)
@@ -67,7 +68,7 @@ def _start(config: ClusterConfig, state: State, programs: Path, say: Say) -> Non
     _boot_control(config, state, programs)
     done("API")
     with ThreadPoolExecutor(1) as pool:
-        addons = pool.submit(apply, programs, state, _manifests(config))
+        addons = pool.submit(apply, programs, state, _manifests(config, programs))
         _boot_nodes(config, state)
         start_host_services(config, state)
         addons.result()
@@ -75,6 +76,9 @@ def _start(config: ClusterConfig, state: State, programs: Path, say: Say) -> Non
     done("nodes Ready")
     _await_addons(config, state)
     done("GPUs and DNS")
+    if config.parts:
+        _await_parts(config, state)
+        done(", ".join(config.parts))
     gpus = sum(n.gpus for n in config.nodes)
     say(f"cluster {config.name} is up: {len(config.nodes)} Ready nodes, {gpus} GPUs, {config.server} ({', '.join(steps)})")
     say(f"kubeconfig: {state.kubeconfig}")
@@ -114,8 +118,8 @@ def _boot_nodes(config: ClusterConfig, state: State) -> None:
         list(pool.map(lambda name: power_switch.power_on(config, state, name, known.failed_gpus(name)), wanted))
 
 
-def _manifests(config: ClusterConfig) -> str:
-    texts = [p.read_text() for p in sorted(_MANIFESTS.glob("*.yaml"))]
+def _manifests(config: ClusterConfig, programs: Path) -> str:
+    texts = [*(p.read_text() for p in sorted(_MANIFESTS.glob("*.yaml"))), *parts.manifests(config, programs)]
     return "\n---\n".join(texts).replace("DNS_ADDRESS", config.dns_address)
 
 
@@ -168,11 +172,16 @@ def _await_addons(config: ClusterConfig, state: State) -> None:
     _await(lacking, "lacking", state)
 
 
-def _await(lacking: Callable[[], set[str]], what: str, state: State) -> None:
-    def sentence(missing: set[str]) -> str:
-        return f"after {_NODES_TIMEOUT_S:g} s, {what}: {', '.join(sorted(missing))}; see the logs in {state.folder / 'logs'}."
+def _await_parts(config: ClusterConfig, state: State) -> None:
+    api, expected = Api(config, state), {(part.namespace, part.deployment) for part in parts.parts_of(config)}
+    _await(lambda: {"/".join(one) for one in expected if not api.available(*one)}, "parts that do not work", state, _PARTS_TIMEOUT_S)
 
-    until_clear(lacking, sentence, _NODES_TIMEOUT_S)
+
+def _await(lacking: Callable[[], set[str]], what: str, state: State, timeout_s: float = _NODES_TIMEOUT_S) -> None:
+    def sentence(missing: set[str]) -> str:
+        return f"after {timeout_s:g} s, {what}: {', '.join(sorted(missing))}; see the logs in {state.folder / 'logs'}."
+
+    until_clear(lacking, sentence, timeout_s)
 
 
 def _start_missing(config: ClusterConfig, state: State, say: Say) -> None:
@@ -180,9 +189,10 @@ def _start_missing(config: ClusterConfig, state: State, say: Say) -> None:
     start = time.monotonic()
     _boot_nodes(config, state)
     start_host_services(config, state)
-    apply(state.programs, state, _manifests(config))
+    apply(state.programs, state, _manifests(config, state.programs))
     _await_nodes(config, state)
     _await_addons(config, state)
+    _await_parts(config, state)
     off = outages.load(state).nodes_off()
     say(
         f"cluster {config.name} is up already ({time.monotonic() - start:.1f} s){'; off for now: ' + ', '.join(sorted(off)) if off else ''}"

@@ -134,6 +134,7 @@ class TrainingJob(FrozenModel):
     ledger: str  # who keeps the ledger: service:port in the same namespace
     storage: str = ""  # the role that keeps checkpoints; empty in older plans
     settings: dict[str, str] = Field(default_factory=dict)  # TRAIN_* that a run sets otherwise than the template
+    labels: dict[str, str] = Field(default_factory=dict)  # of what is made, where a template must not carry them: a queue would start it
     limits: JobLimits = JobLimits()
     undisturbed: Literal["one_pod", "same_pods"] = "one_pod"  # how the reference runs: all ranks in one pod, or as the job does
 

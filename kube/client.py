@@ -54,6 +54,7 @@ class Platform:
     core: client.CoreV1Api
     apps: client.AppsV1Api
     batch: client.BatchV1Api
+    custom: client.CustomObjectsApi
     coordination: LeaseApi
     authorization: client.AuthorizationV1Api
     discovery: client.DiscoveryV1Api
@@ -159,6 +160,7 @@ def platform_over(target: Target, api: client.ApiClient, clock_offset_s: float =
         core=client.CoreV1Api(api),
         apps=client.AppsV1Api(api),
         batch=client.BatchV1Api(api),
+        custom=client.CustomObjectsApi(api),
         coordination=cast("LeaseApi", client.CoordinationV1Api(api)),
         authorization=client.AuthorizationV1Api(api),
         discovery=client.DiscoveryV1Api(api),

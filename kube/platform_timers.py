@@ -81,6 +81,7 @@ def template_timers(platform: Platform, pod: dict[str, Any]) -> PlatformTimers:
             toleration_s=float(stays_s),
             start_s=START_S,
             load_s=0.0,
+            restarts=pod.get("restartPolicy") != "Never",
             node_monitor_known=given_s is not None,
         )
 

@@ -17,6 +17,7 @@ T = TypeVar("T")
 POSITIVE = re.compile(r"[^!=\s]+\s*(=|==|\s+in\s+\()")
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 INDEX = "batch.kubernetes.io/job-completion-index"
+GLOBAL_INDEX = "jobset.sigs.k8s.io/job-global-index"  # of a Job among all of its JobSet
 
 
 def demand_selector(selector: str | None, where: str) -> str:
@@ -75,11 +76,22 @@ def choose_pods(platform: Platform, role: str, count: int, rng: Random) -> list[
 
 
 def of_index(platform: Platform, role: str, index: int) -> Pod:
-    """Return the ready pod of ``role`` with a Job's completion index. Raises TargetRefused: there is none."""
-    for pod in ready_pods(platform, role):
-        if (pod.metadata.labels or {}).get(INDEX) == str(index):
+    """Return the ready pod of ``role`` with a Job's completion index; of several Jobs of a JobSet, counted through in their order.
+
+    Raises TargetRefused: there is none.
+    """
+    places = {place: pod for pod in ready_pods(platform, role) if (place := _place(pod)) is not None}
+    a_job = 1 + max((in_job for _, in_job in places), default=0)  # pods of each Job
+    for (job, in_job), pod in places.items():
+        if job * a_job + in_job == index:
             return pod
     raise TargetRefused(f"role {role}: no ready pod carries {INDEX}={index}; it is no Indexed Job, or that rank is missing")
+
+
+def _place(pod: Pod) -> tuple[int, int] | None:
+    """Return the number of a pod's Job in its JobSet (0: it is of none) and its index in that Job; None: it has no index."""
+    labels = pod.metadata.labels or {}
+    return (int(labels.get(GLOBAL_INDEX, 0)), int(labels[INDEX])) if INDEX in labels else None
 
 
 def choose_rank(platform: Platform, role: str, rng: Random, index: int | None) -> Pod:

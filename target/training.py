@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from history.workloads import State, TrainingJob
+from target.job_kinds.kind import known_kinds
 from target.mistakes import MISSING, Refusal
 from target.workload import Positive, SteadyState, WorkloadClass
 
@@ -41,5 +42,6 @@ class TrainingClass(WorkloadClass):
             yield ("state", "losses"), f"{MISSING}: the share by which a step's loss may differ from the undisturbed run's, as 1e-3"
         elif self.state.mode != "tolerance" and self.state.losses is not None:
             yield ("state", "losses"), f"it means nothing for mode {self.state.mode}; leave it out, or write mode: tolerance"
-        if self.job.kind != "CronJob":
-            yield ("job", "kind"), f"a job is made of a suspended CronJob as yet, not of a {self.job.kind}"
+        if self.job.kind not in known_kinds():
+            kinds = ", ".join(known_kinds())
+            yield ("job", "kind"), f"no job is made of a {self.job.kind} yet; built are {kinds}, each suspended, as a template"

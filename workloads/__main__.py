@@ -11,7 +11,7 @@ from workloads.compiled import CompileFailed
 def main(argv: list[str] | None = None) -> int:
     """Do what is asked; exit code 1 when it failed, or when `status` finds something missing."""
     options = _parser().parse_args(argv)
-    kubectl = deploy.Kubectl.choose(options.kubectl, options.kubeconfig)
+    kubectl = deploy.Kubectl.choose(options.kubectl, options.kubeconfig, options.cluster)
     say = functools.partial(print, f"{options.verb}:", flush=True)
     try:
         match options.verb:
@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workloads", description=__doc__)
     parser.add_argument("verb", choices=["deploy", "delete", "status"])
     parser.add_argument("--variant", default="hardened", help=f"one of: {', '.join(deploy.variants())} (default: hardened)")
+    parser.add_argument("--cluster", default="local", metavar="NAME", help="which embedded cluster (default: %(default)s)")
     parser.add_argument("--kubeconfig", help="a cluster's kubeconfig (default: the embedded cluster)")
     parser.add_argument("--kubectl", metavar="CMD", help="how to call kubectl (default: `kubectl`; for the embedded cluster its own)")
     parser.add_argument("--timeout", type=int, default=240, metavar="S", help="seconds to wait for each Deployment (default: 240)")

@@ -36,10 +36,10 @@ class Kubectl:
     """Whether it speaks to the embedded cluster, whose pods see this machine's files."""
 
     @classmethod
-    def choose(cls, command: str | None, kubeconfig: str | None) -> "Kubectl":
-        """Use ``command`` or kubectl, on ``kubeconfig``; without both, the embedded cluster's own."""
+    def choose(cls, command: str | None, kubeconfig: str | None, cluster: str = "local") -> "Kubectl":
+        """Use ``command`` or kubectl, on ``kubeconfig``; without both, that of the embedded cluster of a name."""
         if command is None and kubeconfig is None:
-            return cls((sys.executable, "-m", "cluster", "kubectl"), embedded=True)
+            return cls((sys.executable, "-m", "cluster", "--name", cluster, "kubectl"), embedded=True)
         return cls((*shlex.split(command or "kubectl"), *(("--kubeconfig", kubeconfig) if kubeconfig else ())))
 
     def run(self, *arguments: str, capture: bool = False) -> str:
@@ -96,10 +96,10 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
         compile_modules(say)
     say(f"applying {folder.relative_to(MANIFESTS.parent.parent)}")
     kubectl.run("apply", "-k", str(MANIFESTS / SUITE))
-    kubectl.run("apply", "-k", str(folder))
     trains = kubectl.embedded and variant != VLLM  # nothing of it is tried beside vLLM, which leaves it little memory
     if trains:  # elsewhere its disks have other places: apply workloads/manifests/training with your own storage class
         apply_training(kubectl, say)
+    kubectl.run("apply", "-k", str(folder))
     parts = deployments(kubectl, variant)
     for namespace in sorted({one.namespace for one in parts}):
         # pods that a rebooting node refused stay listed, and their Deployment has replaced them long ago
@@ -110,7 +110,7 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
         _spread(kubectl, one, timeout_s, say)
     if trains:
         await_training(kubectl, timeout_s, say)
-    if kubectl.embedded:
+    if kubectl.embedded and parts:  # a variant that only trains has none
         _start_alone(kubectl, parts, timeout_s, say)
     say(f"the platform ({variant}) is up, after {time.monotonic() - started:.0f} s")
 

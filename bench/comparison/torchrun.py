@@ -31,6 +31,8 @@ from kube.objects import Pod
 from kube.selection import INDEX
 from kube.wait import until
 from runner.drivers.training import job as jobs
+from runner.drivers.training.left_behind import orphans
+from runner.drivers.training.template import Template, read_template
 from target.target import load_target
 from target.training import TrainingClass
 from workloads.training.telemetry.ledger import read
@@ -54,7 +56,7 @@ class Trial:
     """One job, one kill."""
 
     platform: Platform
-    template: jobs.Template
+    template: Template
     ledger: str
     engine: str
     variant: str
@@ -75,11 +77,11 @@ class Trial:
         name = self.job
         made = jobs.manifest(self.template, name, RUN, {**COMMON, **VARIANTS[self.variant]})
         made["spec"] |= {"completions": self.pods, "parallelism": self.pods}
-        jobs.create(self.platform, self.template.namespace, made)
+        jobs.create(self.platform, self.template, made)
         try:
             return self._watched(name)
         finally:
-            jobs.delete(self.platform, self.template.namespace, name)
+            jobs.delete(self.platform, self.template.kind, self.template.namespace, name)
             jobs.delete_pods_now(self.platform, self._pods(name))
 
     def _watched(self, name: str) -> Row:
@@ -121,7 +123,7 @@ class Trial:
         return any(ended(pod) for pod in self._pods(name))
 
     def _pods(self, name: str) -> list[Pod]:
-        return jobs.pods_of(self.platform, self.template.namespace, name)
+        return jobs.pods_of(self.platform, self.template, name)
 
 
 def ended(pod: Pod) -> bool:
@@ -158,11 +160,11 @@ def campaign(target: Path, wanted: list[tuple[str, int]], at_once: int, until_s:
     platform = connect(load_target(target))
     workload = platform.target.workload(CLASS, TrainingClass)
     role, written = platform.target.role(workload.role), workload.job
-    template = jobs.read_template(platform, role.namespace, written.template, role.container, {})
+    template = read_template(platform, role.namespace, written, role.container, {})
     trials = [Trial(platform, template, written.ledger, role.engine or "", *trial) for trial in wanted]
-    for left in jobs.orphans(platform, role.namespace, frozenset()):  # of a bench that was killed
+    for left in orphans(platform, template.kind, role.namespace, frozenset()):  # of a bench that was killed
         if left.startswith(PREFIX):
-            jobs.delete(platform, role.namespace, left)
+            jobs.delete(platform, template.kind, role.namespace, left)
     with ThreadPoolExecutor(at_once) as pool:
         for done in as_completed([pool.submit(attempt, until_s, trial) for trial in trials]):
             if row := done.result():

@@ -9,8 +9,9 @@ from bench.field.cases import Seen, case
 from history.budgets import Budgets
 from history.result import Check, Verdict
 from history.workloads import State
-from runner.drivers.training.job import Template, manifest
+from runner.drivers.training.job import manifest
 from runner.drivers.training.reference import reference_name
+from runner.drivers.training.template import Template
 from testing.histories.training_stories import Life, Story, apart, arrived, asked, check, hung, rows_of, run_of, suite_asked
 from verdict import judge
 

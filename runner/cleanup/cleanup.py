@@ -11,6 +11,7 @@ from history.errors import AftershockError, UndoFailed
 from kube.client import Platform, api_errors
 from runner.cleanup.leftovers import Leftovers, find_leftovers
 from runner.drivers.training import job
+from runner.drivers.training.left_behind import LeftJob, left_behind
 from safety import reaper_job, undo
 from safety.leases import Held, held_by
 from safety.replacement import replace_pod
@@ -60,8 +61,8 @@ def clean_up(platform: Platform) -> Cleaned:
             cleaned.attempt(partial(_drop, platform, lease))
     for run_id in sorted(reaper_job.runs(platform) - left.active):
         cleaned.attempt(partial(_remove_reaper, platform, run_id))
-    for namespace, name in job.left_behind(platform, left.active):
-        cleaned.attempt(partial(_end_job, platform, namespace, name))
+    for one in left_behind(platform, left.active):
+        cleaned.attempt(partial(_end_job, platform, one))
     return cleaned
 
 
@@ -74,7 +75,7 @@ def status(platform: Platform) -> list[str]:
     lines += [f"pod {name}: of run {run_id}" for name, run_id in sorted(left.own_pods.items())]
     lines += [f"pod {name}: carries an ephemeral container of an earlier run" for name in left.residues]
     lines += [f"reaper of run {run_id}" for run_id in sorted(reaper_job.runs(platform))]
-    lines += [f"training job {namespace}/{name}: of a run that is dead" for namespace, name in job.left_behind(platform, left.active)]
+    lines += [f"{one.where}: of a run that is dead" for one in left_behind(platform, left.active)]
     return lines or ["no fault is active: no lease, no journal, no cordon, no reaper"]
 
 
@@ -110,9 +111,9 @@ def _remove_reaper(platform: Platform, run_id: str) -> str:
     return f"reaper of run {run_id}: removed {', '.join(reaper_job.remove(platform, run_id))}"
 
 
-def _end_job(platform: Platform, namespace: str, name: str) -> str:
-    job.delete(platform, namespace, name)
-    return f"training job {namespace}/{name}: ended"
+def _end_job(platform: Platform, left: LeftJob) -> str:
+    job.delete(platform, left.kind, left.namespace, left.name)
+    return f"{left.where}: ended"
 
 
 def _replace(platform: Platform, residue: str) -> str:

@@ -8,7 +8,7 @@ ephemeral containers, its reapers, and cordons. The shapes come from the code th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from faults.mechanisms import fault_pod, process_signal
@@ -16,11 +16,13 @@ from kube.selection import CONTROL_PLANE
 from runner.drivers.requests import load_pod
 from safety import data_damage, reaper_job
 from safety.undo import CORDONED_BY
+from target.job_kinds.kind import Resource, job_kind, known_kinds
 from target.suite_image import FAULT_PYTHON, PROJECT
 from target.target import Target
 from target.training import TrainingClass
 
 API = "admissionregistration.k8s.io/v1"
+JOB = Resource("batch", "v1", "jobs", "Job")  # the reaper is one
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
 LONGEST_S = 7200  # a fault pod or a reaper beyond that is none of ours
 Manifest = dict[str, Any]
@@ -41,10 +43,11 @@ def manifests(target: Target) -> list[Manifest]:
     for what, resources, operations, rules in (
         ("pods", ("", "pods"), ["CREATE"], load_pod_or(target, fault_pod_rules(target))),
         ("ephemeral-containers", ("", "pods/ephemeralcontainers"), ["UPDATE"], ephemeral_container(target)),
-        ("jobs", ("batch", "jobs"), ["CREATE"], [(f"{training(target)} || ({rule})", said) for rule, said in reaper(target)]),
+        ("jobs", ("batch", "jobs"), ["CREATE"], [(f"{training(target, JOB)} || ({rule})", said) for rule, said in reaper(target)]),
         ("nodes", ("", "nodes"), ["UPDATE"], cordon()),
         ("workloads", ("apps", "*"), ["CREATE", "UPDATE"], nothing("workload")),
         ("cron-jobs", ("batch", "cronjobs"), ["CREATE", "UPDATE"], nothing("CronJob")),
+        *other_jobs(target),
     ):
         made += policy(target.suite.namespace, what, resources, operations, rules)
     return made
@@ -116,13 +119,21 @@ def reaper(target: Target) -> list[Rule]:
     ]
 
 
-def training(target: Target) -> str:
-    """Return the expression that a Job is a training run's: a copy of the platform's own template, where the target has a training class.
+def training(target: Target, made: Resource) -> str:
+    """Return the expression that what is made is a training run's: a copy of the platform's own template, where a class makes such jobs.
 
-    What such a Job may be is the platform's to say, by Pod Security of its namespace.
+    What such a job may be is the platform's to say, by Pod Security of its namespace.
     """
-    places = {target.role(one.role).namespace for one in target.workloads.values() if isinstance(one, TrainingClass)}
+    classes = (one for one in target.workloads.values() if isinstance(one, TrainingClass))
+    places = {target.role(one.role).namespace for one in classes if job_kind(one.job.kind).made == made}
     return f"(request.namespace in {cel(sorted(places))} && {labelled(MANAGED)})"
+
+
+def other_jobs(target: Target) -> Iterator[tuple[str, tuple[str, str], list[str], list[Rule]]]:
+    """Yield a policy for each resource but Jobs of which training jobs can be: made as one, never changed."""
+    for made in sorted({kind.made for kind in known_kinds().values()} - {JOB}):
+        rule = f'request.operation == "CREATE" && {training(target, made)}'
+        yield made.plural, (made.group, made.plural), ["CREATE", "UPDATE"], [(rule, f"a {made.kind} only as a training run's own")]
 
 
 def ephemeral_container(target: Target) -> list[Rule]:

@@ -6,6 +6,7 @@ import re
 
 from history.ledgers import NEEDED
 from history.workloads import JobLimits
+from target.job_kinds.kind import FAILED, known_kinds
 from verdict.training.needs import table
 
 GENERATED = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -19,7 +20,7 @@ LIMITS = {
 
 def page(text: str) -> str:
     """Return the page with its generated tables as they are now."""
-    parts = {"fields": table(), "every": f"{', '.join(f'`{name}`' for name in NEEDED)}\n", "limits": _limits()}
+    parts = {"fields": table(), "every": f"{', '.join(f'`{name}`' for name in NEEDED)}\n", "limits": _limits(), "kinds": _kinds()}
     return GENERATED.sub(lambda match: match[1] + parts[match[2]] + match[3], text)
 
 
@@ -28,4 +29,15 @@ def _limits() -> str:
     for name, field in JobLimits.model_fields.items():
         alias = str(field.validation_alias or name)
         lines.append(f"| `{alias}` | {LIMITS[alias]} | {field.default:g} s |")
+    return "\n".join(lines) + "\n"
+
+
+def _kinds() -> str:
+    lines = [
+        "| `kind` | template | what a run makes of it | pods carry its name as | it failed, by its condition |",
+        "|---|---|---|---|---|",
+    ]
+    for name, kind in known_kinds().items():
+        template, made = (f"`{one.kind}` of `{one.api_version}`" for one in (kind.template, kind.made))
+        lines.append(f"| `{name}` | {template}, suspended | {made} | label `{kind.pod_label}` | `{FAILED}` |")
     return "\n".join(lines) + "\n"

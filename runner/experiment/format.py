@@ -93,7 +93,7 @@ def _deadline(value: object) -> object:
 
 
 class JobSettings(Written):
-    """What an experiment sets in the training job that it follows. ``template``: another suspended CronJob than the class's."""
+    """What an experiment sets in the training job that it follows. ``template``: another template than the class's, of the same kind."""
 
     template: str | None = None
     settings: dict[str, str] = Field(default_factory=dict)

@@ -23,6 +23,7 @@ from kube.labels import selects
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
 from testing.platform.asked_by_path import AskedByPath, FakeApi
+from testing.platform.fake_objects import FakeObjects
 from testing.platform.targets import changed
 
 Stored = TypeVar("Stored", ConfigMap, Lease)
@@ -78,11 +79,12 @@ def node(name: str, zone: str, *, gpus: int = 0, labels: dict[str, str] | None =
     return cast("Node", client.V1Node(metadata=meta, spec=client.V1NodeSpec(), status=status))
 
 
-class FakeCluster(AskedByPath):
+class FakeCluster(AskedByPath, FakeObjects):
     """Six nodes in three zones; inference on the GPU nodes, gateways on the CPU nodes, two decoys, Prometheus on cpu-a."""
 
     def __init__(self) -> None:
-        super().__init__()
+        AskedByPath.__init__(self)
+        FakeObjects.__init__(self)
         self._versions = itertools.count(1)
         zones = ("a", "b", "c")
         self.nodes = {n.metadata.name: n for z in zones for n in (node(f"cpu-{z}", f"zone-{z}"), node(f"gpu-{z}", f"zone-{z}", gpus=2))}
@@ -106,7 +108,7 @@ class FakeCluster(AskedByPath):
         fake, target = cast("Any", self), target or local_target()
         return Platform(
             target=target, region_name=target.only_region_name(),
-            api=FakeApi(self), core=fake, apps=fake, batch=fake, coordination=fake, authorization=fake,
+            api=FakeApi(self), core=fake, apps=fake, batch=fake, custom=fake, coordination=fake, authorization=fake,
             discovery=fake,
         )  # fmt: skip
 

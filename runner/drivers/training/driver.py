@@ -6,9 +6,10 @@ the job, and kept by the ledger's server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from history.budgets import Budgets
@@ -24,15 +25,18 @@ from kube.wait import until
 from runner.drivers.driver import DrivenRun, Needs, Preparation, WorkloadFailed, driver
 from runner.drivers.training import job as jobs
 from runner.drivers.training.image import image_of, known_image
+from runner.drivers.training.job import POLL_S, Awaited
+from runner.drivers.training.left_behind import orphans
 from runner.drivers.training.progress import Source, TrainingProgress
 from runner.drivers.training.reference import reference_name, reference_settings
 from runner.drivers.training.remote_ledger import RemoteLedger
+from runner.drivers.training.template import Template, job_permissions, read_template
 from runner.stop import Stop
 from safety.leases import alive_runs
+from target.job_kinds.kind import Plain, job_kind
 from target.target import Target
 from target.training import TrainingClass
 
-END_S, POLL_S = 20.0, 0.5
 MAKES = 3
 """So often a job is made until it runs the image that its reference ran; a tag does not move more often while one starts."""
 
@@ -47,7 +51,7 @@ class TrainingDriver:
     name: str  # the class of workload in the target file
     role: str
     written: TrainingJob
-    template: jobs.Template
+    template: Template
     settings: Mapping[str, str]
     run_id: str
     stop: Stop
@@ -58,8 +62,9 @@ class TrainingDriver:
     @classmethod
     def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:
         """Return what making and following a job needs."""
-        namespace = target.role(target.workloads[name].role).namespace
-        return (*jobs.job_permissions(namespace), *proxy.permissions(namespace))
+        workload = target.workload(name, TrainingClass)
+        namespace = target.role(workload.role).namespace
+        return (*job_permissions(job_kind(workload.job.kind), namespace), *proxy.permissions(namespace))
 
     @classmethod
     def of(cls, preparation: Preparation) -> TrainingDriver:
@@ -70,8 +75,8 @@ class TrainingDriver:
         settings = {**written.settings, **own.settings}
         written = written.model_copy(update={"template": own.template or written.template})
         role = platform.target.role(workload.role)
-        permissions.require(platform, jobs.job_permissions(role.namespace))
-        template = jobs.read_template(platform, role.namespace, written.template, role.container, settings)
+        permissions.require(platform, job_permissions(job_kind(written.kind), role.namespace))
+        template = read_template(platform, role.namespace, written, role.container, settings)
         run_id, stop = preparation.request.run_id, preparation.stop
         return cls(platform, name, workload.role, written, template, settings, run_id, stop, workload.state)
 
@@ -102,12 +107,12 @@ class TrainingDriver:
         return Needs(provides_targets=True)
 
     def remarks(self) -> list[str]:
-        """Return that there is nothing to say."""
-        return []
+        """Return how the platform treats its template, where that is harsh."""
+        return [f"{self.template.where}: {remark}" for remark in self.template.kind.remarks(self.template.job)]
 
     def timers(self) -> PlatformTimers:
         """Return the timers of its pods."""
-        return template_timers(self.platform, self.template.job["spec"]["template"]["spec"])
+        return template_timers(self.platform, self.template.pod)
 
     def plan(self, budgets: Budgets, timers: Timers, seed: int) -> TrainingPlan:  # noqa: ARG002 - a job goes by steps, and its seed is its template's
         """Return the job."""
@@ -137,8 +142,13 @@ class TrainingDriver:
         )
 
     def check(self) -> list[str]:
-        """Return what stands against it: ledger or storage is not up, or another job has ranks. Raises TargetRefused."""
-        return [*self._ledger_is_down(), *self._storage_is_down(), *self._others()]
+        """Return what stands against it: ledger or storage is not up, or another job has ranks.
+
+        Raises TargetRefused: nobody can look, or the API server would not admit the job (asked by a dry run).
+        """
+        wrong = [*self._ledger_is_down(), *self._storage_is_down(), *self._others()]
+        jobs.create(self.platform, self.template, self._manifest(self.job_name, self.settings), dry_run=True)
+        return wrong
 
     def _ledger_is_down(self) -> list[str]:
         try:
@@ -158,8 +168,9 @@ class TrainingDriver:
         """Return that ranks of another job would be mistaken for this run's, after ending those of runs that are gone."""
         with api_errors("look for ranks of other jobs", TargetRefused):
             alive = alive_runs(self.platform)
-            for name in jobs.orphans(self.platform, self.template.namespace, alive | {self.run_id}):
-                jobs.delete(self.platform, self.template.namespace, name)
+            kind, namespace = self.template.kind, self.template.namespace
+            for name in orphans(self.platform, kind, namespace, alive | {self.run_id}):
+                jobs.delete(self.platform, kind, namespace, name)
             others = [pod.metadata.name for pod in self.platform.pods(self.role) if pod.metadata.deletion_timestamp is None]
         return (
             [f"role {self.role}: {', '.join(others)} is of another job; end it: its ranks would be mistaken for this run's"]
@@ -184,17 +195,18 @@ class TrainingDriver:
             if ran == expected or self.ledger.ended(self.reference):
                 return
             self.end()
-        where = f"cronjob {self.template.namespace}/{self.template.name}: image {self.template.image}"
+        where = f"{self.template.where}: image {self.template.image}"
         raise TargetRefused(f"{where} became another one each time a job of it was started; nothing was injected; name it by its digest")
 
     def _made(self) -> str:
         """Make the job, wait until all its pods run, and return the digest of their image (empty: no kubelet says)."""
         self.made += 1
-        self._create(self.job_name, self.settings, limit_s=self.written.limits.job_s)
+        jobs.create(self.platform, self.template, self._manifest(self.job_name, self.settings))
         otherwise = f"job {self.job_name}: not all of its {self.template.pods} pods run"
-        self._wait(self._running, self.written.limits.pods_s, otherwise)
+        running = partial(jobs.running, self.platform, self.template, self.job_name)
+        jobs.wait(self.platform, self.template, self.job_name, Awaited(running, self.written.limits.pods_s, otherwise), self.stop)
         with api_errors(f"look at the pods of job {self.job_name}", TargetRefused):
-            return image_of(self.template, jobs.pods_of(self.platform, self.template.namespace, self.job_name))
+            return image_of(self.template, jobs.pods_of(self.platform, self.template, self.job_name))
 
     def start(self, run: DrivenRun) -> TrainingProgress:
         """Follow the job's ledger and wait for its first step. Raises WorkloadFailed: there is none within the class's limit."""
@@ -219,30 +231,20 @@ class TrainingDriver:
         self._end(self.job_name)
 
     def _end(self, name: str) -> None:
-        platform, namespace = self.platform, self.template.namespace
-        with suppress(AftershockError), api_errors(f"end job {namespace}/{name}", AftershockError):
-            jobs.delete(platform, namespace, name)
-            if not until(lambda: not jobs.pods_of(platform, namespace, name), END_S, POLL_S):
-                jobs.delete_pods_now(platform, jobs.pods_of(platform, namespace, name))
+        with suppress(AftershockError), api_errors(f"end job {name}", AftershockError):
+            jobs.end(self.platform, self.template, name)
 
     def _provide_reference(self) -> None:
         name, limit_s, one_pod = self.reference, self.written.limits.reference_s, self.written.undisturbed == "one_pod"
         if self.ledger.ended(name):
             return
-        self._create(name, reference_settings(self.template, self.ranks, one_pod=one_pod), limit_s=limit_s, one_pod=one_pod)
-        self._wait(lambda: self.ledger.ended(name), limit_s, f"job {name}: the undisturbed run to compare with did not end")
+        settings = reference_settings(self.template, self.ranks, one_pod=one_pod)
+        jobs.create(self.platform, self.template, self._manifest(name, settings, limit_s=limit_s, one_pod=one_pod))
+        otherwise = f"job {name}: the undisturbed run to compare with did not end"
+        jobs.wait(self.platform, self.template, name, Awaited(lambda: self.ledger.ended(name), limit_s, otherwise), self.stop)
         if not one_pod:  # the role selects its pods, and the run's own job needs their room
             self._end(name)
 
-    def _create(self, name: str, settings: Mapping[str, str], *, limit_s: float, one_pod: bool = False) -> None:
-        made = jobs.manifest(self.template, name, self.run_id, settings, one_pod=one_pod, limit_s=limit_s)
-        jobs.create(self.platform, self.template.namespace, made)
-
-    def _running(self) -> bool:
-        pods = jobs.pods_of(self.platform, self.template.namespace, self.job_name)
-        return sum(map(ready, pods)) >= self.template.pods
-
-    def _wait(self, condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
-        with api_errors(otherwise, TargetRefused):
-            if not until(condition, limit_s, POLL_S, self.stop.wait):
-                raise TargetRefused(f"{otherwise} after {limit_s:.0f} s; nothing was injected; see kubectl describe job and its pods' logs")
+    def _manifest(self, name: str, settings: Mapping[str, str], *, limit_s: float | None = None, one_pod: bool = False) -> Plain:
+        limit_s, labels = limit_s or self.written.limits.job_s, self.written.labels
+        return jobs.manifest(self.template, name, self.run_id, settings, one_pod=one_pod, limit_s=limit_s, labels=labels)

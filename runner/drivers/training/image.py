@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kube.client import Platform
 from kube.objects import Pod
-from runner.drivers.training.job import Template
+from runner.drivers.training.template import Template
 
 DIGEST = "@sha256:"
 

@@ -1,119 +1,85 @@
-"""Training jobs: made of a CronJob that never runs by itself (as ``kubectl create job --from=cronjob/NAME``), ended with the run."""
+"""Training jobs: made of a template that never runs by itself (as ``kubectl create job --from=cronjob/NAME``), ended with the run."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import NamedTuple
 
 from kubernetes import client
 from kubernetes.utils.quantity import parse_quantity
 
 from history.errors import TargetRefused
 from history.workloads import JobLimits
-from kube.client import Platform, api_errors, unless, unless_forbidden
+from kube import plain_objects
+from kube.client import Platform, api_errors, ready, unless
 from kube.objects import Pod
-from kube.permissions import Permission
-from target.training import TrainingClass
+from kube.wait import until
+from runner.drivers.training.template import Template
+from runner.stop import Stop
+from target.job_kinds.kind import Ends, JobKind, Plain, failure
 
 LIMITS = JobLimits()
 KEPT_S = 60
+END_S, POLL_S = 20.0, 0.5
 KIND = "aftershock.dev/kind"
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", KIND: "training"}
-Plain = dict[str, Any]
+SELECTOR = ",".join(f"{key}={value}" for key, value in MANAGED.items())
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """What jobs are made of.
+class Awaited(NamedTuple):
+    """What is waited for of a job, for how long (s), and what it is called if it does not come."""
 
-    ``own``: what the template sets for its container, as far as it is known before a pod runs. ``environment``: that, with what the run
-    sets otherwise (None: nobody told them apart). ``selecting``: keys of labels by which roles select their pods.
-    """
-
-    namespace: str
-    name: str
-    container: str
-    job: Plain
-    environment: Mapping[str, str]
-    own: Mapping[str, str] | None = None
-    selecting: frozenset[str] = frozenset()
-
-    @property
-    def pods(self) -> int:
-        """How many pods a job has."""
-        return int(self.job["spec"].get("completions") or 1)
-
-    @property
-    def image(self) -> str:
-        """The image that its ranks run."""
-        containers = self.job["spec"]["template"]["spec"]["containers"]
-        return next((str(one.get("image", "")) for one in containers if one.get("name") == self.container), "")
-
-    def number(self, name: str, otherwise: int | None = None) -> int:
-        """Return a setting that is a whole number. Raises TargetRefused: it is missing, or none."""
-        text = self.environment.get(name, "" if otherwise is None else str(otherwise))
-        if not text.isdecimal():
-            raise TargetRefused(f"cronjob {self.namespace}/{self.name}: it sets {name}={text!r}, expected a whole number; set it there")
-        return int(text)
-
-
-def job_permissions(namespace: str) -> list[Permission]:
-    """Return what making, watching and ending a job in ``namespace`` needs."""
-    needed = [Permission(verb, "jobs", "batch", namespace) for verb in ("create", "list", "delete")]
-    needed += [Permission("get", "cronjobs", "batch", namespace), Permission("get", "configmaps", namespace=namespace)]
-    return needed + [Permission(verb, "pods", namespace=namespace) for verb in ("list", "delete")]
-
-
-def read_template(platform: Platform, namespace: str, name: str, container: str | None, settings: Mapping[str, str]) -> Template:
-    """Read the CronJob ``name``; ``settings`` win over what it sets. Raises TargetRefused: it is not there, or has no such container."""
-    with api_errors(f"read cronjob {namespace}/{name}, of which training jobs are made", TargetRefused):
-        plain: Plain = _plain(platform, platform.batch.read_namespaced_cron_job(name, namespace))["spec"]["jobTemplate"]
-        containers = plain["spec"]["template"]["spec"]["containers"]
-        chosen = next((item for item in containers if container in {None, item["name"]}), None)
-        if chosen is None:
-            raise TargetRefused(f"cronjob {namespace}/{name}: it has no container {container!r}; correct the role's container")
-        environment: dict[str, str] = {}
-        for source in chosen.get("envFrom", []):
-            if "configMapRef" in source:
-                environment |= platform.core.read_namespaced_config_map(source["configMapRef"]["name"], namespace).data or {}
-    environment |= {item["name"]: item["value"] for item in chosen.get("env", []) if "value" in item}
-    selecting = frozenset(key for role in platform.target.roles.values() for key in keys_of(role.selector))
-    return Template(namespace, name, chosen["name"], plain, environment | dict(settings), environment, selecting)
-
-
-def keys_of(selector: str) -> list[str]:
-    """Return the keys of labels that a selector asks for."""
-    return re.findall(r"(?:^|,)\s*!?\s*([\w./-]+)", re.sub(r"\([^)]*\)", "", selector))
+    met: Callable[[], bool]
+    limit_s: float
+    otherwise: str
 
 
 def manifest(
-    template: Template, name: str, run_id: str, settings: Mapping[str, str], *, one_pod: bool = False, limit_s: float = LIMITS.job_s
+    template: Template,
+    name: str,
+    run_id: str,
+    settings: Mapping[str, str],
+    *,
+    one_pod: bool = False,
+    limit_s: float = LIMITS.job_s,
+    labels: Mapping[str, str] | None = None,
 ) -> Plain:
-    """Return the Job called ``name``: the template with ``settings``, ended after ``limit_s``; ``one_pod``: all ranks in a single pod."""
-    ours = {**MANAGED, "aftershock.dev/run": run_id[:63]}
-    spec: Plain = {**template.job["spec"], "activeDeadlineSeconds": math.ceil(limit_s), "ttlSecondsAfterFinished": KEPT_S}
-    pod, of_pod = spec["template"]["spec"], {**spec["template"].get("metadata", {})}
-    containers = [_with(item, settings) if item["name"] == template.container else item for item in pod["containers"]]
-    if one_pod:  # no rank of a run: no selector of a role may find it
-        spec |= {"completions": 1, "parallelism": 1}
+    """Return the job called ``name``: the template with ``settings`` and ``labels``, ended after ``limit_s``.
+
+    ``one_pod``: all ranks in a single pod, which no selector of a role may find.
+    """
+    ours, kind = {**MANAGED, "aftershock.dev/run": run_id[:63]}, template.kind
+    job = kind.alone(template.job, template.container) if one_pod else template.job
+    spec = kind.spec_of(job, partial(_pod, template, settings, ours if one_pod else None), Ends(math.ceil(limit_s), KEPT_S))
+    written = job.get("metadata", {})
+    metadata: Plain = {"name": name, "labels": {**written.get("labels", {}), **(labels or {}), **ours}}
+    if notes := {key: value for key, value in written.get("annotations", {}).items() if key != APPLIED}:
+        metadata["annotations"] = notes
+    return {"apiVersion": kind.made.api_version, "kind": kind.made.kind, "metadata": metadata, "spec": spec}
+
+
+def _pod(template: Template, settings: Mapping[str, str], alone: Mapping[str, str] | None, pod: Plain) -> Plain:
+    """Return a pod template with ``settings``; ``alone``: the labels of one that holds the ranks of all, hidden from roles."""
+    containers = [_with(item, settings) if item["name"] == template.container else item for item in pod["spec"]["containers"]]
+    metadata = {**pod.get("metadata", {})}
+    if alone is not None:
         containers = [{**item, "resources": resources_of(item, template.pods)} for item in containers]
-        of_pod["labels"] = {key: value for key, value in of_pod.get("labels", {}).items() if key not in template.selecting} | ours
-    labels = {**template.job.get("metadata", {}).get("labels", {}), **ours}
-    spec["template"] = {"metadata": of_pod, "spec": {**pod, "containers": containers}}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labels}, "spec": spec}
+        kept = {key: value for key, value in metadata.get("labels", {}).items() if key not in template.selecting}
+        metadata["labels"] = {**kept, **alone}
+    return {"metadata": metadata, "spec": {**pod["spec"], "containers": containers}}
 
 
 def resources_of(container: Plain, pods: int) -> Plain:
     """Return what a container asks for that holds the ranks of ``pods``: their limits, and so many devices, which have no others.
 
-    Requests of processors and memory stay those of one: the ranks take turns, and one node has to have room for them.
+    Requests of processors and memory stay those of one: the ranks take turns, and one node has to have room for them. Processors are not
+    limited: a node that may use fewer than that limit could not start the container (its cgroup refuses the quota).
     """
     written = container.get("resources", {})
-    limits = {name: _times(quantity, pods) for name, quantity in written.get("limits", {}).items()}
+    limits = {name: _times(quantity, pods) for name, quantity in written.get("limits", {}).items() if name != "cpu"}
     requests = {
         name: limits[name] if "/" in name and name in limits else quantity for name, quantity in written.get("requests", {}).items()
     }
@@ -129,22 +95,61 @@ def _with(container: Plain, settings: Mapping[str, str]) -> Plain:
     return {**container, "env": [*kept, *({"name": name, "value": value} for name, value in settings.items())]}
 
 
-def create(platform: Platform, namespace: str, job: Plain) -> None:
-    """Create a Job; one of that name that is there already is left as it is. Raises TargetRefused."""
-    name, body = job["metadata"]["name"], cast("client.V1Job", job)  # the API takes it as it is
-    with api_errors(f"create job {namespace}/{name}", TargetRefused), unless(409):
-        platform.batch.create_namespaced_job(namespace, body)
+def create(platform: Platform, template: Template, job: Plain, *, dry_run: bool = False) -> None:
+    """Create a job; one of that name that is there already is left as it is. ``dry_run``: only ask. Raises TargetRefused."""
+    made, asked = template.kind.made, " (asked by a server-side dry run)" if dry_run else ""
+    with api_errors(f"create {made.noun} {template.namespace}/{job['metadata']['name']}{asked}", TargetRefused), unless(409):
+        plain_objects.create(platform, made, template.namespace, job, dry_run=dry_run)
 
 
-def pods_of(platform: Platform, namespace: str, name: str) -> list[Pod]:
-    """Return the V1Pods of a Job. Raises ApiException."""
-    return platform.pods_in(namespace, f"batch.kubernetes.io/job-name={name}")
+def pods_of(platform: Platform, template: Template, name: str) -> list[Pod]:
+    """Return the V1Pods of a job. Raises ApiException."""
+    return platform.pods_in(template.namespace, f"{template.kind.pod_label}={name}")
 
 
-def delete(platform: Platform, namespace: str, name: str) -> None:
-    """Delete a Job and its pods; none of that name is success. Raises ApiException."""
+def running(platform: Platform, template: Template, name: str) -> bool:
+    """Tell whether all pods with ranks of a job are ready. Raises ApiException."""
+    pods = pods_of(platform, template, name)
+    of_ranks = [pod for pod in pods if any(one.name == template.container for one in pod.spec.containers)]
+    return sum(map(ready, of_ranks)) >= template.pods
+
+
+def given_up(platform: Platform, template: Template, name: str) -> str:
+    """Return why the platform gave a job up, in its words; empty: it did not. Raises ApiException."""
+    found = plain_objects.listed(platform, template.kind.made, template.namespace, SELECTOR)
+    return next((failure(one) for one in found if one["metadata"]["name"] == name), "")
+
+
+def delete(platform: Platform, kind: JobKind, namespace: str, name: str) -> None:
+    """Delete a job and its pods; none of that name is success. Raises ApiException."""
     with unless(404):
-        platform.batch.delete_namespaced_job(name, namespace, propagation_policy="Background")
+        plain_objects.delete(platform, kind.made, namespace, name)
+
+
+def end(platform: Platform, template: Template, name: str) -> None:
+    """End a job: its pods get their grace for a while, then none. Idempotent. Raises ApiException."""
+    delete(platform, template.kind, template.namespace, name)
+    if not until(lambda: not pods_of(platform, template, name), END_S, POLL_S):
+        delete_pods_now(platform, pods_of(platform, template, name))
+
+
+def wait(platform: Platform, template: Template, name: str, condition: Awaited, stop: Stop) -> None:
+    """Wait until a job is so far. Raises TargetRefused: it took too long, or the platform gave the job up."""
+    gave_up = ""
+
+    def over() -> bool:
+        nonlocal gave_up
+        if condition.met():
+            return True
+        gave_up = given_up(platform, template, name)
+        return bool(gave_up)
+
+    with api_errors(condition.otherwise, TargetRefused):
+        in_time = until(over, condition.limit_s, POLL_S, stop.wait)
+    if gave_up or not in_time:
+        noun = template.kind.made.noun
+        why = f", and the {noun} has failed ({gave_up})" if gave_up else f" after {condition.limit_s:.0f} s"
+        raise TargetRefused(f"{condition.otherwise}{why}; nothing was injected; see kubectl describe {noun} and its pods' logs")
 
 
 def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
@@ -153,31 +158,3 @@ def delete_pods_now(platform: Platform, pods: list[Pod]) -> None:
         options = client.V1DeleteOptions(grace_period_seconds=0, preconditions=client.V1Preconditions(uid=pod.metadata.uid))
         with unless(404, 409):
             platform.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace, body=options)
-
-
-def left_behind(platform: Platform, alive: frozenset[str]) -> list[tuple[str, str]]:
-    """Return (namespace, name) of the training jobs that dead runs left, as far as they may be listed. Raises TargetRefused."""
-    target = platform.target
-    namespaces = sorted(
-        {target.role(workload.role).namespace for workload in target.workloads.values() if isinstance(workload, TrainingClass)}
-    )
-    left: list[tuple[str, str]] = []
-    with api_errors("look for training jobs of earlier runs", TargetRefused):
-        for namespace in namespaces:
-            left += [(namespace, name) for name in unless_forbidden(partial(orphans, platform, namespace, alive), list[str]())]
-    return left
-
-
-def orphans(platform: Platform, namespace: str, alive: frozenset[str]) -> list[str]:
-    """Return the jobs that runs of this suite left: made by one that is not alive any more. Raises ApiException."""
-    selector = ",".join(f"{key}={value}" for key, value in MANAGED.items())
-    ours = {run[:63] for run in alive}
-    found = [(job, job.metadata.labels or {}) for job in platform.jobs_in(namespace, selector)]
-    dead = [job for job, labels in found if labels.get(KIND) == MANAGED[KIND] and labels["aftershock.dev/run"] not in ours]
-    return [job.metadata.name for job in dead if not (job.status.succeeded or 0)]
-
-
-def _plain(platform: Platform, thing: object) -> Plain:
-    api: Any = platform.api  # the library ships no types for this
-    found: Plain = api.sanitize_for_serialization(thing)
-    return found

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.drivers.training.job import Template
+from runner.drivers.training.template import Template
 
 DIGEST_EVERY = 5
 """Steps between the reference's digests: jobs whose interval and digests are multiples of it can be compared at each."""
@@ -46,14 +46,14 @@ def reference_settings(template: Template, ranks: int, *, one_pod: bool) -> dict
 
 
 def _of_pod(template: Template) -> dict[str, Any]:
-    pod: Mapping[str, Any] = template.job["spec"]["template"]["spec"]
+    pod: Mapping[str, Any] = template.pod
     parts = {name: pod[name] for name in OF_POD if name in pod}
     return parts | {"nodeAffinity": pod.get("affinity", {}).get("nodeAffinity")}
 
 
 def _own_code(template: Template) -> str:
     """Return a digest of this project's trainer, if the template runs it: on the embedded cluster its code is no part of the image."""
-    containers = template.job["spec"]["template"]["spec"]["containers"]
+    containers = template.pod["containers"]
     said = [word for one in containers for word in (*one.get("command", ()), *one.get("args", ()))]
     if not any(str(word).startswith(OWN_TRAINER) for word in said):
         return ""

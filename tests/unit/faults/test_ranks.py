@@ -12,7 +12,7 @@ import faults.network
 import faults.ranks
 from history.errors import ConfigError, FaultFailed, NoData, TargetRefused
 from kube.permissions import Permission
-from kube.selection import INDEX
+from kube.selection import GLOBAL_INDEX, INDEX, of_index
 from safety.active_run import ActiveRun
 from testing.platform.fake_cluster import FakeCluster, pod, seeded
 from testing.platform.fake_run import live_run
@@ -70,6 +70,18 @@ def test_the_coordinator_is_the_pod_with_index_0_whatever_the_seed(cluster: Fake
     del cluster.pods["ml-training", "train-0"]
     with pytest.raises(TargetRefused, match="completion-index=0"):
         fault.resolve(cluster.platform(), {"role": "trainer"}, seeded(1))
+
+
+def test_ranks_of_the_jobs_of_a_job_set_are_counted_through(cluster: FakeCluster) -> None:
+    """Three Jobs of a pod each: every pod has completion index 0."""
+    for number in range(3):
+        cluster.pods["ml-training", f"train-{number}"].metadata.labels |= {INDEX: "0", GLOBAL_INDEX: str(number)}
+    assert [of_index(cluster.platform(), "trainer", index).metadata.name for index in range(3)] == ["train-0", "train-1", "train-2"]
+    for number in range(3):  # two Jobs of two pods, one of which is missing
+        cluster.pods["ml-training", f"train-{number}"].metadata.labels |= {INDEX: str(number % 2), GLOBAL_INDEX: str(number // 2)}
+    assert of_index(cluster.platform(), "trainer", 2).metadata.name == "train-2"
+    with pytest.raises(TargetRefused, match="completion-index=3"):
+        of_index(cluster.platform(), "trainer", 3)
 
 
 def test_a_rank_is_cut_off_by_its_index(cluster: FakeCluster) -> None:

@@ -94,7 +94,11 @@ NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
         {"mode": "tolerance"},
         "the share by which a step's loss may differ",
     ),
-    "another job": (("workloads", "batch-training", "job", "kind"), "JobSet", "a suspended CronJob as yet, not of a JobSet"),
+    "another job": (
+        ("workloads", "batch-training", "job", "kind"),
+        "PyTorchJob",
+        "no job is made of a PyTorchJob yet; built are CronJob, JobSet",
+    ),
     "a controller": (
         ("roles", "gateway", "controller"),
         {"kind": "RayCluster", "name": "x"},

@@ -88,3 +88,20 @@ def test_every_disk_is_for_one_claim() -> None:
         if d["kind"] == "PersistentVolumeClaim"
     ]
     assert sorted(claims) == sorted(own + templates)
+
+
+def test_the_job_set_has_the_cron_jobs_pods_but_for_who_restarts_them_and_what_they_are_called() -> None:
+    (job_set,) = _documents("../jobset/trainer.yaml")
+    (ranks,) = job_set["spec"]["replicatedJobs"]
+    mine, its = ranks["template"]["spec"], _job("ranks")["spec"]
+    assert job_set["spec"]["suspend"] is True
+    assert [mine[key] for key in ("completions", "parallelism", "completionMode")] == [3, 3, "Indexed"]
+    assert (mine["backoffLimit"], mine["template"]["spec"].pop("restartPolicy")) == (0, "Never")
+    del its["template"]["spec"]["restartPolicy"], its["template"]["spec"]["subdomain"]
+    (container,), (other,) = mine["template"]["spec"].pop("containers"), its["template"]["spec"].pop("containers")
+    ours, theirs = ({one["name"]: one for one in container.pop("env")}, {one["name"]: one for one in other.pop("env")})
+    different = {name for name in ours if ours[name] != theirs[name]}
+    assert ours.keys() == theirs.keys()
+    assert different == {"TRAIN_OWNER", "JOB_NAME", "TRAIN_RENDEZVOUS"}
+    assert (container, mine["template"]) == (other, its["template"])
+    assert ours["TRAIN_RENDEZVOUS"]["value"] == f"$(JOB_NAME)-{ranks['name']}-0-0.$(JOB_NAME):29400"

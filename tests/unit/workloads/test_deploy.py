@@ -66,7 +66,7 @@ def _compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_on_the_embedded_cluster_the_training_platform_is_deployed_too(kubectl: Path) -> None:
     deploy.deploy(deploy.Kubectl((str(kubectl),), embedded=True), "hardened", 7, lambda _said: None)
     said = calls(kubectl)
-    assert said.index(f"apply -k {deploy.MANIFESTS}/training") == 2
+    assert said[1:3] == [f"apply -k {deploy.MANIFESTS}/{folder}" for folder in ("training", "hardened")]
     assert "-n ml-training wait --for=condition=complete job/buckets --timeout=7s" in said
     assert "-n ml-training rollout status deployment/inference --timeout=7s" in said  # what this kubectl renders is one Deployment
 
@@ -77,6 +77,14 @@ def test_with_vllm_the_same_platform_has_another_engine_and_nothing_trains(kubec
     said = calls(kubectl)
     assert f"apply -k {deploy.MANIFESTS}/vllm" in said
     assert not any("ml-training" in call or "training" in call for call in said)
+
+
+@pytest.mark.usefixtures("_compiled")
+def test_a_variant_that_only_trains_has_no_model_to_start_alone(kubectl: Path) -> None:
+    kubectl.write_text(kubectl.read_text().replace("kind: Deployment", "kind: JobSet"))
+    deploy.deploy(deploy.Kubectl((str(kubectl),), embedded=True), "jobset", 7, lambda _said: None)
+    assert f"apply -k {deploy.MANIFESTS}/jobset" in calls(kubectl)
+    assert not any("ml-serving" in call for call in calls(kubectl))
 
 
 @pytest.mark.usefixtures("_compiled")
@@ -110,6 +118,8 @@ def test_unknown_variants_and_programs_are_named(capsys: pytest.CaptureFixture[s
 
 
 def test_the_embedded_cluster_is_the_default_and_a_kubeconfig_leaves_it() -> None:
-    assert deploy.Kubectl.choose(None, None) == deploy.Kubectl((sys.executable, "-m", "cluster", "kubectl"), embedded=True)
+    embedded = (sys.executable, "-m", "cluster", "--name")
+    assert deploy.Kubectl.choose(None, None) == deploy.Kubectl((*embedded, "local", "kubectl"), embedded=True)
+    assert deploy.Kubectl.choose(None, None, "jobset") == deploy.Kubectl((*embedded, "jobset", "kubectl"), embedded=True)
     assert deploy.Kubectl.choose(None, "/k") == deploy.Kubectl(("kubectl", "--kubeconfig", "/k"))
     assert deploy.Kubectl.choose("k3s kubectl", None) == deploy.Kubectl(("k3s", "kubectl"))

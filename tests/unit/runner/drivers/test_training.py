@@ -16,16 +16,18 @@ from history.errors import NoData, TargetRefused
 from history.ledgers import LedgerWriter
 from history.reader import read_table
 from history.schema import TRAINING, EventKind
-from history.workloads import Training
+from history.workloads import Training, TrainingJob
 from runner.drivers.choice import drivers_of
-from runner.drivers.training import job as jobs
+from runner.drivers.training import driver, left_behind
 from runner.drivers.training.driver import TrainingDriver
+from runner.drivers.training.job import manifest
 from runner.drivers.training.progress import Source, TrainingProgress
+from runner.drivers.training.template import Template, keys_of
 from runner.event_log import RunLog
 from runner.experiment.experiment import read_experiment
 from runner.stop import Stop
 from target.target import load_target
-from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
+from testing.platform.fake_cluster import ROOT, FakeCluster
 
 JOB = Training(
     template="trainer", namespace="n", job="j", ranks=2, pods=2, steps=100, batch=4, max_restarts=3, interval_steps=5,
@@ -44,7 +46,7 @@ SPEC = {
                     {
                         "name": "trainer",
                         "env": [{"name": "TRAIN_STEPS", "value": "9"}, {"name": "HOME", "value": "/home"}],
-                        "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}},
+                        "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "memory": "1Gi"}},
                     },
                     {"name": "sidecar"},
                 ]
@@ -53,7 +55,7 @@ SPEC = {
     },
 }
 ENVIRONMENT = {"TRAIN_STEPS": "9", "TRAIN_BATCH": "four"}
-TEMPLATE = jobs.Template("n", "trainer", "trainer", SPEC, ENVIRONMENT, ENVIRONMENT, frozenset({"app"}))
+TEMPLATE = Template("n", "trainer", "trainer", SPEC, ENVIRONMENT, ENVIRONMENT, frozenset({"app"}))
 
 
 def line(kind: str, step: int, rank: int = 0, attempt: int = 1, t_ns: int | None = None, **values: Any) -> bytes:
@@ -155,7 +157,7 @@ def test_a_job_that_did_its_last_step_is_finished(progress: TrainingProgress, se
 
 
 def test_a_job_is_its_template_with_the_runs_settings_and_an_end_of_its_own() -> None:
-    made = jobs.manifest(TEMPLATE, "train-1", "run-1", {"TRAIN_STEPS": "20"})
+    made = manifest(TEMPLATE, "train-1", "run-1", {"TRAIN_STEPS": "20"})
     assert made["metadata"] == {
         "name": "train-1",
         "labels": {
@@ -174,7 +176,7 @@ def test_a_job_is_its_template_with_the_runs_settings_and_an_end_of_its_own() ->
 
 
 def test_a_reference_is_one_pod_that_no_role_selects() -> None:
-    made = jobs.manifest(TEMPLATE, "reference-1", "run-1", {}, one_pod=True)
+    made = manifest(TEMPLATE, "reference-1", "run-1", {}, one_pod=True)
     assert (made["spec"]["completions"], made["spec"]["parallelism"]) == (1, 1)
     assert "app" not in made["spec"]["template"]["metadata"]["labels"]
     assert made["metadata"]["labels"]["app"] == "trainer"  # roles select pods, and queues Jobs
@@ -188,7 +190,7 @@ def test_a_reference_keeps_devices_and_the_labels_of_queues_and_ends_with_the_cl
     gpu = {"requests": {"cpu": "1", "nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}}
     spec["spec"]["template"]["spec"]["containers"][0]["resources"] = gpu
     spec["metadata"]["labels"] = spec["spec"]["template"]["metadata"]["labels"] = {"app": "trainer", "kueue.x-k8s.io/queue-name": "q"}
-    made = jobs.manifest(replace(TEMPLATE, job=spec), "reference-1", "run-1", {}, one_pod=True, limit_s=7200.5)
+    made = manifest(replace(TEMPLATE, job=spec), "reference-1", "run-1", {}, one_pod=True, limit_s=7200.5)
     (trainer, _sidecar), of_pod = made["spec"]["template"]["spec"]["containers"], made["spec"]["template"]["metadata"]["labels"]
     assert trainer["resources"] == {"requests": {"cpu": "1", "nvidia.com/gpu": "3"}, "limits": {"nvidia.com/gpu": "3"}}
     assert made["spec"]["activeDeadlineSeconds"] == 7201
@@ -197,8 +199,8 @@ def test_a_reference_keeps_devices_and_the_labels_of_queues_and_ends_with_the_cl
 
 
 def test_which_labels_a_selector_asks_for() -> None:
-    assert jobs.keys_of("app in (a,b), x.io/role=rank,!spare, tier notin (c)") == ["app", "x.io/role", "spare", "tier"]
-    assert jobs.keys_of("") == []
+    assert keys_of("app in (a,b), x.io/role=rank,!spare, tier notin (c)") == ["app", "x.io/role", "spare", "tier"]
+    assert keys_of("") == []
 
 
 def test_rows_that_lack_what_each_row_needs_are_named(progress: TrainingProgress, server: Server) -> None:
@@ -238,10 +240,10 @@ def test_an_experiment_may_have_another_template_than_its_class(name: str, templ
     experiment = read_experiment(ROOT / "experiments" / "training" / f"{name}.yaml", ROOT / "experiments")
     asked: list[str] = []
 
-    def read(_platform: Any, _namespace: str, name: str, *_: Any) -> Any:
-        asked.append(name)
+    def read(_platform: Any, _namespace: str, written: TrainingJob, *_: Any) -> Any:
+        asked.append(written.template)
 
-    monkeypatch.setattr(jobs, "read_template", read)
+    monkeypatch.setattr(driver, "read_template", read)
     monkeypatch.setattr("kube.permissions.require", lambda *_: None)
     request: Any = SimpleNamespace(run_id="r")
     drivers_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
@@ -258,12 +260,17 @@ def test_the_jobs_name_is_short_and_tells_runs_apart() -> None:
     assert first != second
 
 
-def test_a_job_whose_run_is_dead_is_left_behind_and_others_are_not() -> None:
-    def job(name: str, run: str, kind: str = "training", succeeded: int = 0) -> Any:
-        labels = {"aftershock.dev/run": run, "aftershock.dev/kind": kind}
-        return SimpleNamespace(metadata=SimpleNamespace(name=name, labels=labels), status=SimpleNamespace(succeeded=succeeded))
+def test_a_job_whose_run_is_dead_is_left_behind_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def job(name: str, run: str, kind: str = "training", **status: Any) -> Any:
+        return {"metadata": {"name": name, "labels": {"aftershock.dev/run": run, "aftershock.dev/kind": kind}}, "status": status}
 
-    there = [job("train-1", "alive"), job("train-2", "dead"), job("reference", "dead", succeeded=1), job("reaper", "dead", "reaper")]
-
-    platform: Any = SimpleNamespace(jobs_in=lambda _namespace, _selector: there, target=local_target())
-    assert jobs.left_behind(platform, frozenset({"alive"})) == [("ml-training", "train-2")]
+    complete = [{"type": "Complete", "status": "True"}]
+    there = [
+        job("train-1", "alive"),
+        job("train-2", "dead"),
+        job("reference", "dead", conditions=complete),
+        job("reaper", "dead", "reaper"),
+    ]
+    monkeypatch.setattr("kube.plain_objects.listed", lambda *_: there)
+    (left,) = left_behind.left_behind(FakeCluster().platform(), frozenset({"alive"}))
+    assert left.where == "training job ml-training/train-2"

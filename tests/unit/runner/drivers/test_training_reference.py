@@ -15,6 +15,7 @@ from runner.drivers.training.driver import TrainingDriver
 from runner.drivers.training.image import image_of, known_image
 from runner.drivers.training.reference import reference_name, reference_settings
 from runner.drivers.training.remote_ledger import RemoteLedger
+from runner.drivers.training.template import Template
 from runner.stop import Stop
 
 IMAGE = "r/train:1"
@@ -23,10 +24,10 @@ POD: dict[str, Any] = {"containers": [CONTAINER], "tolerations": []}
 ENVIRONMENT = {"TRAIN_STEPS": "100", "TRAIN_BATCH": "8", "TRAIN_MAX_RESTARTS": "3", "TRAIN_INTERVAL": "10", "NCCL_ALGO": "tree"}
 
 
-def template(pod: dict[str, Any] | None = None, own: dict[str, str] | None = None, **settings: str) -> jobs.Template:
+def template(pod: dict[str, Any] | None = None, own: dict[str, str] | None = None, **settings: str) -> Template:
     own = ENVIRONMENT | (own or {})
     job = {"spec": {"completions": 2, "template": {"spec": POD | (pod or {})}}}
-    return jobs.Template("ml", "trainer", "trainer", job, own | settings, own)
+    return Template("ml", "trainer", "trainer", job, own | settings, own)
 
 
 def pod(image_id: str | None, at: str = "2026-11-29 12:00", image: str = IMAGE) -> Any:
@@ -37,7 +38,7 @@ def pod(image_id: str | None, at: str = "2026-11-29 12:00", image: str = IMAGE) 
     )
 
 
-DIFFERENT: dict[str, tuple[jobs.Template, int, str]] = {
+DIFFERENT: dict[str, tuple[Template, int, str]] = {
     "as it is": (template(), 2, "sha256:1"),
     "another image": (template(), 2, "sha256:2"),
     "another environment": (template(own={"NCCL_ALGO": "ring"}), 2, "sha256:1"),
@@ -79,13 +80,13 @@ class Cluster:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *runs: str) -> None:
         self.runs, self.told, self.references = list(runs), [], set[str]()  # type: ignore[var-annotated]
         monkeypatch.setattr(jobs, "create", self._create)
-        monkeypatch.setattr(jobs, "delete", lambda _p, _n, name: self.told.append(f"end {name[:9]}"))
-        monkeypatch.setattr(jobs, "pods_of", lambda _p, _n, _name: self.pods)
+        monkeypatch.setattr(jobs, "pods_of", lambda _p, _t, _name: self.pods)
+        monkeypatch.setattr(jobs, "given_up", lambda _p, _t, _name: "")
         monkeypatch.setattr(RemoteLedger, "ended", lambda _ledger, run: run in self.references)
-        monkeypatch.setattr("runner.drivers.training.driver.ready", lambda _: True)
+        monkeypatch.setattr("runner.drivers.training.job.ready", lambda _: True)
         self.pods: list[Any] = []
 
-    def _create(self, _platform: Any, _namespace: str, job: dict[str, Any]) -> None:
+    def _create(self, _platform: Any, _template: Template, job: dict[str, Any]) -> None:
         name = job["metadata"]["name"]
         self.told.append(f"make {name[:9]}")
         if name.startswith("reference"):

@@ -1,0 +1,81 @@
+"""What a cluster may have besides what each has: built beside the rest, from a Go module whose own files are applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster import build, parts
+from cluster.build import MODULES, Module
+from cluster.cli import _config, parser
+from cluster.config import ClusterConfig, default_config, from_json, to_json
+from cluster.errors import ClusterError
+
+WITH = replace(default_config("jobset", 7), parts=("jobset",))
+
+
+def test_no_cluster_has_a_part_that_it_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def binaries(_say: object, modules: list[Module]) -> Path:
+        asked.append([module.name for module in modules])
+        return Path("/programs")
+
+    monkeypatch.setattr(build, "binaries", binaries)
+    for config in (default_config(), WITH):
+        assert parts.binaries(config, print) == Path("/programs")
+    assert asked == [[], ["jobset"]]
+    assert parts.manifests(default_config(), Path("/programs")) == []
+
+
+def test_a_clusters_parts_are_kept_with_it() -> None:
+    assert from_json(to_json(WITH)) == WITH
+    assert default_config().parts == ()
+
+
+def test_they_are_asked_for_on_the_command_line() -> None:
+    def config(*words: str) -> ClusterConfig:
+        return _config(parser().parse_args(["--name", "jobset", "up", "--index", "7", *words]))
+
+    assert config("--with", "jobset") == WITH
+    assert config().parts == ()
+    with pytest.raises(SystemExit):
+        config("--with", "kueue")
+
+
+def test_one_that_nobody_knows_is_named() -> None:
+    with pytest.raises(ClusterError, match="no part is called kueue; there are: jobset"):
+        parts.parts_of(replace(WITH, parts=("kueue",)))
+
+
+@pytest.mark.parametrize("name", parts.PARTS)
+def test_every_part_has_its_locked_sources_and_says_what_differs_here(name: str) -> None:
+    part = parts.PARTS[name]
+    folder = build.GO_FOLDER / part.module.name
+    assert part.module not in MODULES
+    assert f"tool {part.upstream}" in (folder / "go.mod").read_text()
+    assert f"{part.upstream} v" in (folder / "go.sum").read_text()
+    patch = yaml.safe_load((parts._PATCHES / f"{name}.yaml").read_text())
+    assert (patch["kind"], patch["metadata"]["namespace"], patch["metadata"]["name"]) == ("Deployment", part.namespace, part.deployment)
+    (container,) = patch["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == [f"/opt/cluster/bin/{name}"]
+
+
+def test_its_objects_are_the_modules_own_with_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program in kubectl's place prints what it is to render."""
+    (tmp_path / "module" / "config" / "default").mkdir(parents=True)
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\ncat "$2/kustomization.yaml"; echo; echo "$2"\n')
+    kubectl.chmod(0o755)
+    monkeypatch.setattr(parts, "_upstream", lambda _part: tmp_path / "module")
+    (rendered,) = parts.manifests(WITH, tmp_path)
+    text, folder = rendered.splitlines()
+    asked = yaml.safe_load(text)
+    assert (Path(folder) / asked["resources"][0]).resolve() == (tmp_path / "module" / "config" / "default").resolve()
+    assert "/opt/cluster/bin/jobset" in asked["patches"][0]["patch"]
+    kubectl.write_text("#!/bin/sh\necho 'no such folder' >&2; exit 1\n")
+    with pytest.raises(ClusterError, match=r"sigs\.k8s\.io/jobset could not be rendered: no such folder"):
+        parts.manifests(WITH, tmp_path)
