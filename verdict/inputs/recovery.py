@@ -23,7 +23,7 @@ class Recovery:
     watched_ns: int
     hold_ns: int
     outages: tuple[Span, ...]  # that began before healing
-    while_healing: tuple[Span, ...]  # that began after it did
+    while_healing: tuple[Span, ...]  # that began after it did, or of which nothing was decided before it
     residue: int  # bad requests that are part of no outage
     recovered_ns: int | None
     known_down_ns: int  # not recovered: when users were last known not to be served
@@ -62,7 +62,7 @@ def recovery_of(plan: Plan, timeline: Timeline, arrivals: Arrivals) -> Recovery 
     detected = find_outages(arrivals.t_ns[after], arrivals.good[after], rule, arrivals.stop_ns)
     heal_ns = timeline.first_ns(EventKind.HEAL_START)
     watched_ns = arrivals.stop_ns if heal_ns is None else min(heal_ns, arrivals.stop_ns)
-    before = tuple(span for span in detected.outages if span.start_ns < watched_ns)
+    before = _before(watched_ns, detected.outages, arrivals)
     seen_ns = max(start_ns, timeline.last_ns(EventKind.FAULT_CONFIRMED) or start_ns)
     unhurt = seen_ns + rule.hold_ns <= arrivals.stop_ns
     return Recovery(
@@ -75,6 +75,20 @@ def recovery_of(plan: Plan, timeline: Timeline, arrivals: Arrivals) -> Recovery 
         recovered_ns=_recovered(before[-1], watched_ns) if before else start_ns if unhurt else None,
         known_down_ns=min(before[-1].last_bad_ns, watched_ns) if before else start_ns,
     )
+
+
+def _before(watched_ns: int, outages: tuple[Span, ...], arrivals: Arrivals) -> tuple[Span, ...]:
+    """Return the outages that had begun when healing did: by then some of their bad requests were known to be bad.
+
+    Who asked a moment before healing and waited into it was hurt by what healing does, such as the replacement of a pod.
+    """
+
+    def decided_ns(span: Span) -> int:
+        asked = arrivals.between(span.start_ns, span.last_bad_ns + 1)
+        return int(arrivals.decided_ns[asked][~arrivals.good[asked]].min())
+
+    begun = [number for number, span in enumerate(outages, 1) if span.start_ns < watched_ns and decided_ns(span) < watched_ns]
+    return outages[: max(begun, default=0)]
 
 
 def _recovered(last: Span, watched_ns: int) -> int | None:

@@ -174,6 +174,16 @@ def test_an_outage_while_healing_is_reported_apart() -> None:
     assert len(verdict.outages) == 1
 
 
+def test_who_asked_before_healing_and_waited_into_it_is_hurt_by_healing() -> None:
+    """Healing begins 16.2 s after the fault; answers asked 0.2 s earlier come 2 s late, one SLO is a second."""
+    late = {"done_ns": pl.col("intended_ns") + 3_000_000_000, "first_byte_ns": pl.col("intended_ns") + 3_000_000_000}
+    run = change_rows(run_of(HIT), asked(16.0, 17.0), **late)
+    assert measured(run, "rto").value == measured(run_of(HIT), "rto").value
+    assert measured(run, "heal_impact").value == pytest.approx(1.0, abs=0.05)
+    refused = change_rows(run_of(HIT), asked(16.0, 17.0), outcome="fail", status=503)  # known at once, and before healing
+    assert measured(refused, "rto").value is None or measured(refused, "rto").censored
+
+
 def test_residue_is_reported_and_is_no_outage() -> None:
     run = change_rows(run_of(CONSTANT), asked(8.995, 9.005) | asked(12.995, 13.015), valid=None, outcome="fail", status=500)
     assert measured(run, "residue").value == 3
