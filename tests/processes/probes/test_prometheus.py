@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 import yaml
 
 from history.errors import NoData
+from probes.prometheus.gauge import find, read
 from probes.prometheus.values import query
 from testing.platform.fake_cluster import local_target
+from testing.platform.prometheus_server import WAITING
 from testing.waiting import wait_for
 
 PASSWORD = "a long planted word"  # noqa: S105 - made for this test
@@ -97,3 +100,34 @@ def test_a_client_certificate(tmp_path: Path, certificates: Path) -> None:
         assert asked(url=url, ca_file=ca, auth={"client_cert": shown}) == 3
         with pytest.raises(NoData, match="wants a client's certificate that it trusts; write auth"):
             asked(url=url, ca_file=ca)
+
+
+def backfill(folder: Path, rows: Iterable[tuple[str, float, float]]) -> None:
+    """Let the Prometheus of ``folder`` have these samples of vLLM's gauge: labels, value, time (s)."""
+    lines = [f"{WAITING}{{{labels}}} {value:g} {at_s:.3f}" for labels, value, at_s in rows]
+    (folder / "samples").write_text("\n".join([f"# TYPE {WAITING} gauge", *lines, "# EOF", ""]))
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "samples", "data"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+@needs_prometheus
+def test_series_that_are_scraped_every_30_s_and_by_two_monitors(tmp_path: Path, certificates: Path) -> None:
+    now_s, every_s = time.time(), 30.0
+    scrapes = [(pod, job) for pod in ("inference-a", "inference-b") for job in ("pods", "services")]
+    made = [
+        (f'namespace="ml-serving",pod="{pod}",job="{job}",engine="0"', now_s - 12 - i * every_s) for pod, job in scrapes for i in range(10)
+    ]
+    backfill(tmp_path, [(labels, 3.0, at_s) for labels, at_s in sorted(made, key=lambda row: row[1])])
+    with prometheus(tmp_path, certificates) as url:
+        region = local_target(prometheus={"url": url, "ca_file": str(certificates / "ca.pem")}).only_region()
+        gauge = find(region, local_target().roles["inference"], "waiting")
+        assert (gauge.every_s, gauge.selector) == (pytest.approx(every_s), f'{WAITING}{{namespace="ml-serving"}}')
+        seen = read(gauge)
+        assert (seen.value, seen.pods) == (6, {"inference-a", "inference-b"})
+        assert seen.at_s == pytest.approx(now_s - 12, abs=1)
+        assert query(region, f"sum({WAITING})") == 12
+        with pytest.raises(NoData, match="has 2 values, one is meant"):
+            query(region, WAITING)
+        assert (query(region, "scalar(vector(4))"), query(region, "nothing_of_the_kind")) == (4, None)
+        with pytest.raises(NoData, match=r"does not take sum\(.*parse error.*correct the query"):
+            query(region, "sum(")

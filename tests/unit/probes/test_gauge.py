@@ -146,14 +146,14 @@ def test_of_two_engines_the_role_says_which(server: PrometheusServer) -> None:
 @pytest.mark.parametrize(
     ("series", "asked", "said"),
     [
-        ([], {}, r"has no gauge .waiting. of a known engine; let it scrape the engines .see its page of targets., or name the engine's own"),
+        ([], {}, r"has no gauge .waiting. of a known engine; let it scrape the engines .*, or name the engine's own"),
         ([], {"metric": "my_queue"}, r"has no my_queue; let it scrape the engines"),
         ([waiting(1)], {"metric": "my_queue"}, r"has no my_queue; it has vllm:num_requests_waiting: say so by roles.ROLE.adapter or"),
         ([waiting(1)], {"role": ROLE.model_copy(update={"adapter": "sglang"})}, r"it has vllm:num_requests_waiting: say so by"),
         (
             [waiting(1, namespace="x"), waiting(1, namespace="y")],
             {},
-            r'but not with \{namespace="ml-serving"\}: it has it with namespace="x"; namespace="y"; if that is another cluster, correct its url',
+            r'not with \{namespace="ml-serving"\}: it has it with namespace="x"; namespace="y"; if that is another',
         ),
         ([waiting(1, namespace="x")], {"metric": WAITING}, r'but not with \{namespace="ml-serving"\}: it has it with namespace="x"'),
     ],
@@ -166,7 +166,5 @@ def test_what_is_not_there_is_named_with_what_is(server: PrometheusServer, serie
 
 def test_a_prometheus_of_another_cluster_is_said_by_its_labels(server: PrometheusServer) -> None:
     server.series = [waiting(1, cluster="us")]
-    with pytest.raises(
-        NoData, match=r'not with \{namespace="ml-serving",cluster="eu"\}: it has it with namespace="ml-serving", cluster="us"'
-    ):
+    with pytest.raises(NoData, match=r'not with \{.*,cluster="eu"\}: it has it with namespace="ml-serving", cluster="us"'):
         find(region_of(server, labels={"cluster": "eu"}), ROLE, "waiting")
