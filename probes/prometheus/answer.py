@@ -6,7 +6,7 @@ The format: https://prometheus.io/docs/prometheus/latest/querying/api/
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import requests
 from pydantic import BaseModel, Field, ValidationError
@@ -64,10 +64,26 @@ class _Element(BaseModel):
     value: Point | None = None
     values: tuple[Point, ...] = ()
 
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return self.values if self.value is None else (self.value,)
 
-class _Data(BaseModel):
-    kind: Literal["vector", "matrix", "scalar", "string"] = Field(alias="resultType")
-    result: tuple[_Element, ...] | tuple[float, str]
+
+class _Many(BaseModel):
+    kind: Literal["vector", "matrix"] = Field(alias="resultType")
+    result: tuple[_Element, ...]
+
+
+class _Scalar(BaseModel):
+    kind: Literal["scalar"] = Field(alias="resultType")
+    result: Point
+
+
+class _Text(BaseModel):
+    kind: Literal["string"] = Field(alias="resultType")
+
+
+_Data = Annotated[_Many | _Scalar | _Text, Field(discriminator="kind")]
 
 
 class _Body(BaseModel):
@@ -102,14 +118,12 @@ def answer_of(heard: requests.Response, where: str, promql: str) -> Answer:
     return _of(body.data, where, promql)
 
 
-def _of(data: _Data, where: str, promql: str) -> Answer:
-    if data.kind == "string":
+def _of(data: _Many | _Scalar | _Text, where: str, promql: str) -> Answer:
+    if isinstance(data, _Text):
         raise NoData(f"{where}: {promql} is a text; an expression with a number is needed")
-    if data.kind == "scalar":
-        at_s, value = data.result
-        return Answer("scalar", (Series({}, ((float(str(at_s)), float(str(value))),)),))
-    elements = [one for one in data.result if isinstance(one, _Element)]
-    series = [Series(one.metric, one.values or (one.value,)) for one in elements if one.values or one.value is not None]
-    if len(series) < len(elements):
+    if isinstance(data, _Scalar):
+        return Answer("scalar", (Series({}, (data.result,)),))
+    found = [Series(one.metric, points) for one in data.result if (points := one.points)]
+    if len(found) < len(data.result):
         raise NoData(f"{where}: {promql} is a native histogram; take a number of it, as by histogram_quantile")
-    return Answer(data.kind, tuple(series))
+    return Answer(data.kind, tuple(found))

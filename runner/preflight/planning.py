@@ -137,11 +137,9 @@ def timers_of(
     """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
     profile = PROFILES[request.profile]
     needs = [driver.needs() for driver in drivers]
-    enough_s = max(need.window_s for need in needs)
-    scraped_s = queue.gauge.seen_s if (queue := resolved.queue).gauge and queue.asked else 0.0  # what is asked at its end was scraped in it
-    enough_s = max(enough_s, scraped_s)
+    enough_s = max(resolved.queue.held_s, *(need.window_s for need in needs))
     served = [driver.name for driver, need in zip(drivers, needs, strict=True) if not need.provides_targets]
-    hold_s = max(experiment.settings.hold or max(profile.hold_s, enough_s), scraped_s)
+    hold_s = max(experiment.settings.hold or max(profile.hold_s, enough_s), resolved.queue.held_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     faulty = experiment.settings.fault == "fault"
     recovery_s = max((recovery_at_most_s(resolved, name, lasts_s) for name in served if faulty), default=0.0)
@@ -161,7 +159,8 @@ def timers_of(
         heal_s=HEAL_S + resolved.grace_s + 2 * ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
         known_s=max(need.known_s for need in needs),
-        **({} if queue.gauge is None else {"queue_every_s": queue.gauge.every_s, "queue_fresh_s": queue.gauge.fresh_s}),
+        queue_every_s=resolved.queue.every_s,
+        queue_fresh_s=resolved.queue.fresh_s,
     )
 
 

@@ -25,6 +25,21 @@ class QueueSource:
     asked: bool = False
     remarks: tuple[str, ...] = ()
 
+    @property
+    def every_s(self) -> float:
+        """How far apart its samples are (s); 0: there are none."""
+        return self.gauge.every_s if self.gauge else 0.0
+
+    @property
+    def fresh_s(self) -> float:
+        """How old a value may be (s)."""
+        return self.gauge.fresh_s if self.gauge else LEAST_FRESH_S
+
+    @property
+    def held_s(self) -> float:
+        """How long whoever asks for it waits at least, so that what is asked at the end was scraped meanwhile (s)."""
+        return self.gauge.seen_s if self.gauge and self.asked else 0.0
+
 
 NO_QUEUE = QueueSource()
 

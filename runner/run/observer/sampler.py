@@ -151,18 +151,17 @@ class Sampler(threading.Thread):
         """Record the queue once for each scrape, at the time of the scrape."""
         if self._from.queue is None:
             return
-        down, self._observations.queue = "", None
+        reading, down = None, ""
         try:
             reading = read(self._from.queue)
         except Unanswered as error:
             down = str(error)
         except NoData:
             pass  # no engine reports: nothing is sampled, and nothing is made up
-        else:
-            self._observations.queue, at_ns = reading.value, round(reading.at_s * 1e9)
-            if at_ns > self._queue_ns + SAME_NS:
-                self._queue_ns = at_ns
-                self._log.sample(Series.QUEUE_DEPTH, reading.value, t_ns=at_ns)
+        self._observations.queue = None if reading is None else reading.value
+        if reading is not None and (at_ns := round(reading.at_s * 1e9)) > self._queue_ns + SAME_NS:
+            self._queue_ns = at_ns
+            self._log.sample(Series.QUEUE_DEPTH, reading.value, t_ns=at_ns)
         self._link(down=down)
 
     def _link(self, *, down: str) -> None:
