@@ -29,7 +29,6 @@ from testing.waiting import wait_for
 PART = "prometheus"
 PODS = ("inference-a", "inference-b", "inference-c")
 KILLED = ROOT / "experiments/serving/replica-killed.yaml"
-WINDOW_S = 5  # of a guard: longer than it takes to be asked twice
 FOREIGN = {"message": "rate limit"}
 
 
@@ -175,20 +174,20 @@ class Asked(Stop):
         self._note(by, reason)
 
 
-def asked_again(server: PrometheusServer, before: int) -> bool:
-    """Tell whether more was asked than ``before``."""
-    return len(server.queries) > before
+def heard(server: PrometheusServer, before: int, stop: Stop) -> bool:
+    """Tell whether more was asked than ``before``, or the run was asked to stop."""
+    return len(server.queries) > before or stop.request is not None
 
 
-def guarded(server: PrometheusServer, *changes: Callable[[], None]) -> str:
+def guarded(server: PrometheusServer, *changes: Callable[[], None], window_s: float = 60) -> str:
     """Return by what a run is stopped that a condition guards, after each of ``changes`` was asked about."""
     stop = Asked()
-    watching = Conditions(stop, stop_when.stop_conditions(region_of(server), (StopWhen(promql="errors", above=5, window_s=WINDOW_S),)))
+    watching = Conditions(stop, stop_when.stop_conditions(region_of(server), (StopWhen(promql="errors", above=5, window_s=window_s),)))
     watching.start()
     for change in changes:
         change()
         asked = len(server.queries) + 1  # the one under way may be of before
-        wait_for(partial(asked_again, server, asked), "the guard asks again")
+        wait_for(partial(heard, server, asked, stop), "the guard asks again")
     wait_for(lambda: stop.request is not None, "the run is asked to stop")
     watching.halt()
     return str(stop.request)
@@ -223,7 +222,7 @@ def blinded() -> Seen:
 
         once = guarded(server, lambda: server.say(FOREIGN), met)
         server.answers["errors"] = scalar(0)
-        lasting = guarded(server, lambda: server.say(FOREIGN))
+        lasting = guarded(server, lambda: server.say(FOREIGN), window_s=2)
     right = once == "errors is 9, above 5" and "has had no value for" in lasting and "rate limit" in lasting
     return Seen(f"{once}; {lasting}", right)
 

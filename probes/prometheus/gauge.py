@@ -16,7 +16,7 @@ from history.errors import NoData
 from probes.prometheus.answer import Labels, Series, Unanswered
 from probes.prometheus.client import ask
 from probes.prometheus.gauge_names import NAME, instead, matchers_for, name_of
-from probes.prometheus.series import PODS, once, pod_of
+from probes.prometheus.series import OF_SCRAPES, PODS, once, pod_of
 from target.region import Region
 from target.role import Role
 
@@ -76,7 +76,7 @@ def read(gauge: Gauge) -> Reading:
         )
     at_s = max(one.at_s for one in found) - gauge.ahead_s
     shared = dict(set.intersection(*(set(one.labels.items()) for one in found)))
-    shared = {name: value for name, value in sorted(shared.items()) if name not in {NAME, *PODS}}
+    shared = {name: value for name, value in sorted(shared.items()) if name not in {NAME, *PODS, *OF_SCRAPES}}
     return Reading(total, at_s, frozenset(pod for one in found if (pod := pod_of(one.labels))), shared)
 
 
@@ -113,7 +113,7 @@ def _timed(region: Region, name: str, what: str, matchers: str) -> Gauge:
     found: list[Series] = []
     for back_s in LOOK_BACK_S:
         found = _raw(region, selector, back_s)
-        if any(len(one.points) >= FEW for one in found):
+        if found and all(len(one.points) >= FEW for one in found):
             break
     if not found:
         raise NoData(instead(region, (name,), what, matchers))

@@ -55,7 +55,7 @@ def test_a_missed_scrape_is_no_other_interval_and_a_slower_replica_counts(server
 
 def test_a_store_that_is_late_is_waited_for_and_a_target_that_is_not_scraped_any_more_is_named(server: PrometheusServer) -> None:
     late = waiting(3, every_s=15)
-    late.age_s, server.series = 40.0, [late]
+    late.age_s, late.ended, server.series = 40.0, True, [late]  # for as long as this takes
     gauge = found(server)
     assert gauge.late_s == pytest.approx(25, abs=5)
     assert read(gauge).value == 3
