@@ -149,10 +149,10 @@ def neighbours() -> Seen:
 @case(PART, "a series scraped twice (PodMonitor and ServiceMonitor); two ranks scraped twice", "6; 6 and 4 are 10")
 def scraped_twice() -> Seen:
     """Ask for one engine, then for two."""
-    again = {"job": "services", "service": "vllm", "endpoint": "http"}
-    with prometheus_server(waiting(6), waiting(6, **again)) as server:
+    again = partial(waiting, job="services", service="vllm", endpoint="http")
+    with prometheus_server(waiting(6), again(6)) as server:
         one = queue_of(server).text
-        server.series += [waiting(4, engine="1"), waiting(4, engine="1", **again)]
+        server.series += [waiting(4, engine="1"), again(4, engine="1")]
         two = queue_of(server).text
     return Seen(f"{one}; {two}", one.startswith("6 wait") and two.startswith("10 wait"))
 
