@@ -48,7 +48,7 @@ def instead(region: Region, asked: Iterable[str], gauge: str, matchers: str) -> 
     """Return a sentence: what Prometheus has in the place of the names ``asked``, which it has not with ``matchers``. Raises NoData."""
     wanted, by = set(asked), tuple(dict.fromkeys(MATCHER.findall(matchers)))
     there = _labels(region, (NAME, *by), [*wanted, *engines.names(gauge)], "")
-    names = {labels.get(NAME, "") for labels in there}
+    names = {labels[NAME] for labels in there if labels.get(NAME)}
     if wanted & names:
         return _elsewhere(", ".join(sorted(wanted & names)), matchers, by, [one for one in there if one.get(NAME) in wanted])
     what = f"no {next(iter(wanted))}" if len(wanted) == 1 else f"no gauge ({gauge}) of a known engine"

@@ -77,11 +77,12 @@ def _beside(platform: Platform, role: str) -> QueueSource:
 
 
 def _found(platform: Platform, role: str, wanted: dict[str, object], who: str) -> tuple[Gauge, list[str]]:
-    """Return a gauge that has a value of this role's pods, and what is odd about it. Raises NoData."""
+    """Return a gauge that has a value, of this role's pods unless labels of its own say otherwise, and what is odd. Raises NoData."""
     try:
-        metric, labels = str(wanted.get("metric", "")), str(wanted.get("labels", ""))
-        gauge = find(platform.region, platform.target.role(role), GAUGE, metric, labels)
-        return gauge, _strangers(platform, role, gauge, read(gauge))
+        metric, labels, served = str(wanted.get("metric", "")), str(wanted.get("labels", "")), platform.target.role(role)
+        gauge = find(platform.region, served, GAUGE, metric, labels)
+        reading, of_role = read(gauge), labels in {"", served.series_matchers}
+        return gauge, _strangers(platform, role, gauge, reading) if of_role else []
     except NoData as error:
         raise type(error)(f"{who}: {error}") from error
 

@@ -110,6 +110,16 @@ def test_pods_that_count_besides_are_named(silent: Experiment, server: Prometheu
     assert "counts pods that are not of role inference, too (router-1); roles.inference.metrics.labels tells them apart" in said
 
 
+def test_a_probe_with_labels_of_its_own_may_ask_for_another_queue(experiment_file: Path, server: PrometheusServer) -> None:
+    probe = "    - {type: probe, name: queue, tolerance: 0, provider: {type: python, module: probes.queue, func: depth, arguments: %s}}\n"
+    written = EXPERIMENT.replace("  probes:\n", "  probes:\n" + probe % "{labels: 'namespace=\"edge\"'}", 1)
+    experiment_file.write_text(written)
+    server.series = [waiting(0, "router-1", namespace="edge")]
+    found = source(read_experiment(experiment_file, experiment_file.parents[1]), target_with(server))
+    assert found.gauge
+    assert (found.gauge.selector, found.remarks) == ('vllm:num_requests_waiting{namespace="edge"}', ())
+
+
 def test_a_target_without_prometheus_and_a_run_without_requests_ask_nobody(silent: Experiment, server: PrometheusServer) -> None:
     assert source(silent, local_target(prometheus=None)) == QueueSource()
     assert server.queries == []
