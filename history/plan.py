@@ -46,6 +46,8 @@ class Timers(FrozenModel):
     watch_s: float = 0.0  # how long after the fault is watched at least, however early all is well (0, as in older plans: until then)
     deadline_parts: dict[str, float] = Field(default_factory=dict)
     known_s: float = 0.0  # after how long at the latest it is known how what a workload began ended; 0 in older plans
+    queue_every_s: float = 0.0  # how far apart Prometheus' samples of the queue are (0: nobody asked; in older plans: a second)
+    queue_fresh_s: float = 5.0  # how old a value of the queue may be
 
 
 class Floor(FrozenModel):

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from history.errors import NoData
-from probes.prometheus import query
+from history.workloads import RequestsPlan
+from probes.prometheus.gauge import find, read
 from safety import active_run
-from target.engines import names
 
-FRESH_S = 5.0
+GAUGE = "waiting"  # of target.engines
 
 
-def depth(metric: str = "", labels: str = "") -> float:
-    """Return how many requests wait, summed over all replicas whose value is at most 5 s old.
+def depth(metric: str = "", labels: str = "", role: str = "") -> float:
+    """Return how many requests wait, summed over all replicas; a series that is scraped twice counts once.
+
+    A value counts while it is at most one and a half times as old as the time between two scrapes, and for 5 s in any case.
 
     Args:
         metric: a gauge; left out: whichever Prometheus has of those that known engines have (target/engines.py).
-        labels: PromQL label matchers without braces, e.g. ``namespace="ml-serving"``; the labels of the region's Prometheus are added.
+        labels: PromQL label matchers without braces, e.g. ``namespace="ml-serving"``.
+        role: whose queue; left out: that of the class of requests. Its labels (its namespace) and those of the region are added.
 
     Raises:
         NoData: Prometheus does not answer, has no such series, or none that fresh (it keeps showing a dead replica's last value).
 
     """
-    region = active_run.require().platform.region
-    of_region = region.prometheus.matchers() if region.prometheus else ""
-    by_name = "" if metric else f'__name__=~"{"|".join(names("waiting"))}"'
-    series = f"{metric}{{{','.join(filter(None, (by_name, labels, of_region)))}}}"
-    value = query(region, f"sum({series} and (time() - timestamp({series}) <= {FRESH_S:g}))")
-    if value is None and not metric:
-        raise NoData(
-            f"Prometheus: no gauge of waiting requests of a known engine has a value of the last {FRESH_S:g} s ({series}); see the targets "
-            "page of Prometheus, or name the engine's own gauge: roles.ROLE.metrics.queue"
-        )
-    if value is None:
-        raise NoData(f"Prometheus: {series} has no value of the last {FRESH_S:g} s; see the targets page of Prometheus")
-    return value
+    run = active_run.require()
+    users = None if role else run.plan.of(RequestsPlan)
+    name = role or (users.role if users else "")
+    return read(find(run.platform.region, run.platform.target.role(name) if name else None, GAUGE, metric, labels)).value

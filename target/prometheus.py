@@ -100,7 +100,12 @@ class Prometheus(Written):
 
     def matchers(self) -> str:
         """Return its labels as PromQL matchers."""
-        return ",".join(f'{name}="{_quoted(value)}"' for name, value in self.labels.items())
+        return matchers_of(self.labels)
+
+
+def matchers_of(labels: Mapping[str, str]) -> str:
+    """Return ``labels`` as PromQL matchers, without braces."""
+    return ",".join(f'{name}="{_quoted(value)}"' for name, value in labels.items())
 
 
 def value_of(name: str, environment: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from history.values import Seconds, Written
 from target.engines import ENGINES
 from target.object_store import ObjectStore
+from target.prometheus import Label, matchers_of
 
 KINDS = ("Deployment", "StatefulSet", "ReplicaSet", "DaemonSet", "Job", "LeaderWorkerSet", "Rollout", "JobSet")
 """Kinds of controllers that are known; of any other the scale subresource is asked."""
@@ -71,6 +72,7 @@ class Metrics(Written):
     """Names of the role's own metrics in Prometheus; left out: as target.engines knows them."""
 
     queue: str | None = Field(default=None, min_length=1)  # a gauge: requests that wait in front of the engines
+    labels: dict[Label, str] | None = None  # by which its series are told from others'; left out: its namespace
     served: str | None = Field(default=None, min_length=1)  # a counter on each pod's own /metrics, at its health's port: requests served
 
 
@@ -124,6 +126,16 @@ class Role(Written):
     def queue_metric(self) -> str:
         """The gauge of requests that wait, as the role says; empty: by whichever name of a known engine Prometheus has it."""
         return self.metrics.queue or ""
+
+    @property
+    def series_labels(self) -> dict[str, str]:
+        """The labels that its series have in Prometheus, and those of others have not."""
+        return {"namespace": self.namespace} if self.metrics.labels is None else self.metrics.labels
+
+    @property
+    def series_matchers(self) -> str:
+        """Its :attr:`series_labels` as PromQL matchers, without braces."""
+        return matchers_of(self.series_labels)
 
     @property
     def served_metric(self) -> str | None:

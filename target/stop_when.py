@@ -37,7 +37,10 @@ Clock = Annotated[time, BeforeValidator(_clock)]
 
 
 class StopWhen(Written):
-    """A stop condition: a PromQL expression, or the error ratio of a bystander service that is asked once a second."""
+    """A stop condition: a PromQL expression, or the error ratio of a bystander service; each is asked once a second.
+
+    An expression is a vector, whose largest value counts, or a scalar.
+    """
 
     promql: str | None = Field(default=None, min_length=1)
     bystander: str | None = Field(default=None, pattern=r"^https?://.+")  # a URL; an answer below 500 is a good one

@@ -24,7 +24,7 @@ from bench.common.tables import ROOT, add_rows, rows_of
 from history.errors import NoData
 from history.schema import EventKind
 from kube.client import Platform, connect
-from probes.prometheus import query
+from probes.prometheus.values import query
 from runner.preflight.platform_health import complaints, look
 from runner.run.abort.conditions import ANNOTATION
 from target.target import load_target

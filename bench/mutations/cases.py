@@ -74,8 +74,8 @@ PROBES = (
     Case("one that becomes a text", "probe", verdict=FAIL, check="hypothesis", words="latency", probe="text later"),
     Case("one that becomes true", "probe", verdict=FAIL, check="hypothesis", words="latency", probe="true later"),
     Case("one that becomes a list", "probe", verdict=FAIL, check="hypothesis", words="latency", probe="a list later"),
-    Case("a series that was renamed", "probe", check="baseline", words="queue had no data", queue={"metric": "vllm:num_requests_queued"}),
-    Case("a series of a namespace that is not there", "probe", check="baseline", words="queue had no data", queue={"labels": 'namespace="nobody"'}),
+    Case("a series that was renamed", "probe", REFUSED, REFUSED, words="has no vllm:num_requests_queued; it has", queue={"metric": "vllm:num_requests_queued"}),
+    Case("a series of a namespace that is not there", "probe", REFUSED, REFUSED, words='but not with {namespace="nobody"}', queue={"labels": 'namespace="nobody"'}),
 )  # fmt: skip
 LOADS = (
     Case("the load is killed a second after the fault", "load", check="stopped", words="the generator ended by itself", fault="load killed"),

@@ -67,7 +67,7 @@ def timeline_of(case: Case, verdict: RunVerdict, zero_ns: int) -> Timeline | Non
         fine=_buckets(asked, from_s, to_s, (to_s - from_s) / FINE),
         coarse=_buckets(asked, from_s, to_s, coarse_s),
         table=_buckets(asked, math.floor(from_s / table_s) * table_s, to_s, table_s),
-        gauges=tuple(_gauges(case.run.samples, zero_ns, from_s, to_s, max(coarse_s, 0.5))),
+        gauges=tuple(_gauges(case, zero_ns, from_s, to_s, max(coarse_s, 0.5))),
         lanes=lanes.shown,
         lanes_unchanged=lanes.unchanged,
         lanes_left_out=lanes.left_out,
@@ -122,10 +122,13 @@ def _buckets(asked: pl.DataFrame, from_s: float, to_s: float, width_s: float) ->
     return Buckets.model_validate({"from_s": round(from_s, 6), "width_s": round(width_s, 6), "to_s": round(to_s, 6), **counts, **times})
 
 
-def _gauges(samples: pl.DataFrame, zero_ns: int, from_s: float, to_s: float, width_s: float) -> list[Gauge]:
+def _gauges(case: Case, zero_ns: int, from_s: float, to_s: float, width_s: float) -> list[Gauge]:
     """Return in-flight and queue depth: labels summed at each moment's bucket maximum."""
     t_s = (pl.col("t_ns") - zero_ns) / 1e9
-    wanted = samples.filter(pl.col("series").is_in([Series.IN_FLIGHT.value, Series.QUEUE_DEPTH.value]), t_s.is_between(from_s, to_s))
+    fresh_s = {Series.QUEUE_DEPTH: max(FRESH_S, case.run.plan.timers.queue_fresh_s)}
+    wanted = case.run.samples.filter(
+        pl.col("series").is_in([Series.IN_FLIGHT.value, Series.QUEUE_DEPTH.value]), t_s.is_between(from_s, to_s)
+    )
     size = math.ceil((to_s - from_s) / width_s)
     index = ((t_s - from_s) / width_s).floor().cast(pl.Int32()).alias("bucket")
     largest = wanted.group_by("series", "labels", index).agg(pl.col("value").max()).group_by("series", "bucket").agg(pl.col("value").sum())
@@ -133,9 +136,8 @@ def _gauges(samples: pl.DataFrame, zero_ns: int, from_s: float, to_s: float, wid
     for series in (Series.IN_FLIGHT, Series.QUEUE_DEPTH):
         values = dict(largest.filter(pl.col("series") == series.value).select("bucket", "value").iter_rows())
         if values:
-            known = tuple(
-                pl.Series([values.get(i) for i in range(size)], dtype=pl.Float64()).forward_fill(limit=math.ceil(FRESH_S / width_s))
-            )
+            seen = pl.Series([values.get(i) for i in range(size)], dtype=pl.Float64())
+            known = tuple(seen.forward_fill(limit=math.ceil(fresh_s.get(series, FRESH_S) / width_s)))
             gauges.append(Gauge(name=series.value, from_s=round(from_s, 6), width_s=round(width_s, 6), values=known))
     return gauges
 

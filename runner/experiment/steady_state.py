@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from runner.experiment.experiment import Experiment, check_names, check_target
 from runner.experiment.format import Hypothesis
-from runner.experiment.needs import check_needs
+from runner.experiment.needs import check_needs, of_queue
 from target.requests import RequestsClass
 from target.target import Target
 from target.training import TrainingClass
@@ -53,7 +53,7 @@ def for_target(experiment: Experiment, target: Target) -> Experiment:
     check_target(experiment, target)
     check_needs(experiment, target)
     if experiment.document.hypothesis is not None:
-        return experiment
+        return _seen_here(experiment, target)
     each = {name: steady_state(target, target.workloads[name]) for name in experiment.settings.workloads}
     name = next((name for name, steady in each.items() if not steady.probes), None)
     if name is not None:
@@ -62,6 +62,20 @@ def for_target(experiment: Experiment, target: Target) -> Experiment:
         sentence = f"class {name!r} of target {target.name} is of kind {kind}, for which nobody says what steady means"
         raise experiment.located.error(place, f"{sentence}, and this file has no steady-state-hypothesis; write one")
     return _completed(experiment, _together(list(each.values())))
+
+
+def _seen_here(experiment: Experiment, target: Target) -> Experiment:
+    """Return an experiment with the hypothesis of its own file, without the queue where there is no Prometheus to see it."""
+    queue = [probe.name for probe in of_queue(experiment)]
+    if target.only_region().prometheus is not None or not queue:
+        return experiment
+    own = experiment.raw["steady-state-hypothesis"]
+    probes = [probe for probe in own["probes"] if probe["name"] not in queue]
+    return _completed(experiment, Steady(own["title"], probes, [_no_prometheus(name, target) for name in queue]))
+
+
+def _no_prometheus(name: str, target: Target) -> str:
+    return f"{name}: target {target.name} names no prometheus"
 
 
 def steady_state(target: Target, workload: WorkloadClass) -> Steady:
@@ -117,14 +131,14 @@ def _requests(target: Target, workload: RequestsClass) -> Steady:
 def _queue(steady: Steady, target: Target, workload: RequestsClass) -> None:
     declared = workload.steady_state
     if target.only_region().prometheus is None:
-        steady.left_out.append(f"queue-is-short: target {target.name} names no prometheus")
+        steady.left_out.append(_no_prometheus("queue-is-short", target))
     elif declared.queue_max is None:
         steady.left_out.append(f"queue-is-short: target {target.name} sets no queue_max in the steady_state of the class")
     else:
         role = target.roles[workload.role]
         name = declared.queue_metric or role.queue_metric
-        metric, labels = {"metric": name} if name else {}, f'namespace="{role.namespace}"'
-        steady.ask("queue-is-short", "queue.depth", (0, declared.queue_max), **metric, labels=labels)
+        metric = {"metric": name} if name else {}
+        steady.ask("queue-is-short", "queue.depth", (0, declared.queue_max), **metric, labels=role.series_matchers)
 
 
 @steady_for(TrainingClass)

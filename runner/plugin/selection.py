@@ -8,7 +8,7 @@ import pytest
 
 from history.errors import ConfigError
 from runner.experiment.absence import absent
-from runner.experiment.needs import unanswerable
+from runner.experiment.needs import unanswerable, unmeasurable
 from runner.experiment.steady_state import for_target
 from runner.plugin.items import KEY, ExperimentItem, WrongFile
 from target.target import Target
@@ -41,7 +41,8 @@ def fit_target(config: pytest.Config, items: list[pytest.Item]) -> dict[Path, st
 
 
 def _fit(item: ExperimentItem, target: Target) -> dict[Path, str]:
-    if why_not := absent(item.experiment, target) or unanswerable(item.experiment, target):
+    experiment = item.experiment
+    if why_not := absent(experiment, target) or unanswerable(experiment, target) or unmeasurable(experiment, target):
         item.skip(why_not)
         return {}
     try:

@@ -21,7 +21,7 @@ from kube.client import Platform, api_errors
 from kube.controllers.wanted import permissions as counting
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
-from probes.prometheus import engine_gauges
+from probes.prometheus.values import engine_gauges
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from history.errors import NoData, TargetRefused
 from kube.client import Platform, ready
 from kube.selection import instrument_pods
-from probes.prometheus import query
+from probes.prometheus.values import query
 
 
 def check_instruments(platform: Platform) -> None:

@@ -18,6 +18,7 @@ from runner.experiment.experiment import Experiment
 from runner.experiment.format import described
 from runner.experiment.variables import filled
 from runner.preflight.floor import floor_of
+from runner.preflight.queue_gauge import NO_QUEUE, QueueSource
 from runner.request import PROFILES, Request
 from target.target import Target
 
@@ -42,6 +43,7 @@ class Resolved:
     commit: str = ""
     grace_s: float = 0.0  # how long a pod of any role may take to leave, at most
     gauges: tuple[str, ...] = ()  # of model servers, by the names that Prometheus has
+    queue: QueueSource = NO_QUEUE  # where Prometheus has the requests that wait
     platform: dict[str, str] = field(default_factory=dict)  # its parts, as digests
     bound: dict[str, int] = field(default_factory=dict)  # of each role, the replicas that may run only on nodes which the faults take away
 
@@ -135,9 +137,9 @@ def timers_of(
     """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
     profile = PROFILES[request.profile]
     needs = [driver.needs() for driver in drivers]
-    enough_s = max(need.window_s for need in needs)
+    enough_s = max(resolved.queue.held_s, *(need.window_s for need in needs))
     served = [driver.name for driver, need in zip(drivers, needs, strict=True) if not need.provides_targets]
-    hold_s = experiment.settings.hold or max(profile.hold_s, enough_s)
+    hold_s = max(experiment.settings.hold or max(profile.hold_s, enough_s), resolved.queue.held_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     faulty = experiment.settings.fault == "fault"
     recovery_s = max((recovery_at_most_s(resolved, name, lasts_s) for name in served if faulty), default=0.0)
@@ -157,6 +159,8 @@ def timers_of(
         heal_s=HEAL_S + resolved.grace_s + 2 * ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
         known_s=max(need.known_s for need in needs),
+        queue_every_s=resolved.queue.every_s,
+        queue_fresh_s=resolved.queue.fresh_s,
     )
 
 

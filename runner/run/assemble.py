@@ -15,6 +15,7 @@ from history.schema import EventKind
 from history.workloads import RequestsPlan
 from kube.client import Platform, connect
 from kube.permissions import Permission
+from probes.prometheus.gauge import Gauge
 from runner.drivers.choice import driver_permissions, drivers_of, read_target
 from runner.drivers.driver import Driver
 from runner.event_log import RunLog
@@ -22,7 +23,7 @@ from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
-from runner.preflight import blackouts, checks
+from runner.preflight import blackouts, checks, queue_gauge
 from runner.preflight.displaced import bound_replicas, displaced
 from runner.preflight.floor import below_floor
 from runner.preflight.instruments import check_instruments
@@ -68,6 +69,7 @@ class Checked:
     plan: Plan
     drivers: list[Driver]
     began_ns: int
+    queue: Gauge | None = None  # where requests wait
 
 
 def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked:
@@ -94,6 +96,9 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     for text in [text for driver in drivers for text in driver.remarks()]:
         send(Kind.NOTE, text=text)
     before = _look(experiment, platform, drivers)
+    queue_source = queue_gauge.queue_source(experiment, platform)
+    for text in queue_source.remarks:
+        send(Kind.NOTE, text=text)
     for driver in drivers if not request.dry_run else ():
         driver.provide(stack)
     unknown = request.dry_run and any(driver.needs().provides_targets for driver in drivers)
@@ -105,13 +110,13 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
     resolved = checks.gather(targets, platform, timers, before, commit())
-    resolved = replace(resolved, bound=bound_replicas(room.bound, target, before.replicas))
+    resolved = replace(resolved, bound=bound_replicas(room.bound, target, before.replicas), queue=queue_source)
     plan = make_plan(request, experiment, target, resolved, drivers)
     refuse_blind(plan)
     for text in below_floor(plan, plan.first.role):
         send(Kind.NOTE, text=text)
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
-    return Checked(experiment, platform, permissions, targets, before, plan, drivers, began_ns)
+    return Checked(experiment, platform, permissions, targets, before, plan, drivers, began_ns, queue_source.gauge)
 
 
 def _namespaces(target: Target, drivers: list[Driver]) -> list[ResolvedTarget]:
@@ -196,7 +201,9 @@ def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitSt
 def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ticker]:
     """Begin to watch the platform, what would stop the run, and its clock."""
     plan, platform = checked.plan, checked.platform
-    observer = Observer(platform, context.log, context.observations, plan.first.role, queue=plan.of(RequestsPlan) is not None)
+    observer = Observer(
+        platform, context.log, context.observations, plan.first.role, requests=plan.of(RequestsPlan) is not None, queue=checked.queue
+    )
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     watched = [

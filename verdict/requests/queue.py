@@ -12,32 +12,34 @@ from verdict.inputs.attempts import Floats, Ints
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.users import outage
 
-FRESH_NS = 5_000_000_000
-"""A depth that was read may be this old (:mod:`probes.queue`)."""
+COARSE_S = 2.0  # a queue that is scraped this seldom makes a figure coarse, which is said
 
 
 @measure("s", REQUESTS)
 def queue_drain(case: Case) -> Value:
     """From recovery until no more requests waited than at most in the baseline; 0 if no backlog stood then.
 
-    A backlog stood then if a longer queue was seen within 5 s after recovery (a depth may be so old). One that forms later has another
-    cause. The value is a lower bound if the queue was longer for as long as it was watched. Source: queue_depth samples.
+    A backlog stood then if a longer queue was seen within 5 s after recovery, or within what the time between two scrapes takes. One that
+    forms later has another cause. The value is a lower bound if the queue was longer for as long as it was watched. Source: queue_depth
+    samples.
     """
     if case.recovery is None or case.recovery.recovered_ns is None:
         return NO_FAULT if case.recovery is None else Value(None, "users were not seen to be served again for a whole hold")
     if not case.recovery.outages:
         return Value(0.0, "there was no outage, so nothing piled up")
-    t_ns, depth = _depth(case)
+    t_ns, depth, timers = *_depth(case), case.run.plan.timers
     usual = _usual(case, t_ns, depth)
     after = t_ns >= case.recovery.recovered_ns
     if usual is None or not after.any():
         return Value(None, "the queue's depth was not recorded before the fault and after recovery")
     long = t_ns[after][depth[after] > usual]
-    if not len(long) or long[0] > case.recovery.recovered_ns + FRESH_NS:
-        return Value(0.0)
+    known = f"known to {timers.queue_every_s:.3g} s: the queue is scraped so often" if timers.queue_every_s > COARSE_S else ""
+    if not len(long) or long[0] > case.recovery.recovered_ns + timers.queue_fresh_s * 1e9:
+        return Value(0.0, known)
     drained = t_ns[after][(depth[after] <= usual) & (t_ns[after] > long[0])]
     end_ns = int(drained[0]) if len(drained) else int(t_ns[-1])
-    return Value((end_ns - case.recovery.recovered_ns) / 1e9, f"at most {usual:g} waited before", censored=not len(drained))
+    said = "; ".join(filter(None, (f"at most {usual:g} waited before", known)))
+    return Value((end_ns - case.recovery.recovered_ns) / 1e9, said, censored=not len(drained))
 
 
 @measure("s", REQUESTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from typing import Any
 
@@ -20,6 +21,7 @@ PERIOD_S = 1.0
 HANGS_S = 60.0
 """Longer than its plan by this, a phase hangs: chaoslib enforces no time limit on Python activities."""
 ANNOTATION = "aftershock.dev/stop"
+GUARD = "guard"
 GONE = "namespace {} is gone or being deleted; it was there in preflight; find out who deletes it, then deploy the platform again"
 
 
@@ -82,6 +84,11 @@ def pauses_s(experiment: dict[str, Any]) -> float:
     return float(sum(pause.get("before", 0) + pause.get("after", 0) for pause in pauses))
 
 
+def _ended(condition: Condition, error: BaseException) -> str:
+    name = getattr(condition, "__qualname__", type(condition).__name__).removesuffix(".<locals>.met")
+    return f"the guard {name} ended by {type(error).__name__}: {error}; whether it is met cannot be known; see child.log"
+
+
 class Conditions(threading.Thread):
     """Asks every condition once a second until one is met or the thread is halted."""
 
@@ -98,12 +105,18 @@ class Conditions(threading.Thread):
             thread.join()
 
     def _ask(self, condition: Condition) -> None:
-        while not self._halt.wait(PERIOD_S):
-            request = condition()
-            if request is not None:
+        """Ask one condition until one is met. An error in it ends its thread, and nobody would look any more: so it stops the run."""
+        try:
+            while not self._halt.wait(PERIOD_S):
+                request = condition()
+                if request is not None:
+                    self._halt.set()
+                    self._stop_request.ask(*request)
+                    return
+        finally:
+            if (error := sys.exception()) is not None and not self._halt.is_set():
                 self._halt.set()
-                self._stop_request.ask(*request)
-                return
+                self._stop_request.ask(GUARD, _ended(condition, error))
 
     def halt(self) -> None:
         """Ask no more."""

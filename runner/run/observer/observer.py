@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from history.schema import EventKind
 from kube.client import Platform
-from probes.prometheus import query
-from probes.queue import depth
+from probes.prometheus.gauge import Gauge
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
@@ -55,17 +53,16 @@ def _machine(platform: Platform) -> HostCpu | None:
 class Observer:
     """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth."""
 
-    def __init__(self, platform: Platform, log: RunLog, observations: Observations, role: str, *, queue: bool = True) -> None:
+    def __init__(
+        self, platform: Platform, log: RunLog, observations: Observations, role: str, *, requests: bool = True, queue: Gauge | None = None
+    ) -> None:
         self._halt = threading.Event()
         self.links = Links(log)
         self.pods = {role: PodWatcher(role, log, observations) for role in platform.target.roles}
         self._watches = [Watch(subject, watcher, self._halt, self.links.note) for subject, watcher in self._subjects(platform, log)]
-        asked = queue and platform.region.prometheus is not None  # what nobody needs is no instrument of the run
-        prometheus = partial(query, platform.region, "vector(1)") if asked else None
-        served = platform.target.role(role)
-        waiting = partial(depth, served.queue_metric, f'namespace="{served.namespace}"')
-        beside = tuple(name for name, one in platform.target.roles.items() if name != role and not one.of_run) if queue else ()
-        sources = Sources(platform, role, self.pods, lambda: self.links.up, waiting, prometheus, _machine(platform), beside, leases=queue)
+        beside = tuple(name for name, one in platform.target.roles.items() if name != role and not one.of_run) if requests else ()
+        queued = queue if requests else None  # what nobody needs is no instrument of the run
+        sources = Sources(platform, role, self.pods, lambda: self.links.up, queued, _machine(platform), beside, leases=requests)
         self._sampler = Sampler(sources, log, observations, self._halt)
 
     def start(self) -> bool:

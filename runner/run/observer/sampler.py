@@ -17,12 +17,14 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
-from history.errors import AftershockError, NoData
+from history.errors import NoData
 from history.schema import EventKind, Series
 from kube.client import Platform
 from kube.controllers.wanted import wanted
 from kube.objects import Pod
 from kube.serving import ANSWER_S, Question, heard_of, question_of
+from probes.prometheus.answer import Unanswered
+from probes.prometheus.gauge import Gauge, read
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.host_cpu import HostCpu
@@ -31,7 +33,9 @@ from runner.run.observer.served import served
 
 PERIOD_S = 0.5
 BESIDE_TICKS = 4  # other roles than the workload's, and leases of nodes, are asked every two seconds
-QUEUE_TICKS = 2  # the queue is read once a second: Prometheus knows no more; so is the machine's account
+MACHINE_TICKS = 2  # the machine's account is read once a second
+LEAST_S, MOST_S, OFTEN = 1.0, 5.0, 5  # the queue is asked for five times between two scrapes, each second at most
+SAME_NS = 100_000_000  # two readings of one scrape are told apart by the clocks' noise alone
 SERVED_TICKS = 10  # counters are read every 5 s (a share of the baseline needs two readings), and how many replicas are wanted
 PARALLEL = 16
 PROMETHEUS = "prometheus"
@@ -45,8 +49,7 @@ class Sources:
     role: str  # whose replicas' health is asked
     pods: Mapping[str, PodWatcher]
     up: Callable[[], bool]  # whether the API server answers
-    depth: Callable[[], float] | None  # the queue's depth; raises NoData
-    prometheus: Callable[[], object] | None  # raises NoData if Prometheus does not answer
+    queue: Gauge | None  # of requests that wait
     machine: HostCpu | None = None  # that suite and platform share
     beside: tuple[str, ...] = ()  # roles whose replicas are asked less often: they only count as capacity
     leases: bool = False  # whether to read the leases of nodes whose replicas nobody can ask
@@ -60,6 +63,9 @@ class Sampler(threading.Thread):
         self._from, self._log, self._observations, self._halt = sources, log, observations, halt
         self._pending: dict[str, Future[None]] = {}
         self._prometheus_down = False
+        self._queue_ns = now_ns()  # what was scraped before belongs to nobody's run
+        every_s = sources.queue.every_s if sources.queue else 0.0
+        self._queue_ticks = round(min(MOST_S, max(LEAST_S, every_s / OFTEN)) / PERIOD_S)
 
     def run(self) -> None:
         """Sample until stopped."""
@@ -74,8 +80,9 @@ class Sampler(threading.Thread):
                     self._healths(pool, role)
                 if self._from.leases and tick % BESIDE_TICKS == 0:
                     self._leases(pool)
-                if tick % QUEUE_TICKS == 0:
+                if tick % self._queue_ticks == 0:
                     self._submit(pool, PROMETHEUS, self._queue)
+                if tick % MACHINE_TICKS == 0:
                     self._machine()
                 if tick % SERVED_TICKS == 0:
                     self._counters(pool)
@@ -158,20 +165,21 @@ class Sampler(threading.Thread):
         (self._observations.ill.discard if well else self._observations.ill.add)(pod.metadata.name)
 
     def _queue(self) -> None:
-        if self._from.depth is None or self._from.prometheus is None:
+        """Record the queue once for each scrape, at the time of the scrape."""
+        if self._from.queue is None:
             return
+        reading, down = None, ""
         try:
-            self._from.prometheus()
-        except AftershockError as error:
-            self._observations.queue = None
-            self._link(down=str(error))
-            return
-        self._link(down="")
-        try:
-            self._observations.queue = self._from.depth()
-            self._log.sample(Series.QUEUE_DEPTH, self._observations.queue)
-        except AftershockError:
-            self._observations.queue = None  # no engine reports: nothing is sampled, and nothing is made up
+            reading = read(self._from.queue)
+        except Unanswered as error:
+            down = str(error)
+        except NoData:
+            pass  # no engine reports: nothing is sampled, and nothing is made up
+        self._observations.queue = None if reading is None else reading.value
+        if reading is not None and (at_ns := round(reading.at_s * 1e9)) > self._queue_ns + SAME_NS:
+            self._queue_ns = at_ns
+            self._log.sample(Series.QUEUE_DEPTH, reading.value, t_ns=at_ns)
+        self._link(down=down)
 
     def _link(self, *, down: str) -> None:
         if bool(down) != self._prometheus_down:

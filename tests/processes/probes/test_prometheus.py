@@ -1,23 +1,25 @@
-"""How a Prometheus lets us in: a real one behind TLS, a password or a client certificate; a gateway that asks for tokens and headers."""
+"""A real Prometheus: behind TLS, a password or a client certificate; and what it says of series that it scraped every 30 s."""
 
 from __future__ import annotations
 
 import shutil
 import socket
 import subprocess
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import yaml
 
 from history.errors import NoData
-from probes.prometheus import query
+from probes.prometheus.gauge import find, read
+from probes.prometheus.values import query
 from testing.platform.fake_cluster import local_target
+from testing.platform.prometheus_server import WAITING
 from testing.waiting import wait_for
 
 PASSWORD = "a long planted word"  # noqa: S105 - made for this test
@@ -76,14 +78,17 @@ def prometheus(folder: Path, certificates: Path, **web: Any) -> Iterator[str]:
 def test_a_password_over_checked_tls(tmp_path: Path, certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROM_LOGIN", f"suite:{PASSWORD}")
     monkeypatch.setenv("PROM_WRONG", "suite:another word")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())  # of the machine's administrator: it must not take ca_file's place
     with prometheus(tmp_path, certificates, basic_auth_users={"suite": HASHED}) as url:
         ca = str(certificates / "ca.pem")
         assert asked(url=url, ca_file=ca, auth={"basic_env": "PROM_LOGIN"}) == 3
         for auth in (None, {"basic_env": "PROM_WRONG"}):
-            with pytest.raises(NoData, match=r"Status Code 401.*see its auth and headers in the target file") as refused:
+            with pytest.raises(
+                NoData, match=r"answers HTTP 401: Unauthorized: it does not let the suite in; see its auth and headers"
+            ) as refused:
                 asked(url=url, ca_file=ca, auth=auth)
             assert "another word" not in str(refused.value)
-        with pytest.raises(NoData, match=r"does not answer \(SSLError"):
+        with pytest.raises(NoData, match="shows a certificate that is not trusted here; write its CA's file as ca_file"):
             asked(url=url, auth={"basic_env": "PROM_LOGIN"})
 
 
@@ -93,82 +98,36 @@ def test_a_client_certificate(tmp_path: Path, certificates: Path) -> None:
     with prometheus(tmp_path, certificates, tls=mutual) as url:
         ca, shown = str(certificates / "ca.pem"), {"cert": str(certificates / "client.pem"), "key": str(certificates / "client.key")}
         assert asked(url=url, ca_file=ca, auth={"client_cert": shown}) == 3
-        with pytest.raises(NoData, match="does not answer"):
+        with pytest.raises(NoData, match="wants a client's certificate that it trusts; write auth"):
             asked(url=url, ca_file=ca)
 
 
-class Gateway(ThreadingHTTPServer):
-    """Answers every query with 3 if a request has the headers ``wanted``, else with 401; ``body`` instead, if it is set."""
-
-    body = b'{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1, "3"]}]}}'
-
-    def __init__(self) -> None:
-        self.wanted: dict[str, str] = {}
-        self.paths: list[str] = []
-        super().__init__(("127.0.0.1", 0), Answer)
+def backfill(folder: Path, rows: Iterable[tuple[str, float, float]]) -> None:
+    """Let the Prometheus of ``folder`` have these samples of vLLM's gauge: labels, value, time (s)."""
+    lines = [f"{WAITING}{{{labels}}} {value:g} {at_s:.3f}" for labels, value, at_s in rows]
+    (folder / "samples").write_text("\n".join([f"# TYPE {WAITING} gauge", *lines, "# EOF", ""]))
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "samples", "data"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-class Answer(BaseHTTPRequestHandler):
-    server: Gateway
-
-    def do_GET(self) -> None:
-        self.server.paths.append(self.path)
-        known = all(self.headers.get(name) == value for name, value in self.server.wanted.items())
-        self.send_response(200 if known else 401)
-        self.send_header("Content-Length", str(len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    with Gateway() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def url_of(gateway: Gateway) -> str:
-    return f"http://127.0.0.1:{gateway.server_port}/base/"
-
-
-def test_a_token_and_headers_are_sent_and_the_url_is_kept_as_it_is_written(
-    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROM_TOKEN", "planted-token")
-    monkeypatch.setenv("TENANT", "blue")
-    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else")
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))  # what it says of this host must not take the token's place
-    gateway.wanted = {"Authorization": "Bearer planted-token", "X-Scope-OrgID": "blue", "x-team": "ml"}
-    headers = {"X-Scope-OrgID": {"env": "TENANT"}, "x-team": "ml"}
-    assert asked(url=url_of(gateway), auth={"bearer_env": "PROM_TOKEN"}, headers=headers) == 3
-    assert gateway.paths[0].startswith("/base/api/v1/query?")
-    with pytest.raises(NoData, match="401"):
-        asked(url=url_of(gateway), headers=headers)
-
-
-def test_a_token_that_was_rotated_is_read_again(gateway: Gateway, tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    for token in ("first", "second"):
-        file.write_text(f"{token}\n")
-        gateway.wanted = {"Authorization": f"Bearer {token}"}
-        assert asked(url=url_of(gateway), auth={"token_file": str(file)}) == 3
-    file.unlink()
-    with pytest.raises(NoData, match="FileNotFoundError"):
-        asked(url=url_of(gateway), auth={"token_file": str(file)})
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b'{"message": "rate limit"}', b'{"status": "success", "data": {"resultType": "scalar", "result": [1, "3"]}}', b"[]", b"<html>"],
-    ids=["a proxy's own words", "a scalar", "a list", "a page"],
-)
-def test_an_answer_that_is_none_is_no_data(gateway: Gateway, body: bytes) -> None:
-    gateway.body = body
-    with pytest.raises(NoData, match=r"Prometheus at http"):
-        asked(url=url_of(gateway))
+@needs_prometheus
+def test_series_that_are_scraped_every_30_s_and_by_two_monitors(tmp_path: Path, certificates: Path) -> None:
+    now_s, every_s = time.time(), 30.0
+    scrapes = [(pod, job) for pod in ("inference-a", "inference-b") for job in ("pods", "services")]
+    made = [
+        (f'namespace="ml-serving",pod="{pod}",job="{job}",engine="0"', now_s - 12 - i * every_s) for pod, job in scrapes for i in range(10)
+    ]
+    backfill(tmp_path, [(labels, 3.0, at_s) for labels, at_s in sorted(made, key=lambda row: row[1])])
+    with prometheus(tmp_path, certificates) as url:
+        region = local_target(prometheus={"url": url, "ca_file": str(certificates / "ca.pem")}).only_region()
+        gauge = find(region, local_target().roles["inference"], "waiting")
+        assert (gauge.every_s, gauge.selector) == (pytest.approx(every_s), f'{WAITING}{{namespace="ml-serving"}}')
+        seen = read(gauge)
+        assert (seen.value, seen.pods) == (6, {"inference-a", "inference-b"})
+        assert seen.at_s == pytest.approx(now_s - 12, abs=1)
+        assert query(region, f"sum({WAITING})") == 12
+        with pytest.raises(NoData, match="has 2 values, one is meant"):
+            query(region, WAITING)
+        assert (query(region, "scalar(vector(4))"), query(region, "nothing_of_the_kind")) == (4, None)
+        with pytest.raises(NoData, match=r"does not take sum\(.*parse error.*correct the query"):
+            query(region, "sum(")

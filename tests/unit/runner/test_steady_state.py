@@ -14,6 +14,7 @@ from history.errors import ConfigError
 from kube.platform_timers import PlatformTimers
 from runner.drivers.requests.driver import RequestsDriver
 from runner.experiment.experiment import Experiment, read_experiment
+from runner.experiment.needs import unmeasurable
 from runner.experiment.steady_state import for_target, steady_state
 from runner.preflight.checks import foretell
 from runner.preflight.planning import Resolved, make_plan
@@ -152,6 +153,45 @@ def test_it_stands_in_everything_that_a_run_reads(silent: Experiment) -> None:
 def test_an_experiment_with_a_hypothesis_of_its_own_keeps_it(experiment: Experiment) -> None:
     assert for_target(experiment, local_target()) is experiment
     assert experiment.left_out == ()
+
+
+def own_queue(file: Path, *, alone: bool = False, evidence: bool = False) -> Experiment:
+    """Return the experiment with a probe of the queue in the hypothesis of its own file, alone there, or in its evidence."""
+    raw = yaml.safe_load(EXPERIMENT)
+    asks = probe("queue", "queue", "depth", between(0, 10))
+    place = raw["extensions"][0].setdefault("evidence", []) if evidence else raw["steady-state-hypothesis"]["probes"]
+    if alone:
+        place.clear()
+    place.append(asks)
+    file.write_text(yaml.safe_dump(raw))
+    return read_experiment(file, file.parents[1])
+
+
+def test_without_prometheus_the_queue_is_left_out_of_a_file_s_own_hypothesis_too(experiment_file: Path) -> None:
+    written = own_queue(experiment_file)
+    found = for_target(written, without_prometheus())
+    assert found.left_out == ("queue: target local names no prometheus",)
+    assert [one.name for one in found.hypothesis.probes] == [one.name for one in written.hypothesis.probes if one.name != "queue"]
+    assert found.hypothesis.title == written.hypothesis.title
+    assert for_target(written, local_target()) is written
+
+
+@pytest.mark.parametrize("about", [{"alone": True}, {"evidence": True}], ids=["hypothesis", "evidence"])
+def test_an_experiment_that_is_about_the_queue_is_none_where_there_is_no_prometheus(experiment_file: Path, about: dict[str, bool]) -> None:
+    written = own_queue(experiment_file, **about)
+    assert unmeasurable(written, local_target()) == ""
+    said = "it asks Prometheus (queue), and target local names none; to test this here, add prometheus to the region"
+    assert unmeasurable(written, without_prometheus()) == said
+    with pytest.raises(ConfigError, match=r"pod-killed\.yaml:1: it asks Prometheus"):
+        for_target(written, without_prometheus())
+
+
+def test_a_stop_condition_of_its_own_needs_prometheus(experiment_file: Path) -> None:
+    raw = yaml.safe_load(EXPERIMENT)
+    raw["extensions"][0]["stop_when"] = [{"promql": "errors", "above": 1}]
+    experiment_file.write_text(yaml.safe_dump(raw))
+    written = read_experiment(experiment_file, experiment_file.parents[1])
+    assert unmeasurable(written, without_prometheus()).startswith("it asks Prometheus (stop_when errors)")
 
 
 def test_the_digest_covers_what_the_class_says(silent: Experiment) -> None:

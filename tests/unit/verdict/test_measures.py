@@ -164,6 +164,18 @@ def test_a_queue_that_is_long(hit: bool, long: tuple[int, int], drained_s: float
     assert sentence is None or found.sentence == sentence
 
 
+@pytest.mark.parametrize("every_s", [1.0, 30.0])
+def test_how_well_the_end_of_a_queue_is_known_follows_from_how_often_it_is_scraped(every_s: float) -> None:
+    run = run_of(HIT)
+    scraped = {"queue_every_s": every_s, "queue_fresh_s": max(5.0, 1.5 * every_s)}
+    plan = run.plan.model_copy(update={"timers": run.plan.timers.model_copy(update=scraped)})
+    within = (pl.col("t_ns") >= at(9)) & (pl.col("t_ns") < at(11))  # recovery is at 3.2 s: the first scrape that saw the backlog
+    run = change_samples(replace(run, plan=plan), Series.QUEUE_DEPTH.value, pl.when(within).then(40.0).otherwise(1.0))
+    found = measured(run, "queue_drain")
+    assert found.value == (pytest.approx(11 - 3.2, abs=0.05) if every_s > 5 else 0.0)
+    assert ("known to 30 s: the queue is scraped so often" in found.sentence) is (every_s > 5)
+
+
 def test_an_outage_while_healing_is_reported_apart() -> None:
     run = change_rows(run_of(HIT), asked(16.5, 17.0), outcome="fail", status=503)
     verdict = judge(run)

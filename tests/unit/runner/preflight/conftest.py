@@ -10,6 +10,7 @@ import pytest
 
 from kube.client import Platform
 from kube.platform_timers import PlatformTimers
+from runner.preflight.queue_gauge import NO_QUEUE
 from runner.request import Request
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_cluster import RunnerCluster, serve
@@ -20,6 +21,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platfor
     made = serve(monkeypatch, cluster)
     monkeypatch.setattr("runner.run.assemble.connect", lambda _target: made)
     monkeypatch.setattr("runner.preflight.instruments.query", lambda *_: 1.0)
+    monkeypatch.setattr("runner.preflight.queue_gauge.queue_source", lambda *_: NO_QUEUE)
     monkeypatch.setattr("runner.drivers.requests.trial.refusals", lambda _load: [])
     monkeypatch.setattr("runner.drivers.requests.driver.read_timers", lambda *_: PlatformTimers(50, 20, start_s=2, load_s=12))
     return made

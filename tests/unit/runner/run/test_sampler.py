@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,20 +11,21 @@ from typing import Any
 import pytest
 from kubernetes.client.exceptions import ApiException
 
-from history.errors import NoData
 from history.reader import read_table
 from history.schema import Series
 from kube.serving import Question
+from probes.prometheus.gauge import Gauge, find
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.sampler import Sampler, Sources
 from testing.platform.asked_by_path import APPS
-from testing.platform.fake_cluster import FakeCluster, pod
+from testing.platform.fake_cluster import FakeCluster, local_target, pod
+from testing.platform.prometheus_server import prometheus_server, region_of, waiting
 from testing.runs.phases import seen
 
 
-def sampler(log: RunLog, *, status: int = 200, up: bool = True, depth: Any = None, prometheus: Any = None) -> Sampler:
+def sampler(log: RunLog, *, status: int = 200, up: bool = True, queue: Gauge | None = None) -> Sampler:
     cluster = FakeCluster()
     platform = cluster.platform()
     proxied: Any = SimpleNamespace(
@@ -33,7 +33,7 @@ def sampler(log: RunLog, *, status: int = 200, up: bool = True, depth: Any = Non
     )
     watcher = PodWatcher("inference", log, Observations())
     watcher.listed(platform.pods("inference"))
-    sources = Sources(proxied, "inference", {"inference": watcher}, lambda: up, depth, prometheus)
+    sources = Sources(proxied, "inference", {"inference": watcher}, lambda: up, queue)
     return Sampler(sources, log, Observations(), threading.Event())
 
 
@@ -67,32 +67,38 @@ def test_who_has_a_health_endpoint_is_asked_and_who_has_none_is_ready_while_its_
     assert made._observations.ill == {"gateway-a"}
 
 
-def test_the_queue_is_sampled_while_prometheus_answers_and_its_silence_is_noticed_once(tmp_path: Path, log: RunLog) -> None:
-    def script(*values: float | None) -> Callable[[], float]:
-        left = list(values)
-
-        def answer() -> float:
-            value = left.pop(0)
-            if value is None:
-                raise NoData("no answer")
-            return value
-
-        return answer
-
-    prometheus, depth = script(1.0, 1.0, None, None, 1.0), script(4.0, None, 2.0)
-    made = sampler(log, depth=depth, prometheus=prometheus)
-    for _ in range(5):
+def test_the_queue_is_sampled_once_a_scrape_at_its_time_and_prometheus_silence_is_noticed_once(tmp_path: Path, log: RunLog) -> None:
+    with prometheus_server(waiting(4, every_s=30)) as server:
+        series = server.series[0]
+        gauge = find(region_of(server), local_target().roles["inference"], "waiting")
+        made = sampler(log, queue=gauge)
+        made._queue()
+        assert made._observations.queue == 4
+        assert samples(tmp_path, "queue_depth") == []  # it was scraped before the run began
+        made._queue_ns = round((series.made_s - 60) * 1e9)
+        for _ in range(3):
+            made._queue()
+        assert samples(tmp_path, "queue_depth") == [4.0]
+        series.value, series.age_s = 2, series.age_s - 5  # another scrape, five seconds later
+        made._queue()
+        server.say({"message": "rate limit"})
+        for _ in range(2):
+            made._queue()
+        assert made._observations.queue is None
+        server.foreign = None
+        server.series = []
         made._queue()
     assert samples(tmp_path, "queue_depth") == [4.0, 2.0]
+    table = read_table(tmp_path, "samples")
+    at_s = [t_ns / 1e9 for name, t_ns in table.select("series", "t_ns").iter_rows() if name == "queue_depth"]
+    assert at_s == pytest.approx([series.made_s - series.age_s - 5, series.made_s - series.age_s], abs=0.5)
     assert [kind for kind, name, _ in seen(tmp_path) if name == "prometheus"] == ["instrument.down", "instrument.up"]
 
 
 def test_how_many_replicas_are_wanted_is_sampled_while_somebody_says_it(tmp_path: Path, log: RunLog) -> None:
     cluster, observations = FakeCluster(), Observations()
     platform, watcher = cluster.platform(), PodWatcher("inference", log, observations)
-    subject = Sampler(
-        Sources(platform, "inference", {"inference": watcher}, lambda: True, None, None), log, observations, threading.Event()
-    )
+    subject = Sampler(Sources(platform, "inference", {"inference": watcher}, lambda: True, None), log, observations, threading.Event())
     for replicas in (3, 2):
         cluster.replicas["inference"] = replicas
         subject._wanted("inference")
@@ -100,3 +106,9 @@ def test_how_many_replicas_are_wanted_is_sampled_while_somebody_says_it(tmp_path
     subject._wanted("inference")
     assert samples(tmp_path, Series.DESIRED_REPLICAS) == [3.0, 2.0]
     assert observations.desired == {"inference": 2}
+
+
+@pytest.mark.parametrize(("every_s", "ticks"), [(1.0, 2), (15.0, 6), (30.0, 10), (300.0, 10)])
+def test_a_queue_that_is_scraped_seldom_is_asked_for_less_often(log: RunLog, every_s: float, ticks: int) -> None:
+    gauge = Gauge(local_target().only_region(), "x{}", every_s)
+    assert sampler(log, queue=gauge)._queue_ticks == ticks

@@ -56,7 +56,7 @@ def test_the_sampler_reads_it_of_every_replica_whose_role_says_which(
     watcher.listed(platform.pods("inference"))
     role = Role(namespace="n", selector="app=x", adapter=adapter, health={"port": 8000, "path": "/health"})
     asked: Any = SimpleNamespace(target=SimpleNamespace(role=lambda _: role))
-    sampler = Sampler(Sources(asked, "inference", {"inference": watcher}, lambda: True, None, None), log, Observations(), threading.Event())
+    sampler = Sampler(Sources(asked, "inference", {"inference": watcher}, lambda: True, None), log, Observations(), threading.Event())
     with ThreadPoolExecutor() as pool:
         sampler._counters(pool)
     rows = read_table(tmp_path, "samples").select("series", "labels", "value").iter_rows()

@@ -1,0 +1,1 @@
+"""How the Prometheus of a region is asked, and what its answers mean."""

@@ -1,0 +1,81 @@
+"""A question to the Prometheus of a region: one HTTP request, at most 3 s between two bytes of its answer.
+
+Thanos, Mimir, Cortex and VictoriaMetrics speak the same API. Client libraries hand on the result alone, without its
+kind and without the warnings that say that a part of it is missing; so this asks by requests.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from history.errors import NoData
+from probes.prometheus import blame
+from probes.prometheus.answer import Answer, Unanswered, answer_of
+from target.prometheus import Auth, Prometheus, value_of
+from target.region import Region
+
+TIMEOUT_S = 3
+PATH = "/api/v1/query"
+
+
+def ask(region: Region, promql: str) -> Answer:
+    """Return what Prometheus answers to an instant query.
+
+    Raises:
+        NoData: the target names no Prometheus; or the question is wrong, or the answer is of a part of the data alone, in its own words.
+        Unanswered: it gives no answer at all; the sentence names who is at fault.
+
+    """
+    declared = region.prometheus
+    if declared is None:
+        raise NoData("Prometheus: the target file names none; add prometheus to the region")
+    where, url = f"Prometheus at {declared.url}", declared.url.rstrip("/").removesuffix("/api/v1") + PATH
+    try:
+        heard = requests.get(url, params={"query": promql}, timeout=TIMEOUT_S, allow_redirects=False, **_means(declared))
+    except requests.exceptions.InvalidHeader:  # its text shows the value
+        said = "a header has a value that no header may have, such as a line break; correct its headers in the target file"
+        raise Unanswered(f"{where} was not asked: {said}") from None
+    except (requests.RequestException, OSError) as error:
+        raise Unanswered(f"{where} {blame.of_error(error, declared)}") from error
+    if said := blame.of_status(heard):
+        raise Unanswered(f"{where} {said}")
+    return answer_of(heard, where, promql)
+
+
+def _means(declared: Prometheus) -> dict[str, Any]:
+    """Return by what a request is let in, and what it trusts. Raises OSError: a file is not read."""
+    shown = declared.auth.client_cert if declared.auth else None
+    return {
+        "headers": {name: header.value or value_of(header.env or "", os.environ) for name, header in declared.headers.items()},
+        "auth": _auth(declared.auth),
+        "cert": (shown.cert, shown.key) if shown else None,
+        "verify": declared.ca_file or True,  # of the request: as the session's, REQUESTS_CA_BUNDLE would take its place
+    }
+
+
+class Bearer(AuthBase):
+    """Sends a token. As the request's auth, no ~/.netrc overrides it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _auth(declared: Auth | None) -> AuthBase | None:
+    if declared is None:
+        return None
+    if declared.basic_env is not None:
+        user, _, password = value_of(declared.basic_env, os.environ).partition(":")
+        return HTTPBasicAuth(user, password)
+    if declared.token_file is not None:
+        return Bearer(Path(declared.token_file).read_text().strip())  # each time anew: it may have been rotated
+    return Bearer(value_of(declared.bearer_env, os.environ)) if declared.bearer_env is not None else None
