@@ -11,7 +11,7 @@ from dataclasses import replace
 from kube.permissions import Permission
 from runner.commands.rbac import experiment_permissions, offline
 from runner.experiment.experiment import Experiment
-from runner.preflight.checks import Fault, faults_of, permissions_of
+from runner.preflight.checks import Fault, asking, faults_of, permissions_of
 from safety.fault_spec import Tier
 from target.target import Target
 
@@ -41,7 +41,7 @@ def page(experiments: list[Experiment], target: Target) -> str:
     of_tier = {tier: [one for one in experiments if tier_of(faults[one.id]) == tier] for tier in (None, *TIERS)}
     lines = [HEADER, "| tier | in words | experiments |", "|---|---|---|"]
     lines += [f"| {tier or 'none'} | {MEANS[tier]} | {_names(found)} |" for tier, found in of_tier.items()]
-    base = permissions_of([], platform)
+    base = [*permissions_of([], platform), *asking(target)]
     lines += ["", "## Every run", "", *_table(base, target)]
     for tier in TIERS:
         alike: dict[tuple[str, ...], list[Experiment]] = {}

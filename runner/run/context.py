@@ -39,7 +39,7 @@ class Observations:
     queue: float | None = None
 
     def serving(self, role: str) -> int:
-        """Return how many replicas are ready by the rule of :mod:`kube.serving`, as the latest samples say."""
+        """Return how many replicas are ready by the rule of :mod:`kube.health.serving`, as the latest samples say."""
         return len(self.names.get(role, frozenset()) - self.ill)
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from kubernetes import client
 
 from history.plan import ResolvedTarget
-from kube.serving import probed
 from runner.preflight.platform_health import Before, complaints, differences, look
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import NOW, pod
@@ -66,7 +63,10 @@ def test_missing_replicas_and_replicas_that_only_seem_ready(cluster: RunnerClust
     probe = client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port=8000))
     cluster.pods["ml-serving", "inference-c"].spec.containers[0].readiness_probe = probe
     cluster.silent.add("inference-c:8000")
-    assert differs(cluster, before) == ["pod inference-c of role inference is ready by the API server, but its /health answers nothing"]
+    assert differs(cluster, before) == [
+        "pod inference-c of role inference is ready by the API server, but its :8000/health "
+        "answers nothing within 2 s (asked through pods/proxy)"
+    ]
     cluster.pods["ml-serving", "inference-a"] = pod("inference-a", ready=False)
     assert differs(cluster, before) == ["role inference has 2 of 3 replicas ready"]
 
@@ -92,19 +92,3 @@ def test_the_longest_grace_of_the_roles_pods_is_read(cluster: RunnerCluster) -> 
     cluster.pods["ml-serving", "gateway-a"].spec.termination_grace_period_seconds = 35
     cluster.pods["monitoring", "prometheus-0"].spec.termination_grace_period_seconds = 300  # no role's
     assert look(cluster.platform()).grace_s == 35
-
-
-@pytest.mark.parametrize(
-    ("probe", "question"),
-    [
-        (None, None),
-        (client.V1Probe(var_exec=client.V1ExecAction(command=["true"])), None),
-        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/live", port=8404)), (8404, "/live")),
-        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port="http")), (8000, "/health")),
-        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port="nowhere")), None),
-    ],
-)
-def test_what_a_readiness_probe_asks(probe: object, question: tuple[int, str] | None) -> None:
-    container = SimpleNamespace(readiness_probe=probe, ports=[client.V1ContainerPort(name="http", container_port=8000)])
-    found: Any = probed(cast("Any", SimpleNamespace(spec=SimpleNamespace(containers=[container]))))
-    assert (found and (found.port, found.path)) == question
