@@ -46,7 +46,7 @@ def test_a_cut_that_nobody_could_confirm_is_refused(cluster: FakeCluster) -> Non
     targets = chosen(platform)
     assert check_outside([fault(faults.network.isolate)], targets, platform) == []
     cluster.silent |= {f"inference-{zone}:8000" for zone in "abc"}
-    with pytest.raises(TargetRefused, match="the API server cannot reach inference-. through pods/proxy, so it could never be confirmed"):
+    with pytest.raises(TargetRefused, match=r"the API server cannot reach inference-. through pods/proxy, so it could never be confirmed"):
         check_outside([fault(faults.network.isolate)], targets, platform)
     assert check_outside([fault(faults.pods.kill)], targets, platform) == []
 
