@@ -70,7 +70,7 @@ def _tls(configuration: Any) -> dict[str, Any]:  # noqa: ANN401 - the library's 
 
 
 def _refusal(error: WebSocketBadStatusException) -> ApiException:
-    made = ApiException(status=error.status_code, reason=str(error))
+    made = ApiException(status=error.status_code, reason=f"HTTP {error.status_code}, no WebSocket")
     body = error.resp_body
     made.body = body.decode(errors="replace") if isinstance(body, bytes) else body
     return made

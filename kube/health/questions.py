@@ -116,16 +116,17 @@ def _question(container: client.V1Container, probe: client.V1Probe) -> Question 
         return ExecQuestion(container.name, tuple(probe.var_exec.command or ()), limit_s)
     if probe.grpc is not None:
         return GrpcQuestion(probe.grpc.port, limit_s)
-    asked = probe.http_get or probe.tcp_socket
-    port = None if asked is None else _number(container, asked.port)
-    if port is None:
-        return None
-    if probe.http_get is None:
-        return TcpQuestion(port, probe.tcp_socket.host or "", limit_s)
-    get = probe.http_get
+    if probe.tcp_socket is not None:
+        port = _number(container, probe.tcp_socket.port)
+        return None if port is None else TcpQuestion(port, probe.tcp_socket.host or "", limit_s)
+    return None if probe.http_get is None else _http(container, probe.http_get, limit_s)
+
+
+def _http(container: client.V1Container, get: client.V1HTTPGetAction, limit_s: float) -> HttpQuestion | None:
+    port = _number(container, get.port)
     headers = tuple((one.name, one.value) for one in get.http_headers or [])
     path = "/" + (get.path or "").removeprefix("/")
-    return HttpQuestion(port, path, REDIRECTED, get.scheme or "HTTP", get.host or "", headers, limit_s)
+    return None if port is None else HttpQuestion(port, path, REDIRECTED, get.scheme or "HTTP", get.host or "", headers, limit_s)
 
 
 def _number(container: client.V1Container, port: int | str) -> int | None:

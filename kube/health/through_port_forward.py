@@ -27,7 +27,8 @@ from kube.websocket import open_websocket
 
 OPEN_S = 2.0  # for API server and kubelet to agree, before the pod is asked
 REDIRECTS = 10  # that a kubelet follows
-STAYS_S = 0.3  # a connection that was refused is gone by then
+STAYS_S = 1.0  # a connection that was refused is gone by then; nobody says so of one that opened
+POLL_S = 0.02
 LOOPBACK = {"", "localhost", "127.0.0.1", "::1"}
 AGENT = {"User-Agent": "kube-probe/aftershock", "Accept": "*/*", "Connection": "close"}
 
@@ -60,7 +61,7 @@ def ask(platform: Platform, pod: Pod, question: HttpQuestion | TcpQuestion) -> A
 
 def _connects(platform: Platform, pod: Pod, question: TcpQuestion) -> Answer:
     with forwarded(platform, pod, question.port, question.limit_s) as (forward, _):
-        gone = until(lambda: forward.error(question.port) or not forward.connected, STAYS_S, STAYS_S / 10)
+        gone = until(lambda: forward.error(question.port) or not forward.connected, min(STAYS_S, question.limit_s), POLL_S)
     return Answer(None, f"no connection: {gone}") if gone else Answer(True, "a connection")
 
 

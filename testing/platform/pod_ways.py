@@ -48,14 +48,18 @@ class Cluster:
 @contextmanager
 def cluster_of(**fails: str) -> Iterator[tuple[Cluster, Platform]]:
     """Run the API server; yield it with a platform that is connected to it."""
-    cluster = Cluster(fails)
-    with serving(type("Handler", (ApiServer,), {"cluster": cluster})) as port:
+    made = Cluster(fails)
+
+    class Handler(ApiServer):
+        cluster = made
+
+    with serving(Handler) as port:
         target = local_target(server=f"http://127.0.0.1:{port}")
         api = BoundedClient(client.Configuration(host=f"http://127.0.0.1:{port}"))
         try:
-            yield cluster, platform_over(target, api)
+            yield made, platform_over(target, api)
         finally:
-            cluster.over.set()
+            made.over.set()
 
 
 @contextmanager
