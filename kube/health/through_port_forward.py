@@ -38,7 +38,7 @@ class Forward(PortForward):
 
     def _proxy(self) -> None:
         with suppress(WebSocketException, OSError, RuntimeError, ValueError):
-            super()._proxy()
+            super()._proxy()  # type: ignore[no-untyped-call]  # the library's own has no types
         for port in self.local_ports.values():
             port.python.close()
         self.websocket.shutdown()
@@ -91,10 +91,11 @@ def _get_once(platform: Platform, pod: Pod, question: HttpQuestion) -> tuple[Ans
 
 
 @contextmanager
-def forwarded(platform: Platform, pod: Pod, port: int, limit_s: float) -> Iterator[tuple[Forward, Any]]:
+def forwarded(platform: Platform, pod: Pod, port: int, limit_s: float) -> Iterator[tuple[Any, Any]]:
     """Forward a port of a pod; yield it with the socket that leads there. Raises ApiException: no kubelet forwards it within 2 s."""
     path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}/portforward"
-    forward = Forward(open_websocket(platform, path, [("ports", str(port))], OPEN_S), [port])
+    opened: Any = Forward
+    forward = opened(open_websocket(platform, path, [("ports", str(port))], OPEN_S), [port])
     sock = forward.socket(port)
     sock.settimeout(limit_s)
     try:

@@ -188,7 +188,7 @@ class ApiServer(BaseHTTPRequestHandler):
         frames = frame_buffer(lambda size: self.rfile.read(size) or _left(), skip_utf8_validation=True)
         with suppress(OSError):
             while (frame := frames.recv_frame()).opcode != ABNF.OPCODE_CLOSE:
-                yield frame.data
+                yield frame.data if isinstance(frame.data, bytes) else frame.data.encode()
 
     def _say(self, channel: int, data: bytes) -> None:
         self._frame(bytes((channel,)) + data, ABNF.OPCODE_BINARY)

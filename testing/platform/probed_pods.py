@@ -30,7 +30,7 @@ def tcp(port: int) -> client.V1Probe:
 
 
 def command(*words: str) -> client.V1Probe:
-    return client.V1Probe(_exec=client.V1ExecAction(command=list(words)))
+    return client.V1Probe.model_validate({"exec": {"command": list(words)}})
 
 
 def probed_pod(*probes: client.V1Probe | None, name: str = "gateway-a", ports: Sequence[tuple[str, int]] = ()) -> Pod:
