@@ -128,6 +128,7 @@ class Plan(FrozenModel):
     platform: dict[str, str] = Field(default_factory=dict)  # part of the platform -> digest; empty: an older run, nobody looked
     replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
     replicas_bound: dict[str, int] = Field(default_factory=dict)  # role -> those of them that can be back only with the nodes that are lost
+    health_asked: dict[str, str] = Field(default_factory=dict)  # role -> through what its replicas are asked for their health, in words
     evidence: tuple[str, ...] = ()  # names of the evidence probes
     hypothesis_probes: tuple[str, ...] = ()
     hypothesis_expects: dict[str, str] = Field(default_factory=dict)  # probe -> its tolerance, in words

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from kubernetes.client.rest import RESTResponse
 
 from history.errors import AftershockError, TargetRefused
 from kube.answers import explained
+from kube.health.ways import Ways
 from kube.objects import ConfigMapApi, Job, LeaseApi, Node, Pod
 from target.region import Region
 from target.target import Target
@@ -46,7 +47,8 @@ class BoundedClient(client.ApiClient):
 class Platform:
     """The platform under test in one region: API objects of one verified API server, and the target file that allows touching it.
 
-    ``clock_offset_s`` is the API server's clock minus this machine's (resolution 1 s: from the Date header).
+    ``clock_offset_s`` is the API server's clock minus this machine's (resolution 1 s: from the Date header). ``ways`` says for each role
+    through what its replicas are asked for their health; preflight fills it (:mod:`kube.health.choice`).
     """
 
     target: Target
@@ -60,6 +62,7 @@ class Platform:
     discovery: client.DiscoveryV1Api
     region_name: str
     clock_offset_s: float = 0.0
+    ways: dict[str, Ways] = field(default_factory=dict)
 
     @property
     def region(self) -> Region:
@@ -113,18 +116,6 @@ class Platform:
     def config_maps(self) -> ConfigMapApi:
         """The API of config maps, as far as an undo journal needs it."""
         return cast("ConfigMapApi", self.core)
-
-    def proxy_get(self, pod: Pod, port: int, path: str, timeout_s: float = 2.0) -> int:
-        """GET ``path`` of a pod through the API server; return the HTTP status, 0 if no answer came within ``timeout_s``."""
-        name, namespace = f"{pod.metadata.name}:{port}", pod.metadata.namespace
-        limit = (CONNECT_S, timeout_s)
-        try:
-            self.core.connect_get_namespaced_pod_proxy_with_path(name, namespace, path.lstrip("/"), _request_timeout=limit)
-        except ApiException as error:
-            return int(error.status or 0)
-        except urllib3.exceptions.HTTPError:
-            return 0
-        return 200
 
     def server_time(self) -> datetime:
         """Return now (UTC) on the API server's clock."""

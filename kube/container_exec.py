@@ -6,19 +6,19 @@ import re
 from dataclasses import dataclass
 
 import orjson
-from kubernetes import client
-from kubernetes.stream import stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL
-from websocket import WebSocketException
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.permissions import Permission, in_namespace
+from kube.websocket import open_websocket, read_channels
 from target.role import Process as Rule
 
 TICKS_PER_S = 100  # USER_HZ, fixed in the kernel's interface
 TIMEOUT_S = 5.0
+OPEN_S = 5.0  # until a command has begun
+NON_ZERO = "NonZeroExitCode"  # the reason that a kubelet gives
 LIST = (
     'cat /proc/uptime; for p in /proc/[0-9]*; do s=$(cat $p/stat 2>/dev/null) && echo "$s" '
     "&& { tr '\\0\\n' '  ' 2>/dev/null <$p/cmdline; echo; }; done; true"
@@ -39,6 +39,17 @@ class Process:
     age_s: float
     command: str
     parent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command in a container ended. Neither ``succeeded`` nor ``failed`` (its own exit code): no end in time, or it never began."""
+
+    succeeded: bool
+    failed: bool
+    failure: str  # in the words of the kubelet; empty: none came
+    output: str
+    complaint: str
 
 
 def permissions(namespace: str) -> list[Permission]:
@@ -114,27 +125,29 @@ def output_of(platform: Platform, pod: str, namespace: str, container: str, comm
 
     """
     what = f"pod {namespace}/{pod}: run {command[0]} in container {container}"
-    api = client.CoreV1Api(client.ApiClient(platform.api.configuration))  # its own: stream() changes the client it uses
     with api_errors(what, NoData):
-        platform.core.read_namespaced_pod(pod, namespace)  # bounded in time, unlike the handshake below
-        try:
-            session = stream(
-                api.connect_get_namespaced_pod_exec, pod, namespace, container=container, command=command,
-                stdin=False, stdout=True, stderr=True, tty=False, _preload_content=False,
-            )  # fmt: skip
-        except (WebSocketException, OSError) as error:
-            raise NoData(f"{what}: {error}") from error
-        try:
-            session.run_forever(timeout=limit_s)
-            verdict = orjson.loads(session.read_channel(ERROR_CHANNEL) or "{}")
-            output, complaint = (str(session.read_channel(channel)) for channel in (STDOUT_CHANNEL, STDERR_CHANNEL))
-        finally:
-            session.sock.shutdown()  # close() would leave the socket open once the other side has said goodbye
-    if verdict.get("status") != "Success":
-        said = verdict.get("message") or f"no end within {limit_s:g} s"
-        complained = f"{said} {(complaint or output)[-600:].strip()}"
+        ran = run_in(platform, (namespace, pod, container), command, limit_s=limit_s)
+    if not ran.succeeded:
+        because = ran.failure or f"no end within {limit_s:g} s"
+        complained = f"{because} {(ran.complaint or ran.output)[-600:].strip()}"
         raise NoData(f"{what}: {complained}; the container's image must have {command[0]}: one without (distroless) cannot be looked into")
-    return output
+    return ran.output
+
+
+def run_in(platform: Platform, where: tuple[str, str, str], command: list[str], *, limit_s: float, open_s: float = OPEN_S) -> Ran:
+    """Run ``command`` in a container (namespace, pod, container) for at most ``limit_s``; it must begin within ``open_s`` (s).
+
+    Raises:
+        ApiException: it did not begin: the API server refuses, or the node does not answer.
+
+    """
+    namespace, pod, container = where
+    asked = [("container", container), *(("command", part) for part in command), ("stdout", "true"), ("stderr", "true")]
+    socket = open_websocket(platform, f"/api/v1/namespaces/{namespace}/pods/{pod}/exec", asked, open_s)
+    said = read_channels(socket, limit_s)
+    end = orjson.loads(said.get(ERROR_CHANNEL) or b"{}")
+    output, complaint = (said.get(channel, b"").decode(errors="replace") for channel in (STDOUT_CHANNEL, STDERR_CHANNEL))
+    return Ran(end.get("status") == "Success", end.get("reason") == NON_ZERO, end.get("message") or "", output, complaint)
 
 
 def parse(text: str) -> list[Process]:

@@ -1,11 +1,11 @@
-"""Ready replicas: those that serve when asked (:mod:`kube.serving`). Shown beside what users feel, never instead of it."""
+"""Ready replicas: those that serve when asked (:mod:`kube.health.serving`). Shown beside what users feel, never instead of it."""
 
 from __future__ import annotations
 
 from history.errors import NoData
 from kube.client import Platform, api_errors
 from kube.controllers.wanted import wanted
-from kube.serving import serving
+from kube.health.serving import serving
 from safety import active_run
 
 

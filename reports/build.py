@@ -94,6 +94,7 @@ def experiment_of(runs: Sequence[tuple[Plan, Trial]], apart: str = "") -> Experi
         hypothesis=plan.experiment.hypothesis,
         hypothesis_expects=plan.hypothesis_expects,
         hypothesis_left_out=plan.hypothesis_left_out,
+        health_asked=plan.health_asked,
         workload=", ".join(one.name for one in plan.workloads),
         profile=plan.profile,
         expect=plan.expect,

@@ -187,6 +187,7 @@ class Experiment(FrozenModel):
     profile: str
     expect: Expect
     supports: str  # what the number of trials supports, statistically
+    health_asked: dict[str, str] = Field(default_factory=dict)  # role -> through what its replicas were asked for their health
     platform: str = ""  # digest of the platform that all its trials met; empty: older runs, which do not say
     apart: str = ""  # why other trials of this experiment are no part of this set; empty: there are none
     margin: float | None

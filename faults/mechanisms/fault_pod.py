@@ -139,8 +139,10 @@ def create(run: ActiveRun, planned: FaultPod) -> None:
         run.platform.core.create_namespaced_pod(namespace, body(Pod, made))
 
 
-def manifest(image: str, run_id: str, activity: str, planned: FaultPod, not_after: float) -> dict[str, object]:
-    """Return the pod's manifest. ``not_after`` (Unix time, s): started later, it does nothing."""
+def manifest(
+    image: str, run_id: str, activity: str, planned: FaultPod, not_after: float, *, start_s: float | None = None
+) -> dict[str, object]:
+    """Return the pod's manifest. ``not_after`` (Unix time, s): started later, it does nothing. ``start_s``: for its start (s)."""
     bounds = ("--for", f"{planned.for_s:g}", "--not-after", f"{not_after:.3f}")
     labels = MANAGED | {RUN_LABEL: label_of(run_id)}
     about = {"aftershock.dev/activity": activity, "aftershock.dev/target": f"{planned.target.kind} {planned.target.name}"}
@@ -154,7 +156,7 @@ def manifest(image: str, run_id: str, activity: str, planned: FaultPod, not_afte
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": GRACE_S,
-            "activeDeadlineSeconds": int(START_S + planned.for_s + ACT_S),
+            "activeDeadlineSeconds": int((START_S if start_s is None else start_s) + planned.for_s + ACT_S),
             "tolerations": [{"operator": "Exists"}],
             "containers": [container(image, (*planned.arguments, *bounds), planned.capabilities)],
         },
@@ -192,7 +194,7 @@ def armed(platform: Platform, name: str) -> float:
 
     def look() -> float:
         before_s = time.monotonic()  # it had not spoken yet when we last asked: what is heard now was said after that
-        for line in _lines(platform, name):
+        for line in lines(platform, name):
             if "armed" in line:
                 return before_s + float(line["acts_in_s"])
             if "refused" in line:
@@ -223,7 +225,7 @@ def _account(platform: Platform, name: str) -> dict[str, object]:
     """Return the program's word that it acted. Raises FaultFailed: it could not, or does not say so within 10 s."""
 
     def look() -> dict[str, Any]:
-        for line in _lines(platform, name):
+        for line in lines(platform, name):
             if "failed" in line:
                 raise FaultFailed(f"fault pod {name}: it could not act: {line['failed']}; it undid what it had set")
             if "did" in line:
@@ -236,7 +238,7 @@ def _account(platform: Platform, name: str) -> dict[str, object]:
     return account
 
 
-def _lines(platform: Platform, name: str) -> list[dict[str, Any]]:
+def lines(platform: Platform, name: str) -> list[dict[str, Any]]:
     """Return the lines of its log; none while it has not started or its node does not answer."""
     try:
         text: str = platform.core.read_namespaced_pod_log(name, platform.target.suite.namespace, _request_timeout=LOG_LIMIT)

@@ -10,7 +10,7 @@ import os
 import signal
 
 from faults.node_agent.commands import command, pod_uid
-from faults.node_agent.node import NO_TABLE, TABLE, Effect, Refused, kubelets, network_of, nft, own_addresses
+from faults.node_agent.node import KUBELET_PORT, NO_TABLE, TABLE, Effect, Refused, kubelets, network_of, nft, own_addresses
 
 SET = f"add set {TABLE} cut {{ typeof meta nfproto; flags timeout; }}"
 SERVFAIL = "@th,88,8 set 0x82"  # the second byte of a DNS message's flags: recursion available, code 2
@@ -63,7 +63,8 @@ def silence(for_s: float) -> Effect:
     """Return the silence of this node. Raises Refused: not exactly one kubelet runs here."""
     found = kubelets()
     if len(found) != 1:
-        raise Refused(f"{len(found)} processes are a kubelet, expected exactly 1 (an executable of that name): {found}")
+        which = f"who serves port {KUBELET_PORT} of this node, or an executable of that name"
+        raise Refused(f"{len(found)} processes are a kubelet, expected exactly 1 ({which}): {found}")
     kubelet = os.pidfd_open(found[0])  # unlike a number, it can't come to mean another process
     rules = cut_rules(for_s, [])
 

@@ -9,12 +9,15 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 TABLE = "inet aftershock"
 NO_TABLE = f"add table {TABLE}\ndelete table {TABLE}\n"
 UID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+KUBELET_PORT = 10250
+LISTENS = "0A"  # TCP_LISTEN of the kernel
 POD_GROUP = "pod{uid}"
 
 
@@ -85,9 +88,44 @@ def processes_of(uid: str) -> list[int]:
     return found
 
 
-def kubelets() -> list[int]:
-    """Return the processes whose executable is called kubelet."""
-    return [pid for pid in pids() if Path(read(f"/proc/{pid}/cmdline").split("\0")[0]).name == "kubelet"]
+def kubelets(port: int = KUBELET_PORT) -> list[int]:
+    """Return who serves the kubelet's port on this node, whatever the executable is called; else those called kubelet.
+
+    In k3s, k0s and MicroK8s the kubelet is a part of a larger program; https://kubernetes.io/docs/reference/networking/ports-and-protocols/
+    has the port. Of processes that share the socket since a fork, it is the eldest.
+    """
+    sharing = servers_of(port)
+    return [pid for pid in sharing if parent_of(pid) not in sharing] or [
+        pid for pid in pids() if Path(read(f"/proc/{pid}/cmdline").split("\0")[0]).name == "kubelet"
+    ]
+
+
+def servers_of(port: int) -> list[int]:
+    """Return the processes that hold a socket which listens at a TCP port in this network namespace."""
+    sockets = {f"socket:[{inode}]" for inode in listeners(f"{read('/proc/net/tcp')}\n{read('/proc/net/tcp6')}", port)}
+    return [pid for pid in pids() if sockets and sockets & _open_files(pid)]
+
+
+def listeners(table: str, port: int) -> set[str]:
+    """Return the inodes of the sockets that listen at ``port``, by the text of ``/proc/net/tcp`` (proc_net_tcp in the kernel's docs)."""
+    rows = [line.split() for line in table.splitlines()]
+    return {row[9] for row in rows if len(row) > 9 and row[3] == LISTENS and row[1].endswith(f":{port:04X}")}
+
+
+def parent_of(pid: int) -> int:
+    """Return the parent of a process; 0 if it is gone."""
+    found = re.search(r"^PPid:\s*(\d+)", read(f"/proc/{pid}/status"), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _open_files(pid: int) -> set[str]:
+    """Return what the descriptors of a process lead to; those that were closed meanwhile are left out, and all of one that is gone."""
+    found = set()
+    with suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found.add(str(entry.readlink()))
+    return found
 
 
 def pids() -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from kube.permissions import Permission
 from runner.commands.rbac import experiment_permissions, offline
 from runner.experiment.experiment import Experiment
-from runner.preflight.checks import Fault, faults_of, permissions_of
+from runner.preflight.checks import Fault, asking, faults_of, permissions_of
 from safety.fault_spec import Tier
 from target.target import Target
 
@@ -29,7 +29,8 @@ it touches anything, and refuses with a sentence that names what is missing. No 
 
 This page is what `python -m runner catalogue` writes from the faults' own specifications; a test keeps it current. The
 YAML for your target and the experiments that you choose: `python -m runner rbac --target FILE EXPERIMENT…`; that these rights are the least
-is a test, too (each verb taken away, preflight refuses and names it). Rights cannot say *which* pods: `python -m runner policy --target
+is a test, too (each verb taken away, preflight refuses and names it; without `pods/proxy` it tries other ways to ask replicas for their
+health, see [staging](staging.md)). Rights cannot say *which* pods: `python -m runner policy --target
 FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers and cordons.
 """
 
@@ -41,7 +42,7 @@ def page(experiments: list[Experiment], target: Target) -> str:
     of_tier = {tier: [one for one in experiments if tier_of(faults[one.id]) == tier] for tier in (None, *TIERS)}
     lines = [HEADER, "| tier | in words | experiments |", "|---|---|---|"]
     lines += [f"| {tier or 'none'} | {MEANS[tier]} | {_names(found)} |" for tier, found in of_tier.items()]
-    base = permissions_of([], platform)
+    base = [*permissions_of([], platform), *asking(target)]
     lines += ["", "## Every run", "", *_table(base, target)]
     for tier in TIERS:
         alike: dict[tuple[str, ...], list[Experiment]] = {}

@@ -13,7 +13,7 @@ from kube.client import BoundedClient, Platform, platform_over
 from kube.permissions import Permission
 from runner.drivers import choice
 from runner.experiment.experiment import Experiment
-from runner.preflight.checks import faults_of, permissions_of
+from runner.preflight.checks import asking, faults_of, permissions_of
 from runner.preflight.undo_allowed import bypassing
 from target.target import Target
 
@@ -36,10 +36,10 @@ def least_permissions(experiments: Iterable[Experiment], target: Target) -> list
 
 
 def experiment_permissions(experiment: Experiment, platform: Platform) -> list[Permission]:
-    """Return everything that preflight asks for one experiment: for every run, for its faults and for what drives it."""
+    """Return what one experiment needs: for every run, to ask replicas for their health, for its faults and for what drives it."""
     faults = faults_of(experiment, platform)
     beside = [*choice.driver_permissions(platform.target, experiment), *bypassing(faults, platform, experiment.settings.allow)]
-    return [*permissions_of(faults, platform), *beside]
+    return [*permissions_of(faults, platform), *asking(platform.target), *beside]
 
 
 def manifests(needed: Iterable[Permission], namespace: str) -> list[Manifest]:

@@ -19,6 +19,8 @@ from history.workloads import RequestsPlan
 from kube import permissions
 from kube.client import Platform, api_errors
 from kube.controllers.wanted import permissions as counting
+from kube.health.asking import permissions as permissions_of_way
+from kube.health.ways import Way
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from probes.prometheus.values import engine_gauges
@@ -28,6 +30,7 @@ from runner.experiment.experiment import Experiment
 from runner.experiment.format import Action
 from runner.experiment.variables import filled
 from runner.preflight import admission
+from runner.preflight.health_ways import asked_through, unasked
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before, complaints, look
 from runner.preflight.platform_parts import platform_parts
@@ -63,7 +66,10 @@ def faults_of(experiment: Experiment, platform: Platform) -> list[Fault]:
 
 
 def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
-    """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once."""
+    """Return what the run needs: watching, journal and leases, each fault and its undo, the reaper if it needs one; each once.
+
+    Not through what replicas are asked for their health: that is chosen from what is granted (:mod:`kube.health.choice`).
+    """
     target = platform.target
     needed = [*permissions.suite_permissions(platform), *observing(target)]
     for fault in faults:
@@ -87,7 +93,12 @@ def observing(target: Target) -> list[Permission]:
     watched += [("endpointslices", "discovery.k8s.io", role.namespace) for role in roles if role.service]
     needed = [Permission(verb, resource, group, namespace) for resource, group, namespace in watched for verb in ("list", "watch")]
     needed += [permission for role in roles for permission in counting(role)]
-    return needed + [Permission("get", f"pods/{what}", namespace=name) for name in namespaces for what in ("proxy", "log")]
+    return needed + [Permission("get", "pods/log", namespace=name) for name in namespaces]
+
+
+def asking(target: Target) -> list[Permission]:
+    """Return what asking replicas for their health usually takes. Who has not got it asks through another way, or not at all."""
+    return [one for name in sorted({role.namespace for role in target.roles.values()}) for one in permissions_of_way(Way.PROXY, name)]
 
 
 def check_access(faults: list[Fault], platform: Platform, of_drivers: Iterable[Permission] = ()) -> list[Permission]:
@@ -151,6 +162,7 @@ def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimer
         server: Any = client.VersionApi(platform.api).get_code()
     known: dict[str, Any] = {"grace_s": before.grace_s, "server_version": server.git_version, "commit": commit}
     known |= {"platform": platform_parts(platform), "gauges": known_gauges(platform.region)}
+    known |= {"asked_through": asked_through(platform), "unasked": unasked(platform)}
     return Resolved(targets, dict(before.replicas), timers, **known)
 
 
@@ -197,6 +209,7 @@ def foretell(plan: Plan) -> list[str]:
     expects = ", ".join(f"{name} {within}" for name, within in plan.hypothesis_expects.items())
     lines = [f"hypothesis: {plan.experiment.hypothesis} ({expects})"]
     lines += [f"left out of the hypothesis: {what}" for what in plan.hypothesis_left_out]
+    lines += [f"health of role {role} is asked: {through}" for role, through in plan.health_asked.items()]
     for workload in plan.workloads:
         bounds = workload.budgets.model_dump(exclude_none=True, exclude={"source"})
         of = "" if len(plan.workloads) == 1 else f" of {workload.name}"

@@ -45,6 +45,8 @@ class Resolved:
     gauges: tuple[str, ...] = ()  # of model servers, by the names that Prometheus has
     queue: QueueSource = NO_QUEUE  # where Prometheus has the requests that wait
     platform: dict[str, str] = field(default_factory=dict)  # its parts, as digests
+    asked_through: dict[str, str] = field(default_factory=dict)  # role -> through what its replicas are asked for their health, in words
+    unasked: dict[str, str] = field(default_factory=dict)  # role -> which answers of its replicas nobody hears, and why
     bound: dict[str, int] = field(default_factory=dict)  # of each role, the replicas that may run only on nodes which the faults take away
 
     @property
@@ -75,14 +77,21 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         platform=resolved.platform,
         replicas_desired=resolved.replicas,
         replicas_bound=resolved.bound,
+        health_asked=resolved.asked_through,
         evidence=tuple(probe.name for probe in experiment.settings.evidence),
         hypothesis_probes=tuple(probe.name for probe in experiment.hypothesis.probes),
         hypothesis_expects={probe.name: described(probe.tolerance) for probe in experiment.hypothesis.probes},
-        hypothesis_left_out=experiment.left_out,
+        hypothesis_left_out=(*experiment.left_out, *_unasked(target, resolved, drivers)),
         floor=floor_under(experiment, target, resolved, drivers),
         versions=versions(resolved),
         command=request.command,
     )
+
+
+def _unasked(target: Target, resolved: Resolved, drivers: Sequence[Driver]) -> list[str]:
+    """Return what cannot be asked of the replicas that the run is about."""
+    roles = dict.fromkeys(target.workloads[driver.name].role for driver in drivers)
+    return [resolved.unasked[role] for role in roles if role in resolved.unasked]
 
 
 def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Budgets:

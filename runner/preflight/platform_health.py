@@ -18,10 +18,10 @@ from kube.client import PARALLEL, Platform, api_errors, ready
 from kube.controllers.kinds import Controller
 from kube.controllers.resized import who_resized
 from kube.controllers.wanted import controllers_of, wanted_of
+from kube.health.serving import Asking, answers, askings_of
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
 from kube.selection import grace_s
-from kube.serving import probed
 from runner.preflight.surplus import surplus
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo
@@ -147,16 +147,24 @@ def _leaving(role: str, pods: Iterable[Pod]) -> list[str]:
     return [f"role {role}: {', '.join(names)} is still leaving"] if names else []
 
 
+PATIENCE_S = 2.0  # for an answer when nobody measures
+
+
 def _silent(platform: Platform, pods: dict[str, list[Pod]]) -> list[str]:
-    """Return the ready replicas that do not answer what their own readiness probes ask."""
-    asked = [(role, pod, question) for role, those in pods.items() for pod in those if ready(pod) and (question := probed(pod))]
+    """Return the ready replicas that do not answer well what they are asked, where a way to ask them is known."""
+    asked = [(role, pod, _patient(askings_of(platform, role, pod))) for role, those in pods.items() for pod in those if ready(pod)]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        statuses = list(pool.map(lambda item: platform.proxy_get(item[1], item[2].port, item[2].path), asked))
+        found = list(pool.map(lambda item: answers(platform, item[1], item[2]), asked))
     return [
-        f"pod {pod.metadata.name} of role {role} is ready by the API server, but its {question.path} answers {status or 'nothing'}"
-        for (role, pod, question), status in zip(asked, statuses, strict=True)
-        if not question.answered(status)
+        f"pod {pod.metadata.name} of role {role} is ready by the API server, but its {askings[len(said) - 1].question.text} "
+        f"answers {said[-1].text} (asked through {askings[len(said) - 1].way})"
+        for (role, pod, askings), said in zip(asked, found, strict=True)
+        if said and not said[-1].well
     ]
+
+
+def _patient(asked: Iterable[Asking]) -> tuple[Asking, ...]:
+    return tuple(Asking(question._replace(limit_s=max(PATIENCE_S, question.limit_s)), way) for question, way in asked)
 
 
 def _rollouts(role: RoleNow) -> list[str]:

@@ -14,6 +14,7 @@ from history.result import RunVerdict
 from history.schema import EventKind
 from history.workloads import RequestsPlan
 from kube.client import Platform, connect
+from kube.health.choice import permissions_of_ways
 from kube.permissions import Permission
 from probes.prometheus.gauge import Gauge
 from runner.drivers.choice import driver_permissions, drivers_of, read_target
@@ -23,7 +24,7 @@ from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
-from runner.preflight import blackouts, checks, queue_gauge
+from runner.preflight import blackouts, checks, health_ways, node_probes, outside_view, queue_gauge
 from runner.preflight.displaced import bound_replicas, displaced
 from runner.preflight.floor import below_floor
 from runner.preflight.instruments import check_instruments
@@ -93,8 +94,10 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     stack.callback(queue.release)
     if not request.dry_run:
         queue.take(_namespaces(target, drivers))
-    for text in [text for driver in drivers for text in driver.remarks()]:
+    unasked = health_ways.try_ways(platform)
+    for text in [*unasked.values(), *(text for driver in drivers for text in driver.remarks())]:
         send(Kind.NOTE, text=text)
+    permissions += permissions_of_ways(platform)
     before = _look(experiment, platform, drivers)
     queue_source = queue_gauge.queue_source(experiment, platform)
     for text in queue_source.remarks:
@@ -105,7 +108,8 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     targets = _choose([] if unknown else faults, experiment, platform, request.seed)
     timers = {driver.name: driver.timers() for driver in drivers}
     room = displaced(faults, targets, platform, timers.values(), allow)
-    for text in [*room.sentences, *refused_undos(faults, targets, platform, allow)]:
+    undone = refused_undos(faults, targets, platform, allow)
+    for text in [*room.sentences, *undone, *outside_view.check_outside(faults, targets, platform)]:
         send(Kind.NOTE, text=text)
     if not request.dry_run:
         queue.take([one for found in targets.values() for one in found])
@@ -116,6 +120,8 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     for text in below_floor(plan, plan.first.role):
         send(Kind.NOTE, text=text)
     blackouts.refuse_blackout(target, blackouts.now(), blackouts.longest_s(plan))
+    for text in [] if request.dry_run else node_probes.check_nodes(faults, targets, platform, request.run_id, stop):
+        send(Kind.NOTE, text=text)
     return Checked(experiment, platform, permissions, targets, before, plan, drivers, began_ns, queue_source.gauge)
 
 

@@ -40,7 +40,7 @@ class Observations:
     desired: dict[str, int] = field(default_factory=dict)  # role -> replicas that its controllers want; else the plan's hold
 
     def serving(self, role: str) -> int:
-        """Return how many replicas are ready by the rule of :mod:`kube.serving`, as the latest samples say."""
+        """Return how many replicas are ready by the rule of :mod:`kube.health.serving`, as the latest samples say."""
         return len(self.names.get(role, frozenset()) - self.ill)
 
 

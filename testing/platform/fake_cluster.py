@@ -103,6 +103,7 @@ class FakeCluster(AskedByPath, FakeObjects):
         self.calls: list[str] = []
         self.denied: set[tuple[str, str]] = set()  # (verb, resource)
         self.silent: set[str] = set()  # pod:port that does not answer
+        self.configuration = client.Configuration(host="http://127.0.0.1:9")  # no WebSocket comes about there
 
     def platform(self, target: Target | None = None) -> Platform:
         fake, target = cast("Any", self), target or local_target()
@@ -146,6 +147,14 @@ class FakeCluster(AskedByPath, FakeObjects):
     def connect_get_namespaced_pod_proxy_with_path(self, name: str, namespace: str, path: str, **_: object) -> None:
         if name in self.silent:
             raise urllib3.exceptions.ReadTimeoutError(None, path, "silent")  # type: ignore[arg-type]  # no pool is needed
+
+    def param_serialize(self, method: str, path: str, **_: object) -> tuple[str, str, dict[str, str], None, None]:
+        return method, self.configuration.host + path, {}, None, None
+
+    def call_api(self, _method: str, url: str, *_: object, **__: object) -> SimpleNamespace:
+        """Answer for a pod, through the API server: 200, unless it is one of ``silent``."""
+        self.connect_get_namespaced_pod_proxy_with_path(url.split("/pods/")[1].split("/", maxsplit=1)[0], "", url)
+        return SimpleNamespace(status=200, read=lambda: b"ok")
 
     # nodes and namespaces
 

@@ -1,6 +1,6 @@
 """Samples: what each replica says of itself, how many are ready, how long the queue is, how much each replica has served.
 
-What replicas say is asked as :mod:`kube.serving` does, so that capacity counts what the hypothesis asks.
+What replicas say is asked as :mod:`kube.health.serving` does, so that capacity counts what the hypothesis asks.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from history.errors import NoData
 from history.schema import EventKind, Series
 from kube.client import Platform
 from kube.controllers.wanted import wanted
+from kube.health.serving import Asking, answers, askings_of, heard_of
+from kube.health.ways import Way
 from kube.objects import Pod
-from kube.serving import ANSWER_S, Question, heard_of, question_of
 from probes.prometheus.answer import Unanswered
 from probes.prometheus.gauge import Gauge, read
 from runner.event_log import RunLog
@@ -32,7 +33,7 @@ from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.served import served
 
 PERIOD_S = 0.5
-BESIDE_TICKS = 4  # other roles than the workload's, and leases of nodes, are asked every two seconds
+BESIDE_TICKS = 4  # other roles than the workload's, and leases of nodes, are asked every two seconds, as is who must run a command
 MACHINE_TICKS = 2  # the machine's account is read once a second
 LEAST_S, MOST_S, OFTEN = 1.0, 5.0, 5  # the queue is asked for five times between two scrapes, each second at most
 SAME_NS = 100_000_000  # two readings of one scrape are told apart by the clocks' noise alone
@@ -75,11 +76,9 @@ class Sampler(threading.Thread):
                 next_s, tick = next_s + PERIOD_S, tick + 1
                 for watcher in self._from.pods.values():
                     watcher.sample()
-                self._healths(pool, self._from.role)
+                self._look(pool, self._from.role, seldom=tick % BESIDE_TICKS == 0)
                 for role in self._from.beside if tick % BESIDE_TICKS == 0 else ():
-                    self._healths(pool, role)
-                if self._from.leases and tick % BESIDE_TICKS == 0:
-                    self._leases(pool)
+                    self._look(pool, role, seldom=True)
                 if tick % self._queue_ticks == 0:
                     self._submit(pool, PROMETHEUS, self._queue)
                 if tick % MACHINE_TICKS == 0:
@@ -127,29 +126,26 @@ class Sampler(threading.Thread):
         if pending is None or pending.done():
             self._pending[key] = pool.submit(ask)
 
-    def _healths(self, pool: ThreadPoolExecutor, role: str) -> None:
-        for uid, pod, question in self._asked(role):
-            if question is not None:
-                self._submit(pool, uid, partial(self._health, role, pod, question))
+    def _look(self, pool: ThreadPoolExecutor, role: str, *, seldom: bool) -> None:
+        """Ask the running pods of ``role``; ``seldom``: it is time for what is not asked at every tick, commands and leases."""
+        for uid, pod, asked in self._asked(role):
+            if not asked and self._from.leases and seldom:
+                self._submit(pool, uid, partial(self._heard, role, pod))
+            elif asked and (seldom or all(one.way is not Way.EXEC for one in asked)):
+                self._submit(pool, uid, partial(self._health, role, pod, asked))
 
-    def _leases(self, pool: ThreadPoolExecutor) -> None:
-        for role in (self._from.role, *self._from.beside):
-            for uid, pod, question in self._asked(role):
-                if question is None:
-                    self._submit(pool, uid, partial(self._heard, role, pod))
-
-    def _asked(self, role: str) -> list[tuple[str, Pod, Question | None]]:
+    def _asked(self, role: str) -> list[tuple[str, Pod, tuple[Asking, ...]]]:
         """Return the running pods of ``role`` with their uid and what each is asked; none while the API server is away."""
         if not self._from.up():
             return []
-        spec, there = self._from.platform.target.role(role), list(self._from.pods[role].pods.items())
-        return [(uid, pod, question_of(spec, pod)) for uid, pod in there if pod.status.phase == "Running"]
+        there = [(uid, pod) for uid, pod in list(self._from.pods[role].pods.items()) if pod.status.phase == "Running"]
+        return [(uid, pod, askings_of(self._from.platform, role, pod)) for uid, pod in there]
 
-    def _health(self, role: str, pod: Pod, question: Question) -> None:
+    def _health(self, role: str, pod: Pod, asked: tuple[Asking, ...]) -> None:
         asked_ns = now_ns()
-        status = self._from.platform.proxy_get(pod, question.port, question.path, timeout_s=ANSWER_S)
-        if status or self._from.up():  # no answer while the API server is away says nothing about the replica
-            self._said(Series.HEALTH, role, pod, well=question.answered(status), t_ns=asked_ns)
+        answer = answers(self._from.platform, pod, asked)[-1]
+        if answer.well is not None or self._from.up():  # no answer while the API server is away says nothing about the replica
+            self._said(Series.HEALTH, role, pod, well=bool(answer.well), t_ns=asked_ns)
 
     def _heard(self, role: str, pod: Pod) -> None:
         asked_ns = now_ns()

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client
-from kubernetes.client.exceptions import ApiException
 
 import faults.network
 import faults.nodes
@@ -23,33 +21,10 @@ from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import UndoKind
 from testing.platform.fake_cluster import FakeCluster, local_target, pod, seeded
 from testing.platform.fake_run import live_run
+from testing.platform.fault_pods import WithPods
 
 ARMED = {"armed": "isolate", "acts_in_s": 0.0}
 DID = {"did": "isolate"}
-
-
-class WithPods(FakeCluster):
-    """A cluster whose kubelets start fault pods; ``says`` is what their programs write, or why they do not run."""
-
-    def __init__(self, *says: dict[str, Any], phase: str = "Running", reason: str = "", denied: str = "") -> None:
-        super().__init__()
-        self.says, self.phase, self.reason, self.denies = says, phase, reason, denied
-        self.bodies: list[Any] = []
-
-    def create_namespaced_pod(self, namespace: str, body: Any) -> None:
-        if self.denies:
-            error = ApiException(status=403, reason="Forbidden")
-            error.body = json.dumps({"message": self.denies})
-            raise error
-        self.calls.append(f"create pod on {body['spec']['nodeName']}")
-        self.bodies.append(body)
-        made = pod(body["metadata"]["name"], body["spec"]["nodeName"], namespace=namespace)
-        made.status = client.V1PodStatus(phase=self.phase, reason=self.reason)
-        self.pods[namespace, body["metadata"]["name"]] = made
-
-    def read_namespaced_pod_log(self, name: str, namespace: str, **_: Any) -> str:
-        self._there(self.pods, (namespace, name))
-        return "".join(json.dumps(line) + "\n" for line in self.says)
 
 
 @pytest.fixture(autouse=True)

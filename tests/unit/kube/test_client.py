@@ -17,7 +17,7 @@ from history.errors import FaultFailed, TargetRefused
 from kube.answers import explained
 from kube.client import CONNECT_S, READ_S, BoundedClient, api_errors, connect, unless
 from target.target import Target
-from testing.platform.fake_cluster import FakeCluster, local_target, pod
+from testing.platform.fake_cluster import local_target
 from testing.platform.targets import in_region
 
 
@@ -100,23 +100,6 @@ def test_whoever_denies_it_is_the_next_step_and_a_permission_only_if_that_is_mis
     error = ApiException(status=403, reason="Forbidden")
     error.body = json.dumps({"message": message})
     assert explained(error) == f"the API server answered 403 {message}; {step}"
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [(None, 200), (ApiException(status=503), 503), (urllib3.exceptions.ReadTimeoutError(None, "/", ""), 0)],  # type: ignore[arg-type]
-)
-def test_health_of_a_pod_is_a_number(answer: Exception | None, status: int) -> None:
-    cluster = FakeCluster()
-
-    def get(name: str, namespace: str, path: str, **_: Any) -> str:
-        assert (name, namespace, path) == ("inference-a:8000", "ml-serving", "health")
-        if answer:
-            raise answer
-        return "ok"
-
-    cluster.connect_get_namespaced_pod_proxy_with_path = get  # type: ignore[attr-defined]
-    assert cluster.platform().proxy_get(pod("inference-a"), 8000, "/health") == status
 
 
 def test_answers_that_are_as_good_as_success_are_passed_over_and_no_others() -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from kubernetes import client
 
 from history.plan import ResolvedTarget
 from kube.client import Platform
-from kube.serving import probed
 from runner.preflight.platform_health import Before, complaints, differences, look, resizings
 from safety.undo_journal import Undo, UndoKind
 from target.role import Controller
@@ -71,7 +68,10 @@ def test_missing_replicas_and_replicas_that_only_seem_ready(cluster: RunnerClust
     probe = client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port=8000))
     cluster.pods["ml-serving", "inference-c"].spec.containers[0].readiness_probe = probe
     cluster.silent.add("inference-c:8000")
-    assert differs(cluster, before) == ["pod inference-c of role inference is ready by the API server, but its /health answers nothing"]
+    assert differs(cluster, before) == [
+        "pod inference-c of role inference is ready by the API server, but its :8000/health "
+        "answers nothing within 2 s (asked through pods/proxy)"
+    ]
     cluster.pods["ml-serving", "inference-a"] = pod("inference-a", ready=False)
     assert differs(cluster, before) == ["role inference has 2 of 3 replicas ready"]
 
@@ -172,19 +172,3 @@ def test_a_pod_that_leaves_in_its_own_time_is_waited_for_and_one_that_is_stuck_i
     [wrong] = complaints(cluster.platform(), look(cluster.platform()))
     assert "inference-old is stuck Terminating" in wrong
     assert "its finalizers are example.com/hold, its node is gpu-a" in wrong
-
-
-@pytest.mark.parametrize(
-    ("probe", "question"),
-    [
-        (None, None),
-        (client.V1Probe(var_exec=client.V1ExecAction(command=["true"])), None),
-        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/live", port=8404)), (8404, "/live")),
-        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port="http")), (8000, "/health")),
-        (client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port="nowhere")), None),
-    ],
-)
-def test_what_a_readiness_probe_asks(probe: object, question: tuple[int, str] | None) -> None:
-    container = SimpleNamespace(readiness_probe=probe, ports=[client.V1ContainerPort(name="http", container_port=8000)])
-    found: Any = probed(cast("Any", SimpleNamespace(spec=SimpleNamespace(containers=[container]))))
-    assert (found and (found.port, found.path)) == question

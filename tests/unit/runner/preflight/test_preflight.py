@@ -119,7 +119,7 @@ def silent_node(cluster: RunnerCluster) -> None:
         (unready, "role inference has 2 of 3 replicas ready"),
         (surplus, "something is being replaced"),
         (rollout, "a rollout of deployment inference is in flight (1 of 3 replicas updated)"),
-        (stale, "pod inference-b of role inference is ready by the API server, but its /health answers nothing"),
+        (stale, "pod inference-b of role inference is ready by the API server, but its :8000/health answers nothing within 2 s"),
         (silent_node, "node gpu-b hosts the platform and is not ready"),
         (nothing_matches, "role inference has 0 of 3 replicas ready"),
         (without_consent, "has not consented"),

@@ -9,11 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.reader import read_table
 from history.schema import Series
-from kube.serving import Question
+from kube.health.questions import HttpQuestion
+from kube.health.serving import Asking
+from kube.health.ways import Way
 from probes.prometheus.gauge import Gauge, find
 from runner.event_log import RunLog
 from runner.run.context import Observations
@@ -24,16 +27,20 @@ from testing.platform.fake_cluster import FakeCluster, local_target, pod
 from testing.platform.prometheus_server import prometheus_server, region_of, waiting
 from testing.runs.phases import seen
 
+HEALTH = (Asking(HttpQuestion(8000, "/health", 201), Way.PROXY),)
+
+
+def timed_out() -> Any:
+    raise urllib3.exceptions.ReadTimeoutError(None, "/", "")  # type: ignore[arg-type]  # no pool is needed
+
 
 def sampler(log: RunLog, *, status: int = 200, up: bool = True, queue: Gauge | None = None) -> Sampler:
     cluster = FakeCluster()
     platform = cluster.platform()
-    proxied: Any = SimpleNamespace(
-        target=platform.target, proxy_get=lambda *_, **__: status, coordination=cluster, server_time=platform.server_time
-    )
+    cluster.call_api = lambda *_, **__: SimpleNamespace(status=status, read=lambda: b"") if status else timed_out()  # type: ignore[assignment]
     watcher = PodWatcher("inference", log, Observations())
     watcher.listed(platform.pods("inference"))
-    sources = Sources(proxied, "inference", {"inference": watcher}, lambda: up, queue)
+    sources = Sources(platform, "inference", {"inference": watcher}, lambda: up, queue)
     return Sampler(sources, log, Observations(), threading.Event())
 
 
@@ -48,14 +55,14 @@ def samples(tmp_path: Path, series: str) -> list[float]:
 def test_health_is_what_the_replica_answers_and_nothing_while_the_api_server_is_away(
     tmp_path: Path, log: RunLog, status: int, up: bool, said: list[float]
 ) -> None:
-    sampler(log, status=status, up=up)._health("inference", pod("inference-a"), Question(8000, "/health", 201))
+    sampler(log, status=status, up=up)._health("inference", pod("inference-a"), HEALTH)
     assert samples(tmp_path, "health") == said
 
 
 def test_who_has_a_health_endpoint_is_asked_and_who_has_none_is_ready_while_its_node_is_heard_of(tmp_path: Path, log: RunLog) -> None:
     made = sampler(log)
-    asked = {pod.metadata.name: question for _, pod, question in made._asked("inference")}
-    assert asked == dict.fromkeys(("inference-a", "inference-b", "inference-c"), Question(8000, "/health", 201))
+    asked = {pod.metadata.name: askings for _, pod, askings in made._asked("inference")}
+    assert asked == dict.fromkeys(("inference-a", "inference-b", "inference-c"), HEALTH)
     made._heard("gateway", pod("gateway-a", "cpu-a"))
     assert samples(tmp_path, "node_heard") == []  # no lease can be read, so nobody knows
     cluster: Any = made._from.platform.coordination

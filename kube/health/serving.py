@@ -1,7 +1,8 @@
 """Which replicas are ready: those that serve when asked. The one rule of hypothesis, capacity and the end of an observation.
 
 Kubernetes goes on calling a pod Ready for the better part of a minute after its node fell silent. So the condition is not enough: a replica
-must answer its health endpoint, or what its own readiness probe asks. Who has neither is ready by its condition while its node is heard of.
+must answer its health endpoint, or what its own readiness probes ask, through a way that is proven (:mod:`kube.health.choice`). Of whom
+nothing can be asked is ready by its condition while its node is heard of.
 """
 
 from __future__ import annotations
@@ -11,45 +12,28 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from kube.client import PARALLEL, Platform, ready, unless_forbidden, unless_gone
+from kube.health.answer import Answer
+from kube.health.asking import ask, way_of, ways_of
+from kube.health.questions import Question, questions_of
+from kube.health.ways import Way
 from kube.objects import Pod
-from target.role import Role
 
-OK, REDIRECTED = 200, 400  # what a kubelet takes for success
-ANSWER_S = 1.0  # a replica that needs longer to say that it is well is not
 LEASES = "kube-node-lease"
 STALE_SHARE = 0.3  # the kubelet renews after a quarter of the lease's duration (10 s of 40), with a few % of jitter
 
 
-class Question(NamedTuple):
-    """What a replica is asked over HTTP; ``below`` is the first status that is no good answer."""
+class Asking(NamedTuple):
+    """A question that can be asked, and through what."""
 
-    port: int
-    path: str
-    below: int = REDIRECTED
-
-    def answered(self, status: int) -> bool:
-        """Tell whether ``status`` says that the replica is well (0: no answer)."""
-        return OK <= status < self.below
+    question: Question
+    way: Way
 
 
-def question_of(role: Role, pod: Pod) -> Question | None:
-    """Return what a V1Pod of ``role`` is asked: its role's health endpoint, else its own readiness probe; None: neither is there."""
-    if role.health is not None and role.health.port is not None and role.health.path is not None:
-        return Question(role.health.port, role.health.path, OK + 1)
-    return probed(pod)
-
-
-def probed(pod: Pod) -> Question | None:
-    """Return what the readiness probe of a V1Pod asks over HTTP; None if it asks nothing, or something else."""
-    for container in pod.spec.containers:
-        probe = container.readiness_probe
-        if probe is None or probe.http_get is None:
-            continue
-        named = {port.name: port.container_port for port in container.ports or []}
-        port = named.get(str(probe.http_get.port), probe.http_get.port)
-        if str(port).isdecimal():
-            return Question(int(port), probe.http_get.path or "/")
-    return None
+def askings_of(platform: Platform, role: str, pod: Pod) -> tuple[Asking, ...]:
+    """Return what a V1Pod of ``role`` is asked; empty: nothing can be, so its condition counts while its node is heard of."""
+    ways = ways_of(platform, role)
+    asked = [(question, way_of(question, ways)) for question in questions_of(platform.target.role(role), pod)]
+    return tuple(Asking(question, way) for question, way in asked if way is not None)
 
 
 def serving(platform: Platform, role: str, pods: Sequence[Pod]) -> list[Pod]:
@@ -65,13 +49,18 @@ def serves(platform: Platform, role: str, pod: Pod) -> bool:
 
     Raises ApiException: the lease of its node cannot be read.
     """
-    question = question_of(platform.target.role(role), pod)
-    return heard_of(platform, pod) is not False if question is None else answers(platform, pod, question)
+    asked = askings_of(platform, role, pod)
+    return all(answer.well for answer in answers(platform, pod, asked)) if asked else heard_of(platform, pod) is not False
 
 
-def answers(platform: Platform, pod: Pod, question: Question) -> bool:
-    """Tell whether a V1Pod answers ``question`` well within a second."""
-    return question.answered(platform.proxy_get(pod, question.port, question.path, timeout_s=ANSWER_S))
+def answers(platform: Platform, pod: Pod, asked: Sequence[Asking]) -> list[Answer]:
+    """Return what a V1Pod answers, question by question, until one answer is not good: the last is what it is about."""
+    found: list[Answer] = []
+    for question, way in asked:
+        found.append(ask(platform, pod, question, way))
+        if not found[-1].well:
+            break
+    return found
 
 
 def heard_of(platform: Platform, pod: Pod) -> bool | None:
