@@ -6,6 +6,8 @@ import orjson
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
+from kube.connection.errors import NoCredentials
+
 NEXT_STEP = {
     401: "renew the credentials of the target's context",
     403: "grant the permission to the account of the target's context",
@@ -27,13 +29,16 @@ OTHER_CA = "its certificate is not from the CA in the kubeconfig: correct certif
 
 def explained(error: ApiException | urllib3.exceptions.HTTPError) -> str:
     """Return what the API server answered, or that it did not, and what to do next."""
-    if isinstance(error, ApiException):
+    if isinstance(error, NoCredentials):
+        return str(error)
+    if isinstance(error, ApiException) and error.status:
         said = message_of(error)
         by_status = NEXT_STEP.get(error.status, "see the API server's log")
         step = next((step for words, step in ADMISSION.items() if words in said), by_status)
         return f"the API server answered {error.status} {said}; {step}"
     step = OTHER_CA if "CERTIFICATE_VERIFY_FAILED" in str(error) else "check that it is up and reachable"
-    return f"no answer from the API server ({first_line(error)}); {step}"
+    said = " ".join(str(error.reason).split())[:300] if isinstance(error, ApiException) else first_line(error)
+    return f"no answer from the API server ({said}); {step}"
 
 
 def message_of(error: ApiException) -> str:

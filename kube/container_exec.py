@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import orjson
 from kubernetes import client
-from kubernetes.stream import stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL
 from websocket import WebSocketException
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
+from kube.connection.websocket import stream
 from kube.permissions import Permission, in_namespace
 
 TICKS_PER_S = 100  # USER_HZ, fixed in the kernel's interface
