@@ -103,6 +103,12 @@ def test_whoever_denies_it_is_the_next_step_and_a_permission_only_if_that_is_mis
     assert explained(error) == f"the API server answered 403 {message}; {step}"
 
 
+def test_an_answer_that_opens_no_websocket_is_an_answer() -> None:
+    said = b'{"message": "pods \\"a\\" is forbidden: no exec"}'
+    error = ApiException(status=0, reason=f"Handshake status 403 Forbidden -+-+- {{'date': 'x'}} -+-+- {said.decode()}")
+    assert explained(error).startswith('the API server answered 403 pods "a" is forbidden: no exec; grant the permission')
+
+
 @pytest.mark.parametrize(
     ("answer", "status"),
     [(None, 200), (ApiException(status=503), 503), (urllib3.exceptions.ReadTimeoutError(None, "/", ""), 0)],  # type: ignore[arg-type]

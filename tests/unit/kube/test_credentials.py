@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from history.errors import TargetRefused
+from history.errors import NoData, TargetRefused
 from kube.client import Platform, connect
 from kube.connection.credentials import AGAIN_S, LEAD_S, Exec
 from kube.connection.errors import NoCredentials
 from kube.connection.exec_plugin import Status
 from kube.connection.kubeconfig import read_entry
+from kube.container_exec import processes
 from runner.redact import redact_text
 from testing.platform.kube_api import Answer, KubeApi, failure, kube_api, kubeconfig, write_target
 
@@ -139,6 +140,15 @@ def test_whom_a_kubeconfig_impersonates_is_sent_with_every_request(api: KubeApi,
     for asked in api.asked:
         assert (asked.values("Impersonate-User"), asked.values("Impersonate-Group")) == (["chaos"], ["sre", "ml"])
         assert (asked.values("Impersonate-Uid"), asked.values("Impersonate-Extra-reason%2Fx")) == (["7"], ["drill"])
+
+
+def test_a_websocket_is_opened_as_whom_it_impersonates(api: KubeApi, tmp_path: Path) -> None:
+    user = {"token": "an-opaque-token", "as": "chaos", "as-groups": ["sre", "ml"]}
+    with pytest.raises(NoData):  # the double speaks no WebSocket
+        processes(connect(write_target(tmp_path, api.url, user)), "a", "llm", "c")
+    assert api.sent("upgrade") == ["websocket"]
+    assert api.sent("impersonate-user") + api.sent("impersonate-group") == ["chaos", "sre", "ml"]
+    assert api.sent("authorization") == ["Bearer an-opaque-token"]
 
 
 @pytest.mark.parametrize("user", [{"as-groups": ["a"]}, {"as": 7}, {"as": "a", "as-groups": "b"}, {"as": "a", "as-user-extra": {"k": "v"}}])
