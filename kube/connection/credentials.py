@@ -122,11 +122,10 @@ class Exec:
                 self._keep(self.command.run())
             except NoCredentials as error:
                 self._failed = str(error)
+                LOG.warning("%s; asked again in %g s", error, AGAIN_S)
             self._tried_s = self.now_s()
         if self._failed and self._is(self._ends_s):
             raise NoCredentials(self._failed)
-        if self._failed:
-            LOG.warning("%s; the credential of before is valid as yet", self._failed)
 
     def _keep(self, status: Status) -> None:
         remember(part for part in (status.token, status.key) if part)
