@@ -75,9 +75,11 @@ class Command:
     def run(self) -> Status:
         """Run it once. Raises NoCredentials, in the plugin's own words where it failed."""
         words = [self.plugin.command, *(self.plugin.args or ())]
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        pipe = subprocess.PIPE
         try:
-            process = subprocess.Popen(words, env=self.environment, start_new_session=True, **pipes)
+            process = subprocess.Popen(
+                words, env=self.environment, start_new_session=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+            )
         except (OSError, ValueError) as error:
             hint = f"; {self.plugin.install_hint.strip()}" if self.plugin.install_hint.strip() else "; install it, or correct the command"
             raise NoCredentials(f"exec plugin {self.shown}: cannot be started ({error}){hint}") from error

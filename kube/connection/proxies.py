@@ -59,7 +59,7 @@ def _check(url: str, what: str) -> None:
 
 def _show_user(made: client.Configuration) -> None:
     """Send user and password of the proxy's URL as a header of their own, and take them out of the URL, which errors show."""
-    parts = urlsplit(made.proxy)
+    parts = urlsplit(made.proxy or "")
     if not parts.username:
         return
     user, password = unquote(parts.username), unquote(parts.password or "")

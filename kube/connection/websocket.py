@@ -72,7 +72,7 @@ def _through_socks(made: client.Configuration, url: str) -> socket.socket:
     """Return a connection to the server of ``url``, through the SOCKS proxy, with TLS where the URL says so."""
     import socks  # noqa: PLC0415 - PySocks: set_proxy has refused what lacks it
 
-    proxy, server = urlsplit(made.proxy), urlsplit(url)
+    proxy, server = urlsplit(made.proxy or ""), urlsplit(url)
     secure = server.scheme == "wss"
     there = (server.hostname, server.port or (443 if secure else 80))
     found: socket.socket = socks.create_connection(

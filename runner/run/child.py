@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO, cast
 
 from history.errors import AftershockError
 from runner.exits import REFUSED
@@ -60,7 +61,7 @@ def main() -> int:
     remember(of_environment(os.environ))
     _log_to(request.run_dir / "child.log")
     send = take_stdout(request.run_dir / "child.log")
-    sys.stdout = sys.stderr = RedactedStream(sys.stderr)  # what libraries print, and tracebacks
+    sys.stdout = sys.stderr = cast("TextIO", RedactedStream(sys.stderr))  # what libraries print, and tracebacks
     stop = Stop(on_repeat=lambda reason: send(Kind.NOTE, text=f"{reason}; the run is already being ended, its fault is healed first"))
     stop.install()
     return run_request(request, send, stop)

@@ -16,7 +16,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from history.clock import Offset, now_ns, offset_of
 from history.errors import AftershockError
@@ -176,7 +176,7 @@ def main() -> int:
     parser.add_argument("--worker", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args()
-    sys.stderr = RedactedStream(sys.stderr)
+    sys.stderr = cast("TextIO", RedactedStream(sys.stderr))
     try:
         target = target_of(os.environ)
         remember([*of_environment(os.environ), *of_target(target, os.environ)])
