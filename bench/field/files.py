@@ -39,7 +39,7 @@ def refused(given: str, right: str, text: str, words: str, more: bytes = b"") ->
 
 refused("`limits` twice", "refused", "limits: {pods: 1}\nlimits: {pods: 9}\n", "found duplicate key 'limits'")
 refused("latin-1", "one sentence", "# caf", "not UTF-8, the byte 0xe9", b"\xe9\n")
-refused("a date `2026-13-45`", "one sentence", "fidelity: {since: 2026-13-45}\n", "there is no such date")
+refused("a date `2026-13-45`", "one sentence", "since: 2026-13-45\n", "there is no such date")
 
 
 @case(PART, f"selectors {', '.join(f'`{one}`' for one in SELECTORS)}", "accepted; such as only exclude are not")

@@ -122,7 +122,8 @@ class Exec:
                 self._keep(self.command.run())
             except NoCredentials as error:
                 self._failed = str(error)
-                LOG.warning("%s; asked again in %g s", error, AGAIN_S)
+                if not self._is(self._ends_s):
+                    LOG.warning("%s; the credential of before is still valid, the plugin is run again in %g s", error, AGAIN_S)
             self._tried_s = self.now_s()
         if self._failed and self._is(self._ends_s):
             raise NoCredentials(self._failed)
