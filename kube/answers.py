@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import orjson
 import urllib3
 from kubernetes.client.exceptions import ApiException
+
+from kube.connection.errors import NoCredentials
 
 NEXT_STEP = {
     401: "renew the credentials of the target's context",
@@ -22,26 +26,38 @@ ADMISSION = {
     "failed calling webhook": "ask whoever runs that webhook",
 }
 """What admission says, in words of the API server, and who can help: no permission does, although it may answer 403."""
+HANDSHAKE = re.compile(r"Handshake status (\d+) (.*?) -\+-\+- .* -\+-\+- (.*)", re.DOTALL)
 OTHER_CA = "its certificate is not from the CA in the kubeconfig: correct certificate-authority, or see who stands in between"
 
 
 def explained(error: ApiException | urllib3.exceptions.HTTPError) -> str:
     """Return what the API server answered, or that it did not, and what to do next."""
-    if isinstance(error, ApiException):
+    if isinstance(error, NoCredentials):
+        return str(error)
+    if isinstance(error, ApiException) and (status := status_of(error)):
         said = message_of(error)
-        by_status = NEXT_STEP.get(error.status, "see the API server's log")
+        by_status = NEXT_STEP.get(status, "see the API server's log")
         step = next((step for words, step in ADMISSION.items() if words in said), by_status)
-        return f"the API server answered {error.status} {said}; {step}"
+        return f"the API server answered {status} {said}; {step}"
     step = OTHER_CA if "CERTIFICATE_VERIFY_FAILED" in str(error) else "check that it is up and reachable"
-    return f"no answer from the API server ({first_line(error)}); {step}"
+    said = " ".join(str(error.reason).split())[:300] if isinstance(error, ApiException) else first_line(error)
+    return f"no answer from the API server ({said}); {step}"
+
+
+def status_of(error: ApiException) -> int:
+    """Return the HTTP status of an answer, also of one that opens no WebSocket, which the library hides in a text; 0: there was none."""
+    hidden = HANDSHAKE.match(str(error.reason))
+    return int(error.status or (hidden[1] if hidden else 0))
 
 
 def message_of(error: ApiException) -> str:
     """Return the API server's own words in an error."""
+    hidden = HANDSHAKE.match(str(error.reason))
+    body, otherwise = (hidden[3], hidden[2]) if hidden else (error.body, error.reason)
     try:
-        return str(orjson.loads(error.body or b"{}").get("message") or error.reason)
+        return str(orjson.loads(body or b"{}").get("message") or otherwise)
     except (orjson.JSONDecodeError, AttributeError):
-        return str(error.reason)
+        return str(otherwise)
 
 
 def first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""The one way to the platform's API: its own client (no process-wide configuration), every request bounded in time.
+"""The one way to the platform's API: objects of its own client (no process-wide configuration).
 
 :func:`connect` refuses any API server but the one that the target file names.
 """
@@ -12,35 +12,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TypeVar, cast
 
 import urllib3
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.client.rest import RESTResponse
 
 from history.errors import AftershockError, TargetRefused
 from kube.answers import explained
+from kube.connection.bounded_client import BoundedClient
+from kube.connection.configuration import Configured, configuration_of
+from kube.connection.errors import KubeconfigRefused
 from kube.health.ways import Ways
 from kube.objects import ConfigMapApi, Job, LeaseApi, Node, Pod
 from target.region import Region
 from target.target import Target
 
 Read = TypeVar("Read")
-CONNECT_S, READ_S = 2.0, 10.0
-POOL = 32
 PARALLEL = 8  # requests of one question at the same time
 FINISHED = frozenset({"Failed", "Succeeded"})
-
-
-class BoundedClient(client.ApiClient):
-    """An API client whose requests end: 2 s to connect, 10 s to read, unless the caller says otherwise (a watch must)."""
-
-    def call_api(self, *args: object, **kwargs: object) -> RESTResponse:
-        """Do as the library does, with a time limit."""
-        kwargs["_request_timeout"] = kwargs.get("_request_timeout") or (CONNECT_S, READ_S)
-        return super().call_api(*args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +127,7 @@ def connect(target: Target, region: str | None = None) -> Platform:
 
     """
     name = region or target.only_region_name()
-    api = BoundedClient(configuration_of(target, name))
+    api = BoundedClient(checked_configuration(target, name))
     with api_errors(f"target {target.name}: {target.regions[name].server}", TargetRefused):
         offset_s = clock_offset_s(api)
     return platform_over(target, api, offset_s, name)
@@ -160,22 +150,18 @@ def platform_over(target: Target, api: client.ApiClient, clock_offset_s: float =
     )
 
 
-def configuration_of(target: Target, region: str) -> client.Configuration:
-    """Load a region's context from its kubeconfig, and nothing else (same errors as :func:`connect`)."""
-    made, of = client.Configuration(), target.regions[region]
-    file = str(Path(of.kubeconfig).expanduser()) if of.kubeconfig else None
+def checked_configuration(target: Target, region: str) -> Configured:
+    """Return the configuration of a region's context, and of nothing else (same errors as :func:`connect`)."""
+    of = target.regions[region]
     try:
-        config.load_kube_config(file, of.context, client_configuration=made, persist_config=False)
-    except (config.ConfigException, OSError) as error:
-        loaded = f"context {of.context!r} cannot be loaded from {file or 'the default kubeconfig'} ({error})"
-        raise TargetRefused(f"target {target.name}: {loaded}; correct context or kubeconfig") from error
+        made = configuration_of(of.kubeconfig, of.context)
+    except KubeconfigRefused as error:
+        raise TargetRefused(f"target {target.name}: context {of.context!r} cannot be used: {error}; nothing was touched") from error
     if made.host.rstrip("/") != of.server.rstrip("/"):
         raise TargetRefused(
             f"target {target.name}: context {of.context!r} leads to {made.host}, the target file allows {of.server} only; "
             "nothing was touched; correct server in the target file if this cluster is really meant"
         )
-    made.connection_pool_maxsize = POOL  # observer, sampler, leases and probes ask at the same time
-    made.retries = urllib3.Retry(total=1, respect_retry_after_header=False)  # one retry heals a stale keep-alive connection
     return made
 
 

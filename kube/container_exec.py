@@ -10,9 +10,9 @@ from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CH
 
 from history.errors import NoData
 from history.plan import ResolvedTarget
+from kube.channels import open_channels, read_channels
 from kube.client import Platform, api_errors
 from kube.permissions import Permission, in_namespace
-from kube.websocket import open_websocket, read_channels
 from target.role import Process as Rule
 
 TICKS_PER_S = 100  # USER_HZ, fixed in the kernel's interface
@@ -143,7 +143,7 @@ def run_in(platform: Platform, where: tuple[str, str, str], command: list[str], 
     """
     namespace, pod, container = where
     asked = [("container", container), *(("command", part) for part in command), ("stdout", "true"), ("stderr", "true")]
-    socket = open_websocket(platform, f"/api/v1/namespaces/{namespace}/pods/{pod}/exec", asked, open_s)
+    socket = open_channels(platform, f"/api/v1/namespaces/{namespace}/pods/{pod}/exec", asked, open_s)
     said = read_channels(socket, limit_s)
     end = orjson.loads(said.get(ERROR_CHANNEL) or b"{}")
     output, complaint = (said.get(channel, b"").decode(errors="replace") for channel in (STDOUT_CHANNEL, STDERR_CHANNEL))

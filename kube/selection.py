@@ -14,7 +14,8 @@ from kube.client import Platform, api_errors, ready, unless_gone
 from kube.objects import Node, Pod
 
 T = TypeVar("T")
-POSITIVE = re.compile(r"[^!=\s]+\s*(=|==|\s+in\s+\()")
+POSITIVE = re.compile(r"[^!=\s]+(\s*=|\s+in\s*\()")
+BETWEEN = re.compile(r",(?![^()]*\))")  # commas that do not stand in a list of values
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 INDEX = "batch.kubernetes.io/job-completion-index"
 GLOBAL_INDEX = "jobset.sigs.k8s.io/job-global-index"  # of a Job among all of its JobSet
@@ -29,7 +30,7 @@ def demand_selector(selector: str | None, where: str) -> str:
     """
     if not selector or not selector.strip():
         raise TargetRefused(f"{where}: the label selector is empty, which would select everything; write one such as app=inference")
-    if not any(POSITIVE.match(part.strip()) for part in selector.split(",")):
+    if not any(POSITIVE.match(part.strip()) for part in BETWEEN.split(selector)):
         raise TargetRefused(
             f"{where}: the label selector {selector!r} only excludes, which selects nearly everything; write one such as app=inference"
         )

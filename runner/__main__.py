@@ -6,6 +6,7 @@ Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
 from runner.drivers.choice import read_target
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
+from runner.redact import of_environment, of_target, redact_text
+from target.known_secrets import remember
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"
@@ -58,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
 def execute_command(options: argparse.Namespace) -> int:
     """Carry out one command and return its exit code. Raises AftershockError: refused."""
     target = read_target(options.target)
+    remember([*of_environment(os.environ), *of_target(target, os.environ)])
     if options.command == "heal":
         cleaned = cleanup.clean_up(connect(target))
         print("\n".join(cleaned.lines()))
@@ -105,7 +109,7 @@ def main() -> int:
     try:
         return execute_command(parser().parse_args())
     except AftershockError as error:
-        print(error, file=sys.stderr)
+        print(redact_text(str(error)), file=sys.stderr)
         return REFUSED
 
 

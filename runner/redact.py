@@ -1,65 +1,65 @@
 """Takes secrets out of everything that a run writes or says: by name, by shape, and by the values that this process knows.
 
-Known values are those of its environment under secret names, and the credentials of its kubeconfig (:func:`remember`). Events, messages,
-journal, log, diagnostics and tracebacks are redacted. Names and shapes stand in :mod:`target.credentials`.
+Known values are those of its environment under secret names, those of all that the target file names (:func:`of_target`), and what exec
+plugins hand over meanwhile (:mod:`target.known_secrets`). Events, messages, journal, log, diagnostics and tracebacks are redacted.
+Names and shapes stand in :mod:`target.credentials`.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
+import io
 import logging
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TextIO, TypeVar, cast
+from urllib.parse import unquote, urlsplit
 
-import yaml
-
+from kube.connection.secrets import of_file, of_kubeconfig
 from target import credentials
+from target.known_secrets import known
+from target.prometheus import Prometheus
+from target.requests import RequestsClass
+from target.target import Target
 
 Value = TypeVar("Value")
 HIDDEN = "[redacted]"
-SHORTEST = 8  # a shorter value is no secret, and would be found in ordinary words
-KUBECONFIG_KEYS = ("token", "password", "client-key-data", "id-token", "refresh-token", "access-token")
-_known: set[str] = set()
-
-
-def remember(secrets: Iterable[str]) -> None:
-    """Hide these values from now on, wherever they stand; values shorter than 8 characters are passed over."""
-    _known.update(secret for secret in secrets if len(secret) >= SHORTEST)
 
 
 def of_environment(environment: Mapping[str, str]) -> list[str]:
-    """Return the values of an environment under secret names."""
-    return [value for name, value in environment.items() if credentials.NAME.search(name)]
+    """Return the values of an environment under secret names, and the passwords of the proxies that it names."""
+    named = [value for name, value in environment.items() if credentials.NAME.search(name)]
+    return named + [found for name, value in environment.items() if name.lower().endswith("_proxy") for found in _of_url(value)]
 
 
-def of_kubeconfig(path: str | None) -> list[str]:
-    """Return the credentials of a kubeconfig, also as they stand decoded; none if it cannot be read."""
-    try:
-        raw: Any = yaml.safe_load(Path(path or "~/.kube/config").expanduser().read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return []
-    encoded = list(_under(raw, KUBECONFIG_KEYS))
-    return encoded + [plain for text in encoded if (plain := _decoded(text))]
+def of_target(target: Target, environment: Mapping[str, str]) -> list[str]:
+    """Return the secrets of all that a target file names: kubeconfigs, Prometheus and loads."""
+    found: list[str] = []
+    for region in target.regions.values():
+        found += of_kubeconfig(region.kubeconfig, environment)
+        if region.prometheus:
+            found += _of_prometheus(region.prometheus, environment)
+    for workload in target.workloads.values():
+        found += workload.secrets(environment)
+        shown = workload.load.client_cert if isinstance(workload, RequestsClass) else None
+        found += of_file(Path(shown.key)) if shown else []
+    return found
 
 
-def _under(value: object, keys: tuple[str, ...]) -> Iterable[str]:
-    if isinstance(value, dict):
-        for key, part in value.items():
-            if key in keys and isinstance(part, str):
-                yield part
-            yield from _under(part, keys)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _under(part, keys)
+def _of_prometheus(prometheus: Prometheus, environment: Mapping[str, str]) -> list[str]:
+    values = prometheus.secrets(environment)
+    keys = [path for key, path in prometheus.files() if key[-1] == "key"]
+    pairs = [base64.b64encode(value.encode()).decode() for value in values if ":" in value]  # as basic authentication sends them
+    return [*values, *pairs, *(text for path in keys for text in of_file(Path(path)))]
 
 
-def _decoded(text: str) -> str:
-    try:
-        return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+def _of_url(url: str) -> list[str]:
+    with suppress(ValueError):
+        user, password = urlsplit(url).username or "", urlsplit(url).password or ""
+        return [unquote(password), base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()] if password else []
+    return []
 
 
 class Redacted(logging.Formatter):
@@ -70,9 +70,36 @@ class Redacted(logging.Formatter):
         return redact_text(super().format(record))
 
 
+class RedactedStream(io.TextIOBase):
+    """Standard error of a process whose output is a file: whole lines, without secrets. Tracebacks of every thread go this way."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._line, self._lock = stream, "", threading.RLock()
+
+    def write(self, text: str) -> int:
+        """Keep ``text`` until its line is whole."""
+        with self._lock:
+            whole, newline, self._line = (self._line + text).rpartition("\n")
+            if newline:
+                self._stream.write(redact_text(whole) + newline)
+                self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what has no end of line as yet, too: it may be the last."""
+        with self._lock:
+            self._stream.write(redact_text(self._line))
+            self._line = ""
+            self._stream.flush()
+
+    def fileno(self) -> int:
+        """Return the descriptor below."""
+        return self._stream.fileno()
+
+
 def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Hide what looks like a credential, every one of ``secrets``, and what this process knows."""
-    for secret in (*secrets, *_known):
+    for secret in (*secrets, *known()):
         text = text.replace(secret, HIDDEN) if secret else text
     for shape in credentials.SHAPES:
         text = shape.sub(rf"\1{HIDDEN}", text)

@@ -20,7 +20,8 @@ from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
-from kube.client import BoundedClient, Platform, api_errors, clock_offset_s, platform_over
+from kube.client import Platform, api_errors, clock_offset_s, platform_over
+from kube.connection.bounded_client import BoundedClient
 from safety.leases import list_leases
 from safety.undo import undo_entry
 from safety.undo_journal import REAPER, RunJournal, Undo, UndoKind, journal_name

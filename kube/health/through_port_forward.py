@@ -18,12 +18,12 @@ from kubernetes.stream.ws_client import PortForward
 from websocket import WebSocketException
 
 from kube.answers import message_of
+from kube.channels import open_channels
 from kube.client import Platform
 from kube.health.answer import Answer
 from kube.health.questions import HttpQuestion, Question, TcpQuestion
 from kube.objects import Pod
 from kube.wait import until
-from kube.websocket import open_websocket
 
 OPEN_S = 2.0  # for API server and kubelet to agree, before the pod is asked
 REDIRECTS = 10  # that a kubelet follows
@@ -95,7 +95,7 @@ def forwarded(platform: Platform, pod: Pod, port: int, limit_s: float) -> Iterat
     """Forward a port of a pod; yield it with the socket that leads there. Raises ApiException: no kubelet forwards it within 2 s."""
     path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}/portforward"
     opened: Any = Forward
-    forward = opened(open_websocket(platform, path, [("ports", str(port))], OPEN_S), [port])
+    forward = opened(open_channels(platform, path, [("ports", str(port))], OPEN_S), [port])
     sock = forward.socket(port)
     sock.settimeout(limit_s)
     try:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import orjson
 import urllib3
 
-from kube.client import CONNECT_S, Platform
+from kube.client import Platform
+from kube.connection.bounded_client import CONNECT_S
 from kube.health.answer import Answer
 from kube.health.questions import HttpQuestion, Question
 from kube.objects import Pod

@@ -1,16 +1,18 @@
 """A question to the Prometheus of a region: one HTTP request, at most 3 s between two bytes of its answer.
 
-Thanos, Mimir, Cortex and VictoriaMetrics speak the same API. Client libraries hand on the result alone, without its
-kind and without the warnings that say that a part of it is missing; so this asks by requests.
+Thanos, Mimir, Cortex and VictoriaMetrics speak the same API. prometheus-api-client asks. It hands on the result alone, without its kind
+and without the warnings that say that a part of it is missing; so what it heard is read here.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import requests
+import urllib3
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from history.errors import NoData
@@ -20,7 +22,6 @@ from target.prometheus import Auth, Prometheus, value_of
 from target.region import Region
 
 TIMEOUT_S = 3
-PATH = "/api/v1/query"
 
 
 def ask(region: Region, promql: str) -> Answer:
@@ -34,9 +35,9 @@ def ask(region: Region, promql: str) -> Answer:
     declared = region.prometheus
     if declared is None:
         raise NoData("Prometheus: the target file names none; add prometheus to the region")
-    where, url = f"Prometheus at {declared.url}", declared.url.rstrip("/").removesuffix("/api/v1") + PATH
+    where = f"Prometheus at {declared.url}"
     try:
-        heard = requests.get(url, params={"query": promql}, timeout=TIMEOUT_S, allow_redirects=False, **_means(declared))
+        heard = _heard(declared, promql)
     except requests.exceptions.InvalidHeader:  # its text shows the value
         said = "a header has a value that no header may have, such as a line break; correct its headers in the target file"
         raise Unanswered(f"{where} was not asked: {said}") from None
@@ -47,15 +48,26 @@ def ask(region: Region, promql: str) -> Answer:
     return answer_of(heard, where, promql)
 
 
-def _means(declared: Prometheus) -> dict[str, Any]:
-    """Return by what a request is let in, and what it trusts. Raises OSError: a file is not read."""
-    shown = declared.auth.client_cert if declared.auth else None
-    return {
-        "headers": {name: header.value or value_of(header.env or "", os.environ) for name, header in declared.headers.items()},
-        "auth": _auth(declared.auth),
-        "cert": (shown.cert, shown.key) if shown else None,
-        "verify": declared.ca_file or True,  # of the request: as the session's, REQUESTS_CA_BUNDLE would take its place
-    }
+def _heard(declared: Prometheus, promql: str) -> requests.Response:
+    """Return the answer as it came, whatever it is. Raises OSError: a file is not read; requests' errors: nothing came."""
+    heard: list[requests.Response] = []
+    session = requests.Session()
+    session.max_redirects = 0  # who redirects is told so; nobody else gets the question
+    session.hooks["response"].append(lambda answer, **_: heard.append(answer))
+    session.verify = declared.ca_file or True
+    if declared.auth is not None and (shown := declared.auth.client_cert):
+        session.cert = (shown.cert, shown.key)
+    headers = {name: header.value or value_of(header.env or "", os.environ) for name, header in declared.headers.items()}
+    once = urllib3.Retry(total=0)  # the client's own three retries would outlast what they measure
+    url = declared.url.rstrip("/").removesuffix("/api/v1")
+    asked = PrometheusConnect(url, headers=headers, session=session, auth=_auth(declared.auth), retry=once, timeout=TIMEOUT_S)
+    with asked:
+        try:
+            asked.custom_query(promql)
+        except (requests.RequestException, PrometheusApiClientException, LookupError, TypeError, ValueError):
+            if not heard:  # else what it makes of the answer is not looked at
+                raise
+    return heard[0]
 
 
 class Bearer(AuthBase):

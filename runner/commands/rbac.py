@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from kube.client import BoundedClient, Platform, platform_over
+from kube.client import Platform, platform_over
+from kube.connection.bounded_client import BoundedClient
 from kube.permissions import Permission
 from runner.drivers import choice
 from runner.experiment.experiment import Experiment

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,6 +19,8 @@ from runner.experiment.experiment import Experiment, read_experiment
 from runner.messages import Kind
 from runner.plugin.options import Options, request_for
 from runner.plugin.progress import Progress
+from runner.redact import redact_text
+from runner.request import Request
 from runner.run.parent import Child
 from target.target import Target
 
@@ -66,6 +69,8 @@ class Session:
     report: Path | None = None
 
 
+NO_RERUNS = "a run is never repeated in place of another: leave pytest's reruns out, and ask for --chaos-trials=N, all of which are shown"
+LONGEST = 300  # characters of a line that is quoted
 KEY: pytest.StashKey[Session] = pytest.StashKey()
 
 
@@ -77,6 +82,10 @@ class ExperimentFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """Yield one item a trial, or one that stands for a wrong file: whether it matters is known when experiments are selected."""
         trials = self.config.stash[KEY].options.trials
+        if self.path.suffix == ".json":
+            mistake = f"{self.path}:1: an experiment is read from YAML; JSON is YAML too: save it as {self.path.with_suffix('.yaml').name}"
+            yield self._marked(WrongFile.from_parent(self, name=self.path.stem, mistake=mistake))
+            return
         try:
             experiment = read_experiment(self.path, self.root)
         except ConfigError as error:
@@ -125,18 +134,23 @@ class ExperimentItem(pytest.Item):
 
     def setup(self) -> None:
         """Start the child and wait for the end of preflight."""
+        if self.request.run_dir.exists():
+            self._refuse(f"{self.experiment.id}: pytest asked for this run a second time; {NO_RERUNS}")
         self.child.start()
         resolved = self._follow(until=Kind.RESOLVED)
         if self.child.interrupted and not resolved and not self.refusal:
             self.refusal = f"stopped by {self.child.signals[0]} before preflight was done; nothing was injected"
-        if self.refusal:
-            self.child.end()
-            self.chaos.outcomes.append("refused")
-            if not self.request.dry_run:
-                self.chaos.refused.append((self.experiment.id, self.experiment.document.title, self.refusal))
-                for sentence in self.risks:
-                    self.chaos.risks.setdefault(sentence, []).append(self.experiment.id)
-            raise Refused(self.refusal)
+        if self.refusal or not resolved:
+            code = self.child.end()
+            self._refuse(self.refusal or unplanned(self.experiment.id, self.request, code))
+
+    def _refuse(self, why: str) -> NoReturn:
+        self.chaos.outcomes.append("refused")
+        if not self.request.dry_run:
+            self.chaos.refused.append((self.experiment.id, self.experiment.document.title, why))
+            for sentence in self.risks:
+                self.chaos.risks.setdefault(sentence, []).append(self.experiment.id)
+        raise Refused(why)
 
     def runtest(self) -> None:
         """Wait for the run to be judged and compare its verdict with what the experiment expects."""
@@ -195,6 +209,16 @@ class ExperimentItem(pytest.Item):
         inconclusive = verdict.verdict is Verdict.INCONCLUSIVE
         self.chaos.outcomes.append("inconclusive" if inconclusive else "failed")
         raise NotAsExpected(explained(verdict, expect, self.request.run_dir))
+
+
+def unplanned(name: str, request: Request, code: int) -> str:
+    """Return what is said of a child that ended in preflight without a word: nothing was injected, so it is no verdict."""
+    log = request.run_dir / "child.log"
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    last = next((line for line in reversed(lines) if line.strip()), "nothing")[:LONGEST]
+    ended = f"{name}: the run ended in preflight with exit code {code}, nothing was injected; its log {log} ends with: {redact_text(last)}"
+    heal = f"; what it left is ended by: python -m runner heal --target {request.target}"
+    return f"{ended}; this is a defect of the suite, please report it{heal if (request.run_dir / 'plan.json').exists() else ''}"
 
 
 def as_expected(verdict: RunVerdict, expect: Expect) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,10 +14,10 @@ import pytest
 from history.errors import AftershockError
 from runner.drivers.choice import read_target
 from runner.exits import REFUSED
-from runner.plugin.items import KEY, ExperimentFile, ExperimentItem, Session
+from runner.plugin.items import KEY, NO_RERUNS, ExperimentFile, ExperimentItem, Session
 from runner.plugin.options import add_options, read_options, selects_chaos
 from runner.plugin.progress import Progress
-from runner.plugin.selection import fit_target, leave_out, refuse_wrong
+from runner.plugin.selection import fit_target, is_experiment, leave_out, refuse_wrong
 from runner.plugin.session_end import exit_status, write_report
 from runner.plugin.session_lock import SessionLock
 
@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not selects_chaos(config):
         return
     _refuse_xdist(config)
+    _refuse_reruns(config)
     try:
         session.target = read_target(session.options.target)
     except AftershockError as error:
@@ -49,6 +50,15 @@ def _refuse_xdist(config: pytest.Config) -> None:
     workers: Any = config.getoption("numprocesses", None) or getattr(config, "workerinput", None)
     if workers:
         raise pytest.UsageError("experiments run one after another, since faults must not overlap: run without -n (pytest-xdist)")
+
+
+def _refuse_reruns(config: pytest.Config) -> None:
+    """Refuse what pytest-rerunfailures would do, by option or ini file; other plugins' reruns are met when they come."""
+    asked: Any = config.getoption("reruns", None)
+    with suppress(ValueError):  # no such key: the plugin is not installed
+        asked = asked or config.getini("reruns")
+    if asked:
+        raise pytest.UsageError(f"--reruns {asked}: {NO_RERUNS}")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -74,13 +84,17 @@ def pytest_collection(session: pytest.Session) -> None:
     if chaos.target_error:
         pytest.exit(chaos.target_error, returncode=REFUSED)
     missing = [folder for folder in chaos.options.experiments if not folder.is_dir()]
-    if selects_chaos(session.config) and missing:
+    if not selects_chaos(session.config):
+        return
+    if missing:
         pytest.exit(f"{missing[0]}: no such folder of experiments; name one with --chaos-experiments", returncode=REFUSED)
+    if empty := [folder for folder in chaos.options.experiments if not any(is_experiment(file) for file in folder.rglob("*"))]:
+        pytest.exit(f"{empty[0]}: no experiment in it; an experiment is a file that ends in .yaml or .yml", returncode=REFUSED)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ExperimentFile | None:
-    """Collect every YAML file under an experiments folder."""
-    if file_path.suffix not in {".yaml", ".yml"} or not selects_chaos(parent.config):
+    """Collect every YAML file under an experiments folder, and what is an experiment but for its name."""
+    if not selects_chaos(parent.config) or not is_experiment(file_path):
         return None
     for folder in parent.config.stash[KEY].options.experiments:
         if file_path.resolve().is_relative_to(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,17 @@ from runner.plugin.items import KEY, ExperimentItem, WrongFile
 from target.target import Target
 
 SMOKE, FULL = "smoke", "full"
+
+
+def is_experiment(file: Path) -> bool:
+    """Tell whether a file of an experiments folder is one: YAML, or JSON that Chaos Toolkit would take for one (refused by name)."""
+    if file.suffix != ".json":
+        return file.suffix in {".yaml", ".yml"}
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "method" in found
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -33,7 +33,7 @@ from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before
 from runner.preflight.undo_allowed import bypassing, refused_undos
-from runner.redact import of_kubeconfig, remember
+from runner.redact import of_target
 from runner.request import Request
 from runner.run.abort import stop_when
 from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone
@@ -54,6 +54,7 @@ from runner.stop import Stop
 from safety import active_run, reaper_job
 from safety.leases import holder_of
 from safety.undo_journal import RunJournal, open_journal
+from target.known_secrets import remember
 from target.stop_when import StopWhen
 from target.target import Target
 
@@ -131,13 +132,10 @@ def _namespaces(target: Target, drivers: list[Driver]) -> list[ResolvedTarget]:
 
 
 def _read(request: Request) -> tuple[Experiment, Target]:
-    """Read both files; from here on nothing that is shown holds a credential of kubeconfig, Prometheus or load."""
+    """Read both files; from here on nothing that is shown holds a credential that the target file leads to."""
     target = read_target(request.target)
+    remember(of_target(target, os.environ))
     experiment = for_target(read_experiment(request.experiment, request.experiments_root), target)
-    for region in target.regions.values():
-        remember([*of_kubeconfig(region.kubeconfig), *(region.prometheus.secrets(os.environ) if region.prometheus else ())])
-    for workload in target.workloads.values():
-        remember(workload.secrets(os.environ))
     return experiment, target
 
 

@@ -10,16 +10,18 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO, cast
 
 from history.errors import AftershockError, TargetRefused
 from runner.exits import REFUSED
 from runner.messages import Kind, Send, take_stdout
 from runner.preflight import checks
-from runner.redact import Redacted, of_environment, remember
+from runner.redact import Redacted, RedactedStream, of_environment
 from runner.request import Request
 from runner.run.assemble import assemble, run_preflight
 from runner.run.lifecycle import run_phases
 from runner.stop import Interrupted, Stop
+from target.known_secrets import remember
 
 
 def run_request(request: Request, send: Send, stop: Stop) -> int:
@@ -59,6 +61,7 @@ def main() -> int:
     remember(of_environment(os.environ))
     _log_to(request.run_dir / "child.log")
     send = take_stdout(request.run_dir / "child.log")
+    sys.stdout = sys.stderr = cast("TextIO", RedactedStream(sys.stderr))  # what libraries print, and tracebacks
     stop = Stop(on_repeat=lambda reason: send(Kind.NOTE, text=f"{reason}; the run is already being ended, its fault is healed first"))
     stop.install()
     return run_request(request, send, stop)

@@ -6,18 +6,31 @@ nothing about that; it is answered by what is going on.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
 from runner.messages import Kind, Message, read_message
 from runner.request import Request
 
+PROJECT = Path(__file__).parents[2]
 CHILD = (sys.executable, "-m", "runner.run.child")
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child, which runs in the project's folder: whatever counted from here, counts from there.
+
+    Its modules lie in that folder, which PYTHONSAFEPATH would hide; the relative paths of KUBECONFIG are a person's who stands elsewhere.
+    """
+    made = {name: value for name, value in environment.items() if name != "PYTHONSAFEPATH"}
+    if files := made.get("KUBECONFIG"):
+        made["KUBECONFIG"] = os.pathsep.join(str(Path(one).absolute()) for one in files.split(os.pathsep) if one)
+    return made
 
 
 class Child:
@@ -48,7 +61,8 @@ class Child:
                 stderr=log,
                 text=True,
                 start_new_session=True,
-                cwd=Path(__file__).parents[2],
+                cwd=PROJECT,
+                env=child_environment(os.environ),
             )
 
     def messages(self) -> Iterator[Message]:

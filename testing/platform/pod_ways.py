@@ -26,7 +26,8 @@ from kubernetes import client
 from websocket import ABNF
 from websocket._abnf import frame_buffer
 
-from kube.client import BoundedClient, Platform, platform_over
+from kube.client import Platform, platform_over
+from kube.connection.bounded_client import BoundedClient
 from testing.platform.fake_cluster import local_target
 
 POD = re.compile(r"/api/v1/namespaces/[^/]+/pods/([^/]+)/(proxy|portforward|exec)(/.*)?")

@@ -13,7 +13,7 @@ from bench.robustness.bad_input.stage import Stage, account, no_pods_by_quota, n
 from faults.mechanisms import fault_pod
 from history.reader import read_plan
 from history.schema import EventKind
-from kube.client import READ_S
+from kube.connection.bounded_client import READ_S
 from kube.eviction import evict
 from testing.platform.certificates import trust_another
 from testing.platform.tcp_proxy import Proxy

@@ -12,13 +12,14 @@ import time
 from typing import Any
 
 import orjson
-from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient, get_websocket_url
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, get_websocket_url
 from websocket import WebSocketException
 
 from faults.mechanisms.fault_pod import RUN_LABEL, label_of
 from history.errors import TargetRefused
 from history.plan import Plan
 from kube.client import Platform, api_errors, unless
+from kube.connection.websocket import WSClient
 from kube.containers import said_of
 from kube.objects import Pod
 from kube.permissions import Permission

@@ -16,7 +16,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from history.clock import Offset, now_ns, offset_of
 from history.errors import AftershockError
@@ -30,7 +30,9 @@ from kube.containers import said_of
 from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests import load_pod
 from runner.drivers.requests.load_pod import Lost, Stream
+from runner.redact import RedactedStream, of_environment, of_target
 from target.environment import target_of
+from target.known_secrets import remember
 
 TICK_S = 0.05
 EXCHANGES = 8
@@ -174,8 +176,11 @@ def main() -> int:
     parser.add_argument("--worker", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args()
+    sys.stderr = cast("TextIO", RedactedStream(sys.stderr))
     try:
-        platform = connect(target_of(os.environ))
+        target = target_of(os.environ)
+        remember([*of_environment(os.environ), *of_target(target, os.environ)])
+        platform = connect(target)
         return carry_out(platform, options.run_dir, options.worker, options.parent)
     except AftershockError as error:
         print(f"load: {error}", file=sys.stderr)

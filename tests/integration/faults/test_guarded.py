@@ -12,7 +12,8 @@ import pytest
 
 from history.errors import TargetRefused
 from kube import permissions
-from kube.client import BoundedClient, Platform, connect, platform_over
+from kube.client import Platform, connect, platform_over
+from kube.connection.bounded_client import BoundedClient
 from kube.permissions import Permission
 from kube.selection import nodes_hosting, pod_target
 from safety import blast_radius

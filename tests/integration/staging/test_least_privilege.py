@@ -18,7 +18,8 @@ import yaml
 from cluster.state import State
 from history.errors import TargetRefused
 from kube import permissions
-from kube.client import BoundedClient, configuration_of, platform_over
+from kube.client import checked_configuration, platform_over
+from kube.connection.bounded_client import BoundedClient
 from kube.permissions import Permission
 from runner.experiment.experiment import read_experiment
 from runner.preflight.checks import asking, check_access, faults_of
@@ -74,7 +75,7 @@ class Accounts:
     def client(self, account: str) -> BoundedClient:
         """Return a client that is ``account`` to the API server."""
         admin = in_region(load_target(self.target_file), kubeconfig=str(State(NAME).kubeconfig), context=f"aftershock-{NAME}")
-        made = BoundedClient(configuration_of(admin, "default"))
+        made = BoundedClient(checked_configuration(admin, "default"))
         made.set_default_header("Impersonate-User", f"system:serviceaccount:{SUITE_NAMESPACE}:{account}")
         return made
 

@@ -17,7 +17,8 @@ from faults.mechanisms import fault_pod, process_signal
 from history.plan import ResolvedTarget
 from kube import ephemeral
 from kube.answers import message_of
-from kube.client import BoundedClient, Platform, configuration_of, platform_over
+from kube.client import Platform, checked_configuration, platform_over
+from kube.connection.bounded_client import BoundedClient
 from runner.commands import admission_policy, rbac
 from safety import data_damage, reaper_job, undo
 from target.role import Process
@@ -47,7 +48,7 @@ def tempted(staging: Staging) -> Platform:
     staging.apply(rbac.text(admission_policy.manifests(staging.target)))
     staging.apply(ADMIN)
     admin = in_region(staging.target, kubeconfig=str(State(NAME).kubeconfig), context=f"aftershock-{NAME}")
-    api = BoundedClient(configuration_of(admin, "default"))
+    api = BoundedClient(checked_configuration(admin, "default"))
     api.set_default_header("Impersonate-User", f"system:serviceaccount:{SUITE_NAMESPACE}:{ACCOUNT}")
     made = platform_over(staging.target, api)
 

@@ -15,7 +15,8 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import FaultFailed, TargetRefused
 from kube.answers import explained
-from kube.client import CONNECT_S, READ_S, BoundedClient, api_errors, connect, unless
+from kube.client import api_errors, connect, unless
+from kube.connection.bounded_client import CONNECT_S, READ_S, BoundedClient
 from target.target import Target
 from testing.platform.fake_cluster import local_target
 from testing.platform.targets import in_region
@@ -36,12 +37,12 @@ def test_another_server_behind_the_same_context_is_refused(tmp_path: Path) -> No
 
 
 def test_a_context_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TargetRefused, match="context 'staging' cannot be loaded from"):
+    with pytest.raises(TargetRefused, match=r"context 'staging' cannot be used: .*no context 'staging', there is aftershock-local"):
         connect(target_with(tmp_path, server="https://10.89.0.1:6443", context="staging"))
 
 
 def test_a_kubeconfig_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TargetRefused, match="cannot be loaded from"):
+    with pytest.raises(TargetRefused, match=r"nothing cannot be read: .*No such file"):
         connect(local_target(kubeconfig=str(tmp_path / "nothing")))
 
 
@@ -56,7 +57,7 @@ def test_a_server_that_does_not_answer_is_refused(tmp_path: Path) -> None:
 def test_every_request_has_a_time_limit(monkeypatch: pytest.MonkeyPatch, asked: Any, got: Any) -> None:
     api = BoundedClient(client.Configuration(host="http://127.0.0.1:9"))
     seen: dict[str, Any] = {}
-    monkeypatch.setattr(api.rest_client, "request", lambda *_, **limits: seen.update(limits) or SimpleNamespace())
+    monkeypatch.setattr(api.rest_client, "request", lambda *_, **limits: seen.update(limits) or SimpleNamespace(status=200))
     api.call_api("GET", "http://127.0.0.1:9/x", _request_timeout=asked)
     assert seen["_request_timeout"] == got
 
@@ -100,6 +101,12 @@ def test_whoever_denies_it_is_the_next_step_and_a_permission_only_if_that_is_mis
     error = ApiException(status=403, reason="Forbidden")
     error.body = json.dumps({"message": message})
     assert explained(error) == f"the API server answered 403 {message}; {step}"
+
+
+def test_an_answer_that_opens_no_websocket_is_an_answer() -> None:
+    said = b'{"message": "pods \\"a\\" is forbidden: no exec"}'
+    error = ApiException(status=0, reason=f"Handshake status 403 Forbidden -+-+- {{'date': 'x'}} -+-+- {said.decode()}")
+    assert explained(error).startswith('the API server answered 403 pods "a" is forbidden: no exec; grant the permission')
 
 
 def test_answers_that_are_as_good_as_success_are_passed_over_and_no_others() -> None:

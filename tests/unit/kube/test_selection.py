@@ -15,7 +15,7 @@ def test_a_selector_that_selects_everything_is_refused(selector: str | None) -> 
         selection.demand_selector(selector, "role inference")
 
 
-@pytest.mark.parametrize("selector", ["app=inference", "app==inference", "app in (a,b)", "x!=y, app=inference"])
+@pytest.mark.parametrize("selector", ["app=inference", "app==inference", "app in (a,b)", "app in(a, b)", "x!=y, app=inference"])
 def test_a_selector_that_says_what_is_meant_is_taken(selector: str) -> None:
     assert selection.demand_selector(selector, "role inference") == selector
 

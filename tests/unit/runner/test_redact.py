@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import logging
 import os
@@ -14,12 +15,14 @@ import yaml
 
 from history.errors import ConfigError
 from history.schema import EventKind
-from runner import redact
+from kube.connection.secrets import of_kubeconfig
 from runner.event_log import RunLog
 from runner.messages import Pipe
-from runner.redact import HIDDEN, Redacted, of_environment, of_kubeconfig, redact_object, redact_text, remember
+from runner.redact import HIDDEN, Redacted, RedactedStream, of_environment, of_target, redact_object, redact_text
 from runner.run.context import Context
 from runner.run.lifecycle import run_part
+from target import known_secrets
+from target.known_secrets import remember
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import plan_of
@@ -48,7 +51,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     user = {key: PLANTED[key] for key in ("token", "client-key-data")}
     kubeconfig.write_text(yaml.safe_dump({"users": [{"name": "me", "user": user}], "clusters": [{"cluster": {"server": "https://x"}}]}))
-    monkeypatch.setattr(redact, "_known", set())
+    monkeypatch.setattr(known_secrets, "_known", set())
     remember(of_environment(PLANTED | {"HOME": "/root/longer-than-eight"}))
     remember(of_kubeconfig(str(kubeconfig)))
 
@@ -171,3 +174,103 @@ def test_descriptions_lose_values_under_names_that_sound_secret() -> None:
     hidden = redact_object({"spec": {"env": env, "password": "hunter2"}})
     assert "hunter2" not in json.dumps(hidden)
     assert hidden["spec"]["env"][1]["value"] == "fast"
+
+
+# each kind of credential, from where a target file leads to it, into everything that a run writes
+
+PLAIN = "planted-{}-0123456789"
+
+
+def of(kind: str) -> str:
+    return PLAIN.format(kind)
+
+
+def pem(kind: str) -> str:
+    return f"-----BEGIN PRIVATE KEY-----\n{of(kind)}\n-----END PRIVATE KEY-----\n"
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+USERS: dict[str, dict[str, Any]] = {
+    "token": {"token": of("token")},
+    "token-file": {"tokenFile": "token-file"},
+    "password": {"username": "me", "password": of("password")},
+    "client-key-data": {"client-key-data": encoded(pem("client-key-data"))},
+    "client-key": {"client-key": "client-key"},
+    "exec-variable": {"exec": {"command": "x", "env": [{"name": "AWS_SECRET_ACCESS_KEY", "value": of("exec-variable")}]}},
+    "oidc": {"auth-provider": {"name": "oidc", "config": {"refresh-token": of("oidc"), "client-secret": of("oidc-client")}}},
+}
+ENVIRONMENT = {
+    "LOAD": f"Bearer {of('load-bearer')}",
+    "PROM": of("prometheus-bearer"),
+    "TENANT": of("prometheus-header"),
+    "AWS_SECRET_ACCESS_KEY": of("s3"),
+    "HTTPS_PROXY": f"http://me:{of('proxy')}@proxy:3128",
+    "HOME": "/root/longer-than-eight",
+}
+FORMS = [
+    *(of(kind) for kind in (*USERS, "oidc-client", "proxy-url", "load-key", "prometheus-key")),
+    *(of(kind) for kind in ("load-bearer", "prometheus-bearer", "prometheus-header", "s3", "proxy")),
+    encoded(f"me:{of('password')}"),
+    encoded(pem("client-key-data")),
+    encoded(f"me:{of('proxy')}"),
+    pem("client-key"),
+]
+
+
+@pytest.fixture
+def all_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a target file whose every key leads to a credential, and read it as a run does."""
+    folder = tmp_path / "planted"
+    folder.mkdir()
+    for name in ("client-key", "load-key", "prometheus-key"):
+        (folder / name).write_text(pem(name))
+    (folder / "cert").write_text("a certificate is no secret")
+    (folder / "token-file").write_text(f"{of('token-file')}\n")
+    first = {"users": [{"name": name, "user": user} for name, user in USERS.items()]}
+    second = {"clusters": [{"name": "c", "cluster": {"server": "https://x", "proxy-url": f"http://me:{of('proxy-url')}@proxy:1"}}]}
+    for name, document in (("first", first), ("second", second)):
+        (folder / name).write_text(yaml.safe_dump(document))
+    raw = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
+    pair = {"cert": str(folder / "cert")}
+    region, load = raw["regions"]["default"], raw["workloads"]["realtime-inference"]["load"]
+    region.pop("kubeconfig", None)
+    region["prometheus"] = {"url": "https://prom", "auth": {"client_cert": pair | {"key": str(folder / "prometheus-key")}}}
+    region["prometheus"]["headers"] = {"X-Tenant": {"env": "TENANT"}, "X-Other": {"env": "PROM"}}
+    load |= {"client_cert": pair | {"key": str(folder / "load-key")}, "request": {"auth": {"header": "api-key", "env": "LOAD"}}}
+    file = folder / "target.yaml"
+    file.write_text(yaml.safe_dump(raw))
+    environment = ENVIRONMENT | {"KUBECONFIG": f"{folder / 'first'}:{folder / 'second'}"}
+    monkeypatch.setattr(known_secrets, "_known", set())
+    remember([*of_environment(environment), *of_target(load_target(file, environment), environment)])
+
+
+@pytest.mark.usefixtures("all_known")
+@pytest.mark.parametrize("secret", FORMS)
+def test_a_credential_of_any_kind_is_in_nothing_that_a_run_leaves(context: Context, secret: str, tmp_path: Path) -> None:
+    def fails() -> None:
+        raise RuntimeError(f"it said {secret} and more")
+
+    context.log.event(EventKind.KUBE_EVENT, "x", message=f"it said {secret} and more", nested={"list": [secret]})
+    context.toolkit_journal.run.append({"activity": {"name": "act"}, "output": {"said": secret}, "exception": [secret]})
+    run_part(context, fails)
+    context.toolkit_journal.write(context.run.run_dir, plan_of(context.experiment), None, interrupted=True)
+    context.log.close()
+    with (context.run.run_dir / "child.log").open("w") as log:
+        print("Traceback: ValueError: Invalid header value", secret.encode(), secret, file=RedactedStream(log))
+    written = everything(context.run.run_dir)
+    assert written.count(HIDDEN) >= 4
+    for text in (secret, *(line for line in secret.splitlines() if not line.startswith("-----"))):
+        assert text not in written
+
+
+def test_a_stream_hides_what_is_written_in_pieces_and_writes_what_is_left() -> None:
+    remember(["planted-in-two-pieces"])
+    written = io.StringIO()
+    stream = RedactedStream(written)
+    for piece in ("it was planted-in-", "two-pieces\nand the last li", "ne"):
+        stream.write(piece)
+    stream.flush()
+    assert written.getvalue() == f"it was {HIDDEN}\nand the last line"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kube.client import configuration_of
+from kube.client import checked_configuration
 from runner.__main__ import ROOT
 from target.target import load_target
 from testing.platform.targets import in_region
@@ -36,7 +36,7 @@ def test_the_kubeconfig_inside_the_cluster_holds_no_secret_and_leads_where_its_t
     placed = (IN_CLUSTER / "kubeconfig").read_text().replace("/var/run/secrets/kubernetes.io/serviceaccount", str(tmp_path))
     (tmp_path / "kubeconfig").write_text(placed)
     target = in_region(load_target(IN_CLUSTER / "target.yaml"), kubeconfig=str(tmp_path / "kubeconfig"))
-    assert configuration_of(target, "default").host == target.only_region().server
+    assert checked_configuration(target, "default").host == target.only_region().server
 
 
 def test_the_cron_job_never_overlaps_never_tries_again_and_hears_sigterm() -> None:

@@ -1,0 +1,115 @@
+"""A kubeconfig as kubectl reads it: a list of files, the first that names a thing wins, relative paths count from the file they stand in.
+
+kubernetes 37.0.1 reads lists and relative paths too, but ends in the middle of PyYAML where a file is no YAML or has another shape.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from history.errors import ConfigError
+from kube.connection.errors import KubeconfigRefused
+from target.yaml_source import read_located
+
+Fields = dict[str, Any]
+DEFAULT = "~/.kube/config"
+EXAMPLE = "what kubectl config view prints"
+PATHS = {"clusters": ("certificate-authority",), "users": ("client-certificate", "client-key", "tokenFile"), "contexts": ()}
+OF_LIST = {"clusters": "cluster", "users": "user", "contexts": "context"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one context leads to: the fields of its cluster and of its user (empty: nobody), with absolute paths."""
+
+    context: str
+    cluster: Fields
+    user: Fields
+
+
+def files_of(kubeconfig: str | None, environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the files that a kubeconfig is made of: those of a target file, else of KUBECONFIG, else the default."""
+    said = kubeconfig or environment.get("KUBECONFIG") or DEFAULT
+    return [Path(one).expanduser() for one in said.split(os.pathsep) if one]
+
+
+def read_entry(kubeconfig: str | None, context: str, environment: Mapping[str, str] = os.environ) -> Entry:
+    """Return what ``context`` leads to.
+
+    Raises:
+        KubeconfigRefused: a file cannot be read or has another shape; or there is no such context, cluster or user.
+
+    """
+    files = files_of(kubeconfig, environment)
+    there = [file for file in files if file.exists() or len(files) == 1]  # of a list, kubectl passes over what is not there
+    if not there:
+        raise KubeconfigRefused(f"none of {', '.join(map(str, files))} is there; correct KUBECONFIG")
+    known = _merged([(file, document_of(file)) for file in there])
+    where = " and ".join(map(str, there))
+    chosen = _named(known["contexts"], "context", context, where)
+    user = chosen.get("user")
+    return Entry(
+        context=context,
+        cluster=_named(known["clusters"], "cluster", chosen.get("cluster"), where),
+        user=_named(known["users"], "user", user, where) if user else {},
+    )
+
+
+def document_of(file: Path) -> Fields:
+    """Return what one file holds; nothing, if it is empty. Raises KubeconfigRefused: it cannot be read, or is no mapping."""
+    try:
+        text = file.read_bytes().strip()
+        if not text:
+            return {}
+        if text.startswith(b"{"):  # JSON may be indented by tabs, YAML may not
+            found = json.loads(text)
+            return dict(found)
+        return read_located(file, EXAMPLE).data
+    except ConfigError as error:
+        raise KubeconfigRefused(str(error)) from error
+    except json.JSONDecodeError as error:
+        raise KubeconfigRefused(f"{file}:{error.lineno}: not valid JSON: {error.msg}") from error
+    except (OSError, ValueError) as error:
+        raise KubeconfigRefused(f"{file} cannot be read: {error}") from error
+
+
+def _merged(documents: list[tuple[Path, Fields]]) -> dict[str, dict[str, Fields]]:
+    """Return the fields of every cluster, user and context by name; the first file that names one wins."""
+    known: dict[str, dict[str, Fields]] = {kind: {} for kind in OF_LIST}
+    for file, document in documents:
+        for kind, of in known.items():
+            for name, fields in _listed(file, document, kind):
+                of.setdefault(name, _absolute(file, fields, PATHS[kind]))
+    return known
+
+
+def _listed(file: Path, document: Fields, kind: str) -> Iterator[tuple[str, Fields]]:
+    one = OF_LIST[kind]
+    entries = document.get(kind) or []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        fields = (entry.get(one) or {}) if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(fields, dict):
+            raise KubeconfigRefused(f"{file}: {kind} must be a list of entries with a name and a {one}")
+        yield entry["name"], fields
+
+
+def _absolute(file: Path, fields: Fields, keys: tuple[str, ...]) -> Fields:
+    """Return ``fields`` with paths that no longer depend on where ``file`` lies; an exec plugin's command is one if it has a slash."""
+    folder = file.absolute().parent
+    made = fields | {key: str(folder / fields[key]) for key in keys if isinstance(fields.get(key), str) and fields[key]}
+    plugin = made.get("exec")
+    if isinstance(plugin, dict) and os.sep in str(plugin.get("command", "")):
+        made["exec"] = plugin | {"command": str(folder / str(plugin["command"]))}
+    return made
+
+
+def _named(known: Mapping[str, Fields], kind: str, name: object, where: str) -> Fields:
+    if not isinstance(name, str) or name not in known:
+        names = ", ".join(sorted(known)) or f"no {kind} at all"
+        raise KubeconfigRefused(f"{where}: there is no {kind} {name!r}, there is {names}")
+    return known[name]
