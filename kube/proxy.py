@@ -10,7 +10,8 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
-from kube.client import CONNECT_S, Platform, api_errors
+from kube.client import Platform, api_errors
+from kube.connection.bounded_client import CONNECT_S
 from kube.objects import Pod
 from kube.permissions import Permission
 

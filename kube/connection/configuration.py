@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any, cast
+from typing import Any
 
 import urllib3
 from kubernetes import client, config
+from kubernetes.client.configuration import AuthSettings
 
 from kube.connection.credentials import Credentials, Fixed, credentials_of
 from kube.connection.errors import KubeconfigRefused, NoCredentials
@@ -24,11 +25,11 @@ class Configured(client.Configuration):
     credentials: Credentials = Fixed()
     impersonation: Headers = ()
 
-    def auth_settings(self) -> dict[str, Any]:
+    def auth_settings(self) -> AuthSettings:
         """Return what a request is sent with; the library asks for each. Raises NoCredentials."""
         if value := self.credentials.header():
             self.api_key["BearerToken"] = value
-        return cast("dict[str, Any]", super().auth_settings())
+        return super().auth_settings()
 
 
 def configuration_of(kubeconfig: str | None, context: str) -> Configured:
