@@ -38,10 +38,11 @@ def open_websocket(made: client.Configuration, url: str, headers: Mapping[str, s
     lines = [f"sec-websocket-protocol: {sent.get('sec-websocket-protocol', PROTOCOLS)}"]
     lines += [f"authorization: {sent['authorization']}"] if "authorization" in sent else []
     lines += [f"{name}: {value}" for name, value in (made.impersonation if isinstance(made, Configured) else ())]
-    found = WebSocket(sslopt=_tls(made) if url.startswith("wss:") else {}, skip_utf8_validation=False)
+    found: Any = WebSocket(sslopt=_tls(made) if url.startswith("wss:") else {}, skip_utf8_validation=False)
     found.connect(url, header=lines, timeout=limit_s, redirect_limit=0, **_way(made, url))  # nobody else gets the token
     found.settimeout(None)
-    return found
+    opened: WebSocket = found
+    return opened
 
 
 def _tls(made: client.Configuration) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def write_target(folder: Path, server: str, user: dict[str, Any] | None = None, 
     """Write a kubeconfig into ``folder`` and return a target that leads to it."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "kubeconfig"
-    file.write_text(yaml.safe_dump(kubeconfig(server, user, **cluster)))
+    file.write_text(yaml.safe_dump(kubeconfig(server, user, CONTEXT, **cluster)))
     return in_region(local_target(kubeconfig=str(file), context=CONTEXT), server=server)
 
 
