@@ -58,7 +58,7 @@ def _heard(declared: Prometheus, promql: str) -> requests.Response:
     if declared.auth is not None and (shown := declared.auth.client_cert):
         session.cert = (shown.cert, shown.key)
     headers = {name: header.value or value_of(header.env or "", os.environ) for name, header in declared.headers.items()}
-    once = urllib3.Retry(total=0)  # the client's own three retries would outlast what they measure
+    once = urllib3.Retry(0, read=False)  # the client's own three retries would outlast what they measure
     url = declared.url.rstrip("/").removesuffix("/api/v1")
     asked = PrometheusConnect(url, headers=headers, session=session, auth=_auth(declared.auth), retry=once, timeout=TIMEOUT_S)
     with asked:

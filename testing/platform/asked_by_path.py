@@ -40,9 +40,11 @@ class FakeApi(client.ApiClient):
 
     def __init__(self, cluster: AskedByPath) -> None:
         super().__init__(client.Configuration(host="http://in-memory"))
-        self.cluster = cluster
+        self.cluster: Any = cluster
 
-    def call_api(self, method: str, url: str, *_: object, **__: object) -> RESTResponse:
+    def call_api(self, method: str, url: str, *_: object, **__: object) -> Any:
+        if "/proxy" in url:  # a pod answers, through the API server
+            return self.cluster.call_api(method, url)
         found = PLAIN.sanitize_for_serialization(self.cluster.answer(method, urlsplit(url).path))
         headers = {"content-type": "application/json"}
         return RESTResponse(urllib3.HTTPResponse(body=json.dumps(found).encode(), status=200, headers=headers))
