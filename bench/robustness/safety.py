@@ -28,7 +28,7 @@ from history.plan import ResolvedTarget
 from kube.client import Platform, connect
 from runner.preflight.lease_queue import Queue
 from runner.request import Request
-from runner.run.assemble import run_preflight
+from runner.run.preflight import run_preflight
 from runner.stop import Stop
 from safety.leases import holder_of
 from safety.undo_journal import Undo, UndoKind, open_journal

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from history.budgets import BUDGETS, Bounds, Budgets, class_defaults
+from history.budgets import Budgets
 from history.clock import now_ns
 from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
@@ -17,6 +17,7 @@ from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment
 from runner.experiment.format import described
 from runner.experiment.variables import filled
+from runner.preflight.budgets import merged_budgets
 from runner.preflight.floor import floor_of
 from runner.preflight.queue_gauge import NO_QUEUE, QueueSource
 from runner.request import PROFILES, Request
@@ -92,46 +93,6 @@ def _unasked(target: Target, resolved: Resolved, drivers: Sequence[Driver]) -> l
     """Return what cannot be asked of the replicas that the run is about."""
     roles = dict.fromkeys(target.workloads[driver.name].role for driver in drivers)
     return [resolved.unasked[role] for role in roles if role in resolved.unasked]
-
-
-def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Budgets:
-    """Merge the budgets of what ``driver`` drives, class default < target < experiment < target for it; ``source`` says who set each.
-
-    Of a run that several workloads drive, each has the experiment's budgets that mean something for its kind.
-    """
-    own = experiment.settings.budgets
-    left_out = {name for name in own.values() if not BUDGETS[name].fits(driver.kind)}
-    layers = (
-        ("class default", Bounds(**class_defaults(driver.name, driver.kind))),
-        ("target", target.workloads[driver.name].budgets),
-        ("experiment", own.model_copy(update=dict.fromkeys(left_out))),
-    )
-    values: dict[str, float | None] = {}
-    source: dict[str, str] = {}
-    for who, layer in layers:
-        values |= layer.settings()
-        source |= dict.fromkeys(layer.values(), who)
-    own_budgets = target.workloads[driver.name].budgets_in.get(experiment.id)
-    return with_window(in_place(Budgets.model_validate(values | {"source": source}), own_budgets), driver.needs().window_s)
-
-
-def with_window(budgets: Budgets, enough_s: float) -> Budgets:
-    """Name the window of an availability that has none: as :class:`history.budgets.Bounds` says, and long enough to support the SLO."""
-    if budgets.availability is None or budgets.availability_over_s is not None:
-        return budgets
-    return budgets.model_copy(update={"availability_over_s": max(budgets.availability_window_s, enough_s)})
-
-
-def in_place(budgets: Budgets, of_target: Bounds | None) -> Budgets:
-    """Return ``budgets`` with those that the target names for this one experiment; ``source`` says in the place of what."""
-    if of_target is None:
-        return budgets
-    said = {name: f"target for this experiment, {_was(name, getattr(budgets, name))}" for name in of_target.values()}
-    return budgets.model_copy(update={**of_target.settings(), "source": budgets.source | said})
-
-
-def _was(name: str, old: float | None) -> str:
-    return "which names none" if old is None else f"in the place of {old:g} {BUDGETS[name].unit}"
 
 
 def timers_of(

@@ -18,8 +18,9 @@ from runner.messages import Kind, Send, take_stdout
 from runner.preflight import checks
 from runner.redact import Redacted, RedactedStream, of_environment
 from runner.request import Request
-from runner.run.assemble import assemble, run_preflight
+from runner.run.assemble import assemble
 from runner.run.lifecycle import run_phases
+from runner.run.preflight import run_preflight
 from runner.stop import Interrupted, Stop
 from target.known_secrets import remember
 

@@ -24,7 +24,7 @@ from kube.permissions import Permission
 from runner.experiment.experiment import read_experiment
 from runner.preflight.checks import asking, check_access, faults_of
 from runner.request import Request
-from runner.run.assemble import run_preflight
+from runner.run.preflight import run_preflight
 from runner.stop import Stop
 from target.target import load_target
 from testing.platform.cluster_driver import ROOT

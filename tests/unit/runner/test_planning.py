@@ -16,7 +16,8 @@ from runner.drivers.driver import Driver, Needs
 from runner.drivers.requests.driver import RequestsDriver, span_s
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
-from runner.preflight.planning import Resolved, deadline_parts, duration_s, make_plan, merged_budgets, recovery_at_most_s, timers_of
+from runner.preflight.budgets import merged_budgets
+from runner.preflight.planning import Resolved, deadline_parts, duration_s, make_plan, recovery_at_most_s, timers_of
 from runner.request import Request
 from target.target import Target
 from testing.platform.fake_cluster import ROOT, FakeCluster, local_target

@@ -19,7 +19,7 @@ from testing.runs.runner_cluster import RunnerCluster, serve
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch, cluster: RunnerCluster) -> Platform:
     made = serve(monkeypatch, cluster)
-    monkeypatch.setattr("runner.run.assemble.connect", lambda _target: made)
+    monkeypatch.setattr("runner.run.preflight.connect", lambda _target: made)
     monkeypatch.setattr("runner.preflight.instruments.query", lambda *_: 1.0)
     monkeypatch.setattr("runner.preflight.queue_gauge.queue_source", lambda *_: NO_QUEUE)
     monkeypatch.setattr("runner.drivers.requests.trial.refusals", lambda _load: [])

@@ -213,7 +213,7 @@ def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, sent: Sent,
     def elsewhere(_target: object) -> None:
         raise TargetRefused("context 'prod' leads to https://prod:6443, the target file allows https://10.89.0.1:6443 only")
 
-    monkeypatch.setattr("runner.run.assemble.connect", elsewhere)
+    monkeypatch.setattr("runner.run.preflight.connect", elsewhere)
     assert "leads to https://prod:6443" in refusal(request_of(), sent)
 
 
@@ -221,8 +221,8 @@ def test_a_context_that_leads_elsewhere_is_refused(request_of: Make, sent: Sent,
 def test_clocks_that_are_too_far_apart_are_refused(
     platform: Platform, request_of: Make, sent: Sent, monkeypatch: pytest.MonkeyPatch, offset_s: float
 ) -> None:
-    monkeypatch.setattr("runner.run.assemble.connect", lambda _target: replace(platform, clock_offset_s=offset_s))
+    monkeypatch.setattr("runner.run.preflight.connect", lambda _target: replace(platform, clock_offset_s=offset_s))
     text = refusal(request_of(), sent)
     assert f"the clock of the API server is {offset_s:+.0f} s from this machine's, at most 5 s are allowed" in text
-    monkeypatch.setattr("runner.run.assemble.connect", lambda _target: replace(platform, clock_offset_s=4.0))
+    monkeypatch.setattr("runner.run.preflight.connect", lambda _target: replace(platform, clock_offset_s=4.0))
     assert run_request(request_of(), sent, Stop()) == 0

@@ -12,8 +12,8 @@ from kubernetes import client
 from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
-from runner.run.assemble import run_preflight
 from runner.run.child import run_request
+from runner.run.preflight import run_preflight
 from runner.stop import Stop
 from testing.platform.workload_kinds import budget
 from testing.runs.preflight import KILL, Make, refusal
