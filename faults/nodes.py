@@ -14,11 +14,12 @@ from faults.mechanisms import fault_pod
 from faults.mechanisms.fault_pod import ENDS, FaultPod, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube import disruption_budgets, machine_drivers
+from kube import machine_drivers
 from kube.client import Platform, api_errors
-from kube.disruption_budgets import held_for_ever
-from kube.eviction import drain as evict_all
-from kube.eviction import evictable, without_controller
+from kube.disruption import budgets as disruption_budgets
+from kube.disruption.budgets import held_for_ever
+from kube.disruption.eviction import drain as evict_all
+from kube.disruption.eviction import evictable, without_controller
 from kube.objects import Node
 from kube.permissions import Permission
 from kube.selection import choose_node, node_target, nodes_among

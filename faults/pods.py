@@ -13,7 +13,7 @@ from kubernetes import client
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.eviction import replacement
+from kube.disruption.eviction import replacement
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose_pods, grace_s, pod_target, read_pod
 from kube.wait import until

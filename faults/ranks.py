@@ -16,7 +16,7 @@ from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.container_exec import output_in
 from kube.container_exec import permissions as exec_permissions
-from kube.eviction import evict, replacement
+from kube.disruption.eviction import evict, replacement
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose_pods, choose_rank, grace_s, of_index, pod_target
 from safety import fault_steps

@@ -19,7 +19,7 @@ from kubernetes.client import (
 from kubernetes.utils.quantity import parse_quantity
 
 from kube.client import ready
-from kube.eviction import is_evictable
+from kube.disruption.eviction import is_evictable
 from kube.labels import all_hold, selected
 from kube.objects import Node, Pod
 

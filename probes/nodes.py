@@ -6,7 +6,7 @@ import socket
 
 from history.errors import NoData
 from kube.client import Platform, api_errors, ready
-from kube.eviction import evictable
+from kube.disruption.eviction import evictable
 from kube.health.serving import overdue
 from probes.targets import targets_of
 from safety import active_run

@@ -15,8 +15,8 @@ from kubernetes import client
 from history.errors import UndoFailed
 from kube import ephemeral
 from kube.client import Platform, unless, unless_gone
-from kube.disruption_budgets import Budget, budgets_of, never_allowed
-from kube.eviction import controller_of, evict
+from kube.disruption.budgets import Budget, budgets_of, never_allowed
+from kube.disruption.eviction import controller_of, evict
 from kube.objects import Pod
 from safety.undo_journal import Undo, UndoKind
 

@@ -17,9 +17,9 @@ from runner.preflight.platform_health import Before, complaints, differences, lo
 from safety import blast_radius
 from target.role import Controller, Role
 from target.target import Limits
-from testing.platform.asked_by_path import APPS
 from testing.platform.fake_cluster import NOW, FakeCluster, local_target, pod
 from testing.platform.forked import ENGINE, forked, stopped
+from testing.platform.in_memory.asked_by_path import APPS
 from testing.platform.workload_kinds import (
     JOB_SETS,
     LEADERS,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from history.errors import FaultFailed, NoData
-from kube import disruption_budgets, ephemeral
+from kube import ephemeral
 from kube.client import Platform, api_errors
+from kube.disruption import budgets as disruption_budgets
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from target.role import Process

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
-from kube.disruption_budgets import refused_now
+from kube.disruption.budgets import refused_now
 from kube.permissions import Permission
 from kube.selection import read_pod
 from runner.preflight.checks import Fault, Targets

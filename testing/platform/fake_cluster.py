@@ -22,8 +22,8 @@ from kube.client import Platform
 from kube.labels import selects
 from kube.objects import ConfigMap, Lease, Node, Pod
 from target.target import Target
-from testing.platform.asked_by_path import AskedByPath, FakeApi
-from testing.platform.fake_objects import FakeObjects
+from testing.platform.in_memory.asked_by_path import AskedByPath, FakeApi
+from testing.platform.in_memory.fake_objects import FakeObjects
 from testing.platform.targets import changed
 
 Stored = TypeVar("Stored", ConfigMap, Lease)

@@ -7,8 +7,8 @@ from typing import Any
 from kubernetes import client
 
 from kube.objects import Pod
-from testing.platform.asked_by_path import APPS
 from testing.platform.fake_cluster import FakeCluster, pod
+from testing.platform.in_memory.asked_by_path import APPS
 
 LEADERS = "/apis/leaderworkerset.x-k8s.io/v1/namespaces/ml-serving/leaderworkersets"
 ROLLOUTS = "/apis/argoproj.io/v1alpha1/namespaces/ml-serving/rollouts"

@@ -11,7 +11,7 @@ from testing.platform.fake_cluster import ROOT
 
 Plain = dict[str, Any]
 SERVED = ("jobset.x-k8s.io/v1alpha2", "jobsets")
-"""The resource, as :class:`testing.platform.fake_objects.FakeObjects` knows what it serves."""
+"""The resource, as :class:`testing.platform.in_memory.fake_objects.FakeObjects` knows what it serves."""
 
 
 def job_set(

@@ -14,7 +14,7 @@ from faults.mechanisms import fault_pod
 from history.reader import read_plan
 from history.schema import EventKind
 from kube.connection.bounded_client import READ_S
-from kube.eviction import evict
+from kube.disruption.eviction import evict
 from testing.platform.certificates import trust_another
 from testing.platform.tcp_proxy import Proxy
 from testing.runs.real_sessions import Session

@@ -10,7 +10,7 @@ from kubernetes import client
 
 from kube.client import Platform, connect, platform_over, ready
 from kube.controllers.wanted import wanted
-from kube.disruption_budgets import budgets_of, never_allowed, refused_now
+from kube.disruption.budgets import budgets_of, never_allowed, refused_now
 from runner.preflight.platform_health import complaints, differences, look, resizings
 from target.role import Role
 from target.target import load_target

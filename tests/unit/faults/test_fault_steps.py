@@ -20,9 +20,9 @@ from history.plan import ResolvedTarget
 from safety.active_run import ActiveRun
 from safety.undo_journal import UndoKind
 from target.region import CommandDriver
-from testing.platform.asked_by_path import FakeApi
 from testing.platform.fake_cluster import FakeCluster, local_target, seeded
 from testing.platform.fake_run import live_run
+from testing.platform.in_memory.asked_by_path import FakeApi
 from testing.runs.fault_parts import kinds, spec
 
 NOTE = ("{python}", "-c", "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + chr(10))")

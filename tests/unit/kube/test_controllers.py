@@ -17,8 +17,8 @@ from kube.permissions import Permission
 from target import role as target_role
 from target.role import Controller, Role
 from target.target import load_target
-from testing.platform.asked_by_path import APPS
 from testing.platform.fake_cluster import ROOT, FakeCluster, pod
+from testing.platform.in_memory.asked_by_path import APPS
 from testing.platform.workload_kinds import (
     GROUPS,
     JOB_SETS,

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from history.errors import FaultFailed, UndoFailed
-from kube import eviction
+from kube.disruption import eviction
 from kube.selection import node_target
 from safety import undo
 from safety.undo_journal import REAPER, Undo, UndoKind

@@ -11,8 +11,8 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import TargetRefused
 from runner.preflight.platform_parts import RESTARTED, platform_parts
-from testing.platform.asked_by_path import APPS
 from testing.platform.fake_cluster import FakeCluster
+from testing.platform.in_memory.asked_by_path import APPS
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.sampler import Sampler, Sources
-from testing.platform.asked_by_path import APPS
 from testing.platform.fake_cluster import FakeCluster, local_target, pod
+from testing.platform.in_memory.asked_by_path import APPS
 from testing.platform.prometheus_server import prometheus_server, region_of, waiting
 from testing.runs.phases import seen
 

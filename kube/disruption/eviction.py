@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import AftershockError, FaultFailed, UndoFailed
 from kube.client import Platform, api_errors
-from kube.disruption_budgets import eviction, refusal
+from kube.disruption.budgets import eviction, refusal
 from kube.objects import Pod
 from kube.wait import until
 

@@ -1,0 +1,1 @@
+"""Taking a pod away as its disruption budgets allow."""
