@@ -24,10 +24,17 @@ def _accept(listener: socket.socket, port: int, names: list[str]) -> None:
     with suppress(OSError):
         while True:
             near, _ = listener.accept()
-            far = socket.create_connection(("127.0.0.1", port))
-            names.append(_greeted(near))
-            for ends in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=ends, daemon=True).start()
+            threading.Thread(target=_serve, args=(near, port, names), daemon=True).start()
+
+
+def _serve(near: socket.socket, port: int, names: list[str]) -> None:
+    """Forward one connection until both its ends are done."""
+    with near, socket.create_connection(("127.0.0.1", port)) as far:
+        names.append(_greeted(near))
+        back = threading.Thread(target=_pump, args=(far, near), daemon=True)
+        back.start()
+        _pump(near, far)
+        back.join()
 
 
 def _greeted(near: socket.socket) -> str:

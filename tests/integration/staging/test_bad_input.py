@@ -19,6 +19,7 @@ from history.errors import AftershockError, FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube import client
 from kube.client import Platform, connect
+from kube.connection import bounded_client
 from kube.selection import node_target, still_there
 from runner.preflight.checks import Fault, check_access, check_signals
 from runner.preflight.lease_queue import Queue, namespace_of
@@ -89,8 +90,8 @@ def test_a_certificate_of_another_authority(target_with: Callable[..., Target], 
 
 
 def test_an_api_server_that_does_not_answer_in_time(target_with: Callable[..., Target], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "CONNECT_S", 0.5)
-    monkeypatch.setattr(client, "READ_S", 0.5)
+    monkeypatch.setattr(bounded_client, "CONNECT_S", 0.5)
+    monkeypatch.setattr(bounded_client, "READ_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
         server = f"https://127.0.0.1:{silent.getsockname()[1]}"
         target = target_with(lambda config: config["clusters"][0]["cluster"].update(server=server), server=server)
