@@ -16,10 +16,11 @@ from faults.mechanisms import fault_pod
 from history.errors import FaultFailed
 from history.plan import Phase
 from kube.client import Platform
+from kube.disruption.eviction import evict
 from probes import network
 from runner.run.abort.interference import cordoned_again, interference
 from safety.active_run import ActiveRun
-from safety.undo import evict, undo_all
+from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 from target.target import Suite, Target
 from testing.waiting import wait_for
