@@ -11,11 +11,11 @@ from typing import TypeVar
 from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors, ready, unless_gone
+from kube.labels import BETWEEN
 from kube.objects import Node, Pod
 
 T = TypeVar("T")
 POSITIVE = re.compile(r"[^!=\s]+(\s*=|\s+in\s*\()")
-BETWEEN = re.compile(r",(?![^()]*\))")  # commas that do not stand in a list of values
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 INDEX = "batch.kubernetes.io/job-completion-index"
 GLOBAL_INDEX = "jobset.sigs.k8s.io/job-global-index"  # of a Job among all of its JobSet

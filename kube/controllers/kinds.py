@@ -14,6 +14,7 @@ from kubernetes import client
 
 from kube.client import Platform, unless_forbidden, unless_gone
 from kube.permissions import Permission
+from target.job_kinds.kind import Resource
 from target.role import Controller as Named
 
 Manifest = Mapping[str, Any]
@@ -32,23 +33,18 @@ class Reference(NamedTuple):
         return f"{self.kind} {self.name}"
 
 
-class Resource(NamedTuple):
-    """What a kind is called in a path of the API: ``deployments`` of ``apps/v1``."""
-
-    group: str
-    version: str
-    plural: str
-
-
 KINDS = {
-    "Deployment": Resource("apps", "v1", "deployments"),
-    "StatefulSet": Resource("apps", "v1", "statefulsets"),
-    "ReplicaSet": Resource("apps", "v1", "replicasets"),
-    "DaemonSet": Resource("apps", "v1", "daemonsets"),
-    "Job": Resource("batch", "v1", "jobs"),
-    "LeaderWorkerSet": Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets"),
-    "Rollout": Resource("argoproj.io", "v1alpha1", "rollouts"),
-    "JobSet": Resource("jobset.x-k8s.io", "v1alpha2", "jobsets"),
+    one.kind: one
+    for one in (
+        Resource("apps", "v1", "deployments", "Deployment"),
+        Resource("apps", "v1", "statefulsets", "StatefulSet"),
+        Resource("apps", "v1", "replicasets", "ReplicaSet"),
+        Resource("apps", "v1", "daemonsets", "DaemonSet"),
+        Resource("batch", "v1", "jobs", "Job"),
+        Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet"),
+        Resource("argoproj.io", "v1alpha1", "rollouts", "Rollout"),
+        Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet"),
+    )
 }
 """The kinds that are read whole."""
 
@@ -84,12 +80,12 @@ def read_named(platform: Platform, named: Named, namespace: str) -> Controller:
     """Return the controller that the target file names. Raises ApiException: it is not there, or may not be read."""
     if named.kind in KINDS:
         resource = KINDS[named.kind]
-        return _read_whole(platform, resource, namespace, Reference(f"{resource.group}/{resource.version}", named.kind, named.name))
+        return _read_whole(platform, resource, namespace, Reference(resource.api_version, named.kind, named.name))
     plural, _, group = (named.resource or "").partition(".")
     groups = client.ApisApi(platform.api).get_api_versions().groups
     versions = {one.name: one.preferred_version.version for one in groups if one.preferred_version}
-    reference = Reference(f"{group}/{versions.get(group, 'v1')}", named.kind, named.name)
-    return _read_scale(platform, Resource(group, versions.get(group, "v1"), plural), namespace, reference)
+    resource = Resource(group, versions.get(group, "v1"), plural, named.kind)
+    return _read_scale(platform, resource, namespace, Reference(resource.api_version, named.kind, named.name))
 
 
 def read(platform: Platform, reference: Reference, namespace: str) -> Controller | None:
@@ -105,7 +101,7 @@ def read(platform: Platform, reference: Reference, namespace: str) -> Controller
     plural = _scaled(platform, group, version, reference.kind)
     if plural is None:
         return None
-    scaled = Resource(group, version, plural)
+    scaled = Resource(group, version, plural, reference.kind)
     return unless_gone(lambda: unless_forbidden(lambda: _read_scale(platform, scaled, namespace, reference), None))
 
 

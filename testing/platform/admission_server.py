@@ -6,12 +6,12 @@ import base64
 import json
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from testing.answering import answering
 from testing.platform.certificates import self_signed
 
 REASON = "privileged pods need a ticket"
@@ -42,12 +42,8 @@ def denying(folder: Path, address: str) -> Iterator[tuple[str, bytes]]:
     context.load_cert_chain(certificate, key)
     server = ThreadingHTTPServer((address, 0), Denial)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with answering(server):
         yield f"https://{address}:{server.server_port}/", certificate.read_bytes()
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def address_towards(host: str, port: int) -> str:

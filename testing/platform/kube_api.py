@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,9 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import yaml
 
+from history.errors import TargetRefused
+from kube.client import Platform, connect
 from target.target import Target
+from testing.answering import answering
 from testing.platform.fake_cluster import local_target
 from testing.platform.targets import in_region
 
@@ -98,13 +101,9 @@ def kube_api(certificate: tuple[Path, Path] | None = None) -> Iterator[KubeApi]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate[1], certificate[0])
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     api.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
-    try:
+    with answering(server):
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def kubeconfig(server: str, user: dict[str, Any] | None = None, context: str = CONTEXT, **cluster: object) -> dict[str, Any]:
@@ -158,3 +157,16 @@ def hands_over(token: str = "", **status: str) -> str:
 
 
 FAILS = "sys.exit('SSO session has expired or is invalid; run aws sso login')\n"
+
+
+def ask(platform: Platform) -> None:
+    """Send a request."""
+    platform.pods_in("llm")
+
+
+def refused(folder: Path, api: KubeApi, user: dict[str, Any] | None, **cluster: Any) -> str:
+    """Return in what words a target that leads to ``api`` is refused, in one line."""
+    with pytest.raises(TargetRefused) as error:
+        connect(write_target(folder, api.url, user, **cluster))
+    assert "\n" not in str(error.value)
+    return str(error.value)

@@ -28,6 +28,7 @@ from websocket._abnf import frame_buffer
 
 from kube.client import Platform, platform_over
 from kube.connection.bounded_client import BoundedClient
+from testing.answering import answering
 from testing.platform.fake_cluster import local_target
 
 POD = re.compile(r"/api/v1/namespaces/[^/]+/pods/([^/]+)/(proxy|portforward|exec)(/.*)?")
@@ -70,12 +71,8 @@ def serving(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | Non
     server.daemon_threads = True
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with answering(server):
         yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def app(answer: Callable[[str, dict[str, str]], int]) -> type[BaseHTTPRequestHandler]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from target.region import Region
+from testing.answering import answering
 from testing.platform.fake_cluster import local_target
 
 LOOK_BACK_S = 300
@@ -169,12 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def prometheus_server(*series: Scraped) -> Iterator[PrometheusServer]:
     """Serve for the length of the block."""
-    with PrometheusServer() as server:
-        server.series = list(series)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = PrometheusServer()
+    server.series = list(series)
+    with answering(server):
+        yield server

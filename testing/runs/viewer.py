@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
+
+from testing.answering import answering
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ("--disable-background-networking", "--disable-sync", "--no-first-run", "--disable-component-update")
@@ -49,14 +50,8 @@ def served(folder: Path, policy: str = POLICY) -> Iterator[str]:
     """Serve ``folder`` on a free port with ``policy`` and yield its address."""
     handler = type("Handler", (_Handler,), {"policy": policy})
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from testing.answering import answering
 from workloads.training.telemetry.ledger_server import LedgerServer
 
 
 @contextmanager
 def serving(folder: Path, **more: int) -> Iterator[LedgerServer]:
     """Serve ``folder`` on a free port of the loopback address."""
-    with LedgerServer(("127.0.0.1", 0), folder, **more) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = LedgerServer(("127.0.0.1", 0), folder, **more)
+    with answering(server):
+        yield server

@@ -6,7 +6,6 @@ import http.server
 import json
 import os
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from history.reader import read_run
+from testing.answering import answering
 from testing.load.load_runs import finish, start_load, write_load_plan
 from testing.platform.certificates import self_signed
 
@@ -52,14 +52,8 @@ def quoting_server(certificate: Path) -> Iterator[tuple[int, list[dict[str, str]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_name("localhost-key.pem"))
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with answering(server):
         yield server.server_address[1], seen
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from history.errors import TargetRefused
-from kube.client import Platform, connect
+from kube.client import connect
 from kube.connection import exec_plugin
 from runner.redact import redact_text
-from testing.platform.kube_api import FAILS, KubeApi, Plugin, failure, hands_over, kube_api, write_target
+from testing.platform.kube_api import FAILS, KubeApi, Plugin, ask, failure, hands_over, kube_api, refused, write_target
 
 TOKEN = "an-opaque-token-of-a-plugin"  # noqa: S105
 
@@ -22,17 +21,6 @@ TOKEN = "an-opaque-token-of-a-plugin"  # noqa: S105
 def api() -> Iterator[KubeApi]:
     with kube_api() as made:
         yield made
-
-
-def ask(platform: Platform) -> None:
-    platform.pods_in("llm")
-
-
-def refused(folder: Path, api: KubeApi, user: dict[str, Any] | None, **cluster: object) -> str:
-    with pytest.raises(TargetRefused) as error:
-        connect(write_target(folder, api.url, user, **cluster))
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_a_plugin_s_token_is_sent_and_it_is_run_once(api: KubeApi, tmp_path: Path) -> None:

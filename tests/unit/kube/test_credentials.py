@@ -12,32 +12,21 @@ from typing import Any
 import pytest
 import yaml
 
-from history.errors import NoData, TargetRefused
-from kube.client import Platform, connect
+from history.errors import NoData
+from kube.client import connect
 from kube.connection.credentials import AGAIN_S, LEAD_S, Exec
 from kube.connection.errors import NoCredentials
 from kube.connection.exec_plugin import Status
 from kube.connection.kubeconfig import read_entry
 from kube.container_exec import processes
 from runner.redact import redact_text
-from testing.platform.kube_api import Answer, KubeApi, failure, kube_api, kubeconfig, write_target
+from testing.platform.kube_api import Answer, KubeApi, ask, failure, kube_api, kubeconfig, refused, write_target
 
 
 @pytest.fixture
 def api() -> Iterator[KubeApi]:
     with kube_api() as made:
         yield made
-
-
-def ask(platform: Platform) -> None:
-    platform.pods_in("llm")
-
-
-def refused(folder: Path, api: KubeApi, user: dict[str, Any] | None, **cluster: object) -> str:
-    with pytest.raises(TargetRefused) as error:
-        connect(write_target(folder, api.url, user, **cluster))
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 class Runs:
