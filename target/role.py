@@ -8,11 +8,24 @@ from pydantic import Field, model_validator
 
 from history.values import Seconds, Written
 from target.engines import ENGINES
+from target.job_kinds.kind import Resource
 from target.object_store import ObjectStore
 from target.prometheus import Label, matchers_of
 
-KINDS = ("Deployment", "StatefulSet", "ReplicaSet", "DaemonSet", "Job", "LeaderWorkerSet", "Rollout", "JobSet")
-"""Kinds of controllers that are known; of any other the scale subresource is asked."""
+KINDS = {
+    one.kind: one
+    for one in (
+        Resource("apps", "v1", "deployments", "Deployment"),
+        Resource("apps", "v1", "statefulsets", "StatefulSet"),
+        Resource("apps", "v1", "replicasets", "ReplicaSet"),
+        Resource("apps", "v1", "daemonsets", "DaemonSet"),
+        Resource("batch", "v1", "jobs", "Job"),
+        Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet"),
+        Resource("argoproj.io", "v1alpha1", "rollouts", "Rollout"),
+        Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet"),
+    )
+}
+"""Kinds of controllers that are known, and how the API calls them; of any other the scale subresource is asked."""
 SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
 
 

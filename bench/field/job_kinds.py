@@ -18,7 +18,7 @@ GPU = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
 
 def _read(written: Plain, *, served: bool = True) -> Template:
     cluster = FakeCluster()
-    cluster.served |= {SERVED} if served else set()
+    cluster.resources |= {SERVED} if served else set()
     cluster.plain["jobsets", "ml-training", "trainer"] = written
     return read_template(cluster.platform(job_set_target()), "ml-training", WRITTEN, "trainer", {})
 

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from bench.mutations.cases import Case
+from testing.platform.targets import PATIENT_SLO
 
 FREEZE_S = 14
 WINDOW_S = 3
@@ -54,7 +55,7 @@ def platform(case: Case, root: Path) -> Document:
     target: Document = yaml.safe_load((root / "targets" / "local.yaml").read_text())
     target["limits"] = limits()
     serving = target["workloads"]["realtime-inference"]
-    serving["slo"] |= {"ratio": "95%", "latency": "3s", "ttft": "3s", "max_gap": "3s"}
+    serving["slo"] |= PATIENT_SLO
     serving["load"] |= {"rate_rps": 15} | case.target
     target["workloads"] = {"realtime-inference": serving}
     return target

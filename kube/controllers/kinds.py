@@ -15,6 +15,7 @@ from kubernetes import client
 from kube.client import Platform, unless_forbidden, unless_gone
 from kube.permissions import Permission
 from target.job_kinds.kind import Resource
+from target.role import KINDS
 from target.role import Controller as Named
 
 Manifest = Mapping[str, Any]
@@ -31,22 +32,6 @@ class Reference(NamedTuple):
     def __str__(self) -> str:
         """Return it as a person says it: ``Deployment vllm``."""
         return f"{self.kind} {self.name}"
-
-
-KINDS = {
-    one.kind: one
-    for one in (
-        Resource("apps", "v1", "deployments", "Deployment"),
-        Resource("apps", "v1", "statefulsets", "StatefulSet"),
-        Resource("apps", "v1", "replicasets", "ReplicaSet"),
-        Resource("apps", "v1", "daemonsets", "DaemonSet"),
-        Resource("batch", "v1", "jobs", "Job"),
-        Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet"),
-        Resource("argoproj.io", "v1alpha1", "rollouts", "Rollout"),
-        Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet"),
-    )
-}
-"""The kinds that are read whole."""
 
 
 @dataclass(frozen=True, slots=True)
