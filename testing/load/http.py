@@ -7,8 +7,12 @@ import json
 import os
 import socket
 import struct
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+
+POD: ContextVar[str] = ContextVar("pod", default=f"scripted-{os.getpid()}")
+"""Which pod answers say they are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def completion(text: str) -> dict[str, Any]:
 
 
 def head(status: int, content_type: str, length: str) -> bytes:
-    return f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n{length}\r\nx-pod: scripted-{os.getpid()}\r\n\r\n".encode()
+    return f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n{length}\r\nx-pod: {POD.get()}\r\n\r\n".encode()
 
 
 def chunk(data: bytes) -> bytes:

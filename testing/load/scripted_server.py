@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from history.clock import now_ns
-from testing.load.http import Asked, bound, chunk, completion, head, read_request, reset, send, until_left
+from testing.load.http import POD, Asked, bound, chunk, completion, head, read_request, reset, send, until_left
 
 KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
 BACKLOG = 4096  # a stopped server's kernel still takes this many connections
@@ -217,7 +217,9 @@ def main() -> None:
     parser.add_argument(
         "--real-time", action="store_true", help="run first, if permitted: what happens is the script's, not the neighbours'"
     )
+    parser.add_argument("--pod", default=POD.get(), help="the pod that its answers say they are of")
     options = parser.parse_args()
+    POD.set(options.pod)
     if options.real_time:
         with contextlib.suppress(AttributeError, OSError):  # no such policy here, or not permitted
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))

@@ -14,6 +14,9 @@ from bench.comparison.false_passes.cases import Case
 from bench.comparison.false_passes.parts import PID, URL, WITNESS, State
 from testing.load.load_runs import scripted_server
 
+HIT = "inference-a"
+"""The pod that faults choose, whose server is the one that they stop: who waits for its answer then is on the target."""
+
 
 @contextmanager
 def platform_of(case: Case, folder: Path) -> Iterator[Path]:
@@ -22,7 +25,7 @@ def platform_of(case: Case, folder: Path) -> Iterator[Path]:
     file = folder / "experiment.yaml"
     file.write_text(yaml.safe_dump(case.document, sort_keys=False))
     State.reset()
-    with scripted_server(folder / "truth.json", list(case.outages), "--clock", "start") as server:
+    with scripted_server(folder / "truth.json", list(case.outages), "--clock", "start", "--pod", HIT) as server:
         os.environ[URL], os.environ[PID] = server.url, str(server.pid)
         os.environ[WITNESS] = str(folder / "witness")
         try:
