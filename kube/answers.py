@@ -9,6 +9,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from kube.connection.errors import NoCredentials
+from target.hiding import excerpt
 
 NEXT_STEP = {
     401: "renew the credentials of the target's context",
@@ -40,7 +41,7 @@ def explained(error: ApiException | urllib3.exceptions.HTTPError) -> str:
         step = next((step for words, step in ADMISSION.items() if words in said), by_status)
         return f"the API server answered {status} {said}; {step}"
     step = OTHER_CA if "CERTIFICATE_VERIFY_FAILED" in str(error) else "check that it is up and reachable"
-    said = " ".join(str(error.reason).split())[:300] if isinstance(error, ApiException) else first_line(error)
+    said = excerpt(" ".join(str(error.reason).split()), 300) if isinstance(error, ApiException) else first_line(error)
     return f"no answer from the API server ({said}); {step}"
 
 
@@ -62,4 +63,4 @@ def message_of(error: ApiException) -> str:
 
 def first_line(error: BaseException) -> str:
     """Return the class and the first line of an error."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    return excerpt(f"{type(error).__name__}: {error}".splitlines()[0], 300)

@@ -15,6 +15,7 @@ from kube.connection.bounded_client import CONNECT_S
 from kube.containers import SIDECARS
 from kube.objects import Pod
 from kube.permissions import Permission
+from target.hiding import excerpt
 
 READ_S = 5.0
 MAYBE_OWN = {0, 502, 503, 504}  # no answer, or perhaps the API server's own
@@ -47,7 +48,7 @@ def get(platform: Platform, namespace: str, service: str, path: str, **query: st
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         if answer.status != HTTPStatus.OK:
-            raise ApiException(status=answer.status, reason=answer.body[:200].decode(errors="replace"))
+            raise ApiException(status=answer.status, reason=excerpt(answer.body.decode(errors="replace"), 200))
         return answer.body
 
 

@@ -19,7 +19,8 @@ from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
 from runner.drivers.choice import read_target
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
-from runner.redact import of_environment, of_target, redact_text
+from runner.redact import of_environment, of_target
+from target.hiding import redact_text
 from target.known_secrets import remember
 
 ROOT = Path(__file__).parent.parent

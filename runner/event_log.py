@@ -8,7 +8,8 @@ from pathlib import Path
 from history.clock import now_ns
 from history.schema import DEFAULT_REGION, EventKind
 from history.writer import EventLog
-from runner.redact import redact_object, redact_text
+from runner.redact import redact_object
+from target.hiding import redact_text
 
 
 class RunLog(EventLog):

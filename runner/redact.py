@@ -2,7 +2,7 @@
 
 Known values are those of its environment under secret names, those of all that the target file names (:func:`of_target`), and what exec
 plugins hand over meanwhile (:mod:`target.known_secrets`). Events, messages, journal, log, diagnostics and tracebacks are redacted.
-Names and shapes stand in :mod:`target.credentials`.
+Names and shapes stand in :mod:`target.credentials`; texts alone are redacted by :mod:`target.hiding`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from urllib.parse import unquote, urlsplit
 
 from kube.connection.secrets import of_file, of_kubeconfig
 from target import credentials
-from target.known_secrets import known
+from target.hiding import HIDDEN, redact_text
 from target.prometheus import Prometheus
 from target.requests import RequestsClass
 from target.target import Target
 
 Value = TypeVar("Value")
-HIDDEN = "[redacted]"
 
 
 def of_environment(environment: Mapping[str, str]) -> list[str]:
@@ -95,15 +94,6 @@ class RedactedStream(io.TextIOBase):
     def fileno(self) -> int:
         """Return the descriptor below."""
         return self._stream.fileno()
-
-
-def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Hide what looks like a credential, every one of ``secrets``, and what this process knows."""
-    for secret in (*secrets, *known()):
-        text = text.replace(secret, HIDDEN) if secret else text
-    for shape in credentials.SHAPES:
-        text = shape.sub(rf"\1{HIDDEN}", text)
-    return text
 
 
 def redact_object(value: Value, secrets: tuple[str, ...] = ()) -> Value:

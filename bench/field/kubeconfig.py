@@ -15,7 +15,8 @@ from bench.field.cases import Seen, case
 from history.errors import TargetRefused
 from kube.client import connect
 from kube.connection import exec_plugin
-from runner.redact import of_target, redact_text
+from runner.redact import of_target
+from target.hiding import redact_text
 from target.known_secrets import remember
 from testing.platform.kube_api import FAILS, Answer, KubeApi, Plugin, failure, hands_over, kube_api, kubeconfig, write_target
 from testing.runs.pytest_ways import session

@@ -15,6 +15,7 @@ from kube.connection.bounded_client import CONNECT_S
 from kube.health.answer import Answer
 from kube.health.questions import HttpQuestion, Question
 from kube.objects import Pod
+from target.hiding import excerpt
 
 ITS_OWN = {"host", "authorization"}  # headers of the API server's
 STATUS = (b'"kind":"Status"', b'"apiVersion":"v1"')
@@ -53,6 +54,6 @@ def own(status: int, said: bytes) -> bool:
 def words(said: bytes) -> str:
     """Return what the API server says, for people."""
     try:
-        return str(orjson.loads(said)["message"])[:300]
+        return excerpt(str(orjson.loads(said)["message"]), 300)
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return said.decode(errors="replace").strip()[:300]
+        return excerpt(said.decode(errors="replace").strip(), 300)

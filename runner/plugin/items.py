@@ -19,9 +19,9 @@ from runner.experiment.experiment import Experiment, read_experiment
 from runner.messages import Kind
 from runner.plugin.options import Options, request_for
 from runner.plugin.progress import Progress
-from runner.redact import redact_text
 from runner.request import Request
 from runner.run.parent import Child
+from target.hiding import excerpt
 from target.target import Target
 
 
@@ -215,8 +215,9 @@ def unplanned(name: str, request: Request, code: int) -> str:
     """Return what is said of a child that ended in preflight without a word: nothing was injected, so it is no verdict."""
     log = request.run_dir / "child.log"
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    last = next((line for line in reversed(lines) if line.strip()), "nothing")[:LONGEST]
-    ended = f"{name}: the run ended in preflight with exit code {code}, nothing was injected; its log {log} ends with: {redact_text(last)}"
+    last = next((line for line in reversed(lines) if line.strip()), "nothing")
+    said = excerpt(last, LONGEST)
+    ended = f"{name}: the run ended in preflight with exit code {code}, nothing was injected; its log {log} ends with: {said}"
     heal = f"; what it left is ended by: python -m runner heal --target {request.target}"
     return f"{ended}; this is a defect of the suite, please report it{heal if (request.run_dir / 'plan.json').exists() else ''}"
 

@@ -14,9 +14,9 @@ from history.plan import Phase
 from history.result import RunVerdict
 from history.schema import EventKind
 from runner.messages import Kind
-from runner.redact import redact_text
 from runner.run.context import Context
 from runner.stop import Interrupted
+from target.hiding import redact_text
 
 Step = Callable[[Context], object]
 

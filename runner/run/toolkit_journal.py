@@ -12,7 +12,8 @@ import chaoslib
 
 from history.plan import Plan
 from history.result import RunVerdict, Verdict
-from runner.redact import redact_object, redact_text
+from runner.redact import redact_object
+from target.hiding import redact_text
 
 Entry = dict[str, object]
 STATUS = {Verdict.PASS: "completed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "aborted"}

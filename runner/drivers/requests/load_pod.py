@@ -26,6 +26,7 @@ from kube.permissions import Permission
 from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests.load import POD_S
 from safety.reaper_job import AS_NOBODY, CONFINED, placement
+from target.hiding import excerpt
 from target.requests import RequestsClass
 from target.suite_image import PROJECT, PYTHON
 from target.target import Target
@@ -70,7 +71,7 @@ class Stream:
         data = self._read(STDOUT_CHANNEL, wait_s)
         os.write(STDERR, self._read(STDERR_CHANNEL))
         if not data and not open_before:
-            said = self._read(ERROR_CHANNEL).decode(errors="replace")[:200]
+            said = excerpt(self._read(ERROR_CHANNEL).decode(errors="replace"), 200)
             raise Lost(self._broke or f"it ended without an end mark: {said or 'no reason is given'}")
         if data:
             self._last_s = time.monotonic()

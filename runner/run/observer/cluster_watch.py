@@ -9,6 +9,7 @@ from history.schema import EventKind
 from kube.node_state import NodeState, node_state
 from kube.objects import EndpointSlice, KubeEvent, Node
 from runner.event_log import RunLog
+from target.hiding import excerpt
 
 
 @dataclass(slots=True)
@@ -109,7 +110,12 @@ class KubeEventWatcher:
         self.seen.add(key)
         about = item.involved_object
         self.log.event(
-            EventKind.KUBE_EVENT, about.name or "", reason=item.reason, message=(item.message or "")[:500], kind=about.kind, type=item.type
+            EventKind.KUBE_EVENT,
+            about.name or "",
+            reason=item.reason,
+            message=excerpt(item.message or "", 500),
+            kind=about.kind,
+            type=item.type,
         )
 
     def deleted(self, item: KubeEvent) -> None:

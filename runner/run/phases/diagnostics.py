@@ -19,8 +19,9 @@ from history.errors import AftershockError
 from history.workloads import RequestsPlan
 from kube.client import Platform, api_errors, ready
 from kube.objects import Pod
-from runner.redact import redact_object, redact_text
+from runner.redact import redact_object
 from runner.run.context import Context
+from target.hiding import excerpt, redact_text
 
 LIMIT_S = 8.0
 PARALLEL = 8
@@ -60,7 +61,7 @@ class Diagnostics:
         try:
             job()
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            self.missing.append(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}")
+            self.missing.append(f"{type(error).__name__}: {excerpt(str(error).splitlines()[0], 200)}")
 
     def namespace_jobs(self, context: Context) -> list[Job]:
         """Return jobs for the Events of the platform's namespaces."""

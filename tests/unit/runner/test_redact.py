@@ -18,10 +18,11 @@ from history.schema import EventKind
 from kube.connection.secrets import of_kubeconfig
 from runner.event_log import RunLog
 from runner.messages import Pipe
-from runner.redact import HIDDEN, Redacted, RedactedStream, of_environment, of_target, redact_object, redact_text
+from runner.redact import Redacted, RedactedStream, of_environment, of_target, redact_object
 from runner.run.context import Context
 from runner.run.lifecycle import run_part
 from target import known_secrets
+from target.hiding import HIDDEN, redact_text
 from target.known_secrets import remember
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
