@@ -52,7 +52,7 @@ def _evict_permissions(platform: Platform, arguments: Arguments) -> list[Permiss
 def preempt(role: str) -> dict[str, object]:
     """Evict one ready pod of ``role``, as a scheduler that needs its place does: SIGTERM now, the end when its grace is over.
 
-    It ends at once; what owns the pod (its Job) makes a new one.
+    It ends at once; what owns the pod makes a new one.
 
     Raises:
         TargetRefused: no live run.
@@ -80,13 +80,13 @@ def _resolve_coordinator(platform: Platform, arguments: Arguments, _rng: Random)
 @_in_a_job(
     resolve=_resolve_coordinator,
     permissions=pods.permissions,
-    ends="at once; its Job makes a new one",
+    ends="at once; what owns the pod makes a new one",
     evidence=("probes.pods.gone",),
 )
 def kill_coordinator(role: str) -> dict[str, object]:
     """Kill the pod with index 0 of ``role`` without grace: it holds the rendezvous, so nobody can meet until it is back.
 
-    It ends at once; its Job makes a new pod. Raises as :func:`faults.pods.kill`.
+    It ends at once; what owns the pod makes a new one. Raises as :func:`faults.pods.kill`.
     """
     return pods.kill(role)
 

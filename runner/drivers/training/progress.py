@@ -15,10 +15,11 @@ import polars as pl
 from history.clock import now_ns
 from history.errors import NoData
 from history.ledgers import CLOCK, NEEDED, PLAIN, RUNNER, LedgerWriter, lacking, training_rows
-from history.schema import TRAINING, EventKind
+from history.schema import TRAINING
 from history.workloads import Training
 from runner.drivers.driver import WorkloadFailed
 from runner.event_log import RunLog
+from runner.instrument import Instrument
 from verdict.inputs.training_job import TrainingJob, recovered, training_job_of, verified_ns
 from workloads.training.telemetry.clock import Clock, Offset, measured_offset
 from workloads.training.telemetry.ledger import CLOCK_EVERY_S, DONE
@@ -52,7 +53,7 @@ class TrainingProgress:
         self._offset = 0
         self._rows: list[dict[str, object]] = []
         self._ledger = training_job_of(job, pl.DataFrame(schema=TRAINING))
-        self._down = ""
+        self._instrument = Instrument(log, LEDGER)
         self._lock = threading.Lock()
 
     def update(self) -> None:
@@ -64,9 +65,9 @@ class TrainingProgress:
                 data = self._source.fetch(self._offset)
                 self._measure_clock()
             except NoData as error:
-                self._link(str(error))
+                self._instrument.heard(str(error))
                 return
-            self._link("")
+            self._instrument.heard()
             end = data.rfind(b"\n") + 1
             if end:
                 self._offset += end
@@ -150,11 +151,6 @@ class TrainingProgress:
         saved = f", checkpoint {max(step for _, step in known)}" if known else ", no checkpoint"
         again = f", attempt {done[-1].attempt}" if len(self._ledger.starts) > 1 else ""
         return f"step {done[-1].step}, {recent / window_s:.1f} steps/s{saved}{again}"
-
-    def _link(self, down: str) -> None:
-        if bool(down) != bool(self._down):
-            self._log.event(EventKind.INSTRUMENT_DOWN if down else EventKind.INSTRUMENT_UP, LEDGER, error=down)
-        self._down = down
 
 
 def _clock_row(found: Offset) -> dict[str, object]:

@@ -18,7 +18,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import NoData
-from history.schema import EventKind, Series
+from history.schema import Series
 from kube.client import Platform
 from kube.controllers.wanted import wanted
 from kube.health.serving import Asking, answers, askings_of, heard_of
@@ -27,6 +27,7 @@ from kube.objects import Pod
 from probes.prometheus.answer import Unanswered
 from probes.prometheus.gauge import Gauge, read
 from runner.event_log import RunLog
+from runner.instrument import Instrument
 from runner.run.context import Observations
 from runner.run.observer.host_cpu import HostCpu
 from runner.run.observer.pod_watch import PodWatcher
@@ -63,7 +64,7 @@ class Sampler(threading.Thread):
         super().__init__(name="sampler", daemon=True)
         self._from, self._log, self._observations, self._halt = sources, log, observations, halt
         self._pending: dict[str, Future[None]] = {}
-        self._prometheus_down = False
+        self._prometheus = Instrument(log, PROMETHEUS, sources.queue.fresh_s if sources.queue else 0.0)
         self._queue_ns = now_ns()  # what was scraped before belongs to nobody's run
         every_s = sources.queue.every_s if sources.queue else 0.0
         self._queue_ticks = round(min(MOST_S, max(LEAST_S, every_s / OFTEN)) / PERIOD_S)
@@ -175,9 +176,4 @@ class Sampler(threading.Thread):
         if reading is not None and (at_ns := round(reading.at_s * 1e9)) > self._queue_ns + SAME_NS:
             self._queue_ns = at_ns
             self._log.sample(Series.QUEUE_DEPTH, reading.value, t_ns=at_ns)
-        self._link(down=down)
-
-    def _link(self, *, down: str) -> None:
-        if bool(down) != self._prometheus_down:
-            self._prometheus_down = bool(down)
-            self._log.event(EventKind.INSTRUMENT_DOWN if down else EventKind.INSTRUMENT_UP, PROMETHEUS, error=down)
+        self._prometheus.heard(down)

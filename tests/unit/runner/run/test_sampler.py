@@ -12,12 +12,14 @@ import pytest
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
+from history.clock import now_ns
 from history.reader import read_table
 from history.schema import Series
 from kube.health.questions import HttpQuestion
 from kube.health.serving import Asking
 from kube.health.ways import Way
 from probes.prometheus.gauge import Gauge, find
+from runner import instrument
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer.pod_watch import PodWatcher
@@ -74,7 +76,10 @@ def test_who_has_a_health_endpoint_is_asked_and_who_has_none_is_ready_while_its_
     assert made._observations.ill == {"gateway-a"}
 
 
-def test_the_queue_is_sampled_once_a_scrape_at_its_time_and_prometheus_silence_is_noticed_once(tmp_path: Path, log: RunLog) -> None:
+@pytest.mark.parametrize(("later_s", "told"), [(0.0, []), (20.0, []), (60.0, ["instrument.down", "instrument.up"])])
+def test_the_queue_is_sampled_once_a_scrape_and_prometheus_silence_is_told_once_no_value_is_fresh(
+    tmp_path: Path, log: RunLog, monkeypatch: pytest.MonkeyPatch, later_s: float, told: list[str]
+) -> None:
     with prometheus_server(waiting(4, every_s=30)) as server:
         series = server.series[0]
         gauge = find(region_of(server), local_target().roles["inference"], "waiting")
@@ -89,8 +94,9 @@ def test_the_queue_is_sampled_once_a_scrape_at_its_time_and_prometheus_silence_i
         series.value, series.age_s = 2, series.age_s - 5  # another scrape, five seconds later
         made._queue()
         server.say({"message": "rate limit"})
-        for _ in range(2):
-            made._queue()
+        made._queue()
+        monkeypatch.setattr(instrument, "now_ns", lambda: now_ns() + int(later_s * 1e9))
+        made._queue()
         assert made._observations.queue is None
         server.foreign = None
         server.series = []
@@ -99,7 +105,7 @@ def test_the_queue_is_sampled_once_a_scrape_at_its_time_and_prometheus_silence_i
     table = read_table(tmp_path, "samples")
     at_s = [t_ns / 1e9 for name, t_ns in table.select("series", "t_ns").iter_rows() if name == "queue_depth"]
     assert at_s == pytest.approx([series.made_s - series.age_s - 5, series.made_s - series.age_s], abs=0.5)
-    assert [kind for kind, name, _ in seen(tmp_path) if name == "prometheus"] == ["instrument.down", "instrument.up"]
+    assert [kind for kind, name, _ in seen(tmp_path) if name == "prometheus"] == told
 
 
 def test_how_many_replicas_are_wanted_is_sampled_while_somebody_says_it(tmp_path: Path, log: RunLog) -> None:
