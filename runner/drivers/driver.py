@@ -39,13 +39,15 @@ class Needs:
 
     ``window_s``: over how long its objective can be told at all; baseline and hold are at least so long. ``waits_s``: how long a user waits
     for one answer, none if nobody does. ``known_s``: after how long at the latest it is known how what was begun ended: warming up and the
-    baseline wait so much longer. ``provides_targets``: there is nothing to aim at before :meth:`Driver.provide`.
+    baseline wait so much longer. ``provides_targets``: there is nothing to aim at before :meth:`Driver.provide`. ``promised``: the share of
+    good requests that the objective promises.
     """
 
     window_s: float = 0.0
     waits_s: float | None = None
     known_s: float = 0.0
     provides_targets: bool = False
+    promised: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

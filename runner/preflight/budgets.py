@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from history.budgets import BUDGETS, Bounds, Budgets, class_defaults
 from runner.drivers.driver import Driver
 from runner.experiment.experiment import Experiment
@@ -11,7 +13,8 @@ from target.target import Target
 def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Budgets:
     """Merge the budgets of what ``driver`` drives, class default < target < experiment < target for it; ``source`` says who set each.
 
-    Of a run that several workloads drive, each has the experiment's budgets that mean something for its kind.
+    Of a run that several workloads drive, each has the experiment's budgets that mean something for its kind. An experiment asks for no
+    better availability than the class promises its users.
     """
     own = experiment.settings.budgets
     left_out = {name for name in own.values() if not BUDGETS[name].fits(driver.kind)}
@@ -25,15 +28,28 @@ def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Bu
     for who, layer in layers:
         values |= layer.settings()
         source |= dict.fromkeys(layer.values(), who)
-    own_budgets = target.workloads[driver.name].budgets_in.get(experiment.id)
-    return with_window(in_place(Budgets.model_validate(values | {"source": source}), own_budgets), driver.needs().window_s)
+    needs, own_budgets = driver.needs(), target.workloads[driver.name].budgets_in.get(experiment.id)
+    merged = in_place(as_promised(Budgets.model_validate(values | {"source": source}), needs.promised), own_budgets)
+    return with_window(merged, needs.window_s, control=experiment.settings.fault != "fault")
 
 
-def with_window(budgets: Budgets, enough_s: float) -> Budgets:
-    """Name the window of an availability that has none: as :class:`history.budgets.Bounds` says, and long enough to support the SLO."""
-    if budgets.availability is None or budgets.availability_over_s is not None:
+def as_promised(budgets: Budgets, promised: float) -> Budgets:
+    """Return ``budgets`` with an experiment's availability lowered to what the class promises, if that is less; ``source`` says so."""
+    asked = budgets.availability
+    if asked is None or asked <= promised or budgets.source["availability"] != "experiment":
         return budgets
-    return budgets.model_copy(update={"availability_over_s": max(budgets.availability_window_s, enough_s)})
+    said = f"the SLO, which promises no more; experiment: {asked:g}"
+    return budgets.model_copy(update={"availability": promised, "source": budgets.source | {"availability": said}})
+
+
+def with_window(budgets: Budgets, enough_s: float, *, control: bool) -> Budgets:
+    """Name the window of an availability that has none: as :class:`history.budgets.Bounds` says, and long enough to support the SLO.
+
+    A control's own window is lengthened so, too: where nothing is broken, a longer one hides nothing.
+    """
+    if budgets.availability is None or (budgets.availability_over_s is not None and not control):
+        return budgets
+    return budgets.model_copy(update={"availability_over_s": max(budgets.availability_window_s, math.ceil(enough_s))})
 
 
 def in_place(budgets: Budgets, of_target: Bounds | None) -> Budgets:

@@ -58,7 +58,8 @@ class RequestsDriver:
         slo, load = self._workload.slo, self._workload.load
         streams = any(mix.stream for mix in load.mix)
         known_s = max(slo.latency_ms / 1e3, load.timeout_s if streams else 0.0)
-        return Needs(window_s=span_s(arrivals_needed(slo.ratio), load.rate_rps), waits_s=slo.latency_ms / 1e3, known_s=known_s)
+        window_s = span_s(arrivals_needed(slo.ratio), load.rate_rps)
+        return Needs(window_s=window_s, waits_s=slo.latency_ms / 1e3, known_s=known_s, promised=slo.ratio)
 
     def check(self) -> list[str]:
         """Return what is wrong with the prompts, or what the endpoint says instead of answers to one real request of each kind.

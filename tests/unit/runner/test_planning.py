@@ -130,7 +130,7 @@ def test_a_recovery_takes_at_most_what_the_platforms_timers_let_it(
     [
         ("serving/engine-frozen", "smoke", 20),  # the window of its availability: its RTO budget
         ("serving/engine-frozen", "full", 30 + 30),  # to the end of the fault, and a hold beyond
-        ("serving/replica-killed", "full", 17.54),  # over at once; so long it takes until the SLO's share can be told
+        ("serving/replica-killed", "full", 18),  # over at once; so long it takes until the SLO's share can be told
         ("control/null-control", "smoke", 30),
     ],
 )
@@ -201,6 +201,43 @@ def test_a_null_control_has_no_targets_and_no_floor(experiment_file: Path, tmp_p
 def test_more_arrivals_take_longer_and_luck_is_allowed_for() -> None:
     assert span_s(299, 20) == pytest.approx(17.54, abs=0.01)
     assert span_s(299, 200) == pytest.approx(1.754, abs=0.001)
+
+
+def of_slo(ratio: float, rate_rps: float) -> Target:
+    target = local_target()
+    workload: Any = target.workloads[CLASS]
+    changes = {"slo": workload.slo.model_copy(update={"ratio": ratio}), "load": workload.load.model_copy(update={"rate_rps": rate_rps})}
+    return target.model_copy(update={"workloads": target.workloads | {CLASS: workload.model_copy(update=changes)}})
+
+
+@pytest.mark.parametrize(
+    ("ratio", "asked", "source"),
+    [(0.99, 0.97, "experiment"), (0.97, 0.97, "experiment"), (0.95, 0.95, "the SLO, which promises no more; experiment: 0.97")],
+)
+def test_an_experiment_asks_for_no_better_availability_than_the_slo_promises(
+    experiment: Experiment, ratio: float, asked: float, source: str
+) -> None:
+    target = of_slo(ratio, 20)
+    merged = merged_budgets(experiment, target, drivers(target)[0])
+    assert (merged.availability, merged.source["availability"]) == (asked, source)
+
+
+def test_the_targets_own_availability_is_kept_even_above_its_slo(experiment: Experiment) -> None:
+    target = of_slo(0.95, 20)
+    strict = target.workloads[CLASS].model_copy(update={"budgets_in": {experiment.id: Bounds(availability=0.99)}})
+    target = target.model_copy(update={"workloads": target.workloads | {CLASS: strict}})
+    assert merged_budgets(experiment, target, drivers(target)[0]).availability == 0.99
+
+
+@pytest.mark.parametrize(("rate_rps", "over_s"), [(20, 30), (4, 88), (1, 351)])
+def test_a_controls_window_is_as_long_as_its_claim_needs_and_a_faults_stays_as_written(rate_rps: float, over_s: float) -> None:
+    target, folder = of_slo(0.99, rate_rps), ROOT / "experiments"
+    control = read_experiment(folder / "control" / "null-control.yaml", folder)
+    assert merged_budgets(control, target, drivers(target)[0]).availability_over_s == over_s
+    killed = read_experiment(folder / "serving" / "replica-killed.yaml", folder)
+    written = killed.settings.budgets.model_copy(update={"availability_over_s": 15.0})
+    killed = replace(killed, settings=killed.settings.model_copy(update={"budgets": written}))
+    assert merged_budgets(killed, target, drivers(target)[0]).availability_over_s == 15
 
 
 def test_a_target_may_say_other_budgets_for_one_experiment_and_the_plan_says_in_the_place_of_what(experiment: Experiment) -> None:
