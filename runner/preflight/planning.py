@@ -30,6 +30,7 @@ ENOUGH = 3  # how many budgets an observation lasts at least
 PATIENCE = 1.5  # a platform may take half as long again as its timers say before the observation ends
 NOTICED_S = 12.0  # that a fault is noticed, or that a machine whose power is back has booted (measured: at most 12 s)
 HEAL_S, HEAL_NODE_S = 60.0, 120.0
+STARTS = 4.0  # a replica that starts while others serve, or start, may take several times its usual start
 ROOT_VERSIONS = ("chaostoolkit-lib", "chaostoolkit-kubernetes", "kubernetes", "locust", "polars")
 
 
@@ -126,7 +127,7 @@ def timers_of(
         deadline_s=deadline_s,
         fault_s=lasts_s,
         watch_s=min(deadline_s, max(to_the_end_s, *(one.watched_s() for one in budgets))),
-        heal_s=HEAL_S + resolved.grace_s + 2 * ready_s + (HEAL_NODE_S if on_nodes else 0.0),
+        heal_s=HEAL_S + resolved.grace_s + STARTS * ready_s + (HEAL_NODE_S if on_nodes else 0.0),
         deadline_parts=parts if experiment.settings.deadline is None else {"experiment": experiment.settings.deadline},
         known_s=max(need.known_s for need in needs),
         queue_every_s=resolved.queue.every_s,
