@@ -44,8 +44,13 @@ class Built:
 
     @property
     def digest(self) -> str:
-        """What a container's status calls it."""
-        return oci.manifest_digest(self.layout)
+        """What a registry calls it, and a container's status where it was pulled."""
+        return str(oci.manifest_of(self.layout)["digest"])
+
+    @property
+    def config_digest(self) -> str:
+        """What a container's status calls it where it was imported."""
+        return oci.config_digest(self.layout)
 
 
 def images_named(names: list[str]) -> list[Image]:

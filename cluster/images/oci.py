@@ -139,7 +139,13 @@ def archive(layout: Path, to: IO[bytes]) -> None:
             _add(made, layout, Path(name))
 
 
-def manifest_digest(layout: Path) -> str:
-    """Return the digest of a layout's image, ``sha256:…``, by which a registry and a container's status know it."""
+def manifest_of(layout: Path) -> dict[str, Any]:
+    """Return the entry of a layout's image in its index: ``digest``, ``size``, ``annotations``."""
     [manifest] = json.loads((layout / "index.json").read_text())["manifests"]
-    return str(manifest["digest"])
+    return dict(manifest)
+
+
+def config_digest(layout: Path) -> str:
+    """Return the digest of the configuration of a layout's image, ``sha256:…``."""
+    manifest = json.loads((layout / "blobs" / "sha256" / manifest_of(layout)["digest"].removeprefix("sha256:")).read_text())
+    return str(manifest["config"]["digest"])
