@@ -141,7 +141,7 @@ images: setup ## build the images of images/ without a container builder (Debian
 	$(RUN) -m cluster.images build
 
 # On `local`, which must not be up as another cluster: the target file and the platform's manifests are those of make chaos.
-chaos-images: setup ## make chaos on a cluster whose pods see built images instead of this machine's files; begins with make down
+chaos-images: setup platform ## make chaos on a cluster whose pods see built images instead of this machine's files; begins with make down
 	$(RUN) -m cluster down
 	$(RUN) -m cluster.images build
 	$(RUN) -m cluster up --images

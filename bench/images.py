@@ -104,7 +104,7 @@ def page_of(made: list[Built], seen: dict[str, Seen], report: Object, now: Row) 
         (one["id"], one["verdict"], one["expect"]["verdict"], _rto(one), one["sentence"]) for one in sorted(report["experiments"], key=_id)
     ]
     as_expected = sum(one["counts_as"] == "PASS" for one in report["experiments"])
-    head = f"{as_expected} of {len(experiments)} experiments ended as expected. The cluster's pods see these images, not the machine's files."
+    head = f"{as_expected} of {len(experiments)} experiments ended as expected. Their pods see these images, not the machine's files."
     images = table(("image", "unpacked MB", "at most", "pulled MB", "on nodes", "pods that run it by its digest"), sizes)
     return page(
         "Images built by the project, and the smoke set on them", COMMAND, [now], head, images,
