@@ -63,15 +63,22 @@ def _containerd(programs: Path, root: Path) -> Iterator[str]:
         disabled = ", ".join(f'"io.containerd.{one}"' for one in (*DISABLED, "grpc.v1.cri", "cri.v1.images", "cri.v1.runtime"))
         text = f'version = 3\nroot = "{root}"\nstate = "{state}/state"\ndisabled_plugins = [{disabled}]\n[grpc]\naddress = "{socket}"\n'
         (state / "config.toml").write_text(text)
-        argv = ["unshare", "--mount", "--kill-child", str(programs / "containerd"), "-c", str(state / "config.toml")]
+        argv = ["unshare", "--mount", str(programs / "containerd"), "-c", str(state / "config.toml")]
         ask = [str(programs / "ctr"), "-a", socket, "version"]
         with log.open("wb") as out, subprocess.Popen(argv, stdout=out, stderr=out) as process:
             try:
                 until_clear(lambda: not succeeds(*ask), lambda _: f"containerd does not answer: {log.read_text()[-500:]}", _START_S)
                 yield socket
             finally:
-                process.terminate()
-                process.wait(_STOP_S)
+                _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _import(programs: Path, socket: str, one: Built) -> None:
