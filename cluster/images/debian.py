@@ -16,8 +16,10 @@ from cluster.host.commands import run
 RELEASE = "bookworm"
 PYTHON = (3, 11)  # of that release
 _SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")  # as this machine reaches Debian
-_FOR_SCRIPTS = ("adduser", "debconf", "dpkg", "init-system-helpers", "lsb-base", "openssl", "passwd", "perl", "perl-base", "sysvinit-utils")
-_FOR_SCRIPTS += ("tar", "ucf", "usr-is-merged")
+_FOR_SCRIPTS = (
+    *("adduser", "debconf", "dpkg", "init-system-helpers", "lsb-base", "openssl", "passwd", "perl", "perl-base"),
+    *("sysvinit-utils", "tar", "ucf", "usr-is-merged"),
+)
 _PROVIDED = {"debconf": "debconf-2.0"}
 _UNUSED = ("bash-completion", "info", "lintian", "locale", "man", "menu", "pixmaps", "applications", "gdb", "bug", "binfmts")
 _UNUSED_FILES = (

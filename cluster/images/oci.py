@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from cluster.machines.image import TIME
 
@@ -64,7 +64,7 @@ def pack(root: Path, file: Path) -> Blob:
         packed, total = _Hashing(out), 0
         with gzip.GzipFile("", "wb", _LEVEL, packed, mtime=0) as zipped:
             plain = _Hashing(zipped)
-            with tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT, bufsize=2**20) as archive:
+            with tarfile.open(fileobj=cast(IO[bytes], plain), mode="w|", format=tarfile.PAX_FORMAT, bufsize=2**20) as archive:
                 total = sum(_add(archive, root, Path(name)) for name in _names(root))
     return Blob(packed.digest, plain.digest, packed.size, total)
 
