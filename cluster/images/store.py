@@ -23,6 +23,7 @@ from cluster.images.builds import Built
 from cluster.machines.image import architecture
 from cluster.machines.image_files import BUILT
 from cluster.machines.image_store import CONTENT, DATABASES, DISABLED, ROOT, SEED
+from cluster.state import State, cluster_names
 
 _START_S, _STOP_S = 30.0, 30.0
 
@@ -34,8 +35,17 @@ def prepared(say: Say) -> Path:
     named = "".join([*(one.digest for one in made), str(programs)])
     folder = builds.folder() / "stores" / hashlib.sha256(named.encode()).hexdigest()[:16]
     if not folder.is_dir():
+        forget_unused(folder.parent)
         _make(folder, made, programs, say)
     return folder
+
+
+def forget_unused(stores: Path) -> None:
+    """Remove the stores that no cluster of this machine was started with: each takes gigabytes."""
+    used = {State(name).load_config().images for name in cluster_names() if State(name).config_file.exists()}
+    for one in sorted(stores.glob("*")):
+        if str(one) not in used and "." not in one.name:  # another process makes one with a dot
+            shutil.rmtree(one)
 
 
 def _make(folder: Path, made: Sequence[Built], programs: Path, say: Say) -> None:

@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
+from cluster import state
 from cluster.config import default_config, from_json, to_json
 from cluster.errors import ClusterError
 from cluster.images import build_file, builds, compiled, debian, environment, oci, root
+from cluster.images import store as images_store
 from cluster.images.oci import Blob
 from cluster.machines import image_store, node
 from cluster.machines.image_files import BUILT, FAULT, PLATFORM, PROJECT, REPOSITORY, SUITE, Image
@@ -259,6 +261,16 @@ def test_a_nodes_containerd_starts_after_it_has_the_databases(store: Path) -> No
     plain: dict[str, Any] = node.render(default_config(), State("local"), config.node("gpu-a"), [])
     assert plain["services"][0]["name"] == "containerd"
     assert not any("containerd/" in mount["target"] for mount in plain["mounts"] if mount["target"].startswith("/var"))
+
+
+def test_a_store_goes_when_no_cluster_was_started_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "BASE", tmp_path / "state")
+    for name in ("used", "unused", "half.123"):
+        (tmp_path / "stores" / name / image_store.ROOT).mkdir(parents=True)
+    State("one").save_config(replace(default_config("one"), images=str(tmp_path / "stores" / "used")))
+    State("other").save_config(default_config("other"))
+    images_store.forget_unused(tmp_path / "stores")
+    assert sorted(one.name for one in (tmp_path / "stores").iterdir()) == ["half.123", "used"]
 
 
 def test_packed_files_are_readable_by_everybody(tmp_path: Path) -> None:
