@@ -113,8 +113,15 @@ def _config(options: argparse.Namespace) -> ClusterConfig:
     index = options.index if options.index is not None else _free_index(options.name)
     config = default_config(options.name, index, options.nodes or 6)
     config = load_file(config, options.config) if options.config else config
-    images = str(store.prepared(say)) if options.images else config.images
-    return replace(config, name=options.name, parts=(*config.parts, *options.parts), images=images)
+    return replace(config, name=options.name, parts=(*config.parts, *options.parts), images=_images(options) or config.images)
+
+
+def _images(options: argparse.Namespace) -> str:
+    """Return the store of built images that the user asks for; empty: of none."""
+    if not options.images:
+        return ""
+    requirements.check_machine()
+    return str(store.prepared(say))
 
 
 def _exactly(options: argparse.Namespace) -> bool:
