@@ -19,10 +19,10 @@ TARGET ?= targets/$(or $(filter vllm,$(STACKS)),local).yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser jobset help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power soak mutations heal status lock clean
+.PHONY: browser images chaos-images jobset help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power soak mutations heal status lock clean
 
 help: ## what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 chaos: deploy ## set up, start the embedded Kubernetes, run every experiment, end with the report
 	$(RUN) -m pytest -m chaos --chaos-target $(TARGET) $(CHAOS_SET) $(CHAOS_ARGS)
@@ -136,6 +136,18 @@ jobset: setup platform ## training jobs as JobSets: build JobSet's controller, s
 	$(RUN) -m cluster --name jobset up --index 7 --with jobset
 	$(RUN) -m workloads deploy --cluster jobset --variant jobset
 	$(RUN) -m pytest -m chaos --chaos-target targets/jobset.yaml -k "rank-killed or coordinator-lost" $(CHAOS_ARGS)
+
+images: setup ## build the images of images/ without a container builder (Debian's packages, locks); print their sizes beside their bounds
+	$(RUN) -m cluster.images build
+
+# On `local`, which must not be up as another cluster: the target file and the platform's manifests are those of make chaos.
+chaos-images: setup platform ## make chaos on a cluster whose pods see built images instead of this machine's files; begins with make down
+	$(RUN) -m cluster down
+	$(RUN) -m cluster.images build
+	$(RUN) -m cluster up --images
+	$(RUN) -m workloads deploy
+	$(RUN) -m pytest -m chaos --chaos-target targets/local.yaml $(CHAOS_ARGS)
+	$(RUN) -m bench.images
 
 heal: setup ## find and end everything that an earlier run left
 	$(RUN) -m runner heal --target $(TARGET)

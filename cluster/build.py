@@ -97,15 +97,19 @@ def binaries(say: Say, modules: Sequence[Module] = ()) -> Path:
     return _assemble(folder, built)
 
 
-def program(name: str, say: Say) -> Path:
-    """Return one program, building its module alone if the cache lacks it; raise ClusterError where that fails."""
+def program(name: str, say: Say, architecture: str = "") -> Path:
+    """Return one program, called by its name or as MODULE/NAME, building its module alone if the cache lacks it.
+
+    ``architecture``: as Go calls it; empty: this machine's. Raise ClusterError where that fails.
+    """
     go, version = go_version()
-    module = next(one for one in MODULES if one.program == name)
-    return _module(go, module, module_digest(module, version), say) / name
+    named, _, file = name.rpartition("/")
+    module = next(one for one in MODULES if name == one.program or named == one.name)
+    return _module(go, module, module_digest(module, version), say, architecture) / file
 
 
-def _module(go: str, module: Module, digest: str, say: Say) -> Path:
-    folder = cache_folder() / "modules" / f"{module.name}-{digest}"
+def _module(go: str, module: Module, digest: str, say: Say, architecture: str = "") -> Path:
+    folder = cache_folder() / "modules" / (f"{module.name}-{digest}" + (f"-{architecture}" if architecture else ""))
     if folder.is_dir():
         return folder
     say(f"building {module.about} (cached afterwards in {folder})")
@@ -113,7 +117,7 @@ def _module(go: str, module: Module, digest: str, say: Say) -> Path:
     unfinished = folder.with_name(folder.name + f".{os.getpid()}")
     unfinished.mkdir(parents=True)
     try:
-        _go_build(go, module, unfinished)
+        _go_build(go, module, unfinished, {"GOARCH": architecture} if architecture else {})
         unfinished.replace(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -121,14 +125,14 @@ def _module(go: str, module: Module, digest: str, say: Say) -> Path:
     return folder
 
 
-def _go_build(go: str, module: Module, folder: Path) -> None:
+def _go_build(go: str, module: Module, folder: Path, environment: dict[str, str]) -> None:
     target, package = (str(folder / module.program), ".") if module.program else (f"{folder}/", "tool")
     argv = [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", module.ldflags, "-o", target, package]
     done = subprocess.run(
         argv,
         cwd=GO_FOLDER / module.name,
         # static programs: they run in containers and need no C compiler to build
-        env={**os.environ, "CGO_ENABLED": "0"},
+        env={**os.environ, "CGO_ENABLED": "0", **environment},
         stderr=subprocess.PIPE,
         text=True,
         check=False,

@@ -11,6 +11,7 @@ from cluster.config import DEFAULT_NAME, ClusterConfig, default_config, load_fil
 from cluster.durations import seconds
 from cluster.errors import ClusterError
 from cluster.host import requirements
+from cluster.images import store
 from cluster.machines import machine
 from cluster.parts import PARTS
 from cluster.power import client
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser("status", help="nodes, power, GPUs and until when something is out")
     show.add_argument("--json", action="store_true", help="for programs")
     build = commands.add_parser("build", help="install and build what is missing, start nothing")
+    up.add_argument("--images", action="store_true", help="pods see images built from images/, not this machine's files; builds them first")
     for command in (up, build):
         command.add_argument("--with", dest="parts", action="append", default=[], choices=sorted(PARTS), help="a part that not all have")
     commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
@@ -83,7 +85,7 @@ def _run(options: argparse.Namespace, kubectl: list[str]) -> int:
     state = State(options.name)
     match options.command:
         case "up":
-            lifecycle.up(_config(options), say, exactly=bool(options.config or options.nodes or options.parts or options.index is not None))
+            lifecycle.up(_config(options), say, exactly=_exactly(options))
         case "down":
             lifecycle.down(options.name, say)
         case "build":
@@ -111,7 +113,20 @@ def _config(options: argparse.Namespace) -> ClusterConfig:
     index = options.index if options.index is not None else _free_index(options.name)
     config = default_config(options.name, index, options.nodes or 6)
     config = load_file(config, options.config) if options.config else config
-    return replace(config, name=options.name, parts=(*config.parts, *options.parts))
+    return replace(config, name=options.name, parts=(*config.parts, *options.parts), images=_images(options) or config.images)
+
+
+def _images(options: argparse.Namespace) -> str:
+    """Return the store of built images that the user asks for; empty: of none."""
+    if not options.images:
+        return ""
+    requirements.check_machine()
+    return str(store.prepared(say))
+
+
+def _exactly(options: argparse.Namespace) -> bool:
+    """Tell whether the user asks for a cluster of certain parameters, and not for any of that name."""
+    return bool(options.config or options.nodes or options.parts or options.images or options.index is not None)
 
 
 def _free_index(name: str) -> int:

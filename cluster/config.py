@@ -56,6 +56,7 @@ class ClusterConfig:
     disk_bytes: int = 10 * 2**30
     node_memory_bytes: int | None = None  # None: an even share of the machine's memory
     parts: tuple[str, ...] = ()  # what it has besides what each has: cluster/parts.py
+    images: str = ""  # a folder that cluster/images/store.py made, whose images pods then see; empty: pods see this machine's files
 
     def __post_init__(self) -> None:
         _check(self)

@@ -91,15 +91,16 @@ def _lay_out(config: ClusterConfig, state: State, programs: Path) -> None:
     state.save_config(config)
     cgroups.create(f"{cgroups.name_of(config.name)}/nodes")
     cgroups.cap_nodes(config.name, config.reserved_cpus)
+    without_files = image_files.without_files(config.images)
     with ThreadPoolExecutor(4) as pool:
         tasks = [pool.submit(machine.make_disk, state.disk(n.name), config.disk_bytes) for n in config.nodes]
-        tasks.append(pool.submit(image.write_images, programs, state.folder / "image.tar"))
+        tasks.append(pool.submit(image.write_images, programs, state.folder / "image.tar", without_files))
         tasks.append(pool.submit(pki.create, config, state))
         spec = image.base_runtime_spec(programs)
         for task in tasks:
             task.result()
     write_atomic(state.folder / "base-spec.json", spec)
-    write_atomic(state.folder / "images.json", image.files_of_images())
+    write_atomic(state.folder / "images.json", image.files_of_images(without_files))
 
 
 def _boot_control(config: ClusterConfig, state: State, programs: Path) -> None:

@@ -1,24 +1,25 @@
 # aftershock/platform: what the manifests of the reference platform run (workloads/manifests). No part of the suite needs it.
-# UNTESTED: the machine that this project is developed on has no container builder. On the embedded cluster's nodes an image of this name holds
-# the same files at the same places (cluster/machines/image_files.py; a test compares).
+# What it holds stands in cluster/machines/image_files.py. The machine that this project is developed on has no container builder: there
+# `make images` runs the same command as the first stage here and packs the same files; this file itself is UNTESTED.
 #
-#   docker build -f images/platform.Dockerfile -t REGISTRY/aftershock/platform:dev .
-FROM debian:12-slim
-# the programs of the embedded cluster's pods (cluster/host/packages.py): gateway and monitoring
+#   docker buildx build --platform linux/amd64 -f images/platform.Dockerfile -t REGISTRY/aftershock/platform:dev .
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS root
+ARG TARGETARCH
 RUN apt-get update \
- && apt-get install -y --no-install-recommends python3 python3-venv haproxy prometheus \
+ && apt-get install -y --no-install-recommends make python3 python3-venv python3-yaml \
  && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN make .cache/uv/bin/uv
+# packages are unpacked and never run
+RUN python3 -m cluster.images root platform /root/platform --arch $TARGETARCH
 
+FROM scratch
+COPY --from=root /root/platform/system/ /
+# dependencies before the code: they change less often
+COPY --from=root /root/platform/environment/ /
+COPY --from=root /root/platform/code/ /
 WORKDIR /opt/aftershock
-# dependencies first: they change less often than the code
-COPY locks/platform.txt locks/platform.txt
-RUN python3 -m venv .venv-platform \
- && .venv-platform/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r locks/platform.txt
-COPY workloads workloads
-# modules compiled once, here: containers run with a read-only root
-RUN .venv-platform/bin/python -c "import workloads.inference.serving, workloads.inference.decoder, workloads.monitoring.discovery"
-
-ENV PATH=/opt/aftershock/.venv-platform/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    PYTHONUNBUFFERED=1
+ENV PATH=/opt/aftershock/.venv-platform/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONUNBUFFERED=1
 USER 65532:65532
 CMD [".venv-platform/bin/python", "-m", "workloads.inference.api"]

@@ -1,38 +1,27 @@
 # aftershock/suite: the runner (the CronJob of targets/in-cluster), load pods and reapers.
-# It is made from the fault image, so a target file that names this one alone needs no other.
-# UNTESTED: the machine that this project is developed on has no container builder. On the embedded cluster's nodes an image of this name holds
-# the same files at the same places (cluster/machines/image_files.py; a test compares).
+# It holds all of the fault image, so a target file that names this one alone needs no other.
+# What it holds stands in cluster/machines/image_files.py. The machine that this project is developed on has no container builder: there
+# `make images` runs the same command as the first stage here and packs the same files; this file itself is UNTESTED.
 #
-#   docker build -f images/suite.Dockerfile --build-arg FAULT=REGISTRY/aftershock/fault:dev -t REGISTRY/aftershock/suite:dev .
-ARG FAULT=aftershock/fault:dev
-FROM ${FAULT}
-USER 0:0
+#   docker buildx build --platform linux/amd64,linux/arm64 -f images/suite.Dockerfile -t REGISTRY/aftershock/suite:dev .
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS root
+ARG TARGETARCH
 RUN apt-get update \
- && apt-get install -y --no-install-recommends python3-venv \
+ && apt-get install -y --no-install-recommends make python3 python3-venv python3-yaml \
  && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN make .cache/uv/bin/uv
+# packages are unpacked and never run: both architectures are built on one, without emulation
+RUN python3 -m cluster.images root suite /root/suite --arch $TARGETARCH
 
-# dependencies first: they change less often than the code
-COPY locks/suite.txt locks/suite.txt
-RUN python3 -m venv .venv \
- && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r locks/suite.txt
-COPY conftest.py conftest.py
-COPY pyproject.toml pyproject.toml
-COPY experiments experiments
-COPY targets targets
-COPY cluster cluster
-COPY faults faults
-COPY history history
-COPY kube kube
-COPY probes probes
-COPY reports reports
-COPY runner runner
-COPY safety safety
-COPY target target
-COPY verdict verdict
-COPY workloads workloads
-# modules compiled once, here: containers run with a read-only root
-RUN .venv/bin/python -m compileall -q -x '\.venv' .
-
-ENV PATH=/opt/aftershock/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+FROM scratch
+COPY --from=root /root/suite/system/ /
+# dependencies before the code: they change less often
+COPY --from=root /root/suite/environment/ /
+COPY --from=root /root/suite/code/ /
+WORKDIR /opt/aftershock
+ENV PATH=/opt/aftershock/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONUNBUFFERED=1 \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 CMD [".venv/bin/python", "-m", "pytest", "-m", "chaos", "--help"]

@@ -1,6 +1,7 @@
 """What containers see of this machine: the programs that all see, and what each image holds, at the places where its build file puts it.
 
-Images hold no files here (:mod:`cluster.machines.image`); the container runtime binds them read-only (cluster/go/node/runtime.go).
+Images hold no files here (:mod:`cluster.machines.image`); the container runtime binds them read-only (cluster/go/node/runtime.go). The same
+table is what :mod:`cluster.images` builds real ones from.
 """
 
 import shutil
@@ -28,14 +29,24 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of every node: its name in manifests, what it holds of the repository, its environment (none: the standard library)."""
+    """An image of every node: its name in manifests, what it holds of the repository, its environment (none: the standard library).
+
+    What it holds besides, where it is built (:mod:`cluster.images`): Debian's packages with what these need to run, and programs of Go
+    modules, as ``MODULE/PROGRAM`` of cluster/go. How its containers start stands in its build file in images/.
+    """
 
     name: str
     holds: tuple[str, ...]
     environment: str = ""
+    packages: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
 
 
-FAULT = Image("aftershock/fault:dev", ("faults/__init__.py", "faults/node_agent"))
+# no shell in the first: the node program calls nft, ip, nsenter and haproxy by name
+_FOR_FAULTS = ("python3", "nftables", "iproute2", "util-linux", "haproxy")
+_SHELL = ("dash", "coreutils", "libc-bin")
+_DISK = "disk/aftershock-disk"
+FAULT = Image("aftershock/fault:dev", ("faults/__init__.py", "faults/node_agent"), packages=_FOR_FAULTS, programs=(_DISK,))
 SUITE = Image(
     "aftershock/suite:dev",
     (
@@ -43,12 +54,22 @@ SUITE = Image(
         *("cluster", "faults", "history", "kube", "probes", "reports", "runner", "safety", "target", "verdict", "workloads"),
     ),
     ".venv",
+    # a target file that names this image alone needs no other
+    packages=(*_FOR_FAULTS, *_SHELL, "ca-certificates"),
+    programs=(_DISK,),
 )
-PLATFORM = Image("aftershock/platform:dev", ("workloads",), ".venv-platform")
+PLATFORM = Image(
+    "aftershock/platform:dev",
+    ("workloads",),
+    ".venv-platform",
+    packages=("python3", *_SHELL, "haproxy", "prometheus"),
+    programs=("s3/versitygw",),
+)
 VLLM = Image("aftershock/vllm:dev", ("workloads",), ".venv-vllm")
 CLUSTER = Image("aftershock/cluster:dev", ())  # the cluster's own programs: DNS, the device plugin
 STAND_IN = Image("aftershock/stand-in:dev", ("history", "testing"))  # somebody else's service, as tests deploy it
 IMAGES = (FAULT, SUITE, PLATFORM, VLLM, CLUSTER, STAND_IN)
+BUILT = (FAULT, SUITE, PLATFORM)  # those that cluster.images builds
 
 
 def node_shares(programs: Path, kept: Path) -> list[Share]:
@@ -70,8 +91,18 @@ def _lasting(share: Share, kept: Path) -> Share:
 
 
 def system_shares(programs: Path) -> list[Share]:
-    """Return what containers of every image see of the host: Debian's programs and the cluster's."""
-    return [Share("/usr", "/usr"), Share(str(programs), PROGRAMS), *(Share(p, p) for p in _SYSTEM if Path(p).exists())]
+    """Return what containers of every image without files of its own see of the host: Debian's programs and the cluster's."""
+    sources = {"/usr": "/usr", PROGRAMS: str(programs)}
+    return [Share(sources.get(place, place), place) for place in _system()]
+
+
+def _system() -> list[str]:
+    return ["/usr", PROGRAMS, *(place for place in _SYSTEM if Path(place).exists())]
+
+
+def without_files(store: str) -> list[Image]:
+    """Return the images that hold no files: where a cluster has a ``store`` of built ones (its folder; empty: none), not those."""
+    return [image for image in IMAGES if not (store and image in BUILT)]
 
 
 def python_prefix() -> str:
@@ -89,8 +120,8 @@ def path_of(image: Image) -> str:
 
 
 def mounts(image: Image) -> list[Mount]:
-    """Return what an image holds as mounts of its containers."""
-    held = [f"{PROJECT}/{name}" for name in (*image.holds, image.environment) if name]
+    """Return what an image holds as mounts of its containers: sources are paths of the node, which has the same tree at the same places."""
+    held = [*_system(), *(f"{PROJECT}/{name}" for name in (*image.holds, image.environment) if name)]
     # an interpreter outside /usr must be where the environment's `python` link points to
     prefix = python_prefix()
     return [*map(read_only, [*held, *([prefix] if prefix else [])]), *([] if image.environment else map(emptied, _site_packages(prefix)))]

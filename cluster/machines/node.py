@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from cluster.config import ClusterConfig, NodeConfig
 from cluster.host import cgroups
+from cluster.machines import image_store
 from cluster.machines.image import SANDBOX_IMAGE, may_lower_oom_score
 from cluster.machines.image_files import PROGRAMS, Share
 from cluster.machines.spec import Mount, Service, Spec, bind, common_mounts, fresh, one_shot, service, spec
@@ -35,6 +36,7 @@ def render(config: ClusterConfig, state: State, node: NodeConfig, shares: list[S
         bind(str(state.folder / "base-spec.json"), _BASE_SPEC),
         bind(str(state.folder / "images.json"), _IMAGES),
         bind(str(state.folder / "image.tar"), _IMAGE_ARCHIVE),
+        *image_store.mounts(config.images),
         # devices are hardware: their health is not on the node's disk
         *([fresh("tmpfs", GPU_FOLDER, "mode=755,size=1m")] if node.gpus else []),
     ]
@@ -85,6 +87,7 @@ def _services(config: ClusterConfig, node: NodeConfig) -> list[Service]:
         "--conntrack-max-per-core=0",
     ]
     return [
+        *image_store.services(config.images),
         service("containerd", f"{PROGRAMS}/containerd", "-c", _CONTAINERD_CONFIG, restart_after_s=5),
         one_shot("image", f"{PROGRAMS}/ctr", "-a", _SOCKET, "-n", "k8s.io", "images", "import", _IMAGE_ARCHIVE),
         # a real machine's image is on its disk long before a power cut
@@ -103,11 +106,10 @@ def _cni(config: ClusterConfig, node: str) -> str:
 
 
 def _containerd() -> str:
-    unused = ["snapshotter.v1.btrfs", "snapshotter.v1.zfs", "snapshotter.v1.devmapper", "snapshotter.v1.erofs", "internal.v1.tracing"]
     return f"""version = 3
-root = "/var/lib/containerd"
+root = "{image_store.CONTAINERD}"
 state = "/run/containerd"
-disabled_plugins = {json.dumps(["io.containerd." + name for name in unused])}
+disabled_plugins = {json.dumps(["io.containerd." + name for name in image_store.DISABLED])}
 [grpc]
   address = "{_SOCKET}"
 [plugins."io.containerd.cri.v1.images"]

@@ -95,3 +95,13 @@ def test_a_program_that_fails_is_quoted_in_one_sentence() -> None:
         run("ls", "/no/such/folder")
     with pytest.raises(ClusterError, match="'no-such-program' is missing"):
         run("no-such-program")
+
+
+def test_built_images_are_a_parameter_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bool]] = []
+    monkeypatch.setattr(cli.store, "prepared", lambda _say: Path("/a/store"))
+    monkeypatch.setattr(cli.requirements, "check_machine", lambda: None)
+    monkeypatch.setattr(cli.lifecycle, "up", lambda config, _say, exactly: asked.append((config.images, exactly)))
+    for arguments in (["up", "--images"], ["up"]):
+        assert cli.main(["--name", "one", *arguments]) == 0
+    assert asked == [("/a/store", True), ("", False)], "one that is up without them is not what was asked for"

@@ -15,8 +15,7 @@ from cluster.machines import image, image_files
 from cluster.machines.image_files import FAULT, IMAGES, PLATFORM, REPOSITORY, SUITE, VLLM, Image
 from target.suite_image import FAULT_PYTHON, PROJECT, PYTHON
 
-BUILT = {"fault": FAULT, "suite": SUITE, "platform": PLATFORM, "vllm": VLLM}
-COPIED = re.compile(r"^COPY (\S+) (\S+)$", re.MULTILINE)
+COPIED = re.compile(r"^COPY (\S+) (\S+)$", re.MULTILINE)  # of vllm: tests/unit/cluster/test_images.py has those that are built here
 
 
 def places(one: Image) -> set[str]:
@@ -27,21 +26,29 @@ def build_file(name: str) -> str:
     return (REPOSITORY / "images" / f"{name}.Dockerfile").read_text()
 
 
-@pytest.mark.parametrize("name", BUILT)
-def test_an_image_holds_here_what_its_build_file_copies(name: str) -> None:
-    copied = COPIED.findall(build_file(name))
-    ours = {source for source, to in copied if source == to and not source.startswith("locks/")}
-    assert ours == set(BUILT[name].holds)
-    locks = [source for source, _ in copied if source.startswith("locks/")]
-    assert locks == ([f"locks/{name}.txt"] if BUILT[name].environment else [])
-    assert all((REPOSITORY / held).exists() for held in ours)
+def test_an_image_that_is_not_built_here_holds_what_its_build_file_copies() -> None:
+    copied = COPIED.findall(build_file("vllm"))
+    assert {source for source, to in copied if source == to and not source.startswith("locks/")} == set(VLLM.holds)
+    assert [source for source, _ in copied if source.startswith("locks/")] == ["locks/vllm.txt"]
+    assert VLLM.environment == ".venv-vllm"
+    assert "python3 -m venv .venv-vllm " in build_file("vllm")
+    assert f"PATH={PROJECT}/.venv-vllm/bin:" in build_file("vllm")
 
 
-@pytest.mark.parametrize(("name", "environment"), [("suite", ".venv"), ("platform", ".venv-platform"), ("vllm", ".venv-vllm")])
-def test_an_environment_is_where_its_programs_are_called(name: str, environment: str) -> None:
-    assert BUILT[name].environment == environment
-    assert f"python3 -m venv {environment} " in build_file(name)
-    assert f"PATH={PROJECT}/{environment}/bin:" in build_file(name)
+@pytest.mark.parametrize("one", IMAGES, ids=lambda one: one.name)
+def test_what_an_image_holds_is_there(one: Image) -> None:
+    assert all((REPOSITORY / held).exists() for held in one.holds)
+
+
+def test_containers_see_the_machines_programs_by_their_image_alone() -> None:
+    assert all({"/usr", image_files.PROGRAMS} <= places(one) for one in IMAGES)
+
+
+def test_a_cluster_with_built_images_binds_nothing_into_them() -> None:
+    assert image_files.without_files("") == list(IMAGES)
+    left = image_files.without_files("/a/store")
+    assert {FAULT, SUITE, PLATFORM}.isdisjoint(left)
+    assert VLLM in left
 
 
 def test_each_image_sees_its_own_environment_and_no_other() -> None:
@@ -86,7 +93,7 @@ def test_an_image_without_an_environment_sees_no_packages(tmp_path: Path, monkey
 
 
 def test_the_container_runtime_is_told_the_mounts_of_every_image() -> None:
-    told = json.loads(image.files_of_images())
+    told = json.loads(image.files_of_images(IMAGES))
     assert set(told) == {one.name for one in IMAGES}
     assert all(set(mount) == {"destination", "type", "source", "options"} for mounts in told.values() for mount in mounts)
 

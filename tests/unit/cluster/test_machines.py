@@ -145,7 +145,7 @@ def test_the_images_have_their_names_and_a_root_that_programs_can_run_in(tmp_pat
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "aftershock-node").write_bytes(b"a program")
-    image.write_images(programs, tmp_path / "image.tar")
+    image.write_images(programs, tmp_path / "image.tar", image_files.IMAGES)
     with tarfile.open(tmp_path / "image.tar") as archive:
         manifest = json.load(archive.extractfile("manifest.json") or io.BytesIO())
         names = {tag: json.load(archive.extractfile(entry["Config"]) or io.BytesIO()) for entry in manifest for tag in entry["RepoTags"]}
