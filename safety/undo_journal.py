@@ -20,6 +20,7 @@ from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFail
 from history.values import FrozenModel
 from kube.client import Platform, api_errors
 from kube.objects import ConfigMap, ConfigMapApi
+from kube.paging import listed
 
 LABELS = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "journal"}
 RUN, REAPER, HEAL = "the run", "the reaper in the cluster", "make heal"  # who undoes
@@ -168,7 +169,7 @@ def list_journals(platform: Platform) -> list[StoredJournal]:
     namespace = platform.target.suite.namespace
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors(f"list undo journals in {namespace}", TargetRefused):
-        bodies = platform.config_maps.list_namespaced_config_map(namespace, label_selector=selector).items
+        bodies = listed(platform.config_maps.list_namespaced_config_map, namespace, label_selector=selector).items
     return sorted((stored(body) for body in bodies), key=lambda journal: journal.header.started_ns)
 
 

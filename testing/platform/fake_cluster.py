@@ -115,13 +115,15 @@ class FakeCluster(AskedByPath, FakeObjects):
 
     # pods
 
-    def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> SimpleNamespace:
+    def list_namespaced_pod(self, namespace: str, label_selector: str = "", **_: object) -> SimpleNamespace:
         found = [p for (ns, _), p in self.pods.items() if ns == namespace and selects(label_selector, p.metadata.labels or {})]
         return SimpleNamespace(items=copy.deepcopy(found))
 
-    def list_pod_for_all_namespaces(self, field_selector: str = "") -> SimpleNamespace:
-        name = field_selector.removeprefix("spec.nodeName=")
-        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if not name or p.spec.node_name == name])
+    def list_pod_for_all_namespaces(self, field_selector: str = "", **_: object) -> SimpleNamespace:
+        def fields(pod: Pod) -> dict[str, str]:
+            return {"spec.nodeName": pod.spec.node_name or "", "status.phase": pod.status.phase or ""}
+
+        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if selects(field_selector, fields(p))])
 
     def read_namespaced_pod(self, name: str, namespace: str) -> Pod:
         return copy.deepcopy(self._there(self.pods, (namespace, name)))
@@ -158,8 +160,12 @@ class FakeCluster(AskedByPath, FakeObjects):
 
     # nodes and namespaces
 
-    def list_node(self) -> SimpleNamespace:
-        return SimpleNamespace(items=copy.deepcopy(list(self.nodes.values())))
+    def list_node(self, field_selector: str = "", label_selector: str = "", **_: object) -> SimpleNamespace:
+        def fields(node: Node) -> dict[str, str]:
+            return {"metadata.name": node.metadata.name, "spec.unschedulable": str(bool(node.spec.unschedulable)).lower()}
+
+        found = [n for n in self.nodes.values() if selects(field_selector, fields(n)) and selects(label_selector, n.metadata.labels or {})]
+        return SimpleNamespace(items=copy.deepcopy(found))
 
     def read_node(self, name: str) -> Node:
         return copy.deepcopy(self._there(self.nodes, name))
@@ -189,7 +195,7 @@ class FakeCluster(AskedByPath, FakeObjects):
     def delete_namespaced_config_map(self, name: str, namespace: str) -> None:
         del self.config_maps[name]
 
-    def list_namespaced_config_map(self, namespace: str, label_selector: str) -> SimpleNamespace:
+    def list_namespaced_config_map(self, namespace: str, label_selector: str, **_: object) -> SimpleNamespace:
         return SimpleNamespace(items=copy.deepcopy(list(self.config_maps.values())))
 
     def create_namespaced_lease(self, namespace: str, body: Lease) -> Lease:
