@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import cast
+
+from kubernetes.client import V1Pod
 
 from kube.client import PARALLEL, Platform, ready
 from kube.disruption.eviction import is_evictable
-from kube.nodes import HOSTNAME
-from kube.objects import Node, Pod
-from kube.paging import PAGE, pages
+from kube.nodes import HOSTNAME, pods_at_work_on
+from kube.objects import Named, Node, Pod
+from kube.paging import PAGE, listed, pages
 from kube.scheduling import Room, permits, room
 
+REVISIONS = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")  # labels of a controller's template
 FIRST = 8  # nodes whose pods are asked for at first; four times as many follow each time
 
 
@@ -21,14 +25,16 @@ def find_room(platform: Platform, down: Collection[str]) -> Room:
 
     What is said to find no room was held against all of them. Raises ApiException.
     """
-    pods = _pods_on(platform, down)
+    of_nodes = Occupants(platform)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        pods = [pod for those in pool.map(platform.all_pods, sorted(down)) for pod in those]
     homeless = [pod for pod in pods if pod.status.phase in {"Running", "Pending"} and is_evictable(pod)]
     nodes: list[Node] = []
     open_nodes = (node for node in _open_nodes(platform, down, homeless) if any(permits(node, pod) for pod in homeless))
     count = FIRST if all(map(_apart_by_node, homeless)) else None  # who keeps away from a whole zone must know all of it
     while homeless and (more := list(islice(open_nodes, count))):
         nodes += more
-        pods += _pods_on(platform, [node.metadata.name for node in more])
+        pods += of_nodes.on([node.metadata.name for node in more])
         found = room(down, nodes, pods)
         homeless[:] = [*found.without, *found.bound]  # only who still has no place decides which nodes are asked for next
         count = None if count is None else count * 4
@@ -47,9 +53,42 @@ def _open_nodes(platform: Platform, down: Collection[str], pods: Iterable[Pod]) 
                     yield node
 
 
-def _pods_on(platform: Platform, names: Collection[str]) -> list[Pod]:
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        return [pod for pods in pool.map(platform.all_pods, sorted(names)) for pod in pods]
+class Occupants:
+    """The pods at work on nodes that stay, of which only their requests count: one of each controller's revision is read whole.
+
+    That a single pod was resized in place is not seen.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._whole: dict[Hashable, Pod] = {}  # revision -> one of its pods
+
+    def on(self, names: Collection[str]) -> list[Pod]:
+        """Return the pods at work on the nodes ``names``. Raises ApiException."""
+        there = [(name, pod) for name, pods in pods_at_work_on(self._platform, names).items() for pod in pods]
+        unknown = {revision: pod for _, pod in there if (revision := _revision(pod)) not in self._whole}
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for revision, found in zip(unknown, pool.map(self._read, unknown.values()), strict=True):
+                self._whole |= {revision: pod for pod in found}
+        return [_like(self._whole[revision], pod, name) for name, pod in there if (revision := _revision(pod)) in self._whole]
+
+    def _read(self, pod: Named) -> list[Pod]:
+        """Return a pod whole, by a list that needs no other permission than those of nodes do; none: it has gone meanwhile."""
+        selector = f"metadata.name={pod.metadata.name}"
+        return listed(self._platform.core.list_namespaced_pod, pod.metadata.namespace, field_selector=selector).items
+
+
+def _revision(pod: Named) -> Hashable:
+    """Return what pods of one specification have in common; a pod without a controller is like no other."""
+    meta, labels = pod.metadata, pod.metadata.labels or {}
+    owner = next((one.uid for one in meta.owner_references or [] if one.controller), meta.uid)
+    return meta.namespace, owner, *(labels.get(label) for label in REVISIONS)
+
+
+def _like(whole: Pod, pod: Named, node: str) -> Pod:
+    """Return a pod at work of which only the metadata are known, with the specification of another of its revision."""
+    spec = whole.spec.model_copy(update={"node_name": node})
+    return cast("Pod", V1Pod(metadata=pod.metadata, spec=spec, status=whole.status.model_copy(update={"phase": "Running"})))
 
 
 def _apart_by_node(pod: Pod) -> bool:

@@ -54,7 +54,7 @@ def pod(
     owner: str | None = "ReplicaSet",
     **spec: object,
 ) -> Pod:
-    owners = [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid="o", controller=True)] if owner else []
+    owners = [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid=f"uid-of-{app}", controller=True)] if owner else []
     meta = client.V1ObjectMeta(name=name, namespace=namespace, uid=f"uid-{name}", labels={"app": app}, owner_references=owners)
     condition = client.V1PodCondition(type="Ready", status="True" if ready else "False")
     user = client.V1ContainerUser(linux=client.V1LinuxContainerUser(uid=65532, gid=65532))
@@ -115,15 +115,12 @@ class FakeCluster(AskedByPath, FakeObjects):
 
     # pods
 
-    def list_namespaced_pod(self, namespace: str, label_selector: str = "", **_: object) -> SimpleNamespace:
-        found = [p for (ns, _), p in self.pods.items() if ns == namespace and selects(label_selector, p.metadata.labels or {})]
-        return SimpleNamespace(items=copy.deepcopy(found))
+    def list_namespaced_pod(self, namespace: str, label_selector: str = "", field_selector: str = "", **_: object) -> SimpleNamespace:
+        there = [p for (ns, _), p in self.pods.items() if ns == namespace and selects(label_selector, p.metadata.labels or {})]
+        return SimpleNamespace(items=[copy.deepcopy(p) for p in there if selects(field_selector, _fields(p))])
 
     def list_pod_for_all_namespaces(self, field_selector: str = "", **_: object) -> SimpleNamespace:
-        def fields(pod: Pod) -> dict[str, str]:
-            return {"spec.nodeName": pod.spec.node_name or "", "status.phase": pod.status.phase or ""}
-
-        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if selects(field_selector, fields(p))])
+        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if selects(field_selector, _fields(p))])
 
     def read_namespaced_pod(self, name: str, namespace: str) -> Pod:
         return copy.deepcopy(self._there(self.pods, (namespace, name)))
@@ -244,6 +241,11 @@ class FakeCluster(AskedByPath, FakeObjects):
         if key not in kind:
             raise ApiException(status=404, reason="Not Found")
         return kind[key]
+
+
+def _fields(pod: Pod) -> dict[str, str]:
+    """Return the fields of a pod by which the API server selects."""
+    return {"metadata.name": pod.metadata.name, "spec.nodeName": pod.spec.node_name or "", "status.phase": pod.status.phase or ""}
 
 
 def seeded(seed: int, activity: str = "act") -> Random:
