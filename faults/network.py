@@ -9,7 +9,7 @@ from faults.mechanisms.fault_pod import ENDS, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
-from kube.nodes import labels_of_nodes
+from kube.lists.nodes import labels_of_nodes
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose, of_index, pod_target, ready_pods

@@ -24,8 +24,8 @@ from kube.connection.bounded_client import BoundedClient
 from kube.connection.configuration import Configured, configuration_of
 from kube.connection.errors import KubeconfigRefused
 from kube.health.ways import Ways
+from kube.lists.paging import listed
 from kube.objects import ConfigMapApi, Job, LeaseApi, Node, Pod
-from kube.paging import listed
 from target.region import Region
 from target.target import Target
 
@@ -92,7 +92,7 @@ class Platform:
         return cast("Pod", self.core.read_namespaced_pod(name, namespace))
 
     def nodes(self) -> list[Node]:
-        """Return all V1Nodes, ordered by name; :mod:`kube.nodes` has those that a question needs. Raises ApiException."""
+        """Return all V1Nodes, ordered by name; :mod:`kube.lists.nodes` has those that a question needs. Raises ApiException."""
         return sorted(cast("list[Node]", listed(self.core.list_node).items), key=lambda node: node.metadata.name)
 
     def node(self, name: str) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from kubernetes import client
 
@@ -117,8 +117,8 @@ class LeaseApi(Protocol):
     def read_namespaced_lease(self, name: str, namespace: str) -> Lease:
         """Return the lease."""
 
-    def list_namespaced_lease(self, namespace: str, **options: Any) -> LeaseList:
-        """Return a page of the leases that ``options`` select (:mod:`kube.paging`)."""
+    def list_namespaced_lease(self, namespace: str, **options: object) -> LeaseList:
+        """Return a page of the leases that ``options`` select (:mod:`kube.lists.paging`)."""
 
     def create_namespaced_lease(self, namespace: str, body: client.V1Lease) -> Lease:
         """Create it."""
@@ -142,8 +142,8 @@ class ConfigMapApi(Protocol):
     def read_namespaced_config_map(self, name: str, namespace: str) -> ConfigMap:
         """Return the config map."""
 
-    def list_namespaced_config_map(self, namespace: str, **options: Any) -> ConfigMapList:
-        """Return a page of the config maps that ``options`` select (:mod:`kube.paging`)."""
+    def list_namespaced_config_map(self, namespace: str, **options: object) -> ConfigMapList:
+        """Return a page of the config maps that ``options`` select (:mod:`kube.lists.paging`)."""
 
     def create_namespaced_config_map(self, namespace: str, body: client.V1ConfigMap) -> ConfigMap:
         """Create it; ApiException 409 if it exists."""

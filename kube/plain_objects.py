@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from kube import paging
 from kube.client import Platform, unless_gone
+from kube.lists import paging
 from target.job_kinds.kind import Plain, Resource
 
 

@@ -16,7 +16,7 @@ from history.values import parse_duration
 from kube.client import Platform, api_errors, unless_forbidden
 from kube.containers import main_container
 from kube.controllers.owners import maker_of
-from kube.nodes import nodes_named
+from kube.lists.nodes import nodes_named
 from kube.objects import Node, Pod
 from target.role import Controller
 

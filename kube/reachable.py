@@ -6,7 +6,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from kube.client import Platform
-from kube.paging import any_there
+from kube.lists.paging import any_there
 
 
 def can_look(platform: Platform) -> bool:

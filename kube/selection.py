@@ -12,7 +12,7 @@ from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors, ready, unless_gone
 from kube.labels import BETWEEN
-from kube.nodes import nodes_named, other_zones, zones_of
+from kube.lists.nodes import nodes_named, other_zones, zones_of
 from kube.objects import Named, Node, Pod
 
 T = TypeVar("T")
@@ -164,8 +164,8 @@ def zones_hosting(platform: Platform, role: str) -> dict[str, list[Named]]:
     if not free or not several:
         only = "" if several else ", the cluster's only ones"
         raise TargetRefused(
-            f"role {role}: its zones by label {platform.region.zone_label} are {sorted(zones)}{only}; none but its only one, or none that "
-            "hosts the role without an instrument or control-plane node, can be lost; label the nodes, or move the instruments into one zone"
+            f"role {role}: its zones by label {platform.region.zone_label} are {sorted(zones)}{only}; none of them that hosts the role "
+            "without an instrument or control-plane node can be lost; label the nodes, or move the instruments into one zone"
         )
     counts = {zone: sum(hosted[node.metadata.name] for node in found) for zone, found in free.items()}
     return {zone: found for zone, found in free.items() if counts[zone] == min(counts.values())}

@@ -14,7 +14,7 @@ from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import PARALLEL, Platform, api_errors, ready, unless_gone
 from kube.controllers.groups import Key, mates_of, with_mates
-from kube.nodes import labels_of_nodes, pods_at_work_on
+from kube.lists.nodes import labels_of_nodes, pods_at_work_on
 from kube.objects import Named, Pod
 from kube.selection import instrument_pods, is_control_plane
 from target.allow import Allow

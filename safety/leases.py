@@ -23,8 +23,8 @@ from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.answers import explained
 from kube.client import Platform, api_errors, unless_gone
+from kube.lists.paging import listed
 from kube.objects import Lease, LeaseApi, Meta
-from kube.paging import listed
 
 DURATION_S, RENEW_S = 15, 5.0
 LABELS = {"app.kubernetes.io/managed-by": "aftershock"}

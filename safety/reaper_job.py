@@ -12,8 +12,8 @@ from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.client import Platform, api_errors, unless, unless_forbidden
+from kube.lists.paging import listed
 from kube.objects import Job, body
-from kube.paging import listed
 from kube.permissions import Permission
 from kube.selection import instrument_pods
 from kube.wait import until

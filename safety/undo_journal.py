@@ -19,8 +19,8 @@ from history.clock import now_ns
 from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFailed
 from history.values import FrozenModel
 from kube.client import Platform, api_errors
+from kube.lists.paging import listed
 from kube.objects import ConfigMap, ConfigMapApi
-from kube.paging import listed
 
 LABELS = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "journal"}
 RUN, REAPER, HEAL = "the run", "the reaper in the cluster", "make heal"  # who undoes

@@ -53,7 +53,9 @@ def control_plane(folder: Path, say: Say) -> Iterator[ControlPlane]:
     etcd_url = f"http://127.0.0.1:{clients}"
     with ExitStack() as stack:
         store = stack.enter_context(running("etcd", [str(etcd), *_etcd(folder, etcd_url, peers)], folder))
-        server = stack.enter_context(running("kube-apiserver", [str(kube), "kube-apiserver", *_server(config, keys, etcd_url, port)], folder))
+        server = stack.enter_context(
+            running("kube-apiserver", [str(kube), "kube-apiserver", *_server(config, keys, etcd_url, port)], folder)
+        )
         api = Api(port, keys)
         _await(api.ready, "the API server", (store, server))
         kubelets = stack.enter_context(running("kwok", [str(kwok), *_kwok(kubeconfig, stages)], folder))
@@ -68,7 +70,12 @@ def _etcd(folder: Path, url: str, peers: int) -> list[str]:
 
 def _server(config: ClusterConfig, keys: Path, etcd_url: str, port: int) -> list[str]:
     """Return the embedded cluster's own settings, on loopback; no Service leads to this server, so nobody keeps its endpoints."""
-    return [*parts.api_server(config, str(keys), etcd_url), "--bind-address=127.0.0.1", f"--secure-port={port}", "--endpoint-reconciler-type=none"]
+    return [
+        *parts.api_server(config, str(keys), etcd_url),
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        "--endpoint-reconciler-type=none",
+    ]
 
 
 def _kwok(kubeconfig: Path, stages: Path) -> list[str]:

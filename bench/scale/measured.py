@@ -41,7 +41,9 @@ class Account:
     watches: int = 0
     largest_bytes: int = 0
     of: str = ""
-    phases: dict[str, tuple[float, float, int]] = field(default_factory=dict)  # name -> (wall s, cpu s, requests), as far as they have ended
+    phases: dict[str, tuple[float, float, int]] = field(
+        default_factory=dict
+    )  # name -> (wall s, cpu s, requests), as far as they have ended
 
 
 class Counter:
@@ -68,15 +70,16 @@ class Counter:
 def counting() -> Iterator[Counter]:
     """Count everything that goes through the suite's one client while the block lasts."""
     counter = Counter()
-    call, read = BoundedClient.call_api, BoundedClient.response_deserialize
+    call: Any = BoundedClient.call_api
+    read: Any = BoundedClient.response_deserialize
     asked = threading.local()
 
-    def call_api(self: BoundedClient, method: str, url: str, *rest: Any, **more: Any) -> RESTResponse:
+    def call_api(self: BoundedClient, method: str, url: str, *rest: object, **more: object) -> object:
         asked.path = urlsplit(url).path
         counter.sent(url)
         return call(self, method, url, *rest, **more)
 
-    def response_deserialize(self: BoundedClient, response_data: RESTResponse, response_types_map: Any = None) -> Any:
+    def response_deserialize(self: BoundedClient, response_data: RESTResponse, response_types_map: object = None) -> object:
         counter.got(len(response_data.data or b""), asked.path)
         return read(self, response_data, response_types_map)
 

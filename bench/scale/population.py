@@ -20,7 +20,9 @@ def fill(plane: ControlPlane, large: Large, say: Callable[[str], None]) -> None:
     begun_s = time.monotonic()
     api, spaces = plane.api, [*large.namespaces(), SUITE]
     api.create("/api/v1/{plural}", [_named("Namespace", name, labels=CONSENT) for name in spaces])
-    api.create(f"/api/v1{NAMESPACED}", [_named("ServiceAccount", "default", namespace=name) for name in spaces])  # who admits pods asks for it
+    api.create(
+        f"/api/v1{NAMESPACED}", [_named("ServiceAccount", "default", namespace=name) for name in spaces]
+    )  # who admits pods asks for it
     api.create("/api/v1/{plural}", large.node_manifests())
     owners = list(large.owner_manifests())
     api.create(f"/apis/apps/v1{NAMESPACED}", owners)
@@ -32,7 +34,7 @@ def fill(plane: ControlPlane, large: Large, say: Callable[[str], None]) -> None:
     say(f"all of them run after {time.monotonic() - begun_s:.0f} s")
 
 
-def _named(kind: str, name: str, **meta: Any) -> dict[str, Any]:
+def _named(kind: str, name: str, **meta: object) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **meta}}
 
 

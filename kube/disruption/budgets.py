@@ -12,8 +12,8 @@ from kubernetes.client.exceptions import ApiException
 from kube.answers import message_of
 from kube.client import Platform, ready, unless_forbidden, unless_gone
 from kube.labels import query_of, selected
+from kube.lists.paging import listed
 from kube.objects import DisruptionBudget, Pod
-from kube.paging import listed
 from kube.permissions import Permission
 
 SEVERAL = "more than one PodDisruptionBudget"  # the API server's words, with status 500

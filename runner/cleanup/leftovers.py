@@ -8,7 +8,7 @@ from faults.mechanisms import fault_pod
 from faults.mechanisms.process_signal import PREFIX
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
-from kube.nodes import unschedulable_nodes
+from kube.lists.nodes import unschedulable_nodes
 from kube.objects import Pod
 from runner.drivers.requests import load_pod
 from safety.leases import Held, list_leases

@@ -21,7 +21,7 @@ from kube.client import Platform, api_errors
 from kube.controllers.wanted import permissions as counting
 from kube.health.asking import permissions as permissions_of_way
 from kube.health.ways import Way
-from kube.one_look import one_look
+from kube.lists.one_look import one_look
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from probes.prometheus.values import engine_gauges

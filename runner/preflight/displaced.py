@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
+from kube.disruption.room import find_room
 from kube.labels import selects
 from kube.platform_timers import PlatformTimers
-from kube.room import find_room
 from kube.scheduling import Room
 from runner.preflight.checks import Fault, Targets
 from target.allow import Allow

@@ -19,8 +19,8 @@ from kube.controllers.kinds import Controller
 from kube.controllers.resized import who_resized
 from kube.controllers.wanted import controllers_of, wanted_of
 from kube.health.serving import Asking, answers, askings_of
+from kube.lists.nodes import nodes_named
 from kube.node_state import NodeState, node_state
-from kube.nodes import nodes_named
 from kube.objects import Node, Pod
 from kube.selection import grace_s
 from runner.preflight.surplus import surplus
@@ -32,8 +32,8 @@ from safety.undo_journal import Undo
 class Before:
     """The platform before the fault: what healing must bring back.
 
-    ``replicas`` are the desired ones of each role; ``nodes`` those that host the platform or are to be hit; ``grace_s`` is how long a pod of theirs may take to leave, at most. ``at``: when that
-    was, on the API server's clock; None: nobody asks who changed it since.
+    ``replicas`` are the desired ones of each role; ``nodes`` those that host the platform or are to be hit; ``grace_s`` is how long a pod
+    of theirs may take to leave, at most. ``at``: when that was, on the API server's clock; None: nobody asks who changed it since.
     """
 
     replicas: dict[str, int]

@@ -54,7 +54,9 @@ def pod(
     owner: str | None = "ReplicaSet",
     **spec: object,
 ) -> Pod:
-    owners = [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid=f"uid-of-{app}", controller=True)] if owner else []
+    owners = (
+        [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid=f"uid-of-{app}", controller=True)] if owner else []
+    )
     meta = client.V1ObjectMeta(name=name, namespace=namespace, uid=f"uid-{name}", labels={"app": app}, owner_references=owners)
     condition = client.V1PodCondition(type="Ready", status="True" if ready else "False")
     user = client.V1ContainerUser(linux=client.V1LinuxContainerUser(uid=65532, gid=65532))
@@ -158,11 +160,9 @@ class FakeCluster(AskedByPath, FakeObjects):
     # nodes and namespaces
 
     def list_node(self, field_selector: str = "", label_selector: str = "", **_: object) -> SimpleNamespace:
-        def fields(node: Node) -> dict[str, str]:
-            return {"metadata.name": node.metadata.name, "spec.unschedulable": str(bool(node.spec.unschedulable)).lower()}
-
-        found = [n for n in self.nodes.values() if selects(field_selector, fields(n)) and selects(label_selector, n.metadata.labels or {})]
-        return SimpleNamespace(items=copy.deepcopy(found))
+        fields = {n: {"metadata.name": n, "spec.unschedulable": str(bool(one.spec.unschedulable)).lower()} for n, one in self.nodes.items()}
+        there = [one for name, one in self.nodes.items() if selects(field_selector, fields[name])]
+        return SimpleNamespace(items=[copy.deepcopy(one) for one in there if selects(label_selector, one.metadata.labels or {})])
 
     def read_node(self, name: str) -> Node:
         return copy.deepcopy(self._there(self.nodes, name))

@@ -9,7 +9,7 @@ from history.errors import AftershockError, TargetRefused
 from history.plan import Phase, ResolvedTarget
 from kube.client import Platform, api_errors, unless_gone
 from kube.containers import said_of
-from kube.nodes import labels_of_nodes
+from kube.lists.nodes import labels_of_nodes
 from kube.objects import Node
 from runner.stop import Condition
 from safety.active_run import ActiveRun

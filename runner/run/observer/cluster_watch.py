@@ -11,7 +11,6 @@ from kube.node_state import NodeState, node_state
 from kube.objects import EndpointSlice, KubeEvent, Node
 from runner.event_log import RunLog
 
-
 Concerns = Callable[[str], bool]  # whether a node, by its name, has to do with the run
 
 

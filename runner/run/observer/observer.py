@@ -10,7 +10,7 @@ from typing import Any
 
 from history.schema import EventKind
 from kube.client import Platform
-from kube.paging import METADATA_PAGE
+from kube.lists.paging import METADATA_PAGE
 from probes.prometheus.gauge import Gauge
 from runner.event_log import RunLog
 from runner.run.context import Observations

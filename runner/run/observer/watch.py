@@ -11,7 +11,7 @@ import urllib3
 from kubernetes import watch
 from kubernetes.client.exceptions import ApiException
 
-from kube.paging import GONE, PAGE, any_there, listed, version_now
+from kube.lists.paging import GONE, PAGE, any_there, listed, version_now
 
 STREAM_S = 20  # the API server ends a watch after this; a silent connection is noticed a little later
 RETRY_S = 1.0

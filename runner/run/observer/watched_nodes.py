@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kube.client import Platform
-from kube.nodes import HOSTNAME, NAMES, labels_of_nodes
+from kube.lists.nodes import HOSTNAME, NAMES, labels_of_nodes
 from kube.objects import Named
 from runner.run.observer.pod_watch import PodWatcher
 

@@ -18,8 +18,8 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import AftershockError
 from history.workloads import RequestsPlan
 from kube.client import Platform, api_errors, ready
+from kube.lists.paging import METADATA_PAGE, listed
 from kube.objects import Pod
-from kube.paging import METADATA_PAGE, listed
 from runner.redact import redact_object, redact_text
 from runner.run.context import Context
 

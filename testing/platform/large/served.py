@@ -80,7 +80,7 @@ class Served:
         if asked.method == "POST":
             review = {"spec": {}, "status": {"allowed": True}}
             return Answer(201, review if name == "selfsubjectaccessreviews" else {"kind": "Pod", "metadata": {"name": "asked"}})
-        if path == "/version/" or path == "/version":
+        if path.rstrip("/") == "/version":
             words = ("major", "minor", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform")
             return Answer(200, dict.fromkeys(words, "1") | {"gitVersion": "v1.36.3"})
         if path.startswith("/api/v1/namespaces/") and name in self._namespaces and path.count("/") == 4:

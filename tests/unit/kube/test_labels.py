@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from kubernetes import client
 
 from kube.labels import query_of, selects

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kube import nodes
+from kube.lists import nodes
 from testing.platform.fake_cluster import FakeCluster, node, pod
 
 

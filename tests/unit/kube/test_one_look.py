@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube.one_look import one_look
+from kube.lists.one_look import one_look
 from testing.platform.fake_cluster import FakeCluster
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kubernetes.client.exceptions import ApiException
 
-from kube import paging
+from kube.lists import paging
 
 
 class Server:
@@ -72,7 +72,7 @@ def test_another_refusal_is_not_asked_again() -> None:
 
 def test_custom_resources_have_pages_too() -> None:
     pages = {"": {"items": [1, 2], "metadata": {"continue": "x"}}, "x": {"items": [3], "metadata": {}}}
-    assert paging.listed(lambda limit, _continue="": pages[_continue]).items == [1, 2, 3]
+    assert paging.listed(lambda _continue="", **_: pages[_continue]).items == [1, 2, 3]
 
 
 def test_metadata_alone_is_asked_for_in_larger_pages_by_the_accept_header() -> None:
@@ -93,7 +93,7 @@ def test_whether_there_is_any_takes_one_object(count: int, there: bool) -> None:
 def test_any_there_looks_past_a_page_that_a_server_left_empty() -> None:
     first = SimpleNamespace(items=[], metadata=SimpleNamespace(var_continue="more"))
     second = SimpleNamespace(items=[1], metadata=SimpleNamespace(var_continue=None))
-    assert paging.any_there(lambda limit, _headers, _continue="": second if _continue else first)
+    assert paging.any_there(lambda _continue="", **_: second if _continue else first)
 
 
 def test_the_version_of_now_takes_no_list() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from kube.disruption.room import FIRST, find_room
 from kube.objects import Pod
-from kube.room import FIRST, find_room
 from testing.platform.fake_cluster import FakeCluster, node, pod
 
 MANY = 200

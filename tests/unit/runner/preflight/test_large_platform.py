@@ -67,6 +67,8 @@ def test_preflight_asks_for_little_of_a_large_platform(experiment: str, most: in
     assert [one for one in lists if "limit" not in one.query] == []
     assert max(one.size for one in served.seen) <= MOST_BYTES
     assert [one for one in lists if asked_for_all(one)] == []
-    whole = [one for one in lists if one.path == "/api/v1/nodes" and not one.query.get("labelSelector") and not one.query.get("fieldSelector")]
+    whole = [
+        one for one in lists if one.path == "/api/v1/nodes" and not one.query.get("labelSelector") and not one.query.get("fieldSelector")
+    ]
     assert len(whole) <= 1  # where displaced pods find room: the first page is enough
     assert len(served.seen) <= most

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from kube.nodes import HOSTNAME
+from kube.lists.nodes import HOSTNAME
 from runner.event_log import RunLog
 from runner.run.context import Observations
 from runner.run.observer import watch as watch_module

@@ -11,9 +11,9 @@ from kubernetes.client import V1Pod
 
 from kube.client import PARALLEL, Platform, ready
 from kube.disruption.eviction import is_evictable
-from kube.nodes import HOSTNAME, pods_at_work_on
+from kube.lists.nodes import HOSTNAME, pods_at_work_on
+from kube.lists.paging import PAGE, listed, pages
 from kube.objects import Named, Node, Pod
-from kube.paging import PAGE, listed, pages
 from kube.scheduling import Room, permits, room
 
 REVISIONS = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")  # labels of a controller's template
@@ -69,7 +69,8 @@ class Occupants:
         unknown = {revision: pod for _, pod in there if (revision := _revision(pod)) not in self._whole}
         with ThreadPoolExecutor(PARALLEL) as pool:
             for revision, found in zip(unknown, pool.map(self._read, unknown.values()), strict=True):
-                self._whole |= {revision: pod for pod in found}
+                if found:
+                    self._whole[revision] = found[0]
         return [_like(self._whole[revision], pod, name) for name, pod in there if (revision := _revision(pod)) in self._whole]
 
     def _read(self, pod: Named) -> list[Pod]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from kube.client import PARALLEL, Platform
-from kube.paging import any_there, listed, metadata
+from kube.lists.paging import any_there, listed, metadata
 
 if TYPE_CHECKING:
     from kube.objects import Named, Node
