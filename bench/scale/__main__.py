@@ -32,13 +32,13 @@ def main() -> int:
     """Measure every size and return 1 if a bound was missed."""
     parser = parser_of("bench.scale", __doc__)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1000], metavar="N", help="sizes to measure (default: 1000)")
-    parser.add_argument("--pods-per-node", type=int, default=10, metavar="N", help="pods on each node (default: %(default)s)")
+    parser.add_argument("--pods", type=int, default=10_000, metavar="N", help="in all, at most 10 on a node (default: %(default)s)")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full", help="of the whole run (default: %(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that blocks end what they started
     measured = []
     for nodes in options.nodes:
-        measured.append(_measure(Large(nodes, options.pods_per_node), options.profile))
+        measured.append(_measure(Large(nodes, min(10, options.pods // nodes)), options.profile))
         CONSOLE.print(terminal(measured[-1]))
     if options.write is not None:
         sizes = " ".join(str(nodes) for nodes in options.nodes)

@@ -19,9 +19,9 @@ HEADS = ("", "wall s", "CPU s", "cores", "peak MB", "requests", "largest answer 
 MEANS = f"""
 What is real: etcd and kube-apiserver as the embedded cluster builds and configures them, every request, every answer's size, the objects (a
 node is about 15 kB, a pod about 6 kB; a third of the nodes in each of three zones, {TEAMS} namespaces beside the serving platform's), the
-suite's own code, the load and the server that answers it. **What is not**: [kwok](https://kwok.sigs.k8s.io) stands in for the kubelets. It
+suite's own code, the load and the server that answers it. **What is not**: kwok stands in for the kubelets. It
 writes the state of nodes and pods, and their leases ({LEASE_S} s: 40 s would be 500 writes a second at 5,000 nodes), and no container runs.
-So replicas have no port, and are ready by their condition while their node is heard of; nobody acts as controller manager or scheduler, so a
+So replicas have no port, and are ready by their condition while their node is heard of. Nobody acts as controller manager or scheduler: a
 lost pod would not be made again; a fault could not act, which is why faults are taken as far as their dry run and the whole run is a null
 control. The administrator's rights answer every question about permissions with yes.
 
