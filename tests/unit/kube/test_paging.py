@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from kubernetes.client.exceptions import ApiException
 
+from kube.client import connect
 from kube.lists import paging
+from testing.platform.kube_api import Answer, Asked, kube_api, write_target
 
 
 class Server:
@@ -100,3 +103,27 @@ def test_the_version_of_now_takes_no_list() -> None:
     server = Server(120)
     assert paging.version_now(server) == "1"
     assert [one["limit"] for one in server.asked] == [1]
+
+
+EVENT = {"metadata": {"name": "e", "namespace": "llm"}, "involvedObject": {"kind": "Pod", "name": "p"}, "reason": "Killing"}
+SLICE = {"metadata": {"name": "s", "namespace": "llm"}, "addressType": "IPv4", "endpoints": []}
+
+
+@pytest.mark.parametrize(("path", "whole", "lister"), [("events", EVENT, "events"), ("endpointslices", SLICE, "slices")])
+def test_kinds_that_are_nothing_without_more_than_metadata_are_asked_for_whole(
+    path: str, whole: dict[str, Any], lister: str, tmp_path: Path
+) -> None:
+    def answer(asked: Asked) -> Answer | None:
+        if not asked.path.split("?")[0].endswith(f"/{path}"):
+            return None
+        metadata_only = any("PartialObjectMetadata" in value for value in asked.values("Accept"))
+        item = {"metadata": whole["metadata"]} if metadata_only else whole
+        return Answer(200, {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "41"}, "items": [item]})
+
+    with kube_api() as api:
+        api.answer = answer
+        platform = connect(write_target(tmp_path, api.url))
+        listers = {"events": platform.core.list_namespaced_event, "slices": platform.discovery.list_namespaced_endpoint_slice}
+        assert paging.any_there(listers[lister], "llm")
+        assert paging.version_now(listers[lister], "llm") == "41"
+        assert len(paging.listed(listers[lister], "llm").items) == 1
