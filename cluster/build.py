@@ -51,6 +51,9 @@ MODULES = (
     ),
 )
 
+BESIDE = (Module("kwok", None, "kwok, which stands in for kubelets, two minutes"),)
+"""What no cluster here has, but a bench needs; each is one tool that is called as its module is."""
+
 
 def cache_folder() -> Path:
     """Return where built programs are kept."""
@@ -104,8 +107,15 @@ def program(name: str, say: Say, architecture: str = "") -> Path:
     """
     go, version = go_version()
     named, _, file = name.rpartition("/")
-    module = next(one for one in MODULES if name == one.program or named == one.name)
+    module = next(one for one in (*MODULES, *BESIDE) if (named or name) in {one.program, one.name})
     return _module(go, module, module_digest(module, version), say, architecture) / file
+
+
+def upstream(module: str, path: str) -> Path:
+    """Return the folder of the Go module ``path`` that cluster/go/``module`` builds, fetching it if it is not there."""
+    go, _ = go_version()
+    run(go, "-C", str(GO_FOLDER / module), "mod", "download", path)
+    return Path(run(go, "-C", str(GO_FOLDER / module), "list", "-m", "-f", "{{.Dir}}", path).strip())
 
 
 def _module(go: str, module: Module, digest: str, say: Say, architecture: str = "") -> Path:

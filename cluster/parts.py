@@ -15,7 +15,6 @@ from cluster import build
 from cluster.build import Module, Say
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
-from cluster.host.commands import run
 
 _PATCHES = Path(__file__).parent / "manifests" / "parts"
 
@@ -73,8 +72,4 @@ def _rendered(part: Part, programs: Path) -> str:
 
 
 def _upstream(part: Part) -> Path:
-    """Return the folder of the part's Go module in Go's module cache, fetching it if it is not there."""
-    go, _ = build.go_version()
-    folder = build.GO_FOLDER / part.module.name
-    run(go, "-C", str(folder), "mod", "download", part.upstream)
-    return Path(run(go, "-C", str(folder), "list", "-m", "-f", "{{.Dir}}", part.upstream).strip())
+    return build.upstream(part.module.name, part.upstream)

@@ -46,7 +46,12 @@ def identities(config: ClusterConfig) -> list[Identity]:
 
 def create(config: ClusterConfig, state: State) -> None:
     """Write all keys and certificates below the state's pki folder, and the administrator's kubeconfig."""
-    folder = state.pki
+    create_in(state.pki, config)
+    write_atomic(state.kubeconfig, kubeconfig(config, state.pki, ADMIN))
+
+
+def create_in(folder: Path, config: ClusterConfig) -> None:
+    """Write all keys and certificates of a cluster into ``folder``, with a kubeconfig for each identity."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     authority = (str(folder / "ca.key"), str(folder / "ca.crt"))
@@ -58,7 +63,6 @@ def create(config: ClusterConfig, state: State) -> None:
         list(pool.map(lambda identity: _sign(folder, identity), identities(config)))
     for identity in identities(config):
         write_atomic(folder / f"{identity.name}.kubeconfig", kubeconfig(config, folder, identity.name))
-    write_atomic(state.kubeconfig, kubeconfig(config, folder, ADMIN))
 
 
 def _sign(folder: Path, identity: Identity) -> None:

@@ -9,6 +9,7 @@ from faults.mechanisms.fault_pod import ENDS, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors
+from kube.lists.nodes import labels_of_nodes
 from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose, of_index, pod_target, ready_pods
@@ -37,9 +38,10 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     role, for_s = arguments["role"], duration_s("isolate_zone", arguments["for_s"])
-    with api_errors("list nodes", TargetRefused):
-        zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.region.zone_label) for node in platform.nodes()}
     pods = own_network(platform, role)
+    with api_errors("read the role's nodes", TargetRefused):
+        nodes = labels_of_nodes(platform, {pod.spec.node_name for pod in pods if pod.spec.node_name})
+    zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.region.zone_label) for node in nodes}
     zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name or ""))})
     zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.region.zone_label}")[0]
     return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name or "") == zone], for_s)

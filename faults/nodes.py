@@ -20,7 +20,7 @@ from kube.disruption import budgets as disruption_budgets
 from kube.disruption.budgets import held_for_ever
 from kube.disruption.eviction import drain as evict_all
 from kube.disruption.eviction import evictable, without_controller
-from kube.objects import Node
+from kube.objects import Named
 from kube.permissions import Permission
 from kube.selection import choose_node, node_target, nodes_among
 from safety import active_run, cordoning, fault_steps
@@ -154,8 +154,8 @@ def _silence_permissions(platform: Platform, _arguments: Arguments) -> list[Perm
     return [*_seen_permissions(platform), *fault_pod.permissions(platform)]
 
 
-def lost_target(platform: Platform, node: Node, for_s: float, why: str = "") -> ResolvedTarget:
-    """Return a V1Node as a target that is to be lost; its effect says by which mechanism."""
+def lost_target(platform: Platform, node: Named, for_s: float, why: str = "") -> ResolvedTarget:
+    """Return a node as a target that is to be lost; its effect says by which mechanism."""
     if platform.region.machines:
         return node_target(node, f"power off for {for_s:g} s{why}", TIMED.format(for_s=for_s))
     return node_target(node, f"{SILENT.format(for_s=for_s)}{why}, since the target has no machine driver", ENDS.format(for_s=for_s))

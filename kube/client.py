@@ -24,6 +24,7 @@ from kube.connection.bounded_client import BoundedClient
 from kube.connection.configuration import Configured, configuration_of
 from kube.connection.errors import KubeconfigRefused
 from kube.health.ways import Ways
+from kube.lists.paging import listed
 from kube.objects import ConfigMapApi, Job, LeaseApi, Node, Pod
 from target.region import Region
 from target.target import Target
@@ -79,20 +80,20 @@ class Platform:
 
     def pods_in(self, namespace: str, selector: str = "") -> list[Pod]:
         """Return the V1Pods of a namespace that ``selector`` selects; empty: all. Raises ApiException."""
-        return cast("list[Pod]", self.core.list_namespaced_pod(namespace, label_selector=selector).items)
+        return cast("list[Pod]", listed(self.core.list_namespaced_pod, namespace, label_selector=selector).items)
 
-    def all_pods(self, node: str = "") -> list[Pod]:
-        """Return the V1Pods of all namespaces, or those that are bound to ``node``. Raises ApiException."""
-        selector = f"spec.nodeName={node}" if node else ""
-        return cast("list[Pod]", self.core.list_pod_for_all_namespaces(field_selector=selector).items)
+    def all_pods(self, node: str) -> list[Pod]:
+        """Return the V1Pods of all namespaces that are bound to ``node``. Raises ApiException."""
+        selector = f"spec.nodeName={node}"
+        return cast("list[Pod]", listed(self.core.list_pod_for_all_namespaces, field_selector=selector).items)
 
     def pod(self, name: str, namespace: str) -> Pod:
         """Return one V1Pod. Raises ApiException."""
         return cast("Pod", self.core.read_namespaced_pod(name, namespace))
 
     def nodes(self) -> list[Node]:
-        """Return all V1Nodes, ordered by name. Raises ApiException."""
-        return sorted(cast("list[Node]", self.core.list_node().items), key=lambda node: node.metadata.name)
+        """Return all V1Nodes, ordered by name; :mod:`kube.lists.nodes` has those that a question needs. Raises ApiException."""
+        return sorted(cast("list[Node]", listed(self.core.list_node).items), key=lambda node: node.metadata.name)
 
     def node(self, name: str) -> Node:
         """Return one V1Node. Raises ApiException."""
@@ -100,7 +101,7 @@ class Platform:
 
     def jobs_in(self, namespace: str, selector: str) -> list[Job]:
         """Return the V1Jobs of a namespace that ``selector`` selects. Raises ApiException."""
-        return cast("list[Job]", self.batch.list_namespaced_job(namespace, label_selector=selector).items)
+        return cast("list[Job]", listed(self.batch.list_namespaced_job, namespace, label_selector=selector).items)
 
     @property
     def config_maps(self) -> ConfigMapApi:

@@ -48,6 +48,16 @@ def selected(selector: V1LabelSelector | None, pod: Pod) -> bool:
     return all_hold(selector.match_expressions, labels)
 
 
+def query_of(selector: V1LabelSelector | None) -> str:
+    """Return a label selector of an object as it stands in a query: ``app=x,tier in (a,b),!old``."""
+    wanted = [f"{key}={value}" for key, value in ((selector and selector.match_labels) or {}).items()]
+    for one in (selector and selector.match_expressions) or []:
+        values = f"({','.join(one.values or [])})"
+        written = {"In": f"{one.key} in {values}", "NotIn": f"{one.key} notin {values}", "Exists": one.key, "DoesNotExist": f"!{one.key}"}
+        wanted.append(written[one.operator])
+    return ",".join(wanted)
+
+
 def all_hold(expressions: Iterable[V1NodeSelectorRequirement | V1LabelSelectorRequirement] | None, values: Mapping[str, str]) -> bool:
     """Tell whether every requirement (a key, an operator such as ``In`` or ``Exists``, values) is met by ``values``."""
     return all(HOLDS[one.operator](values.get(one.key), one.values or []) for one in expressions or [])

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
         resource_version: str
         creation_timestamp: datetime
 
+    class Named(Protocol):
+        """Anything with metadata: a whole object, or one of which nothing else was asked for."""
+
+        metadata: Meta
+
     class Pod(client.V1Pod):
         """A pod of the API server."""
 
@@ -90,6 +95,7 @@ else:
     ConfigMap, EndpointSlice, Job, KubeEvent = client.V1ConfigMap, client.V1EndpointSlice, client.V1Job, client.CoreV1Event
     BudgetStatus, DisruptionBudget = client.V1PodDisruptionBudgetStatus, client.V1PodDisruptionBudget
     Lease, Meta, Node, Pod = client.V1Lease, client.V1ObjectMeta, client.V1Node, client.V1Pod
+    Named = object
 
 Kind = TypeVar("Kind")
 
@@ -111,8 +117,8 @@ class LeaseApi(Protocol):
     def read_namespaced_lease(self, name: str, namespace: str) -> Lease:
         """Return the lease."""
 
-    def list_namespaced_lease(self, namespace: str, *, label_selector: str) -> LeaseList:
-        """Return the leases with these labels."""
+    def list_namespaced_lease(self, namespace: str, **options: object) -> LeaseList:
+        """Return a page of the leases that ``options`` select (:mod:`kube.lists.paging`)."""
 
     def create_namespaced_lease(self, namespace: str, body: client.V1Lease) -> Lease:
         """Create it."""
@@ -136,8 +142,8 @@ class ConfigMapApi(Protocol):
     def read_namespaced_config_map(self, name: str, namespace: str) -> ConfigMap:
         """Return the config map."""
 
-    def list_namespaced_config_map(self, namespace: str, *, label_selector: str) -> ConfigMapList:
-        """Return the config maps with these labels."""
+    def list_namespaced_config_map(self, namespace: str, **options: object) -> ConfigMapList:
+        """Return a page of the config maps that ``options`` select (:mod:`kube.lists.paging`)."""
 
     def create_namespaced_config_map(self, namespace: str, body: client.V1ConfigMap) -> ConfigMap:
         """Create it; ApiException 409 if it exists."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from kube.client import Platform, unless_gone
+from kube.lists import paging
 from target.job_kinds.kind import Plain, Resource
 
 
@@ -21,10 +22,9 @@ def read(platform: Platform, resource: Resource, namespace: str, name: str) -> P
 
 def listed(platform: Platform, resource: Resource, namespace: str, selector: str) -> list[Plain]:
     """Return the objects of a namespace that ``selector`` selects; none where the resource is not served."""
-    found: Any = unless_gone(
-        lambda: platform.custom.list_namespaced_custom_object(*resource[:2], namespace, resource.plural, label_selector=selector)
-    )
-    return list(found["items"]) if found else []
+    where = (*resource[:2], namespace, resource.plural)
+    found = unless_gone(lambda: paging.listed(platform.custom.list_namespaced_custom_object, *where, label_selector=selector))
+    return found.items if found else []
 
 
 def create(platform: Platform, resource: Resource, namespace: str, manifest: Plain, *, dry_run: bool = False) -> None:

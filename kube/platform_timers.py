@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -16,6 +16,7 @@ from history.values import parse_duration
 from kube.client import Platform, api_errors, unless_forbidden
 from kube.containers import main_container
 from kube.controllers.owners import maker_of
+from kube.lists.nodes import nodes_named
 from kube.objects import Node, Pod
 from target.role import Controller
 
@@ -55,7 +56,6 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             raise TargetRefused(f"role {role}: it has no pod, so its timers cannot be read; deploy the platform")
         container = main_container(pods[0], platform.target.role(role).container)
         given_s = _node_monitor_s(platform)
-        nodes = {node.metadata.name: node for node in platform.nodes()}
         return PlatformTimers(
             node_monitor_s=NODE_MONITOR_S if given_s is None else given_s,
             toleration_s=min(map(toleration_s, pods)),
@@ -66,7 +66,7 @@ def read_timers(platform: Platform, role: str) -> PlatformTimers:
             first_check_s=first_check_s(container),
             node_monitor_known=given_s is not None,
             owner=owner_of(pods[0], platform.target.role(role).controller),
-            cloud=cloud_of(nodes[name] for name in sorted({pod.spec.node_name for pod in pods if pod.spec.node_name} & set(nodes))),
+            cloud=cloud_of(_hosts(platform, pods)),
         )
 
 
@@ -118,6 +118,12 @@ def owner_of(pod: Pod, controller: Controller | None) -> str:
 def cloud_of(nodes: Iterable[Node]) -> str:
     """Return who provides the nodes, as their providerID says it (``aws``); empty if none has one."""
     return next((node.spec.provider_id.split(":")[0] for node in nodes if node.spec.provider_id), "")
+
+
+def _hosts(platform: Platform, pods: Iterable[Pod]) -> Iterator[Node]:
+    """Yield the nodes of ``pods`` that are there, each read when it is asked for: the first one nearly always knows its cloud."""
+    for name in sorted({pod.spec.node_name for pod in pods if pod.spec.node_name}):
+        yield from nodes_named(platform, [name])
 
 
 def first_check_s(container: V1Container) -> float:

@@ -7,9 +7,11 @@ a "yes" is a good guess, a "no" names a pod for which there is no place whatever
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from kubernetes.client import (
     V1Container,
@@ -26,14 +28,19 @@ from kube.objects import Node, Pod
 Amounts = dict[str, Decimal]  # by resource; "pods" is one of them
 FORBID = {"NoSchedule", "NoExecute"}
 NAME = "metadata.name"
+SHOWN = 12  # nodes that a sentence names
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What becomes of the displaced pods: ``lacking`` free requests, as sentences, and ``bound`` to the nodes that go down."""
+    """What becomes of the displaced pods: ``lacking`` free requests, as sentences, and ``bound`` to the nodes that go down.
+
+    ``without``: the pods of which ``lacking`` speaks.
+    """
 
     lacking: tuple[str, ...]
     bound: tuple[Pod, ...]
+    without: tuple[Pod, ...] = ()
 
     @property
     def sentences(self) -> list[str]:
@@ -59,18 +66,29 @@ class Place:
 def room(down: Collection[str], nodes: Iterable[Node], pods: Iterable[Pod]) -> Room:
     """Place the pods of the nodes ``down`` on the others; return which of them find none."""
     alive = [pod for pod in pods if pod.status.phase in {"Running", "Pending"}]
-    places = [_place(node, alive) for node in nodes if node.metadata.name not in down and ready(node) and not node.spec.unschedulable]
-    lacking, bound = [], []
+    on = defaultdict[str | None, list[Pod]](list)
+    for pod in alive:
+        on[pod.spec.node_name].append(pod)
+    stay = (node for node in nodes if node.metadata.name not in down and ready(node) and not node.spec.unschedulable)
+    places = [_place(node, on[node.metadata.name]) for node in stay]
+    lacking, bound, without = list[str](), list[Pod](), list[Pod]()
     for pod in sorted((pod for pod in alive if pod.spec.node_name in down and is_evictable(pod)), key=_weight, reverse=True):
-        open_to = [place for place in places if permits(place.node, pod)]
-        fitting = [place for place in open_to if _fits(place, pod) and not _repelled(pod, place, places)]
-        if fitting:
-            max(fitting, key=lambda place: place.free.get("memory", Decimal(0))).take(pod)
-        elif open_to:
+        if (place := _found(pod, places)) is not None:
+            place.take(pod)
+        elif open_to := [place for place in places if permits(place.node, pod)]:
             lacking.append(f"{_name(pod)} ({shown(pod)}) finds no room on {_names(open_to)}")
+            without.append(pod)
         else:
             bound.append(pod)
-    return Room(tuple(lacking), tuple(bound))
+    return Room(tuple(lacking), tuple(bound), tuple(without))
+
+
+def _found(pod: Pod, places: Sequence[Place]) -> Place | None:
+    """Return where a pod fits; of several places the one with the most free memory."""
+    asked = requests(pod)
+    largest_first = sorted(places, key=lambda place: place.free.get("memory", Decimal(0)), reverse=True)
+    fitting = (place for place in largest_first if permits(place.node, pod) and _fits(place, asked) and not _repelled(pod, place, places))
+    return next(fitting, None)
 
 
 def requests(pod: Pod) -> Amounts:
@@ -99,16 +117,15 @@ def shown(pod: Pod) -> str:
     return ", ".join(asked) or "no requests"
 
 
-def _place(node: Node, alive: Iterable[Pod]) -> Place:
+def _place(node: Node, there: Iterable[Pod]) -> Place:
     made = Place(node, {name: _amount(value) for name, value in (node.status.allocatable or {}).items()}, [])
-    for pod in alive:
-        if pod.spec.node_name == node.metadata.name:
-            made.take(pod)
+    for pod in there:
+        made.take(pod)
     return made
 
 
-def _fits(place: Place, pod: Pod) -> bool:
-    return all(not amount or place.free.get(resource, Decimal(0)) >= amount for resource, amount in requests(pod).items())
+def _fits(place: Place, asked: Amounts) -> bool:
+    return all(not amount or place.free.get(resource, Decimal(0)) >= amount for resource, amount in asked.items())
 
 
 def _repelled(pod: Pod, place: Place, places: Iterable[Place]) -> bool:
@@ -146,6 +163,7 @@ def _of(container: V1Container) -> Amounts:
     return {name: _amount(value) for name, value in asked.items()}
 
 
+@cache
 def _amount(written: str) -> Decimal:
     """Return a Kubernetes quantity (``500m``, ``2Gi``) as a number."""
     return Decimal(parse_quantity(written))
@@ -175,4 +193,5 @@ def _waits(pod: Pod) -> str:
 
 
 def _names(places: Iterable[Place]) -> str:
-    return ", ".join(sorted(place.node.metadata.name for place in places))
+    names = sorted(place.node.metadata.name for place in places)
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

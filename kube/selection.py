@@ -12,7 +12,8 @@ from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube.client import Platform, api_errors, ready, unless_gone
 from kube.labels import BETWEEN
-from kube.objects import Node, Pod
+from kube.lists.nodes import nodes_named, other_zones, zones_of
+from kube.objects import Named, Node, Pod
 
 T = TypeVar("T")
 POSITIVE = re.compile(r"[^!=\s]+(\s*=|\s+in\s*\()")
@@ -116,8 +117,8 @@ def instrument_pods(platform: Platform) -> list[Pod]:
     return [pod for pod in found if pod.status.phase in {"Running", "Pending"}]
 
 
-def is_control_plane(node: Node) -> bool:
-    """Tell whether a V1Node is labelled as part of the control plane."""
+def is_control_plane(node: Named) -> bool:
+    """Tell whether a node is labelled as part of the control plane."""
     return any(label in (node.metadata.labels or {}) for label in CONTROL_PLANE)
 
 
@@ -133,9 +134,9 @@ def nodes_hosting(platform: Platform, role: str) -> list[Node]:
     """
     hosted = Counter(pod.spec.node_name or "" for pod in ready_pods(platform, role))
     kept_out = {pod.spec.node_name or "" for pod in instrument_pods(platform)}
-    with api_errors("list nodes", TargetRefused):
-        nodes = platform.nodes()
-    free = [n for n in nodes if n.metadata.name in hosted.keys() - kept_out and not is_control_plane(n) and ready(n)]
+    with api_errors("read the role's nodes", TargetRefused):
+        nodes = nodes_named(platform, hosted.keys() - kept_out - {""})
+    free = [node for node in nodes if not is_control_plane(node) and ready(node)]
     if not free:
         raise TargetRefused(
             f"role {role}: it runs on {sorted(hosted)}, and each of them is not ready, hosts an instrument "
@@ -145,33 +146,32 @@ def nodes_hosting(platform: Platform, role: str) -> list[Node]:
     return [node for node in free if hosted[node.metadata.name] == least]
 
 
-def zones_hosting(platform: Platform, role: str) -> dict[str, list[Node]]:
-    """Return all nodes of each zone that hosts ``role`` and no instrument: zone -> V1Nodes by name; only zones with the fewest of it.
+def zones_hosting(platform: Platform, role: str) -> dict[str, list[Named]]:
+    """Return all nodes of each zone that hosts ``role`` and no instrument: zone -> nodes by name, of which only metadata are asked for.
+
+    Only zones with the fewest of it.
 
     Raises:
         TargetRefused: there are none, or the only zone of the cluster is meant.
 
     """
-    label = platform.region.zone_label
-    with api_errors("list nodes", TargetRefused):
-        nodes = platform.nodes()
-    zones: dict[str, list[Node]] = {}
-    for node in nodes:
-        zones.setdefault((node.metadata.labels or {}).get(label, ""), []).append(node)
-    zones.pop("", None)
     hosted = Counter(pod.spec.node_name or "" for pod in ready_pods(platform, role))
     kept_out = {pod.spec.node_name or "" for pod in instrument_pods(platform)}
+    with api_errors("list the nodes of the role's zones", TargetRefused):
+        zones = zones_of(platform, hosted.keys() - {""})
+        several = len(zones) > 1 or other_zones(platform, zones)
     free = {zone: found for zone, found in sorted(zones.items()) if _may_lose(found, set(hosted), kept_out)}
-    if not free or len(zones) < 2:
+    if not free or not several:
+        only = "" if several else ", the cluster's only ones"
         raise TargetRefused(
-            f"role {role}: zones by label {label} are {sorted(zones)}; none but its only one, or none that hosts the role without "
-            "an instrument or control-plane node, can be lost; label the nodes, or move the instruments into one zone"
+            f"role {role}: its zones by label {platform.region.zone_label} are {sorted(zones)}{only}; none of them that hosts the role "
+            "without an instrument or control-plane node can be lost; label the nodes, or move the instruments into one zone"
         )
     counts = {zone: sum(hosted[node.metadata.name] for node in found) for zone, found in free.items()}
     return {zone: found for zone, found in free.items() if counts[zone] == min(counts.values())}
 
 
-def _may_lose(nodes: list[Node], hosts: set[str], kept_out: set[str]) -> bool:
+def _may_lose(nodes: list[Named], hosts: set[str], kept_out: set[str]) -> bool:
     names = {node.metadata.name for node in nodes}
     return bool(names & hosts) and not names & kept_out and not any(is_control_plane(node) for node in nodes)
 
@@ -189,8 +189,8 @@ def pod_target(pod: Pod, effect: str, ends: str, seen_s: float = 0.0) -> Resolve
     )
 
 
-def node_target(node: Node, effect: str, ends: str) -> ResolvedTarget:
-    """Return a V1Node as a target."""
+def node_target(node: Named, effect: str, ends: str) -> ResolvedTarget:
+    """Return a node as a target."""
     meta = node.metadata
     return ResolvedTarget(kind="Node", name=meta.name, uid=meta.uid, node=meta.name, effect=effect, ends=ends)
 

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
-from kube.client import Platform, api_errors, ready
+from kube.client import PARALLEL, Platform, api_errors, ready, unless_gone
 from kube.controllers.groups import Key, mates_of, with_mates
-from kube.objects import Node, Pod
+from kube.lists.nodes import labels_of_nodes, pods_at_work_on
+from kube.objects import Named, Pod
 from kube.selection import instrument_pods, is_control_plane
 from target.allow import Allow
 from target.target import Target
@@ -27,9 +30,9 @@ class Surroundings:
     """What must be known of the platform; pods and nodes are V1Pod and V1Node."""
 
     namespaces: Mapping[str, Mapping[str, str]]  # name -> labels, of every namespace that a target or a pod on a target node lives in
-    nodes: Mapping[str, Node]  # of every target
+    nodes: Mapping[str, Named]  # of every target
     pods: Mapping[tuple[str, str], Pod]  # (namespace, name) -> every targeted pod that is there
-    pods_on: Mapping[str, Sequence[Pod]]  # node -> pods on it, for every node that goes down
+    pods_on: Mapping[str, Sequence[Named]]  # node -> pods at work on it, for every node that goes down
     roles: Mapping[str, Sequence[Pod]]  # role -> its pods
     instruments: Sequence[Pod] = field(default=())  # pods
     mates: Mapping[Key, frozenset[Key]] = field(default_factory=dict)  # pod -> all pods that are made anew with it
@@ -54,20 +57,30 @@ def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surrounding
     with api_errors("look at the targets' surroundings", TargetRefused):
         roles = platform.pods_of_roles()
         node_names = {target.node for target in targets if target.kind in {"Node", "Device"} and target.node}
-        pods_on = {name: platform.all_pods(name) for name in sorted({t.name for t in targets if t.kind == "Node"})}
-        listed = [pod for name in _namespaces_of(targets) for pod in platform.pods_in(name)]
-        wanted = {(target.namespace, target.name) for target in targets if target.kind == "Pod"}
-        pods = {_key(pod): pod for pod in listed if _key(pod) in wanted}
-        names = set(_namespaces_of(targets)) | {pod.metadata.namespace for on in pods_on.values() for pod in on}
+        pods_on = pods_at_work_on(platform, {target.name for target in targets if target.kind == "Node"})
+        pods = _targeted(platform, targets, [pod for those in roles.values() for pod in those])
+        names = sorted({*_namespaces_of(targets), *(pod.metadata.namespace for on in pods_on.values() for pod in on)})
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            labels = dict(zip(names, pool.map(lambda name: _labels(platform, name), names), strict=True))
         return Surroundings(
-            namespaces={name: _labels(platform, name) for name in sorted(names)},
-            nodes={name: platform.node(name) for name in sorted(node_names)},
+            namespaces=labels,
+            nodes={node.metadata.name: node for node in labels_of_nodes(platform, node_names)},
             pods=pods,
             pods_on=pods_on,
             roles=roles,
             instruments=instrument_pods(platform),
             mates=mates_of(platform, [pod for those in roles.values() for pod in those]),
         )
+
+
+def _targeted(platform: Platform, targets: Iterable[ResolvedTarget], at_hand: Iterable[Pod]) -> dict[Key, Pod]:
+    """Return the targeted pods that are there; those that are no role's are read by name."""
+    known, found = {_key(pod): pod for pod in at_hand}, dict[Key, Pod]()
+    for name in sorted(_direct(targets)):
+        pod = known.get(name) or unless_gone(partial(platform.pod, name[1], name[0]))
+        if pod is not None:
+            found[name] = pod
+    return found
 
 
 def objections(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings, allow: Allow) -> list[str]:
@@ -127,10 +140,9 @@ def _against_node(target: Target, hit: ResolvedTarget, around: Surroundings) -> 
     return against
 
 
-def _suffers(pod: Pod) -> bool:
-    """Tell whether a pod suffers from the loss of its node: it is at work, and its owner is no DaemonSet."""
-    owners = pod.metadata.owner_references or []
-    return pod.status.phase in {"Running", "Pending"} and not any(owner.kind == "DaemonSet" for owner in owners)
+def _suffers(pod: Named) -> bool:
+    """Tell whether a pod at work suffers from the loss of its node: its owner is no DaemonSet."""
+    return not any(owner.kind == "DaemonSet" for owner in pod.metadata.owner_references or [])
 
 
 def is_device_plugin(pod: Pod) -> bool:

@@ -23,6 +23,7 @@ from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube.answers import explained
 from kube.client import Platform, api_errors, unless_gone
+from kube.lists.paging import listed
 from kube.objects import Lease, LeaseApi, Meta
 
 DURATION_S, RENEW_S = 15, 5.0
@@ -198,7 +199,7 @@ def list_leases(platform: Platform) -> list[Held]:
     """Return every lease of the suite in its namespace. Raises TargetRefused."""
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors("list the suite's leases", TargetRefused):
-        leases = platform.coordination.list_namespaced_lease(platform.target.suite.namespace, label_selector=selector).items
+        leases = listed(platform.coordination.list_namespaced_lease, platform.target.suite.namespace, label_selector=selector).items
     return [held_by(lease, platform.server_time()) for lease in leases]
 
 

@@ -12,6 +12,7 @@ from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.client import Platform, api_errors, unless, unless_forbidden
+from kube.lists.paging import listed
 from kube.objects import Job, body
 from kube.permissions import Permission
 from kube.selection import instrument_pods
@@ -184,7 +185,7 @@ def runs(platform: Platform) -> set[str]:
     rbac = client.RbacAuthorizationV1Api(platform.api)
     with api_errors("look for reapers", TargetRefused):
         jobs = unless_forbidden(lambda: platform.jobs_in(platform.target.suite.namespace, selector), list[Job]())
-        roles = unless_forbidden(lambda: rbac.list_cluster_role(label_selector=selector).items, list[client.V1ClusterRole]())
+        roles = unless_forbidden(lambda: listed(rbac.list_cluster_role, label_selector=selector).items, list[client.V1ClusterRole]())
     found = [*(job.metadata for job in jobs), *(role.metadata for role in roles)]
     return {(meta.labels or {})["aftershock.dev/run"] for meta in found if meta}
 
@@ -208,7 +209,7 @@ def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[]
     chosen = {"label_selector": selector}
 
     def names(lister: Callable[..., Any], *where: str) -> Callable[[], list[str]]:
-        return lambda: [one.metadata.name for one in lister(*where, **chosen).items]
+        return lambda: [one.metadata.name for one in listed(lister, *where, **chosen).items]
 
     yield (
         "job",

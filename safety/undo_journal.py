@@ -19,6 +19,7 @@ from history.clock import now_ns
 from history.errors import AftershockError, FaultFailed, TargetRefused, UndoFailed
 from history.values import FrozenModel
 from kube.client import Platform, api_errors
+from kube.lists.paging import listed
 from kube.objects import ConfigMap, ConfigMapApi
 
 LABELS = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "journal"}
@@ -168,7 +169,7 @@ def list_journals(platform: Platform) -> list[StoredJournal]:
     namespace = platform.target.suite.namespace
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     with api_errors(f"list undo journals in {namespace}", TargetRefused):
-        bodies = platform.config_maps.list_namespaced_config_map(namespace, label_selector=selector).items
+        bodies = listed(platform.config_maps.list_namespaced_config_map, namespace, label_selector=selector).items
     return sorted((stored(body) for body in bodies), key=lambda journal: journal.header.started_ns)
 
 

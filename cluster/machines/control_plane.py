@@ -20,40 +20,40 @@ def render(config: ClusterConfig, state: State, shares: list[Share]) -> Spec:
         bind(str(state.folder / "etcd"), "/var/lib/etcd", read_only=False),
     ]
     services = [
-        service("etcd", *_etcd()),
-        service("kube-apiserver", *_api_server(config)),
+        service("etcd", f"{PROGRAMS}/etcd", *etcd("/var/lib/etcd", _ETCD)),
+        service("kube-apiserver", f"{PROGRAMS}/kube-apiserver", *api_server(config, PKI, _ETCD)),
         service("kube-controller-manager", *_controller_manager()),
         service("kube-scheduler", f"{PROGRAMS}/kube-scheduler", f"--kubeconfig={PKI}/scheduler.kubeconfig", "--leader-elect=false"),
     ]
     return spec(mounts, services, wait_address=config.api_address, hostname="control")
 
 
-def _etcd() -> list[str]:
+def etcd(data: str, clients: str) -> list[str]:
+    """Return what etcd is told: the folder of its ``data``, and under which URL the API server finds it."""
     return [
-        f"{PROGRAMS}/etcd",
-        "--data-dir=/var/lib/etcd",
-        f"--listen-client-urls={_ETCD}",
-        f"--advertise-client-urls={_ETCD}",
+        f"--data-dir={data}",
+        f"--listen-client-urls={clients}",
+        f"--advertise-client-urls={clients}",
         # the control plane never loses power, and its disk is the host's: fsync would only wear it
         "--unsafe-no-fsync",
     ]
 
 
-def _api_server(config: ClusterConfig) -> list[str]:
+def api_server(config: ClusterConfig, pki: str, etcd_url: str) -> list[str]:
+    """Return what the API server is told: the folder of its keys and certificates (``pki``), and where etcd is."""
     return [
-        f"{PROGRAMS}/kube-apiserver",
-        f"--etcd-servers={_ETCD}",
+        f"--etcd-servers={etcd_url}",
         f"--advertise-address={config.api_address}",
-        f"--tls-cert-file={PKI}/apiserver.crt",
-        f"--tls-private-key-file={PKI}/apiserver.key",
-        f"--client-ca-file={PKI}/ca.crt",
-        f"--kubelet-client-certificate={PKI}/kubelet-client.crt",
-        f"--kubelet-client-key={PKI}/kubelet-client.key",
-        f"--kubelet-certificate-authority={PKI}/ca.crt",
+        f"--tls-cert-file={pki}/apiserver.crt",
+        f"--tls-private-key-file={pki}/apiserver.key",
+        f"--client-ca-file={pki}/ca.crt",
+        f"--kubelet-client-certificate={pki}/kubelet-client.crt",
+        f"--kubelet-client-key={pki}/kubelet-client.key",
+        f"--kubelet-certificate-authority={pki}/ca.crt",
         # node names are in no DNS
         "--kubelet-preferred-address-types=InternalIP",
-        f"--service-account-key-file={PKI}/service-account.pub",
-        f"--service-account-signing-key-file={PKI}/service-account.key",
+        f"--service-account-key-file={pki}/service-account.pub",
+        f"--service-account-signing-key-file={pki}/service-account.key",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-cluster-ip-range={config.service_network}",
         "--authorization-mode=Node,RBAC",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 from kubernetes import client
@@ -11,6 +12,7 @@ from kubernetes.client import CoreV1Event
 
 from kube.client import Platform, unless_forbidden, unless_gone
 from kube.controllers.kinds import Controller
+from kube.lists.paging import METADATA_PAGE, listed
 from kube.objects import KubeEvent
 
 AUTOSCALER, RESCALED = "HorizontalPodAutoscaler", "SuccessfulRescale"
@@ -28,8 +30,8 @@ def who_resized(platform: Platform, namespace: str, controllers: Iterable[Contro
 def _said(platform: Platform, namespace: str, controllers: list[Controller], since: datetime) -> Iterator[str]:
     """Yield what each autoscaler last said of a change of its own."""
     selector = f"involvedObject.kind={AUTOSCALER},reason={RESCALED}"
-    found = unless_forbidden(lambda: platform.core.list_namespaced_event(namespace, field_selector=selector).items, list[CoreV1Event]())
-    events = cast("list[KubeEvent]", found)
+    asked = partial(listed, platform.core.list_namespaced_event, namespace, page=METADATA_PAGE, field_selector=selector)
+    events = cast("list[KubeEvent]", unless_forbidden(lambda: asked().items, list[CoreV1Event]()))
     latest: dict[str, KubeEvent] = {}
     for event in sorted(events, key=_at):
         about = event.involved_object
@@ -48,6 +50,8 @@ def _at(event: KubeEvent) -> float:
 def _of_others(platform: Platform, namespace: str, controllers: Iterable[Controller]) -> frozenset[str]:
     """Return the autoscalers that scale something else, as far as this account may read them."""
     api, ours = client.AutoscalingV2Api(platform.api), {(one.reference.kind, one.reference.name) for one in controllers}
-    found = unless_gone(lambda: unless_forbidden(lambda: api.list_namespaced_horizontal_pod_autoscaler(namespace).items, None)) or []
+    found = (
+        unless_gone(lambda: unless_forbidden(lambda: listed(api.list_namespaced_horizontal_pod_autoscaler, namespace).items, None)) or []
+    )
     scaled = [(str(one.metadata.name), one.spec.scale_target_ref) for one in found if one.metadata and one.spec]
     return frozenset(name for name, target in scaled if (target.kind, target.name) not in ours)

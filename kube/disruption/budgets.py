@@ -11,7 +11,8 @@ from kubernetes.client.exceptions import ApiException
 
 from kube.answers import message_of
 from kube.client import Platform, ready, unless_forbidden, unless_gone
-from kube.labels import selected
+from kube.labels import query_of, selected
+from kube.lists.paging import listed
 from kube.objects import DisruptionBudget, Pod
 from kube.permissions import Permission
 
@@ -73,8 +74,7 @@ def refused_now(platform: Platform, pod: Pod) -> str:
 def budgets_of(platform: Platform, pod: Pod) -> list[Budget]:
     """Return the budgets that select a V1Pod; empty, too, where this account may not read them. Raises ApiException."""
     ours = [one for one in _listed(platform, pod.metadata.namespace) if selected(one.spec.selector, pod)]
-    pods = platform.pods_in(pod.metadata.namespace) if ours else []
-    return [_budget(one, pod, pods) for one in ours]
+    return [_budget(one, pod, platform.pods_in(pod.metadata.namespace, query_of(one.spec.selector))) for one in ours]
 
 
 def held_for_ever(platform: Platform, pods: Iterable[Pod]) -> list[str]:
@@ -91,7 +91,7 @@ def held_for_ever(platform: Platform, pods: Iterable[Pod]) -> list[str]:
 
 def _listed(platform: Platform, namespace: str) -> list[DisruptionBudget]:
     api = client.PolicyV1Api(platform.api)
-    found = unless_gone(lambda: unless_forbidden(lambda: api.list_namespaced_pod_disruption_budget(namespace).items, None))
+    found = unless_gone(lambda: unless_forbidden(lambda: listed(api.list_namespaced_pod_disruption_budget, namespace).items, None))
     return cast("list[DisruptionBudget]", found or [])
 
 

@@ -8,6 +8,7 @@ from faults.mechanisms import fault_pod
 from faults.mechanisms.process_signal import PREFIX
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
+from kube.lists.nodes import unschedulable_nodes
 from kube.objects import Pod
 from runner.drivers.requests import load_pod
 from safety.leases import Held, list_leases
@@ -50,7 +51,7 @@ class Leftovers:
 def find_leftovers(platform: Platform) -> Leftovers:
     """Look for everything that a run can leave. Raises TargetRefused: it cannot be read."""
     with api_errors("look for what earlier runs left", TargetRefused):
-        notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in platform.nodes()}
+        notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in unschedulable_nodes(platform)}
         pods = [pod for found in platform.pods_of_roles().values() for pod in found]
         ours = [pod for labels in (fault_pod.MANAGED, load_pod.MANAGED) for pod in _labelled(platform, labels)]
     residues = {

@@ -21,6 +21,7 @@ from kube.client import Platform, api_errors
 from kube.controllers.wanted import permissions as counting
 from kube.health.asking import permissions as permissions_of_way
 from kube.health.ways import Way
+from kube.lists.one_look import one_look
 from kube.permissions import Permission
 from kube.platform_timers import PlatformTimers
 from probes.prometheus.values import engine_gauges
@@ -145,9 +146,10 @@ def check_clock(platform: Platform) -> None:
 
 def check_platform(platform: Platform) -> Before:
     """Refuse leftovers and an unhealthy platform; return its state. Raises TargetRefused."""
-    refuse_leftovers(find_leftovers(platform))
-    before = look(platform)
-    wrong = complaints(platform, before)
+    once = one_look(platform)
+    refuse_leftovers(find_leftovers(once))
+    before = look(once)
+    wrong = complaints(once, before)
     if wrong:
         raise TargetRefused(
             f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; mend what is named, or wait where "

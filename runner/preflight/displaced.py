@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
+from kube.disruption.room import find_room
 from kube.labels import selects
 from kube.platform_timers import PlatformTimers
-from kube.scheduling import Room, room
+from kube.scheduling import Room
 from runner.preflight.checks import Fault, Targets
 from target.allow import Allow
 from target.target import Target
@@ -35,7 +36,7 @@ def displaced(faults: Sequence[Fault], targets: Targets, platform: Platform, tim
     if not down:
         return Room((), ())
     with api_errors("look for room for what will be displaced", TargetRefused):
-        found = room(down, platform.nodes(), platform.all_pods())
+        found = find_room(platform, down)
     if found.lacking and not allow.without_capacity:
         raise TargetRefused(
             f"no capacity for what {', '.join(sorted(down))} would lose: {'; '.join(found.lacking)}; nothing was injected; add room, "

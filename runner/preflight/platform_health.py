@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from kube.controllers.kinds import Controller
 from kube.controllers.resized import who_resized
 from kube.controllers.wanted import controllers_of, wanted_of
 from kube.health.serving import Asking, answers, askings_of
+from kube.lists.nodes import nodes_named
 from kube.node_state import NodeState, node_state
 from kube.objects import Node, Pod
 from kube.selection import grace_s
@@ -31,8 +32,8 @@ from safety.undo_journal import Undo
 class Before:
     """The platform before the fault: what healing must bring back.
 
-    ``replicas`` are the desired ones of each role; ``grace_s`` is how long a pod of theirs may take to leave, at most. ``at``: when that
-    was, on the API server's clock; None: nobody asks who changed it since.
+    ``replicas`` are the desired ones of each role; ``nodes`` those that host the platform or are to be hit; ``grace_s`` is how long a pod
+    of theirs may take to leave, at most. ``at``: when that was, on the API server's clock; None: nobody asks who changed it since.
     """
 
     replicas: dict[str, int]
@@ -54,9 +55,20 @@ def look(platform: Platform) -> Before:
     """Return the platform's state now. Raises TargetRefused: it cannot be read."""
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         at, roles = platform.server_time(), roles_now(platform)
-        nodes = {node.metadata.name: node_state(node, platform.region.gpu_resource) for node in platform.nodes()}
+        nodes = _states(platform, {pod.spec.node_name for role in roles for pod in role.pods if pod.spec.node_name})
     replicas = {role.name: len(role.pods) if role.wanted is None else role.wanted for role in roles}
     return Before(replicas, nodes, max((grace_s(pod) for role in roles for pod in role.pods), default=0.0), at)
+
+
+def with_targets(platform: Platform, before: Before, targets: Iterable[ResolvedTarget]) -> Before:
+    """Return ``before`` with the state of every node that is to be hit, too. Raises TargetRefused: one cannot be read."""
+    names = {target.node for target in targets if target.kind != "Pod" and target.node} - before.nodes.keys()
+    with api_errors("read the nodes that are to be hit", TargetRefused):
+        return replace(before, nodes=before.nodes | _states(platform, names))
+
+
+def _states(platform: Platform, names: Iterable[str]) -> dict[str, NodeState]:
+    return {node.metadata.name: node_state(node, platform.region.gpu_resource) for node in nodes_named(platform, names)}
 
 
 def roles_now(platform: Platform) -> list[RoleNow]:
@@ -126,7 +138,7 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
     wrong: list[str] = []
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
         names = {target.node for target in targets if target.kind != "Pod" and target.node}
-        now = {node.metadata.name: node for node in platform.nodes()}
+        now = {node.metadata.name: node for node in nodes_named(platform, names)}
         for name in sorted(names & set(before.nodes)):
             wrong += _node_differs(name, before.nodes[name], now.get(name), platform.region.gpu_resource)
         wrong += unconfirmed_undos(platform, entries)

@@ -79,9 +79,9 @@ def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitSt
 def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ticker]:
     """Begin to watch the platform, what would stop the run, and its clock."""
     plan, platform = checked.plan, checked.platform
-    observer = Observer(
-        platform, context.log, context.observations, plan.first.role, requests=plan.of(RequestsPlan) is not None, queue=checked.queue
-    )
+    requests, of = plan.of(RequestsPlan) is not None, plan.first.role
+    nodes = checked.before.nodes  # of the platform, and those that are to be hit
+    observer = Observer(platform, context.log, context.observations, of, requests=requests, queue=checked.queue, nodes=nodes)
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     watched = [

@@ -25,7 +25,7 @@ from runner.preflight.instruments import check_instruments
 from runner.preflight.judgeable import refuse_blind
 from runner.preflight.lease_queue import Queue, namespace_of
 from runner.preflight.planning import make_plan
-from runner.preflight.platform_health import Before
+from runner.preflight.platform_health import Before, with_targets
 from runner.preflight.undo_allowed import bypassing, refused_undos
 from runner.redact import of_target
 from runner.request import Request
@@ -84,6 +84,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
         driver.provide(stack)
     unknown = request.dry_run and any(driver.needs().provides_targets for driver in drivers)
     targets = _choose([] if unknown else faults, experiment, platform, request.seed)
+    before = with_targets(platform, before, [target for found in targets.values() for target in found])
     timers = {driver.name: driver.timers() for driver in drivers}
     room = displaced(faults, targets, platform, timers.values(), allow)
     undone = refused_undos(faults, targets, platform, allow)

@@ -54,7 +54,9 @@ def pod(
     owner: str | None = "ReplicaSet",
     **spec: object,
 ) -> Pod:
-    owners = [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid="o", controller=True)] if owner else []
+    owners = (
+        [client.V1OwnerReference(api_version="apps/v1", kind=owner, name="owner", uid=f"uid-of-{app}", controller=True)] if owner else []
+    )
     meta = client.V1ObjectMeta(name=name, namespace=namespace, uid=f"uid-{name}", labels={"app": app}, owner_references=owners)
     condition = client.V1PodCondition(type="Ready", status="True" if ready else "False")
     user = client.V1ContainerUser(linux=client.V1LinuxContainerUser(uid=65532, gid=65532))
@@ -115,13 +117,12 @@ class FakeCluster(AskedByPath, FakeObjects):
 
     # pods
 
-    def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> SimpleNamespace:
-        found = [p for (ns, _), p in self.pods.items() if ns == namespace and selects(label_selector, p.metadata.labels or {})]
-        return SimpleNamespace(items=copy.deepcopy(found))
+    def list_namespaced_pod(self, namespace: str, label_selector: str = "", field_selector: str = "", **_: object) -> SimpleNamespace:
+        there = [p for (ns, _), p in self.pods.items() if ns == namespace and selects(label_selector, p.metadata.labels or {})]
+        return SimpleNamespace(items=[copy.deepcopy(p) for p in there if selects(field_selector, _fields(p))])
 
-    def list_pod_for_all_namespaces(self, field_selector: str = "") -> SimpleNamespace:
-        name = field_selector.removeprefix("spec.nodeName=")
-        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if not name or p.spec.node_name == name])
+    def list_pod_for_all_namespaces(self, field_selector: str = "", **_: object) -> SimpleNamespace:
+        return SimpleNamespace(items=[copy.deepcopy(p) for p in self.pods.values() if selects(field_selector, _fields(p))])
 
     def read_namespaced_pod(self, name: str, namespace: str) -> Pod:
         return copy.deepcopy(self._there(self.pods, (namespace, name)))
@@ -158,8 +159,10 @@ class FakeCluster(AskedByPath, FakeObjects):
 
     # nodes and namespaces
 
-    def list_node(self) -> SimpleNamespace:
-        return SimpleNamespace(items=copy.deepcopy(list(self.nodes.values())))
+    def list_node(self, field_selector: str = "", label_selector: str = "", **_: object) -> SimpleNamespace:
+        fields = {n: {"metadata.name": n, "spec.unschedulable": str(bool(one.spec.unschedulable)).lower()} for n, one in self.nodes.items()}
+        there = [one for name, one in self.nodes.items() if selects(field_selector, fields[name])]
+        return SimpleNamespace(items=[copy.deepcopy(one) for one in there if selects(label_selector, one.metadata.labels or {})])
 
     def read_node(self, name: str) -> Node:
         return copy.deepcopy(self._there(self.nodes, name))
@@ -189,7 +192,7 @@ class FakeCluster(AskedByPath, FakeObjects):
     def delete_namespaced_config_map(self, name: str, namespace: str) -> None:
         del self.config_maps[name]
 
-    def list_namespaced_config_map(self, namespace: str, label_selector: str) -> SimpleNamespace:
+    def list_namespaced_config_map(self, namespace: str, label_selector: str, **_: object) -> SimpleNamespace:
         return SimpleNamespace(items=copy.deepcopy(list(self.config_maps.values())))
 
     def create_namespaced_lease(self, namespace: str, body: Lease) -> Lease:
@@ -238,6 +241,11 @@ class FakeCluster(AskedByPath, FakeObjects):
         if key not in kind:
             raise ApiException(status=404, reason="Not Found")
         return kind[key]
+
+
+def _fields(pod: Pod) -> dict[str, str]:
+    """Return the fields of a pod by which the API server selects."""
+    return {"metadata.name": pod.metadata.name, "spec.nodeName": pod.spec.node_name or "", "status.phase": pod.status.phase or ""}
 
 
 def seeded(seed: int, activity: str = "act") -> Random:

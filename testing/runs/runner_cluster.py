@@ -42,7 +42,7 @@ class RunnerCluster(FakeCluster):
             raise ApiException(status=400, reason="ContainerCreating")
         return self.reaper_says
 
-    def list_namespaced_lease(self, namespace: str, label_selector: str) -> Any:
+    def list_namespaced_lease(self, namespace: str, label_selector: str, **_: object) -> Any:
         return SimpleNamespace(items=copy.deepcopy(list(self.leases.values())))
 
     def __getattr__(self, name: str) -> Any:
@@ -69,7 +69,7 @@ class RunnerCluster(FakeCluster):
         return create
 
     def _list(self, kind: str) -> Any:
-        def found(*_: str, label_selector: str = "") -> Any:
+        def found(*_: str, label_selector: str = "", **__: object) -> Any:
             wanted = dict(part.split("=") for part in label_selector.split(",") if part)
             items = [
                 body for (one, _), body in self.objects.items() if one == kind and wanted.items() <= body["metadata"]["labels"].items()

@@ -9,6 +9,7 @@ from history.errors import AftershockError, TargetRefused
 from history.plan import Phase, ResolvedTarget
 from kube.client import Platform, api_errors, unless_gone
 from kube.containers import said_of
+from kube.lists.nodes import labels_of_nodes
 from kube.objects import Node
 from runner.stop import Condition
 from safety.active_run import ActiveRun
@@ -37,12 +38,11 @@ def interference(run: ActiveRun, phase: Callable[[], Phase]) -> Condition:
 def _replaced(platform: Platform, targets: list[ResolvedTarget]) -> list[str]:
     """Return the target nodes that were removed or made anew since preflight."""
     sentences = []
-    for target in targets:
-        if target.kind == "Pod":
-            continue
-        name = target.node or target.name
-        node = _node(platform, name)
-        if node is None or node.metadata.uid != target.uid:
+    hit = {target.node or target.name: target.uid for target in targets if target.kind != "Pod"}
+    there = {node.metadata.name: node for node in labels_of_nodes(platform, hit)}
+    for name, uid in hit.items():
+        node = there.get(name)
+        if node is None or node.metadata.uid != uid:
             what = "was removed from the cluster" if node is None else "was replaced by another of the same name"
             sentences.append(
                 f"node {name} {what}, not by this run: node auto-repair or an autoscaler works against it; pause them for the run"

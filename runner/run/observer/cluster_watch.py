@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,13 +12,21 @@ from kube.objects import EndpointSlice, KubeEvent, Node
 from runner.event_log import RunLog
 from target.hiding import excerpt
 
+Concerns = Callable[[str], bool]  # whether a node, by its name, has to do with the run
+
+
+def any_node(_name: str) -> bool:
+    """Let every node count."""
+    return True
+
 
 @dataclass(slots=True)
 class NodeWatcher:
-    """Readiness, cordons and accelerators of nodes."""
+    """Readiness, cordons and accelerators of the nodes that concern the run."""
 
     log: RunLog
     gpu_resource: str
+    concerns: Concerns = any_node
     known: dict[str, NodeState] = field(default_factory=dict)
 
     def listed(self, items: list[Node]) -> None:
@@ -28,6 +37,8 @@ class NodeWatcher:
     def changed(self, item: Node) -> None:
         """Compare a node with what is known of it; a node seen for the first time makes no event."""
         name, now = item.metadata.name, node_state(item, self.gpu_resource)
+        if not self.concerns(name):
+            return
         before = self.known.get(name, now)
         self.known[name] = now
         if now.ready != before.ready:
@@ -90,10 +101,11 @@ def ready_endpoints(item: EndpointSlice) -> frozenset[str]:
 
 @dataclass(slots=True)
 class KubeEventWatcher:
-    """Kubernetes Events of the run's time; older ones, and repetitions that were seen, are left out."""
+    """Kubernetes Events of the run's time; older ones, repetitions that were seen, and those of other nodes are left out."""
 
     log: RunLog
     since: datetime
+    concerns: Concerns = any_node
     seen: set[tuple[str, int]] = field(default_factory=set)
 
     def listed(self, items: list[KubeEvent]) -> None:
@@ -109,6 +121,8 @@ class KubeEventWatcher:
             return
         self.seen.add(key)
         about = item.involved_object
+        if about.kind == "Node" and not self.concerns(about.name or ""):
+            return
         self.log.event(
             EventKind.KUBE_EVENT,
             about.name or "",

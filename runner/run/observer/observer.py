@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from history.schema import EventKind
 from kube.client import Platform
+from kube.lists.paging import METADATA_PAGE
 from probes.prometheus.gauge import Gauge
 from runner.event_log import RunLog
 from runner.run.context import Observations
@@ -16,8 +18,10 @@ from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher,
 from runner.run.observer.host_cpu import HostCpu
 from runner.run.observer.pod_watch import PodWatcher
 from runner.run.observer.sampler import Sampler, Sources
-from runner.run.observer.watch import Subject, Watch, Watcher
+from runner.run.observer.watch import Selectors, Subject, Watch, Watcher, everything
+from runner.run.observer.watched_nodes import WatchedNodes
 
+NODES_STREAM_S = 5  # which nodes are worth watching is looked at so often
 LISTED_S = 15.0  # until every watch has seen its first list
 API_SERVER = "api-server"
 
@@ -51,14 +55,26 @@ def _machine(platform: Platform) -> HostCpu | None:
 
 
 class Observer:
-    """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth."""
+    """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth.
+
+    ``nodes``: those that are to be hit or host the platform at the beginning; those that host it later are added.
+    """
 
     def __init__(
-        self, platform: Platform, log: RunLog, observations: Observations, role: str, *, requests: bool = True, queue: Gauge | None = None
+        self,
+        platform: Platform,
+        log: RunLog,
+        observations: Observations,
+        role: str,
+        *,
+        requests: bool = True,
+        queue: Gauge | None = None,
+        nodes: Iterable[str] = (),
     ) -> None:
         self._halt = threading.Event()
         self.links = Links(log)
         self.pods = {role: PodWatcher(role, log, observations) for role in platform.target.roles}
+        self._nodes = WatchedNodes(platform, nodes, self.pods)
         self._watches = [Watch(subject, watcher, self._halt, self.links.note) for subject, watcher in self._subjects(platform, log)]
         beside = tuple(name for name, one in platform.target.roles.items() if name != role and not one.of_run) if requests else ()
         queued = queue if requests else None  # what nobody needs is no instrument of the run
@@ -84,14 +100,29 @@ class Observer:
         target, core = platform.target, platform.core
         found: list[tuple[Subject, Watcher[Any]]] = []
         for name, role in target.roles.items():
-            pods = Subject(f"pods of {name}", core.list_namespaced_pod, (role.namespace,), {"label_selector": role.selector})
+            pods = Subject(f"pods of {name}", core.list_namespaced_pod, (role.namespace,), _labelled(role.selector))
             found.append((pods, self.pods[name]))
             if role.service:
-                label = {"label_selector": f"kubernetes.io/service-name={role.service}"}
+                label = _labelled(f"kubernetes.io/service-name={role.service}")
                 slices = Subject(f"endpoints of {name}", platform.discovery.list_namespaced_endpoint_slice, (role.namespace,), label)
                 found.append((slices, EndpointWatcher(role.service, log)))
-        found.append((Subject("nodes", core.list_node), NodeWatcher(log, platform.region.gpu_resource)))
+        nodes = Subject("nodes", core.list_node, selectors=self._nodes.selectors, stream_s=NODES_STREAM_S)
+        found.append((nodes, NodeWatcher(log, platform.region.gpu_resource, self._nodes.concerns)))
         since = platform.server_time() - timedelta(seconds=1)
-        namespaces = sorted({role.namespace for role in target.roles.values()} | {"default"})  # Events of nodes are in default
-        subjects = [Subject(f"events in {namespace}", core.list_namespaced_event, (namespace,)) for namespace in namespaces]
-        return found + [(subject, KubeEventWatcher(log, since)) for subject in subjects]
+        return found + [(subject, KubeEventWatcher(log, since, self._nodes.concerns)) for subject in _events(platform)]
+
+
+def _events(platform: Platform) -> Iterator[Subject]:
+    """Yield the Events of the roles' namespaces, and those of nodes, which are in ``default``."""
+    namespaces = {role.namespace for role in platform.target.roles.values()}
+    for name in sorted(namespaces | {"default"}):
+        of = everything if name in namespaces else _fields("involvedObject.kind=Node")
+        yield Subject(f"events in {name}", platform.core.list_namespaced_event, (name,), of, METADATA_PAGE, new_only=True)
+
+
+def _labelled(selector: str) -> Callable[[], Selectors]:
+    return lambda: {"label_selector": selector}
+
+
+def _fields(selector: str) -> Callable[[], Selectors]:
+    return lambda: {"field_selector": selector}

@@ -18,6 +18,7 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import AftershockError
 from history.workloads import RequestsPlan
 from kube.client import Platform, api_errors, ready
+from kube.lists.paging import METADATA_PAGE, listed
 from kube.objects import Pod
 from runner.redact import redact_object
 from runner.run.context import Context
@@ -90,8 +91,8 @@ class Diagnostics:
         return [partial(self._node, name) for name in names]
 
     def _events(self, namespace: str) -> None:
-        found = self._platform.core.list_namespaced_event(namespace, _request_timeout=REQUEST_S)
-        self._describe(f"events.{namespace}", found)
+        found = listed(self._platform.core.list_namespaced_event, namespace, page=METADATA_PAGE, _request_timeout=REQUEST_S).items
+        self._describe(f"events.{namespace}", {"items": found})
 
     def _node(self, name: str) -> None:
         self._describe(f"node.{name}", self._platform.core.read_node(name, _request_timeout=REQUEST_S))

@@ -32,7 +32,9 @@ class FakeObjects:
         self._known(group, version, plural)
         return copy.deepcopy(self._object(plural, namespace, name))
 
-    def list_namespaced_custom_object(self, group: str, version: str, namespace: str, plural: str, *, label_selector: str) -> Plain:
+    def list_namespaced_custom_object(
+        self, group: str, version: str, namespace: str, plural: str, *, label_selector: str, **_: object
+    ) -> Plain:
         self._known(group, version, plural)
         found = [one for (kind, where, _), one in self.plain.items() if (kind, where) == (plural, namespace)]
         return {"items": [copy.deepcopy(one) for one in found if selects(label_selector, one["metadata"].get("labels", {}))]}

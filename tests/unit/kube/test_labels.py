@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from kubernetes import client
 
-from kube.labels import selects
+from kube.labels import query_of, selects
 
 LABELS = {"app": "vllm", "tier": "gpu", "app.kubernetes.io/name": "vllm"}
 
@@ -33,3 +34,14 @@ LABELS = {"app": "vllm", "tier": "gpu", "app.kubernetes.io/name": "vllm"}
 )
 def test_a_selector_selects_what_the_api_server_would(selector: str, selected: bool) -> None:
     assert selects(selector, LABELS) is selected
+
+
+def test_an_object_s_selector_as_it_stands_in_a_query() -> None:
+    wanted = [("tier", "In", ["a", "b"]), ("old", "DoesNotExist", None), ("zone", "Exists", None), ("env", "NotIn", ["test"])]
+    expressions = [client.V1LabelSelectorRequirement(key=key, operator=operator, values=values) for key, operator, values in wanted]
+    selector = client.V1LabelSelector(match_labels={"app": "x"}, match_expressions=expressions)
+    query = query_of(selector)
+    assert query == "app=x,tier in (a,b),!old,zone,env notin (test)"
+    assert selects(query, {"app": "x", "tier": "b", "zone": "1", "env": "live"})
+    assert not selects(query, {"app": "x", "tier": "b", "zone": "1", "env": "test"})
+    assert query_of(None) == ""

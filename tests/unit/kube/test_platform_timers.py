@@ -85,7 +85,7 @@ class Configured(FakeCluster):
 
     flags: tuple[str, ...] = ()
 
-    def list_namespaced_pod(self, namespace: str, label_selector: str = "") -> Any:
+    def list_namespaced_pod(self, namespace: str, label_selector: str = "", **_: object) -> Any:
         if namespace == "kube-system":
             container = SimpleNamespace(command=list(self.flags), args=None)
             return SimpleNamespace(items=[SimpleNamespace(spec=SimpleNamespace(containers=[container]))])

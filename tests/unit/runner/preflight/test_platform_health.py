@@ -11,7 +11,7 @@ from kubernetes import client
 
 from history.plan import ResolvedTarget
 from kube.client import Platform
-from runner.preflight.platform_health import Before, complaints, differences, look, resizings
+from runner.preflight.platform_health import Before, complaints, differences, look, resizings, with_targets
 from safety.undo_journal import Undo, UndoKind
 from target.role import Controller
 from testing.platform.fake_cluster import NOW, local_target, pod
@@ -36,6 +36,15 @@ def differs(cluster: RunnerCluster, before: Before, *entries: Undo) -> list[str]
 
 def test_as_before(cluster: RunnerCluster) -> None:
     assert differs(cluster, look(cluster.platform())) == []
+
+
+def test_a_node_that_hosts_nothing_is_compared_too_if_it_is_to_be_hit(cluster: RunnerCluster) -> None:
+    cluster.pods = {key: one for key, one in cluster.pods.items() if one.spec.node_name != "gpu-a"}
+    before = look(cluster.platform())
+    assert "gpu-a" not in before.nodes
+    before = with_targets(cluster.platform(), before, [GPU_A])
+    cluster.nodes["gpu-a"].spec.unschedulable = True
+    assert "node gpu-a is cordoned" in differs(cluster, before)
 
 
 def test_a_node_that_was_not_heard_of_since_its_power_cut_is_not_back_although_it_says_ready(cluster: RunnerCluster) -> None:

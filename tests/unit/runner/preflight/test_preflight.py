@@ -22,7 +22,7 @@ from target.requests import RequestsClass
 from testing.platform.fake_cluster import pod
 from testing.runs import runner_parts
 from testing.runs.preflight import KILL, Make, refusal, unready
-from testing.runs.runner_cluster import RunnerCluster
+from testing.runs.runner_cluster import RunnerCluster, cordoned
 from testing.runs.runner_parts import EXPERIMENT, Sent
 
 
@@ -106,7 +106,7 @@ def left_journal(cluster: RunnerCluster) -> None:
 
 
 def left_cordon(cluster: RunnerCluster) -> None:
-    cluster.nodes["gpu-b"].metadata.annotations = {"aftershock.dev/cordoned-by": "old"}
+    cordoned(cluster, "gpu-b", "old")
 
 
 def silent_node(cluster: RunnerCluster) -> None:

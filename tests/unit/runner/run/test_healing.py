@@ -107,7 +107,7 @@ def test_what_cannot_be_healed_is_said(
 def test_what_nobody_may_look_at_any_more_is_not_called_broken(
     context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def turned_away() -> None:
+    def turned_away(**_: object) -> None:
         raise ApiException(status=401, reason="Unauthorized")
 
     monkeypatch.setattr(cluster, "list_node", turned_away)

@@ -1,0 +1,1 @@
+"""A large platform, generated: many nodes in three zones, many pods of many owners, and one that serves users."""
