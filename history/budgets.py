@@ -100,8 +100,9 @@ class Bounds(FrozenModel):
             title="Availability after the fault",
             unit="ratio",
             definition="Share of good requests among those under way at the fault and those of a window after it, as `97% over 60s` says. "
-            "Without a window: the RTO budget, or as long as it takes until the SLO's share can be told, if that is longer; a control's window "
-            "is at least so long, too. An experiment asks for no better share than the class's SLO. What the rate can never show is refused.",
+            "Without a window: the RTO budget, or as long as it takes until the SLO's share can be told, if that is longer; a control's "
+            "window is at least so long, too. An experiment asks for no better share than the class's SLO. What the rate can never show is "
+            "refused.",
             kinds=(REQUESTS,),
             at_least=True,
         ),
