@@ -20,7 +20,7 @@ class Api:
 
     def __init__(self, port: int, keys: Path) -> None:
         names = {"ca_certs": keys / "ca.crt", "cert_file": keys / "admin.crt", "key_file": keys / "admin.key"}
-        files = {key: str(file) for key, file in names.items()}
+        files: dict[str, Any] = {key: str(file) for key, file in names.items()}
         self._pool = urllib3.HTTPSConnectionPool("127.0.0.1", port, maxsize=AT_ONCE, block=True, timeout=PATIENT, retries=False, **files)
 
     def ready(self) -> bool:
