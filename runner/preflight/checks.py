@@ -112,12 +112,14 @@ def check_access(faults: list[Fault], platform: Platform, of_drivers: Iterable[P
 
 def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
     """Choose the targets of each fault, by the run's seed. Raises TargetRefused: a selector matches nothing, a driver is missing."""
-    chosen: Targets = {}
-    for fault in faults:
-        with api_errors(f"{fault.action.name}: resolve its targets", TargetRefused):
-            found = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
-            chosen[fault.action.name] = [one.model_copy(update={"region": platform.region_name}) for one in found]
-    return chosen
+    return {fault.action.name: resolve_one(fault, platform, seed) for fault in faults}
+
+
+def resolve_one(fault: Fault, platform: Platform, seed: int) -> list[ResolvedTarget]:
+    """Choose the targets of one fault (same errors as :func:`resolve`)."""
+    with api_errors(f"{fault.action.name}: resolve its targets", TargetRefused):
+        found = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
+        return [one.model_copy(update={"region": platform.region_name}) for one in found]
 
 
 def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> None:
@@ -143,15 +145,20 @@ def check_clock(platform: Platform) -> None:
         )
 
 
-def check_platform(platform: Platform) -> Before:
-    """Refuse leftovers and an unhealthy platform; return its state. Raises TargetRefused."""
+def check_leftovers(platform: Platform) -> None:
+    """Refuse what an earlier run left undone. Raises TargetRefused."""
     refuse_leftovers(find_leftovers(platform))
+
+
+def check_health(platform: Platform) -> Before:
+    """Refuse an unhealthy platform; return its state. Raises TargetRefused."""
     before = look(platform)
-    wrong = complaints(platform, before)
+    wrong = tuple(complaints(platform, before))
     if wrong:
         raise TargetRefused(
             f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; mend what is named, or wait where "
-            "something is being replaced"
+            "something is being replaced",
+            parts=wrong,
         )
     return before
 
