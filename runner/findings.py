@@ -14,6 +14,7 @@ from kubernetes.client.exceptions import ApiException
 from history.errors import AftershockError, TargetRefused
 from kube.answers import ADMISSION, message_of, status_of
 from kube.client import Platform
+from kube.permissions import NotGranted
 
 Read = TypeVar("Read")
 NOTHING = "; nothing was injected"
@@ -74,6 +75,8 @@ class Refusal(NamedTuple):
     def forbidden(self) -> bool:
         """Whether a right is all that is missing: what admission turns away has the same status."""
         cause = self.error.__cause__
+        if isinstance(self.error, NotGranted):
+            return True
         return isinstance(cause, ApiException) and status_of(cause) == 403 and not any(words in message_of(cause) for words in ADMISSION)
 
 

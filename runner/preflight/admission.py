@@ -59,21 +59,23 @@ def _ephemeral_container(platform: Platform, spec: FaultSpec, role: str, pod: Po
     if UndoKind.RESTORE_DATA in spec.undo:
         client = platform.target.role(role).object_store
         program = data_damage.TRAINING_DATA if client and client.s3 else data_damage.CHECKPOINTS
-        if client and client.s3:
-            _check_secret(platform, role, client.s3.secret)
+        if why_not := secret_gone(platform, role):
+            raise TargetRefused(why_not)
         return data_damage.container(platform.target, pod, role, program, ("preflight",))
     _, container, engine = engine_role(platform, role)
     return ephemeral_container(pod, container, platform.target.suite.fault_image, engine, 0.0)
 
 
-def _check_secret(platform: Platform, role: str, name: str) -> None:
-    """Refuse if the Secret that a role's object store names is not there, where this account may look: the suite needs no right to it.
+def secret_gone(platform: Platform, role: str) -> str:
+    """Return that the Secret which a role's object store names is not there, where this account may look; empty: it is, or nobody can tell.
 
-    What is in it is not asked for. Raises TargetRefused, ApiException.
+    The suite needs no right to Secrets, and what is in this one is not asked for. Raises ApiException.
     """
-    namespace, of_it = platform.target.role(role).namespace, {"Accept": METADATA_ALONE}
-    if not allowed(platform, Permission("get", "secrets", namespace=namespace)):
-        return
-    if unless_gone(lambda: bool(platform.core.read_namespaced_secret(name, namespace, _headers=of_it))) is None:
-        said = f"role {role}: the Secret {name} of its object store is not in namespace {namespace}"
-        raise TargetRefused(f"{said}; nothing was injected; correct object_store.s3.secret, or make it")
+    found, store = platform.target.role(role), platform.target.role(role).object_store
+    if store is None or store.s3 is None or not allowed(platform, Permission("get", "secrets", namespace=found.namespace)):
+        return ""
+    name, of_it = store.s3.secret, {"Accept": METADATA_ALONE}
+    if unless_gone(lambda: bool(platform.core.read_namespaced_secret(name, found.namespace, _headers=of_it))) is not None:
+        return ""
+    said = f"role {role}: the Secret {name} of its object store is not in namespace {found.namespace}"
+    return f"{said}; correct object_store.s3.secret, or make it"

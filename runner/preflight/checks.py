@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +22,6 @@ from kube.controllers.wanted import permissions as counting
 from kube.health.asking import permissions as permissions_of_way
 from kube.health.ways import Way
 from kube.permissions import Permission
-from kube.platform_timers import PlatformTimers
 from probes.prometheus.values import engine_gauges
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
 from runner.experiment.catalogue import fault_of
@@ -163,14 +162,14 @@ def check_health(platform: Platform) -> Before:
     return before
 
 
-def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimers], before: Before, commit: str) -> Resolved:
-    """Return everything that the plan needs of the platform. Raises TargetRefused."""
+def with_versions(resolved: Resolved, platform: Platform, commit: str) -> Resolved:
+    """Return ``resolved`` with what the plan says besides of what it met: versions, parts, gauges, ways. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    known: dict[str, Any] = {"grace_s": before.grace_s, "server_version": server.git_version, "commit": commit}
+    known: dict[str, Any] = {"server_version": server.git_version, "commit": commit}
     known |= {"platform": platform_parts(platform), "gauges": known_gauges(platform.region)}
     known |= {"asked_through": asked_through(platform), "unasked": unasked(platform)}
-    return Resolved(targets, dict(before.replicas), timers, **known)
+    return replace(resolved, **known)
 
 
 def known_gauges(region: Region) -> tuple[str, ...]:

@@ -15,14 +15,16 @@ from history.plan import ResolvedTarget
 from kube import permissions
 from kube.client import Platform
 from kube.permissions import Permission
+from kube.platform_timers import PlatformTimers
 from kube.scheduling import Room
 from runner.drivers.choice import driver_permissions, drivers_of
 from runner.drivers.driver import Driver
 from runner.experiment.experiment import Experiment
 from runner.findings import About, Check, Findings
 from runner.preflight import admission, checks, outside_view, queue_gauge
-from runner.preflight.displaced import displaced
+from runner.preflight.displaced import bound_replicas, displaced
 from runner.preflight.instruments import check_instruments, check_prometheus
+from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before
 from runner.preflight.queue_gauge import NO_QUEUE, QueueSource
 from runner.preflight.undo_allowed import bypassing, refused_undos
@@ -60,10 +62,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Aimed:
-    """What an experiment's faults would hit, and what becomes of the pods on the nodes that they take away."""
+    """What an experiment's faults would hit, what becomes of the pods on nodes that they take away, and the timers of each class."""
 
     targets: checks.Targets
     room: Room
+    timers: dict[str, PlatformTimers]
 
     @property
     def all(self) -> list[ResolvedTarget]:
@@ -143,12 +146,18 @@ def ask_targets(prepared: Prepared, seed: int, findings: Findings) -> Aimed:
         findings.ask(About.EXPERIMENTS, partial(blast_radius.check, platform, chosen, allow))
     for fault in aimed:
         findings.ask(About.EXPERIMENTS, partial(checks.check_signals, [fault], targets, platform))
-    timers = findings.ask(About.LOAD, lambda: [driver.timers() for driver in drivers])
-    room = findings.ask(About.CLUSTER, lambda: displaced(aimed, targets, platform, timers, allow)) if timers else None
+    timers = findings.ask(About.LOAD, lambda: {driver.name: driver.timers() for driver in drivers}) or {}
+    room = findings.ask(About.CLUSTER, lambda: displaced(aimed, targets, platform, timers.values(), allow)) if timers else None
     for about, ask in (
         (About.ROLES, lambda: refused_undos(aimed, targets, platform, allow)),
         (About.ROLES, lambda: outside_view.check_outside(aimed, targets, platform)),
     ):
         findings.note(about, findings.ask(about, ask) or ())
     findings.note(About.CLUSTER, room.sentences if room else ())
-    return Aimed(targets, room or Room((), ()))
+    return Aimed(targets, room or Room((), ()), timers)
+
+
+def resolved(prepared: Prepared, aimed: Aimed, before: Before, queue: QueueSource) -> Resolved:
+    """Return what a plan is made of."""
+    bound = bound_replicas(aimed.room.bound, prepared.platform.target, before.replicas)
+    return Resolved(aimed.targets, dict(before.replicas), aimed.timers, grace_s=before.grace_s, bound=bound, queue=queue)

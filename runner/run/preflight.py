@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from history.clock import now_ns
@@ -20,7 +20,6 @@ from runner.experiment.steady_state import for_target
 from runner.findings import About, Findings
 from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks, health_ways, node_probes
-from runner.preflight.displaced import bound_replicas
 from runner.preflight.floor import below_floor
 from runner.preflight.judgeable import refuse_blind
 from runner.preflight.lease_queue import Queue, namespace_of
@@ -74,7 +73,8 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     aimed = _aim(prepared, request, send)
     if not request.dry_run:
         queue.take(aimed.all)
-    plan = plan_of(prepared, aimed, request, before=before, queue=gauge, commit=commit())
+    resolved = checks.with_versions(asked.resolved(prepared, aimed, before, gauge), platform, commit())
+    plan = make_plan(request, experiment, target, resolved, prepared.drivers)
     refuse_unplannable(plan, target)
     for text in below_floor(plan, plan.first.role):
         send(Kind.NOTE, text=text)
@@ -121,14 +121,6 @@ def _conclude(findings: Findings, send: Send) -> None:
     for note in findings.notes:
         send(Kind.NOTE, text=note.text)
     findings.refuse()
-
-
-def plan_of(prepared: Prepared, aimed: Aimed, request: Request, *, before: Before, queue: QueueSource, commit: str = "") -> Plan:
-    """Return the plan of a run. Raises TargetRefused: what it needs of the platform cannot be read."""
-    platform, timers = prepared.platform, {driver.name: driver.timers() for driver in prepared.drivers}
-    resolved = checks.gather(aimed.targets, platform, timers, before, commit)
-    resolved = replace(resolved, bound=bound_replicas(aimed.room.bound, platform.target, before.replicas), queue=queue)
-    return make_plan(request, prepared.experiment, platform.target, resolved, prepared.drivers)
 
 
 def refuse_unplannable(plan: Plan, target: Target) -> None:

@@ -50,7 +50,7 @@ def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
 
 
 def test_the_path_goes_from_discovery_to_the_night() -> None:
-    steps = ("runner discover", "runner doctor", "--chaos-dry-run", "runner rbac", "runner policy", "-k null-control", "-k replica-killed", "heal")
+    steps = ("discover", "doctor", "--chaos-dry-run", "rbac", "policy", "-k null-control", "-k replica-killed", "runner heal")
     rest = iter(commands_of(PAGE))
     assert [step for step in steps if not any(step in command for command in rest)] == []
 

@@ -12,12 +12,13 @@ from runner.findings import About, Finding, Kind, Refusal
 from safety.blast_radius import UNCONSENTED
 
 SEE = "see above: {0}"
+WORD = re.compile(r"[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?")  # as a pod or a node may be called
 
 
 def masking(objects: Collection[str]) -> Callable[[str], str]:
     """Return a function that hides these names of pods and nodes in a text, so that texts about any of them are alike."""
-    known = re.compile("|".join(re.escape(name) for name in sorted(objects, key=len, reverse=True)) or r"(?!)")
-    return lambda text: known.sub("…", text)
+    known = frozenset(objects)
+    return lambda text: WORD.sub(lambda word: "…" if word[0] in known else word[0], text)
 
 
 def gathered(found: Iterable[tuple[str, Finding]], mask: Callable[[str], str]) -> Iterator[tuple[list[str], Finding]]:

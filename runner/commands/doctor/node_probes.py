@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from faults.mechanisms.node_probe import probe_nodes
 from history.errors import TargetRefused
-from kube.client import Platform
+from kube.client import Platform, api_errors
 from runner.commands.doctor.of_experiments import Outcome
 from runner.findings import About, Finding, Kind
 from runner.preflight.node_probes import may_hit
@@ -16,7 +16,8 @@ from runner.stop import Interrupted, Stop
 def probed(platform: Platform, outcomes: Iterable[Outcome], run_id: str) -> Iterator[Finding]:
     """Yield on which nodes a fault pod can act. Raises TargetRefused: it was interrupted."""
     looked_at = [(one.prepared.faults, one.aimed.targets) for one in outcomes if one.prepared is not None and one.aimed is not None]
-    nodes = {node for faults, targets in looked_at for node in may_hit(faults, targets, platform)}
+    with api_errors("look for nodes that a fault pod may be sent to", TargetRefused):
+        nodes = {node for faults, targets in looked_at for node in may_hit(faults, targets, platform)}
     if not nodes:
         yield Finding(About.CLUSTER, Kind.LEFT_OUT, "no chosen experiment sends a fault pod to a node: none was probed")
         return

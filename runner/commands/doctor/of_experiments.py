@@ -17,12 +17,13 @@ from runner.experiment.needs import of_queue
 from runner.findings import About, Findings, Kind, Refusal
 from runner.preflight import admission, checks
 from runner.preflight.floor import below_floor
+from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before
 from runner.preflight.queue_gauge import NO_QUEUE, QueueSource
 from runner.request import Request
 from runner.run import asked
 from runner.run.asked import Aimed, Prepared
-from runner.run.preflight import plan_of, refuse_unplannable
+from runner.run.preflight import refuse_unplannable
 from runner.stop import Stop
 
 Value = TypeVar("Value")
@@ -96,8 +97,9 @@ class Examination:
 
     def _plan(self, prepared: Prepared, aimed: Aimed, before: Before, queue: QueueSource) -> Plan:
         """Return the plan. Raises TargetRefused: it could not be judged, or a blackout window stands in its way."""
-        plan = plan_of(prepared, aimed, self.request, before=before, queue=queue)
-        refuse_unplannable(plan, self.platform.target)
+        resolved, target = asked.resolved(prepared, aimed, before, queue), self.platform.target
+        plan = make_plan(self.request, prepared.experiment, target, resolved, prepared.drivers)
+        refuse_unplannable(plan, target)
         return plan
 
     def _common(self, prepared: Prepared, outcome: Outcome) -> QueueSource:

@@ -10,6 +10,7 @@ from kube.controllers.kinds import Reference
 from kube.controllers.owners import maker_of
 from kube.objects import Pod
 from runner.findings import About, Finding, Kind
+from runner.preflight.admission import secret_gone
 from runner.preflight.platform_health import RoleNow, roles_now
 
 
@@ -20,17 +21,20 @@ def about_roles(platform: Platform) -> Iterator[Finding]:
             works = _works(platform, now) if now.pods else ""
             yield from [Finding(About.ROLES, Kind.WORKS, works)] if works else []
             odd = [*_single(now), *_mixed(platform, now)] if now.pods else [_nobody(platform, now.name)]
-            yield from (Finding(About.ROLES, Kind.TO_DECIDE, text) for text in [*odd, *_service(platform, now.name)])
+            odd += [*_service(platform, now.name), *filter(None, [secret_gone(platform, now.name)])]
+            yield from (Finding(About.ROLES, Kind.TO_DECIDE, text) for text in odd)
 
 
 def _works(platform: Platform, now: RoleNow) -> str:
     """Return who plays a role, if nobody is missing: the health check says who is."""
     up, want = sum(map(ready, now.pods)), len(now.pods) if now.wanted is None else now.wanted
-    makers = ", ".join(str(one.reference) for one in now.controllers)
-    by = makers or ("the target file" if platform.target.role(now.name).replicas is not None else "nobody")
+    by = ", ".join(str(one.reference) for one in now.controllers) or "the target file"
+    counted = (
+        f"{up} of {want} replicas ready, as {by} says" if now.wanted is not None else f"{up} pods ready, nobody says how many it takes"
+    )
     ways = platform.ways.get(now.name)
     asked = f"; health: {ways.sentence}" if ways else ""
-    return f"role {now.name}: {up} of {want} replicas ready, as {by} says{asked}" if up >= want else ""
+    return f"role {now.name}: {counted}{asked}" if up >= want else ""
 
 
 def _nobody(platform: Platform, name: str) -> str:

@@ -100,4 +100,4 @@ def _policy(platform: Platform, version: str) -> list[str]:
     with api_errors(f"look for the admission policy {name}", TargetRefused):
         there = unless_gone(lambda: unless_forbidden(lambda: bool(api.read_validating_admission_policy(name)), otherwise=True))
     said = f"no admission policy {name} holds the suite's service account to what the suite itself makes"
-    return [] if there is not None else [f"{said}; print one: python -m runner policy --target FILE"]
+    return [] if there is not None else [f"{said}; make one: python -m runner policy --target FILE | kubectl apply -f -"]

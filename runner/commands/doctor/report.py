@@ -33,12 +33,13 @@ def examined(platform: Platform, chosen: Chosen, request: Request, grant: str) -
     """Ask everything. ``grant``: the command that grants rights. Files that are wrong are findings, too; nothing is raised."""
     common = Findings()
     before = ask_target(platform, common)
-    above = tuple(dict.fromkeys(refusal.about for refusal in common.refusals))
-    examination = Examination(platform, before, request, Stop(), blind=About.PROMETHEUS in above)
+    blind = any(refusal.about is About.PROMETHEUS for refusal in common.refusals)
+    examination = Examination(platform, before, request, Stop(), blind=blind)
     needed = examination.rights(chosen.fit)
     missing = common.ask(About.RIGHTS, lambda: permissions.missing(platform, [right for of in needed.values() for right in of])) or []
     lacking = {name for name, rights in needed.items() if not set(rights).isdisjoint(missing)}
     outcomes = [examination.examine(one) for one in chosen.fit]
+    above = tuple(dict.fromkeys(one.about for one in of_refusals(common.refusals, rights_missing=bool(missing))))
     mask = masking(_objects(platform, outcomes))
     of_each = list(about_experiments(outcomes, lacking, above, mask))
     shared = examination.shared.findings

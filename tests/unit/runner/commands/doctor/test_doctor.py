@@ -125,7 +125,7 @@ WRONG = (
         "role inference: there is no Deployment inference in namespace ml-serving (3 pods there carry app=inference)",
     ),
     (without_own_namespace, "refused", "the suite's own namespace aftershock is not there; make it: kubectl create namespace aftershock"),
-    (without_secret, "refused", "storage/data-corrupted: role storage: the Secret s3 of its object store is not in namespace ml-training"),
+    (without_secret, "to decide", "role storage: the Secret s3 of its object store is not in namespace ml-training"),
     (without_pods, "to decide", "role storage: selector app=s3 matches no pod in namespace ml-training"),
     (without_service, "to decide", "role gateway: Service gateway in namespace ml-serving is not there, or selects nothing"),
     (without_namespace, "to decide", "namespace ml-training is not there (roles trainer, storage, tracking)"),
