@@ -23,12 +23,14 @@ class ConfigError(AftershockError):
 class TargetRefused(AftershockError):
     """The target, its state or its permissions forbid the run.
 
-    ``risks``: weaknesses of the platform that the refusal itself shows, as sentences for the report.
+    ``risks``: weaknesses of the platform that the refusal itself shows, as sentences for the report. ``parts``: what stands against the
+    run, where that is more than one thing, a sentence each.
     """
 
-    def __init__(self, text: str, risks: tuple[str, ...] = ()) -> None:
+    def __init__(self, text: str, risks: tuple[str, ...] = (), parts: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.risks = risks
+        self.parts = parts
 
 
 class FaultFailed(AftershockError):

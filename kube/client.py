@@ -119,8 +119,8 @@ def ready(thing: Pod | Node) -> bool:
     return thing.metadata.deletion_timestamp is None and any(c.type == "Ready" and c.status == "True" for c in conditions)
 
 
-def connect(target: Target, region: str | None = None) -> Platform:
-    """Return the platform of a region of ``target``; left out: of its only one.
+def connect(target: Target, region: str | None = None, by: type[BoundedClient] = BoundedClient) -> Platform:
+    """Return the platform of a region of ``target``; left out: of its only one. ``by``: the client that sends its requests.
 
     Raises:
         ConfigError: it has more than one, and none is named.
@@ -128,7 +128,7 @@ def connect(target: Target, region: str | None = None) -> Platform:
 
     """
     name = region or target.only_region_name()
-    api = BoundedClient(checked_configuration(target, name))
+    api = by(checked_configuration(target, name))
     with api_errors(f"target {target.name}: {target.regions[name].server}", TargetRefused):
         offset_s = clock_offset_s(api)
     return platform_over(target, api, offset_s, name)

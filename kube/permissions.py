@@ -22,6 +22,10 @@ class Permission:
     namespace: str | None = None
 
 
+class NotGranted(TargetRefused):
+    """Rights are missing."""
+
+
 def in_namespace(namespace: str, *asked: tuple[str, str]) -> list[Permission]:
     """Return the permissions for pairs of verb and resource (of the core API) in one namespace."""
     return [Permission(verb, resource, namespace=namespace) for verb, resource in asked]
@@ -31,12 +35,12 @@ def require(platform: Platform, permissions: Iterable[Permission]) -> None:
     """Refuse the run unless all ``permissions`` are granted.
 
     Raises:
-        TargetRefused: with every missing permission.
+        NotGranted: with every missing permission.
 
     """
     lacking = missing(platform, permissions)
     if lacking:
-        raise TargetRefused(
+        raise NotGranted(
             f"target {platform.target.name}: the account of context {platform.region.context} may not "
             + "; ".join(sentence(one) for one in lacking)
             + "; grant these by a Role or ClusterRole"

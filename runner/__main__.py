@@ -1,4 +1,4 @@
-"""``python -m runner heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
+"""``python -m runner heal|status|doctor|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
 
 Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong usage · 11 refused.
 """
@@ -16,9 +16,10 @@ from history.values import parse_duration
 from kube.client import connect
 from runner.cleanup import cleanup
 from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
+from runner.commands.doctor import doctor
+from runner.commands.doctor.chosen import to_grant
 from runner.drivers.choice import read_target
 from runner.exits import REFUSED
-from runner.experiment.experiment import check_target, read_experiment
 from runner.redact import of_environment, of_target
 from target.hiding import redact_text
 from target.known_secrets import remember
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
         for name, text in (
             ("heal", "end everything that earlier runs left, and say what was done"),
             ("status", "show active faults, leases and journals"),
+            ("doctor", "preflight of all experiments: what works, what is left out, refused or to decide; changes nothing"),
             ("rbac", "print the least rights with which experiments run, as YAML"),
             ("policy", "print the admission policy that holds the suite's accounts to the suite's own shapes, as YAML"),
             ("catalogue", "write the generated pages anew: faults, budgets and permissions in docs/, the tables of experiments/README.md"),
@@ -48,7 +50,10 @@ def parser() -> argparse.ArgumentParser:
     }
     for command in add.values():
         command.add_argument("--target", type=Path, default=LOCAL, metavar="FILE", help="target file (default: %(default)s)")
-    add["rbac"].add_argument("experiments", nargs="+", type=Path, metavar="EXPERIMENT", help="experiment files")
+    for name in ("rbac", "doctor"):
+        what = "files or folders; default: all that are shipped"
+        add[name].add_argument("experiments", nargs="*", type=Path, metavar="EXPERIMENT", help=what)
+    add["doctor"].add_argument("--probe-nodes", action="store_true", help="start a fault pod that does nothing on every node to be hit")
     add["calibrate"].add_argument("--runs", type=int, default=5, help="null runs (default: %(default)s)")
     add["calibrate"].add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
     add["calibrate"].add_argument("--experiment", type=Path, default=NULL, metavar="FILE", help="the null control (default: %(default)s)")
@@ -79,12 +84,11 @@ def execute_command(options: argparse.Namespace) -> int:
         print(rbac.text(admission_policy.manifests(target)), end="")
         return 0
     if options.command == "rbac":
-        experiments = [read_experiment(path.resolve(), path.resolve().parent) for path in options.experiments]
-        for experiment in experiments:
-            check_target(experiment, target)
+        experiments = to_grant(options.experiments, EXPERIMENTS, target, lambda text: print(text, file=sys.stderr))
         print(rbac.text(rbac.manifests(rbac.least_permissions(experiments, target), target.suite.namespace)), end="")
         return 0
-    return _calibrate(options)
+    is_doctor = options.command == "doctor"
+    return doctor.run(options.target, options.experiments, EXPERIMENTS, probe=options.probe_nodes) if is_doctor else _calibrate(options)
 
 
 def _calibrate(options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ from target.target import Target
 
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 ALLOWED_BY = "allow it by allow: {last_replica: true} in the experiment"
+UNCONSENTED = "which has not consented"
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"  # every device plugin must mount this folder of its node
 
 
@@ -49,7 +50,7 @@ def check(platform: Platform, targets: Sequence[ResolvedTarget], allow: Allow | 
     against = objections(platform.target, targets, around, allowed)
     if against:
         risks = () if allowed.last_replica else tuple(single_points(targets, around).values())
-        raise TargetRefused("beyond the blast radius: " + "; ".join(against), risks)
+        raise TargetRefused("beyond the blast radius: " + "; ".join(against), risks, tuple(against))
 
 
 def survey(platform: Platform, targets: Sequence[ResolvedTarget]) -> Surroundings:
@@ -120,7 +121,7 @@ def against_namespace(target: Target, region: str, namespace: str, labels_of: Ma
     if namespace not in allowed:
         return [f"{what} is in namespace {namespace}, the target file allows {', '.join(allowed)}; add it under namespaces if meant"]
     if labels_of.get(namespace, {}).get(key) != value:
-        return [f"{what} is in namespace {namespace}, which has not consented: kubectl label namespace {namespace} {target.consent_label}"]
+        return [f"{what} is in namespace {namespace}, {UNCONSENTED}: kubectl label namespace {namespace} {target.consent_label}"]
     return []
 
 

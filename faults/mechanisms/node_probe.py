@@ -42,7 +42,8 @@ def probe_nodes(platform: Platform, run_id: str, nodes: Iterable[str], pause: Pa
         found = dict(zip(names, pool.map(lambda node: _probe(platform, run_id, node, pause), names), strict=True))
     wrong = [said for said in found.values() if isinstance(said, str)]
     if wrong:
-        raise TargetRefused(f"no fault pod can act on {len(wrong)} of {len(names)} nodes: {'; '.join(wrong)}; nothing was injected")
+        said = f"no fault pod can act on {len(wrong)} of {len(names)} nodes: {'; '.join(wrong)}; nothing was injected"
+        raise TargetRefused(said, parts=tuple(wrong))
     return {node: took_s for node, took_s in found.items() if not isinstance(took_s, str)}
 
 

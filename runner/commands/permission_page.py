@@ -30,7 +30,7 @@ it touches anything, and refuses with a sentence that names what is missing. No 
 This page is what `python -m runner catalogue` writes from the faults' own specifications; a test keeps it current. The
 YAML for your target and the experiments that you choose: `python -m runner rbac --target FILE EXPERIMENT…`; that these rights are the least
 is a test, too (each verb taken away, preflight refuses and names it; without `pods/proxy` it tries other ways to ask replicas for their
-health, see [staging](staging.md)). Rights cannot say *which* pods: `python -m runner policy --target
+health, see [your cluster](your-cluster.md)). Rights cannot say *which* pods: `python -m runner policy --target
 FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers and cordons.
 """
 

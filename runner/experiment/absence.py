@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment, lacks_of
+from runner.experiment.needs import unanswerable, unmeasurable
 from target.target import Target
+
+
+def why_skipped(experiment: Experiment, target: Target) -> str:
+    """Return why a session on ``target`` skips an experiment, with what would let it be tested there; empty: it does not."""
+    return absent(experiment, target) or unanswerable(experiment, target) or unmeasurable(experiment, target)
 
 
 def absent(experiment: Experiment, target: Target) -> str:

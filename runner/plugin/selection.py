@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from history.errors import ConfigError
-from runner.experiment.absence import absent
-from runner.experiment.needs import unanswerable, unmeasurable
+from runner.experiment.absence import why_skipped
 from runner.experiment.steady_state import for_target
 from runner.plugin.items import KEY, ExperimentItem, WrongFile
 from target.target import Target
@@ -54,7 +53,7 @@ def fit_target(config: pytest.Config, items: list[pytest.Item]) -> dict[Path, st
 
 def _fit(item: ExperimentItem, target: Target) -> dict[Path, str]:
     experiment = item.experiment
-    if why_not := absent(experiment, target) or unanswerable(experiment, target) or unmeasurable(experiment, target):
+    if why_not := why_skipped(experiment, target):
         item.skip(why_not)
         return {}
     try:

@@ -10,13 +10,14 @@ from faults.processes import engine_role
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
 from kube import ephemeral
-from kube.client import Platform, api_errors
+from kube.client import Platform, api_errors, unless_gone
 from kube.objects import Pod
-from kube.permissions import Permission
+from kube.permissions import Permission, allowed
 from safety import data_damage
 from safety.fault_spec import FaultSpec
 from safety.undo_journal import UndoKind
 
+METADATA_ALONE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 ASKED = "(asked by a server-side dry run)"
 
 
@@ -58,6 +59,23 @@ def _ephemeral_container(platform: Platform, spec: FaultSpec, role: str, pod: Po
     if UndoKind.RESTORE_DATA in spec.undo:
         client = platform.target.role(role).object_store
         program = data_damage.TRAINING_DATA if client and client.s3 else data_damage.CHECKPOINTS
+        if why_not := secret_gone(platform, role):
+            raise TargetRefused(why_not)
         return data_damage.container(platform.target, pod, role, program, ("preflight",))
     _, container, engine = engine_role(platform, role)
     return ephemeral_container(pod, container, platform.target.suite.fault_image, engine, 0.0)
+
+
+def secret_gone(platform: Platform, role: str) -> str:
+    """Return that the Secret which a role's object store names is not there, where this account may look; empty: it is, or nobody can tell.
+
+    The suite needs no right to Secrets, and what is in this one is not asked for. Raises ApiException.
+    """
+    found, store = platform.target.role(role), platform.target.role(role).object_store
+    if store is None or store.s3 is None or not allowed(platform, Permission("get", "secrets", namespace=found.namespace)):
+        return ""
+    name, of_it = store.s3.secret, {"Accept": METADATA_ALONE}
+    if unless_gone(lambda: bool(platform.core.read_namespaced_secret(name, found.namespace, _headers=of_it))) is not None:
+        return ""
+    said = f"role {role}: the Secret {name} of its object store is not in namespace {found.namespace}"
+    return f"{said}; correct object_store.s3.secret, or make it"

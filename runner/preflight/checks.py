@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,9 +21,7 @@ from kube.client import Platform, api_errors
 from kube.controllers.wanted import permissions as counting
 from kube.health.asking import permissions as permissions_of_way
 from kube.health.ways import Way
-from kube.lists.one_look import one_look
 from kube.permissions import Permission
-from kube.platform_timers import PlatformTimers
 from probes.prometheus.values import engine_gauges
 from runner.cleanup.leftovers import find_leftovers, refuse_leftovers
 from runner.experiment.catalogue import fault_of
@@ -113,12 +111,14 @@ def check_access(faults: list[Fault], platform: Platform, of_drivers: Iterable[P
 
 def resolve(faults: list[Fault], platform: Platform, seed: int) -> Targets:
     """Choose the targets of each fault, by the run's seed. Raises TargetRefused: a selector matches nothing, a driver is missing."""
-    chosen: Targets = {}
-    for fault in faults:
-        with api_errors(f"{fault.action.name}: resolve its targets", TargetRefused):
-            found = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
-            chosen[fault.action.name] = [one.model_copy(update={"region": platform.region_name}) for one in found]
-    return chosen
+    return {fault.action.name: resolve_one(fault, platform, seed) for fault in faults}
+
+
+def resolve_one(fault: Fault, platform: Platform, seed: int) -> list[ResolvedTarget]:
+    """Choose the targets of one fault (same errors as :func:`resolve`)."""
+    with api_errors(f"{fault.action.name}: resolve its targets", TargetRefused):
+        found = fault.spec.resolve(platform, fault.arguments, Random(f"{seed}:{fault.action.name}"))  # noqa: S311 - repeatable on purpose
+        return [one.model_copy(update={"region": platform.region_name}) for one in found]
 
 
 def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> None:
@@ -144,28 +144,32 @@ def check_clock(platform: Platform) -> None:
         )
 
 
-def check_platform(platform: Platform) -> Before:
-    """Refuse leftovers and an unhealthy platform; return its state. Raises TargetRefused."""
-    once = one_look(platform)
-    refuse_leftovers(find_leftovers(once))
-    before = look(once)
-    wrong = complaints(once, before)
+def check_leftovers(platform: Platform) -> None:
+    """Refuse what an earlier run left undone. Raises TargetRefused."""
+    refuse_leftovers(find_leftovers(platform))
+
+
+def check_health(platform: Platform) -> Before:
+    """Refuse an unhealthy platform; return its state. Raises TargetRefused."""
+    before = look(platform)
+    wrong = tuple(complaints(platform, before))
     if wrong:
         raise TargetRefused(
             f"target {platform.target.name} is not healthy: {'; '.join(wrong)}; nothing was injected; mend what is named, or wait where "
-            "something is being replaced"
+            "something is being replaced",
+            parts=wrong,
         )
     return before
 
 
-def gather(targets: Targets, platform: Platform, timers: dict[str, PlatformTimers], before: Before, commit: str) -> Resolved:
-    """Return everything that the plan needs of the platform. Raises TargetRefused."""
+def with_versions(resolved: Resolved, platform: Platform, commit: str) -> Resolved:
+    """Return ``resolved`` with what the plan says besides of what it met: versions, parts, gauges, ways. Raises TargetRefused."""
     with api_errors("ask for the server's version", TargetRefused):
         server: Any = client.VersionApi(platform.api).get_code()
-    known: dict[str, Any] = {"grace_s": before.grace_s, "server_version": server.git_version, "commit": commit}
+    known: dict[str, Any] = {"server_version": server.git_version, "commit": commit}
     known |= {"platform": platform_parts(platform), "gauges": known_gauges(platform.region)}
     known |= {"asked_through": asked_through(platform), "unasked": unasked(platform)}
-    return Resolved(targets, dict(before.replicas), timers, **known)
+    return replace(resolved, **known)
 
 
 def known_gauges(region: Region) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from probes.prometheus.values import query
 
 
 def check_instruments(platform: Platform) -> None:
-    """Refuse unless what measures is up: instrument pods and Prometheus. Raises TargetRefused."""
+    """Refuse unless every instrument pod is ready. Raises TargetRefused."""
     sick = [
         pod.metadata.name
         for pod in instrument_pods(platform)
@@ -19,6 +19,10 @@ def check_instruments(platform: Platform) -> None:
         raise TargetRefused(
             f"instruments are not ready: {', '.join(sorted(sick))}; without them nothing can be measured; repair them first"
         )
+
+
+def check_prometheus(platform: Platform) -> None:
+    """Refuse unless Prometheus answers, where the target names one. Raises TargetRefused."""
     try:
         if platform.region.prometheus is not None:
             query(platform.region, "vector(1)")

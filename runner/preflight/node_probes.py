@@ -21,3 +21,14 @@ def nodes_to_hit(faults: list[Fault], targets: Targets, platform: Platform) -> l
     made = Permission("create", "pods", namespace=platform.target.suite.namespace)
     by_pod = [fault for fault in faults if made in fault.spec.permissions(platform, fault.arguments)]
     return sorted({target.node for fault in by_pod for target in targets.get(fault.action.name, []) if target.node})
+
+
+def may_hit(faults: list[Fault], targets: Targets, platform: Platform) -> list[str]:
+    """Return the nodes on which another choice of targets could start fault pods: all that host the roles of such faults.
+
+    Raises ApiException.
+    """
+    by_pod = [fault for fault in faults if nodes_to_hit([fault], targets, platform)]
+    roles = {role for fault in by_pod if (role := str(fault.arguments.get("role"))) in platform.target.roles}
+    hosts = {pod.spec.node_name for role in roles for pod in platform.pods(role) if pod.spec.node_name}
+    return sorted({*hosts, *nodes_to_hit(by_pod, targets, platform)})

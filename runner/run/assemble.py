@@ -18,6 +18,7 @@ from runner.request import Request
 from runner.run.abort import stop_when
 from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone
 from runner.run.abort.interference import interference
+from runner.run.asked import stop_conditions_of
 from runner.run.context import Context
 from runner.run.lifecycle import Steps
 from runner.run.observer.observer import Observer
@@ -28,7 +29,7 @@ from runner.run.phases.drain_and_judge import close_and_judge, drain
 from runner.run.phases.heal import heal
 from runner.run.phases.inject import inject
 from runner.run.phases.observe import observe
-from runner.run.preflight import Checked, stop_conditions_of
+from runner.run.preflight import Checked
 from runner.run.ticker import Ticker
 from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop

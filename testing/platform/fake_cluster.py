@@ -98,6 +98,8 @@ class FakeCluster(AskedByPath, FakeObjects):
         ]
         self.pods = {(p.metadata.namespace, p.metadata.name): p for p in made}
         self.namespaces = {"ml-serving": {"aftershock.dev/chaos": "allowed"}, "monitoring": {}, "kube-system": {}, "aftershock": {}}
+        self.services = {("ml-serving", "inference"), ("ml-serving", "gateway")}  # those that have endpoints
+        self.secrets = {("ml-training", "s3")}
         self.config_maps: dict[str, ConfigMap] = {}
         self.leases: dict[str, Lease] = {}
         self.refuse_evictions = 0  # how many more are answered 429
@@ -177,6 +179,14 @@ class FakeCluster(AskedByPath, FakeObjects):
     def read_namespace(self, name: str) -> SimpleNamespace:
         labels = self._there(self.namespaces, name)
         return SimpleNamespace(metadata=SimpleNamespace(labels=labels, annotations=None, deletion_timestamp=None))
+
+    def list_namespaced_endpoint_slice(self, namespace: str, label_selector: str) -> SimpleNamespace:
+        name = label_selector.removeprefix("kubernetes.io/service-name=")
+        return SimpleNamespace(items=[name] if (namespace, name) in self.services else [])
+
+    def read_namespaced_secret(self, name: str, namespace: str, _headers: dict[str, str]) -> SimpleNamespace:
+        assert "PartialObjectMetadata" in _headers["Accept"], "nobody but a kubelet reads what is in a Secret"
+        return self._there({key: SimpleNamespace() for key in self.secrets}, (namespace, name))
 
     # config maps and leases
 

@@ -32,6 +32,7 @@ class Asked(NamedTuple):
     method: str
     path: str
     headers: list[tuple[str, str]]
+    body: bytes = b""
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key.lower() == name.lower()]
@@ -82,8 +83,8 @@ def kube_api(certificate: tuple[Path, Path] | None = None) -> Iterator[KubeApi]:
         def log_message(self, *_: object) -> None: ...
 
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, list(self.headers.items()))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = Asked(self.command, self.path, list(self.headers.items()), body)
             api.asked.append(asked)
             status, body, headers = api.answer(asked) or _empty(asked)
             data = body if isinstance(body, bytes) else json.dumps(body).encode()

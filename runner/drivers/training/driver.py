@@ -58,6 +58,7 @@ class TrainingDriver:
     state: State = field(default_factory=State)
     image: str = ""
     made: int = 0
+    looks_only: bool = False  # a dry run: nothing is ended
 
     @classmethod
     def permissions(cls, target: Target, name: str) -> tuple[Permission, ...]:
@@ -78,7 +79,8 @@ class TrainingDriver:
         permissions.require(platform, job_permissions(job_kind(written.kind), role.namespace))
         template = read_template(platform, role.namespace, written, role.container, settings)
         run_id, stop = preparation.request.run_id, preparation.stop
-        return cls(platform, name, workload.role, written, template, settings, run_id, stop, workload.state)
+        looks_only = preparation.request.dry_run
+        return cls(platform, name, workload.role, written, template, settings, run_id, stop, workload.state, looks_only=looks_only)
 
     @property
     def job_name(self) -> str:
@@ -165,13 +167,23 @@ class TrainingDriver:
         return [f"role {self.written.storage}: {sum(map(ready, stores))} of {len(stores)} pods are ready; deploy or mend it"]
 
     def _others(self) -> list[str]:
-        """Return that ranks of another job would be mistaken for this run's, after ending those of runs that are gone."""
+        """Return that ranks of another job would be mistaken for this run's, after ending those of runs that are gone.
+
+        A dry run ends none, and does not count what a run would end.
+        """
         with api_errors("look for ranks of other jobs", TargetRefused):
             alive = alive_runs(self.platform)
             kind, namespace = self.template.kind, self.template.namespace
-            for name in orphans(self.platform, kind, namespace, alive | {self.run_id}):
+            gone = orphans(self.platform, kind, namespace, alive | {self.run_id})
+            for name in gone if not self.looks_only else ():
                 jobs.delete(self.platform, kind, namespace, name)
-            others = [pod.metadata.name for pod in self.platform.pods(self.role) if pod.metadata.deletion_timestamp is None]
+            ended = (
+                {pod.metadata.name for name in gone for pod in jobs.pods_of(self.platform, self.template, name)}
+                if self.looks_only
+                else set()
+            )
+            there = [pod.metadata.name for pod in self.platform.pods(self.role) if pod.metadata.deletion_timestamp is None]
+            others = [name for name in there if name not in ended]
         return (
             [f"role {self.role}: {', '.join(others)} is of another job; end it: its ranks would be mistaken for this run's"]
             if others

@@ -27,7 +27,7 @@ from runner.event_log import RunLog
 from runner.experiment.experiment import read_experiment
 from runner.stop import Stop
 from target.target import load_target
-from testing.platform.fake_cluster import ROOT, FakeCluster
+from testing.platform.fake_cluster import ROOT, FakeCluster, local_target, pod
 
 JOB = Training(
     template="trainer", namespace="n", job="j", ranks=2, pods=2, steps=100, batch=4, max_restarts=3, interval_steps=5,
@@ -274,3 +274,32 @@ def test_a_job_whose_run_is_dead_is_left_behind_and_others_are_not(monkeypatch: 
     monkeypatch.setattr("kube.plain_objects.listed", lambda *_: there)
     (left,) = left_behind.left_behind(FakeCluster().platform(), frozenset({"alive"}))
     assert left.where == "training job ml-training/train-2"
+
+
+def test_a_dry_run_ends_no_job_of_a_dead_run_and_a_real_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, ended = FakeCluster(), list[str]()
+    for name, job_name in (("rank-of-dead", "train-dead"), ("rank-of-other", "train-other")):
+        made = pod(name, namespace="n", app="trainer")
+        made.metadata.labels = {"app": "trainer", "batch.kubernetes.io/job-name": job_name}
+        cluster.pods["n", name] = made
+    platform = cluster.platform(local_target(roles=trainer_in("n")))
+    monkeypatch.setattr(driver, "alive_runs", lambda _: frozenset())
+    monkeypatch.setattr(driver, "orphans", lambda *_: ["train-dead"])
+    monkeypatch.setattr(driver.jobs, "delete", lambda *named: ended.append(named[-1]))
+    written = TrainingJob(template="trainer", ledger="ledger:1", storage="storage")
+
+    def others(*, looks_only: bool) -> str:
+        made = TrainingDriver(platform, "batch-training", "trainer", written, TEMPLATE, {}, "run", Stop(), looks_only=looks_only)
+        [text] = made._others()
+        return text
+
+    assert others(looks_only=True) == ("role trainer: rank-of-other is of another job; end it: its ranks would be mistaken for this run's")
+    assert ended == []
+    assert "rank-of-dead, rank-of-other" in others(looks_only=False)  # until its pods are gone
+    assert ended == ["train-dead"]
+
+
+def trainer_in(namespace: str) -> dict[str, Any]:
+    roles = load_target(ROOT / "targets" / "local.yaml").model_dump(mode="json", by_alias=True)["roles"]
+    roles["trainer"]["namespace"] = namespace
+    return {name: {key: value for key, value in role.items() if value is not None} for name, role in roles.items()}
