@@ -25,8 +25,8 @@ So replicas have no port, and are ready by their condition while their node is h
 lost pod would not be made again; a fault could not act, which is why faults are taken as far as their dry run and the whole run is a null
 control. The administrator's rights answer every question about permissions with yes.
 
-Wall time depends on who else uses the machine, CPU time hardly. `cores` is one by the other. A preflight is counted from when Python has
-loaded its modules. The largest answer is that of a single request but streams of watches. The zone that is lost has a third of all nodes:
+Wall time depends on who else uses the machine, CPU time hardly. `cores` is one by the other. A preflight is the second of two in one
+process: the first also loads the client's classes, whatever the cluster, and what it took stands beside it. The largest answer is that of a single request but streams of watches. The zone that is lost has a third of all nodes:
 each is asked for its pods, since the blast radius must know whose they are.
 """
 
@@ -67,7 +67,8 @@ def reached(step: Step, large: Large) -> bool:
 def cells(step: Step, large: Large) -> tuple[str, ...]:
     """Return a step as a row of :data:`HEADS`."""
     size = "" if step.largest_bytes is None else f"{step.largest_bytes / 1e3:.0f} ({step.of})"
-    numbers = (f"{step.wall_s:.1f}", f"{step.cpu_s:.1f}", f"{step.cores:.2f}", f"{step.peak_bytes / 1e6:.0f}")
+    first = f" (first {step.first_cpu_s:.1f})" if step.preflight else ""
+    numbers = (f"{step.wall_s:.1f}", f"{step.cpu_s:.1f}{first}", f"{step.cores:.2f}", f"{step.peak_bytes / 1e6:.0f}")
     asked = "" if step.requests is None else str(step.requests)
     how = "reached" if reached(step, large) else f"MISSED {step.said}".strip()
     return (step.name, *numbers, asked, size, "≤ " + ", ".join(bounds_of(step, large)), how)

@@ -41,6 +41,7 @@ class Step:
     largest_bytes: int | None = None
     of: str = ""
     preflight: bool = False
+    first_cpu_s: float = 0.0  # where it was done twice and the second time counted
 
     @property
     def cores(self) -> float:
@@ -68,14 +69,13 @@ def steps(plane: ControlPlane, large: Large, folder: Path, profile: ProfileName)
 def _phases(took: Account) -> Iterator[Step]:
     """Yield what of a run is worth a row of its own."""
     for name, (wall_s, cpu_s, requests) in took.phases.items():
-        if name in {"preflight", "baseline", "observe"}:
-            what = name if name == "preflight" else f"watches and samples, {name}"
-            yield Step(f"a run: {what}", True, "", wall_s, cpu_s, took.peak_bytes, requests, preflight=name == "preflight")
+        if name in {"baseline", "observe"}:
+            yield Step(f"watches and samples: {name}", True, "", wall_s, cpu_s, took.peak_bytes, requests)
 
 
 def _step(name: str, took: Account, *, ok: bool, preflight: bool = False) -> Step:
     asked = (took.requests, took.largest_bytes, took.of)
-    return Step(name, ok, took.said, took.wall_s, took.cpu_s, took.peak_bytes, *asked, preflight)
+    return Step(name, ok, took.said, took.wall_s, took.cpu_s, took.peak_bytes, *asked, preflight, took.first_cpu_s)
 
 
 def _request(experiment: str, target: Path, run_dir: Path, profile: ProfileName, *, dry_run: bool) -> Request:
