@@ -239,3 +239,13 @@ def test_what_a_server_quotes_of_a_credential_is_hidden(monkeypatch: pytest.Monk
 def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"environment variable NOBODY_SET_IT \(load\.request\.auth\) is not set"):
         Client(load_for("http://h", request={"auth": {"header": "api-key", "env": "NOBODY_SET_IT"}}), "run", "w")
+
+
+def test_a_template_reads_every_engines_reason() -> None:
+    places = {"text": "text", "finish_reason": "meta.finish_reason"}
+    template = {"path": "/generate", "body": {"text": "{prompt}"}, "answer": places, "stream_end": "close"}
+    reader = reader_of(RequestForm.model_validate({"api": "own", "template": template}))
+    reasons = [None, {"type": "length", "length": 8}, "MAX_TOKENS", "eos", "none", True, {"type": "abort"}]
+    read = [reader.chunk({"text": "a", "meta": {"finish_reason": reason}}) for reason in reasons]
+    assert [part and part.reason for part in read] == [None, "length", "length", "stop", None, "stop", "abort"]
+    assert reader.chunk({"meta": {"finish_reason": None}}) is None
