@@ -82,7 +82,7 @@ def _record_gaps(case: Case) -> Iterator[str]:
 
 @check(TRAINING, Role.GATE, title="Healthy before the fault", cause=Cause.BASELINE)
 def baseline(case: Case) -> Check:
-    """Check that training went on to the fault without a break, a checkpoint was verified, and the hypothesis held, all through the baseline."""
+    """Check that training went on to the fault unbroken, a checkpoint was verified, and the hypothesis held, all through the baseline."""
     span = case.baseline_ns
     if span is None:
         return inconclusive("baseline", "There was no baseline, so nobody knows how training went before.")
