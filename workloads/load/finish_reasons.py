@@ -9,15 +9,17 @@ UNNAMED: Final = ""
 WITHOUT_TEXT: Final = frozenset({"tool_calls", "function_call"})
 WHOLE: Final = WITHOUT_TEXT | {"stop", "length", "content_filter", UNNAMED}
 """Finish reasons of whole answers."""
-NOT_YET: Final = frozenset({"", "null", "none"})
-"""What some servers say in each chunk but the last: llama.cpp, DashScope."""
+GIVEN_UP: Final = frozenset({"abort", "aborted", "cancelled", "canceled", "error", "failed", "timeout"})
+"""Finish reasons that nothing which is said later makes good: the engine gave the answer up."""
+NOT_YET: Final = frozenset({"", "null", "none", "in_progress", "queued"})
+"""What some servers say in each chunk but the last: llama.cpp, DashScope, OpenAI's responses."""
 _SAME: Final = {
-    "stop": ("eos_token", "stop_sequence", "eos", "word", "end_turn", "complete", "finish"),
-    "length": ("max_tokens", "model_length", "limit"),
+    "stop": ("eos_token", "stop_sequence", "eos", "word", "end_turn", "complete", "completed", "finish"),
+    "length": ("max_tokens", "max_output_tokens", "model_length", "limit", "incomplete"),
     "tool_calls": ("tool_use",),
     "content_filter": ("content_filtered", "guardrail_intervened", "refusal", "safety"),
 }
-"""Text Generation Inference, Together, llama.cpp, Anthropic, Cohere, Titan; Gemini and Mistral; Bedrock. Compared without case."""
+"""Text Generation Inference, Together, llama.cpp, Anthropic, Cohere, OpenAI's responses, Titan; Gemini, Mistral; Bedrock. In any case."""
 _OPENAI: Final = {name: word for word, names in _SAME.items() for name in (word, *names)} | {"function_call": "function_call"}
 
 

@@ -7,18 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from workloads.load.answers import (
-    COMPLETIONS,
-    BadAnswer,
-    ErrorAnswer,
-    Part,
-    Reader,
-    Said,
-    error_in,
-    first_line,
-    parse,
-)
-from workloads.load.finish_reasons import UNNAMED, WHOLE
+from workloads.load.answers import COMPLETIONS, BadAnswer, ErrorAnswer, Part, Reader, Said, error_in, first_line, parse
+from workloads.load.finish_reasons import GIVEN_UP, UNNAMED
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DONE = b"[DONE]"
@@ -124,7 +114,7 @@ class TokenStream:
         gap_end_ns: when that silence ended (ns), ``None`` before there was one.
         visible_gap_ns: as ``gap_ns``, between chunks with text or reasoning alone: what a reader sees.
         done_ns: when ``[DONE]`` was seen (ns), ``None`` before; what comes later is ignored.
-        reason: the last finish reason of a chunk; one of no whole answer stays.
+        reason: the last finish reason of a chunk; that it was given up stays.
 
     """
 
@@ -204,7 +194,7 @@ class TokenStream:
                 self._part(part, t_ns)
 
     def _part(self, part: Part, t_ns: int) -> None:
-        if part.reason and (self.reason is None or self.reason in WHOLE):
+        if part.reason and self.reason not in GIVEN_UP:
             self.reason = part.reason
         if self.first_ns is None:
             if not part.visible:

@@ -7,8 +7,20 @@ import pytest
 from workloads.load.finish_reasons import WHOLE, reason_of
 
 MEANT = {
-    "stop": ["stop", "eos_token", "stop_sequence", "STOP", "end_turn", "COMPLETE", "eos", "word", {"type": "stop", "matched": 2}, True],
-    "length": ["length", "MAX_TOKENS", "max_tokens", "model_length", "limit", {"type": "length", "length": 8}],
+    "stop": [
+        "stop",
+        "eos_token",
+        "stop_sequence",
+        "STOP",
+        "end_turn",
+        "COMPLETE",
+        "completed",
+        "eos",
+        "word",
+        {"type": "stop", "matched": 2},
+        True,
+    ],
+    "length": ["length", "MAX_TOKENS", "max_tokens", "incomplete", "model_length", "limit", {"type": "length", "length": 8}],
     "tool_calls": ["tool_calls", "tool_use"],
     "content_filter": ["content_filter", "SAFETY", "refusal"],
 }
@@ -20,7 +32,7 @@ def test_the_same_by_another_name(word: str, said: object) -> None:
     assert word in WHOLE
 
 
-@pytest.mark.parametrize("said", [None, "", "null", "none", False, {}], ids=str)
+@pytest.mark.parametrize("said", [None, "", "null", "none", "in_progress", False, {}], ids=str)
 def test_not_ended_yet(said: object) -> None:
     assert reason_of(said) is None
 

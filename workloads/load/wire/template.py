@@ -24,8 +24,9 @@ class Placed:
         self.says_done, self.says_reason = says_done, chunk.finish_reason is not None
 
     def served(self, answer: dict[str, Any]) -> bool:
-        """Tell whether something stands where the text should."""
-        return any(at(answer, places.text) is not MISSING for places in (self._answer, self._chunk))
+        """Tell whether something stands where the text or the finish reason should."""
+        places = (self._answer.text, self._chunk.text, self._answer.finish_reason, self._chunk.finish_reason)
+        return any(at(answer, place) is not MISSING for place in places if place is not None)
 
     def plain(self, answer: dict[str, Any]) -> Part | None:
         """Read the places of a plain answer."""
