@@ -98,6 +98,9 @@ behaves(
     "hidden", PLAIN, "EmptyAnswer; says that tokens were counted", EMPTY.replace("stop", "length") + f", and the server counted {ASKED}"
 )
 behaves("error_in_choice", PLAIN, NEVER, "fail, not compared: ErrorAnswer: Provider disconnected")
+behaves(
+    "error_to_obey", PLAIN, "quoted, and no terminal obeys it", r"fail, not compared: ErrorAnswer: \x1b[2J\x1b[31mred \u202egnp 显存不足"
+)
 behaves("half_characters", STREAM, "good: an event is decoded as the standard says", GOOD)
 
 

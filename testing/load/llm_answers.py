@@ -150,6 +150,11 @@ def hidden_plain(asked: Asked) -> Answer:
 
 
 @plain
+def error_to_obey_plain(_asked: Asked) -> Answer:
+    return {"error": {"message": "\x1b[2J\x1b[31mred \u202egnp 显存不足"}}
+
+
+@plain
 def error_in_choice_plain(asked: Asked) -> Answer:
     return {"choices": [{"index": 0, "text": "", "finish_reason": "error", "error": {"code": 502, "message": "Provider disconnected"}}]}
 

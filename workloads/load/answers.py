@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
@@ -14,6 +15,8 @@ ALOUD = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "too
 
 ERRORS = ("message", "detail", "errors", "error_message", "errorMessage", "error_msg")
 """Fields in which answers that hold no completion say why."""
+OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Control characters, and invisible changes of direction."""
 
 
 class BadAnswer(ValueError):
@@ -198,6 +201,11 @@ def paired(text: str) -> str:
 def in_one_line(text: str, longest: int = 200) -> str:
     """Return the first line of ``text`` that says anything, at most ``longest`` characters of it."""
     return (text.strip().splitlines() or [""])[0][:longest]
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with what a terminal would obey, or show in another order, spelled out: ``\x1b``, ``\u202e``."""
+    return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def error_in(answer: dict[str, Any], *, served: bool = False) -> str | None:

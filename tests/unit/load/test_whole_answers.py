@@ -112,6 +112,10 @@ PLAIN: dict[str, tuple[dict[str, Any] | bytes, tuple[str, bool, bool, str | None
     "a null error": (choice(TEXT, "length", error=None), FINE),
     "an error": ({"error": {"message": "EngineCore died"}}, ("fail", False, False, "ErrorAnswer: EngineCore died")),
     "half a character in an error": (b'{"error": "bad \\ud83d"}', ("fail", False, False, "ErrorAnswer: bad ?")),
+    "what a terminal would obey": (
+        {"error": "bad \x1b[31mred\x07 \u202egnp 内部错误"},
+        ("fail", False, False, r"ErrorAnswer: bad \x1b[31mred\x07 \u202egnp 内部错误"),
+    ),
     "a login page": (b"<!doctype html>", ("fail", False, False, "BadAnswer: not JSON: <!doctype html>")),
     "the chat API": (
         {"choices": [{"message": {"content": TEXT}, "finish_reason": "stop"}]},
