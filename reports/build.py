@@ -85,7 +85,7 @@ def experiment_of(runs: Sequence[tuple[Plan, Trial]], apart: str = "") -> Experi
     margin, check = min((tightest(trial.checks) for trial in trials if trial.margin is not None), default=(None, ""))
     return Experiment(
         id=plan.experiment.id,
-        title=plan.experiment.title,
+        title=plan.experiment.title.strip() or plan.experiment.id,
         tags=plan.experiment.tags,
         verdict=first.verdict,
         counts_as=first.counts_as,

@@ -93,8 +93,7 @@ class SceneFile(FrozenModel):
 class Buckets(FrozenModel):
     """Arrivals by when the user asked: bucket ``i`` is [from_s + i·width_s, … + width_s), the last one reaches to ``to_s``.
 
-    Latency null: nothing was answered.
-    ``min_ms`` and ``max_ms`` are true extremes of the bucket, so drawing them hides no spike.
+    Latency null: nothing was answered. ``min_ms`` and ``max_ms`` are true extremes of the bucket, so drawing them hides no spike.
     """
 
     from_s: float
@@ -153,7 +152,8 @@ class Trial(FrozenModel):
     measurements: tuple[Measurement, ...]
     outages: tuple[OutageSpan, ...]
     load: LoadQuality | None
-    errors: tuple[ErrorSeen, ...]
+    errors: tuple[ErrorSeen, ...]  # the commonest
+    error_texts: int = 0  # how many different ones there were
     floor: Floor | None  # null: no timer of the platform bounds recovery
     scene: tuple[SceneFile, ...]
     torn: tuple[str, ...]  # files of the history whose last line was cut off

@@ -16,7 +16,8 @@ from history.workloads import Mix
 from testing.histories.edits import asked, change_rows
 from testing.histories.mutations import HIT
 from testing.histories.truth import build
-from testing.load.llm_server import TOKENS, llm_server
+from testing.load.llm_answers import TOKENS
+from testing.load.llm_server import llm_server
 from testing.load.load_runs import finish, start_load, write_load_plan
 from verdict import judge
 
@@ -85,6 +86,22 @@ for _kind in (PLAIN, STREAM):
 behaves("error_in_200", PLAIN, NEVER, "fail, not compared: ErrorAnswer: EngineCore encountered an issue")
 for _name in ("event_ping_empty_data", "multi_data", "usage_no_choices_key", "text_null_last", "error_null"):
     behaves(_name, STREAM, "good", GOOD)
+
+LIKE_ITS_OWN = "good: what each engine calls it"
+for _kind in (PLAIN, STREAM):
+    behaves("reason_object", _kind, LIKE_ITS_OWN, GOOD)
+behaves("reason_null_text", STREAM, LIKE_ITS_OWN, GOOD)
+behaves("abort_object", PLAIN, "not whole, bad, the error names the reason", ABORTED)
+behaves("abort_then_stop", STREAM, "not whole: given up is given up", ABORTED)
+behaves("only_pings.end", STREAM, "EmptyAnswer", f"fail, not compared: EmptyAnswer: no token of {ASKED}")
+behaves(
+    "hidden", PLAIN, "EmptyAnswer; says that tokens were counted", EMPTY.replace("stop", "length") + f", and the server counted {ASKED}"
+)
+behaves("error_in_choice", PLAIN, NEVER, "fail, not compared: ErrorAnswer: Provider disconnected")
+behaves(
+    "error_to_obey", PLAIN, "quoted, and no terminal obeys it", r"fail, not compared: ErrorAnswer: \x1b[2J\x1b[31mred \u202egnp 显存不足"
+)
+behaves("half_characters", STREAM, "good: an event is decoded as the standard says", GOOD)
 
 
 def cut_anyhow(behaviour: str, wanted: str) -> None:

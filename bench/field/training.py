@@ -127,6 +127,18 @@ def _slow_step() -> Seen:
     return _seen(_judged(story, rows, "rto"), Verdict.PASS, "never out")
 
 
+@case(PART, "a job that did its last step 4 s before the fault, `state: none`", "INCONCLUSIVE: nothing was left to be hurt")
+def _finished_before() -> Seen:
+    story = Story(lives=(Life(0.0, 0, 400, step_s=0.04),), state=State(mode="none"))
+    return _seen(_judged(story, rows_of(story), "baseline"), Verdict.INCONCLUSIVE, "nothing was left to be hurt")
+
+
+@case(PART, "a loss of NaN after recovery, tolerance 1e-3", "FAIL by state, in words")
+def _no_number() -> Seen:
+    story = Story(lives=(Life(0.0, 0, 100), Life(24.0, 90, 250, loss=float("nan"))), state=State(mode="tolerance", losses=1e-3))
+    return _seen(_judged(story, rows_of(story), "state"), Verdict.FAIL, "is no number")
+
+
 def _without(name: str, story: Story) -> Rows:
     return [{key: value for key, value in one.items() if key != name} for one in rows_of(story)]
 

@@ -43,10 +43,7 @@ def markdown(report: Report) -> str:
         "",
         plain(report.summary),
         "",
-        f"Target {plain(', '.join(run.target))} (context {plain(', '.join(run.context))}), {plain(clock(run.started))}, "
-        f"took {seconds(run.duration_s)}, seed {', '.join(map(str, run.seed))}.{_answers(run)}",
-        "",
-        *_table(report),
+        *([_where(run), "", *_table(report)] if report.experiments else []),
         *_reasons(report),
         *[line for met in report.retries for line in ("", f"Client retries, {plain(met.fault)}: {plain(met.sentence, 600)}")],
         *_risks(report.risks),
@@ -55,6 +52,11 @@ def markdown(report: Report) -> str:
     if run.command:
         lines += ["", f"Run it again: {code(run.command)}"]
     return "\n".join(lines[:MOST_LINES]) + "\n"
+
+
+def _where(run: RunInfo) -> str:
+    target, context, seed = (plain(", ".join(map(str, told))) for told in (run.target, run.context, run.seed))
+    return f"Target {target} (context {context}), {plain(clock(run.started))}, took {seconds(run.duration_s)}, seed {seed}.{_answers(run)}"
 
 
 def _answers(run: RunInfo) -> str:

@@ -86,8 +86,8 @@ def kube_api(certificate: tuple[Path, Path] | None = None) -> Iterator[KubeApi]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked = Asked(self.command, self.path, list(self.headers.items()), body)
             api.asked.append(asked)
-            status, body, headers = api.answer(asked) or _empty(asked)
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            status, said, headers = api.answer(asked) or _empty(asked)
+            data = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(data))} | headers).items():
                 self.send_header(name, value)

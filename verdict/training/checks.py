@@ -82,7 +82,7 @@ def _record_gaps(case: Case) -> Iterator[str]:
 
 @check(TRAINING, Role.GATE, title="Healthy before the fault", cause=Cause.BASELINE)
 def baseline(case: Case) -> Check:
-    """Check that training went on without a break, a checkpoint was verified, and the hypothesis held, all through the baseline."""
+    """Check that training went on to the fault unbroken, a checkpoint was verified, and the hypothesis held, all through the baseline."""
     span = case.baseline_ns
     if span is None:
         return inconclusive("baseline", "There was no baseline, so nobody knows how training went before.")
@@ -100,6 +100,9 @@ def _unwell(case: Case, span: tuple[int, int]) -> Iterator[str]:
     broken = job.breaks(*span)
     if broken or not any(span[0] <= step.t_ns < span[1] for step in job.progress):
         yield f"{count(len(broken), 'break')} of its progress began before the fault" if broken else "no step was done in it"
+    if job.finished_by(span[1]):
+        ago_s = (span[1] - job.progress[-1].t_ns) / 1e9
+        yield f"the job had done its last step, {job.progress[-1].step}, {seconds(ago_s)} before the fault: nothing was left to be hurt"
     if not any(t_ns < span[1] for t_ns, _ in verified_ns(job)):
         yield f"no checkpoint had been verified{unverifiable(job)}"
     yield from unmet_before(case, span)

@@ -22,7 +22,7 @@ def checkpoints(case: Case) -> Check:
     later = [step for t_ns, step in verified_ns(job) if t_ns >= recovery.recovered_ns]
     if later:
         return passed("checkpoints", f"{count(len(later), 'checkpoint was', 'checkpoints were')} verified after recovery.")
-    due_s = (job.done[-1].t_ns - recovery.recovered_ns) / 1e9
+    due_s = max(0.0, (job.done[-1].t_ns - recovery.recovered_ns) / 1e9)
     steps = job.progress[-1].step - job.high_water(recovery.recovered_ns)
     said = f"No checkpoint was verified in {seconds(due_s)} and {count(steps, 'step')} after recovery{unverifiable(job)}."
     due = steps > 2 * job.plan.interval_steps

@@ -64,10 +64,8 @@ def _near(case: Case, job: TrainingJob, tolerance: float) -> Check:
     near = nearness_of(job, before=states.aside or inf)
     figures = Figures(measured=near.apart if isfinite(near.apart) else None, budget=tolerance, unit="ratio")
     if near.apart > tolerance:
-        far = percent(near.apart) if isfinite(near.apart) else "without a number"
-        return failed(
-            "state", f"At step {near.at} the loss lies {far} from an undisturbed run's; the class allows {percent(tolerance)}.", **figures
-        )
+        far = f"lies {percent(near.apart)} from an undisturbed run's" if isfinite(near.apart) else "or an undisturbed run's is no number"
+        return failed("state", f"At step {near.at} the loss {far}; the class allows {percent(tolerance)}.", **figures)
     if why := missing_in(job, LOSS) or ("" if near.compared else "there is no reference, or no common step"):
         return inconclusive("state", f"{opening}: {why}.", **figures)
     said = f"The losses lie within {percent(near.apart)} of an undisturbed run's in {count(near.compared, 'step')}, up to step {near.last}"

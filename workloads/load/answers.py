@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
-UNNAMED = ""
-"""The finish reason of a plain answer that has no such field: the end of its JSON says that it is whole."""
-ALOUD = ("reasoning_content", "reasoning", "tool_calls", "function_call", "refusal")
+from workloads.load.finish_reasons import UNNAMED, reason_of
+
+ALOUD = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "tool_calls", "function_call", "refusal", "audio", "token_ids")
 """Fields beside the text that show a user progress."""
+
+ERRORS = ("message", "detail", "errors", "error_message", "errorMessage", "error_msg")
+"""Fields in which answers that hold no completion say why."""
+OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Control characters, and invisible changes of direction."""
 
 
 class BadAnswer(ValueError):
@@ -38,8 +44,12 @@ class Said(NamedTuple):
 def usage_tokens(chunk: dict[str, object]) -> int | None:
     """Return ``usage.completion_tokens``, if it is there and a count that the history can hold."""
     usage = chunk.get("usage")
-    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) and 0 <= count < 2**31 else None
+    return count_of(usage.get("completion_tokens")) if isinstance(usage, dict) else None
+
+
+def count_of(value: object) -> int | None:
+    """Return a number of tokens, ``None`` if it is none that the history can hold."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
 class Part(NamedTuple):
@@ -115,10 +125,13 @@ class OpenAi:
 
     def _part(self, choice: dict[str, Any]) -> Part:
         holder = choice if "text" in choice and not self._chat else self._holder(choice)
-        text, reason = holder.get(self._text), choice.get("finish_reason")
-        reason = str(reason) if reason else None
+        text, reason = holder.get(self._text), reason_of(choice.get("finish_reason"))
+        if choice.get("error"):
+            raise ErrorAnswer(error_in(choice))
         if text and isinstance(text, str):
             return Part(text, visible=True, reason=reason)
+        if isinstance(text, list) and all(isinstance(part, dict) for part in text):
+            return Part(_text_in(text), visible=bool(text), reason=reason)
         if text is not None and not isinstance(text, str):
             raise BadAnswer(f"{self._text} of choices[0] is no string")
         return Part("", any(holder.get(name) for name in ALOUD), reason)
@@ -137,8 +150,14 @@ class OpenAi:
         return holder or {}
 
 
-def parse(data: bytes | bytearray) -> dict[str, object]:
-    """Parse a JSON object; raises :class:`BadAnswer` if it is none.
+def _text_in(parts: list[dict[str, Any]]) -> str:
+    """Return the text of content that comes in typed parts (Mistral, Databricks); what it thinks is none of it."""
+    said = [part.get("text") for part in parts if part.get("type", "text") == "text"]
+    return "".join(text for text in said if isinstance(text, str))
+
+
+def parse(data: bytes | bytearray, *, replace: bool = False) -> dict[str, object]:
+    """Parse a JSON object; raises :class:`BadAnswer` if it is none. ``replace``: what is no UTF-8 becomes U+FFFD, as in events.
 
     Python's parser has the second word: it takes NaN and halves of surrogate pairs, which servers write.
     """
@@ -146,7 +165,7 @@ def parse(data: bytes | bytearray) -> dict[str, object]:
         parsed = orjson.loads(data)
     except orjson.JSONDecodeError:
         try:
-            parsed = json.loads(data)
+            parsed = json.loads(data.decode("utf-8", "replace") if replace else data)
         except (ValueError, RecursionError) as error:
             raise BadAnswer(f"not JSON: {_quoted(data) or 'nothing'}") from error
     if not isinstance(parsed, dict):
@@ -184,6 +203,11 @@ def in_one_line(text: str, longest: int = 200) -> str:
     return (text.strip().splitlines() or [""])[0][:longest]
 
 
+def printable(text: str) -> str:
+    r"""Return ``text`` with what a terminal would obey, or show in another order, spelled out: ``\x1b``, ``\u202e``."""
+    return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def error_in(answer: dict[str, Any], *, served: bool = False) -> str | None:
     """Return what an answer says of its failure; ``None`` if it says nothing of one, as ``"error": null`` does.
 
@@ -194,8 +218,8 @@ def error_in(answer: dict[str, Any], *, served: bool = False) -> str | None:
         return str(error.get("message") or error)
     if error:
         return str(error)
-    message = None if served else answer.get("message") or answer.get("detail")
-    return str(message) if message else None
+    said = () if served else (answer.get(name) for name in ERRORS)
+    return next((str(message) for message in said if message), None)
 
 
 def first_line(body: bytes | bytearray) -> str:

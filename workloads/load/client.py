@@ -11,7 +11,7 @@ from geventhttpclient.response import HTTPParseError
 from history.clock import now_ns
 from history.schema import Outcome
 from history.workloads import Load
-from workloads.load.answers import BadAnswer, in_one_line
+from workloads.load.answers import BadAnswer, in_one_line, printable
 from workloads.load.connections import Connection, Connections, users_of
 from workloads.load.exchange import Call, CutOff, Ending, Exchange, broken_off, closed_early, header, judge, unreadable
 from workloads.load.wire.body import Body, request_head
@@ -113,13 +113,13 @@ class Client:
         return f"Timeout: {what} within {self._timeout_s:g} s"
 
     def _quote(self, text: str | None) -> str | None:
-        """Return what a server said in one line without the credentials: a server may quote what it was sent."""
+        """Return what a server said in one line, safe to print and without the credentials: a server may quote what it was sent."""
         if text is None:
             return None
         for secret in self._secrets:
             text = text.replace(secret, "***")
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-        return in_one_line(text)
+        return printable(in_one_line(text))
 
     def _row(self, call: Call, number: int, exchange: Exchange, ending: Ending) -> Row:
         stream, connection = exchange.stream, exchange.connection

@@ -23,16 +23,16 @@ from geventhttpclient.response import HTTPParseError, HTTPResponse
 from history.clock import now_ns
 from history.prompts import Prompt
 from history.schema import Outcome
-from workloads.load.answers import COMPLETIONS, UNNAMED, BadAnswer, ErrorAnswer, Reader, Said, first_line, read_plain
+from workloads.load.answers import COMPLETIONS, BadAnswer, ErrorAnswer, Reader, Said, first_line, read_plain
 from workloads.load.connections import Connection
+from workloads.load.finish_reasons import UNNAMED, WHOLE, WITHOUT_TEXT
 from workloads.load.right import is_all, wrong_in
 from workloads.load.stream import TokenStream
 
 RECEIVE_BYTES = 16_384
 FIRST_BYTES = 16  # by which another protocol is known
-WITHOUT_TEXT = frozenset({"tool_calls", "function_call"})
-WHOLE = WITHOUT_TEXT | {"stop", "length", "content_filter", "eos_token", "stop_sequence", UNNAMED}
-"""Finish reasons of whole answers; ``eos_token`` and ``stop_sequence`` are those of Text Generation Inference."""
+NOTHING = Said("", visible=False, reason=None, tokens=None)
+"""What an answer without a body says."""
 
 
 class Call(NamedTuple):
@@ -121,14 +121,16 @@ def judge(call: Call, exchange: Exchange) -> Ending:
     """Judge an answer that was read to its end; raises :class:`BadAnswer` if it is no completion."""
     if not exchange.ok_status:
         return Ending(Outcome.FAIL, refused(exchange.answer), complete=True)
+    if exchange.stream is None and not exchange.answer.body.strip():
+        return judge_said(call, NOTHING)
     if exchange.stream is None:
         return judge_said(call, read_plain(exchange.answer.body, exchange.api), exchange.to_the_end)
     exchange.stream.end(now_ns())
     exchange.stream.close(now_ns())
-    if exchange.stream.done_ns is not None:
-        return judge_said(call, exchange.stream.said(), exchange.to_the_end)
-    if exchange.stream.stray:
+    if exchange.stream.done_ns is None and exchange.stream.stray:
         raise BadAnswer(f"not a stream of events: {first_line(exchange.stream.stray)}")
+    if exchange.stream.done_ns is not None or exchange.stream.first_ns is None:
+        return judge_said(call, exchange.stream.said(), exchange.to_the_end)
     return broken_off(call, exchange, "Truncated: the stream ended without [DONE]")
 
 
@@ -146,7 +148,8 @@ def _lack(call: Call, said: Said, known_all: bool, to_the_end: bool) -> str:
     """Return what an answer lacks of a whole one; empty if nothing. ``known_all``: all of its text is known to be there."""
     because = f" (finish_reason {said.reason!r})" if said.reason else ""
     if not said.visible and said.reason not in WITHOUT_TEXT and call.max_tokens and not known_all:
-        return f"EmptyAnswer: no token of {call.max_tokens}{because}"
+        hidden = f", and the server counted {said.tokens}" if said.counted and said.reason == "length" else ""
+        return f"EmptyAnswer: no token of {call.max_tokens}{because}{hidden}"
     if said.reason is None:
         whole = known_all or (said.tokens or 0) >= call.max_tokens
         return "" if whole else "Truncated: the answer ended without a finish reason"

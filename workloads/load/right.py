@@ -8,7 +8,8 @@ tokens as were asked for by the server's own account, and no fewer bytes than to
 from __future__ import annotations
 
 from history.prompts import Prompt
-from workloads.load.answers import UNNAMED, Said, paired
+from workloads.load.answers import Said, paired
+from workloads.load.finish_reasons import UNNAMED
 
 HALF = "\ufffd"
 """What a server shows of a character of which not every token came."""

@@ -7,18 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from workloads.load.answers import (
-    COMPLETIONS,
-    UNNAMED,
-    BadAnswer,
-    ErrorAnswer,
-    Part,
-    Reader,
-    Said,
-    error_in,
-    first_line,
-    parse,
-)
+from workloads.load.answers import COMPLETIONS, BadAnswer, ErrorAnswer, Part, Reader, Said, error_in, first_line, parse
+from workloads.load.finish_reasons import GIVEN_UP, UNNAMED
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DONE = b"[DONE]"
@@ -124,7 +114,7 @@ class TokenStream:
         gap_end_ns: when that silence ended (ns), ``None`` before there was one.
         visible_gap_ns: as ``gap_ns``, between chunks with text or reasoning alone: what a reader sees.
         done_ns: when ``[DONE]`` was seen (ns), ``None`` before; what comes later is ignored.
-        reason: the last finish reason that a chunk gave.
+        reason: the last finish reason of a chunk; that it was given up stays.
 
     """
 
@@ -204,14 +194,15 @@ class TokenStream:
                 self._part(part, t_ns)
 
     def _part(self, part: Part, t_ns: int) -> None:
-        self.reason = reason = part.reason or self.reason
+        if part.reason and self.reason not in GIVEN_UP:
+            self.reason = part.reason
         if self.first_ns is None:
             if not part.visible:
                 return
             self.first_ns = self._last_ns = self._seen_ns = t_ns
         self._heard(t_ns, visible=part.visible)
         self.text += part.text
-        if part.text or reason is None:  # the last chunk often says nothing but why
+        if part.text or self.reason is None:  # the last chunk often says nothing but why
             self.chunks += 1
 
     def _heard(self, t_ns: int, *, visible: bool) -> None:
@@ -235,7 +226,7 @@ def chunk_of(event: Event, api: Reader = COMPLETIONS) -> dict[str, Any] | None:
     if event.name == b"error":
         raise StreamError(first_line(event.data))
     try:
-        chunk = parse(event.data)
+        chunk = parse(event.data, replace=True)
     except BadAnswer:
         if event.name in MESSAGES:
             raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
-from workloads.load.answers import BadAnswer, ErrorAnswer, first_line, paired, parse, read_plain, usage_tokens
+from workloads.load.answers import CHAT, BadAnswer, ErrorAnswer, first_line, paired, parse, read_plain, usage_tokens
 
 
 @pytest.mark.parametrize("body", [b"", b"oops", b"[1]", b'"x"'])
@@ -61,12 +62,40 @@ def test_a_choice_without_text_shows_nothing(choice: bytes) -> None:
     assert not read_plain(b'{"choices": [' + choice + b"]}").visible
 
 
-@pytest.mark.parametrize("name", [b"reasoning", b"reasoning_content"])
+@pytest.mark.parametrize("name", [b"reasoning", b"reasoning_content", b"reasoning_details", b"thinking", b"audio", b"token_ids"])
 def test_reasoning_is_visible(name: bytes) -> None:
     assert read_plain(b'{"choices": [{"text": "", "' + name + b'": "hm"}]}').visible
 
 
-@pytest.mark.parametrize("answer", [{}, {"usage": None}, {"usage": {"completion_tokens": "many"}}, {"usage": {"completion_tokens": 2**31}}])
+def test_content_in_parts_is_read_and_thinking_is_visible_without_being_text() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": "b"},
+    ]
+
+    def said(content: object) -> tuple[str, bool]:
+        answer = read_plain(json.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}).encode(), CHAT)
+        return answer.text, answer.visible
+
+    assert (said(parts), said(parts[:1]), said([])) == (("ab", True), ("", True), ("", False))
+
+
+def test_an_error_of_the_choice_is_quoted() -> None:
+    with pytest.raises(ErrorAnswer, match=r"^Provider disconnected$"):
+        read_plain(b'{"choices": [{"text": "a", "finish_reason": "error", "error": {"code": 502, "message": "Provider disconnected"}}]}')
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"usage": None},
+        {"usage": {"completion_tokens": "many"}},
+        {"usage": {"completion_tokens": 2**31}},
+        {"usage": {"completion_tokens": True}},
+    ],
+)
 def test_no_usage(answer: dict[str, object]) -> None:
     assert usage_tokens(answer) is None
 
@@ -79,6 +108,8 @@ def test_no_usage(answer: dict[str, object]) -> None:
         (b'{"detail":"not ready"}', "not ready"),
         (b"<html>\n<b>503</b>", "<html>"),
         (b'{"object":"error","message":"no such model"}', "no such model"),
+        (b'{"errors":["no such shape"]}', "['no such shape']"),
+        (b'{"errorMessage":"task timed out"}', "task timed out"),
         (b'{"code":404}', '{"code":404}'),
         (b"", ""),
         (b"\xff\xfe", "\ufffd\ufffd"),

@@ -118,6 +118,7 @@ WRITTEN = {
     "byte order mark": f"\ufeff{A}{B}{END}",
     "NaN": A.replace('"text"', '"logprobs": NaN, "text"') + B + END,
     "another choice": f'{A}data: {{"choices":[{{"index":1,"text":"x","finish_reason":"abort"}}]}}\n\n{B}{END}',
+    "events of which the last is named": f"event: done\n{A}event: message_stop\n{B}event: done\n{END}",
     "after the end": f"{A}{B}{END}data: oops\n\n{B}",
 }
 
@@ -130,6 +131,22 @@ def test_streams_as_servers_write_them(written: str, size: int) -> None:
         stream.feed(data[at : at + size], t_ns=at)
     stream.end(len(data))
     assert (stream.said().text, stream.said().tokens, stream.done_ns is not None) == ("ab", 2, True)
+
+
+def test_what_is_no_utf8_is_replaced_as_the_standard_says() -> None:
+    stream = TokenStream()
+    stream.feed(b'data: {"choices":[{"text":"a\xe4\xbd"}]}\n\ndata: {"choices":[{"text":"\xa0b"}]}\n\n', t_ns=1)
+    assert stream.text == "a\ufffd\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "last"), [(["abort", "stop"], "abort"), (["stop", "abort"], "abort"), (["null", "none", "", "eos_token"], "stop")]
+)
+def test_a_reason_that_is_not_of_a_whole_answer_stays(reasons: list[str], last: str) -> None:
+    stream = TokenStream()
+    for reason in reasons:
+        stream.feed(f"data: {chunk('a', finish_reason=reason)}\n\n".encode(), t_ns=1)
+    assert stream.reason == last
 
 
 def test_a_character_in_two_halves() -> None:

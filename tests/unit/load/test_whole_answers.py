@@ -30,7 +30,7 @@ SEEN: list[bytes] = []
 FINE = ("ok", True, True, None)
 
 
-def choice(text: str | None, reason: str | None = None, **more: object) -> dict[str, Any]:
+def choice(text: str | None, reason: object = None, **more: object) -> dict[str, Any]:
     return {"choices": [{"index": 0, "text": text, "finish_reason": reason}], **more}
 
 
@@ -95,6 +95,13 @@ PLAIN: dict[str, tuple[dict[str, Any] | bytes, tuple[str, bool, bool, str | None
     "aborted, though its usage says that all is there": (choice("ab", "abort") | USAGE, ("fail", False, False, ABORTED)),
     "failed": (choice("ab", "error"), ("fail", False, False, "Unfinished: not a whole answer (finish_reason 'error')")),
     "a reason that nobody knows": (choice("ab", "gone"), ("fail", False, False, "Unfinished: not a whole answer (finish_reason 'gone')")),
+    "an object, as SGLang's engine has it": (choice(TEXT, {"type": "length", "length": ASKED}), FINE),
+    "an object that says abort": (choice("ab", {"type": "abort", "message": "queue is full"}), ("fail", False, False, ABORTED)),
+    "without a body": (b"", ("fail", False, False, EMPTY)),
+    "all of it hidden": (
+        choice("", "length") | USAGE,
+        ("fail", False, False, f"{EMPTY} (finish_reason 'length'), and the server counted 8"),
+    ),
     "null at the end": (choice("ab"), ("unknown", False, False, "Truncated: the answer ended without a finish reason")),
     "null at the end, and a known length": (choice(TEXT) | USAGE, FINE),
     "no field for a reason": ({"choices": [{"text": TEXT}]}, FINE),
@@ -105,6 +112,10 @@ PLAIN: dict[str, tuple[dict[str, Any] | bytes, tuple[str, bool, bool, str | None
     "a null error": (choice(TEXT, "length", error=None), FINE),
     "an error": ({"error": {"message": "EngineCore died"}}, ("fail", False, False, "ErrorAnswer: EngineCore died")),
     "half a character in an error": (b'{"error": "bad \\ud83d"}', ("fail", False, False, "ErrorAnswer: bad ?")),
+    "what a terminal would obey": (
+        {"error": "bad \x1b[31mred\x07 \u202egnp 内部错误"},
+        ("fail", False, False, r"ErrorAnswer: bad \x1b[31mred\x07 \u202egnp 内部错误"),
+    ),
     "a login page": (b"<!doctype html>", ("fail", False, False, "BadAnswer: not JSON: <!doctype html>")),
     "the chat API": (
         {"choices": [{"message": {"content": TEXT}, "finish_reason": "stop"}]},
@@ -132,6 +143,12 @@ STREAMED: dict[str, tuple[bytes, tuple[str, bool, bool, str | None]]] = {
     "no token": (stream(choice("", "abort")), ("fail", False, False, f"{EMPTY} (finish_reason 'abort')")),
     "nothing but the end": (stream(), ("fail", False, False, EMPTY)),
     "reasoning": (stream(*[{"choices": [{"text": "", "reasoning_content": token}]} for token in TEXT]), FINE),
+    "without a body": (plain(b""), ("fail", False, False, EMPTY)),
+    "nothing but signs of life": (stream(b": ping\n\n", choice(""), done=False), ("fail", False, False, EMPTY)),
+    "an abort that somebody turns into stop": (
+        stream(*chunks("ab"), choice("", "abort"), choice("", "stop")),
+        ("fail", False, False, ABORTED),
+    ),
     "no [DONE]": (stream(*chunks("ab"), done=False), ("unknown", False, False, "Truncated: the stream ended without [DONE]")),
     "a page in place of a stream": (
         plain(b"<!doctype html>\n<html>"),

@@ -239,3 +239,49 @@ def test_what_a_server_quotes_of_a_credential_is_hidden(monkeypatch: pytest.Monk
 def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"environment variable NOBODY_SET_IT \(load\.request\.auth\) is not set"):
         Client(load_for("http://h", request={"auth": {"header": "api-key", "env": "NOBODY_SET_IT"}}), "run", "w")
+
+
+def test_a_template_reads_every_engines_reason() -> None:
+    places = {"text": "text", "finish_reason": "meta.finish_reason"}
+    template = {"path": "/generate", "body": {"text": "{prompt}"}, "answer": places, "stream_end": "close"}
+    reader = reader_of(RequestForm.model_validate({"api": "own", "template": template}))
+    reasons = [None, {"type": "length", "length": 8}, "MAX_TOKENS", "eos", "none", True, {"type": "abort"}]
+    read = [reader.chunk({"text": "a", "meta": {"finish_reason": reason}}) for reason in reasons]
+    assert [part and part.reason for part in read] == [None, "length", "length", "stop", None, "stop", "abort"]
+    assert reader.chunk({"meta": {"finish_reason": None}}) is None
+
+
+APIS: dict[str, tuple[dict[str, Any], str, tuple[str, str, int]]] = {
+    "Anthropic's messages": (
+        {"text": "delta.text", "finish_reason": "delta.stop_reason", "tokens": "usage.output_tokens"},
+        'event: message_start\ndata: {"type":"message_start","message":{"usage":{"output_tokens":1}}}\n\n'
+        'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}\n\n'
+        'event: ping\ndata: {"type":"ping"}\n\n'
+        'event: message_delta\ndata: {"delta":{"stop_reason":"max_tokens","stop_sequence":null},"usage":{"output_tokens":7}}\n\n'
+        'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+        ("a", "length", 7),
+    ),
+    "OpenAI's responses": (
+        {"text": "delta", "finish_reason": "response.status", "tokens": "response.usage.output_tokens"},
+        'event: response.created\ndata: {"response":{"status":"in_progress","usage":null}}\n\n'
+        'event: response.output_text.delta\ndata: {"delta":"a"}\n\n'
+        'event: response.completed\ndata: {"response":{"status":"completed","usage":{"output_tokens":7}}}\n\n',
+        ("a", "stop", 7),
+    ),
+    "llama.cpp's completion": (
+        {"text": "content", "finish_reason": "stop_type", "tokens": "tokens_predicted"},
+        'data: {"content":"a","stop":false,"stop_type":"none"}\n\ndata: {"content":"","stop_type":"limit","tokens_predicted":7}\n\n',
+        ("a", "length", 7),
+    ),
+}
+
+
+@pytest.mark.parametrize(("places", "written", "wanted"), APIS.values(), ids=APIS)
+def test_streams_of_other_apis_are_read_by_a_template(places: dict[str, Any], written: str, wanted: tuple[str, str, int]) -> None:
+    template = {"path": "/", "body": {"text": "{prompt}"}, "answer": places, "stream_end": "close"}
+    stream = TokenStream(reader_of(RequestForm.model_validate({"api": "own", "template": template})))
+    stream.feed(written.encode(), 1)
+    stream.end(2)
+    stream.close(2)
+    said = stream.said()
+    assert (said.text, said.reason, said.tokens) == wanted

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import Context, NotTested, Report, Risk, build
+from reports import Context, NotTested, Report, Risk, build, render, write
 from reports.__main__ import SCHEMA, main, schema
 from reports.page.html import html
 from reports.page.markdown import MOST_LINES, markdown
@@ -100,6 +102,32 @@ def test_the_command_without_a_run_says_what_to_name(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit, match="2"):
         main([])
     assert "no run was named" in capsys.readouterr().err
+
+
+def test_a_report_of_no_run_says_so_and_names_nothing_it_does_not_know(tmp_path: Path) -> None:
+    write(build([]), tmp_path)
+    assert (tmp_path / "summary.md").read_text().split("\n")[1:3] == ["", "0 of 0 within budget"]
+    assert "Target" not in (tmp_path / "summary.md").read_text()
+
+
+def test_an_experiment_without_a_title_is_called_by_its_id(run_dirs: list[Path], tmp_path: Path) -> None:
+    run = shutil.copytree(run_dirs[0], tmp_path / "run")
+    plan = json.loads((run / "plan.json").read_text())
+    (run / "plan.json").write_text(json.dumps(plan | {"experiment": plan["experiment"] | {"title": " "}}))
+    assert [one.title for one in build([run]).experiments] == [plan["experiment"]["id"]]
+
+
+def test_more_error_texts_than_are_shown_are_counted(run_dirs: list[Path], tmp_path: Path) -> None:
+    run = shutil.copytree(run_dirs[0], tmp_path / "run")
+    rows = pl.read_parquet(run / "requests.parquet")
+    told = pl.when(pl.int_range(pl.len()) < 300).then(pl.format("HTTP 500: request {}", pl.int_range(pl.len()))).otherwise(pl.col("error"))
+    rows.with_columns(told.alias("error")).write_parquet(run / "requests.parquet")
+    verdict = json.loads((run / "verdict.json").read_text())
+    (run / "verdict.json").write_text(json.dumps(verdict | {"errors": {f"HTTP 500: request {number}": 1 for number in range(50)}}))
+    out = render([run], tmp_path / "out")
+    trial = build([run]).experiments[0].trials[0]
+    assert (trial.error_texts >= 300, len(trial.errors)) == (True, 12)
+    assert f"The commonest 12 of {trial.error_texts} texts." in " ".join(out.read_text().split())
 
 
 def test_the_context_is_on_the_page(run_dirs: list[Path]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from history.budgets import Budgets
 from history.result import Check, Verdict
 from history.schema import EVENTS, EventKind
+from history.workloads import State
 from testing.histories.training_stories import NEVER, Life, Story, check, judged, ns, row, rows_of, run_of, value, with_events
 from verdict import judge
 
@@ -101,6 +102,15 @@ def test_a_baseline_with_a_break_supports_nothing() -> None:
     verdict = judged(Story(lives=(Life(0.0, 0, 30), Life(10.0, 30, 78), Life(24.0, 70, 250))))
     assert "break" in check(verdict, "baseline").sentence
     assert check(verdict, "rto").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_job_that_had_finished_before_the_fault_shows_nothing() -> None:
+    lives = (Life(0.0, 0, 400, step_s=0.04),)
+    verdict = judged(Story(lives=lives, state=State(mode="none")))
+    assert "had done its last step, 400, 4.05 s before the fault: nothing was left" in check(verdict, "baseline").sentence
+    assert {check(verdict, name).verdict for name in ("rto", "rpo_steps")} == {Verdict.INCONCLUSIVE}
+    assert "No checkpoint was verified in 0 s" in check(verdict, "checkpoints").sentence
+    assert check(judged(Story(lives=(Life(0.0, 0, 100), Life(24.0, 90, 400, step_s=0.05)))), "baseline").verdict is Verdict.PASS
 
 
 def test_a_recovery_that_does_not_hold_is_no_recovery() -> None:

@@ -83,6 +83,14 @@ BY_ERROR: tuple[tuple[str, Callable[[Load, Endpoint], str]], ...] = (
     ),
     (r"^SSL", _says("the handshake failed: does the server speak TLS there? Compare the endpoint's http:// or https://")),
     (r"^(ConnectionClosed|ConnectionReset|BrokenPipe|NotHttp)", _closed),
+    (
+        r"and the server counted",
+        _says("the server hides all of it, as it does with reasoning: ask for more tokens, or for an answer without"),
+    ),
+    (
+        r"ended without \[DONE\]",
+        _says("does something cut it? For a server that never says [DONE]: load.request.api own, whose template has stream_end: close"),
+    ),
     (r"^(Timeout|EmptyAnswer)|is no string|no answer in it|Truncated|Unfinished|finish_reason", _silent),
     (r"^(BadAnswer|ErrorAnswer|StreamError)", _form),
     (r"^HTTP (429|5)", _says("the server itself says that it cannot serve now: repair it, or offer it less")),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from history.request_form import Places, RequestForm
-from workloads.load.answers import CHAT, COMPLETIONS, UNNAMED, BadAnswer, Part, Reader
+from workloads.load.answers import CHAT, COMPLETIONS, BadAnswer, Part, Reader, count_of
+from workloads.load.finish_reasons import UNNAMED, reason_of
 
 
 class _Missing:
@@ -23,8 +24,9 @@ class Placed:
         self.says_done, self.says_reason = says_done, chunk.finish_reason is not None
 
     def served(self, answer: dict[str, Any]) -> bool:
-        """Tell whether something stands where the text should."""
-        return any(at(answer, places.text) is not MISSING for places in (self._answer, self._chunk))
+        """Tell whether something stands where the text or the finish reason should."""
+        places = (self._answer.text, self._chunk.text, self._answer.finish_reason, self._chunk.finish_reason)
+        return any(at(answer, place) is not MISSING for place in places if place is not None)
 
     def plain(self, answer: dict[str, Any]) -> Part | None:
         """Read the places of a plain answer."""
@@ -38,8 +40,8 @@ class Placed:
     def tokens(self, answer: dict[str, Any]) -> int | None:
         """Return the server's count, of the answer's place or of the event's."""
         for places in (self._answer, self._chunk):
-            count = at(answer, places.tokens) if places.tokens is not None else MISSING
-            if isinstance(count, int) and 0 <= count < 2**31:
+            count = count_of(at(answer, places.tokens)) if places.tokens is not None else None
+            if count is not None:
                 return count
         return None
 
@@ -54,13 +56,14 @@ def reader_of(form: RequestForm) -> Reader:
 
 def _part(answer: dict[str, Any], places: Places) -> Part | None:
     text = at(answer, places.text)
-    reason = at(answer, places.finish_reason) if places.finish_reason is not None else MISSING
-    if text is MISSING and not isinstance(reason, str):
+    found = at(answer, places.finish_reason) if places.finish_reason is not None else MISSING
+    reason = None if found is MISSING else reason_of(found)
+    if text is MISSING and reason is None:
         return None
     if not isinstance(text, str | None | _Missing):
         raise BadAnswer(f"{places.text} is no string")
     said = text if isinstance(text, str) else ""
-    return Part(said, bool(said), reason if isinstance(reason, str) and reason else None)
+    return Part(said, bool(said), reason)
 
 
 def at(value: Any, place: str) -> Any:  # noqa: ANN401 - JSON
