@@ -9,6 +9,7 @@ from kube.objects import Pod
 from target.hiding import excerpt
 
 MOST = 200  # characters of what they say
+GATE = "ReadinessGatesNotReady"
 STARTING = {"ContainerCreating", "PodInitializing"}  # which says nothing of a trouble
 
 
@@ -16,13 +17,14 @@ def why_not_ready(pod: Pod) -> str:
     """Return why a V1Pod is not ready, in one line; empty: it is, or nobody says why."""
     if ready(pod) or pod.metadata.deletion_timestamp is not None:
         return ""
-    said = next(iter([*_unscheduled(pod), *_waiting(pod)]), "")
+    said = next(iter([*_conditions(pod), *_waiting(pod)]), "")
     return f"{pod.metadata.name} is {pod.status.phase}: {excerpt(said, MOST)}" if said else ""
 
 
-def _unscheduled(pod: Pod) -> Iterator[str]:
+def _conditions(pod: Pod) -> Iterator[str]:
+    """Yield what no container says: there is no node for it, or a readiness gate (of a load balancer, say) is closed."""
     for one in pod.status.conditions or []:
-        if one.type == "PodScheduled" and one.status == "False":
+        if one.status == "False" and (one.type == "PodScheduled" or one.reason == GATE):
             yield " ".join(f"{one.reason}: {one.message}".split())
 
 

@@ -39,7 +39,7 @@ def write_report(chaos: Session) -> bool:
         risks = tuple(Risk(sentence=said, experiments=tuple(dict.fromkeys(ids))) for said, ids in chaos.risks.items())
         context = Context(command=chaos.options.command(), not_tested=not_tested, risks=risks)
         chaos.report = render(chaos.run_dirs, chaos.options.out / "latest", context)
-    except AftershockError as error:
+    except (AftershockError, OSError) as error:
         chaos.progress.line(f"the report could not be rendered: {error}")
         return False
     return True

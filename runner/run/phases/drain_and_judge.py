@@ -41,7 +41,7 @@ def close_and_judge(context: Context) -> RunVerdict:
         verdict = judge(read_run(run_dir))
     except AftershockError as error:
         verdict = unjudged(context.run.plan, str(error))
-    (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1))
+    (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1), encoding="utf-8")
     context.toolkit_journal.write(run_dir, context.run.plan, verdict, interrupted=context.stop.request is not None)
     return verdict
 
