@@ -121,7 +121,7 @@ class Exec:
             self._failed = ""
             try:
                 self._keep(self.command.run())
-            except NoCredentials as error:
+            except (NoCredentials, OSError) as error:  # no place for its certificate: a folder of temporary files that is read-only
                 self._failed = str(error)
                 if not self._is(self._ends_s):
                     LOG.warning("%s; the credential of before is still valid, the plugin is run again in %g s", error, AGAIN_S)
