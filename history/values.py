@@ -44,7 +44,7 @@ Share = Annotated[float, BeforeValidator(parse_share)]
 
 
 class StrictCopy(BaseModel):
-    """A model whose copies have its own fields and no others: pydantic takes any key and keeps it beside them, so that nothing changes."""
+    """A model that is strict where pydantic is not: its copies have its own fields and no others, and a truth value is no number."""
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with the fields of ``update`` changed. Raises TypeError: it has no such field."""
@@ -52,12 +52,6 @@ class StrictCopy(BaseModel):
         if unknown := [name for name in update or {} if name not in known]:
             raise TypeError(f"{type(self).__name__} has no field {', '.join(unknown)}; it has {', '.join(known)}")
         return super().model_copy(update=update, deep=deep)
-
-
-class Written(StrictCopy):
-    """Base of models of files that people write: every unknown key is an error, and so is a number that is none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -67,6 +61,12 @@ class Written(StrictCopy):
         if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
             raise ValueError("a number is needed; YAML reads yes, no, on and off as truth values")
         return value
+
+
+class Written(StrictCopy):
+    """Base of models of files that people write: every unknown key is an error, and so is a number that is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _kinds(annotation: object) -> set[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,23 @@ def test_every_mistake_is_listed_with_its_key(tmp_path: Path) -> None:
 def test_a_number_that_is_none_is_refused_with_its_key(tmp_path: Path, limit: str, value: object, said: str) -> None:
     with pytest.raises(ConfigError, match=f"limits.{limit}: {said}"):
         load_target(target_file(tmp_path, limits={limit: value}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rate_rps": True}, "load.rate_rps: a number is needed"),
+        ({"mix": [{"weight": float("inf"), "max_tokens": [4, 8]}]}, "load.mix.0.weight: Input should be a finite number"),
+        ({"mix": [{"weight": 1, "max_tokens": [8, 4]}]}, "load.mix.0.max_tokens: the least, then the most, and neither below 0"),
+        ({"mix": [{"weight": 1, "max_tokens": 8}]}, r"load.mix.0.max_tokens: a list is needed, such as \[a, b\]"),
+        ({"retry": {"policy": "naive", "max_attempts": 0}}, "load.retry.max_attempts: Input should be greater than or equal to 1"),
+        ({"retry": {"policy": "naive", "backoff_ms": -5}}, "load.retry.backoff_ms: Input should be greater than or equal to 0"),
+    ],
+)
+def test_a_load_that_could_not_be_offered_is_refused_with_its_key(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    raw = yaml.safe_load(LOCAL.read_text())
+    raw["workloads"]["realtime-inference"]["load"] |= changes
+    assert any(re.search(said, line) for line in refusal(tmp_path, yaml.safe_dump(raw)))
 
 
 def test_a_counter_is_no_queue() -> None:
