@@ -160,14 +160,10 @@ def test_an_experiment_may_set_deadline_and_hold(experiment_file: Path, tmp_path
 
 
 @pytest.mark.parametrize("deadline", ["0", "10s", "5s"])
-def test_a_deadline_within_which_nothing_could_be_held_is_refused_before_the_run(
-    experiment_file: Path, tmp_path: Path, deadline: str
-) -> None:
+def test_a_deadline_within_which_nothing_could_be_held_is_refused(experiment_file: Path, tmp_path: Path, deadline: str) -> None:
     experiment_file.write_text(EXPERIMENT.replace("    schema: 1\n", f"    deadline: {deadline}\n    hold: 10s\n"))
     experiment = read_experiment(experiment_file, experiment_file.parents[1])
-    with pytest.raises(
-        ConfigError, match=r"deadline: .* s are over before a recovery could be held for 10 s, so no run could pass; write auto"
-    ):
+    with pytest.raises(ConfigError, match="are over before a recovery could be held for 10 s, so no run could pass"):
         make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers())
 
 
