@@ -203,4 +203,4 @@ def no_date() -> Seen:
 def expired() -> Seen:
     """Explain what OpenSSL says."""
     said = explained(SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)"))
-    return Seen(said, "its certificate has expired" in said and "CA" not in said)
+    return Seen(said, "its certificate has expired" in said and "not from the CA" not in said)

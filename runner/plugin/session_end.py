@@ -20,7 +20,7 @@ def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
     ours = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
     if not chaos.outcomes or exitstatus not in ours:
         return REFUSED if chaos.absent and exitstatus == pytest.ExitCode.OK else exitstatus  # nothing ran: that is no success
-    if {"failed", "broken"} & set(chaos.outcomes) or not rendered:
+    if {"failed", "broken"} & set(chaos.outcomes) or (not rendered and set(chaos.outcomes) != {"refused"}):
         return FAILED
     if "inconclusive" in chaos.outcomes:
         return INCONCLUSIVE

@@ -85,7 +85,8 @@ def test_a_python_without_texts_is_refused(project: Project) -> None:
 def test_what_nohup_ignores_stays_ignored(project: Project) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        (project.root / "conftest.py").open("a").write(HANGS_UP)
+        file = project.root / "conftest.py"
+        file.write_text(file.read_text() + HANGS_UP)
         done = project.chaos()
     finally:
         signal.signal(signal.SIGHUP, before)
