@@ -199,5 +199,5 @@ class Plan(FrozenModel):
 def write_plan(plan: Plan, run_dir: Path) -> Path:
     """Write ``plan.json`` into ``run_dir`` and return its path."""
     path = run_dir / "plan.json"
-    path.write_text(plan.model_dump_json(indent=1, by_alias=True))
+    path.write_text(plan.model_dump_json(indent=1, by_alias=True), encoding="utf-8")
     return path

@@ -63,7 +63,7 @@ def read_plan(path: Path) -> Plan:
     """Read ``plan.json`` of the run folder ``path`` (same errors as :func:`read_run`)."""
     file = path / "plan.json"
     try:
-        raw: object = json.loads(file.read_text())
+        raw: object = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise HistoryError(f"{path}: plan.json cannot be read ({error}); a run folder starts with its plan; name another folder") from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None

@@ -115,6 +115,6 @@ class RunVerdict(FrozenModel):
 def write_verdict(verdict: RunVerdict, run_dir: Path) -> Path:
     """Write ``verdict.json`` into ``run_dir``, whole or not at all, and return its path."""
     path, part = run_dir / "verdict.json", run_dir / "verdict.json.part"
-    part.write_text(verdict.model_dump_json(indent=1))
+    part.write_text(verdict.model_dump_json(indent=1), encoding="utf-8")
     part.rename(path)
     return path

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
@@ -29,7 +30,10 @@ def parse_duration(value: object) -> float:
 def parse_share(value: object) -> float:
     """Return 0.99 of ``99%`` or of 0.99. Raises ValueError: not a share between 0 and 1."""
     text = str(value).strip()
-    share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        share = math.nan
     if not 0 <= share <= 1:
         raise ValueError(f"{value!r} is not a share; write 99% or 0.99")
     return share
@@ -40,7 +44,7 @@ Share = Annotated[float, BeforeValidator(parse_share)]
 
 
 class StrictCopy(BaseModel):
-    """A model whose copies have its own fields and no others: pydantic takes any key and keeps it beside them, so that nothing changes."""
+    """A model that is strict where pydantic is not: its copies have its own fields and no others, and a truth value is no number."""
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with the fields of ``update`` changed. Raises TypeError: it has no such field."""
@@ -49,11 +53,25 @@ class StrictCopy(BaseModel):
             raise TypeError(f"{type(self).__name__} has no field {', '.join(unknown)}; it has {', '.join(known)}")
         return super().model_copy(update=update, deep=deep)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - what a file says
+        """Refuse ``on``, ``yes`` and ``no`` for a number, which pydantic takes for 1 and 0."""
+        kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise ValueError("a number is needed; YAML reads yes, no, on and off as truth values")
+        return value
+
 
 class Written(StrictCopy):
-    """Base of models of files that people write: every unknown key is an error."""
+    """Base of models of files that people write: every unknown key is an error, and so is a number that is none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _kinds(annotation: object) -> set[object]:
+    """Return a type, and those that it is a union of."""
+    return {annotation}.union(*(_kinds(part) for part in get_args(annotation) if isinstance(part, type)))
 
 
 class FrozenModel(StrictCopy):

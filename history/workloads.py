@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from history.answers import AnswerRule
 from history.budgets import Budgets
@@ -52,23 +52,32 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _rises(span: tuple[int, int]) -> tuple[int, int]:
+    if not 0 <= span[0] <= span[1]:
+        raise ValueError("the least, then the most, and neither below 0")
+    return span
+
+
+Span = Annotated[tuple[int, int], AfterValidator(_rises)]
+
+
 class Mix(FrozenModel):
     """One kind of request in a workload."""
 
-    weight: float = Field(gt=0)
+    weight: float = Field(gt=0, allow_inf_nan=False)
     stream: bool = False
-    max_tokens: tuple[int, int]  # uniform, inclusive
-    prompt_chars: tuple[int, int] = (1, 10_000)  # prompts of these lengths are drawn
+    max_tokens: Span  # uniform, inclusive
+    prompt_chars: Span = (1, 10_000)  # prompts of these lengths are drawn
 
 
 class Retry(FrozenModel):
     """What the client does after a failed attempt."""
 
     policy: Literal["none", "naive", "budgeted", "hedged"] = "none"
-    max_attempts: int = 1
-    backoff_ms: float = 0.0
-    budget_ratio: float = 0.1  # budgeted: retries allowed as a share of first attempts
-    hedge_after_ms: float = 0.0
+    max_attempts: int = Field(default=1, ge=1)
+    backoff_ms: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    budget_ratio: float = Field(default=0.1, ge=0, allow_inf_nan=False)  # budgeted: retries allowed as a share of first attempts
+    hedge_after_ms: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class Offer(FrozenModel):

@@ -171,8 +171,11 @@ def clock_offset_s(api: client.ApiClient) -> float:
     before = time.time()
     _, _, headers = client.VersionApi(api).get_code_with_http_info()
     ours = (before + time.time()) / 2
-    date = (headers or {}).get("Date")
-    return parsedate_to_datetime(date).timestamp() + 0.5 - ours if date else 0.0  # the header is cut to whole seconds
+    try:
+        date_s = parsedate_to_datetime((headers or {})["Date"]).timestamp()
+    except (LookupError, ValueError, TypeError, OverflowError):
+        return 0.0  # none, or what a gateway wrote in its place: nobody knows better
+    return date_s + 0.5 - ours  # the header is cut to whole seconds
 
 
 @contextmanager

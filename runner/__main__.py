@@ -77,7 +77,7 @@ def execute_command(options: argparse.Namespace) -> int:
         return 0
     if options.command == "catalogue":
         for page, text in catalogue_pages.pages(ROOT, target).items():
-            page.write_text(text)
+            page.write_text(text, encoding="utf-8")
             print(f"written: {page.relative_to(ROOT)}")
         return 0
     if options.command == "policy":

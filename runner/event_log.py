@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from history.clock import now_ns
@@ -13,29 +15,38 @@ from target.hiding import redact_text
 
 
 class RunLog(EventLog):
-    """An event log for threads. ``t_fault_ns`` is the time of the first ``fault.start`` (None: there was none)."""
+    """An event log for threads. ``t_fault_ns`` is the time of the first ``fault.start`` (None: there was none).
+
+    A disk that is full must not keep a run from healing: nothing is raised, and ``lost`` says why the record is not whole.
+    """
 
     def __init__(self, run_dir: Path, region: str = DEFAULT_REGION) -> None:
         self._lock = threading.RLock()
         self._closed = False
         self.t_fault_ns: int | None = None
+        self.lost = ""
         super().__init__(run_dir, "runner", region)
 
     def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
         """Record an event now (or at ``t_ns``) and return its time (ns)."""
         t_ns = now_ns() if t_ns is None else t_ns
-        with self._lock:
-            if not self._closed:
-                super().event(kind, redact_text(obj), t_ns, **redact_object(detail))
+        self._keep(partial(super().event, kind, redact_text(obj), t_ns, **redact_object(detail)))
         if kind is EventKind.FAULT_START and self.t_fault_ns is None:
             self.t_fault_ns = t_ns
         return t_ns
 
     def sample(self, series: str, value: float, /, t_ns: int | None = None, **labels: str) -> None:
         """Record one value of a series now (or at ``t_ns``)."""
+        self._keep(partial(super().sample, series, value, t_ns, **labels))
+
+    def _keep(self, write: Callable[[], object]) -> None:
         with self._lock:
-            if not self._closed:
-                super().sample(series, value, t_ns, **labels)
+            if self._closed:
+                return
+            try:
+                write()
+            except OSError as error:
+                self.lost = self.lost or str(error)
 
     def close(self) -> None:
         """Close both files; what a thread still says afterwards is left out."""

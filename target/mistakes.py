@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -85,6 +86,10 @@ def _what(model: type[BaseModel], data: object, item: ErrorDetails, where: str) 
     if kind == "missing":
         return MISSING
     said = item["msg"].removeprefix("Value error, ")
+    if kind == "tuple_type":
+        said = "a list is needed, such as [a, b]"
+    if kind == "string_type" and isinstance(item["input"], bool | int | float | date):
+        said += f", YAML reads this as a {type(item['input']).__name__}; put it in quotes"
     return said if kind == REFUSED or credentials.may_hold(where, item["input"]) else f"{said} (got {item['input']!r})"
 
 

@@ -6,16 +6,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from history.request_form import ClientCert
 from history.values import Written
-from target.yaml_source import Keys
+from target.yaml_source import PROJECT, Keys
 
 URL = r"^https?://[^/\s].*"
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of the environment
 Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _with_a_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        found = parts.hostname and parts.port != 0
+    except ValueError:
+        found = False
+    if not found:
+        raise ValueError("it is no URL of a server: http[s]://HOST[:PORT][/PREFIX] is meant")
+    return url
 
 
 class Auth(Written):
@@ -54,7 +66,7 @@ class Header(Written):
 class Prometheus(Written):
     """Where to ask, and how."""
 
-    url: str = Field(pattern=URL)
+    url: Annotated[str, Field(pattern=URL), AfterValidator(_with_a_host)]
     auth: Auth | None = None
     headers: dict[str, Header] = Field(default_factory=dict)
     ca_file: str | None = None
@@ -87,7 +99,7 @@ class Prometheus(Written):
             elif not value.isprintable():
                 yield keys, f"the environment variable {name} holds a character that no header may have, such as a line break; set it again"
         for keys, path in self.files():
-            if not Path(path).is_file():
+            if not (PROJECT / path).is_file():
                 yield keys, f"{path} is not a file"
 
     def secrets(self, environment: Mapping[str, str]) -> list[str]:

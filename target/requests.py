@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -16,12 +15,10 @@ from history.workloads import Offer, Slo
 from target import credentials
 from target.mistakes import MISSING, Refusal
 from target.workload import Positive, SteadyState, WorkloadClass
+from target.yaml_source import PROJECT
 
 if TYPE_CHECKING:
     from target.target import Target
-
-PROJECT = Path(__file__).parents[1]
-"""Where the load runs, whoever starts it from where: its paths count from here."""
 
 
 class RequestsSteadyState(SteadyState):

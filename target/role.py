@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from history.values import Seconds, Written
 from target.engines import ENGINES
@@ -26,6 +26,7 @@ KINDS = {
     )
 }
 """Kinds of controllers that are known, and how the API calls them; of any other the scale subresource is asked."""
+COUNTERS = ("_total", "_bucket", "_count", "_sum", "_created")  # endings of names, by the convention of Prometheus
 SELECTOR = r"^.+(=.+|\s(not)?in\s*\(.+\))"
 
 
@@ -87,6 +88,13 @@ class Metrics(Written):
     queue: str | None = Field(default=None, min_length=1)  # a gauge: requests that wait in front of the engines
     labels: dict[Label, str] | None = None  # by which its series are told from others'; left out: its namespace
     served: str | None = Field(default=None, min_length=1)  # a counter on each pod's own /metrics, at its health's port: requests served
+
+    @field_validator("queue")
+    @classmethod
+    def _is_no_counter(cls, name: str | None) -> str | None:
+        if name is not None and name.endswith(COUNTERS):
+            raise ValueError(f"{name} is a counter by its name, which only grows; name the gauge of requests that wait")
+        return name
 
 
 class Credentials(Written):

@@ -5,6 +5,7 @@ Models of the target file and of experiments; who asks is :mod:`runner.run.abort
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,15 +26,29 @@ def _zone(name: str) -> str:
 
 
 def _clock(value: object) -> object:
-    """Return the time of day that was written: YAML 1.1 reads 22:00 as the number 1320, to the base of 60."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """Return the time of day that was written: YAML 1.1 reads 22:00 as the number 1320, to the base of 60, and 1:00:00 as 3600.
+
+    A number that no colon made is refused: 8 would be eight seconds after midnight, and 22.00 would be 22.
+    """
+    if isinstance(value, str):
+        return f"0{value}" if SHORT.fullmatch(value) else value
+    if isinstance(value, bool | float) or (isinstance(value, int) and value < MINUTE_S):
+        raise ValueError(f"{value!r} is no time of day; write one such as 08:30")
+    if not isinstance(value, int):
         return value
-    seconds = value * 60 if value < MINUTES else value
+    seconds = value * 60 if value < HOUR_S else value  # 24:00 is no time of day, and not 00:24:00 either
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-MINUTES = 24 * 60
-Clock = Annotated[time, BeforeValidator(_clock)]
+def _local(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError(f"{value} names a time zone; write it as timezone")
+    return value
+
+
+MINUTE_S, HOUR_S = 60, 3600
+SHORT = re.compile(r"\d:\d\d(:\d\d)?")  # 8:30, in quotes
+Clock = Annotated[time, BeforeValidator(_clock), AfterValidator(_local)]
 
 
 class StopWhen(Written):
@@ -63,7 +78,7 @@ class Blackout(Written):
     why: str = Field(min_length=1)
     start: Clock
     end: Clock  # of the next day, if it is not after ``start``
-    days: tuple[Day, ...] = DAYS
+    days: tuple[Day, ...] = Field(default=DAYS, min_length=1)
     dates: tuple[date, ...] = ()  # instead of days
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
 

@@ -40,8 +40,8 @@ class Suite(Written):
 class Limits(Written):
     """Blast radius: a fault that would touch more is refused."""
 
-    pods: int = 3
-    nodes: int = 2
+    pods: int = Field(default=3, ge=0)
+    nodes: int = Field(default=2, ge=0)
     share_of_role: Share = 0.67
 
 

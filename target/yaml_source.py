@@ -5,6 +5,7 @@ What YAML itself would let pass is refused here: a key written twice (the later 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,14 @@ from history.errors import ConfigError
 
 Key = str | int
 Keys = Sequence[Key]
+PROJECT = Path(__file__).parents[1]
+"""From where relative paths in a target file count, wherever a session is started: its runs are carried out there."""
 DEEPEST = 100  # levels of nesting; no file needs a tenth of it, and a parser of recursive functions ends at some thousand
-MOST = 100_000  # values, each alias counted as all that it stands for; the largest file that we ship has some hundred
+MOST = 100_000  # values, each alias counted as all that it stands for; a file of more bytes may have as many as it has bytes
 UNREADABLE = (ValueError, LookupError, AttributeError)
 """What PyYAML raises for a value that is none of its kind: 2026-02-31, !!bool x, !!timestamp x."""
+INT, OCTAL = "tag:yaml.org,2002:int", re.compile(r"[-+]?0[0-7_]+")  # 060 is 48
+OF_KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 KINDS = {"timestamp": "date", "int": "number", "float": "number", "bool": "truth value"}
 
 
@@ -58,8 +63,12 @@ def read_located(path: Path, example: str) -> Located:
 
     """
     root, data = _parsed(path, _bytes(path, example))
-    if root is None or not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+    if root is None or not isinstance(data, dict):
         raise ConfigError(f"{path}:1: expected a mapping of names to values, found {_kind(data)}; {example} is an example")
+    for name, _ in root.value:
+        if name.tag not in OF_KEYS:
+            sentence = "is no text to YAML, which reads yes, no, on and off as truth values; put it in quotes"
+            raise ConfigError(f"{path}:{name.start_mark.line + 1}: the key {name.value!r} {sentence}")
     return Located(path, data, root)
 
 
@@ -85,7 +94,7 @@ def _parsed(path: Path, raw: bytes) -> tuple[yaml.Node | None, Any]:
             root = loader.get_single_node()
             if root is None:
                 return None, None
-            _check_keys(root)
+            _check_keys(root, max(MOST, len(raw)))
             return root, loader.construct_document(root)
         finally:
             loader.dispose()
@@ -104,6 +113,9 @@ class _Loader(yaml.CSafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401 - PyYAML's signature
         """Return what ``node`` stands for."""
+        if node.tag == INT and OCTAL.fullmatch(node.value):
+            sentence = "what stands here begins with 0 and is read to the base of 8; write it without the 0, or in quotes"
+            raise yaml.MarkedYAMLError(problem=sentence, problem_mark=node.start_mark)
         try:
             return super().construct_object(node, deep)
         except UNREADABLE as error:
@@ -124,9 +136,9 @@ def _mark(event: yaml.Event) -> Any:  # noqa: ANN401 - libyaml's marks have the 
     return event.start_mark
 
 
-def _check_keys(root: yaml.Node) -> None:
+def _check_keys(root: yaml.Node, most: int) -> None:
     """Refuse a key that stands twice in one mapping: the later one would silently win."""
-    for node in _nodes(root):
+    for node in _nodes(root, most):
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
@@ -135,13 +147,13 @@ def _check_keys(root: yaml.Node) -> None:
                 seen.add((key.tag, key.value))
 
 
-def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
-    """Yield every node as often as aliases name it; refuse a tree that is too deep or too large that way."""
+def _nodes(root: yaml.Node, most: int) -> Iterator[yaml.Node]:
+    """Yield every node as often as aliases name it; refuse a tree that is too deep, or has more than ``most``: only aliases do that."""
     waiting, count = [(root, 0)], 0
     while waiting:
         node, depth = waiting.pop()
         count += 1
-        if depth > DEEPEST or count > MOST:
+        if depth > DEEPEST or count > most:
             raise yaml.MarkedYAMLError(problem="its anchors and aliases nest without end", problem_mark=node.start_mark)
         yield node
         if isinstance(node, yaml.MappingNode):

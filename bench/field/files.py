@@ -39,6 +39,10 @@ def refused(given: str, right: str, text: str, words: str, more: bytes = b"") ->
 
 refused("`limits` twice", "refused", "limits: {pods: 1}\nlimits: {pods: 9}\n", "found duplicate key 'limits'")
 refused("latin-1", "one sentence", "# caf", "not UTF-8, the byte 0xe9", b"\xe9\n")
+refused("`rto: 060`, which YAML reads as 48", "refused", "since: 060\n", "is read to the base of 8")
+refused("`window_s: yes`", "refused", "stop_when: [{promql: up, above: 1, window_s: yes}]\n", "YAML reads yes, no, on and off")
+refused("a blackout until `24:00`", "refused, not 00:24", "blackouts: [{why: x, start: '20:00', end: 24:00}]\n", "blackouts.0.end: ")
+refused("`above: .inf`", "refused", "stop_when: [{promql: up, above: .inf}]\n", "finite number")
 refused("a date `2026-13-45`", "one sentence", "since: 2026-13-45\n", "there is no such date")
 
 

@@ -10,15 +10,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from urllib3.exceptions import SSLError
 
 from bench.field.cases import Seen, case
 from history.errors import TargetRefused
+from kube.answers import explained
 from kube.client import connect
 from kube.connection import exec_plugin
+from kube.connection.errors import KubeconfigRefused
+from kube.connection.kubeconfig import read_entry
 from runner.redact import of_target
 from target.hiding import redact_text
 from target.known_secrets import remember
-from testing.platform.kube_api import FAILS, Answer, KubeApi, Plugin, failure, hands_over, kube_api, kubeconfig, write_target
+from testing.platform.kube_api import CONTEXT, FAILS, Answer, KubeApi, Plugin, failure, hands_over, kube_api, kubeconfig, write_target
 from testing.runs.pytest_ways import session
 
 PART = "kubeconfig"
@@ -52,7 +56,26 @@ refused(
     "SSO session has expired",
     lambda folder: Plugin(folder, FAILS).user,
 )
+refused("`auth-provider: gcp`", "refused, with what took its place", "gke-gcloud-auth-plugin", lambda _: {"auth-provider": {"name": "gcp"}})
 refused("`proxy-url: nothing`", "one sentence", "is no URL of a proxy", None, proxy_url="nothing")
+refused(
+    '`insecure-skip-tls-verify: "false"`', "refused, not taken for true", "must be true or false, without quotes", None,
+    insecure_skip_tls_verify="false",
+)  # fmt: skip
+
+
+@case(PART, "one user twice in a file, with two tokens", "refused, as kubectl does")
+def name_twice() -> Seen:
+    """Let a merged file hold two entries of one name."""
+    with TemporaryDirectory() as name:
+        file, document = Path(name) / "config", kubeconfig(NOWHERE)
+        document["users"] *= 2
+        file.write_text(yaml.safe_dump(document))
+        try:
+            said = str(read_entry(str(file), CONTEXT))
+        except KubeconfigRefused as error:
+            said = str(error).replace(name, "")
+    return Seen(said, "users has the name 'of-staging' twice" in said)
 
 
 @case(PART, "exec plugin hangs", "a limit")
@@ -151,11 +174,33 @@ def tab() -> Seen:
     return Seen(f"exit code {done.returncode}: {said}", done.returncode == 11 and "not valid YAML" in said)
 
 
-@case(PART, "a single 429 from the API server", "repeated after Retry-After")
-def one_refusal() -> Seen:
-    """Let the API server ask for a second's patience, once."""
+def patience(status: int) -> None:
+    """Register an API server that asks for a second's patience, once."""
+
+    @case(PART, f"a single {status} from the API server", "repeated after Retry-After")
+    def run() -> Seen:
+        with TemporaryDirectory() as name, kube_api() as api:
+            left: list[Answer] = [failure(status, "too many requests", Retry_After="1")]
+            api.answer = lambda _: left.pop() if left else None
+            said = refusal(Path(name), api)
+        return Seen(f"{len(api.asked)} requests; {said or 'goes on'}", not said and len(api.asked) == 2)
+
+
+for asks in (429, 503):
+    patience(asks)
+
+
+@case(PART, "a gateway before the API server that writes `Date: -1`", "goes on: nothing is known of its clock")
+def no_date() -> Seen:
+    """Connect."""
     with TemporaryDirectory() as name, kube_api() as api:
-        left: list[Answer] = [failure(429, "too many requests", Retry_After="1")]
-        api.answer = lambda _: left.pop() if left else None
-        said = refusal(Path(name), api)
-    return Seen(f"{len(api.asked)} requests; {said or 'goes on'}", not said and len(api.asked) == 2)
+        api.date = "-1"
+        offset_s = connect(write_target(Path(name), api.url)).clock_offset_s
+    return Seen(f"offset {offset_s:g} s", offset_s == 0)
+
+
+@case(PART, "an API server whose certificate has expired", "said, and not that its CA is another")
+def expired() -> Seen:
+    """Explain what OpenSSL says."""
+    said = explained(SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)"))
+    return Seen(said, "its certificate has expired" in said and "not from the CA" not in said)

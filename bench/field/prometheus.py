@@ -126,16 +126,10 @@ blamed("a log-in page with 200", "something answers in its place", 200, "<html>l
 blamed('200 with `{"message": "rate limit"}`', "something answers in its place", 200, FOREIGN)
 blamed("a redirect to a log-in", "Location https://login.example", 302, "", Location="https://login.example")
 blamed("its API at another path", "write url with its path's prefix", 404, "404 page not found")
+PART_OF_IT = {"status": "success", "data": vector((3.0, {}))}
+blamed("a partial response (warnings of a store)", "store eu-1 is gone", 200, PART_OF_IT | {"warnings": ["store eu-1 is gone"]})
+blamed("a partial response of VictoriaMetrics, without a warning", "a part of its data (isPartial)", 200, PART_OF_IT | {"isPartial": True})
 blamed("a query that does not parse", "correct the query", 400, {"status": "error", "errorType": "bad_data", "error": "parse error"})
-
-
-@case(PART, "a partial response (warnings of a store)", "no answer; the store named")
-def partial_response() -> Seen:
-    """Ask a Prometheus that reaches a part of its stores."""
-    with prometheus_server() as server:
-        server.answers["x"], server.warnings = vector((3.0, {})), ["store eu-1 is unavailable"]
-        text = said(lambda: query(region_of(server), "x"))
-    return Seen(text, "store eu-1 is unavailable" in text)
 
 
 @case(PART, "one Prometheus for many namespaces: own queue 0, a neighbour's 5,000", "0")

@@ -19,9 +19,10 @@ from kube.connection.configuration import Configured
 CONNECT_S, READ_S = 2.0, 10.0
 LEAST_WAIT_S = 0.1
 PATIENCE_S = 10.0  # spent waiting because the API server asks for it, per request
-UNAUTHORIZED, TOO_MANY = 401, 429
+UNAUTHORIZED, TOO_MANY, IN_TROUBLE = 401, 429, 500
 OTHERS = re.compile(r"/(pods|services)/[^/]+/(eviction|proxy)\b")
 """Where 429 and 401 may be a disruption budget's answer, or a pod's: whoever asks decides what follows."""
+NO_LIST, LONGEST_EMPTY = re.compile(rb'"(items|resources|groups)":\s*null'), 1000  # bytes: a list of nothing is short
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 
 
@@ -44,7 +45,7 @@ class BoundedClient(client.ApiClient):
         while True:
             limit = _request_timeout or (CONNECT_S, READ_S)
             answer = super().call_api(method, url, headers, body, post_params, limit)
-            wait_s = _asked_to_wait(answer)
+            wait_s = _asked_to_wait(answer, method)
             if OTHERS.search(url):
                 return answer
             if wait_s is not None and time.monotonic() + wait_s <= until_s:
@@ -59,10 +60,17 @@ class BoundedClient(client.ApiClient):
     def response_deserialize(self, response_data: RESTResponse, response_types_map: Any = None) -> Any:  # noqa: ANN401 - the library's signature
         """Do as the library does. Raises ApiException, also where 200 brings something else than was asked for: a page of a log-in, say."""
         try:
-            return super().response_deserialize(response_data, response_types_map)
+            return super().response_deserialize(_with_lists(response_data), response_types_map)
         except UNREADABLE as error:
             wrong = ApiException(status=0, reason=f"{response_data.status} with what is no answer of Kubernetes ({type(error).__name__})")
             raise wrong from error
+
+
+def _with_lists(answer: RESTResponse) -> RESTResponse:
+    """Return an answer in which a list without anything is none: Go writes null, which the library's models refuse."""
+    if answer.data is not None and len(answer.data) < LONGEST_EMPTY:
+        answer.data = NO_LIST.sub(rb'"\1":[]', answer.data)
+    return answer
 
 
 def _repeatable(headers: dict[str, str] | None, made: client.Configuration) -> Any:  # noqa: ANN401 - a mapping the library takes for a dict
@@ -75,9 +83,13 @@ def _repeatable(headers: dict[str, str] | None, made: client.Configuration) -> A
     return found
 
 
-def _asked_to_wait(answer: RESTResponse) -> float | None:
-    """Return for how long the API server asks for patience (s); None: it does not."""
-    asked = (answer.headers or {}).get("Retry-After") if answer.status == TOO_MANY else None
+def _asked_to_wait(answer: RESTResponse, method: str) -> float | None:
+    """Return for how long the API server asks for patience (s); None: it does not.
+
+    One in trouble (500 and above) asks so, too, as kubectl knows; what was written may be done then, and only reading is repeated.
+    """
+    again = answer.status == TOO_MANY or (answer.status >= IN_TROUBLE and method == "GET")
+    asked = (answer.headers or {}).get("Retry-After") if again else None
     try:
         return None if asked is None else max(LEAST_WAIT_S, urllib3.Retry().parse_retry_after(asked))
     except urllib3.exceptions.InvalidHeader:

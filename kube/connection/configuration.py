@@ -16,7 +16,7 @@ from kube.connection.kubeconfig import Entry, read_entry
 from kube.connection.proxies import set_proxy
 
 POOL = 32
-OURS = ("exec", "token", "tokenFile", "username", "password")  # of a user: this package sends them, the library what is left
+OURS = ("exec", "token", "tokenFile", "username", "password", "auth-provider")  # of a user: the library sends what is left
 
 
 class Configured(client.Configuration):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from kube.connection.auth_provider import token_of
 from kube.connection.errors import NoCredentials
 from kube.connection.exec_plugin import Command, Status, command_of, seconds_left
 from kube.connection.kubeconfig import Entry
@@ -120,7 +121,7 @@ class Exec:
             self._failed = ""
             try:
                 self._keep(self.command.run())
-            except NoCredentials as error:
+            except (NoCredentials, OSError) as error:  # no place for its certificate: a folder of temporary files that is read-only
                 self._failed = str(error)
                 if not self._is(self._ends_s):
                     LOG.warning("%s; the credential of before is still valid, the plugin is run again in %g s", error, AGAIN_S)
@@ -143,7 +144,7 @@ class Exec:
 def credentials_of(entry: Entry, environment: dict[str, str]) -> Credentials:
     """Return what the user of a context proves itself with, in kubectl's order. Raises NoCredentials: it cannot be used.
 
-    Certificates that stand in the kubeconfig itself are the client library's affair, as are the old ``auth-provider`` entries.
+    Certificates that stand in the kubeconfig itself are the client library's affair.
     """
     user = entry.user
     if user.get("tokenFile"):
@@ -155,6 +156,8 @@ def credentials_of(entry: Entry, environment: dict[str, str]) -> Credentials:
     if user.get("username") and user.get("password"):
         pair = b64encode(f"{user['username']}:{user['password']}".encode()).decode()
         return Fixed(f"Basic {pair}")
+    if user.get("auth-provider"):
+        return Fixed(f"Bearer {sendable(token_of(user['auth-provider']), 'auth-provider oidc')}")
     return Fixed()
 
 

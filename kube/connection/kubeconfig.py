@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ DEFAULT = "~/.kube/config"
 EXAMPLE = "what kubectl config view prints"
 PATHS = {"clusters": ("certificate-authority",), "users": ("client-certificate", "client-key", "tokenFile"), "contexts": ()}
 OF_LIST = {"clusters": "cluster", "users": "user", "contexts": "context"}
+NOTHING = re.compile(rb"(\s*(#[^\n]*|---))*\s*")  # comments alone, too
+TRUTHS = ("insecure-skip-tls-verify", "disable-compression")
+TEXTS = (
+    "server", "tls-server-name", "certificate-authority", "certificate-authority-data", "proxy-url", "client-certificate",
+    "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile", "username", "password",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Entry:
 def files_of(kubeconfig: str | None, environment: Mapping[str, str] = os.environ) -> list[Path]:
     """Return the files that a kubeconfig is made of: those of a target file, else of KUBECONFIG, else the default."""
     said = kubeconfig or environment.get("KUBECONFIG") or DEFAULT
-    return [Path(one).expanduser() for one in said.split(os.pathsep) if one]
+    return [Path(os.path.expanduser(one)) for one in said.split(os.pathsep) if one]  # noqa: PTH111 - Path's raises where nobody has a home
 
 
 def read_entry(kubeconfig: str | None, context: str, environment: Mapping[str, str] = os.environ) -> Entry:
@@ -46,7 +53,7 @@ def read_entry(kubeconfig: str | None, context: str, environment: Mapping[str, s
 
     """
     files = files_of(kubeconfig, environment)
-    there = [file for file in files if file.exists() or len(files) == 1]  # of a list, kubectl passes over what is not there
+    there = [file for file in files if len(files) == 1 or _is_there(file)]  # of a list, kubectl passes over what is not there
     if not there:
         raise KubeconfigRefused(f"none of {', '.join(map(str, files))} is there; correct KUBECONFIG")
     known = _merged([(file, document_of(file)) for file in there])
@@ -55,16 +62,33 @@ def read_entry(kubeconfig: str | None, context: str, environment: Mapping[str, s
     user = chosen.get("user")
     return Entry(
         context=context,
-        cluster=_named(known["clusters"], "cluster", chosen.get("cluster"), where),
-        user=_named(known["users"], "user", user, where) if user else {},
+        cluster=_as_kinds(_named(known["clusters"], "cluster", chosen.get("cluster"), where), f"{where}: cluster {chosen.get('cluster')}"),
+        user=_as_kinds(_named(known["users"], "user", user, where), f"{where}: user {user}") if user else {},
     )
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # no right to look: who reads it is told so
+        return True
+
+
+def _as_kinds(fields: Fields, whose: str) -> Fields:
+    """Return those ``fields`` that say something, if each is of its kind: "false" in quotes would be taken for true."""
+    for key, value in fields.items():
+        if value is not None and key in TRUTHS and not isinstance(value, bool):
+            raise KubeconfigRefused(f"{whose}: {key} must be true or false, without quotes")
+        if value is not None and key in TEXTS and not isinstance(value, str):
+            raise KubeconfigRefused(f"{whose}: {key} must be a text, YAML reads it as a {type(value).__name__}; put it in quotes")
+    return {key: value for key, value in fields.items() if value is not None and value != ""}
 
 
 def document_of(file: Path) -> Fields:
     """Return what one file holds; nothing, if it is empty. Raises KubeconfigRefused: it cannot be read, or is no mapping."""
     try:
         text = file.read_bytes().strip()
-        if not text:
+        if NOTHING.fullmatch(text):
             return {}
         if text.startswith(b"{"):  # JSON may be indented by tabs, YAML may not
             found = json.loads(text)
@@ -74,7 +98,7 @@ def document_of(file: Path) -> Fields:
         raise KubeconfigRefused(str(error)) from error
     except json.JSONDecodeError as error:
         raise KubeconfigRefused(f"{file}:{error.lineno}: not valid JSON: {error.msg}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise KubeconfigRefused(f"{file} cannot be read: {error}") from error
 
 
@@ -83,7 +107,11 @@ def _merged(documents: list[tuple[Path, Fields]]) -> dict[str, dict[str, Fields]
     known: dict[str, dict[str, Fields]] = {kind: {} for kind in OF_LIST}
     for file, document in documents:
         for kind, of in known.items():
+            here: set[str] = set()
             for name, fields in _listed(file, document, kind):
+                if name in here:
+                    raise KubeconfigRefused(f"{file}: {kind} has the name {name!r} twice; leave one of them out")
+                here.add(name)
                 of.setdefault(name, _absolute(file, fields, PATHS[kind]))
     return known
 

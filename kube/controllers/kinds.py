@@ -129,7 +129,8 @@ def _set_by(meta: Manifest) -> str:
 
 
 def _replicas(spec: Manifest) -> int:
-    return int(spec.get("replicas", 1))  # left out means one
+    written = spec.get("replicas")
+    return 1 if written is None else int(written)  # left out means one
 
 
 def _updated(status: Manifest, meta: Manifest, want: int, what: str = "replicas") -> str:
@@ -141,7 +142,9 @@ def _updated(status: Manifest, meta: Manifest, want: int, what: str = "replicas"
 
 def _deployment(reference: Reference, spec: Manifest, status: Manifest, meta: Manifest) -> Controller:
     want = _replicas(spec)
-    return Controller(reference, want, _updated(status, meta, want), spec.get("template"))
+    rollout = _updated(status, meta, want)
+    paused = f"{rollout}, and it is paused: kubectl rollout resume" if rollout and spec.get("paused") else rollout
+    return Controller(reference, want, paused, spec.get("template"))
 
 
 def _stateful_set(reference: Reference, spec: Manifest, status: Manifest, meta: Manifest) -> Controller:

@@ -33,6 +33,11 @@ class Budget:
         """Whether it allows no eviction even while all of its pods are healthy."""
         return self.healthy >= self.of
 
+    @property
+    def words(self) -> str:
+        """What it wants; of pods that no controller with a scale owns it counts none, and allows nothing."""
+        return f"wants {self.healthy} of {self.of} pods healthy" if self.of else "counts none of its pods (see kubectl describe pdb)"
+
 
 def permission(namespace: str | None) -> Permission:
     """Return what reading the budgets of a namespace (None: of all) needs."""
@@ -107,11 +112,4 @@ def never_allowed(budgets: list[Budget]) -> str:
     names = ", ".join(one.name for one in budgets)
     if len(budgets) > 1:
         return f"the disruption budgets {names} both select it, and the API server evicts no pod that has more than one"
-    return next(
-        (
-            f"the disruption budget {one.name} wants {one.healthy} of {one.of} pods healthy: it allows none to go"
-            for one in budgets
-            if one.never
-        ),
-        "",
-    )
+    return next((f"the disruption budget {one.name} {one.words}: it allows none to go" for one in budgets if one.never), "")

@@ -20,8 +20,8 @@ Point = tuple[float, float]
 HARMLESS = "PromQL info"
 """How a warning begins that says nothing of a missing part, as versions before 3 write it."""
 IN_ITS_PLACE = "not as Prometheus does; something answers in its place; see url and auth"
-OF_THE_QUESTION = {"bad_data", "execution"}
-"""Kinds of errors by which the question is wrong, not Prometheus."""
+OF_THE_QUESTION = {"bad_data", "execution", "400", "422"}
+"""Kinds of errors by which the question is wrong, not Prometheus. VictoriaMetrics gives the status as the kind."""
 
 
 class Unanswered(NoData):
@@ -71,7 +71,7 @@ class _Element(BaseModel):
 
 class _Many(BaseModel):
     kind: Literal["vector", "matrix"] = Field(alias="resultType")
-    result: tuple[_Element, ...]
+    result: tuple[_Element, ...] | None  # null: none, as some stores write it
 
 
 class _Scalar(BaseModel):
@@ -89,9 +89,15 @@ _Data = Annotated[_Many | _Scalar | _Text, Field(discriminator="kind")]
 class _Body(BaseModel):
     status: Literal["success", "error"]
     data: _Data | None = None
-    error: str = ""
+    error: str | None = None
     error_kind: str = Field(default="", alias="errorType")
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] | None = None
+    partial: bool = Field(default=False, alias="isPartial")  # VictoriaMetrics says so, and warns of nothing
+
+    @property
+    def missing(self) -> list[str]:
+        """What says that a part of the data is missing."""
+        return [text for text in self.warnings or () if not text.startswith(HARMLESS)] + (["isPartial"] if self.partial else [])
 
 
 def answer_of(heard: requests.Response, where: str, promql: str) -> Answer:
@@ -111,7 +117,7 @@ def answer_of(heard: requests.Response, where: str, promql: str) -> Answer:
         raise NoData(f"{where} does not take {promql} ({body.error}); correct the query")
     if body.status == "error" or body.data is None or not heard.ok:
         raise Unanswered(f"{where} answers HTTP {heard.status_code}: {body.error or words_of(heard)}; see its own logs")
-    if missing := [text for text in body.warnings if not text.startswith(HARMLESS)]:
+    if missing := body.missing:
         raise NoData(
             f"{where} answers {promql} by a part of its data ({'; '.join(missing)}); a part is no answer: let it reach all its stores"
         )
@@ -123,7 +129,8 @@ def _of(data: _Many | _Scalar | _Text, where: str, promql: str) -> Answer:
         raise NoData(f"{where}: {promql} is a text; an expression with a number is needed")
     if isinstance(data, _Scalar):
         return Answer("scalar", (Series({}, (data.result,)),))
-    found = [Series(one.metric, points) for one in data.result if (points := one.points)]
-    if len(found) < len(data.result):
+    elements = data.result or ()
+    found = [Series(one.metric, points) for one in elements if (points := one.points)]
+    if len(found) < len(elements):
         raise NoData(f"{where}: {promql} is a native histogram; take a number of it, as by histogram_quantile")
     return Answer(data.kind, tuple(found))

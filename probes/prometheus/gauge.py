@@ -68,12 +68,16 @@ class Reading:
 def read(gauge: Gauge) -> Reading:
     """Return the sum of the newest values, each series once. Raises NoData as :func:`ask`; or none is as fresh as it should be."""
     found = once(_raw(gauge.region, gauge.selector, math.ceil(gauge.fresh_s)))
-    total = math.fsum(one.value for one in found)
-    if not found or not math.isfinite(total):
+    if not found:
         raise NoData(
-            f"Prometheus: {gauge.selector} has no value of the last {gauge.fresh_s:g} s, and is scraped every {gauge.every_s:.3g} s; "
-            "see its page of targets"
+            f"Prometheus: {gauge.selector} has no value of the last {gauge.fresh_s:g} s, and was scraped every {gauge.every_s:.3g} s when "
+            "that was first asked; see its page of targets"
         )
+    if odd := next((one for one in found if not math.isfinite(one.value)), None):
+        raise NoData(
+            f"Prometheus: {gauge.selector} is {odd.value:g} by {odd.name}, which is no number of requests; see its server's /metrics"
+        )
+    total = math.fsum(one.value for one in found)
     at_s = max(one.at_s for one in found) - gauge.ahead_s
     shared = dict(set.intersection(*(set(one.labels.items()) for one in found)))
     shared = {name: value for name, value in sorted(shared.items()) if name not in {NAME, *PODS, *OF_SCRAPES}}

@@ -42,7 +42,11 @@ def html(report: Report) -> str:
     """Return the page of ``report``."""
     sections = [Section(_whole(f"x{i}-{_slug(e.id)}"), e) for i, e in enumerate(report.experiments, 1)]
     page = _environment().get_template("page.html.j2")
-    return page.render(report=report, sections=sections, css=Markup((TEMPLATES / "style.css").read_text()), exit_codes=EXIT_CODES)  # noqa: S704 - our own file
+    return page.render(report=report, sections=sections, css=Markup(_css()), exit_codes=EXIT_CODES)  # noqa: S704 - our own file
+
+
+def _css() -> str:
+    return (TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 def _slug(name: str) -> str:

@@ -51,7 +51,7 @@ def read_null_run(run_dir: Path) -> NullRun:
         OSError: it holds no verdict.
 
     """
-    verdict, run = RunVerdict.model_validate_json((run_dir / "verdict.json").read_text()), read_run(run_dir)
+    verdict, run = RunVerdict.model_validate_json((run_dir / "verdict.json").read_bytes()), read_run(run_dir)
     case = case_of(run)
     arrivals = case.arrivals
     since_ns = case.baseline_ns[0] if case.baseline_ns else arrivals.stop_ns

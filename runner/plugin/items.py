@@ -136,7 +136,10 @@ class ExperimentItem(pytest.Item):
         """Start the child and wait for the end of preflight."""
         if self.request.run_dir.exists():
             self._refuse(f"{self.experiment.id}: pytest asked for this run a second time; {NO_RERUNS}")
-        self.child.start()
+        try:
+            self.child.start()
+        except OSError as error:
+            self._refuse(f"{self.experiment.id}: the run cannot begin ({error}); nothing was injected; see --chaos-out and its disk")
         resolved = self._follow(until=Kind.RESOLVED)
         if self.child.interrupted and not resolved and not self.refusal:
             self.refusal = f"stopped by {self.child.signals[0]} before preflight was done; nothing was injected"
@@ -196,7 +199,7 @@ class ExperimentItem(pytest.Item):
                 f"what it left is ended by: python -m runner heal --target {self.request.target}"
             )
         self.chaos.run_dirs.append(self.request.run_dir)
-        return RunVerdict.model_validate_json(file.read_text())
+        return RunVerdict.model_validate_json(file.read_bytes())
 
     def _compare(self, verdict: RunVerdict) -> None:
         expect = self.experiment.settings.expect

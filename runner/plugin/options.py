@@ -7,15 +7,17 @@ import re
 import secrets
 import shlex
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from history.values import parse_duration
 from runner.request import PROFILES, ProfileName, Request
 
-ENVIRONMENT = "AFTERSHOCK_"
+ENVIRONMENT, MARKER = "AFTERSHOCK_", "chaos"
+MOST_MARKERS = 10  # of an expression that are looked at one by one
 DEFAULTS = {"target": "targets/local.yaml", "trials": "1", "profile": "smoke", "out": "reports/out", "wait": "0s"}
 
 
@@ -31,19 +33,23 @@ class Options:
     dry_run: bool
     out: Path
     wait_s: float
+    root: Path  # from which relative paths count
 
     def command(self, name: str = "", trial: int = 1) -> str:
         """Return the command that repeats this session, or one trial of the experiment called ``name``."""
-        words = ["pytest", "-m", "chaos", f"--chaos-target={_shown(self.target)}", f"--chaos-seed={self.seed + trial - 1}"]
+        words = ["pytest", "-m", "chaos", f"--chaos-target={self._shown(self.target)}", f"--chaos-seed={self.seed + trial - 1}"]
         if name:
             words[3:3] = ["-k", name]
         elif self.trials > 1:
             words.append(f"--chaos-trials={self.trials}")
         if self.profile != DEFAULTS["profile"]:
             words.append(f"--chaos-profile={self.profile}")
-        if self.experiments != (Path.cwd() / "experiments",):
-            words += [f"--chaos-experiments={_shown(path)}" for path in self.experiments]
+        if self.experiments != (self.root / "experiments",):
+            words += [f"--chaos-experiments={self._shown(path)}" for path in self.experiments]
         return shlex.join(words)
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -87,13 +93,28 @@ def read_options(config: pytest.Config) -> Options:
         dry_run=bool(config.getoption("--chaos-dry-run")),
         out=(root / _text(config, "out")).resolve(),
         wait_s=_wait(_text(config, "wait")),
+        root=root.resolve(),
     )
 
 
 def selects_chaos(config: pytest.Config) -> bool:
-    """Tell whether ``-m`` asks for experiments at all."""
-    expression: Any = config.getoption("markexpr", "")
-    return bool(re.search(r"(?<!not )\bchaos\b", expression or ""))
+    """Tell whether ``-m`` asks for experiments at all: because of the marker chaos it can hold where it would not without."""
+    written = str(config.getoption("markexpr", "") or "")
+    names = set(re.findall(r"[^\s()]+", written)) - {"and", "or", "not"}
+    if MARKER not in names:
+        return False
+    try:
+        expression = Expression.compile(written)
+    except SyntaxError:
+        return False  # pytest itself says what is wrong
+    others = sorted(names - {MARKER})
+    few, rest = others[:MOST_MARKERS], others[MOST_MARKERS:]
+    chosen = [{*some, *more} for count in range(len(few) + 1) for some in combinations(few, count) for more in ((), rest)]
+    return any(_holds(expression, {MARKER, *some}) and not _holds(expression, some) for some in chosen)
+
+
+def _holds(expression: Expression, markers: set[str]) -> bool:
+    return expression.evaluate(lambda name, /, **_: name in markers)
 
 
 def request_for(options: Options, run_id: str, experiment: Path, root: Path, trial: int) -> Request:
@@ -135,7 +156,3 @@ def _wait(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise pytest.UsageError(f"--chaos-wait: {error}") from error
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _refuse_xdist(config)
     _refuse_reruns(config)
+    if sys.flags.optimize > 1:
+        raise pytest.UsageError("PYTHONOPTIMIZE=2 (python -OO) takes away the texts from which the report's definitions come: unset it")
     try:
         session.target = read_target(session.options.target)
     except AftershockError as error:
@@ -129,9 +132,9 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         return (yield)
     try:
         session.config.stash[LOCK] = SessionLock.acquire(chaos.target, chaos.options.wait_s, chaos.progress.line)
-    except AftershockError as error:
+    except (AftershockError, OSError) as error:  # no place for its file: a folder of others, a full disk
         pytest.exit(str(error), returncode=REFUSED)
-    with ending_on_sigterm(session):
+    with ending_between_runs(session):
         return (yield)
 
 
@@ -141,17 +144,19 @@ def experiments_of(session: pytest.Session) -> list[ExperimentItem]:
 
 
 @contextmanager
-def ending_on_sigterm(session: pytest.Session) -> Iterator[None]:
-    """Let SIGTERM between two runs end the session in order (while one goes on, its item owns the signals)."""
+def ending_between_runs(session: pytest.Session) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP between two runs end the session in order (while one goes on, its item owns the signals)."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         session.shouldstop = f"stopped by {signal.Signals(number).name} between two experiments"
 
-    before = signal.signal(signal.SIGTERM, stop)
+    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(trylast=True)

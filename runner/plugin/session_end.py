@@ -20,7 +20,7 @@ def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
     ours = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
     if not chaos.outcomes or exitstatus not in ours:
         return REFUSED if chaos.absent and exitstatus == pytest.ExitCode.OK else exitstatus  # nothing ran: that is no success
-    if {"failed", "broken"} & set(chaos.outcomes) or not rendered:
+    if {"failed", "broken"} & set(chaos.outcomes) or (not rendered and set(chaos.outcomes) != {"refused"}):
         return FAILED
     if "inconclusive" in chaos.outcomes:
         return INCONCLUSIVE
@@ -39,7 +39,7 @@ def write_report(chaos: Session) -> bool:
         risks = tuple(Risk(sentence=said, experiments=tuple(dict.fromkeys(ids))) for said, ids in chaos.risks.items())
         context = Context(command=chaos.options.command(), not_tested=not_tested, risks=risks)
         chaos.report = render(chaos.run_dirs, chaos.options.out / "latest", context)
-    except AftershockError as error:
+    except (AftershockError, OSError) as error:
         chaos.progress.line(f"the report could not be rendered: {error}")
         return False
     return True

@@ -105,12 +105,16 @@ def timers_of(
     resolved: Resolved,
     lasts_s: float,
 ) -> Timers:
-    """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of."""
+    """Return how long each phase may take; ``deadline_parts`` shows what the deadline is made of.
+
+    Raises ConfigError: the experiment's own deadline is over before a recovery could be held.
+    """
     profile = PROFILES[request.profile]
     needs = [driver.needs() for driver in drivers]
     enough_s = max(resolved.queue.held_s, *(need.window_s for need in needs))
     served = [driver.name for driver, need in zip(drivers, needs, strict=True) if not need.provides_targets]
     hold_s = max(experiment.settings.hold or max(profile.hold_s, enough_s), resolved.queue.held_s)
+    _refuse_short(experiment, hold_s)
     on_nodes = any(target.kind != "Pod" for target in resolved.all_targets)
     faulty = experiment.settings.fault == "fault"
     recovery_s = max((recovery_at_most_s(resolved, name, lasts_s) for name in served if faulty), default=0.0)
@@ -133,6 +137,14 @@ def timers_of(
         queue_every_s=resolved.queue.every_s,
         queue_fresh_s=resolved.queue.fresh_s,
     )
+
+
+def _refuse_short(experiment: Experiment, hold_s: float) -> None:
+    own_s = experiment.settings.deadline
+    if own_s is not None and own_s <= hold_s:
+        keys = ("extensions", experiment.extension_at(), "deadline")
+        sentence = f"deadline: {own_s:g} s are over before a recovery could be held for {hold_s:g} s, so no run could pass; write auto"
+        raise experiment.located.error(keys, sentence)
 
 
 def deadline_parts(budgets: Sequence[Budgets], recovery_s: float, over_s: float, hold_s: float) -> dict[str, float]:

@@ -18,6 +18,7 @@ from kube.client import PARALLEL, Platform, api_errors, ready
 from kube.controllers.kinds import Controller
 from kube.controllers.resized import who_resized
 from kube.controllers.wanted import controllers_of, wanted_of
+from kube.health.not_ready import why_not_ready
 from kube.health.serving import Asking, answers, askings_of
 from kube.lists.nodes import nodes_named
 from kube.node_state import NodeState, node_state
@@ -150,8 +151,10 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
 
 
 def _lacking(role: str, pods: Iterable[Pod], want: int) -> list[str]:
-    up = sum(ready(pod) for pod in pods)
-    return [f"role {role} has {up} of {want} replicas ready"] if up < want else []
+    there = list(pods)
+    up = sum(ready(pod) for pod in there)
+    said = "; ".join(filter(None, map(why_not_ready, there)))
+    return [f"role {role} has {up} of {want} replicas ready{f' ({said})' if said else ''}"] if up < want else []
 
 
 def _leaving(role: str, pods: Iterable[Pod]) -> list[str]:

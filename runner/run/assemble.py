@@ -16,7 +16,7 @@ from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
 from runner.request import Request
 from runner.run.abort import stop_when
-from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone
+from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone, record_lost
 from runner.run.abort.interference import interference
 from runner.run.asked import stop_conditions_of
 from runner.run.context import Context
@@ -89,7 +89,8 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
         *stop_when.stop_conditions(platform.region, stop_conditions_of(checked.experiment, platform)),
         interference(context.run, lambda: context.phase),
     ]
-    conditions = Conditions(context.stop, [parent_gone(os.getppid()), asked_by_annotation(platform), overdue(context), *watched])
+    own = [parent_gone(os.getppid()), record_lost(context.log), asked_by_annotation(platform), overdue(context)]
+    conditions = Conditions(context.stop, [*own, *watched])
     conditions.start()
     ticker = Ticker(context)
     ticker.start()

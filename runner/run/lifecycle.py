@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from history.errors import AftershockError
@@ -101,9 +102,10 @@ def run_part(context: Context, part: Callable[[], object]) -> None:
         _stopped(context, type(error).__name__, str(error))
     except Exception as error:  # noqa: BLE001 - the boundary described above
         folder = context.run.run_dir / "scene"
-        folder.mkdir(exist_ok=True)
-        with (folder / "traceback.txt").open("a") as file:
-            file.write(redact_text("".join(traceback.format_exception(error))))
+        with suppress(OSError):  # a full disk keeps nothing from being healed
+            folder.mkdir(exist_ok=True)
+            with (folder / "traceback.txt").open("a") as file:
+                file.write(redact_text("".join(traceback.format_exception(error))))
         where = f"its traceback is in {folder / 'traceback.txt'}"
         _stopped(
             context, "unexpected error", f"phase {context.phase}: {type(error).__name__}: {error}; {where}; this is a defect of the suite"

@@ -19,6 +19,7 @@ from runner.request import Request
 
 PROJECT = Path(__file__).parents[2]
 CHILD = (sys.executable, "-m", "runner.run.child")
+UTF8 = {"PYTHONUTF8": "1"}
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -26,8 +27,9 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a child, which runs in the project's folder: whatever counted from here, counts from there.
 
     Its modules lie in that folder, which PYTHONSAFEPATH would hide; the relative paths of KUBECONFIG are a person's who stands elsewhere.
+    What it writes is UTF-8 whatever the locale.
     """
-    made = {name: value for name, value in environment.items() if name != "PYTHONSAFEPATH"}
+    made = {name: value for name, value in environment.items() if name != "PYTHONSAFEPATH"} | UTF8
     if files := made.get("KUBECONFIG"):
         made["KUBECONFIG"] = os.pathsep.join(str(Path(one).absolute()) for one in files.split(os.pathsep) if one)
     return made
@@ -50,16 +52,20 @@ class Child:
         return bool(self.signals)
 
     def start(self) -> None:
-        """Start the process; its errors go to ``child.log`` in the run's folder. From now to :meth:`end` it gets our signals."""
-        self._before = {number: signal.signal(number, self._hand_on) for number in HANDED_ON}
+        """Start the process; its errors go to ``child.log`` in the run's folder. From now to :meth:`end` it gets our signals.
+
+        Raises OSError: there is no place for the run's folder, or for another process.
+        """
         self.request.run_dir.mkdir(parents=True)
+        heard = [number for number in HANDED_ON if signal.getsignal(number) is not signal.SIG_IGN]  # nohup's word counts
+        self._before = {number: signal.signal(number, self._hand_on) for number in heard}
         with (self.request.run_dir / "child.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*CHILD, self.request.model_dump_json()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
+                encoding="utf-8",
                 start_new_session=True,
                 cwd=PROJECT,
                 env=child_environment(os.environ),
@@ -79,10 +85,8 @@ class Child:
 
     def end(self) -> int:
         """Wait for the process and return its exit code (0: not started)."""
-        if self._process is None:
-            return 0
-        code = self._process.wait()
-        if self._process.stdout is not None:
+        code = self._process.wait() if self._process is not None else 0
+        if self._process is not None and self._process.stdout is not None:
             self._process.stdout.close()
         while self._before:
             number, handler = self._before.popitem()

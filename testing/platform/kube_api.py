@@ -54,11 +54,12 @@ def failure(status: int, message: str, **headers: str) -> Answer:
 
 @dataclass
 class KubeApi:
-    """What was asked, and ``answer``: what is said to it; None: what an empty cluster says."""
+    """What was asked, and ``answer``: what is said to it; None: what an empty cluster says. ``date``: its header Date, if not the time."""
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     answer: Callable[[Asked], Answer | None] = lambda _: None
+    date: str = ""
 
     def sent(self, name: str) -> list[str]:
         """Return the values of a header of the last request."""
@@ -81,6 +82,9 @@ def kube_api(certificate: tuple[Path, Path] | None = None) -> Iterator[KubeApi]:
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: object) -> None: ...
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return api.date or super().date_time_string(timestamp)
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

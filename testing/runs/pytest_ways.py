@@ -61,6 +61,12 @@ WAYS = {
     ),
     "a JSON file of data in the folder": Way("runs", lambda one: _json(one, "prompts", a=1), (), 0, "1 passed"),
     "a folder without experiments": Way("said", _only_json, (), 11, "no experiment in it"),
+    '`-m "not (chaos or slow)"`': Way(
+        "the user's own tests and no experiment", lambda _: None, ("-v", "-m", "not (chaos or slow)"), 0, "test_own.py::test_own PASSED"
+    ),
+    "`--chaos-out` where no folder can be made": Way(
+        "refused in a sentence", lambda one: (one.root / "out").write_text(""), (), 11, "the run cannot begin ([Errno 20] Not a directory"
+    ),
     "a child that ends in preflight without a word": Way(
         "refused, never FAIL", lambda one: one.script(pod_killed=[["exit", 3]]), (), 11, "ended in preflight with exit code 3"
     ),

@@ -13,6 +13,7 @@ from kubernetes.client.exceptions import ApiException
 from history.plan import Phase
 from kube.client import Platform
 from runner.drivers.requests.load import READY_S
+from runner.event_log import RunLog
 from runner.run.context import Context
 from runner.run.phases.baseline import TRIES, longest_s
 from runner.stop import Condition, Stop
@@ -32,6 +33,11 @@ def parent_gone(parent: int) -> Condition:
         return None if os.getppid() == parent else ("parent", "the pytest process that started this run is gone")
 
     return met
+
+
+def record_lost(log: RunLog) -> Condition:
+    """Return a condition that is met once the run's own record cannot be written: its disk is full, say."""
+    return lambda: ("record", f"the run's record cannot be written any more: {log.lost}") if log.lost else None
 
 
 def asked_by_annotation(platform: Platform) -> Condition:

@@ -39,9 +39,11 @@ def close_and_judge(context: Context) -> RunVerdict:
     try:
         close_run(run_dir)
         verdict = judge(read_run(run_dir))
-    except AftershockError as error:
+    except (AftershockError, OSError) as error:
         verdict = unjudged(context.run.plan, str(error))
-    (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1))
+    if context.log.lost:
+        verdict = unjudged(context.run.plan, f"The record of this run is not whole, a part could not be written: {context.log.lost}")
+    (run_dir / "verdict.json").write_text(verdict.model_dump_json(indent=1), encoding="utf-8")
     context.toolkit_journal.write(run_dir, context.run.plan, verdict, interrupted=context.stop.request is not None)
     return verdict
 

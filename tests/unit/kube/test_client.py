@@ -103,6 +103,37 @@ def test_whoever_denies_it_is_the_next_step_and_a_permission_only_if_that_is_mis
     assert explained(error) == f"the API server answered 403 {message}; {step}"
 
 
+@pytest.mark.parametrize(
+    ("words", "step"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1)", "its certificate has expired"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid (_ssl.c:1)", "compare the clock"),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch, certificate is not valid for '10.0.0.1'.",
+            "its certificate names another host",
+        ),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate", "not from the CA in the kubeconfig"),
+        ("[SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] sslv3 alert certificate expired", "client certificate of the kubeconfig's user"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "write http:// in server"),
+        ("Connection refused", "check that it is up and reachable"),
+    ],
+)
+def test_who_is_at_fault_where_tls_fails(words: str, step: str) -> None:
+    assert step in explained(urllib3.exceptions.SSLError(words))
+
+
+def test_an_answer_in_plain_words_is_quoted_and_a_page_is_somebody_else_s() -> None:
+    error = ApiException(status=400, reason="Bad Request")
+    error.body = "Client sent an HTTP request to an HTTPS server.\n"
+    assert explained(error) == (
+        "the API server answered 400 Client sent an HTTP request to an HTTPS server.; "
+        "write https:// in server, in the kubeconfig and in the target file"
+    )
+    page = ApiException(status=403, reason="Forbidden")
+    page.body = "<html>log in</html>"
+    assert explained(page).startswith("the API server answered 403 Forbidden; something answers in its place: see server")
+
+
 def test_an_answer_that_opens_no_websocket_is_an_answer() -> None:
     said = b'{"message": "pods \\"a\\" is forbidden: no exec"}'
     error = ApiException(status=0, reason=f"Handshake status 403 Forbidden -+-+- {{'date': 'x'}} -+-+- {said.decode()}")

@@ -111,6 +111,15 @@ def test_a_target_file_says_how_many_where_no_controller_does() -> None:
     assert controllers_of(cluster.platform(), role(replicas=2)) == []
 
 
+def test_a_rollout_that_is_paused_says_so_since_waiting_does_not_end_it() -> None:
+    paused = {"paused": True, "replicas": 3, "template": {}}
+    cluster = served(f"{APPS}/deployments/inference", spec=paused, status={"updatedReplicas": 1})
+    [found] = controllers_of(cluster.platform(), named("Deployment"))
+    assert found.rollout == "1 of 3 replicas updated, and it is paused: kubectl rollout resume"
+    cluster = served(f"{APPS}/deployments/inference", spec=paused, status={"updatedReplicas": 3})
+    assert controllers_of(cluster.platform(), named("Deployment"))[0].rollout == ""
+
+
 def test_nobody_knows_how_many_bare_pods_there_should_be() -> None:
     assert wanted(FakeCluster().platform(), role(), [pod("bare", owner=None)]) is None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
 from kube.client import connect
@@ -169,6 +170,27 @@ def test_a_request_is_repeated_after_the_time_that_the_api_server_asks_for(
     assert (len(api.asked), waited) == (3, [1.0])
 
 
+@pytest.mark.parametrize("status", [500, 503, 504])
+def test_an_api_server_in_trouble_that_asks_for_patience_is_asked_again_and_told_nothing_twice(
+    api: KubeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    platform = connect(write_target(tmp_path, api.url))
+    monkeypatch.setattr("kube.connection.bounded_client.time.sleep", lambda _: None)
+    api.answer = once(failure(status, "etcdserver: leader changed", Retry_After="1"))
+    ask(platform)
+    assert len(api.asked) == 3
+    api.answer = once(failure(status, "etcdserver: leader changed", Retry_After="1"))
+    with pytest.raises(ApiException, match=str(status)):
+        platform.core.delete_namespaced_config_map("a", "llm")
+    assert len(api.asked) == 4
+
+
+@pytest.mark.parametrize("date", ["-1", "tomorrow", "Mon, 30 Nov 2026", "Thu, 01 Jan 99999 00:00:00 GMT"])
+def test_a_date_that_a_gateway_wrote_in_its_own_way_says_nothing_of_the_clock(api: KubeApi, tmp_path: Path, date: str) -> None:
+    api.date = date
+    assert connect(write_target(tmp_path, api.url)).clock_offset_s == 0.0
+
+
 @pytest.mark.parametrize("path", ["eviction", "proxy"])
 def test_what_is_said_of_a_pod_is_not_patience_of_the_api_server(api: KubeApi, tmp_path: Path, path: str) -> None:
     platform = connect(write_target(tmp_path, api.url))
@@ -186,7 +208,16 @@ def test_an_api_server_that_asks_for_more_patience_than_there_is_is_quoted(api: 
 @pytest.mark.parametrize("body", [b"<html>log in</html>", b'{"message": "rate limit"}'])
 def test_an_answer_that_is_none_of_kubernetes_is_an_error_of_the_api(api: KubeApi, tmp_path: Path, body: bytes) -> None:
     api.answer = lambda _: Answer(200, body)
-    assert "no answer from the API server (200 with what is no answer of Kubernetes" in refused(tmp_path, api, None)
+    said = refused(tmp_path, api, None)
+    assert "no answer from the API server (200 with what is no answer of Kubernetes" in said
+    assert "; something answers in its place: see server" in said
+
+
+@pytest.mark.parametrize("body", [b'{"kind":"PodList","metadata":{},"items":null}', b'{"kind": "PodList", "items": null}\n'])
+def test_a_list_of_nothing_may_be_written_as_null(api: KubeApi, tmp_path: Path, body: bytes) -> None:
+    platform = connect(write_target(tmp_path, api.url))
+    api.answer = lambda _: Answer(200, body)
+    assert platform.pods_in("llm") == []
 
 
 def test_of_a_list_of_kubeconfigs_the_first_counts_and_paths_are_those_of_each_file(tmp_path: Path) -> None:

@@ -65,11 +65,12 @@ def test_a_token_that_was_rotated_is_read_again(server: PrometheusServer, tmp_pa
         (vector((7.0, {"a": "b"})), 7.0),
         (scalar(0.5), 0.5),
         (vector(), None),
+        ({"resultType": "vector", "result": None}, None),
         (vector((float("nan"), {})), None),
         (scalar(float("nan")), None),
         ({"resultType": "vector", "result": [{"metric": {}, "value": [1, "+Inf"]}]}, None),
     ],
-    ids=["a vector", "a scalar", "no series", "NaN", "a scalar NaN", "infinite"],
+    ids=["a vector", "a scalar", "no series", "null", "NaN", "a scalar NaN", "infinite"],
 )
 def test_a_value_of_any_kind_is_taken(server: PrometheusServer, data: dict[str, Any], value: float | None) -> None:
     server.answers["x"] = data
@@ -119,6 +120,15 @@ def test_an_answer_of_a_part_of_the_data_is_none(server: PrometheusServer) -> No
     assert not isinstance(failed.value, Unanswered)
 
 
+def test_victoriametrics_says_by_a_flag_of_its_own_that_a_part_is_missing(server: PrometheusServer) -> None:
+    body = {"status": "success", "data": vector((3.0, {}))}
+    server.say(body | {"isPartial": False, "warnings": None})
+    assert asked(server) == 3
+    server.say(body | {"isPartial": True})
+    with pytest.raises(NoData, match=r"answers x by a part of its data \(isPartial\)"):
+        asked(server)
+
+
 FOREIGN = "answers HTTP 200: .*: not as Prometheus does; something answers in its place; see url and auth"
 
 
@@ -143,9 +153,9 @@ def test_who_is_at_fault_is_named(server: PrometheusServer, status: int, body: s
         asked(server)
 
 
-@pytest.mark.parametrize("status", [200, 400, 422])
-def test_a_wrong_question_is_not_prometheus_fault(server: PrometheusServer, status: int) -> None:
-    server.say({"status": "error", "errorType": "bad_data", "error": "1:4: parse error: unclosed left paren"}, status)
+@pytest.mark.parametrize(("status", "kind"), [(200, "bad_data"), (400, "bad_data"), (422, "execution"), (422, "422"), (400, "400")])
+def test_a_wrong_question_is_not_prometheus_fault(server: PrometheusServer, status: int, kind: str) -> None:
+    server.say({"status": "error", "errorType": kind, "error": "1:4: parse error: unclosed left paren"}, status)
     with pytest.raises(NoData, match=r"does not take x \(1:4: parse error: .*\); correct the query") as failed:
         asked(server)
     assert not isinstance(failed.value, Unanswered)

@@ -36,6 +36,13 @@ def named(role: Role = ROLE, **metrics: Any) -> Role:
     return role.model_copy(update={"metrics": Metrics(**metrics)})
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_of_requests_is_not_said_to_be_late(server: PrometheusServer, value: float) -> None:
+    server.series = [waiting(2, "inference-a"), waiting(value, "inference-b")]
+    with pytest.raises(NoData, match=rf'is {value:g} by .*pod="inference-b".*, which is no number of requests; see its server'):
+        reading(server)
+
+
 @pytest.mark.parametrize(("every_s", "fresh_s"), [(1.0, 5.0), (15.0, 22.5), (30.0, 45.0), (60.0, 90.0)])
 def test_how_old_a_value_may_be_follows_from_how_often_it_is_scraped(server: PrometheusServer, every_s: float, fresh_s: float) -> None:
     server.series = [waiting(2, pod, every_s=every_s) for pod in PODS]
@@ -81,7 +88,7 @@ def test_a_replica_that_is_not_scraped_any_more_does_not_count_for_ever(server: 
     server.series[1].ended, server.series[1].age_s = True, 9.0
     assert read(gauge).value == 2
     server.series[0].ended, server.series[0].age_s = True, 9.0
-    with pytest.raises(NoData, match=r"has no value of the last 5 s, and is scraped every 1 s; see its page of targets"):
+    with pytest.raises(NoData, match=r"has no value of the last 5 s, and was scraped every 1 s when that was first asked; see"):
         read(gauge)
 
 

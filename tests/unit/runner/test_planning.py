@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from history.budgets import Bounds, Budgets
+from history.errors import ConfigError
 from history.plan import ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
 from runner.drivers.driver import Driver, Needs
@@ -156,6 +157,14 @@ def test_an_experiment_may_set_deadline_and_hold(experiment_file: Path, tmp_path
     experiment = read_experiment(experiment_file, experiment_file.parents[1])
     timers = make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers()).timers
     assert (timers.deadline_s, timers.hold_s, timers.deadline_parts) == (180, 45, {"experiment": 180})
+
+
+@pytest.mark.parametrize("deadline", ["0", "10s", "5s"])
+def test_a_deadline_within_which_nothing_could_be_held_is_refused(experiment_file: Path, tmp_path: Path, deadline: str) -> None:
+    experiment_file.write_text(EXPERIMENT.replace("    schema: 1\n", f"    deadline: {deadline}\n    hold: 10s\n"))
+    experiment = read_experiment(experiment_file, experiment_file.parents[1])
+    with pytest.raises(ConfigError, match="are over before a recovery could be held for 10 s, so no run could pass"):
+        make_plan(request(tmp_path), experiment, local_target(), resolved(), drivers())
 
 
 def test_faults_on_nodes_get_more_time_to_be_proven_and_healed(experiment: Experiment, tmp_path: Path) -> None:

@@ -44,6 +44,11 @@ def test_a_budget_that_allows_none_is_not_waited_for_and_never_bypassed_by_itsel
     assert not cluster.calls
 
 
+def test_a_budget_that_counts_none_of_its_pods_says_so(cluster: FakeCluster) -> None:
+    budget(cluster, healthy=0, of=0)
+    assert "inference counts none of its pods (see kubectl describe pdb): it allows none to go" in undone(cluster)
+
+
 def test_two_budgets_let_nothing_go(cluster: FakeCluster) -> None:
     budget(cluster, healthy=1)
     budget(cluster, "another", healthy=1)

@@ -133,6 +133,10 @@ def test_what_is_not_built_is_refused_by_name(tmp_path: Path, case: str) -> None
     ("declared", "said"),
     [
         ({"url": "prom"}, "prometheus.url: String should match pattern"),
+        ({"url": "http://prom:port"}, "prometheus.url: it is no URL of a server: http[s]://HOST[:PORT][/PREFIX] is meant"),
+        ({"url": "http://prom:99999"}, "prometheus.url: it is no URL of a server"),
+        ({"url": "http://[::1"}, "prometheus.url: it is no URL of a server"),
+        ({"url": "https://me:planted-pw@prom:x"}, "prometheus.url: it is no URL of a server"),
         ({"url": "https://me:planted-pw@prom"}, "prometheus.url: a URL must not hold credentials"),
         ({"url": "https://prom/p?v=1&token=planted-pw"}, "prometheus.url: a URL must not hold credentials"),
         ({"auth": {"bearer_env": "A", "basic_env": "B"}}, "prometheus.auth: one of bearer_env, basic_env, token_file, client_cert, found"),

@@ -49,16 +49,33 @@ def test_days_and_dates_restrict_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "read"), [("22:00", "22:00:00"), ("8:05", "08:05:00"), ("08:05", "08:05:00"), ("12:30:15", "12:30:15")]
+    ("written", "read"),
+    [
+        ("22:00", "22:00:00"),
+        ("8:05", "08:05:00"),
+        ("08:05", "08:05:00"),
+        ("'8:05'", "08:05:00"),
+        ("1:00:00", "01:00:00"),
+        ("12:30:15", "12:30:15"),
+    ],
 )
 def test_yaml_reads_times_of_day_as_numbers_and_they_mean_what_was_written(written: str, read: str) -> None:
     raw: dict[str, Any] = yaml.safe_load(f"{{why: x, start: {written}, end: '23:59'}}")
     assert Blackout(**raw).start.isoformat() == read
 
 
+@pytest.mark.parametrize("written", ["24:00", "25:00", "59:59", "'24:00'", "8", "22.00", "on", "'22:00Z'", "'22:00+02:00'"])
+def test_what_is_no_time_of_day_is_refused_and_not_taken_for_minutes_or_seconds(written: str) -> None:
+    with pytest.raises(ValidationError, match="end"):
+        Blackout(**yaml.safe_load(f"{{why: x, start: '20:00', end: {written}}}"))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"promql": "up", "above": float("inf")},
+        {"promql": "up", "above": float("nan")},
+        {"promql": "up", "above": True},
         {"above": 1},
         {"promql": "up", "bystander": "http://x/", "above": 0.1},
         {"bystander": "http://x/", "above": 1},
@@ -78,6 +95,8 @@ def test_a_stop_condition_that_means_nothing_is_refused(wrong: dict[str, Any]) -
     [
         ("blackouts", [NIGHTLY | {"timezone": "Mars"}], "blackouts.0.timezone: 'Mars' is not a time zone"),
         ("blackouts", [NIGHTLY | {"days": ["monday"]}], "blackouts.0.days.0"),
+        ("blackouts", [NIGHTLY | {"days": []}], "blackouts.0.days: Tuple should have at least 1 item"),
+        ("blackouts", [NIGHTLY | {"days": "mon"}], r"blackouts.0.days: a list is needed, such as \[a, b\]"),
         ("stop_when", [{"above": 1}], "stop_when.0: a stop condition has promql or bystander"),
     ],
 )

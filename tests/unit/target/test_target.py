@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from history.answers import AnswerRule
 from history.errors import ConfigError
 from target.requests import RequestsClass
+from target.role import Metrics
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import target_file
@@ -40,6 +43,49 @@ def test_every_mistake_is_listed_with_its_key(tmp_path: Path) -> None:
         load_target(path)
     for key in ("name", "regions.default.namespaces", "roles.inference.selector", "colour", "limits.pods"):
         assert f": {key}: " in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "said"),
+    [
+        ("pods", True, "a number is needed; YAML reads yes, no, on and off as truth values"),
+        ("pods", -1, "Input should be greater than or equal to 0"),
+        ("pods", float("inf"), "Input should be a finite number"),
+        ("share_of_role", "99,9%", "'99,9%' is not a share; write 99% or 0.99"),
+        ("share_of_role", True, "a number is needed"),
+        ("share_of_role", "many", "'many' is not a share; write 99% or 0.99"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_with_its_key(tmp_path: Path, limit: str, value: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"limits.{limit}: {said}"):
+        load_target(target_file(tmp_path, limits={limit: value}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rate_rps": True}, "load.rate_rps: a number is needed"),
+        ({"mix": [{"weight": float("inf"), "max_tokens": [4, 8]}]}, "load.mix.0.weight: Input should be a finite number"),
+        ({"mix": [{"weight": 1, "max_tokens": [8, 4]}]}, "load.mix.0.max_tokens: the least, then the most, and neither below 0"),
+        ({"mix": [{"weight": 1, "max_tokens": 8}]}, r"load.mix.0.max_tokens: a list is needed, such as \[a, b\]"),
+        ({"retry": {"policy": "naive", "max_attempts": 0}}, "load.retry.max_attempts: Input should be greater than or equal to 1"),
+        ({"retry": {"policy": "naive", "backoff_ms": -5}}, "load.retry.backoff_ms: Input should be greater than or equal to 0"),
+    ],
+)
+def test_a_load_that_could_not_be_offered_is_refused_with_its_key(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    raw = yaml.safe_load(LOCAL.read_text())
+    raw["workloads"]["realtime-inference"]["load"] |= changes
+    assert any(re.search(said, line) for line in refusal(tmp_path, yaml.safe_dump(raw)))
+
+
+def test_a_counter_is_no_queue() -> None:
+    with pytest.raises(ValidationError, match="request_total is a counter by its name, which only grows; name the gauge"):
+        Metrics(queue="vllm:request_total")
+
+
+def test_a_text_that_yaml_reads_as_something_else_is_to_be_put_in_quotes(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"name: Input should be a valid string, YAML reads this as a int; put it in quotes \(got 5\)"):
+        load_target(target_file(tmp_path, name=5))
 
 
 def test_names_that_lead_nowhere_are_listed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from history.errors import ConfigError
 from runner.experiment.experiment import read_experiment
 from target.target import load_target
+from target.yaml_source import read_located
 from testing.platform.fake_cluster import ROOT
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
@@ -29,6 +30,7 @@ UNREADABLE = {
     "100,000 braces": (b"a: " + b"{a: " * 100_000, 1, "not valid YAML: more than 100 levels of nesting"),
     "an impossible date": (b"blackouts:\n  - {why: x, start: '1:00', end: '2:00', dates: [2026-12-24,\n    2026-02-31]}\n", 3, "not valid YAML: what stands here is read as a date, and there is no such date"),
     "an impossible number": (b"a: 1\nb: !!int x\n", 2, "not valid YAML: what stands here is read as a number, and there is no such number"),
+    "a number to the base of 8": (b"a: 1\nb: 060\n", 2, "not valid YAML: what stands here begins with 0 and is read to the base of 8; write it without the 0, or in quotes"),
     "an empty number": (b"a: 1\nb: !!int ''\n", 2, "not valid YAML: what stands here is read as a number, and there is no such number"),
     "a secret that is no number": (b"password: !!int hunter2\n", 1, "not valid YAML: what stands here is read as a number, and there is no such number"),
     "an impossible truth": (b"a: !!bool maybe\n", 1, "not valid YAML: what stands here is read as a truth value, and there is no such truth value"),
@@ -43,7 +45,8 @@ UNREADABLE = {
     "an open bracket": (b"a: 1\nb: [", 2, "not valid YAML: while parsing a flow node, did not find expected node content"),
     "nothing": (b"", 1, "expected a mapping of names to values, found nothing; {example} is an example"),
     "a list": (b"- 1\n", 1, "expected a mapping of names to values, found a list; {example} is an example"),
-    "a number as a key": (b"1: x\n", 1, "expected a mapping of names to values, found a dict; {example} is an example"),
+    "a number as a key": (b"1: x\n", 1, "the key '1' is no text to YAML, which reads yes, no, on and off as truth values; put it in quotes"),
+    "a truth as a key": (b"a: 1\non: push\n", 2, "the key 'on' is no text to YAML, which reads yes, no, on and off as truth values; put it in quotes"),
 }  # fmt: skip
 
 
@@ -57,6 +60,12 @@ def test_what_cannot_be_read_is_one_sentence_with_file_and_line(tmp_path: Path, 
     with pytest.raises(ConfigError) as refused:
         read(file)
     assert str(refused.value) == f"{file}:{line}: {sentence.format(example=example)}"
+
+
+def test_a_file_with_more_values_than_any_of_ours_nests_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "written.yaml"
+    file.write_text("fidelity:\n" + "".join(f"  k{n}: v\n" for n in range(60_000)))
+    assert len(read_located(file, "none").data["fidelity"]) == 60_000
 
 
 @pytest.mark.parametrize("kind", READERS)

@@ -85,6 +85,28 @@ def test_missing_replicas_and_replicas_that_only_seem_ready(cluster: RunnerClust
     assert differs(cluster, before) == ["role inference has 2 of 3 replicas ready"]
 
 
+def test_why_a_replica_is_missing_is_said_in_the_words_of_scheduler_and_kubelet(cluster: RunnerCluster) -> None:
+    before = look(cluster.platform())
+    pending, crashing = pod("inference-a", None, ready=False), pod("inference-b", ready=False)
+    pending.status.phase = "Pending"
+    no_room = {"reason": "Unschedulable", "message": "0/6 nodes:\n Insufficient nvidia.com/gpu."}
+    pending.status.conditions.append(client.V1PodCondition(type="PodScheduled", status="False", **no_room))
+    gate = {"reason": "ReadinessGatesNotReady", "message": 'gate "target-health" is not "True"'}
+    cluster.pods["ml-serving", "gateway-a"].status.conditions = [client.V1PodCondition(type="Ready", status="False", **gate)]
+    starting = pod("inference-c", ready=False)
+    for one, reason, text in ((crashing, "CrashLoopBackOff", "back-off 5m0s"), (starting, "ContainerCreating", None)):
+        waiting = client.V1ContainerStateWaiting(reason=reason, message=text)
+        one.status.container_statuses[0].state = client.V1ContainerState(waiting=waiting)
+    for one in (pending, crashing, starting):
+        cluster.pods["ml-serving", one.metadata.name] = one
+    wrong = complaints(cluster.platform(), before)
+    assert [text for text in wrong if 'gateway-a is Running: ReadinessGatesNotReady: gate "target-health" is not "True"' in text]
+    assert (
+        "role inference has 0 of 3 replicas ready (inference-a is Pending: Unschedulable: 0/6 nodes: Insufficient nvidia.com/gpu.; "
+        "inference-b is Running: container server: CrashLoopBackOff back-off 5m0s)"
+    ) in wrong
+
+
 def test_a_pod_that_is_still_leaving_is_waited_for_since_the_next_preflight_would_refuse_it(cluster: RunnerCluster) -> None:
     before = look(cluster.platform())
     evicted = pod("inference-old")

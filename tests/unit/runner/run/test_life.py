@@ -17,6 +17,7 @@ from history.schema import EventKind
 from runner.drivers.driver import WorkloadFailed
 from runner.experiment.experiment import read_experiment
 from runner.messages import Kind
+from runner.run.abort.conditions import record_lost
 from runner.run.context import Context, NotSteady, Unconfirmed
 from runner.run.lifecycle import Steps, run_phases
 from runner.run.phases.drain_and_judge import unjudged
@@ -159,6 +160,18 @@ def test_an_unexpected_error_is_healed_and_its_traceback_kept_off_the_terminal(c
     assert "KeyError" in detail["reason"]
     assert "Traceback" in (context.run.run_dir / "scene" / "traceback.txt").read_text()
     assert not any("Traceback" in text for text in sent.texts(Kind.NOTE))
+
+
+def test_a_disk_that_is_full_keeps_nothing_from_being_healed(context: Context, sent: Sent) -> None:
+    full, journey = os.open("/dev/full", os.O_WRONLY), Journey()
+    for rows in (context.log._events, context.log._samples):
+        os.dup2(full, rows._fd)
+    os.close(full)
+    (context.run.run_dir / "scene").write_text("a file in the folder's place, so that no traceback can be kept either")
+    run_phases(context, journey.steps(inject=raising(OSError(28, "No space left on device"))))
+    assert journey.went[-4:] == ["diagnostics", "heal", "drain", "close"]
+    assert "No space left on device" in context.log.lost
+    assert record_lost(context.log)() == ("record", f"the run's record cannot be written any more: {context.log.lost}")
 
 
 @pytest.mark.parametrize("error", [UndoFailed("no"), ValueError("a defect")])
