@@ -31,7 +31,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
 }
 """Faults that the kill campaign leaves out -> what they and their probes are called with."""
 EVIDENCE = {"faults.ranks.fail_at": "probes.processes.killed"}  # others than the first that the registration names
-LONGEST_S = 90.0
+SHORTEST_S, LONGEST_S = 20.0, 90.0  # long enough to be looked at on a busy machine
 LATE, LATEST_MS = "faults.object_store.delay_requests", 4000.0  # what a slow processor answers by itself is not late yet
 LEFT_OUT = {"faults.training_data.overwrite": "training data in an S3 server that keeps versions are needed"}
 
@@ -81,7 +81,7 @@ def _family(name: str, arguments: Mapping[str, object]) -> Family:
 
 
 def _trial(family: Family, slower_by: float) -> Trial:
-    for_s = float(round(min(FOR_S[family.on] * slower_by, LONGEST_S)))
+    for_s = float(round(min(max(FOR_S[family.on] * slower_by, SHORTEST_S), LONGEST_S)))
     more: dict[str, object] = {"for_s": for_s}
     if family.name == LATE:
         more["latency_ms"] = int(min(float(str(family.arguments["latency_ms"])) * slower_by, LATEST_MS))
