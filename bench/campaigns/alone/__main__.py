@@ -34,7 +34,7 @@ def campaign(options: argparse.Namespace) -> None:
     if not names:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with unhurried(options.slower_by), scene(folder, yaml.safe_load(options.target.read_text())) as platforms:
+    with unhurried(options.slower_by), scene(folder, yaml.safe_load(options.target.read_text()), options.slower_by) as platforms:
         for name in names:
             if time.monotonic() > until_s:
                 return

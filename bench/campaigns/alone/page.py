@@ -10,7 +10,8 @@ from bench.common.tables import Row
 COMMAND = "python -m bench.campaigns.alone --write FILE"
 HEAD = """Each fault once, without load, on a platform of a few small pods: with preflight, leases and journal, as in a run.
 Its evidence must be untrue before it, and true after it; it must end by itself where it should, else when it is undone. Then everything
-must be well again, and nothing of the suite may be left. Times are seconds after the fault began, each beside its bound.
+must be well again, and nothing of the suite may be left. Times are seconds after the fault began, or after its undo
+began where that ends it, each beside its bound.
 """
 
 

@@ -67,7 +67,7 @@ def objects(image: str) -> tuple[dict[str, Any], dict[str, Any]]:
     (server,) = template["containers"]
     server["command"] = ["python3", "-c", STORED + small.SERVER]
     server["volumeMounts"] = [{"name": VOLUME, "mountPath": "/data"}]
-    template |= {"volumes": [{"name": VOLUME, "emptyDir": {}}], "securityContext": _user()}
+    template |= {"volumes": [{"name": VOLUME, "emptyDir": {}}], "securityContext": user()}
     return store, _job(image)
 
 
@@ -80,7 +80,7 @@ def _job(image: str) -> dict[str, Any]:
         "env": [{"name": "TRAIN_FAILPOINT_FOLDER", "value": FAILPOINTS}],
         "volumeMounts": [{"name": "failpoints", "mountPath": FAILPOINTS}],
     }
-    template["spec"] |= {"restartPolicy": "OnFailure", "volumes": [{"name": "failpoints", "emptyDir": {}}], "securityContext": _user()}
+    template["spec"] |= {"restartPolicy": "OnFailure", "volumes": [{"name": "failpoints", "emptyDir": {}}], "securityContext": user()}
     spec = {
         "completionMode": "Indexed",
         "completions": RANKS_WANTED,
@@ -91,6 +91,6 @@ def _job(image: str) -> dict[str, Any]:
     return {"metadata": {"name": RANK, "namespace": PODS.namespace}, "spec": spec}
 
 
-def _user() -> dict[str, int]:
+def user() -> dict[str, int]:
     """Return under whom a pod runs: a program beside it must run as the same user and group."""
     return {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532}

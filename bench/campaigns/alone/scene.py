@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
+from bench.campaigns.alone import stored
 from bench.campaigns.alone.platform import NODES, PODS, RANK, RANKS_WANTED, objects, target
 from bench.campaigns.kill import slots
+from bench.campaigns.kill.platform import Slot
 from bench.campaigns.kill.slots import Platforms, demand_healthy, small_platforms
 from history.errors import AftershockError
 from kube.client import Platform, connect, ready, unless
@@ -20,16 +22,23 @@ from target.target import load_target
 
 
 @contextmanager
-def scene(folder: Path, host: dict[str, Any]) -> Iterator[Platforms]:
+def scene(folder: Path, host: dict[str, Any], slower_by: float) -> Iterator[Platforms]:
     """Make the platform in the cluster of the target file ``host``, and remove it at the end; return it by slot.
 
     Raises AftershockError: it does not get well.
     """
     with small_platforms(folder, host, (PODS, NODES)):
-        platforms = {slot.name: connect(_written(folder / f"alone-{slot.name}.yaml", target(slot, host))) for slot in (PODS, NODES)}
+        platforms = {slot.name: connect(_written(folder / f"alone-{slot.name}.yaml", target_of(slot, host))) for slot in (PODS, NODES)}
         _add(platforms[PODS.name])
         demand_well(platforms)
+        stored.fill(platforms[PODS.name], slower_by)
         yield platforms
+
+
+def target_of(slot: Slot, host: dict[str, Any]) -> dict[str, Any]:
+    """Return the target file of a slot, with all roles that are hit there."""
+    made = target(slot, host)
+    return made | {"roles": made["roles"] | {stored.S3: stored.role()}} if slot is PODS else made
 
 
 def _written(file: Path, text: dict[str, Any]) -> Any:  # noqa: ANN401 - a target
@@ -42,6 +51,7 @@ def _add(platform: Platform) -> None:
     store, ranks = made
     with unless(409):
         platform.apps.create_namespaced_deployment(PODS.namespace, store)
+    stored.add(platform)
     with unless(409):
         platform.batch.create_namespaced_job(PODS.namespace, ranks)
 

@@ -36,7 +36,7 @@ def tried(trial: Trial, platform: Platform, folder: Path, slower_by: float) -> R
         "fault": trial.name,
         "evidence": trial.family.evidence,
         "confirm_limit_s": round(CONFIRM_S * slower_by, 1),
-        "end_limit_s": round(trial.for_s + LATE_S * slower_by, 1),
+        "end_limit_s": round((trial.for_s if trial.ends_by_itself else 0.0) + LATE_S * slower_by, 1),
         "error": "",
     }
     function, patience_s = function_named(trial.name), PATIENCE_S * slower_by
@@ -64,22 +64,31 @@ def _remember_checkpoint(folder: Path) -> None:
 def _proven(trial: Trial, limit_s: float) -> Row:
     """Wait for the evidence; return how long after the fault it came (s), None: not in time."""
     seen = until(lambda: _seen(trial, trial.family.evidence), limit_s, POLL_S)
-    return {"proven_s": _since() if seen else None}
+    return {"proven_s": _since(_began_ns()) if seen else None}
 
 
 def _over(trial: Trial, run: ActiveRun, limit_s: float) -> Row:
-    """Wait until the fault is over, or undo it where nothing else ends it; return how it ended and how long after it began (s)."""
+    """Wait until the fault is over, or undo it where nothing else ends it; return how it ended, and when.
+
+    That is: how long (s) after it began where it ends by itself, else after its undo began.
+    """
     if not trial.family.lasting:
         return {"ended": AT_ONCE, "ended_s": 0.0}
-    how = BY_ITSELF if trial.ends_by_itself else UNDONE
-    if how == UNDONE:
+    how, since_ns = BY_ITSELF, _began_ns()
+    if not trial.ends_by_itself:
+        how, since_ns = UNDONE, now_ns()
         undo_all(run)
-    over = until(lambda: all(_denied(trial, probe) for probe in trial.family.lasting), limit_s, POLL_S)
-    return {"ended": how, "ended_s": _since() if over else None}
+    left_s = max(0.0, limit_s - _since(since_ns))
+    over = until(lambda: all(_denied(trial, probe) for probe in trial.family.lasting), left_s, POLL_S)
+    return {"ended": how, "ended_s": _since(since_ns) if over else None}
 
 
-def _since() -> float:
-    return round((now_ns() - first_ns(EventKind.FAULT_START, ACTIVITY)) / 1e9, 1)
+def _began_ns() -> int:
+    return first_ns(EventKind.FAULT_START, ACTIVITY)
+
+
+def _since(t_ns: int) -> float:
+    return round((now_ns() - t_ns) / 1e9, 1)
 
 
 def _seen(trial: Trial, name: str) -> bool:

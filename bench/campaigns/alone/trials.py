@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bench.campaigns.alone.platform import EATS_MIB, FOLDER, JOB, NODES, PODS, RANK, STORE, VOLUME
+from bench.campaigns.alone.stored import S3
 from bench.campaigns.kill.families import ACTION, FOR_S, Family, families
 from bench.campaigns.kill.platform import Slot
 from history.errors import ConfigError
@@ -28,12 +29,14 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "faults.ranks.fail_at": IN_RANK | {"point": "step", "action": "kill"},
     "faults.ranks.kill_coordinator": IN_RANK,
     "faults.ranks.segfault": IN_RANK | {"signal_name": "SIGSEGV"},
+    "faults.training_data.overwrite": {"role": S3},
 }
 """Faults that the kill campaign leaves out -> what they and their probes are called with."""
 EVIDENCE = {"faults.ranks.fail_at": "probes.processes.killed"}  # others than the first that the registration names
 SHORTEST_S, LONGEST_S = 20.0, 90.0  # long enough to be looked at on a busy machine
+STAY = ("faults.checkpoints.damage_checkpoints",)  # what they did stays when their time is over
 LATE, LATEST_MS = "faults.object_store.delay_requests", 4000.0  # what a slow processor answers by itself is not late yet
-LEFT_OUT = {"faults.training_data.overwrite": "training data in an S3 server that keeps versions are needed"}
+LEFT_OUT: Mapping[str, str] = {}  # faults that nobody can try here, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Trial:
     @property
     def ends_by_itself(self) -> bool:
         """Whether its effect lasts and ends with its time, with nobody's help."""
-        stays = {UndoKind.UNCORDON, UndoKind.RESTORE_DATA} & set(all_faults()[self.name].undo)
+        stays = UndoKind.UNCORDON in all_faults()[self.name].undo or self.name in STAY
         return bool(self.for_s and self.family.lasting) and not stays
 
     def arguments(self) -> dict[str, Any]:
