@@ -23,10 +23,11 @@ def main() -> int:
     """Carry out the steps and the faults that are missing in the table; exit 1 if a step went wrong."""
     folder, here_s, until_s = Path(sys.argv[1]), float(sys.argv[2]), time.monotonic() + float(sys.argv[3])
     factor = speed.slower_by(speed.clock_s(), here_s)
-    os.environ[pace.VARIABLE] = f"{factor:g}"  # the one place of it: whatever waits in cluster/ reads it there
     about: Row = {"slower_by": factor, "commit": commit(), "accelerator": os.environ.get("ACCELERATOR", "")}
-    wrong = kept(folder, about | steps.machine())
-    wrong += kept(folder, about | steps.up(say))
+    if kept(folder, about | steps.machine(factor)):
+        return 1
+    os.environ[pace.VARIABLE] = f"{factor:g}"  # the one place of it: whatever waits in cluster/ reads it there
+    wrong = kept(folder, about | steps.up(say))
     if not wrong:
         wrong += kept(folder, about | steps.pod())
         faults(folder, factor, until_s - pace.limit_s(steps.DOWN_S) - LAST_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.campaigns.alone import page as alone
+from bench.cgroup2 import speed
 from bench.common import pages
 from bench.common.tables import Row
 
@@ -39,7 +40,7 @@ def page(rows: list[Row]) -> str:
 
 
 def _machine(row: Row) -> str:
-    factors = f"{row['slower_by']:g} times slower than this one"
+    factors = f"{row['slower_by']:g} times slower than this one (bound: {speed.MOST:g})"
     return f"Kernel {row['kernel']}, accelerator {row['accelerator']}, {factors}; controllers: {', '.join(row['controllers'])}."
 
 

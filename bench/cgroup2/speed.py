@@ -18,6 +18,8 @@ sum(n * n for n in range(300_000))
 """
 """A start of Python with some of its library, a digest, and a loop: what nodes, pods and the suite do all the time, in small."""
 TIMES = 5
+MOST = 60.0
+"""So much slower it may be: a kubelet that needs a minute for a second's work is not heard of in time by anybody."""
 
 
 def processor_s() -> float:

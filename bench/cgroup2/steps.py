@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.cgroup2 import speed
 from bench.common.tables import Row
 from cluster import leftovers, lifecycle
 from cluster.config import ClusterConfig, default_config
@@ -29,12 +30,17 @@ def config() -> ClusterConfig:
     return default_config(node_count=NODES)
 
 
-def machine() -> Row:
-    """Return what machine this is: its kernel, and that control groups are version 2 only."""
+def machine(slower_by: float) -> Row:
+    """Return what machine this is: its kernel, that control groups are version 2 only, and that it is fast enough."""
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     kinds = sorted({kind for _, _, kind, *_ in mounts if kind.startswith("cgroup")})
     controllers = (cgroups.MOUNT / "cgroup.controllers").read_text().split()
     wrong = [] if kinds == ["cgroup2"] and cgroups.is_v2() else [f"mounted are {', '.join(kinds)}, expected cgroup2 alone"]
+    if slower_by > speed.MOST:
+        wrong.append(
+            f"its processor is {slower_by:g} times slower than the one outside, at most {speed.MOST:g} times will do, or Kubernetes' own "
+            "timers do not hold: others use the machine; try again when they do not"
+        )
     return {"step": "machine", "kernel": os.uname().release, "cgroups": kinds, "controllers": controllers, "wrong": wrong}
 
 
