@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -72,6 +73,7 @@ def main() -> int:
     pages.add_time_limit(parser)
     parser.add_argument("--memory-mib", type=int, default=MEMORY_MIB, help="the virtual machine's memory, at most (default: %(default)s)")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the virtual machine ends, too
     table = OUT / TABLE
     if options.write is None and missed(rows_of(table)):
         try:

@@ -7,6 +7,7 @@ The cluster is that of the target file ``--target``; its nodes in zones a and b 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -63,6 +64,7 @@ def main() -> int:
     parser.add_argument("--slower-by", type=float, default=1.0, metavar="TIMES", help="how much slower than usual the processor is")
     parser.add_argument("--only", nargs="+", default=[], metavar="FAULT", help="these faults alone: faults.pods.kill")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the platform is removed
     if options.write is None:
         campaign(options)
     rows = rows_of(options.table)
