@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
+from cluster.host import pace
 from cluster.pki import ADMIN
 from cluster.state import State
 
@@ -41,7 +42,7 @@ class Api:
 
     def get(self, path: str) -> bytes:
         """Return the answer; raise OSError unless it is 200 within 5 s."""
-        connection = http.client.HTTPSConnection(self._address, 6443, timeout=5, context=self._context)
+        connection = http.client.HTTPSConnection(self._address, 6443, timeout=pace.limit_s(5), context=self._context)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -84,6 +85,6 @@ def apply(programs: Path, state: State, manifest: str) -> None:
     argv = [str(programs / "kubectl"), "--kubeconfig", str(state.kubeconfig), "apply", "--server-side", "-f", "-"]
     # kubectl caches what the API offers below HOME; another cluster may use the same address tomorrow
     env = {**os.environ, "KUBECACHEDIR": str(state.folder / "kubectl-cache")}
-    done = subprocess.run(argv, input=manifest, capture_output=True, text=True, check=False, env=env, timeout=60)
+    done = subprocess.run(argv, input=manifest, capture_output=True, text=True, check=False, env=env, timeout=pace.limit_s(60))
     if done.returncode != 0:
         raise ClusterError(f"kubectl could not apply the cluster's own services: {done.stderr.strip()[-500:]}")

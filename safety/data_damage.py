@@ -16,6 +16,7 @@ from history.errors import AftershockError, NoData, UndoFailed
 from history.values import FrozenModel
 from kube import ephemeral
 from kube.client import Platform, api_errors
+from kube.labels import selects
 from kube.objects import Pod
 from safety.undo_journal import Undo
 from target.object_store import access_of, store_of
@@ -85,7 +86,7 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
     """
     damage = damage_of(undo)
     namespace, name = undo.namespace or "", undo.object
-    program, role = FORMER.get(damage.program, damage.program), _role_of(platform, namespace, damage.container)
+    program, role = FORMER.get(damage.program, damage.program), _role_of(platform, namespace, name, damage.container)
     store = platform.target.role(role).object_store if role else None
     if not role or not store or not _undoes(program, damage.arguments, store.buckets):
         raise UndoFailed(
@@ -106,14 +107,22 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
         ) from error
 
 
-def _role_of(platform: Platform, namespace: str, container: str) -> str | None:
-    """Return the role of the target file that a damaged server plays; what it says of its objects is not the journal's to say."""
+def _role_of(platform: Platform, namespace: str, pod: str, container: str) -> str | None:
+    """Return the role of the target file that a damaged server plays; what it says of its objects is not the journal's to say.
+
+    Where two roles have servers in one namespace whose containers are called alike, it is the one that selects the pod. Raises UndoFailed:
+    the pod cannot be read then.
+    """
     if namespace not in platform.region.namespaces:
         return None
-    roles = (
+    roles = [
         name for name, one in platform.target.roles.items() if (one.namespace, one.container) == (namespace, container) and one.object_store
-    )
-    return next(roles, None)
+    ]
+    if len(roles) > 1:
+        with api_errors(f"pod {namespace}/{pod}: read its labels", UndoFailed):
+            labels = platform.pod(pod, namespace).metadata.labels or {}
+        roles = [name for name in roles if selects(platform.target.role(name).selector, labels)]
+    return roles[0] if roles else None
 
 
 def _undoes(program: str, arguments: tuple[str, ...], buckets: str) -> bool:

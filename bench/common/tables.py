@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -14,8 +15,9 @@ ROOT = Path(__file__).parents[2]
 Row = dict[str, Any]
 
 
+@functools.cache
 def commit() -> str:
-    """Return the commit under test, marked if the tree differs from it."""
+    """Return the commit under test, marked if the tree differs from it: as it was when this process first asked."""
     return subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 

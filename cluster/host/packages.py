@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +41,14 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def missing() -> list[Package]:
-    """Return the packages whose programs this machine lacks."""
-    return [p for p in PACKAGES if shutil.which(p.program, path=_SYSTEM_PATH) is None]
+def missing(wanted: Sequence[Package]) -> list[Package]:
+    """Return the packages, of those `wanted`, whose programs this machine lacks."""
+    return [p for p in wanted if shutil.which(p.program, path=_SYSTEM_PATH) is None]
 
 
-def ensure(say: Callable[[str], None]) -> None:
-    """Install what is missing; raise ClusterError where there is no apt-get or it fails."""
-    lacking = missing()
+def ensure(say: Callable[[str], None], wanted: Sequence[Package] | None = None) -> None:
+    """Install what is missing of those `wanted`, else of the cluster's own; raise ClusterError where there is no apt-get or it fails."""
+    lacking = missing(PACKAGES if wanted is None else wanted)
     if not lacking:
         return
     if shutil.which("apt-get") is None:

@@ -5,6 +5,7 @@ import socket
 from typing import NotRequired, TypedDict
 
 from cluster.errors import ClusterError
+from cluster.host import pace
 from cluster.host.wait import until_clear
 from cluster.state import State
 
@@ -24,13 +25,13 @@ class Request(TypedDict):
 def ask(state: State, request: Request) -> str | None:
     """Send one request and return until when it holds (UTC), None for an end; raise ClusterError if it is refused or nobody answers."""
     with _connect(state) as connection:
-        connection.settimeout(_ANSWER_TIMEOUT_S)
+        connection.settimeout(pace.limit_s(_ANSWER_TIMEOUT_S))
         try:
             connection.sendall(json.dumps(request).encode() + b"\n")
             line = connection.makefile("r").readline()
         except OSError as error:
             raise ClusterError(
-                f"the power controller did not answer within {_ANSWER_TIMEOUT_S:g} s: {error}; see {state.logs('host')}."
+                f"the power controller did not answer within {_ANSWER_TIMEOUT_S:g} s{pace.said()}: {error}; see {state.logs('host')}."
             ) from error
     if not line:
         raise ClusterError(f"the power controller went away while it was asked; see {state.logs('host')}/power.log.")

@@ -42,6 +42,7 @@ CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")  # nftable
 FILES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")  # besides, to serve a pod's files in the names of whoever asks for them
 START_S = 45.0  # for the kubelet to start it, an image to be pulled, and the program to be ready
 GRACE_S = 5
+SELINUX_TYPE = "spc_t"  # of container-selinux: a container that works on its node
 POLL_S = 0.1
 ACT_S = 10.0  # between "armed" and "did", where its log can still be read
 LOG_LIMIT = (2.0, 2.0)  # a log behind a node that is silent must not hold anybody
@@ -179,7 +180,9 @@ def container(image: str, arguments: tuple[str, ...], capabilities: tuple[str, .
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"], "add": list(capabilities)},
             "seccompProfile": {"type": "Unconfined"},  # it enters other namespaces,
-            "appArmorProfile": {"type": "Unconfined"},  # and mounts there
+            "appArmorProfile": {"type": "Unconfined"},  # and mounts there;
+            # a node that enforces SELinux lets no other type do either, one that does not ignores it
+            "seLinuxOptions": {"type": SELINUX_TYPE},
         },
     }
 

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from history.plan import ResolvedTarget
-from history.writer import EventLog
-from kube import permissions
 from kube.client import Platform, connect, platform_over, ready
 from kube.controllers.wanted import wanted
 from kube.devices import healthy as healthy_devices
-from safety import active_run, blast_radius, leases
 from safety.active_run import ActiveRun
-from safety.undo import undo_all
-from safety.undo_confirmed import unconfirmed_undos
-from safety.undo_journal import list_journals, open_journal
 from target.target import Target, load_target
-from testing.platform.fake_cluster import ROOT, seeded
-from testing.runs.fault_parts import spec
+from testing.platform.fake_cluster import ROOT
+from testing.runs.single_fault import single_fault
 from testing.waiting import wait_for
 
 
@@ -73,38 +63,7 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
     @contextmanager
     def run(function: Callable[..., Any], use: Target | None = None, **arguments: Any) -> Iterator[ActiveRun]:
         used = platform_over(use, platform.api, platform.clock_offset_s) if use else platform
-        run_id = f"test-{uuid4()}"
-        targets = preflight(used, function, arguments)
-        held = leases.leases_of(used, run_id)
-        held.acquire(leases.names_for(targets))
-        with held:
-            journal = open_journal(used, run_id, "tests/integration/faults", function.__name__)
-            plan: Any = SimpleNamespace(run_id=run_id, seed=7, target=SimpleNamespace(name=used.target.name))
-            log = EventLog(tmp_path, "test")
-            made = ActiveRun(
-                plan=plan,
-                run_dir=tmp_path,
-                platforms={used.region_name: used},
-                journal=journal,
-                log=log,
-                targets={"act": targets},
-                activity="act",
-            )
-            active_run.activate(made)
-            try:
-                yield made
-            finally:
-                undo_all(made)
-                active_run.activate(None)
-                wait_for(lambda: not unconfirmed_undos(used, journal.entries()), "every machine that was switched on has spoken")
-                journal.close()
-        assert run_id not in {journal.header.run_id for journal in list_journals(used)}
+        with single_fault(used, function, tmp_path, arguments) as made:
+            yield made
 
     return run
-
-
-def preflight(platform: Platform, function: Callable[..., Any], arguments: dict[str, Any]) -> list[ResolvedTarget]:
-    targets = spec(function).resolve(platform, arguments, seeded(int(time.time())))
-    blast_radius.check(platform, targets)
-    permissions.require(platform, [*permissions.suite_permissions(platform), *spec(function).permissions(platform, arguments)])
-    return targets

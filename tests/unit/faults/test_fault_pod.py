@@ -60,7 +60,17 @@ def test_the_pod_has_what_its_program_needs_and_nothing_else() -> None:
     assert container["command"][-7:] == ["isolate", "--pod", "u", "--for", "30", "--not-after", "1000.000"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"]}
     assert "privileged" not in container["securityContext"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
     assert body["metadata"]["labels"]["aftershock.dev/run"] == "run-1"
+
+
+def test_no_profile_of_the_node_s_confines_it() -> None:
+    target = ResolvedTarget(kind="Node", name="gpu-a", uid="u", node="gpu-a")
+    body: Any = manifest("registry/suite@sha256:abc", "run-1", "cut", FaultPod(target, "gpu-a", ("silence",), 30), 1000.0)
+    (container,) = body["spec"]["containers"]
+    security = container["securityContext"]
+    assert security["appArmorProfile"] == security["seccompProfile"] == {"type": "Unconfined"}
+    assert security["seLinuxOptions"] == {"type": "spc_t"}
 
 
 def test_a_replica_is_cut_off_after_it_was_written_down(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from safety import undo
 from safety.data_damage import CHECKPOINTS, TRAINING_DATA, DataDamage
 from safety.undo_journal import ENTRIES, Undo, UndoKind, open_journal
 from target.suite_image import FAULT_PYTHON
-from testing.platform.fake_cluster import pod
+from testing.platform.fake_cluster import local_target, pod
 from testing.runs.runner_cluster import RunnerCluster, serve
 
 KEPT = "/data/kept/aftershock-run-0-act"
@@ -84,6 +84,19 @@ def test_its_program_runs_in_the_fault_image_beside_the_servers_container() -> N
     words = ["undo", *PLACES, "--buckets", "/data/objects"]
     assert added["command"] == [FAULT_PYTHON, "-m", CHECKPOINTS, *words]
     assert [one["name"] for one in added["env"]] == ["PYTHONDONTWRITEBYTECODE"]
+
+
+def test_of_two_stores_in_a_namespace_it_is_the_one_that_selects_the_pod() -> None:
+    cluster = Beside(json.dumps({"said": "put back shard-0", "files": ["shard-0"]}) + "\n")
+    target = local_target()
+    storage = target.roles["storage"]
+    assert storage.object_store
+    elsewhere = storage.object_store.model_copy(update={"buckets": "/elsewhere"})
+    other = storage.model_copy(update={"selector": "app=other", "object_store": elsewhere})
+    both = target.model_copy(update={"roles": {"other": other, **target.roles}})
+    undo.undo_entry(cluster.platform(both), entry())
+    [added] = cluster.added
+    assert added["command"][-2:] == ["--buckets", "/data/objects"]
 
 
 @pytest.mark.parametrize("program", [CHECKPOINTS, TRAINING_DATA])

@@ -1,0 +1,60 @@
+"""``python -m bench.cgroup2.job FOLDER HERE_S FOR_S``: what runs in the virtual machine; its rows go to the table in FOLDER, each at once.
+
+HERE_S: what the work of bench.cgroup2.speed takes on the machine outside (s of processor time). FOR_S: how long this may last.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.cgroup2 import speed, steps
+from bench.common.tables import ROOT, Row, add_rows, commit
+from cluster.host import pace
+
+TABLE = "trials.jsonl"
+LAST_S = 600.0  # for the trial that is under way when time is up, and for its platform to go
+
+
+def main() -> int:
+    """Carry out the steps and the faults that are missing in the table; exit 1 if a step went wrong."""
+    folder, here_s, until_s = Path(sys.argv[1]), float(sys.argv[2]), time.monotonic() + float(sys.argv[3])
+    factor = speed.slower_by(speed.clock_s(), here_s)
+    about: Row = {"slower_by": factor, "commit": commit(), "accelerator": os.environ.get("ACCELERATOR", "")}
+    if kept(folder, about | steps.machine(factor)):
+        return 1
+    os.environ[pace.VARIABLE] = f"{factor:g}"  # the one place of it: whatever waits in cluster/ reads it there
+    wrong = kept(folder, about | steps.up(say))
+    if not wrong:
+        wrong += kept(folder, about | steps.pod())
+        faults(folder, factor, until_s - pace.limit_s(steps.DOWN_S) - LAST_S)
+    wrong += kept(folder, about | steps.down(say))
+    return int(bool(wrong))
+
+
+def say(sentence: str) -> None:
+    """Write a line to the console."""
+    print(sentence, flush=True)
+
+
+def kept(folder: Path, row: Row) -> list[str]:
+    """Add a step to the table and say it; return what was wrong."""
+    add_rows(folder / TABLE, [row])
+    wrong: list[str] = row["wrong"]
+    say(f"{row['step']}: {'; '.join(wrong) or 'well'} ({row.get('seconds', 0):g} s)")
+    return wrong
+
+
+def faults(folder: Path, factor: float, until_s: float) -> None:
+    """Try the faults that are missing in the table, in a process of their own; none begins after ``until_s`` (monotonic)."""
+    words = ["-m", "bench.campaigns.alone", "--table", str(folder / TABLE), "--slower-by", f"{factor:g}"]
+    if until_s != float("inf"):
+        words += ["--for", f"{max(until_s - time.monotonic(), 0):.0f}s"]
+    subprocess.run([sys.executable, *words], cwd=ROOT, check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
