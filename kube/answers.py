@@ -73,7 +73,7 @@ def message_of(error: ApiException) -> str:
     try:
         return str(orjson.loads(body or b"{}").get("message") or otherwise)
     except (orjson.JSONDecodeError, AttributeError):
-        return _text(body) or str(otherwise)
+        return _text(body or "") or str(otherwise)
 
 
 def _is_page(error: ApiException) -> bool:
