@@ -26,8 +26,9 @@ lost pod would not be made again; a fault could not act, which is why faults are
 control. The administrator's rights answer every question about permissions with yes.
 
 Wall time depends on who else uses the machine, CPU time hardly. `cores` is one by the other. A preflight is the second of two in one
-process: the first also loads the client's classes, whatever the cluster, and what it took stands beside it. The largest answer is that of a single request but streams of watches. The zone that is lost has a third of all nodes:
-each is asked for its pods, since the blast radius must know whose they are.
+process: the first also loads the client's classes, whatever the cluster, and what it took stands beside it. The largest answer is that of a
+single request but streams of watches. The zone that is lost has a third of all nodes: each is asked for its pods, since the blast radius
+must know whose they are.
 """
 
 
