@@ -19,9 +19,17 @@ class Api:
     """An API server on loopback, as its administrator reaches it."""
 
     def __init__(self, port: int, keys: Path) -> None:
-        names = {"ca_certs": keys / "ca.crt", "cert_file": keys / "admin.crt", "key_file": keys / "admin.key"}
-        files: dict[str, Any] = {key: str(file) for key, file in names.items()}
-        self._pool = urllib3.HTTPSConnectionPool("127.0.0.1", port, maxsize=AT_ONCE, block=True, timeout=PATIENT, retries=False, **files)
+        self._pool = urllib3.HTTPSConnectionPool(
+            "127.0.0.1",
+            port,
+            maxsize=AT_ONCE,
+            block=True,
+            timeout=PATIENT,
+            retries=False,
+            ca_certs=str(keys / "ca.crt"),
+            cert_file=str(keys / "admin.crt"),
+            key_file=str(keys / "admin.key"),
+        )
 
     def ready(self) -> bool:
         """Tell whether it answers that it is ready."""

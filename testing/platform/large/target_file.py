@@ -36,7 +36,7 @@ def target_file(large: Large, folder: Path, server: str, kubeconfig: Path, endpo
 
 
 def _serving(prompts: str) -> dict[str, Any]:
-    load = {"endpoint": "inference", "model": "tiny", "rate_rps": 5, "arrivals": "poisson", "prompts": prompts}
+    load = {"endpoint": "inference", "model": "tiny", "rate_rps": 15, "arrivals": "poisson", "prompts": prompts}
     load |= {"mix": [{"weight": 1, "max_tokens": [2, 8]}], "in_flight_cap": 64, "timeout": "5s"}
     slo = {"ratio": "95%", "latency": "3s"}
     return {"kind": "requests", "role": "inference", "slo": slo, "steady_state": {"window": "10s"}, "load": load}
