@@ -2,7 +2,8 @@
 
 A host that asked the ledger's server for the time wrote ``clock`` rows: offset and error are known. Of one that did not, the server's
 receipt of its rows is a bound: no row arrives before it was written. So its rows are placed as late as the quickest of them allows, and
-how much longer a row usually took counts as what that may be wrong by.
+how much longer a row usually took counts as what that may be wrong by. So does how far the quickest of some seconds lies from that of
+others: a clock that drifts, or was set in between.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from history.ledgers import CLOCK, RUNNER, detail_of
 
 WHO = pl.coalesce("host", pl.format("rank {}", pl.col("rank")))
 """Whose clock a row's time is of."""
+
+
+SPELL_NS = 10_000_000_000
+"""In a stretch of this length the quickest row shows how the clock lies …"""
+FEWEST_ROWS = 5
+"""… if there are so many; a single one may have waited for long."""
 
 
 class HostClock(NamedTuple):
@@ -95,10 +102,13 @@ def _surest(answers: list[tuple[int, int]]) -> HostClock:
 
 
 def _bounds(rows: pl.DataFrame) -> dict[str, HostClock | None]:
-    """Return, by host, what the receipt of its rows allows at most, and how much longer a row usually took; None: no receipt is known."""
-    late = pl.col("received_ns") - pl.col("t_ns")
+    """Return, by host, what the receipt of its rows allows at most, and what that may be wrong by; None: no receipt is known."""
+    late, spell = pl.col("received_ns") - pl.col("t_ns"), pl.col("received_ns") // SPELL_NS
+    spells = rows.group_by(WHO.alias("who"), spell.alias("spell")).agg(late.min().alias("least"), late.count().alias("rows"))
+    moved = spells.filter(pl.col("rows") >= FEWEST_ROWS).group_by("who").agg(pl.col("least").max().alias("moved"))
     found = rows.group_by(WHO.alias("who")).agg(late.min().alias("least"), late.median().cast(pl.Int64).alias("usual"))
-    return {who: None if least is None else HostClock(least, usual - least, asked=False) for who, least, usual in found.iter_rows()}
+    each = found.join(moved, on="who", how="left").select("who", "least", pl.max_horizontal("usual", "moved")).iter_rows()
+    return {who: None if least is None else HostClock(least, latest - least, asked=False) for who, least, latest in each}
 
 
 def _host(asked: HostClock | None, bound: HostClock | None) -> HostClock | None:

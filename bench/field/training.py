@@ -12,7 +12,7 @@ from history.workloads import State
 from runner.drivers.training.job import manifest
 from runner.drivers.training.reference import reference_name
 from runner.drivers.training.template import Template
-from testing.histories.training_stories import Life, Story, apart, arrived, asked, check, hung, rows_of, run_of, suite_asked
+from testing.histories.training_stories import Life, Story, apart, arrived, asked, check, hung, ns, rows_of, run_of, suite_asked
 from verdict import judge
 
 PART = "training"
@@ -50,6 +50,15 @@ def _behind_unasked() -> Seen:
     story = _killed(5)
     rows = [late | {"t_ns": early["t_ns"]} for late, early in zip(arrived(rows_of(story)), apart(rows_of(story), -2), strict=True)]
     return _seen(_judged(story, [*rows, suite_asked()], "rto"), Verdict.FAIL)
+
+
+@case(
+    PART, "truth 6.15 s, budget 5 s, hosts' clocks set 3 s forward 2 s after recovery, nobody asked", "never PASS: as unsure as it jumped"
+)
+def _set_forward() -> Seen:
+    story, jumped_ns = _killed(5), 3 * 10**9
+    rows = [one | {"t_ns": int(str(one["t_ns"])) + (jumped_ns if int(str(one["t_ns"])) > ns(28) else 0)} for one in arrived(rows_of(story))]
+    return _seen(_judged(story, [*rows, suite_asked()], "rto"), Verdict.INCONCLUSIVE)
 
 
 @case(PART, "truth 6.15 s, budget 6.5 s, clocks known within 1 s", "INCONCLUSIVE: the error is in the resolution")

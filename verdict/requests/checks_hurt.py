@@ -123,7 +123,7 @@ def _hurt_where(case: Case, found: Groups, bad: Groups) -> str:
     parts = [f"{len(part):,} of {len(group):,} {name}" for part, group, name in zip(bad, found, where, strict=True) if len(group)]
     why = reasons.counts(case, hurt(case))
     became = listed((f"{number:,} {reason.word}" for reason, number in why), most=len(why))
-    return f"Of {at_all} under way at the fault {len(hurt(case)):,} were hurt ({became}): {listed(parts)}"
+    return f"Of {at_all} under way at the fault {count(len(hurt(case)), 'was hurt', 'were hurt')} ({became}): {listed(parts)}"
 
 
 def _budget(budget: float, graceful: bool) -> str:

@@ -123,6 +123,15 @@ def test_a_stream_that_falls_silent_is_stalled_however_it_ended() -> None:
         assert (seen["bad_stalled"], seen["requests_interrupted"], seen["requests_bad"]) == (39, 39, 39)
 
 
+def test_one_stream_that_stands_still_a_millisecond_too_long_is_hurt_and_one_at_the_limit_is_not() -> None:
+    calm = recorded(Streams(seed=3, kind="nothing")).run
+    last = calm.requests.filter(pl.col("intended_ns") < at(0)).sort("intended_ns")["request_id"][-1]
+    stood = [change_rows(calm, pl.col("request_id") == last, max_gap_ms=gap_ms, gap_end_ns=pl.lit(at(2))) for gap_ms in (700.0, 701.0)]
+    at_the_limit, beyond = (check_of(judge(run), "interrupted").sentence for run in stood)
+    assert at_the_limit.startswith("None of 39 answers under way")
+    assert beyond.startswith("Of 39 answers under way at the fault 1 was hurt (1 stalled)")
+
+
 def test_what_was_late_before_the_fault_is_the_baselines() -> None:
     run = change_rows(
         run_of(HIT), pl.col("request_id") == 1500, done_ns=at(0.4), first_byte_ns=at(0.4)

@@ -21,6 +21,7 @@ from testing.histories.training_stories import (
     frame,
     hung,
     judged,
+    ns,
     row,
     rows_of,
     run_of,
@@ -80,6 +81,15 @@ def test_hosts_that_never_asked_are_placed_by_when_their_rows_arrived(apart_s: f
     found = of(story, [*rows, suite_asked()], "rto")
     assert (found.verdict, found.measured) == (verdict, pytest.approx(6.154))
     assert "4 of them by when rows arrived" in of(story, [*rows, suite_asked()], "ledger").sentence
+
+
+def test_a_clock_that_was_set_while_nobody_asked_is_as_unsure_as_it_jumped() -> None:
+    story = Story(budgets=Budgets(rto_s=5))  # truth 6.15 s
+    set_forward = [
+        late | {"t_ns": int(str(late["t_ns"])) + (3 * 10**9 if int(str(late["t_ns"])) > ns(28) else 0)} for late in arrived(rows_of(story))
+    ]
+    assert of(story, [*set_forward, suite_asked()], "rto").verdict is Verdict.INCONCLUSIVE
+    assert clocks_of_ledger(frame([*set_forward, suite_asked()])).error_s == pytest.approx(3, abs=0.1)
 
 
 def test_rows_that_usually_take_longer_than_the_quickest_make_the_clock_less_sure() -> None:
