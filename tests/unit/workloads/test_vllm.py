@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -13,8 +14,11 @@ import yaml
 
 from cluster.machines.image_files import PROJECT, VLLM
 from runner.experiment.experiment import read_experiment
+from target.requests import RequestsClass
 from target.target import load_target
+from target.workload import WorkloadClass
 from testing.platform.fake_cluster import ROOT
+from verdict.statistics import bad_in_a_row, mean_for
 from workloads.vllm import replica
 
 FOLDER = ROOT / "workloads/manifests/vllm"
@@ -64,14 +68,26 @@ def test_time_to_leave_covers_what_the_hook_and_the_server_take() -> None:
     assert int(hook.rpartition("sleep ")[2]) + drains_s < spec["terminationGracePeriodSeconds"]
 
 
-def test_the_target_finds_the_engine_and_loosens_nothing_but_capacity() -> None:
+def test_the_target_finds_the_engine_and_loosens_only_capacity_and_an_rto_that_its_rate_cannot_show() -> None:
     target, shipped = load_target(ROOT / "targets/vllm.yaml"), load_target(ROOT / "targets/local.yaml")
     workload = target.workloads["realtime-inference"]
     assert target.roles["inference"].engine == "VLLM::EngineCore"
     assert workload.budgets == shipped.workloads["realtime-inference"].budgets
-    assert {name for budgets in workload.budgets_in.values() for name in budgets.values()} == {"capacity_rto_s"}
-    for name in workload.budgets_in:
-        assert read_experiment(ROOT / f"experiments/{name}.yaml", ROOT / "experiments").settings.budgets.capacity_rto_s
+    assert {name for budgets in workload.budgets_in.values() for name in budgets.values()} == {"capacity_rto_s", "rto_s"}
+    for name, budgets in workload.budgets_in.items():
+        own = read_experiment(ROOT / f"experiments/{name}.yaml", ROOT / "experiments").settings.budgets
+        assert own.capacity_rto_s
+        if budgets.rto_s is not None:
+            assert own.rto_s is not None
+            assert not surely_met(workload, own.rto_s)
+            assert surely_met(workload, budgets.rto_s)
+
+
+def surely_met(workload: WorkloadClass, rto_s: float) -> bool:
+    """Tell whether one of three replicas gets as many requests within ``rto_s`` as show an outage there, by all but bad luck."""
+    assert isinstance(workload, RequestsClass)
+    expected = workload.load.rate_rps * rto_s / 3
+    return expected - 2 * math.sqrt(expected) >= mean_for(bad_in_a_row(workload.slo.ratio))
 
 
 def test_the_switch_chooses_manifests_target_and_experiments() -> None:
