@@ -245,7 +245,7 @@ def test_an_experiment_may_have_another_template_than_its_class(name: str, templ
 
     monkeypatch.setattr(driver, "read_template", read)
     monkeypatch.setattr("kube.permissions.require", lambda *_: None)
-    request: Any = SimpleNamespace(run_id="r")
+    request: Any = SimpleNamespace(run_id="r", dry_run=False)
     drivers_of(FakeCluster().platform(load_target(ROOT / "targets" / "local.yaml")), experiment, request, Stop())
     assert asked == [template]
 
