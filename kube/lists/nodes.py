@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from kube.client import PARALLEL, Platform
-from kube.lists.paging import any_there, listed, metadata
+from kube.lists.paging import PAGE, any_there, listed, metadata
 
 if TYPE_CHECKING:
     from kube.objects import Named, Node
@@ -80,7 +80,7 @@ def _named(names: frozenset[str], ask: Ask) -> list[Named]:
 
 
 def _whole(platform: Platform, **selector: str) -> list[Named]:
-    return listed(platform.core.list_node, **selector).items
+    return listed(platform.core.list_node, page=PAGE, **selector).items
 
 
 def _metadata(platform: Platform, **selector: str) -> list[Named]:

@@ -78,10 +78,10 @@ class Watch(threading.Thread):
             except LOST as error:
                 if self._halt.is_set():
                     return  # we ended the stream ourselves
-                refused = isinstance(error, ApiException)
-                self._version = "" if refused else self._version  # an API server that refuses to go on from there is asked for all there is
-                if refused and error.status == GONE:
-                    continue  # it does not keep what changed since: nothing was lost
+                if isinstance(error, ApiException):
+                    self._version = ""  # an API server that refuses to go on from there is asked for all there is
+                    if error.status == GONE:
+                        continue  # it does not keep what changed since: nothing was lost
                 self._lost = True
                 self._on_link(self._subject.name, False)
                 self._halt.wait(RETRY_S)
