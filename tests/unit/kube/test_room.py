@@ -30,7 +30,7 @@ class Crowd(FakeCluster):
         self.pods[made.metadata.namespace, made.metadata.name] = made
 
     def list_pod_for_all_namespaces(self, field_selector: str = "", **more: object) -> Any:
-        self.looked.append(field_selector.split(",")[0].removeprefix("spec.nodeName="))
+        self.looked.append(field_selector.split(",", maxsplit=1)[0].removeprefix("spec.nodeName="))
         return super().list_pod_for_all_namespaces(field_selector, **more)
 
 
