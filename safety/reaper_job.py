@@ -206,10 +206,9 @@ def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[]
     rbac = client.RbacAuthorizationV1Api(platform.api)
     core = platform.core
     batch = platform.batch
-    chosen: dict[str, Any] = {"label_selector": selector}
 
     def names(lister: Callable[..., Any], *where: str) -> Callable[[], list[str]]:
-        return lambda: [one.metadata.name for one in listed(lister, *where, **chosen).items]
+        return lambda: [one.metadata.name for one in listed(lister, *where, label_selector=selector).items]
 
     yield (
         "job",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from kube.client import PARALLEL, Platform
-from kube.lists.paging import any_there, listed, metadata
+from kube.lists.paging import PAGE, any_there, listed, metadata
 
 if TYPE_CHECKING:
     from kube.objects import Named, Node
@@ -79,8 +79,8 @@ def _named(names: frozenset[str], ask: Ask) -> list[Named]:
         return sorted([*found.values(), *(node for nodes in single for node in nodes)], key=_name)
 
 
-def _whole(platform: Platform, **selector: Any) -> list[Named]:  # noqa: ANN401 - options of the client's own function
-    return listed(platform.core.list_node, **selector).items
+def _whole(platform: Platform, **selector: str) -> list[Named]:
+    return listed(platform.core.list_node, page=PAGE, **selector).items
 
 
 def _metadata(platform: Platform, **selector: str) -> list[Named]:

@@ -14,7 +14,7 @@ from testing.platform.kube_api import Answer, Asked, failure
 from testing.platform.large.manifests import CONSENT, SUITE, Large, Manifest
 
 STAMP = "2026-11-01T12:00:00Z"
-FIELDS: dict[str, object] = {"f:metadata": {"f:labels": {f"f:label-{count}": {} for count in range(30)}}}
+FIELDS: Manifest = {"f:metadata": {"f:labels": {f"f:label-{count}": {} for count in range(30)}}}
 HISTORY = [{"manager": "kubelet", "operation": "Update", "apiVersion": "v1", "time": STAMP, "fieldsType": "FieldsV1", "fieldsV1": FIELDS}]
 STAYS = [
     {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
