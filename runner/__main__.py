@@ -1,4 +1,4 @@
-"""``python -m runner heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
+"""``python -m runner discover|heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
 
 Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong usage · 11 refused.
 """
@@ -15,7 +15,7 @@ from history.result import Verdict
 from history.values import parse_duration
 from kube.client import connect
 from runner.cleanup import cleanup
-from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
+from runner.commands import admission_policy, calibrate, catalogue_pages, discover, rbac
 from runner.drivers.choice import read_target
 from runner.exits import REFUSED
 from runner.experiment.experiment import check_target, read_experiment
@@ -55,11 +55,14 @@ def parser() -> argparse.ArgumentParser:
     add["calibrate"].add_argument("--stored", type=Path, metavar="DIR", help="judge by the null runs below DIR instead of new ones")
     add["calibrate"].add_argument("--write", type=Path, metavar="FILE", help="publish what they say, and each run, as Markdown there")
     add["calibrate"].add_argument("--out", type=Path, default=ROOT / "reports" / "out" / "calibrate", metavar="DIR", help="runs go here")
+    discover.add_to(commands.add_parser("discover", help=discover.TEXT, description=discover.TEXT))
     return made
 
 
 def execute_command(options: argparse.Namespace) -> int:
     """Carry out one command and return its exit code. Raises AftershockError: refused."""
+    if options.command == "discover":
+        return discover.discover(options)
     target = read_target(options.target)
     remember([*of_environment(os.environ), *of_target(target, os.environ)])
     if options.command == "heal":
