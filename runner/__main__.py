@@ -61,8 +61,6 @@ def parser() -> argparse.ArgumentParser:
 
 def execute_command(options: argparse.Namespace) -> int:
     """Carry out one command and return its exit code. Raises AftershockError: refused."""
-    if options.command == "discover":
-        return discover.discover(options)
     target = read_target(options.target)
     remember([*of_environment(os.environ), *of_target(target, os.environ)])
     if options.command == "heal":
@@ -110,7 +108,8 @@ def _null_runs(options: argparse.Namespace) -> list[calibrate.NullRun]:
 def main() -> int:
     """Parse, carry out, and say what refuses."""
     try:
-        return execute_command(parser().parse_args())
+        options = parser().parse_args()
+        return discover.discover(options) if options.command == "discover" else execute_command(options)
     except AftershockError as error:
         print(redact_text(str(error)), file=sys.stderr)
         return REFUSED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -62,17 +62,17 @@ class Found:
 
 
 def find_prometheus(
-    reader: Reader, routes: Routes, known: Sequence[tuple[Workload, Match]], workloads: Iterable[Workload], nodes: Mapping[str, str]
+    reader: Reader, routes: Routes, known: Sequence[tuple[Workload, Match]], workloads: Iterable[Workload]
 ) -> list[Found]:
     """Return the Prometheuses among the workloads, the most useful first: of this cluster, with gauges of engines, reached from here."""
     every = list(workloads)
-    found = [_look(reader, routes, workload, match, every, nodes) for workload, match in known[:MOST]]
+    found = [_look(reader, routes, workload, match, every) for workload, match in known[:MOST]]
     return sorted(found, key=lambda one: (not one.engines.by_workload, not one.of_here, not one.url, not one.answered))
 
 
-def _look(reader: Reader, routes: Routes, workload: Workload, match: Match, every: Sequence[Workload], nodes: Mapping[str, str]) -> Found:
+def _look(reader: Reader, routes: Routes, workload: Workload, match: Match, every: Sequence[Workload]) -> Found:
     path = match.known.path
-    ways = tuple(way._replace(url=way.url + path) for way in ways_in(routes, workload, match.known.port, nodes))
+    ways = tuple(way._replace(url=way.url + path) for way in ways_in(routes, workload, match.known.port))
     ways = (*_by_operator(reader, workload), *ways)
     asked, url, errors = _asker(reader, routes, workload, match, ways)
     found = Found(workload, match, ways, url, errors=tuple(errors))

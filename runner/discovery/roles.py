@@ -14,7 +14,6 @@ from kube.controllers.owners import found_by_owner
 from runner.discovery import routes
 from runner.discovery.known.gateways import PICKER, ROUTERS
 from runner.discovery.own_answers import ports_of
-from runner.discovery.routes import Routes
 from runner.discovery.selectors import Selected, selector_of
 from runner.discovery.signs import Part
 from runner.discovery.survey import Recognised, Survey
@@ -66,7 +65,7 @@ def draft_roles(survey: Survey) -> list[RoleDraft]:
     """Return the roles of a cluster: engines first, then what stands before them, then what they and trainings keep things in."""
     engines = list(_of(survey, survey.of_part("engine"), "inference"))
     near = {one.namespace for one in engines}
-    gateways = list(_of(survey, [one for one in _gateways(survey, near)], "gateway"))
+    gateways = list(_of(survey, _gateways(survey, near), "gateway"))
     kept = [role for part, name in KEPT for role in _of(survey, survey.of_part(part), name)]
     return [*engines, *gateways, *kept]
 
@@ -101,7 +100,7 @@ def _of(survey: Survey, found: Sequence[Recognised], first: str) -> Iterator[Rol
 
 def _role(survey: Survey, name: str, found: Recognised, selected: Selected, twins: Sequence[Recognised]) -> RoleDraft:
     port = users_port(found)
-    leading = [one for one in survey.routes.services_of(found.workload)]
+    leading = survey.routes.services_of(found.workload)
     return RoleDraft(
         name=name,
         found=found,
@@ -109,7 +108,7 @@ def _role(survey: Survey, name: str, found: Recognised, selected: Selected, twin
         controller=None if selected.others else _controller(survey, found),
         service=routes.name(leading[0]) if leading else None,
         mixed=tuple(_mixed(survey, found, leading)),
-        ways=tuple(way._replace(url=way.url + found.path) for way in ways_in(survey.routes, found.workload, port, survey.nodes.addresses)),
+        ways=tuple(way._replace(url=way.url + found.path) for way in ways_in(survey.routes, found.workload, port)),
         port=port,
         health=health_of(found, port),
         twins=tuple(twins),

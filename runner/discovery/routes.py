@@ -26,6 +26,7 @@ class Routes:
     pools: tuple[Plain, ...]
     openshift: tuple[Plain, ...]
     kserve: tuple[Plain, ...]
+    nodes: Mapping[str, str]  # where each worker is reached, by its name
 
     def services_of(self, workload: Workload) -> list[Plain]:
         """Return the Services that select a workload's pods; those with an address of their own before headless ones."""
@@ -39,8 +40,8 @@ class Routes:
         return [one for one in near if _selects(_pool_selector(one), workload.labels)]
 
 
-def read_routes(reader: Reader) -> Routes:
-    """Return what leads somewhere, as far as it is served and may be read."""
+def read_routes(reader: Reader, nodes: Mapping[str, str]) -> Routes:
+    """Return what leads somewhere, as far as it is served and may be read; ``nodes``: where each worker is reached."""
 
     def of(groups: Iterable[str], plural: str, kind: str) -> tuple[Plain, ...]:
         return tuple(one for group in groups for one in reader.listed(reader.served(group, plural, kind)))
@@ -53,6 +54,7 @@ def read_routes(reader: Reader) -> Routes:
         pools=of(POOLS, "inferencepools", "InferencePool"),
         openshift=of([OPENSHIFT], "routes", "Route"),
         kserve=of([KSERVE], "inferenceservices", "InferenceService"),
+        nodes=nodes,
     )
 
 

@@ -123,10 +123,10 @@ def take(cluster: Cluster, only: Sequence[str] = ()) -> Survey:
     """Look at a cluster, in the namespaces ``only`` (empty: in all). Nothing is changed. Raises TargetRefused as :func:`open_cluster`."""
     reader = Reader(cluster.platform, only, cluster.namespace)
     namespaces, nodes = reader.namespaces, read_nodes(reader.of_cluster(NODES))
-    workloads, routes = read_workloads(reader), read_routes(reader)
+    workloads, routes = read_workloads(reader), read_routes(reader, nodes.addresses)
     first = _recognised(workloads, {})
     monitors = [(one.workload, one.matches[0]) for one in first if one.part == "prometheus"]
-    prometheus = find_prometheus(reader, routes, monitors, workloads, nodes.addresses)
+    prometheus = find_prometheus(reader, routes, monitors, workloads)
     others = {one.workload for one in first if one.part != "engine"}
     asked = asked_for_metrics(reader, [one for one in workloads if one not in others])
     metrics = {one: asked.get(one, frozenset()) | _scraped(prometheus, one) for one in workloads}

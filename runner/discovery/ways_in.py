@@ -30,14 +30,14 @@ class Way(NamedTuple):
     rank: int = 0
 
 
-def ways_in(found: Routes, workload: Workload, wanted_port: int | None, nodes: Mapping[str, str]) -> list[Way]:
-    """Return how ``workload`` is reached. ``wanted_port``: on which its users ask; ``nodes``: address of each node by name."""
+def ways_in(found: Routes, workload: Workload, wanted_port: int | None) -> list[Way]:
+    """Return how ``workload`` is reached. ``wanted_port``: on which its users ask."""
     services = found.services_of(workload)
     ports = {name(one): _port(one, workload, wanted_port) for one in services}
     ways = [*_kserve(found, workload), *_http_routes(found, workload, services), *_ingresses(found, workload.namespace, services)]
     ways += _openshift(found, workload.namespace, services)
     for kind in (_balancer, _node_port):
-        ways += [way for one in services if (port := ports[name(one)]) for way in kind(one, port, workload, nodes)]
+        ways += [way for one in services if (port := ports[name(one)]) for way in kind(one, port, workload, found.nodes)]
     ways += [_inside(one, port) for one in services if (port := ports[name(one)])]
     return list({way.url: way for way in reversed(ways)}.values())[::-1]
 

@@ -36,7 +36,10 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """Pods of one maker, a key by which other findings are kept. ``labels``: those that all of them have; ``sample``: one of them, whole; ``maker``: None, nobody makes them."""
+    """Pods of one maker, a key by which other findings are kept.
+
+    ``labels``: those that all of them have; ``sample``: one of them, whole; ``maker``: None, nobody makes them.
+    """
 
     namespace: str
     name: str

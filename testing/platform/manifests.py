@@ -44,17 +44,19 @@ class Manifests:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if asked.method != "GET":
             return failure(405, "nothing but GET is meant here")
-        if parts.path.rstrip("/") == "/version":
-            return self._version()
-        if parts.path.rstrip("/") == "/apis":
-            return self._groups()
+        fixed = {"/version": self._version, "/apis": self._groups}.get(parts.path.rstrip("/"))
+        if fixed is not None:
+            return fixed()
         if proxied := PROXIED.fullmatch(unquote(parts.path)):
             return self._proxied(proxied, query)
-        found = OBJECTS.fullmatch(parts.path)
-        if found and (alone := NAMESPACE.fullmatch(parts.path)):
+        return self._objects(parts.path, query)
+
+    def _objects(self, path: str, query: dict[str, str]) -> Answer:
+        if alone := NAMESPACE.fullmatch(path):
             return self._one("", "namespaces", None, alone["name"])
+        found = OBJECTS.fullmatch(path)
         if not found:
-            return failure(404, f"nothing at {parts.path}")
+            return failure(404, f"nothing at {path}")
         if found["name"]:
             return self._one(found["group"] or "", found["plural"], found["namespace"], found["name"])
         return self._list(found["group"] or "", found["plural"], found["namespace"], query)
@@ -138,7 +140,7 @@ def container(name: str = "main", image: str = "i", command: str = "", ports: di
     return {"name": name, "image": image, **({"command": command.split()} if command else {}), "ports": named, **more}
 
 
-def workload(
+def workload(  # noqa: PLR0917
     name: str, namespace: str, labels: dict[str, str], box: Manifest, replicas: int = 2, kind: str = "Deployment", **of_pod: Any
 ) -> list[Manifest]:
     """Return a Deployment or StatefulSet, and its pods as its controllers make them."""
@@ -153,7 +155,7 @@ def workload(
     return made + [pod(f"{name}-{i}", namespace, labels | set_of, box, (api, *owner), number=i, **of_pod) for i in range(replicas)]
 
 
-def pod(
+def pod(  # noqa: PLR0917
     name: str,
     namespace: str,
     labels: dict[str, str],

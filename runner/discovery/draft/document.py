@@ -10,7 +10,7 @@ from runner.discovery.draft.load import write_workloads
 from runner.discovery.draft.page import BECAUSE, DECIDE, QUESTION, Page
 from runner.discovery.draft.region import CONSENT, OWN, write_region
 from runner.discovery.draft.role_text import write_roles
-from runner.discovery.draft.words import gaps_in_words, grants, listed
+from runner.discovery.draft.words import count, gaps_in_words, grants, listed
 from runner.discovery.nodes import TRIED, missing_in
 from runner.discovery.roles import draft_roles
 from runner.discovery.survey import Survey
@@ -56,8 +56,8 @@ def _head(page: Page, survey: Survey, command: str) -> None:
         f"Draft of a target file for context {survey.cluster.context}, made by {command} on {now:%Y-%m-%d}. Nothing was changed there."
     )
     page.comment(
-        f"'{BECAUSE}' says why a line stands as it does: a guess, until somebody has looked. '{DECIDE}' is for a person to say: the value below "
-        f"it is an example. '{QUESTION}' could not be found. targets/staging.example.yaml explains every key."
+        f"'{BECAUSE}' says why a line stands as it does: a guess, until somebody has looked. '{DECIDE}' is a person's to say: the value "
+        f"below it is an example. '{QUESTION}' could not be found. targets/staging.example.yaml explains every key."
     )
     page.comment(_looked_into(survey))
     _version(page, survey)
@@ -71,9 +71,9 @@ def _head(page: Page, survey: Survey, command: str) -> None:
 
 
 def _looked_into(survey: Survey) -> str:
-    where = f"namespaces {listed(survey.only)}" if survey.only else f"all {len(survey.namespaces)} namespaces that are known"
+    where = f"namespaces {listed(survey.only)}" if survey.only else count(len(survey.namespaces), "namespace") + ", all that are known"
     pods = sum(len(one.pods) for one in survey.workloads)
-    return f"Looked into: {where}; {len(survey.workloads)} workloads of {pods} pods."
+    return f"Looked into: {where}; {count(len(survey.workloads), 'workload')} of {count(pods, 'pod')}."
 
 
 def _version(page: Page, survey: Survey) -> None:

@@ -121,7 +121,8 @@ def _why_none(survey: Survey) -> str:
     if one.answered:
         found = "has series of pods here" if one.of_here else "has no series of pods by which to tell whose it is"
         return f"how is {one.match.known.name} ({one.workload}) reached from here? Through the API server it answers, and {found}"
-    return f"how is {one.match.known.name} ({one.workload}) reached? It did not answer: {'; '.join(one.errors[:2]) or 'no Service leads to it'}"
+    said = "; ".join(one.errors[:2]) or "no Service leads to it"
+    return f"how is {one.match.known.name} ({one.workload}) reached? It did not answer: {said}"
 
 
 def _instruments(page: Page, survey: Survey) -> None:

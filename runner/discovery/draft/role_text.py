@@ -11,7 +11,7 @@ from runner.discovery.known.stores import SENTINEL
 from runner.discovery.roles import RoleDraft, gateways_elsewhere
 from runner.discovery.selectors import selector_of
 from runner.discovery.series import namespace_label
-from runner.discovery.survey import Survey
+from runner.discovery.survey import Recognised, Survey
 from target.engines import ENGINES, recognised
 from target.role import KINDS
 
@@ -143,10 +143,11 @@ def _not_found(page: Page, survey: Survey, roles: Sequence[RoleDraft]) -> None:
     others = gateways_elsewhere(survey)
     if others:
         page.comment("These stand before many platforms. One that only yours uses can be the role gateway; its namespace must consent:")
-        page.aside(
-            f"gateway: {flow({'namespace': one.workload.namespace, 'selector': selector_of(one.workload, survey.workloads).selector})}  # {one.workload}: {one.names}"
-            for one in others
-        )
+        page.aside(f"gateway: {_selected(survey, one)}  # {one.workload}: {one.names}" for one in others)
+
+
+def _selected(survey: Survey, one: Recognised) -> str:
+    return flow({"namespace": one.workload.namespace, "selector": selector_of(one.workload, survey.workloads).selector})
 
 
 def _decoys(survey: Survey, namespaces: set[str]) -> Iterator[str]:

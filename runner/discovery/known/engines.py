@@ -6,14 +6,15 @@ Read in these projects' own charts, manifests and sources:
 - production-stack: helm/templates/deployment-vllm-multi.yaml (labels ``model`` and ``helm-release-name``, container ``vllm``).
 - llm-d: llm-d-modelservice, charts/…/templates/_helpers.tpl (labels ``llm-d.ai/inferenceServing``, later ``llm-d.ai/inference-serving``,
   ``llm-d.ai/role``); llm-d-inference-sim has vLLM's gauges.
-- SGLang: docker/k8s-sglang-service.yaml (image lmsysorg/sglang, ``sglang.launch_server``, port 30000, /health); gauges need --enable-metrics.
+- SGLang: docker/k8s-sglang-service.yaml (image lmsysorg/sglang, ``sglang.launch_server``, port 30000, /health); gauges need
+  --enable-metrics.
 - Text Generation Inference: Dockerfile (``text-generation-launcher``, port 80), docs/source/reference/metrics.md.
 - Triton: deploy/k8s-onprem/templates/deployment.yaml (label ``app: triton-inference-server``, ports 8000 to 8002, /v2/health/ready);
   protocol/extension_generate.md.
 - llama.cpp: tools/server/README.md (``llama-server``, port 8080, /health; gauges need --metrics).
 - Ray Serve: kuberay, ray-operator/controllers/ray/utils/constant.go (labels ``ray.io/…``, port 8000, /-/healthz); Ray's metrics page.
-- KServe: pkg/constants/constants.go (label ``serving.kserve.io/inferenceservice``, ``component``, container ``kserve-container``, port 8080);
-  config/runtimes; its Hugging Face server answers OpenAI's API below /openai.
+- KServe: pkg/constants/constants.go (label ``serving.kserve.io/inferenceservice``, ``component``, container ``kserve-container``,
+  port 8080); config/runtimes; its Hugging Face server answers OpenAI's API below /openai.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ CATALOGUE.register(
         "engine",
         Signs(
             labels=(
-                {"ray.io/originated-from-crd": "RayService"},
+                {"ray.io/originated-from-crd": "RayService", "ray.io/node-type": "worker"},
                 {"ray.io/serve": "true", "ray.io/node-type": "worker"},
                 {"ray.io/cluster": ".+", "ray.io/node-type": "worker"},
             ),
@@ -130,12 +131,12 @@ CATALOGUE.register(
             ports=(8080,),
         ),
         port=8080,
-        remark="requests come through KServe's own route; which API they speak is its runtime's: /v1/models/NAME:predict, /v2/models/NAME/infer",
+        remark="requests come through KServe's own route; which API they speak is its runtime's, such as /v2/models/NAME/infer",
     ),
     Known(
         "KServe Hugging Face server",
         "engine",
-        Signs(images=(r"(^|/)huggingfaceserver[^/]*(:|@|$)",), commands=(r"huggingfaceserver\b",), ports=(8080,)),
+        Signs(images=(r"(^|/)huggingfaceserver[^/]*(:|@|$)",), commands=(r"huggingfaceserver\b",), ports=(8080,)),
         adapter="vllm", port=8080, api="completions", path="/openai",
         remark="its backend is vLLM where vLLM knows the model; otherwise it has none of vLLM's gauges: leave adapter out",
     ),

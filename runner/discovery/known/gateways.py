@@ -1,8 +1,8 @@
 """What stands between users and engines: routers of inference, and proxies of any kind.
 
 Read in: production-stack, helm/templates/deployment-router.yaml (image lmcache/lmstack-router, container ``router-container``); SGLang's
-router (``sglang_router.launch_router``); vllm-router; LiteLLM, deploy/charts/litellm-helm (image berriai/litellm, port 4000); the Gateway API
-inference extension, config/charts/inferencepool (endpoint picker, port 9002); Istio's page of labels (``gateway.networking.k8s.io/
+router (``sglang_router.launch_router``); vllm-router; LiteLLM, deploy/charts/litellm-helm (image berriai/litellm, port 4000); the Gateway
+API inference extension, config/charts/inferencepool (endpoint picker, port 9002); Istio's page of labels (``gateway.networking.k8s.io/
 gateway-name``); Envoy Gateway (``gateway.envoyproxy.io/owning-gateway-name``); the charts of ingress-nginx, Traefik, Kong, HAProxy.
 """
 

@@ -1,8 +1,8 @@
 """Where a platform keeps things: objects, features, experiments and models, and what waits in queues.
 
 Read in: MinIO, helm/minio (label ``app: minio``, ``minio server``, ports 9000 and 9001); Rook (label ``app: rook-ceph-rgw``); SeaweedFS
-(``weed s3``, port 8333); versitygw; Bitnami's chart of Redis (images redis and redis-sentinel, ports ``tcp-redis`` 6379 and ``tcp-sentinel``
-26379); Feast (``feast serve``, port 6566); MLflow's server and its community chart (``mlflow server``, port 5000); Strimzi (label
+(``weed s3``, port 8333); versitygw; Bitnami's chart of Redis (images redis and redis-sentinel, ports ``tcp-redis`` 6379 and
+``tcp-sentinel`` 26379); Feast (``feast serve``, port 6566); MLflow's server and its community chart (``mlflow server``, port 5000); Strimzi (label
 ``strimzi.io/kind``); RabbitMQ's cluster operator (label ``app.kubernetes.io/component: rabbitmq``); NATS' chart.
 """
 
@@ -49,7 +49,8 @@ CATALOGUE.register(
         remark="it keeps objects as files where its store is a file system: write object_store to use faults on stored data",
     ),
     Known(
-        "Feast", "features", Signs(images=(r"(^|/)feature-server(:|@|$)", r"(^|/)feast[^/]*(:|@|$)"), commands=(r"\bfeast serve\b",), ports=(6566,)),
+        "Feast", "features",
+        Signs(images=(r"(^|/)feature-server(:|@|$)", r"(^|/)feast[^/]*(:|@|$)"), commands=(r"\bfeast serve\b",), ports=(6566,)),
         port=6566,
     ),
     Known(
