@@ -61,9 +61,7 @@ class Found:
         return not self.of_here and bool(self.engines.foreign or self.scraped.foreign)
 
 
-def find_prometheus(
-    reader: Reader, routes: Routes, known: Sequence[tuple[Workload, Match]], workloads: Iterable[Workload]
-) -> list[Found]:
+def find_prometheus(reader: Reader, routes: Routes, known: Sequence[tuple[Workload, Match]], workloads: Iterable[Workload]) -> list[Found]:
     """Return the Prometheuses among the workloads, the most useful first: of this cluster, with gauges of engines, reached from here."""
     every = list(workloads)
     found = [_look(reader, routes, workload, match, every) for workload, match in known[:MOST]]

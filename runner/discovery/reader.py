@@ -76,6 +76,12 @@ class Reader:
             return {name: found.get(name, {"metadata": {"name": name}}) for name in self.only}
         return found or {self._own: {"metadata": {"name": self._own}}}
 
+    @property
+    def not_there(self) -> list[str]:
+        """Namespaces that a person named, and that a list of all of them lacks."""
+        seen = [name for name, one in self.namespaces.items() if "uid" in one["metadata"]]
+        return [name for name in self.only if name not in seen] if not any(gap.resource == "namespaces" for gap in self.gaps) else []
+
     def of_cluster(self, resource: Resource) -> list[Plain]:
         """Return the objects of a resource that belongs to no namespace; none if they may not be read."""
         return [one for page in self._tried(resource, None) for one in page]

@@ -128,7 +128,7 @@ def _controller(survey: Survey, found: Recognised) -> Controller | None:
 def _mixed(survey: Survey, found: Recognised, services: Iterable[Plain]) -> Iterator[str]:
     """Yield, for each of its Services that leads to other workloads too, a sentence."""
     for service in services:
-        others = [one for one in survey.workloads if one is not found.workload and service in survey.routes.services_of(one)]
+        others = [one for one in survey.workloads if one is not found.workload and routes.leads_to(service, one)]
         if others:
             yield f"Service {routes.name(service)} leads to {' and '.join(map(str, others))}, too"
 

@@ -30,14 +30,18 @@ class Routes:
 
     def services_of(self, workload: Workload) -> list[Plain]:
         """Return the Services that select a workload's pods; those with an address of their own before headless ones."""
-        labels = workload.labels
-        found = [one for one in self.services if in_namespace(one, workload.namespace) and _selects(spec(one).get("selector"), labels)]
+        found = [one for one in self.services if leads_to(one, workload)]
         return sorted(found, key=lambda one: (spec(one).get("clusterIP") == "None", name(one)))
 
     def pools_of(self, workload: Workload) -> list[Plain]:
         """Return the InferencePools whose endpoints a workload's pods are."""
         near = [one for one in self.pools if in_namespace(one, workload.namespace)]
         return [one for one in near if _selects(_pool_selector(one), workload.labels)]
+
+
+def leads_to(service: Plain, workload: Workload) -> bool:
+    """Tell whether a Service selects a workload's pods."""
+    return in_namespace(service, workload.namespace) and _selects(spec(service).get("selector"), workload.labels)
 
 
 def read_routes(reader: Reader, nodes: Mapping[str, str]) -> Routes:

@@ -11,15 +11,15 @@ from runner.discovery.workloads import Workload
 
 USUAL = (
     "app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "k8s-app", "app.kubernetes.io/component", "component", "name", "tier",
-    "release", "model", "llm-d.ai/model", "llm-d.ai/role", "serving.kserve.io/inferenceservice", "ray.io/cluster", "ray.io/group", "role",
+    "model", "llm-d.ai/model", "llm-d.ai/role", "serving.kserve.io/inferenceservice", "ray.io/cluster", "ray.io/group", "release",
 )  # fmt: skip
 """Labels by which people select, in this order; any other comes after them."""
 CHANGING = re.compile(
     r"hash$|^helm\.sh/chart$|^app\.kubernetes\.io/version$|revision|generation$|^app\.kubernetes\.io/managed-by$|pod-name$|pod-index$|-index$|^heritage$|^chart$"
-    r"|^date$|^uid$|controller-uid$|job-name$|^ray\.io/identifier$|^statefulset\.kubernetes\.io/|checksum|^leaderworkerset\.sigs\.k8s\.io/"
+    r"|^date$|^uid$|^role$|-role$|controller-uid$|job-name$|^ray\.io/identifier$|^statefulset\.kubernetes\.io/|checksum|^leaderworkerset\.sigs\.k8s\.io/"
     r"(group-key|template-revision)"
 )
-"""Labels that are another pod's after a rollout, or that say nothing."""
+"""Labels that are another pod's after a rollout or a failover, or that say nothing."""
 MOST = 3  # labels of a selector, before all are taken
 
 

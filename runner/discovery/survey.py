@@ -8,7 +8,7 @@ from typing import Literal
 
 from runner.discovery.cluster import Cluster
 from runner.discovery.known.catalogue import catalogue
-from runner.discovery.nodes import Nodes, read_nodes, version_of
+from runner.discovery.nodes import ACCELERATORS, Nodes, read_nodes, version_of
 from runner.discovery.own_answers import asked_for_metrics
 from runner.discovery.prometheus import Found, find_prometheus
 from runner.discovery.reader import NODES, Gap, Reader
@@ -105,7 +105,7 @@ class Survey:
 
     def of_part(self, part: Part) -> list[Recognised]:
         """Return what plays a part, Kubernetes' own left out, the largest first: by accelerators, then by pods."""
-        resources = tuple(self.nodes.devices)
+        resources = tuple(self.nodes.devices) or ACCELERATORS
         found = [one for one in self.recognised if one.part == part and not one.workload.of_system]
         return sorted(found, key=lambda one: (-_sure(one), -size(one.workload, resources), one.workload.namespace, one.workload.name))
 

@@ -39,7 +39,10 @@ def ways_in(found: Routes, workload: Workload, wanted_port: int | None) -> list[
     for kind in (_balancer, _node_port):
         ways += [way for one in services if (port := ports[name(one)]) for way in kind(one, port, workload, found.nodes)]
     ways += [_inside(one, port) for one in services if (port := ports[name(one)])]
-    return list({way.url: way for way in reversed(ways)}.values())[::-1]
+    first: dict[str, Way] = {}
+    for way in ways:
+        first.setdefault(way.url, way)
+    return list(first.values())
 
 
 def port_of(service: Plain, workload: Workload, wanted: int | None) -> int | None:

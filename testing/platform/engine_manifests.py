@@ -1,7 +1,8 @@
 """Inference engines as their projects' own charts and manifests deploy them: labels, images, commands, ports and probes.
 
 In own words, after: vLLM docs/deployment/k8s.md; production-stack helm/templates; llm-d-modelservice charts; SGLang
-docker/k8s-sglang-service.yaml; the Text Generation Inference image; Triton deploy/k8s-onprem; llama.cpp's server image; KubeRay's RayService; KServe's RawDeployment.
+docker/k8s-sglang-service.yaml; the Text Generation Inference image; Triton deploy/k8s-onprem; llama.cpp's server image;
+KubeRay's RayService; KServe's RawDeployment.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def production_stack() -> list[Manifest]:
     router_labels = {"environment": "router", "release": "router"}
     engine = container("vllm", "lmcache/vllm-openai:latest", "/opt/venv/bin/vllm serve meta-llama/Llama-3.1-8B-Instruct --port 8000",
                        {"container-port": 8000, "zmq-port": 55555}, startupProbe=probe("/health", 8000), resources=GPU)  # fmt: skip
-    arguments = ["--host", "0.0.0.0", "--port", "8000", "--service-discovery", "k8s"]
+    arguments = ["--port", "8000", "--service-discovery", "k8s"]
     router = container("router-container", "lmcache/lmstack-router:latest", "", {"router-cport": 8000, "lmcache-port": 9000},
                        args=arguments, livenessProbe=probe("/health", 8000))  # fmt: skip
     return [
@@ -112,6 +113,8 @@ def ray_serve() -> list[Manifest]:
 def kserve() -> list[Manifest]:
     labels = {"serving.kserve.io/inferenceservice": "gemma", "component": "predictor", "app": "isvc.gemma-predictor"}
     box = container("kserve-container", "kserve/huggingfaceserver:v0.15.0", "", {"": 8080}, args=["--model_name=gemma"], resources=GPU)
-    isvc = thing("InferenceService", "gemma", "models", "serving.kserve.io/v1beta1", spec={}, status={"url": "https://gemma.models.example.org"})
+    isvc = thing(
+        "InferenceService", "gemma", "models", "serving.kserve.io/v1beta1", spec={}, status={"url": "https://gemma.models.example.org"}
+    )
     inside = service("gemma-predictor", "models", {"app": "isvc.gemma-predictor"}, 80, 8080)
     return [*workload("gemma-predictor", "models", labels, box), inside, isvc]

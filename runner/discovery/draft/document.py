@@ -45,9 +45,9 @@ def write_draft(survey: Survey, command: str) -> Draft:
     write_workloads(body, survey, roles, ways)
     _head(page, survey, command)  # after the rest: only then all that could not be read is known
     text = redact_text(page.text() + body.text())
-    return Draft(
-        text, body.asked[DECIDE], body.asked[QUESTION], tuple(f"{one.name} ({one.found.workload}: {one.found.names})" for one in roles)
-    )
+    asked = {kind: page.asked[kind] + body.asked[kind] for kind in (DECIDE, QUESTION)}
+    found = tuple(f"{one.name} ({one.found.workload}: {one.found.names})" for one in roles)
+    return Draft(text, asked[DECIDE], asked[QUESTION], found)
 
 
 def _head(page: Page, survey: Survey, command: str) -> None:
@@ -60,14 +60,17 @@ def _head(page: Page, survey: Survey, command: str) -> None:
         f"below it is an example. '{QUESTION}' could not be found. targets/staging.example.yaml explains every key."
     )
     page.comment(_looked_into(survey))
+    for name in survey.reader.not_there:
+        page.question(f"is namespace {name} meant? There is none of that name")
     _version(page, survey)
     gaps = list(gaps_in_words(survey.gaps))
     if gaps:
         page.comment("Could not be read, so this is what is known without it:")
         for text in gaps:
             page.comment(f"- {text}")
-    for text in grants(survey.gaps):
-        page.comment(f"grant: {text}")
+    if commands := grants(survey.gaps):
+        page.comment("An administrator grants it by (WHO: as kubectl auth whoami says):")
+        page.aside(commands)
 
 
 def _looked_into(survey: Survey) -> str:

@@ -17,6 +17,7 @@ from runner.discovery.training_jobs import Template
 MODEL = re.compile(r"^--?(served[-_]model[-_]name|model[-_](path|id|name)|model|alias|m)(?:=(.+))?$")
 KEYS = re.compile(r"api[-_]?key", re.IGNORECASE)
 SERVES = "serve"  # vllm serve MODEL
+FILE = ".gguf"  # of llama.cpp
 PROMPTS = "workloads/inference/prompts.jsonl"
 RATE_RPS, QUEUE_MAX = 1, 10
 REQUESTS: Mapping[str, object] = {
@@ -50,7 +51,7 @@ def write_workloads(page: Page, survey: Survey, roles: Sequence[RoleDraft], ways
     for name, remark in training.operators:
         page.comment(f"{name} is installed{f': {remark}' if remark else ''}")
     if training.jobs:
-        page.comment(f"it runs, or has run: {listed(training.jobs)}")
+        page.comment(f"of these there are {listed(training.jobs)}")
     _training(page, survey, roles)
 
 
@@ -117,11 +118,13 @@ def model_of(found: Recognised) -> str:
     container = found.workload.container
     words = [word for text in [*(container.command or []), *(container.args or [])] for word in text.split()]
     said: dict[str, str] = {}
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words, ""][1:], strict=True):
         if option := MODEL.match(word):
-            said.setdefault(option[1].replace("_", "-"), option[3] or after)
+            said.setdefault(option[1].replace("_", "-"), option[3] or after)  # of python -m, too, which names no file
         elif word == SERVES and after and not after.startswith("-"):
             said.setdefault("model", after)
+    if not said.get("m", "").endswith(FILE):
+        said.pop("m", None)
     order = ("served-model-name", "alias", "model-name", "model", "model-id", "model-path", "m")
     return next((value for name in order if (value := said.get(name, "")) and not value.startswith(("-", "$"))), "")
 
@@ -133,7 +136,7 @@ def _keys_wanted(*found: Recognised) -> Iterator[str]:
         named = [item.name for item in container.env or [] if KEYS.search(item.name)]
         named += [text.partition("=")[0] for text in container.args or [] if text.startswith("--") and KEYS.search(text.partition("=")[0])]
         if named:
-            yield f"{one.workload} has {listed(named)}: which variable of yours holds the key that users send?"
+            yield f"{one.workload} wants a key of its users ({listed(named)}). Which variable of yours holds it?"
 
 
 def _training(page: Page, survey: Survey, roles: Sequence[RoleDraft]) -> None:

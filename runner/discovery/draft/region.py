@@ -94,6 +94,8 @@ def _prometheus(page: Page, survey: Survey) -> None:
 def _write_prometheus(page: Page, found: Found) -> None:
     ours = found.engines.by_workload or found.scraped.by_workload
     page.because(f"{found.match.known.name} ({found.workload}) answered there and has series of {listed(map(str, ours))}")
+    if gauges := sorted({one["__name__"] for one in found.engines.ours if "__name__" in one}):
+        page.because(f"of gauges of engines it has {listed(gauges)}")
     labels = found.engines.cluster or found.scraped.cluster
     if labels:
         page.because(f"it has series of another cluster, too ({(found.engines if found.engines.foreign else found.scraped).shown})")

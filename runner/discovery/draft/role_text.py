@@ -61,7 +61,7 @@ def _selector(page: Page, role: RoleDraft) -> None:
     if role.selected.others:
         others = " and ".join(map(str, role.selected.others))
         page.question(
-            f"{role.found.workload} and {others} carry the same labels: no selector tells them apart, so this role is all of them. "
+            f"pods of {others} carry the same labels: no selector tells them apart from {role.found.workload}. This role is all. "
             "Label their pods apart, then make a role of each"
         )
     elif not role.selected.selector:

@@ -2,8 +2,8 @@
 
 Read in: MinIO, helm/minio (label ``app: minio``, ``minio server``, ports 9000 and 9001); Rook (label ``app: rook-ceph-rgw``); SeaweedFS
 (``weed s3``, port 8333); versitygw; Bitnami's chart of Redis (images redis and redis-sentinel, ports ``tcp-redis`` 6379 and
-``tcp-sentinel`` 26379); Feast (``feast serve``, port 6566); MLflow's server and its community chart (``mlflow server``, port 5000); Strimzi (label
-``strimzi.io/kind``); RabbitMQ's cluster operator (label ``app.kubernetes.io/component: rabbitmq``); NATS' chart.
+``tcp-sentinel`` 26379); Feast (``feast serve``, port 6566); MLflow's server and its community chart (``mlflow server``, port 5000);
+Strimzi (label ``strimzi.io/kind``); RabbitMQ's cluster operator (label ``app.kubernetes.io/component: rabbitmq``); NATS' chart.
 """
 
 from __future__ import annotations

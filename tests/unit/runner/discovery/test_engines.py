@@ -160,7 +160,9 @@ def test_the_model_of_a_command_line(command: str, model: str, tmp_path: Path, m
 
 
 def test_two_engines_with_labels_of_their_own_are_two_roles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    objects = [one for name, count in (("big", 3), ("small", 2)) for one in shipped.vllm(name, "llm", {"app": "llm", "variant": name}, count)]
+    objects = [
+        one for name, count in (("big", 3), ("small", 2)) for one in shipped.vllm(name, "llm", {"app": "llm", "variant": name}, count)
+    ]
     draft = discovered(Manifests([namespace("llm"), *objects, service("llm", "llm", {"app": "llm"}, 8000)]), tmp_path, monkeypatch)
     assert draft.roles["inference"]["selector"] == "variant=big"
     assert draft.roles["inference-small"]["selector"] == "variant=small"

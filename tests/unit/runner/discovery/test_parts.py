@@ -149,5 +149,5 @@ def test_a_key_that_a_server_wants_is_asked_for_by_name_alone(tmp_path: Path, mo
     secret: list[dict[str, Any]] = [{"name": "VLLM_API_KEY", "value": "sk-very-secret-value"}]
     box = container("vllm", "vllm/vllm-openai:v1", "vllm serve m", {"": 8000}, args=["--api-key", "sk-other-secret-value"], env=secret)
     draft = drafted(tmp_path, monkeypatch, *workload("vllm", "llm", {"app": "vllm"}, box), service("vllm", "llm", {"app": "vllm"}, 8000))
-    assert "has VLLM_API_KEY, --api-key: which variable of yours holds the key" in draft.comments
+    assert "wants a key of its users (VLLM_API_KEY, --api-key). Which variable of yours holds it?" in draft.comments
     assert "secret-value" not in draft.text

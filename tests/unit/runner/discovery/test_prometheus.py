@@ -46,6 +46,7 @@ def test_a_prometheus_of_this_cluster_that_answers_here_is_written(tmp_path: Pat
         draft = outside(server, tmp_path, monkeypatch)
     assert draft.region["prometheus"] == {"url": server.url}
     assert "answered there and has series of Deployment vllm in llm" in draft.above("prometheus:")
+    assert "of gauges of engines it has vllm:num_requests_waiting" in draft.above("prometheus:")
     assert draft.raw["workloads"]["realtime-inference"]["steady_state"] == {"queue_max": 10}
     assert draft.region["instruments"] == [{"namespace": "monitoring", "selector": "app.kubernetes.io/name=prometheus"}]
     assert draft.target.only_region().prometheus is not None
@@ -110,7 +111,9 @@ def discovered_with_names(objects: list[Manifest], tmp_path: Path, monkeypatch: 
 
 
 def test_a_password_in_the_operators_url_is_neither_used_nor_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = thing("Prometheus", "k8s", "monitoring", "monitoring.coreos.com/v1", spec={"externalUrl": "https://u:hunter2secret@prom.example.org"})
+    made = thing(
+        "Prometheus", "k8s", "monitoring", "monitoring.coreos.com/v1", spec={"externalUrl": "https://u:hunter2secret@prom.example.org"}
+    )
     draft = discovered(platform(made), tmp_path, monkeypatch)
     assert "hunter2secret" not in draft.text
     assert draft.code == 0

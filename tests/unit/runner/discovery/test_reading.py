@@ -75,7 +75,7 @@ def test_where_the_whole_cluster_is_forbidden_each_namespace_is_asked(tmp_path: 
     assert draft.roles["inference"]["namespace"] == "llm"
     assert "inference-other" not in draft.roles
     assert "list pods in the whole cluster and in hr: may not be read; so each namespace that is known was asked" in draft.comments
-    assert "grant: kubectl create clusterrole aftershock-discover --verb=get,list --resource=pods,services" in draft.comments
+    assert "kubectl create clusterrole aftershock-discover --verb=get,list --resource=pods,services" in draft.comments
 
 
 def test_where_not_even_namespaces_may_be_listed_that_of_the_context_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +103,12 @@ def test_only_namespaces_that_a_person_names_are_read(tmp_path: Path, monkeypatc
         found.listed(SERVICES)
     lists = [urlsplit(one.path).path for one in api.asked if one.path.startswith("/api/v1") and "namespaces?" not in one.path]
     assert lists == ["/api/v1/namespaces/llm/pods", "/api/v1/namespaces/llm/services"]
+
+
+def test_a_namespace_that_is_not_there_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = discovered(two_teams(), tmp_path, monkeypatch, "llm", "lmm")
+    assert "QUESTION: is namespace lmm meant? There is none of that name" in draft.comments
+    assert draft.roles["inference"]["namespace"] == "llm"
 
 
 def test_a_list_that_fails_is_said_and_the_rest_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

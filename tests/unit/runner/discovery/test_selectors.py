@@ -28,7 +28,7 @@ def test_two_labels_where_one_is_shared(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_labels_of_a_rollout_are_not_selected_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    changing = {"helm.sh/chart": "vllm-0.1", "app.kubernetes.io/version": "1", "app.kubernetes.io/managed-by": "Helm"}
+    changing = {"role": "master", "helm.sh/chart": "vllm-0.1", "app.kubernetes.io/version": "1", "app.kubernetes.io/managed-by": "Helm"}
     assert selectors(tmp_path, monkeypatch, changing | {"part": "x"}) == [("part=x", 0)]
 
 
