@@ -1,4 +1,4 @@
-"""``python -m runner heal|status|doctor|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
+"""``python -m runner discover|doctor|heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
 
 Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong usage · 11 refused.
 """
@@ -15,7 +15,7 @@ from history.result import Verdict
 from history.values import parse_duration
 from kube.client import connect
 from runner.cleanup import cleanup
-from runner.commands import admission_policy, calibrate, catalogue_pages, rbac
+from runner.commands import admission_policy, calibrate, catalogue_pages, discover, rbac
 from runner.commands.doctor import doctor
 from runner.commands.doctor.chosen import to_grant
 from runner.drivers.choice import read_target
@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     add["calibrate"].add_argument("--stored", type=Path, metavar="DIR", help="judge by the null runs below DIR instead of new ones")
     add["calibrate"].add_argument("--write", type=Path, metavar="FILE", help="publish what they say, and each run, as Markdown there")
     add["calibrate"].add_argument("--out", type=Path, default=ROOT / "reports" / "out" / "calibrate", metavar="DIR", help="runs go here")
+    discover.add_to(commands.add_parser("discover", help=discover.TEXT, description=discover.TEXT))
     return made
 
 
@@ -112,7 +113,8 @@ def _null_runs(options: argparse.Namespace) -> list[calibrate.NullRun]:
 def main() -> int:
     """Parse, carry out, and say what refuses."""
     try:
-        return execute_command(parser().parse_args())
+        options = parser().parse_args()
+        return discover.discover(options) if options.command == "discover" else execute_command(options)
     except AftershockError as error:
         print(redact_text(str(error)), file=sys.stderr)
         return REFUSED

@@ -32,11 +32,15 @@ TEXTS = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one context leads to: the fields of its cluster and of its user (empty: nobody), with absolute paths."""
+    """What one context leads to: the fields of its cluster and of its user (empty: nobody), with absolute paths.
+
+    ``namespace``: the one in which it works where none is named; empty: it names none.
+    """
 
     context: str
     cluster: Fields
     user: Fields
+    namespace: str = ""
 
 
 def files_of(kubeconfig: str | None, environment: Mapping[str, str] = os.environ) -> list[Path]:
@@ -52,10 +56,7 @@ def read_entry(kubeconfig: str | None, context: str, environment: Mapping[str, s
         KubeconfigRefused: a file cannot be read or has another shape; or there is no such context, cluster or user.
 
     """
-    files = files_of(kubeconfig, environment)
-    there = [file for file in files if len(files) == 1 or _is_there(file)]  # of a list, kubectl passes over what is not there
-    if not there:
-        raise KubeconfigRefused(f"none of {', '.join(map(str, files))} is there; correct KUBECONFIG")
+    there = _there(files_of(kubeconfig, environment))
     known = _merged([(file, document_of(file)) for file in there])
     where = " and ".join(map(str, there))
     chosen = _named(known["contexts"], "context", context, where)
@@ -64,7 +65,29 @@ def read_entry(kubeconfig: str | None, context: str, environment: Mapping[str, s
         context=context,
         cluster=_as_kinds(_named(known["clusters"], "cluster", chosen.get("cluster"), where), f"{where}: cluster {chosen.get('cluster')}"),
         user=_as_kinds(_named(known["users"], "user", user, where), f"{where}: user {user}") if user else {},
+        namespace=str(chosen.get("namespace") or ""),
     )
+
+
+def current_context(kubeconfig: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the context that a kubeconfig works in: of a list, what the first file says that says any.
+
+    Raises:
+        KubeconfigRefused: a file cannot be read or has another shape; or none says it.
+
+    """
+    there = _there(files_of(kubeconfig, environment))
+    for file in there:
+        if isinstance(name := document_of(file).get("current-context"), str) and name:
+            return name
+    raise KubeconfigRefused(f"{' and '.join(map(str, there))}: no current-context; name a context")
+
+
+def _there(files: list[Path]) -> list[Path]:
+    there = [file for file in files if len(files) == 1 or _is_there(file)]  # of a list, kubectl passes over what is not there
+    if not there:
+        raise KubeconfigRefused(f"none of {', '.join(map(str, files))} is there; correct KUBECONFIG")
+    return there
 
 
 def _is_there(file: Path) -> bool:

@@ -29,9 +29,7 @@ def _works(platform: Platform, now: RoleNow) -> str:
     """Return who plays a role, if nobody is missing: the health check says who is."""
     up, want = sum(map(ready, now.pods)), len(now.pods) if now.wanted is None else now.wanted
     by = ", ".join(str(one.reference) for one in now.controllers) or "the target file"
-    counted = (
-        f"{up} of {want} replicas ready, as {by} says" if now.wanted is not None else f"{up} ready, nobody says how many it takes"
-    )
+    counted = f"{up} of {want} replicas ready, as {by} says" if now.wanted is not None else f"{up} ready, nobody says how many it takes"
     ways = platform.ways.get(now.name)
     asked = f"; health: {ways.sentence}" if ways else ""
     return f"role {now.name}: {counted}{asked}" if up >= want else ""
