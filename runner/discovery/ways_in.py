@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runner.discovery import routes
 from runner.discovery.routes import POOLS, Routes, in_namespace, name, namespace, spec
