@@ -75,9 +75,9 @@ def _value(name: str) -> Any:  # noqa: ANN401 - a number or a function
 
 def _change(function: Callable[..., Any], argument: str, factor: float) -> None:
     """Multiply the default of an argument, keyword-only or the last of the others."""
-    named = function.__kwdefaults__ or {}
-    if argument in named:
-        named[argument] *= factor
+    keywords = function.__kwdefaults__ or {}
+    if argument in keywords:
+        keywords[argument] *= factor
     else:
         *others, last = function.__defaults__ or ()
         function.__defaults__ = (*others, last * factor)
