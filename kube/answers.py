@@ -9,7 +9,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from kube.connection.errors import NoCredentials
-from target.hiding import excerpt
+from target.secrets.hiding import excerpt
 
 NEXT_STEP = {
     401: "renew the credentials of the target's context",

@@ -15,7 +15,7 @@ from kube.connection.bounded_client import CONNECT_S
 from kube.containers import SIDECARS
 from kube.objects import Pod
 from kube.permissions import Permission
-from target.hiding import excerpt
+from target.secrets.hiding import excerpt
 
 READ_S = 5.0
 MAYBE_OWN = {0, 502, 503, 504}  # no answer, or perhaps the API server's own

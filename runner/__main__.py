@@ -21,8 +21,8 @@ from runner.commands.doctor.chosen import to_grant
 from runner.drivers.choice import read_target
 from runner.exits import REFUSED
 from runner.redact import of_environment, of_target
-from target.hiding import redact_text
-from target.known_secrets import remember
+from target.secrets.hiding import redact_text
+from target.secrets.known import remember
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"

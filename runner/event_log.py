@@ -11,7 +11,7 @@ from history.clock import now_ns
 from history.schema import DEFAULT_REGION, EventKind
 from history.writer import EventLog
 from runner.redact import redact_object
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 
 
 class RunLog(EventLog):

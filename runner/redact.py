@@ -1,8 +1,8 @@
 """Takes secrets out of everything that a run writes or says: by name, by shape, and by the values that this process knows.
 
 Known values are those of its environment under secret names, those of all that the target file names (:func:`of_target`), and what exec
-plugins hand over meanwhile (:mod:`target.known_secrets`). Events, messages, journal, log, diagnostics and tracebacks are redacted.
-Names and shapes stand in :mod:`target.credentials`; texts alone are redacted by :mod:`target.hiding`.
+plugins hand over meanwhile (:mod:`target.secrets.known`). Events, messages, journal, log, diagnostics and tracebacks are redacted.
+Names and shapes stand in :mod:`target.secrets.credentials`; texts alone are redacted by :mod:`target.secrets.hiding`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import TextIO, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from kube.connection.secrets import of_file, of_kubeconfig
-from target import credentials
-from target.hiding import HIDDEN, redact_text
 from target.prometheus import Prometheus
 from target.requests import RequestsClass
+from target.secrets import credentials
+from target.secrets.hiding import HIDDEN, redact_text
 from target.target import Target
 
 Value = TypeVar("Value")

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from history.budgets import BUDGETS
 from history.errors import ConfigError
 from history.values import Written
-from target import credentials
+from target.secrets import credentials
 from target.yaml_source import Keys, Located
 
 Model = TypeVar("Model", bound=BaseModel)

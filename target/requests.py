@@ -12,8 +12,8 @@ from history.connection_policy import ConnectionPolicy
 from history.errors import ConfigError
 from history.prompts import knows_answers, read_prompts
 from history.workloads import Offer, Slo
-from target import credentials
 from target.mistakes import MISSING, Refusal
+from target.secrets import credentials
 from target.workload import Positive, SteadyState, WorkloadClass
 from target.yaml_source import PROJECT
 

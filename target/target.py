@@ -12,12 +12,13 @@ from pydantic import Field, model_validator
 
 from history.errors import ConfigError
 from history.values import Share, Written
-from target import credentials, requests, schema1, training  # noqa: F401 - requests and training are kinds of workload: they register
+from target import requests, schema1, training  # noqa: F401 - requests and training are kinds of workload: they register
 from target.mistakes import Refusal, parse, refuse, sentence
 from target.not_built import not_built
 from target.references import loose_ends
 from target.region import Region
 from target.role import Role
+from target.secrets import credentials
 from target.stop_when import Blackout, StopWhen
 from target.workload import AnyClass, WorkloadClass
 from target.yaml_source import read_located

@@ -20,8 +20,8 @@ from kube.connection import exec_plugin
 from kube.connection.errors import KubeconfigRefused
 from kube.connection.kubeconfig import read_entry
 from runner.redact import of_target
-from target.hiding import redact_text
-from target.known_secrets import remember
+from target.secrets.hiding import redact_text
+from target.secrets.known import remember
 from testing.platform.kube_api import CONTEXT, FAILS, Answer, KubeApi, Plugin, failure, hands_over, kube_api, kubeconfig, write_target
 from testing.runs.pytest_ways import session
 

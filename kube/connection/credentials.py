@@ -21,7 +21,7 @@ from kube.connection.auth_provider import token_of
 from kube.connection.errors import NoCredentials
 from kube.connection.exec_plugin import Command, Status, command_of, seconds_left
 from kube.connection.kubeconfig import Entry
-from target.known_secrets import remember
+from target.secrets.known import remember
 
 LOG = logging.getLogger(__name__)
 LEAD_S = 60.0  # before its end a credential is made anew, or a fifth of its life before, if that is shorter

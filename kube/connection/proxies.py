@@ -14,7 +14,7 @@ import urllib3
 from kubernetes import client
 
 from kube.connection.errors import KubeconfigRefused
-from target.known_secrets import remember
+from target.secrets.known import remember
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
 

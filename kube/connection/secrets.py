@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from kube.connection.errors import KubeconfigRefused
 from kube.connection.kubeconfig import document_of, files_of
-from target.credentials import NAME
+from target.secrets.credentials import NAME
 
 KEYS = ("token", "password", "client-key-data", "id-token", "refresh-token", "access-token", "client-secret")
 FILES = ("tokenFile", "client-key")

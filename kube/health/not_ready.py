@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kube.client import ready
 from kube.objects import Pod
-from target.hiding import excerpt
+from target.secrets.hiding import excerpt
 
 MOST = 200  # characters of what they say
 GATE = "ReadinessGatesNotReady"

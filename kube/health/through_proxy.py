@@ -15,7 +15,7 @@ from kube.connection.bounded_client import CONNECT_S
 from kube.health.answer import Answer
 from kube.health.questions import HttpQuestion, Question
 from kube.objects import Pod
-from target.hiding import excerpt
+from target.secrets.hiding import excerpt
 
 ITS_OWN = {"host", "authorization"}  # headers of the API server's
 STATUS = (b'"kind":"Status"', b'"apiVersion":"v1"')

@@ -16,8 +16,8 @@ from runner.discovery.draft.document import Draft, write_draft
 from runner.discovery.survey import take
 from runner.drivers.choice import read_target
 from runner.redact import of_environment
-from target.hiding import redact_text
-from target.known_secrets import remember
+from target.secrets.hiding import redact_text
+from target.secrets.known import remember
 
 TEXT = "look at a cluster without changing anything, and draft its target file"
 

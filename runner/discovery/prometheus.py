@@ -21,9 +21,9 @@ from runner.discovery.signs import Match
 from runner.discovery.ways_in import Way, port_of, ways_in
 from runner.discovery.workloads import Workload
 from target import engines
-from target.credentials import USERINFO
 from target.prometheus import Prometheus
 from target.region import Region
+from target.secrets.credentials import USERINFO
 
 MOST = 4  # Prometheuses that are asked
 BY = ", ".join(dict.fromkeys(("__name__", *NAMESPACES, *PODS, "instance", *CLUSTER_LABELS)))

@@ -21,7 +21,7 @@ from runner.plugin.options import Options, request_for
 from runner.plugin.progress import Progress
 from runner.request import Request
 from runner.run.parent import Child
-from target.hiding import excerpt
+from target.secrets.hiding import excerpt
 from target.target import Target
 
 

@@ -22,7 +22,7 @@ from runner.run.assemble import assemble
 from runner.run.lifecycle import run_phases
 from runner.run.preflight import run_preflight
 from runner.stop import Interrupted, Stop
-from target.known_secrets import remember
+from target.secrets.known import remember
 
 
 def run_request(request: Request, send: Send, stop: Stop) -> int:

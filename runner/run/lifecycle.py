@@ -17,7 +17,7 @@ from history.schema import EventKind
 from runner.messages import Kind
 from runner.run.context import Context
 from runner.stop import Interrupted
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 
 Step = Callable[[Context], object]
 

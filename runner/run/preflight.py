@@ -32,7 +32,7 @@ from runner.request import Request
 from runner.run import asked
 from runner.run.asked import Aimed, Prepared
 from runner.stop import Stop
-from target.known_secrets import remember
+from target.secrets.known import remember
 from target.target import Target
 
 

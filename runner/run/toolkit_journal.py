@@ -13,7 +13,7 @@ import chaoslib
 from history.plan import Plan
 from history.result import RunVerdict, Verdict
 from runner.redact import redact_object
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 
 Entry = dict[str, object]
 STATUS = {Verdict.PASS: "completed", Verdict.FAIL: "failed", Verdict.INCONCLUSIVE: "aborted"}

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from runner.findings import About, Finding, Kind
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 
 COLOURS = {Kind.WORKS: "green", Kind.LEFT_OUT: "dim", Kind.TO_DECIDE: "yellow", Kind.REFUSED: "red"}
 ORDER = tuple(COLOURS)

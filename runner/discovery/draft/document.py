@@ -14,7 +14,7 @@ from runner.discovery.draft.words import count, gaps_in_words, grants, listed
 from runner.discovery.nodes import TRIED, missing_in
 from runner.discovery.roles import draft_roles
 from runner.discovery.survey import Survey
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 
 NAME = re.compile(r"[^a-z0-9]+")
 IMAGE = "registry.example.org/aftershock/suite:1.0"

@@ -26,8 +26,8 @@ from kube.permissions import Permission
 from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests.load import POD_S
 from safety.reaper_job import AS_NOBODY, CONFINED, placement
-from target.hiding import excerpt
 from target.requests import RequestsClass
+from target.secrets.hiding import excerpt
 from target.suite_image import PROJECT, PYTHON
 from target.target import Target
 from target.workload import WorkloadClass

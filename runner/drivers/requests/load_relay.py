@@ -32,7 +32,7 @@ from runner.drivers.requests import load_pod
 from runner.drivers.requests.load_pod import Lost, Stream
 from runner.redact import RedactedStream, of_environment, of_target
 from target.environment import target_of
-from target.known_secrets import remember
+from target.secrets.known import remember
 
 TICK_S = 0.05
 EXCHANGES = 8

@@ -10,7 +10,7 @@ from history.schema import EventKind
 from kube.node_state import NodeState, node_state
 from kube.objects import EndpointSlice, KubeEvent, Node
 from runner.event_log import RunLog
-from target.hiding import excerpt
+from target.secrets.hiding import excerpt
 
 Concerns = Callable[[str], bool]  # whether a node, by its name, has to do with the run
 

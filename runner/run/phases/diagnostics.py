@@ -22,7 +22,7 @@ from kube.lists.paging import METADATA_PAGE, listed
 from kube.objects import Pod
 from runner.redact import redact_object
 from runner.run.context import Context
-from target.hiding import excerpt, redact_text
+from target.secrets.hiding import excerpt, redact_text
 
 LIMIT_S = 8.0
 PARALLEL = 8

@@ -11,7 +11,7 @@ import pytest
 
 from kube.client import connect
 from kube.connection import exec_plugin
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 from testing.platform.kube_api import FAILS, KubeApi, Plugin, ask, failure, hands_over, kube_api, refused, write_target
 
 TOKEN = "an-opaque-token-of-a-plugin"  # noqa: S105

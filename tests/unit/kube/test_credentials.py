@@ -20,7 +20,7 @@ from kube.connection.errors import NoCredentials
 from kube.connection.exec_plugin import Status
 from kube.connection.kubeconfig import read_entry
 from kube.container_exec import processes
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 from testing.platform.kube_api import Answer, KubeApi, ask, failure, kube_api, kubeconfig, refused, write_target
 
 

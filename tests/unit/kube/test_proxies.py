@@ -12,7 +12,7 @@ from history.errors import NoData, TargetRefused
 from kube.client import connect
 from kube.connection.websocket import DIRECTLY, _way
 from kube.container_exec import processes
-from target.hiding import redact_text
+from target.secrets.hiding import redact_text
 from testing.platform.kube_api import KubeApi, kube_api, write_target
 from testing.platform.socks_proxy import socks_proxy
 

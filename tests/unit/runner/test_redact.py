@@ -21,9 +21,9 @@ from runner.messages import Pipe
 from runner.redact import Redacted, RedactedStream, of_environment, of_target, redact_object
 from runner.run.context import Context
 from runner.run.lifecycle import run_part
-from target import known_secrets
-from target.hiding import HIDDEN, redact_text
-from target.known_secrets import remember
+from target.secrets import known as known_secrets
+from target.secrets.hiding import HIDDEN, redact_text
+from target.secrets.known import remember
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import plan_of

@@ -6,8 +6,8 @@ import pytest
 from kubernetes.client.exceptions import ApiException
 
 from kube.answers import explained, first_line
-from target import known_secrets
-from target.hiding import HIDDEN, excerpt
+from target.secrets import known as known_secrets
+from target.secrets.hiding import HIDDEN, excerpt
 
 PLANTED = "planted-secret-of-thirty-two-signs"
 

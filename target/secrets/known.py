@@ -1,6 +1,6 @@
 """The secret values that this process knows: whoever meets one says so here, and nothing that is written or said shows it.
 
-They come from the environment, target file, kubeconfig and exec plugins. :mod:`target.hiding` and :mod:`runner.redact` hide them.
+They come from the environment, target file, kubeconfig and exec plugins. :mod:`target.secrets.hiding` and :mod:`runner.redact` hide them.
 """
 
 from __future__ import annotations

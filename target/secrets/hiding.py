@@ -1,9 +1,9 @@
-"""Takes secrets out of a text: by shape, and by the values that this process knows (:mod:`target.known_secrets`)."""
+"""Takes secrets out of a text: by shape, and by the values that this process knows (:mod:`target.secrets.known`)."""
 
 from __future__ import annotations
 
-from target import credentials
-from target.known_secrets import known
+from target.secrets import credentials
+from target.secrets.known import known
 
 HIDDEN = "[redacted]"
 

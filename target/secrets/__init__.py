@@ -1,0 +1,1 @@
+"""Secrets: what looks like one, which this process knows, and how neither is shown."""
