@@ -10,7 +10,7 @@ from reports import Context, Report, build, write
 from reports.model import ErrorSeen
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import ENGINE_FROZEN, ZONE_LOST
-from testing.runs.viewer import CHROMIUM, POLICY, Look, look, opened, served
+from testing.pages.viewer import CHROMIUM, POLICY, Look, look, opened, served
 
 WIDTH = 1280
 LONG = "ConnectionError:" + "x" * 1984

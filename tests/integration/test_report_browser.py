@@ -15,7 +15,7 @@ from bench.field.report import with_long_error
 from reports import Context, NotTested, build, render, write
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import ENGINE_FROZEN, NULL, SHAM, ZONE_LOST
-from testing.runs.viewer import CHROMIUM, POLICY, look, opened, served
+from testing.pages.viewer import CHROMIUM, POLICY, look, opened, served
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's package chromium: apt-get install chromium")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.__main__ import parser
+from testing.pages.commands import Person, commands_of
 from testing.platform.fake_cluster import ROOT
-from testing.runs.page_commands import Person, commands_of
 
 PAGE = (ROOT / "docs" / "staging.md").read_text()
 TEXT = """

@@ -16,9 +16,9 @@ import yaml
 
 from cluster.state import State
 from testing.load.scripted_server import write_prompts
+from testing.pages.commands import Person
 from testing.platform.fake_cluster import ROOT
 from testing.platform.staging import Staging
-from testing.runs.page_commands import Person
 
 PAGE = (ROOT / "docs" / "staging.md").read_text()
 CONTEXT, SUITE = "staging-eu", "aftershock"

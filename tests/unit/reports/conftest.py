@@ -12,7 +12,7 @@ import pytest
 from reports import Context, NotTested, Report, render
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import ENGINE_KILLED, NINE
-from testing.runs.pages import Node, parse
+from testing.pages.html import Node, parse
 
 NOT_TESTED = (
     NotTested(id="storage/disk-full", title="A disk fills up", kind="skipped", reason="The target has no driver for disks."),

@@ -14,7 +14,7 @@ from reports import Report, build, write
 from reports.text import clean
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import REPLICA_KILLED
-from testing.runs.pages import Node, parse
+from testing.pages.html import Node, parse
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -9,7 +9,7 @@ import pytest
 from history.plan import Expect
 from reports import Report, build, write
 from reports.page.html import html
-from testing.runs.pages import Node, parse
+from testing.pages.html import Node, parse
 from tests.unit.reports.conftest import Night
 
 SEPARATORS = dict.fromkeys(map(ord, ",\u00a0"))

@@ -17,7 +17,7 @@ from reports.__main__ import SCHEMA, main, schema
 from reports.page.html import html
 from reports.page.markdown import MOST_LINES, markdown
 from reports.text import bytes_of, clean, one_line, quantity
-from testing.runs.pages import parse
+from testing.pages.html import parse
 from tests.unit.reports.conftest import Night
 from verdict.words import number, percent, seconds
 

@@ -8,7 +8,7 @@ import pytest
 
 from reports.page import palette
 from reports.page.html import html
-from testing.runs.pages import parse
+from testing.pages.html import parse
 from tests.unit.reports.conftest import Night
 
 PAINTS = ("fill", "stroke", "color")

@@ -12,7 +12,7 @@ from reports.page.junit import junit
 from reports.page.markdown import markdown
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import REPLICA_KILLED
-from testing.runs.pages import parse
+from testing.pages.html import parse
 
 OURS = {"target file": "t", "template of inference": "a", "images of gateway": "g"}
 

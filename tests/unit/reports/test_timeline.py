@@ -17,7 +17,7 @@ from reports.trial import read_judged, trial_of
 from testing.histories.sample_plan import BASELINE_S, NODES, REPLICAS, Impact, Scenario, Step, ns, plan_of
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import ENGINE_FROZEN, GPU_LOST, NODE_DRAINED, NULL, REPLICA_KILLED, ZONE_LOST
-from testing.runs.pages import parse
+from testing.pages.html import parse
 from verdict import judge
 
 
