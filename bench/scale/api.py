@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 import urllib3
 
 AT_ONCE = 16
+BUSY, TRIES, PAUSE_S = {429, 503, 504}, 10, 2.0
 PATIENT = urllib3.Timeout(connect=5, read=60)
 
 
@@ -69,8 +71,13 @@ class Api:
         return found
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> int:
+        """Send one object, again while the server of a busy machine asks for patience; what it made the first time is there then (409)."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        answer = self._pool.request(method, path, body=orjson.dumps(body), headers={"Content-Type": kind})
+        for _ in range(TRIES):
+            answer = self._pool.request(method, path, body=orjson.dumps(body), headers={"Content-Type": kind})
+            if answer.status not in BUSY:
+                break
+            time.sleep(PAUSE_S)
         if answer.status not in {200, 201, 409}:
             raise SystemExit(f"{method} {path} was answered {answer.status}: {answer.data[:500].decode(errors='replace')}")
         return 1
