@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runner.discovery import routes
 from runner.discovery.routes import POOLS, Routes, in_namespace, name, namespace, spec
@@ -56,7 +56,7 @@ def _port(service: Plain, workload: Workload, wanted: int | None) -> Plain | Non
     named = {port.name: int(port.container_port) for one in workload.sample.spec.containers for port in one.ports or [] if port.name}
 
     def rank(one: Plain) -> tuple[bool, bool, bool]:
-        behind = one.get("targetPort", one.get("port"))
+        behind: Any = one.get("targetPort", one.get("port"))
         number = named.get(behind, behind)
         said = f"{one.get('name', '')} {one.get('appProtocol', '')}"
         return number != wanted, bool(NOT_HTTP.search(said)), not HTTP.search(said)
@@ -106,7 +106,7 @@ def _http_routes(found: Routes, workload: Workload, services: Iterable[Plain]) -
         for rule in spec(route).get("rules") or []:
             hits = [one for one in rule.get("backendRefs") or [] if _leads(one, route, workload.namespace, names, pools)]
             if hits:
-                match = next(iter(rule.get("matches") or []), {})
+                match: Plain = next(iter(rule.get("matches") or []), {})
                 yield from _of_http_route(found, route, str((match.get("path") or {}).get("value") or ""))
 
 
