@@ -58,7 +58,7 @@ def test_commands_exist(page: Path) -> None:
     code = "\n".join(CODE.findall(page.read_text()))
     made = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z]+)\b", code)) <= made
-    for module in set(re.findall(r"python -m ([a-z_.]+[a-z])", code)):
+    for module in set(re.findall(r"python -m ([a-z0-9_.]+[a-z0-9])", code)):
         assert importlib.util.find_spec(module), module
 
 
