@@ -91,5 +91,5 @@ def _summary(draft: Draft, path: Path | None, mistakes: str) -> list[str]:
     if mistakes:
         return [*found, asked, "it cannot be read as a target file yet:", mistakes]
     where = path or "FILE"
-    after = f"then: pytest -m chaos -k replica-killed --chaos-target={where} --chaos-dry-run"
+    after = f"then: python -m runner doctor --target {where}"
     return [*found, asked, *([f"written: {path}, which can be read"] if path else []), after]
