@@ -23,7 +23,14 @@ import runner.run.parent, runner.plugin.plugin
 runner.run.parent.CHILD = {CHILD!r}
 runner.plugin.plugin.write_report = lambda _chaos: True  # its own tests: tests/unit/reports
 """
-INI = "[pytest]\naddopts = -m 'not chaos' -p no:locust --strict-markers\ntestpaths = tests\n"
+INI = """[pytest]
+addopts = -m 'not chaos' -p no:locust --strict-markers
+testpaths = tests
+markers =
+    slow: the project's own
+    own: the project's own
+    chaotic: the project's own
+"""
 RESOLVED = ["say", {"kind": "resolved", "lines": []}]
 PASS = [RESOLVED, ["verdict", {"verdict": "PASS"}]]
 
@@ -53,6 +60,7 @@ class Project:
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):
             code = pytest.main(["-p", "runner.plugin.plugin", "-p", "no:cacheprovider", "-p", "no:anyio", *arguments])
+        sys.modules.pop("test_own", None)  # the next project has another file of that name
         return Done(int(code), said.getvalue())
 
     def chaos(self, *arguments: str) -> Done:

@@ -42,8 +42,6 @@ def test_a_child_finds_its_modules_and_the_kubeconfigs_of_where_the_session_was_
 )
 def test_an_expression_that_holds_as_well_without_the_marker_asks_for_no_experiments(project: Project, marker: str, own: bool) -> None:
     (project.root / "tests" / "test_own.py").write_text("import pytest\n\n@pytest.mark.own\ndef test_own():\n    pass\n")
-    ini = project.root / "pytest.ini"
-    ini.write_text(ini.read_text() + "markers =\n    own: x\n    slow: x\n    chaotic: x\n")
     done = project.run("-m", marker, "--chaos-target=target.yaml", "--chaos-out=out", "-v")
     assert ("chaos:" in done.text, "pod-killed" in done.text) == (False, False)
     assert ("test_own.py::test_own PASSED" in done.text) == own, done.text
@@ -51,8 +49,6 @@ def test_an_expression_that_holds_as_well_without_the_marker_asks_for_no_experim
 
 @pytest.mark.parametrize("marker", ["chaos and serving", "(chaos)", "serving and chaos", "not slow and chaos", "chaos or slow"])
 def test_an_expression_that_needs_the_marker_asks_for_experiments(project: Project, marker: str) -> None:
-    ini = project.root / "pytest.ini"
-    ini.write_text(ini.read_text() + "markers =\n    slow: x\n")
     done = project.run("-m", marker, "--chaos-target=target.yaml", "--chaos-out=out")
     assert (done.code, "1 passed" in done.text) == (0, True), done.text
 
