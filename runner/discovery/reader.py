@@ -19,10 +19,10 @@ from kubernetes.client.exceptions import ApiException
 
 from kube.answers import explained
 from kube.client import PARALLEL, Platform
+from kube.lists.paging import GONE, PAGE
 from target.job_kinds.kind import Plain, Resource
 
-PAGE = 250  # objects of one answer: of pods about 2 MB
-FORBIDDEN, GONE = HTTPStatus.FORBIDDEN, HTTPStatus.GONE
+FORBIDDEN = HTTPStatus.FORBIDDEN
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 NODES = Resource("", "v1", "nodes", "Node")
 PODS = Resource("", "v1", "pods", "Pod")

@@ -164,12 +164,17 @@ def check_health(platform: Platform) -> Before:
 
 def with_versions(resolved: Resolved, platform: Platform, commit: str) -> Resolved:
     """Return ``resolved`` with what the plan says besides of what it met: versions, parts, gauges, ways. Raises TargetRefused."""
-    with api_errors("ask for the server's version", TargetRefused):
-        server: Any = client.VersionApi(platform.api).get_code()
-    known: dict[str, Any] = {"server_version": server.git_version, "commit": commit}
+    known: dict[str, Any] = {"server_version": server_version(platform), "commit": commit}
     known |= {"platform": platform_parts(platform), "gauges": known_gauges(platform.region)}
     known |= {"asked_through": asked_through(platform), "unasked": unasked(platform)}
     return replace(resolved, **known)
+
+
+def server_version(platform: Platform) -> str:
+    """Return the API server's version (v1.36.3). Raises TargetRefused."""
+    with api_errors("ask for the server's version", TargetRefused):
+        server: Any = client.VersionApi(platform.api).get_code()
+    return str(server.git_version)
 
 
 def known_gauges(region: Region) -> tuple[str, ...]:

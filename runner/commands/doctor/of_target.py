@@ -15,6 +15,7 @@ from runner.commands.doctor.of_roles import about_roles
 from runner.commands.doctor.versions import has_policies, missing_in
 from runner.findings import About, Check, Finding, Findings, Kind
 from runner.preflight import health_ways
+from runner.preflight.checks import server_version
 from runner.preflight.platform_health import Before
 from runner.preflight.vanished import namespace_is_there
 from runner.run import asked
@@ -24,7 +25,7 @@ from safety.leases import alive_runs
 
 def ask_target(platform: Platform, findings: Findings) -> Before | None:
     """Ask what preflight asks of every target, and keep besides what works and what a person should know; return the platform's state."""
-    version = findings.ask(About.CLUSTER, lambda: _version(platform)) or ""
+    version = findings.ask(About.CLUSTER, lambda: server_version(platform)) or ""
     where = f"context {platform.region.context} leads to {platform.region.server}, Kubernetes {version}"
     findings.note(About.CLUSTER, [where], Kind.WORKS)
     findings.note(About.CLUSTER, missing_in(version), Kind.LEFT_OUT)
@@ -56,12 +57,6 @@ def _ask_each(checks: tuple[Check, ...], platform: Platform, findings: Findings)
 
 def _listed(say: Any, platform: Platform) -> list[Finding]:  # noqa: ANN401 - a generator function
     return list(say(platform))
-
-
-def _version(platform: Platform) -> str:
-    with api_errors("ask for the server's version", TargetRefused):
-        server: Any = client.VersionApi(platform.api).get_code()
-    return str(server.git_version)
 
 
 def _namespaces(platform: Platform) -> list[str]:

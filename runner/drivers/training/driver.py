@@ -26,13 +26,12 @@ from runner.drivers.driver import DrivenRun, Needs, Preparation, WorkloadFailed,
 from runner.drivers.training import job as jobs
 from runner.drivers.training.image import image_of, known_image
 from runner.drivers.training.job import POLL_S, Awaited
-from runner.drivers.training.left_behind import orphans
+from runner.drivers.training.left_behind import ranks_of_others
 from runner.drivers.training.progress import Source, TrainingProgress
 from runner.drivers.training.reference import reference_name, reference_settings
 from runner.drivers.training.remote_ledger import RemoteLedger
 from runner.drivers.training.template import Template, job_permissions, read_template
 from runner.stop import Stop
-from safety.leases import alive_runs
 from target.job_kinds.kind import Plain, job_kind
 from target.target import Target
 from target.training import TrainingClass
@@ -167,28 +166,11 @@ class TrainingDriver:
         return [f"role {self.written.storage}: {sum(map(ready, stores))} of {len(stores)} pods are ready; deploy or mend it"]
 
     def _others(self) -> list[str]:
-        """Return that ranks of another job would be mistaken for this run's, after ending those of runs that are gone.
-
-        A dry run ends none, and does not count what a run would end.
-        """
+        """Return that ranks of another job would be mistaken for this run's."""
         with api_errors("look for ranks of other jobs", TargetRefused):
-            alive = alive_runs(self.platform)
-            kind, namespace = self.template.kind, self.template.namespace
-            gone = orphans(self.platform, kind, namespace, alive | {self.run_id})
-            for name in gone if not self.looks_only else ():
-                jobs.delete(self.platform, kind, namespace, name)
-            ended = (
-                {pod.metadata.name for name in gone for pod in jobs.pods_of(self.platform, self.template, name)}
-                if self.looks_only
-                else set()
-            )
-            there = [pod.metadata.name for pod in self.platform.pods(self.role) if pod.metadata.deletion_timestamp is None]
-            others = [name for name in there if name not in ended]
-        return (
-            [f"role {self.role}: {', '.join(others)} is of another job; end it: its ranks would be mistaken for this run's"]
-            if others
-            else []
-        )
+            others = ranks_of_others(self.platform, self.template, self.role, self.run_id, looks_only=self.looks_only)
+        mistaken = f"role {self.role}: {', '.join(others)} is of another job; end it: its ranks would be mistaken for this run's"
+        return [mistaken] if others else []
 
     def provide(self, stack: ExitStack) -> None:
         """Make sure that there is a reference of what the job runs, make the job and wait until all its pods run. Raises TargetRefused.

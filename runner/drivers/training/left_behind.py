@@ -9,7 +9,10 @@ from typing import NamedTuple
 from history.errors import TargetRefused
 from kube import plain_objects
 from kube.client import Platform, api_errors, unless_forbidden
+from runner.drivers.training import job as jobs
 from runner.drivers.training.job import KIND, MANAGED, SELECTOR
+from runner.drivers.training.template import Template
+from safety.leases import alive_runs
 from target.job_kinds.kind import JobKind, condition, job_kind
 from target.training import TrainingClass
 
@@ -50,3 +53,18 @@ def orphans(platform: Platform, kind: JobKind, namespace: str, alive: frozenset[
     found = [(job, job["metadata"].get("labels", {})) for job in plain_objects.listed(platform, kind.made, namespace, SELECTOR)]
     dead = [job for job, labels in found if labels.get(KIND) == MANAGED[KIND] and labels["aftershock.dev/run"] not in ours]
     return [job["metadata"]["name"] for job in dead if not condition(job, kind.done)]
+
+
+def ranks_of_others(platform: Platform, template: Template, role: str, run_id: str, *, looks_only: bool) -> list[str]:
+    """Return the pods of ``role`` that are of another job than this run's, after ending jobs of runs that are gone. Raises ApiException.
+
+    ``looks_only``: none is ended, and what would be does not count.
+    """
+    gone, leaving = orphans(platform, template.kind, template.namespace, alive_runs(platform) | {run_id}), set[str]()
+    for name in gone:
+        if looks_only:
+            leaving |= {pod.metadata.name for pod in jobs.pods_of(platform, template, name)}
+        else:
+            jobs.delete(platform, template.kind, template.namespace, name)
+    there = [pod.metadata.name for pod in platform.pods(role) if pod.metadata.deletion_timestamp is None]
+    return [name for name in there if name not in leaving]

@@ -13,8 +13,8 @@ from cluster.state import State
 from runner.commands.discover import discover
 from target.target import load_target
 from testing.platform.cluster_driver import ROOT
-from testing.platform.discovered import Discovered, options
 from testing.platform.staging import SUITE_NAMESPACE, Staging
+from testing.platform.strangers.discovered import Discovered, options
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from runner import __main__ as command_line
 from runner.commands.discover import discover
 from runner.discovery.draft.page import Page
 from runner.exits import REFUSED
-from testing.platform import engine_manifests as shipped
-from testing.platform.discovered import at, discovered, options
 from testing.platform.kube_api import kubeconfig
-from testing.platform.manifests import Manifests, container, namespace, service, workload
+from testing.platform.strangers import engine_manifests as shipped
+from testing.platform.strangers.discovered import at, discovered, options
+from testing.platform.strangers.manifests import Manifests, container, namespace, service, workload
 
 
 def platform() -> Manifests:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from target.requests import RequestsClass
-from testing.platform import engine_manifests as shipped
-from testing.platform.discovered import Discovered, discovered
-from testing.platform.manifests import Manifest, Manifests, container, namespace, node, service, workload
+from testing.platform.strangers import engine_manifests as shipped
+from testing.platform.strangers.discovered import Discovered, discovered
+from testing.platform.strangers.manifests import Manifest, Manifests, container, namespace, node, service, workload
 
 NODES = [node("node-0", "a", 2), node("node-1", "b", 2), node("node-2", "c", 2)]
 CASES: dict[str, tuple[Callable[[], list[Manifest]], dict[str, Any], str, str]] = {

@@ -9,9 +9,9 @@ import pytest
 
 from runner.discovery.known.catalogue import catalogue
 from target.engines import ENGINES
-from testing.platform import engine_manifests as shipped
-from testing.platform.discovered import Discovered, discovered
-from testing.platform.manifests import Manifest, Manifests, container, namespace, service, thing, workload
+from testing.platform.strangers import engine_manifests as shipped
+from testing.platform.strangers.discovered import Discovered, discovered
+from testing.platform.strangers.manifests import Manifest, Manifests, container, namespace, service, thing, workload
 
 KEPT = {
     "MinIO": ("storage", {"app": "minio", "release": "m"}, container("minio", "quay.io/minio/minio:latest", "", {"http": 9000})),

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from runner.discovery.series import whose
-from testing.platform import engine_manifests as shipped
-from testing.platform.discovered import Discovered, discovered, surveyed
-from testing.platform.manifests import Manifest, Manifests, container, namespace, prometheus_answers, service, thing, workload
 from testing.platform.prometheus_server import PrometheusServer, prometheus_server, waiting
+from testing.platform.strangers import engine_manifests as shipped
+from testing.platform.strangers.discovered import Discovered, discovered, surveyed
+from testing.platform.strangers.manifests import Manifest, Manifests, container, namespace, prometheus_answers, service, thing, workload
 
 QUERY = "/api/v1/query"
 WAITING = "vllm:num_requests_waiting"

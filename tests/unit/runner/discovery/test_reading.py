@@ -10,9 +10,9 @@ import pytest
 from runner.discovery.cluster import open_cluster
 from runner.discovery.reader import PODS, SERVICES
 from runner.discovery.survey import take
-from testing.platform import engine_manifests as shipped
-from testing.platform.discovered import at, discovered, reader, surveyed
-from testing.platform.manifests import Manifests, container, namespace, node, service, workload
+from testing.platform.strangers import engine_manifests as shipped
+from testing.platform.strangers.discovered import at, discovered, reader, surveyed
+from testing.platform.strangers.manifests import Manifests, container, namespace, node, service, workload
 
 
 def large(pods: int) -> Manifests:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.discovery.selectors import selector_of
-from testing.platform.discovered import surveyed
-from testing.platform.manifests import Manifests, container, namespace, workload
+from testing.platform.strangers.discovered import surveyed
+from testing.platform.strangers.manifests import Manifests, container, namespace, workload
 
 
 def selectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *labels: dict[str, str]) -> list[tuple[str, int]]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from testing.platform import engine_manifests as shipped
-from testing.platform.discovered import Discovered, discovered
-from testing.platform.manifests import Manifest, Manifests, namespace, node, service, thing
+from testing.platform.strangers import engine_manifests as shipped
+from testing.platform.strangers.discovered import Discovered, discovered
+from testing.platform.strangers.manifests import Manifest, Manifests, namespace, node, service, thing
 
 INGRESS, GATEWAY = "networking.k8s.io/v1", "gateway.networking.k8s.io/v1"
 

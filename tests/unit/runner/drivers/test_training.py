@@ -283,9 +283,9 @@ def test_a_dry_run_ends_no_job_of_a_dead_run_and_a_real_one_does(monkeypatch: py
         made.metadata.labels = {"app": "trainer", "batch.kubernetes.io/job-name": job_name}
         cluster.pods["n", name] = made
     platform = cluster.platform(local_target(roles=trainer_in("n")))
-    monkeypatch.setattr(driver, "alive_runs", lambda _: frozenset())
-    monkeypatch.setattr(driver, "orphans", lambda *_: ["train-dead"])
-    monkeypatch.setattr(driver.jobs, "delete", lambda *named: ended.append(named[-1]))
+    monkeypatch.setattr(left_behind, "alive_runs", lambda _: frozenset())
+    monkeypatch.setattr(left_behind, "orphans", lambda *_: ["train-dead"])
+    monkeypatch.setattr(left_behind.jobs, "delete", lambda *named: ended.append(named[-1]))
     written = TrainingJob(template="trainer", ledger="ledger:1", storage="storage")
 
     def others(*, looks_only: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from testing.platform.manifests import Manifest, container, pod, service, thing, workload
+from testing.platform.strangers.manifests import Manifest, container, pod, service, thing, workload
 
 GPU = {"limits": {"nvidia.com/gpu": "1"}}
 

@@ -18,7 +18,7 @@ from runner.discovery.survey import Survey, take
 from runner.drivers.choice import read_target
 from target.target import Target
 from testing.platform.kube_api import KubeApi
-from testing.platform.manifests import Manifests, served
+from testing.platform.strangers.manifests import Manifests, served
 
 
 class Discovered:
