@@ -1,4 +1,4 @@
-"""Zones and accelerators of the nodes, and where each is reached; and what an older Kubernetes lacks."""
+"""Zones and accelerators of the nodes, and where each is reached."""
 
 from __future__ import annotations
 
@@ -22,16 +22,6 @@ ACCELERATORS = (
 )  # fmt: skip
 """Resources of device plugins, as their projects name them; MIG slices are nvidia.com/mig-…"""
 MIG = "nvidia.com/mig-"
-TRIED = (1, 28)
-FEATURES: tuple[tuple[tuple[int, int], str], ...] = (
-    ((1, 22), "evictions by policy/v1: drains, and what a disruption budget allows"),
-    ((1, 25), "ephemeral containers: engine-killed, engine-frozen, faults on stored data"),
-    ((1, 27), "the label batch.kubernetes.io/job-name: classes of training whose template is a CronJob"),
-    ((1, 28), "the label batch.kubernetes.io/job-completion-index (KEP-4017): a rank chosen by its index"),
-    ((1, 29), "native sidecars: one may be taken for an init container"),
-    ((1, 30), "ValidatingAdmissionPolicy v1: python -m runner policy"),
-)
-"""What the suite uses, and in which version Kubernetes has it (feature gates and deprecation guide on kubernetes.io)."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +67,6 @@ def version_of(platform: Platform) -> tuple[int, int] | None:
         return None
     numbers = [re.match(r"\d+", text or "") for text in (said.major, said.minor)]
     return (int(numbers[0][0]), int(numbers[1][0])) if numbers[0] and numbers[1] else None
-
-
-def missing_in(version: tuple[int, int]) -> list[str]:
-    """Return what the suite uses and a version of Kubernetes has not, in sentences."""
-    return [f"{what} (since {since[0]}.{since[1]})" for since, what in FEATURES if version < since]
 
 
 def _allocatable(node: Plain) -> Mapping[str, str]:

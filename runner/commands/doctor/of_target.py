@@ -9,10 +9,10 @@ from kubernetes import client
 
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors, unless_forbidden, unless_gone
+from kube.versions import Version, has_policies, missing_in, parsed
 from runner.commands import admission_policy
 from runner.commands.doctor.of_prometheus import about_prometheus
 from runner.commands.doctor.of_roles import about_roles
-from runner.commands.doctor.versions import has_policies, missing_in
 from runner.findings import About, Check, Finding, Findings, Kind
 from runner.preflight import health_ways
 from runner.preflight.checks import server_version
@@ -28,9 +28,10 @@ def ask_target(platform: Platform, findings: Findings) -> Before | None:
     version = findings.ask(About.CLUSTER, lambda: server_version(platform)) or ""
     where = f"context {platform.region.context} leads to {platform.region.server}, Kubernetes {version}"
     findings.note(About.CLUSTER, [where], Kind.WORKS)
-    findings.note(About.CLUSTER, missing_in(version), Kind.LEFT_OUT)
+    known = parsed(version)
+    findings.note(About.CLUSTER, missing_in(known) if known else (), Kind.LEFT_OUT)
     _ask_each(asked.FIRST, platform, findings)
-    for look in (_namespaces, _at_work, partial(_policy, version=version)):
+    for look in (_namespaces, _at_work, partial(_policy, version=known)):
         findings.note(About.CLUSTER, findings.ask(About.CLUSTER, partial(look, platform)) or ())
     gone = any(refusal.about is About.ROLES for refusal in findings.refusals)  # whoever looks at its pods would say the same again
     unasked = {} if gone else findings.ask(About.ROLES, lambda: health_ways.try_ways(platform)) or {}
@@ -86,9 +87,9 @@ def _at_work(platform: Platform) -> list[str]:
     return [f"run {name} is at work on this target now; what follows may be its doing" for name in sorted(alive_runs(platform))]
 
 
-def _policy(platform: Platform, version: str) -> list[str]:
+def _policy(platform: Platform, version: Version | None) -> list[str]:
     """Return that nothing holds the suite's accounts to its own shapes, where that can be known."""
-    if not has_policies(version):
+    if version is not None and not has_policies(version):
         return []
     name = admission_policy.manifests(platform.target)[0]["metadata"]["name"]
     api = client.AdmissionregistrationV1Api(platform.api)

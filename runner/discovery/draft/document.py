@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kube.versions import TRIED, missing_in, shown
 from runner.discovery.draft.entry import entries
 from runner.discovery.draft.load import write_workloads
 from runner.discovery.draft.page import BECAUSE, DECIDE, QUESTION, Page
 from runner.discovery.draft.region import CONSENT, OWN, write_region
 from runner.discovery.draft.role_text import write_roles
 from runner.discovery.draft.words import count, gaps_in_words, grants, listed
-from runner.discovery.nodes import TRIED, missing_in
 from runner.discovery.roles import draft_roles
 from runner.discovery.survey import Survey
 from target.secrets.hiding import redact_text
@@ -82,11 +82,9 @@ def _looked_into(survey: Survey) -> str:
 def _version(page: Page, survey: Survey) -> None:
     if survey.version is None:
         return
-    said = ".".join(map(str, survey.version))
-    lacking = missing_in(survey.version)
     older = " It is older than any on which the suite is tried." if survey.version < TRIED else ""
-    page.comment(f"Kubernetes {said}.{older}{' It lacks:' if lacking else ''}")
-    for text in lacking:
+    page.comment(f"Kubernetes {shown(survey.version)}.{older}")
+    for text in missing_in(survey.version):
         page.comment(f"- {text}")
 
 

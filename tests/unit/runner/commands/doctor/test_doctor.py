@@ -134,8 +134,8 @@ WRONG = (
         "to decide",
         "role storage: selector app=s3 selects servers of two kinds: StatefulSet owner (lmsysorg/sglang); ReplicaSet",
     ),
-    (old, "left out", "Kubernetes v1.27.3-gke.100 has no ValidatingAdmissionPolicy (on since 1.30): what `runner policy` prints"),
-    (old, "left out", "Kubernetes v1.27.3-gke.100 has no native sidecars (on since 1.29)"),
+    (old, "left out", "Kubernetes 1.27 has no ValidatingAdmissionPolicy (on since 1.30): what `runner policy` prints"),
+    (old, "left out", "Kubernetes 1.27 has no native sidecars (on since 1.29)"),
     (one_replica, "to decide", "role inference is a single point of failure (its only ready replica is inference-a): not tested"),
     (one_replica, "refused", f"serving/replica-killed: {ONE}"),
 )

@@ -1,26 +1,14 @@
-"""The parts of doctor that need no cluster: versions, names, rights, findings that are alike, the lines of a pipe."""
+"""The parts of doctor that need no cluster: names, rights, findings that are alike, the lines of a pipe."""
 
 from __future__ import annotations
-
-import pytest
 
 from kube.permissions import Permission
 from runner.commands.doctor.gathered import gathered, masking
 from runner.commands.doctor.rights import in_words, names, of_rights
 from runner.commands.doctor.show import ordered, plain
-from runner.commands.doctor.versions import has_policies, missing_in
 from runner.findings import About, Finding, Kind
 
 DELETE, PODS = Permission("delete", "pods", namespace="llm"), Permission("create", "pods", namespace="aftershock")
-
-
-@pytest.mark.parametrize(
-    ("version", "lacks"),
-    [("v1.36.3", 0), ("v1.30.1+k3s1", 2), ("v1.29.9-eks-a", 4), ("v1.28.0", 5), ("1.27", 5), ("v1.22.17", 7), ("unknown", 0)],
-)
-def test_an_older_server_lacks_what_came_later(version: str, lacks: int) -> None:
-    assert len(missing_in(version)) == lacks
-    assert has_policies(version) is not any("ValidatingAdmissionPolicy" in text for text in missing_in(version))
 
 
 def test_names_of_one_folder_stand_together_as_a_shell_reads_them() -> None:
