@@ -54,7 +54,7 @@ class ClusterConfig:
     frontends: tuple[Frontend, ...]
     reserved_cpus: float = 0.6  # of the machine's CPUs, kept from the nodes for load and measurement
     disk_bytes: int = 10 * 2**30
-    node_memory_bytes: int | None = None  # None: an even share of the machine's memory
+    node_memory_bytes: int | None = None  # None: a share of the machine's memory
     parts: tuple[str, ...] = ()  # what it has besides what each has: cluster/parts.py
     images: str = ""  # a folder that cluster/images/store.py made, whose images pods then see; empty: pods see this machine's files
 

@@ -132,16 +132,23 @@ disabled_plugins = {json.dumps(["io.containerd." + name for name in image_store.
 """
 
 
-def memory_bytes(config: ClusterConfig, machine_bytes: int) -> int:
-    """Return what a node may give to pods: as configured, else an even share of the machine less what others on it need."""
-    share = (machine_bytes - _KEPT_BACK_BYTES) // len(config.nodes)
-    return config.node_memory_bytes or max(share, _LEAST_NODE_BYTES)
+def memory_bytes(config: ClusterConfig, node: NodeConfig, machine_bytes: int) -> int:
+    """Return what ``node`` may give to pods: as configured, else its share of the machine less what others on it need.
+
+    A node with GPUs has half as much again as one without: it must hold a model on each of its devices when another node is lost.
+    """
+    parts = sum(_parts(one) for one in config.nodes)
+    return config.node_memory_bytes or max((machine_bytes - _KEPT_BACK_BYTES) * _parts(node) // parts, _LEAST_NODE_BYTES)
+
+
+def _parts(node: NodeConfig) -> int:
+    return 3 if node.gpus else 2
 
 
 def _kubelet(config: ClusterConfig, node: NodeConfig) -> str:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     # the kubelet sees the whole machine's memory: what is not this node's share is reserved
-    reserved = max(machine - memory_bytes(config, machine), 0)
+    reserved = max(machine - memory_bytes(config, node, machine), 0)
     return json.dumps(
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",

@@ -104,11 +104,13 @@ def test_containerds_configuration_is_valid_toml(here: State) -> None:
 
 
 def test_nodes_share_the_machines_memory() -> None:
-    machine = 24 * 2**30
-    share = node.memory_bytes(CONFIG, machine)
-    assert 0 < share * 6 <= machine - 4 * 2**30
-    assert node.memory_bytes(default_config(node_count=2), machine) > share
-    assert node.memory_bytes(CONFIG, 2**30) == 2**29
+    machine, (plain, with_gpus) = 24 * 2**30, CONFIG.nodes[:2]
+    shares = [node.memory_bytes(CONFIG, one, machine) for one in CONFIG.nodes]
+    assert machine - 4 * 2**30 - 6 <= sum(shares) <= machine - 4 * 2**30
+    assert (plain.gpus, with_gpus.gpus) == (0, 2)
+    assert shares[1] == pytest.approx(shares[0] * 1.5)
+    assert node.memory_bytes(default_config(node_count=2), plain, machine) > shares[0]
+    assert node.memory_bytes(CONFIG, with_gpus, 2**30) == 2**29
 
 
 def test_every_node_routes_another_network(here: State) -> None:
