@@ -70,6 +70,7 @@ LABELS = {
     "interrupted_direct": "Interrupted on its targets",
     "interrupted_collateral": "Interrupted elsewhere",
     "interrupted_unknown": "Interrupted, not known where",
+    "interrupted_leaving": "Broken off while the targets left",
     "bad_seconds": "Bad requests, in seconds of load",
     "rto_resolution": "RTO resolution",
     "rto_low": "RTO at least (95 %)",

@@ -19,6 +19,7 @@ from workloads.spread import Object
 MANIFESTS = Path(__file__).parent / "manifests"
 SUITE, TRAINING, VLLM = "suite", "training", "vllm"
 NOT_VARIANTS = {"base", SUITE, TRAINING}
+WEAK = "weak"  # the folder of variants with one weakness each: weak/NAME
 TRAINING_NAMESPACE, MODEL = "ml-training", "inference"
 AT_ONCE = timedelta(seconds=5)
 
@@ -69,8 +70,9 @@ class Deployment:
 
 
 def variants() -> list[str]:
-    """Return the names of all variants."""
-    return sorted(path.parent.name for path in MANIFESTS.glob("*/kustomization.yaml") if path.parent.name not in NOT_VARIANTS)
+    """Return the names of all variants, the weak ones last."""
+    whole = sorted(path.parent.name for path in MANIFESTS.glob("*/kustomization.yaml") if path.parent.name not in NOT_VARIANTS)
+    return whole + sorted(f"{WEAK}/{path.parent.name}" for path in MANIFESTS.glob(f"{WEAK}/*/kustomization.yaml"))
 
 
 def folder_of(variant: str) -> Path:
@@ -82,8 +84,13 @@ def folder_of(variant: str) -> Path:
 
 def deployments(kubectl: Kubectl, variant: str) -> list[Deployment]:
     """Return the Deployments that the variant consists of."""
-    rendered = _rendered(kubectl, folder_of(variant).name)
+    rendered = objects_of(kubectl, variant)
     return [Deployment(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered if o["kind"] == "Deployment"]
+
+
+def objects_of(kubectl: Kubectl, variant: str) -> list[Object]:
+    """Return the objects that the variant consists of. Raises DeployFailed: there is none of that name."""
+    return _rendered(kubectl, folder_of(variant))
 
 
 def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], None]) -> None:
@@ -133,15 +140,17 @@ def await_training(kubectl: Kubectl, timeout_s: int, say: Callable[[str], None])
     """Wait until stores and ledger have rolled out and the buckets are made. Raises DeployFailed."""
     say(f"waiting for the training platform, up to {timeout_s} s")
     parts = [
-        f"{o['kind'].lower()}/{o['metadata']['name']}" for o in _rendered(kubectl, TRAINING) if o["kind"] in {"Deployment", "StatefulSet"}
+        f"{o['kind'].lower()}/{o['metadata']['name']}"
+        for o in _rendered(kubectl, MANIFESTS / TRAINING)
+        if o["kind"] in {"Deployment", "StatefulSet"}
     ]
     for part in parts:
         kubectl.run("-n", TRAINING_NAMESPACE, "rollout", "status", part, f"--timeout={timeout_s}s")
     kubectl.run("-n", TRAINING_NAMESPACE, "wait", "--for=condition=complete", "job/buckets", f"--timeout={timeout_s}s")
 
 
-def _rendered(kubectl: Kubectl, folder: str) -> list[Object]:
-    return [found for found in yaml.safe_load_all(kubectl.run("kustomize", str(MANIFESTS / folder), capture=True)) if found]
+def _rendered(kubectl: Kubectl, folder: Path) -> list[Object]:
+    return [found for found in yaml.safe_load_all(kubectl.run("kustomize", str(folder), capture=True)) if found]
 
 
 def _await_rollout(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Callable[[str], None]) -> None:

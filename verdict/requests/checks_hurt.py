@@ -10,7 +10,7 @@ from verdict.case import Case
 from verdict.inputs.attempts import Bools
 from verdict.requests import reasons
 from verdict.requests.availability import counted, missing_s, still_to_come, window_s
-from verdict.requests.interrupted import Groups, by_themselves, groups, hurt, more_than_on_targets
+from verdict.requests.interrupted import Groups, broken_off, by_themselves, groups, hurt, more_than_on_targets, usually_broken_off
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
 from verdict.shared.window import bad_of_fault, under_way
@@ -86,21 +86,23 @@ def interrupted(case: Case) -> Check | None:
     """Check which requests under way at the fault were cut, stalled, late or failed, against the budget; without one, against none.
 
     Those elsewhere (collateral) are always judged. Those on the targets (direct) are judged where the fault is graceful; a kill is allowed
-    to cut what it kills, which is counted and said. What is late or stalled as often as before the fault is not held against it. Where an
-    answer names no pod, it is neither: after a graceful fault that makes no difference; otherwise nothing is concluded if more were hurt
-    than were on the targets by their share of the requests before.
+    to cut what it kills, which is counted and said. A graceful fault takes its time: who asks after it struck and is broken off while its
+    targets leave is judged, too. What is late, stalled or broken off as often as before the fault is not held against it. Where an answer
+    names no pod, it is neither: after a graceful fault that makes no difference; otherwise nothing is concluded if more were hurt than
+    were on the targets by their share of the requests before.
     """
     if case.recovery is None or case.run.plan.experiment.fault == "none":
         return None
     allowed, found = case.workload.budgets.interrupted, groups(case)
-    if not len(under_way(case)):
+    later = len(broken_off(case)) if case.run.plan.graceful else 0
+    if not len(under_way(case)) and not later:
         none = "No request was under way when the fault struck, so none could be interrupted: raise the rate, or ask for longer answers."
         return None if allowed is None else inconclusive("interrupted", none, budget=allowed, unit="ratio")
     bad, budget = found.bad(case), allowed or 0.0
-    share, graceful = len(hurt(case)) / len(under_way(case)), case.run.plan.graceful or case.control
+    share, graceful = len(hurt(case)) / max(1, len(under_way(case))), case.run.plan.graceful or case.control
     figures = Figures(measured=share, budget=budget if graceful else None, unit="ratio")
-    said = f"{_hurt_where(case, found, bad)}; the budget is {_budget(budget, graceful)}."
-    if _over(case, found, bad, budget, graceful):
+    said = f"{_hurt_where(case, found, bad)}{_later(later)}; the budget is {_budget(budget, graceful)}."
+    if _over(case, found, bad, budget, graceful) or later > usually_broken_off(case) + budget * len(under_way(case)):
         return failed("interrupted", said, **figures)
     doubt = more_than_on_targets(case, bad) if len(bad.unknown) and not graceful else ""
     return inconclusive("interrupted", f"{said} But {doubt}.", **figures) if doubt else passed("interrupted", said, **figures)
@@ -124,6 +126,10 @@ def _hurt_where(case: Case, found: Groups, bad: Groups) -> str:
     why = reasons.counts(case, hurt(case))
     became = listed((f"{number:,} {reason.word}" for reason, number in why), most=len(why))
     return f"Of {at_all} under way at the fault {count(len(hurt(case)), 'was hurt', 'were hurt')} ({became}): {listed(parts)}"
+
+
+def _later(number: int) -> str:
+    return f", and {count(number, 'answer')} to whoever asked later {'was' if number == 1 else 'were'} broken off" if number else ""
 
 
 def _budget(budget: float, graceful: bool) -> str:

@@ -17,12 +17,14 @@ from verdict.requests.reasons import counts
 from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Value, measure
 from verdict.shared.targets import target_pods
-from verdict.shared.window import NONE, before, under_way
+from verdict.shared.window import NONE, before, of_fault, under_way
 from verdict.statistics import at_most_share, most_by_chance
 from verdict.words import count, listed
 
 BECAME = {Reason.CUT: "cut", Reason.LATE: "late", Reason.STALLED: "stalled", Reason.WRONG: "wrong", Reason.REFUSED: "refused"}
 """What a request became, in a sentence; the rest is named as its reason."""
+
+OK = 200
 
 
 class Groups(NamedTuple):
@@ -75,6 +77,37 @@ def interrupted_collateral(case: Case) -> Value:
 def interrupted_unknown(case: Case) -> Value:
     """How many of requests_interrupted may have been on a target or not, since no header says which pod they were on. Source: requests."""
     return Value(len(groups(case).bad(case).unknown)) if case.recovery else NO_FAULT
+
+
+@measure("requests", REQUESTS)
+def interrupted_leaving(case: Case) -> Value:
+    """Answers that were broken off while the targets of a graceful fault left: asked after t_fault, and cut, or ended by an error.
+
+    They count in requests_bad, not in requests_interrupted. Only of a fault that lets what it ends finish. Source: requests.
+    """
+    if case.recovery is None:
+        return NO_FAULT
+    return Value(len(broken_off(case))) if case.run.plan.graceful else Value(None, "the fault is not graceful")
+
+
+@once
+def broken_off(case: Case) -> Ints:
+    """Return the arrivals of after the fault whose answer had begun, or was cut, and was not whole in the end (indices)."""
+    asked = of_fault(case, case.recovery.watched_ns)[len(under_way(case)) :] if case.recovery else NONE
+    return _broken_off(case, asked)
+
+
+def _broken_off(case: Case, among: Ints) -> Ints:
+    status = np.append(case.run.requests["status"].fill_null(0).to_numpy(), 0)  # the last: of what was never recorded
+    reason, begun = case.arrivals.reason[among], status[case.arrivals.row[among]] == OK
+    return np.asarray(among[(reason == Reason.CUT) | ((reason == Reason.ERROR) & begun)])
+
+
+def usually_broken_off(case: Case) -> int:
+    """Return how many of those asked after the fault would be broken off as some were before it; 0 if none was."""
+    usual, asked = before(case), of_fault(case, case.recovery.watched_ns) if case.recovery else NONE
+    seen = len(_broken_off(case, usual))
+    return most_by_chance(len(asked), at_most_share(seen, len(usual))) if seen else 0
 
 
 def hurt(case: Case) -> Ints:

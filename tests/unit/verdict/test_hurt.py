@@ -212,3 +212,44 @@ def test_a_fault_that_is_over_at_once_is_watched_without_a_word() -> None:
 @pytest.mark.parametrize(("trials", "share", "most"), [(0, 0.5, 0), (2, 0.003, 0), (39, 0.0033, 1), (39, 1 / 3, 20), (5, 1.0, 5)])
 def test_the_most_that_chance_brings(trials: int, share: float, most: int) -> None:
     assert most_by_chance(trials, share) == most
+
+
+LEAVING = asked(0.5, 3) & (pl.col("pod") == REPLICAS[0])
+"""Whoever asks a target while it leaves."""
+
+
+def graceful(**become: object) -> Run:
+    """Return a run of a graceful fault that hurts nobody under way; those who ask its target later have the values ``become``."""
+    return change_rows(with_plan(run_of(HIT), graceful=True), LEAVING, **become)
+
+
+@pytest.mark.parametrize(
+    "become",
+    [
+        {"outcome": "unknown", "complete": False, "valid": None, "status": 200},
+        {"outcome": "fail", "complete": False, "valid": None, "status": 200},
+    ],
+    ids=["cut", "ended by an error"],
+)
+def test_who_asks_later_and_is_broken_off_while_the_targets_leave_is_held_against_a_graceful_fault(become: dict[str, object]) -> None:
+    found = judge(graceful(**become))
+    number = next(one.value for one in found.measurements if one.name == "interrupted_leaving")
+    assert number == run_of(HIT).requests.filter(LEAVING).height > 3
+    assert check_of(found, "interrupted").verdict is Verdict.FAIL
+    assert f"and {number:.0f} answers to whoever asked later were broken off" in check_of(found, "interrupted").sentence
+
+
+def test_who_is_refused_later_is_not_broken_off_and_a_kill_is_not_held_to_it() -> None:
+    refused = judge(graceful(outcome="fail", complete=None, valid=None, status=503))
+    assert next(one.value for one in refused.measurements if one.name == "interrupted_leaving") == 0
+    killed = change_rows(run_of(HIT), LEAVING, outcome="unknown", complete=False, valid=None, status=200)
+    assert "asked later" not in check_of(judge(killed), "interrupted").sentence
+
+
+def test_what_was_broken_off_as_often_before_is_not_held_against_a_graceful_fault() -> None:
+    third = (pl.col("request_id") % 300 == 7) & (pl.col("intended_ns") < at(-1))
+    run = change_rows(graceful(), third, outcome="unknown", complete=False, valid=None, status=200)
+    one_more = change_rows(
+        run, asked(0.5, 3) & (pl.col("request_id") % 300 == 7), outcome="unknown", complete=False, valid=None, status=200
+    )
+    assert check_of(judge(one_more), "interrupted").verdict is Verdict.PASS
