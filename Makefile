@@ -19,7 +19,7 @@ TARGET ?= targets/$(or $(filter vllm,$(STACKS)),local).yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser images chaos-images jobset help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power soak mutations heal status lock clean
+.PHONY: browser images chaos-images jobset help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power weak soak mutations heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,8 +122,12 @@ beside:
 bench: dev ## measure: load, verdict, report; each figure beside its bound
 	$(DEV)/python -m bench
 
-power: dev ## every seeded weakness of training must be found, the hardened variant must pass; can be stopped and resumed
+power: deploy dev ## every seeded weakness of training and serving must be found, the hardened variants must pass; can be stopped and resumed
 	$(DEV)/python -m bench.training.power
+	$(DEV)/python -m bench.weak
+
+weak: deploy ## see a FAIL: the platform with one weakness, the experiment that finds it, its report; then the hardened platform again
+	$(RUN) -m bench.weak --only health-blind --runs 1 --anew
 
 soak: deploy dev ## null runs into a table that can be resumed: make soak RUNS=10
 	$(DEV)/python -m bench.accuracy.soak --runs $(or $(RUNS),10) --target $(TARGET)

@@ -77,6 +77,7 @@ class ResolvedTarget(FrozenModel):
     ends: str = ""  # what ends it if the suite dies
     region: str = DEFAULT_REGION  # of the target file
     seen_s: float = 0.0  # how long the platform itself takes until the effect can be seen: a pod's grace
+    missing_at_once: int | None = None  # of targets that the platform replaces in turn: how many are missing at a time; None: all are
 
 
 class Expect(FrozenModel):

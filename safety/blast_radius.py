@@ -153,11 +153,19 @@ def is_device_plugin(pod: Pod) -> bool:
 
 
 def _against_extent(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings) -> list[str]:
-    direct = _direct(targets)
+    direct = _direct(_together(targets))
     pods, nodes = len(with_mates(direct, around.mates)), len({t.node for t in targets if t.kind != "Pod"})
     grouped = f", since a pod's whole group is made anew with it ({len(direct)} pods in {pods})" if pods > len(direct) else ""
     over = [f"{pods} pods would be touched, limits.pods is {target.limits.pods}{grouped}"] if pods > target.limits.pods else []
     return over + ([f"{nodes} nodes would be touched, limits.nodes is {target.limits.nodes}"] if nodes > target.limits.nodes else [])
+
+
+def _together(targets: Iterable[ResolvedTarget]) -> list[ResolvedTarget]:
+    """Return as many of ``targets`` as are touched at the same time: of those that are replaced in turn, so many as may be missing."""
+    there = list(targets)
+    in_turn = [target for target in there if target.missing_at_once is not None]
+    most = max((target.missing_at_once or 0 for target in in_turn), default=0)
+    return [target for target in there if target.missing_at_once is None] + in_turn[:most]
 
 
 def _direct(targets: Iterable[ResolvedTarget]) -> set[Key]:
@@ -204,7 +212,7 @@ def _hit_of_roles(targets: Sequence[ResolvedTarget], around: Surroundings) -> di
     """Return for each role its ready pods, and which of them the targets take away, with their groups."""
     down = {t.name for t in targets if t.kind == "Node"}
     on_nodes = {_key(pod) for pods in around.roles.values() for pod in pods if pod.spec.node_name in down}
-    lost = with_mates(_direct(targets) | on_nodes, around.mates)
+    lost = with_mates(_direct(_together(targets)) | on_nodes, around.mates)
     found = {}
     for role, pods in around.roles.items():
         up = [pod for pod in pods if ready(pod)]

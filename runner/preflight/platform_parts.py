@@ -10,10 +10,10 @@ from typing import Any
 
 from history.errors import TargetRefused
 from kube.client import PARALLEL, Platform, api_errors, unless_forbidden, unless_gone
+from kube.controllers.rolling import RESTARTED
 from kube.controllers.wanted import controllers_of
 
 DIGITS = 16
-RESTARTED = "kubectl.kubernetes.io/restartedAt"  # a rollout of the very same template
 
 
 def platform_parts(platform: Platform) -> dict[str, str]:
