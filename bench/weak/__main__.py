@@ -89,7 +89,7 @@ def main() -> int:
         return 1
     if rows:
         pages.publish(page(rows), options.write)
-        print(*(f"weak: report of {row['trial']}: {row['report']}/report.html" for row in rows), sep="\n")
+        print(*(f"weak: report of {row['trial']}: {row['report']}/index.html" for row in rows), sep="\n")
     wrong = missed(rows, options)
     for text in wrong:
         print(f"weak: {text}", file=sys.stderr)
