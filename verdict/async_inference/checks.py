@@ -40,7 +40,7 @@ def _gaps(case: Case) -> Iterator[str]:
         if case.run.ledgers.get(name, pl.DataFrame()).is_empty():
             yield f"the ledger {name} is empty"
     if (twice := rows.height - rows["job"].n_unique()) > 0:
-        yield f"{count(twice, 'submission')} stand twice"
+        yield f"{count(twice, 'submission stands', 'submissions stand')} twice"
     if case.run.events.is_empty():
         yield "it holds no events"
     yield from torn_lines(case)
@@ -148,7 +148,7 @@ def fetched(case: Case) -> Check:
     if done.is_empty():
         return inconclusive("fetched", "No accepted job is done, so there was no result to fetch.")
     problems = [f"{count(len(missing), 'result')} could not be fetched ({listed(missing)})"] if missing else []
-    problems += [f"{count(len(wrong), 'result')} are wrong ({listed(wrong)})"] if wrong else []
+    problems += [f"{count(len(wrong), 'result is', 'results are')} wrong ({listed(wrong)})"] if wrong else []
     figures = Figures(measured=float(len(missing) + len(wrong)), budget=0.0, unit="jobs")
     if problems:
         return failed("fetched", f"Of {count(done.height, 'job')} that are done, {' and '.join(problems)}.", **figures)

@@ -17,13 +17,10 @@ from runner.drivers.async_inference.client import JobsClient
 from runner.drivers.async_inference.progress import JobsProgress
 from runner.drivers.async_inference.workload import AsyncClass
 from runner.drivers.driver import DrivenRun, Needs, Preparation, WorkloadFailed, driver
-from runner.instrument import Instrument
 from target.target import Target
 from target.yaml_source import PROJECT
 from verdict.async_inference.plan import AsyncPlan
 from verdict.statistics import arrivals_needed, found_after_s
-
-QUEUE = "queue of jobs"
 
 
 @driver
@@ -99,4 +96,4 @@ class AsyncDriver:
             place = client.last_place()
         except NoData as error:
             raise WorkloadFailed(str(error)) from error
-        return JobsProgress(run.dir, plan, self._prompts(), client, place, Instrument(run.log, QUEUE))
+        return JobsProgress(run.dir, plan, self._prompts(), client, place)

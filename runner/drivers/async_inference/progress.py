@@ -17,7 +17,6 @@ from kube.wait import until
 from runner.drivers.async_inference.client import JobsClient
 from runner.drivers.async_inference.submitting import ACCEPTED, Submitting
 from runner.drivers.driver import WorkloadFailed
-from runner.instrument import Instrument
 from verdict.async_inference.plan import BACKLOG, ENDED, SUBMITTED, AsyncPlan
 from verdict.async_inference.record import JobRecord, record_of
 from verdict.inputs.outages import Rule, find_outages
@@ -30,11 +29,9 @@ FETCHERS = 8
 class JobsProgress:
     """The record so far. A thread of its own asks how jobs ended and how deep the queue is, several times a second."""
 
-    def __init__(
-        self, run_dir: Path, plan: AsyncPlan, prompts: tuple[Prompt, ...], client: JobsClient, place: str, queue: Instrument
-    ) -> None:
+    def __init__(self, run_dir: Path, plan: AsyncPlan, prompts: tuple[Prompt, ...], client: JobsClient, place: str) -> None:
         (run_dir / LEDGERS).mkdir(exist_ok=True)
-        self._plan, self._prompts, self._client, self._place, self._queue = plan, prompts, client, place, queue
+        self._plan, self._prompts, self._client, self._place = plan, prompts, client, place
         self._writers = {name: RowWriter(run_dir / LEDGERS, name, "driver") for name in plan.LEDGERS}
         self._submitting = Submitting(plan, prompts, client, self._writers["jobs_submitted"], f"{run_dir.name}"[-40:])
         self._ended: list[dict[str, object]] = []
@@ -48,7 +45,6 @@ class JobsProgress:
         while not self._halt.wait(POLL_S):
             try:
                 self._look()
-                self._queue.heard()
             except NoData:  # part of what is measured: users cannot ask either
                 continue
             except OSError as error:
@@ -151,7 +147,7 @@ class JobsProgress:
 
 
 def _right(body: dict[str, object], prompt: Prompt, max_tokens: int) -> bool | None:
-    """Tell whether a completion is the right greedy answer as far as that is known; None: it is not known."""
+    """Tell whether a completion is the right greedy answer as far as it goes; None: that is not known."""
     known = prompt.known(max_tokens)
     if known is None:
         return None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from time import sleep
 
 from history.clock import now_ns
 from history.prompts import Prompt
@@ -61,7 +59,7 @@ class Submitting:
             self.asked[job] = prompt
             self._pool.submit(self._submit, job, prompt, due_ns, cancelled)
 
-    def _submit(self, job: str, prompt: int, due_ns: int, cancelled: bool) -> None:  # noqa: FBT001 - a thread's arguments
+    def _submit(self, job: str, prompt: int, due_ns: int, cancelled: bool) -> None:
         jobs, sent_ns = self._plan.jobs, now_ns()
         request = {"model": jobs.model, "prompt": self._prompts[prompt].prompt, "max_tokens": jobs.max_tokens, "temperature": 0}
         answer = self._client.submit(job, request)
@@ -77,13 +75,3 @@ class Submitting:
                 self._writer.write(row)
             except OSError as error:  # a full disk: the run ends, and says so
                 self.error = f"{self._writer.path}: {error}"
-
-
-def wait_for(met: Callable[[], bool], limit_s: float, poll_s: float = 0.2) -> bool:
-    """Return whether ``met`` within ``limit_s``."""
-    until_ns = now_ns() + int(limit_s * 1e9)
-    while not met():
-        if now_ns() >= until_ns:
-            return False
-        sleep(poll_s)
-    return True
