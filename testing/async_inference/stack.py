@@ -58,7 +58,7 @@ class Stack:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | self._settings | more)
 
-    def _await(self, name: str, met: Any) -> None:  # noqa: ANN401 - any look
+    def _await(self, name: str, met: Any) -> None:
         wait_for(lambda: met() or self.running[name].poll() is not None, f"{name} is up", 60.0)
         assert self.running[name].poll() is None, (self.folder / f"{name}.log").read_text()
 
@@ -80,7 +80,7 @@ class Stack:
         process.terminate()
         return process.wait(30)
 
-    def get(self, path: str, *, quiet: bool = False) -> Any:  # noqa: ANN401 - JSON
+    def get(self, path: str, *, quiet: bool = False) -> Any:
         """Return what the API answers to ``GET path`` with 200; None if quiet and there is no such answer."""
         try:
             answer = requests.get(f"{self.url}{path}", timeout=ANSWER_S)

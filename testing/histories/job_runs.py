@@ -82,7 +82,12 @@ def _ended(story: JobStory, ends: dict[int, float]) -> pl.DataFrame:
 
 def _fetched(story: JobStory, ends: dict[int, float]) -> pl.DataFrame:
     rows: list[Row] = [
-        {"job": f"j{number}", "t_ns": ns(LAST_S + 1), "status": 404 if number in story.unfetched else 200, "right": number not in story.wrong}
+        {
+            "job": f"j{number}",
+            "t_ns": ns(LAST_S + 1),
+            "status": 404 if number in story.unfetched else 200,
+            "right": number not in story.wrong,
+        }
         for number in ends
         if number not in story.dead
     ]

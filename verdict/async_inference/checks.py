@@ -49,7 +49,7 @@ def _gaps(case: Case) -> Iterator[str]:
         yield "no process recorded its clock" if math.isnan(case.clocks.error_s) else f"clocks disagree by {seconds(case.clocks.error_s)}"
 
 
-@check(ASYNC, Role.GATE, title="Jobs really offered", cause=Cause.LOAD)
+@check(ASYNC, Role.GATE, title="Load as planned", cause=Cause.LOAD)
 def load(case: Case) -> Check:
     """Check that jobs were submitted at the planned rate and at their time."""
     rows, rate = jobs_of(case).rows, plan_of(case).jobs.rate_rps

@@ -31,7 +31,9 @@ def plan(url: str) -> AsyncPlan:
 
 
 def test_jobs_are_followed_through_a_lost_engine_a_killed_consumer_and_a_killed_redis(tmp_path: Path) -> None:
-    (tmp_path / "prompts.jsonl").write_text("".join(json.dumps({"prompt": f"p{n}", "completion": f"answer to p{n}"}) + "\n" for n in range(5)))
+    (tmp_path / "prompts.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"p{n}", "completion": f"answer to p{n}"}) + "\n" for n in range(5))
+    )
     (run_dir := tmp_path / "run").mkdir()
     with engine() as asked, stack(tmp_path / "stack", asked.url, ("one", "two"), RECLAIM_S="1", RETRY_S="0.1") as queued:
         client = JobsClient(queued.url, timeout_s=3)
