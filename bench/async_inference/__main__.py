@@ -1,6 +1,6 @@
 """``python -m bench.async_inference``: Redis, the API or a consumer killed at random moments, one round a kill. Resumable.
 
-Each round has a Redis of its own, an API, two consumers, and an engine that takes a random time for each answer and counts whom it answered.
+Each round has a Redis of its own, an API, two consumers, and an engine that takes a random time for each answer and counts them.
 Jobs are submitted all the while by the driver that experiments use. At a random moment one of the processes is killed (SIGKILL) and started
 again. Every id that was answered 202 must end exactly once, and its result must be there. One that the engine answered twice must say so:
 work on it was begun more than once.
@@ -36,7 +36,7 @@ TABLE = ROOT / "reports" / "out" / "async-soak" / "kills.jsonl"
 VICTIMS = ("redis", "api", "consumer")
 SETTINGS = {"RECLAIM_S": "1", "RETRY_S": "0.1", "MAX_DELIVERIES": "10", "ENGINE_TIMEOUT_S": "5"}
 LONGEST_S, JOBS_BEFORE, JOBS_AFTER = 0.2, 5, 10
-SLO = AsyncSlo(ratio=0.8, accepted=2, done=10)
+SLO = AsyncSlo(ratio=0.8, accepted_s=2, done_s=10)
 PROMPTS = tuple(Prompt(f"p{number}", f"answer to p{number}") for number in range(20))
 
 
@@ -69,7 +69,7 @@ def round_of(seed: int) -> Row:
 
 def _driven(queued: Stack, run_dir: Path, victim: str, rng: Random, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, float]:
     """Submit jobs, kill the victim meanwhile, start it again, and return what became of jobs and of fetching them."""
-    jobs = Jobs(endpoint="async", api="api:1", rate_rps=12, model="m", prompts="none", cancelled=0.2, drain=60)
+    jobs = Jobs(endpoint="async", api="api:1", rate_rps=12, model="m", prompts="none", cancelled=0.2, drain_s=60)
     plan = AsyncPlan(name="async-inference", slo=SLO, jobs=jobs, url=queued.url, seed=seed)
     client = JobsClient(queued.url, timeout_s=5)
     progress = JobsProgress(run_dir, plan, PROMPTS, client, client.last_place())

@@ -122,7 +122,7 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, engine_url: str, consumers: tuple[str, ...] = ("one",), **settings: str) -> Iterator[Stack]:
+def stack(folder: Path, engine_url: str, consumers: tuple[str, ...] = ("one",), /, **settings: str) -> Iterator[Stack]:
     """Have a whole stack while inside."""
     made = Stack(folder, engine_url, **settings)
     try:

@@ -160,7 +160,10 @@ class Store:
     def backlog(self) -> Backlog:
         """Return how much has not ended, how old the oldest of it is by the clock of Redis, and how many dead letters there are."""
         with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.xlen(QUEUE).xrange(QUEUE, count=1).xlen(DEAD).time()  # type: ignore[attr-defined]  # a pipeline returns itself
+            pipeline.xlen(QUEUE)
+            pipeline.xrange(QUEUE, count=1)
+            pipeline.xlen(DEAD)
+            pipeline.time()
             depth, oldest, dead, (now_s, now_us) = pipeline.execute()
         age_s = now_s + now_us / 1e6 - int(oldest[0][0].split(b"-")[0]) / 1e3 if oldest else 0.0
         return Backlog(depth, max(0.0, age_s), dead)

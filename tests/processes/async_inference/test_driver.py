@@ -22,11 +22,11 @@ from verdict.async_inference.plan import AsyncPlan, AsyncSlo, Jobs
 from verdict.async_inference.record import record_of
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="Redis is not installed: apt-get install redis-server")
-SLO = AsyncSlo(ratio=0.8, accepted=2, done=2)
+SLO = AsyncSlo(ratio=0.8, accepted_s=2, done_s=2)
 
 
 def plan(url: str) -> AsyncPlan:
-    jobs = Jobs(endpoint="async", api="api:1", rate_rps=10, model="m", prompts="prompts.jsonl", cancelled=0.3, drain=60)
+    jobs = Jobs(endpoint="async", api="api:1", rate_rps=10, model="m", prompts="prompts.jsonl", cancelled=0.3, drain_s=60)
     return AsyncPlan(name="async-inference", slo=SLO, jobs=jobs, url=url, seed=7)
 
 
