@@ -19,7 +19,8 @@ end
 local function letter(reason, attempts)
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'id', ARGV[3], 'entry', ARGV[2], 'reason', reason, 'attempts', attempts)
 end
-local state = redis.call('HGET', KEYS[4], 'state')
+local state = redis.pcall('HGET', KEYS[4], 'state')
+local unreadable = type(state) == 'table'
 local over = state == 'done' or state == 'failed' or state == 'dead'
 """
 
@@ -42,6 +43,7 @@ BEGIN = (
     + _END
     + """
 -- group, entry, id, ttl of results, most attempts
+if unreadable then letter('its job cannot be read', 0); away(); return {'away', 0} end
 if not redis.call('HGET', KEYS[4], 'request') then letter('no job of this id', 0); away(); return {'away', 0} end
 if over then away(); return {'away', 0} end
 local attempts = redis.call('HINCRBY', KEYS[4], 'attempts', 1)
@@ -65,7 +67,7 @@ END = (
     + """
 -- group, entry, id, ttl of results, state, result
 away()
-if over or not state then return 0 end
+if over or unreadable or not state then return 0 end
 ended(ARGV[5], ARGV[6], redis.call('HGET', KEYS[4], 'attempts'))
 return 1
 """

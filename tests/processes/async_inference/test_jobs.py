@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -179,11 +180,17 @@ def test_what_kills_each_consumer_becomes_a_dead_letter(queued: Stack, asked: En
     assert [(end["id"], end["attempts"]) for end in queued.ends()] == [(job, 3)]
 
 
-def test_an_entry_without_a_job_is_a_dead_letter_at_once(queued: Stack) -> None:
-    queued.store._redis.xadd("jobs:queue", {"id": b"\xff\xfe"})
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [({"id": b"\xff\xfe"}, "no job of this id"), ({"x": "y"}, "no job of this id"), ({"id": "text"}, "its job cannot be read")],
+)
+def test_an_entry_that_leads_to_no_job_is_a_dead_letter_at_once(queued: Stack, entry: Any, reason: str) -> None:
+    queued.store._redis.set("jobs:job:text", "no hash")
+    queued.store._redis.xadd("jobs:queue", entry)
     [letter] = wait_for(lambda: queued.get("/v1/dead")["dead"], "it is set aside", 60)
-    assert letter["reason"] == "no job of this id"
+    assert letter["reason"] == reason
     done(queued, queued.accepted("well"))
+    assert queued.get("/v1/queue")["depth"] == 0
 
 
 def test_a_request_that_the_engine_refuses_has_failed(queued: Stack, asked: Engine) -> None:
