@@ -40,6 +40,10 @@ BACKLOG: dict[str, pl.DataType] = {
 }
 
 
+LOOK_S = 0.25
+"""So often the API is asked how jobs ended and how deep the queue is."""
+
+
 class AsyncSlo(FrozenModel):
     """When one job counts as good, and which share must: accepted within ``accepted_s``, and done ``done_s`` after its user asked."""
 
@@ -83,3 +87,8 @@ class AsyncPlan(WorkloadPlan):
     def text(self) -> str:
         """Return what is offered, for a person."""
         return f"{self.jobs.rate_rps:,.10g} asynchronous jobs/s, Poisson arrivals"
+
+    @property
+    def reading_s(self) -> float:
+        """From one job to the next, and from one question for what ended to the next (s)."""
+        return 1 / self.jobs.rate_rps + LOOK_S

@@ -17,12 +17,11 @@ from kube.wait import until
 from runner.drivers.async_inference.client import JobsClient
 from runner.drivers.async_inference.submitting import ACCEPTED, Submitting
 from runner.drivers.driver import WorkloadFailed
-from verdict.async_inference.plan import BACKLOG, ENDED, SUBMITTED, AsyncPlan
+from verdict.async_inference.plan import BACKLOG, ENDED, LOOK_S, SUBMITTED, AsyncPlan
 from verdict.async_inference.record import JobRecord, record_of
 from verdict.inputs.outages import Rule, find_outages
 from verdict.statistics import arrivals_needed
 
-POLL_S = 0.25
 FETCHERS = 8
 
 
@@ -42,7 +41,7 @@ class JobsProgress:
         self._thread.start()
 
     def _follow(self) -> None:
-        while not self._halt.wait(POLL_S):
+        while not self._halt.wait(LOOK_S):
             try:
                 self._look()
             except NoData:  # part of what is measured: users cannot ask either
@@ -118,7 +117,7 @@ class JobsProgress:
         wrong = self.failure()
         if not self._drained:
             self._submitting.stop()
-            until(self._all_ended, self._plan.jobs.drain_s, POLL_S)
+            until(self._all_ended, self._plan.jobs.drain_s, LOOK_S)
             self._halt.set()
             self._thread.join()
             self._fetch_all()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from history.close import close_run
+from history.plan import write_plan
+from history.reader import LEDGERS, read_run
 from history.result import RunVerdict, Verdict
 from testing.histories.job_runs import FAULT_S, JobStory, run_of_jobs
 from testing.histories.training_stories import check, value
@@ -35,6 +39,18 @@ def test_the_time_until_jobs_are_done_in_time_has_the_drain_in_it() -> None:
     bound, drain = value(verdict, "backlog_drain_bound"), value(verdict, "backlog_drain")
     assert bound == pytest.approx(20, abs=1.5)
     assert drain == pytest.approx(bound, abs=2)
+    assert value(verdict, "rto_resolution") == pytest.approx(0.5)  # from job to job, and from look to look
+
+
+def test_a_stored_run_is_read_and_judged_alike(tmp_path: Path) -> None:
+    run = run_of_jobs(JobStory(lost=frozenset({AT_FAULT})))
+    (tmp_path / LEDGERS).mkdir()
+    write_plan(run.plan, tmp_path)
+    for name, rows in run.ledgers.items():
+        (tmp_path / LEDGERS / f"{name}.driver.jsonl").write_text(rows.write_ndjson())
+    (tmp_path / "events.runner.jsonl").write_text(run.events.write_ndjson())
+    close_run(tmp_path)
+    assert judge(read_run(tmp_path)) == judge(run)
 
 
 @pytest.mark.parametrize(
