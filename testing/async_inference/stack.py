@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
 import requests
 
 from testing.waiting import wait_for
@@ -37,7 +38,7 @@ class Stack:
         self.url, self.redis_url = f"http://127.0.0.1:{self._port}", f"redis://127.0.0.1:{self._redis_port}/0"
         self._settings = {"HOST": "127.0.0.1", "PORT": str(self._port), "REDIS_URL": self.redis_url, "ENGINE_URL": engine_url} | settings
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.store = Store(self.redis_url, 2.0)
+        self.store, self.redis = Store(self.redis_url, 2.0), redis.Redis.from_url(self.redis_url)
 
     def start_redis(self) -> None:
         """Start Redis on its data, and wait until it answers."""
@@ -53,6 +54,14 @@ class Stack:
     def start_consumer(self, name: str) -> None:
         """Start a consumer of that name."""
         self._start(name, sys.executable, "-m", "workloads.async_inference.consumer", POD_NAME=name)
+
+    def emptied(self) -> None:
+        """Start Redis and the API if they do not run, and forget every job."""
+        if "redis" not in self.running:
+            self.start_redis()
+        if "api" not in self.running:
+            self.start_api()
+        self.redis.flushall()
 
     def _start(self, name: str, *command: str, **more: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -119,6 +128,7 @@ class Stack:
         for name in [*self.running]:
             self.kill(name)
         self.store.close()
+        self.redis.close()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +19,34 @@ pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="Re
 QUICK = {"RECLAIM_S": "1", "RETRY_S": "0.1", "MAX_DELIVERIES": "3"}
 
 
-@pytest.fixture
-def asked() -> Iterator[Engine]:
-    with engine() as served:
-        yield served
-
-
-@pytest.fixture
-def queued(tmp_path: Path, asked: Engine) -> Iterator[Stack]:
-    with stack(tmp_path, asked.url, QUEUE_LIMIT="5", **QUICK) as made:
+@pytest.fixture(scope="module")
+def served() -> Iterator[Engine]:
+    with engine() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, served: Engine) -> Iterator[Stack]:
+    """Redis and the API, which start up once; what a test killed is started again for the next one."""
+    with stack(tmp_path_factory.mktemp("stack"), served.url, (), QUEUE_LIMIT="5", **QUICK) as made:
+        yield made
+
+
+@pytest.fixture
+def asked(served: Engine) -> Engine:
+    served.answering = at_once
+    served.asked.clear()
+    return served
+
+
+@pytest.fixture
+def queued(shared: Stack, asked: Engine) -> Iterator[Stack]:
+    """An empty queue with one consumer."""
+    shared.emptied()
+    shared.start_consumer("one")
+    yield shared
+    for name in {*shared.running} - {"redis", "api"}:
+        shared.kill(name)
 
 
 class Held:
@@ -185,8 +202,8 @@ def test_what_kills_each_consumer_becomes_a_dead_letter(queued: Stack, asked: En
     [({"id": b"\xff\xfe"}, "no job of this id"), ({"x": "y"}, "no job of this id"), ({"id": "text"}, "its job cannot be read")],
 )
 def test_an_entry_that_leads_to_no_job_is_a_dead_letter_at_once(queued: Stack, entry: Any, reason: str) -> None:
-    queued.store._redis.set("jobs:job:text", "no hash")
-    queued.store._redis.xadd("jobs:queue", entry)
+    queued.redis.set("jobs:job:text", "no hash")
+    queued.redis.xadd("jobs:queue", entry)
     [letter] = wait_for(lambda: queued.get("/v1/dead")["dead"], "it is set aside", 60)
     assert letter["reason"] == reason
     done(queued, queued.accepted("well"))
