@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from history.kinds import ASYNC
-from verdict.async_inference.record import ACCEPTED, backlog_of, fetched_of, jobs_of
+from verdict.async_inference.record import ACCEPTED, backlog_of, ended_of, fetched_of, jobs_of
 from verdict.case import Case
 from verdict.inputs.attempts import Ints
 from verdict.shared.registry import NO_FAULT, Value, measure
@@ -119,8 +119,11 @@ def backlog_drain_bound(case: Case) -> Value:
 
 @measure("jobs/s", ASYNC)
 def drain_rate(case: Case) -> Value:
-    """How fast jobs can be done at least (μ): the most that ended in any five seconds of the run, a second. Source: jobs_ended."""
-    ended = np.sort(jobs_of(case).rows["seen_ns"].drop_nulls().to_numpy())
+    """How fast jobs can be done at least (μ): the most that ended in any five seconds of the run, a second.
+
+    Jobs of others are among them. Source: jobs_ended.
+    """
+    ended = np.sort(ended_of(case)["seen_ns"].to_numpy())
     if not len(ended):
         return Value(None, "no job ended")
     within = np.searchsorted(ended, ended + RATE_S * 1_000_000_000) - np.arange(len(ended))

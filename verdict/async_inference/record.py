@@ -79,6 +79,11 @@ def plan_of(case: Case) -> AsyncPlan:
     return case.workload
 
 
+def ended_of(case: Case) -> pl.DataFrame:
+    """Return every end that the platform recorded in the run, also those of jobs of others."""
+    return case.run.ledgers.get("jobs_ended", pl.DataFrame(schema=ENDED))
+
+
 def fetched_of(case: Case) -> pl.DataFrame:
     """Return what became of fetching results."""
     return case.run.ledgers.get("jobs_fetched", pl.DataFrame(schema=FETCHED))
