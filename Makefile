@@ -14,8 +14,8 @@ UV := .cache/uv/bin/uv
 RUN := .venv/bin/python
 DEV := .venv-dev/bin
 PARTS := vllm # groups of pyproject.toml that are solved by themselves, each with a lock and an environment of its own
-STACKS ?= # parts of the platform beside or in the place of what is always there: vllm (another engine behind the same gateway)
-TARGET ?= targets/$(or $(filter vllm,$(STACKS)),local).yaml
+STACKS ?= # one part of the platform beside or in the place of what is always there: vllm (another engine behind the same gateway), async (a queue of jobs)
+TARGET ?= targets/$(or $(filter vllm async,$(STACKS)),local).yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
@@ -32,6 +32,11 @@ ifneq ($(filter vllm,$(STACKS)),)
 CHAOS_SET := -k "control or replica-killed or engine-killed or engine-frozen or node-drained or gpu-node-lost"
 DEPLOY_ARGS := --variant vllm --timeout 900
 deploy: workloads/vllm/weights/record.json
+endif
+
+ifneq ($(filter async,$(STACKS)),)
+CHAOS_SET := -k "async"
+DEPLOY_ARGS := --variant async
 endif
 
 # What runs at once prints its output whole when it ends; make fails if any of it fails, and waits for all.

@@ -141,6 +141,7 @@ def default_config(name: str = DEFAULT_NAME, index: int = 0, node_count: int = 6
         service_network=f"10.{96 + index}.0.0/16",
         frontends=(
             Frontend("inference", 18080 + shift, 30080, "/gateway-health"),
+            Frontend("async", 18081 + shift, 30081, "/ready"),
             Frontend("prometheus", 19090 + shift, 30090, "/-/ready"),
         ),
     )

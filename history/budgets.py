@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasGenerator, BeforeValidator, ConfigDict, Field, model_validator
 
-from history.kinds import REQUESTS, TRAINING, in_words
+from history.kinds import ASYNC, REQUESTS, TRAINING, in_words
 from history.values import FrozenModel, Seconds, Share, parse_duration, parse_share
 
 WINDOW_S = 60.0
@@ -74,6 +74,7 @@ class Bounds(FrozenModel):
             awaited=True,
             defaults={
                 "realtime-inference": 60,
+                "async-inference": 300,
                 "model-deployment": 300,
                 "feature-store": 300,
                 "batch-training": 3600,
@@ -163,6 +164,18 @@ class Bounds(FrozenModel):
         int | None,
         Field(ge=0),
         Budget(title="RPO in samples", unit="samples", definition="Samples of the steps that were lost.", kinds=(TRAINING,)),
+    ] = None
+    rpo_jobs: Annotated[
+        int | None,
+        Field(ge=0),
+        Budget(
+            title="RPO in jobs",
+            unit="jobs",
+            definition="Jobs that were acknowledged (202) and never came to an end, by when the drain of the load was over.",
+            kinds=(ASYNC,),
+            column="RPO",
+            defaults={"async-inference": 0},
+        ),
     ] = None
 
     @model_validator(mode="before")

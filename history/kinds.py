@@ -4,9 +4,10 @@ from __future__ import annotations
 
 REQUESTS = "requests"
 TRAINING = "training"
+ASYNC = "async"
 EVERY = "every kind"
 """For checks and measures that fit whatever drives a run."""
-_IN_WORDS = {REQUESTS: "requests", TRAINING: "a training job", EVERY: EVERY}
+_IN_WORDS = {REQUESTS: "requests", TRAINING: "a training job", ASYNC: "asynchronous jobs", EVERY: EVERY}
 
 
 def in_words(kind: str) -> str:

@@ -197,6 +197,11 @@ class WorkloadPlan(FrozenModel):
         """Return what it does, for a person."""
         return self.kind
 
+    @property
+    def reading_s(self) -> float:
+        """How finely its own record tells when something happened, besides what clocks may be wrong by (s)."""
+        return 0.0
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature
         """Make plans of this kind readable."""

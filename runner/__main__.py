@@ -26,6 +26,7 @@ from target.secrets.known import remember
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / "targets" / "local.yaml"
+ASYNC = ROOT / "targets" / "async.yaml"  # has what the experiments of asynchronous inference need
 EXPERIMENTS = ROOT / "experiments"
 NULL = EXPERIMENTS / "control" / "null-control.yaml"
 
@@ -77,7 +78,7 @@ def execute_command(options: argparse.Namespace) -> int:
         print("\n".join(cleanup.status(connect(target))))
         return 0
     if options.command == "catalogue":
-        for page, text in catalogue_pages.pages(ROOT, target).items():
+        for page, text in catalogue_pages.pages(ROOT, target, [read_target(ASYNC)]).items():
             page.write_text(text, encoding="utf-8")
             print(f"written: {page.relative_to(ROOT)}")
         return 0

@@ -71,7 +71,7 @@ class Case:
         if self.training is not None:
             return self.training.usual_step_s + self.clocks.error_s + self.training.clocks.error_s
         if not isinstance(self.workload, RequestsPlan):
-            return self.clocks.error_s
+            return self.workload.reading_s + self.clocks.error_s
         return resolution_s(self.audit, self.clocks.error_s)
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from runner.commands import budget_page, fault_page, permission_page, training_page
+from runner.experiment.absence import absent
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.experiment.format import Action
@@ -19,16 +20,24 @@ HEAD = """| experiment | title | fault | what ends it | evidence, not from the i
 UNSAID = {"role", "for_s", "count"}  # arguments that the table leaves out
 
 
-def pages(root: Path, target: Target) -> dict[Path, str]:
-    """Return what each generated page of the repository should be. Raises ConfigError: an experiment is wrong, or not for ``target``."""
+def pages(root: Path, target: Target, others: Iterable[Target] = ()) -> dict[Path, str]:
+    """Return what each generated page of the repository should be.
+
+    ``others``: targets with parts that ``target`` has not, for the experiments that need these.
+
+    Raises:
+        ConfigError: an experiment is wrong, or for none of the targets.
+
+    """
     folder = root / "experiments"
     experiments = [read_experiment(file, folder) for file in sorted(folder.glob("*/*.yaml"))]
+    elsewhere = {one.id: other for other in others for one in experiments if absent(one, target) and not absent(one, other)}
     for experiment in experiments:
-        check_target(experiment, target)
+        check_target(experiment, elsewhere.get(experiment.id, target))
     return {
         root / "docs" / "budgets.md": budget_page.page(),
         root / "docs" / "faults.md": fault_page.page(experiments, target),
-        root / "docs" / "permissions.md": permission_page.page(experiments, target),
+        root / "docs" / "permissions.md": permission_page.page(experiments, target, elsewhere),
         root / "docs" / "your-training-job.md": training_page.page((root / "docs" / "your-training-job.md").read_text()),
         folder / "README.md": with_rows((folder / "README.md").read_text(), experiments),
     }

@@ -5,7 +5,7 @@ Namespaces are named by what they are (the platform's, the suite's), so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from kube.permissions import Permission
@@ -35,10 +35,11 @@ FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its 
 """
 
 
-def page(experiments: list[Experiment], target: Target) -> str:
-    """Return the page in Markdown, for experiments that fit the target."""
+def page(experiments: list[Experiment], target: Target, elsewhere: Mapping[str, Target]) -> str:
+    """Return the page in Markdown, for experiments that fit the target, or that of ``elsewhere`` which stands there under their id."""
     platform = offline(target)
-    faults = {one.id: faults_of(one, platform) for one in experiments}
+    on = {one.id: offline(elsewhere.get(one.id, target)) for one in experiments}
+    faults = {one.id: faults_of(one, on[one.id]) for one in experiments}
     of_tier = {tier: [one for one in experiments if tier_of(faults[one.id]) == tier] for tier in (None, *TIERS)}
     lines = [HEADER, "| tier | in words | experiments |", "|---|---|---|"]
     lines += [f"| {tier or 'none'} | {MEANS[tier]} | {_names(found)} |" for tier, found in of_tier.items()]
@@ -47,8 +48,10 @@ def page(experiments: list[Experiment], target: Target) -> str:
     for tier in TIERS:
         alike: dict[tuple[str, ...], list[Experiment]] = {}
         for experiment in of_tier[tier]:
-            more = [one for one in experiment_permissions(experiment, platform) if one not in base]
-            alike.setdefault(tuple(_table(more, target)), []).append(experiment)
+            here = on[experiment.id]
+            usual = {*base, *permissions_of([], here), *asking(here.target)}
+            more = [one for one in experiment_permissions(experiment, here) if one not in usual]
+            alike.setdefault(tuple(_table(more, here.target)), []).append(experiment)
         lines += [line for table, found in alike.items() for line in ("", f"## {tier}: {_names(found)}, besides", "", *table)]
     return "\n".join(lines) + "\n"
 

@@ -11,6 +11,7 @@ from history.writer import EventLog
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.undo_journal import RUN, Undo
+from target.target import Target
 from testing.platform.fake_cluster import FakeCluster
 
 
@@ -31,10 +32,12 @@ class Journal:
         return list(self._entries)
 
 
-def live_run(cluster: FakeCluster, run_dir: Path, targets: dict[str, list[ResolvedTarget]], **plan: object) -> ActiveRun:
-    """A live run on the fake cluster, activated; its activity is the first of ``targets``."""
+def live_run(
+    cluster: FakeCluster, run_dir: Path, targets: dict[str, list[ResolvedTarget]], on: Target | None = None, **plan: object
+) -> ActiveRun:
+    """A live run on the fake cluster (of target ``on``; left out: the embedded one), activated; it does the first of ``targets``."""
     made = cast("Plan", SimpleNamespace(run_id="run-1", target=SimpleNamespace(name="local"), **plan))
-    platform = cluster.platform()
+    platform = cluster.platform(on)
     run = ActiveRun(
         plan=made,
         run_dir=run_dir,

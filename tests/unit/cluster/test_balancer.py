@@ -37,8 +37,9 @@ def test_every_node_stands_behind_every_frontend_with_an_active_check() -> None:
 def test_it_listens_on_the_loopback_address_only() -> None:
     text = render(default_config(), "/run/stats.sock")
     assert section(text, "frontend inference")[0] == "bind 127.0.0.1:18080"
+    assert section(text, "frontend async")[0] == "bind 127.0.0.1:18081"
     assert section(text, "frontend prometheus")[0] == "bind 127.0.0.1:19090"
-    assert text.count("bind ") == 2
+    assert text.count("bind ") == 3
 
 
 def test_a_frontend_can_be_given_nodes_of_its_own() -> None:

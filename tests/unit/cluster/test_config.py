@@ -26,7 +26,11 @@ def test_the_default_cluster_has_the_addresses_that_the_target_file_names() -> N
     assert config.node_pods("cpu-a") == "10.244.1.0/24"
     assert config.dns_address == "10.96.0.10"
     assert config.host_address == "10.89.0.254"
-    assert {f.name: (f.port, f.node_port) for f in config.frontends} == {"inference": (18080, 30080), "prometheus": (19090, 30090)}
+    assert {f.name: (f.port, f.node_port) for f in config.frontends} == {
+        "inference": (18080, 30080),
+        "async": (18081, 30081),
+        "prometheus": (19090, 30090),
+    }
 
 
 def test_more_nodes_than_zones_get_names_of_their_own() -> None:

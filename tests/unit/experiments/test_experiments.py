@@ -15,6 +15,7 @@ from kubernetes import client
 
 from history.plan import Timers
 from kube.selection import INDEX
+from runner.drivers.choice import read_target
 from runner.experiment.catalogue import function_of
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
@@ -22,7 +23,7 @@ from safety.active_run import ActiveRun
 from safety.blast_radius import objections, survey
 from safety.fault_spec import spec_of
 from safety.undo_journal import UndoKind
-from target.target import Target, load_target
+from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, pod, seeded
 from testing.platform.fake_run import live_run
 
@@ -43,6 +44,10 @@ SERVING = {
 }
 
 
+ASYNC = "async"
+"""The folder, and the target, of what runs on asynchronous inference."""
+
+
 def name(path: Path) -> str:
     return path.relative_to(ROOT / "experiments").with_suffix("").as_posix()
 
@@ -54,7 +59,21 @@ def experiment_of(path: Path) -> Experiment:
 
 @cache
 def target_of(name: str) -> Target:
-    return load_target(ROOT / f"targets/{name}.yaml")
+    return read_target(ROOT / f"targets/{name}.yaml")
+
+
+def targets_of(path: Path) -> tuple[str, ...]:
+    """Return the shipped targets that have what an experiment needs."""
+    return (
+        (ASYNC,)
+        if path.parent.name == ASYNC
+        else ("local", "staging.example", ASYNC)
+        if path.parent.name in BOTH
+        else ("local", "staging.example")
+    )
+
+
+BOTH = {"control", "serving"}
 
 
 def activities(raw: dict[str, Any]) -> list[dict[str, Any]]:
@@ -72,9 +91,9 @@ def test_chaos_toolkit_finds_it_valid(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
-@pytest.mark.parametrize("target", ["local", "staging.example"])
-def test_the_suite_finds_it_valid_for_every_shipped_target(path: Path, target: str) -> None:
-    assert for_target(experiment_of(path), target_of(target)).hypothesis.probes
+def test_the_suite_finds_it_valid_for_every_shipped_target(path: Path) -> None:
+    for target in targets_of(path):
+        assert for_target(experiment_of(path), target_of(target)).hypothesis.probes, target
 
 
 PROMISES = {"capacity must": "capacity_rto_s", "back with a new engine": "capacity_rto_s", "no step may be lost": "rpo_steps"}
@@ -97,8 +116,8 @@ def test_a_lost_zones_capacity_is_back_before_the_zone_is() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_without_a_live_run_no_activity_does_anything(path: Path) -> None:
-    experiment = for_target(experiment_of(path), target_of("local")).raw
-    configuration = target_of("local").configuration()
+    target = target_of(targets_of(path)[0])
+    experiment, configuration = for_target(experiment_of(path), target).raw, target.configuration()
     for activity in activities(experiment):
         run = execute_activity(experiment, activity, configuration=configuration, secrets={}, dry=None)
         assert run["status"] == "failed", activity["name"]
@@ -109,7 +128,7 @@ def test_without_a_live_run_no_activity_does_anything(path: Path) -> None:
 def test_its_targets_are_within_the_blast_radius_on_a_healthy_platform(path: Path) -> None:
     experiment = experiment_of(path)
     cluster = FakeCluster()
-    if experiment.id.startswith(("serving/", "control/")):
+    if path.parent.name in BOTH:
         for action in experiment.document.method:
             spec = spec_of(function_of(action.provider))
             assert spec
@@ -137,6 +156,10 @@ def whole_cluster() -> FakeCluster:
         container.name, container.volume_mounts, container.ports = app, [mount], [client.V1ContainerPort(container_port=7070)]
         made.status.container_statuses[0].name = app
         cluster.pods["ml-training", made.metadata.name] = made
+    for app, container in (("async-consumer", "consumer"), ("redis", "redis")):
+        made = pod(f"{app}-0", "cpu-b", namespace="ml-async", app=app)
+        made.spec.containers[0].name = made.status.container_statuses[0].name = container
+        cluster.pods["ml-async", made.metadata.name] = made
     return cluster
 
 
@@ -149,9 +172,10 @@ def test_a_fault_journals_how_it_is_undone_or_ends_before_it_acts(path: Path, tm
         function, cluster = function_of(action.provider), whole_cluster()
         spec = spec_of(function)
         assert spec
-        targets = {action.name: spec.resolve(cluster.platform(), action.provider.arguments, seeded(1))}
+        platform = cluster.platform(target_of(targets_of(path)[0]))
+        targets = {action.name: spec.resolve(platform, action.provider.arguments, seeded(1))}
         timers = Timers(baseline_s=15, hold_s=10, confirm_s=30, deadline_s=60, heal_s=60)
-        run = live_run(cluster, tmp_path, targets, seed=1, training=SimpleNamespace(job="job", settings={}), timers=timers)
+        run = live_run(cluster, tmp_path, targets, platform.target, seed=1, training=SimpleNamespace(job="job", settings={}), timers=timers)
         with pytest.raises(ItActs):
             function(**action.provider.arguments)
         entries = run.journal.entries()

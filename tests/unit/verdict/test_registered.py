@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from history.budgets import BUDGETS, Budgets
-from history.kinds import EVERY, REQUESTS, TRAINING
+from history.kinds import ASYNC, EVERY, REQUESTS, TRAINING
 from history.result import Check, Verdict
 from history.workloads import WorkloadPlan
 from reports import names
@@ -154,7 +154,7 @@ def test_the_report_knows_what_a_kind_brings() -> None:
 def test_what_a_kind_brought_is_gone() -> None:
     assert check_named("complete_count") is None
     assert names.label("complete_count") == "Complete count"
-    assert {one.kind for one in (*all_checks(), *all_measures())} == {EVERY, REQUESTS, TRAINING}
+    assert {one.kind for one in (*all_checks(), *all_measures())} == {EVERY, REQUESTS, TRAINING, ASYNC}
     assert {one.name for one in measures_of("counter")} == {
         "rto",
         "rto_resolution",

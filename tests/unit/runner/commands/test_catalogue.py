@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from runner.__main__ import EXPERIMENTS, LOCAL, ROOT
+from runner.__main__ import ASYNC, EXPERIMENTS, LOCAL, ROOT
 from runner.commands import catalogue_pages, fault_page
+from runner.drivers.choice import read_target
 from runner.experiment.catalogue import all_faults, all_probes
 from runner.experiment.experiment import read_experiment
 from target.target import load_target
 
-PAGES = catalogue_pages.pages(ROOT, load_target(LOCAL))
+PAGES = catalogue_pages.pages(ROOT, load_target(LOCAL), [read_target(ASYNC)])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,0 +1,1 @@
+"""Asynchronous inference as processes of this machine, killed at random moments."""
