@@ -17,7 +17,7 @@ from history.values import FrozenModel
 from history.workloads import Slo
 from reports.axis import Progress, TimeAxis
 from reports.retries import RetryComparison
-from reports.risk import Risk
+from reports.risk import Risk, ShownWeakness
 
 REPORT_SCHEMA = 2
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
@@ -246,5 +246,6 @@ class Report(FrozenModel):
     experiments: tuple[Experiment, ...]  # FAIL, INCONCLUSIVE, then the tightest margin first
     retries: tuple[RetryComparison, ...] = ()  # faults that were met by clients of several retry policies
     risks: tuple[Risk, ...] = ()
+    weaknesses: tuple[ShownWeakness, ...] | None = None  # null: older runs, in which nobody looked
     not_tested: tuple[NotTested, ...]
     definitions: tuple[Definition, ...]

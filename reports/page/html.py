@@ -23,6 +23,7 @@ EXIT_CODES = (
     ("1", "at least one FAIL, or a test error"),
     ("10", "no FAIL, but at least one INCONCLUSIVE"),
     ("11", "refused before any fault"),
+    ("12", "nothing of these, but a risk that --chaos-fail-on-risk asks for"),
 )
 
 

@@ -64,6 +64,27 @@ def test_a_risk_stands_in_the_summary_in_the_page_and_in_the_data(night: Night) 
     assert Report.model_validate_json(report.model_dump_json()).risks == report.risks
 
 
+def test_risks_of_the_platforms_objects_stand_beside_how_their_proofs_ended(night: Night) -> None:
+    late, memory = night.report.weaknesses or ()
+    ended = {one.id: one.verdict for one in night.report.experiments}
+    assert [(one.experiment, one.ended) for one in late.proofs] == [
+        ("nodes/powered-off", ended["nodes/powered-off"]),
+        ("serving/node-silent", "not run"),
+    ]
+    assert memory.proofs == ()
+    assert f"({', '.join(f'{one.experiment}: {one.ended}' for one in late.proofs)})" in night.read("summary.md")
+    shown = night.page.text
+    assert f"{late.says} {late.costs}" in shown
+    assert "serving/node-silent: not run" in " ".join(shown.split())
+    assert "no experiment here" in shown
+
+
+def test_where_nobody_looked_for_risks_nothing_is_said_of_them(night: Night) -> None:
+    older, none = (night.report.model_copy(update={"weaknesses": found}) for found in (None, ()))
+    assert "Risks" not in parse(html(older)).text
+    assert "The platform's objects show none of the risks that are looked for." in parse(html(none)).text
+
+
 def test_the_summary_of_a_hundred_experiments_is_still_short(night: Night) -> None:
     many = tuple(night.report.experiments[0].model_copy(update={"id": f"x/{i}"}) for i in range(100))
     missing = tuple(NotTested(id=f"y/{i}", kind="refused", reason="because\nof this") for i in range(50))
