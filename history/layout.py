@@ -12,6 +12,9 @@ from pydantic import Field
 
 from history.values import FrozenModel
 
+NO_CAUSE = "No cause was found among those that are known: nothing in how the platform is built explains this."
+"""What is said of a FAIL whose cause nobody found."""
+
 
 class Probe(FrozenModel):
     """A probe of a container, with Kubernetes' defaults filled in."""

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from history.budgets import Budgets
+from history.layout import Advice
 from history.plan import Expect, Floor
 from history.result import Check, Measurement, Verdict
 from history.values import FrozenModel
@@ -153,6 +154,7 @@ class Trial(FrozenModel):
     outages: tuple[OutageSpan, ...]
     load: LoadQuality | None
     errors: tuple[ErrorSeen, ...]  # the commonest
+    advice: tuple[Advice, ...] | None = None  # likely causes of a FAIL; null: it is none, or nobody could look; empty: none was found
     error_texts: int = 0  # how many different ones there were
     floor: Floor | None  # null: no timer of the platform bounds recovery
     scene: tuple[SceneFile, ...]

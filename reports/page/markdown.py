@@ -88,10 +88,17 @@ def _row(experiment: Experiment) -> str:
 def _reasons(report: Report) -> list[str]:
     open_ones = [e for e in report.experiments if e.counts_as is not Verdict.PASS]
     lines = [
-        f"- **{plain(e.id)}** {'inconclusive: ' if e.counts_as is Verdict.INCONCLUSIVE else ''}{plain(why(e), 600)}" for e in open_ones
+        f"- **{plain(e.id)}** {'inconclusive: ' if e.counts_as is Verdict.INCONCLUSIVE else ''}{plain(why(e), 600)}{_cause(e)}"
+        for e in open_ones
     ]
     more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
     return ["", *lines[:MOST_REASONS], *more] if lines else []
+
+
+def _cause(experiment: Experiment) -> str:
+    """Return the likeliest cause of the worst trial's FAIL, if one was found."""
+    advice = experiment.trials[0].advice
+    return f" Likely cause: {plain(advice[0].sentence, 400)}" if advice else ""
 
 
 def _risks(report: Report) -> list[str]:

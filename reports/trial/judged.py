@@ -97,6 +97,7 @@ def trial_of(judged: Judged) -> Trial:
         outages=_outages(judged),
         load=_load(judged),
         errors=_errors(judged),
+        advice=verdict.advice,
         error_texts=judged.case.run.requests["error"].drop_nulls().n_unique(),
         floor=plan.floor,
         scene=_scene(run.path),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from history.layout import Layout, RoleLayout, Weakness
-from runner.risks import container, placement, upkeep  # noqa: F401 - they register
+from runner.risks import placement, upkeep, watching  # noqa: F401 - they register
 from runner.risks.proofs import Proofs
 from runner.risks.registry import RISKS, Risk
 
