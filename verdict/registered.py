@@ -44,6 +44,7 @@ ORDER = tuple(
         "requests.checks_budgets",
         "requests.checks_hurt",
         "shared.watched",
+        "shared.drainable",
         "requests.checks_answers",
         "shared.checks_after",
     )

@@ -15,6 +15,7 @@ from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
 from runner.drivers.driver import Driver
 from runner.experiment.catalogue import fault_of
+from runner.experiment.drains import drain_budget_s
 from runner.experiment.experiment import Experiment
 from runner.experiment.format import described
 from runner.experiment.variables import filled
@@ -88,6 +89,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         hypothesis_expects={probe.name: described(probe.tolerance) for probe in experiment.hypothesis.probes},
         hypothesis_left_out=(*experiment.left_out, *_unasked(target, resolved, drivers)),
         floor=floor_under(experiment, target, resolved, drivers),
+        drain_budget_s=drain_budget_s(experiment, target),
         layout=resolved.layout,
         risks=resolved.risks,
         versions=versions(resolved),

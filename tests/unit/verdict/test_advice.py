@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ QUICK = Probe(asks="HTTP /health", period_s=10, failures=3)
 HUNG = {"rto": 40.0, "target_green": 40.0, "requests_bad": 80.0, "bad_late": 79.0, "bad_seconds": 12.0}
 
 
-def seen(**changes: object) -> Observed:
+def seen(**changes: Any) -> Observed:
     """Return what a run showed in which a replica of a role was lost and users were not served for 40 s."""
     return replace(Observed(failed=USERS, role=WELL, gateway=GATEWAY, values={"rto": 40.0, "full_capacity": 40.0}), **changes)
 

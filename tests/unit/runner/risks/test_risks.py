@@ -11,6 +11,7 @@ from runner.risks.find import NAMES, ONE_SCHEDULER, find_risks
 from runner.risks.proofs import Proofs, read_proofs
 from testing.histories.layouts import layout, role
 from testing.platform.fake_cluster import ROOT
+from verdict.advice.advise import CAUSES
 
 SHIPPED = read_proofs([ROOT / "experiments"])
 NEVER = DisruptionLimit(name="inference", healthy=3, of=3)
@@ -49,6 +50,12 @@ def test_a_platform_that_is_built_well_has_none() -> None:
 
 def test_every_risk_has_a_weak_platform_here() -> None:
     assert {*(one[0] for one in WEAK), ONE_SCHEDULER} == set(NAMES)
+
+
+def test_the_page_names_every_risk_and_every_cause() -> None:
+    page = (ROOT / "docs/risks.md").read_text()
+    causes = [one.__name__.replace("_", "-") for one in CAUSES]
+    assert [name for name in (*NAMES, *causes) if f"`{name}`" not in page] == []
 
 
 def test_the_cluster_itself_may_have_one_scheduler_or_show_none() -> None:
