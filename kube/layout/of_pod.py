@@ -29,7 +29,7 @@ def probe_of(probe: V1Probe | None) -> Probe | None:
 def _asks(probe: V1Probe) -> str:
     if probe.http_get is not None:
         return f"HTTP {probe.http_get.path or '/'}"
-    return "a command" if probe._exec is not None else "gRPC" if probe.grpc is not None else "TCP"
+    return "a command" if probe.var_exec is not None else "gRPC" if probe.grpc is not None else "TCP"
 
 
 def has_pre_stop(container: V1Container) -> bool:
@@ -39,7 +39,7 @@ def has_pre_stop(container: V1Container) -> bool:
 
 def memory_is_limited(pod: Pod) -> bool:
     """Tell whether every container of a V1Pod has a limit of memory, or the pod as a whole."""
-    whole = getattr(pod.spec, "resources", None)  # of the pod itself: an older client knows none
+    whole = pod.spec.resources  # of the pod as a whole
     limits = [one.resources.limits if one.resources else None for one in pod.spec.containers]
     return bool(whole and "memory" in (whole.limits or {})) or all("memory" in (found or {}) for found in limits)
 
