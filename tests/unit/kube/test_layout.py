@@ -38,7 +38,7 @@ def apart(selector: Any) -> client.V1Affinity:
         (None, None),
         (client.V1Probe(http_get=client.V1HTTPGetAction(path="/health", port=8000)), Probe(asks="HTTP /health")),
         (client.V1Probe(tcp_socket=client.V1TCPSocketAction(port=1), period_seconds=3), Probe(asks="TCP", period_s=3)),
-        (client.V1Probe(var_exec=client.V1ExecAction(command=["x"]), timeout_seconds=4), Probe(asks="a command", timeout_s=4)),
+        (client.V1Probe.model_validate({"exec": {"command": ["x"]}, "timeoutSeconds": 4}), Probe(asks="a command", timeout_s=4)),
         (client.V1Probe(grpc=client.V1GRPCAction(port=1), initial_delay_seconds=9), Probe(asks="gRPC", delay_s=9)),
         (client.V1Probe(failure_threshold=1), Probe(asks="TCP", failures=1)),
     ],
