@@ -17,6 +17,7 @@ from history.result import Check, Measurement, Verdict
 from history.values import FrozenModel
 from history.workloads import Slo
 from reports.axis import Progress, TimeAxis
+from reports.kept import ErrorSeen, SceneFile
 from reports.retries import RetryComparison
 from reports.risk import Risk, ShownWeakness
 
@@ -74,21 +75,6 @@ class OutageSpan(FrozenModel):
     start_s: float
     end_s: float | None
     bad: int
-
-
-class ErrorSeen(FrozenModel):
-    """One error text, how often, and its first occurrence (``first_s`` null: not found in the record)."""
-
-    text: str
-    count: int
-    first_s: float | None
-
-
-class SceneFile(FrozenModel):
-    """A file that was kept before anything was healed, its path relative to the run folder."""
-
-    path: str
-    bytes: int
 
 
 class Buckets(FrozenModel):
