@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from history.errors import HistoryError
+from history.layout import Layout, Weakness
 from history.schema import DEFAULT_REGION, SCHEMA_VERSION
 from history.values import FrozenModel
 from history.workloads import AnyWorkload, RequestsPlan, Training, TrainingPlan, WorkloadPlan
@@ -135,6 +136,9 @@ class Plan(FrozenModel):
     hypothesis_expects: dict[str, str] = Field(default_factory=dict)  # probe -> its tolerance, in words
     hypothesis_left_out: tuple[str, ...] = ()  # of the class's hypothesis: what the target has not, each with the reason
     floor: Floor | None = None  # none: no timer bounds recovery
+    drain_budget_s: float | None = None  # how long a planned move of the pods of a node may take; none: no fault drains one
+    layout: Layout | None = None  # how the platform is built; none: an older run, nobody looked
+    risks: tuple[Weakness, ...] | None = None  # that it shows without a fault; likewise
     forecast: dict[str, Any] | None = None  # of older runs: an RTO predicted before the fault; read, and no longer used
     versions: dict[str, str] = Field(default_factory=dict)
     command: str = ""  # repeats this run

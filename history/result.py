@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from history.layout import Advice
 from history.schema import SCHEMA_VERSION
 from history.values import FrozenModel
 
@@ -101,6 +102,7 @@ class RunVerdict(FrozenModel):
     load: LoadSummary | None = None
     fault: FaultSummary | None = None
     errors: dict[str, int] = Field(default_factory=dict)  # error text -> count
+    advice: tuple[Advice, ...] | None = None  # likely causes of a FAIL, the likeliest first; none: it is no FAIL, or nobody could look
 
     def measurement(self, name: str) -> Measurement | None:
         """Return the measurement called ``name``, if it was made."""

@@ -16,10 +16,12 @@ class NodeState:
     schedulable: bool
     gpus: int
     capacity: int
+    zone: str = ""  # empty: it names none
 
 
-def node_state(node: Node, gpu_resource: str) -> NodeState:
+def node_state(node: Node, gpu_resource: str, zone_label: str = "") -> NodeState:
     """Return what a V1Node says of itself."""
     allocatable, capacity = node.status.allocatable or {}, node.status.capacity or {}
     gpus, total = int(allocatable.get(gpu_resource, 0)), int(capacity.get(gpu_resource, 0))
-    return NodeState(ready(node), not node.spec.unschedulable, gpus, total)
+    zone = (node.metadata.labels or {}).get(zone_label, "")
+    return NodeState(ready(node), not node.spec.unschedulable, gpus, total, zone)

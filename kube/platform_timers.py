@@ -132,18 +132,22 @@ def first_check_s(container: V1Container) -> float:
     return max(float(probe.initial_delay_seconds or 0) if probe else 0.0 for probe in probes)
 
 
-def start_s(pods: Iterable[Pod]) -> float:
+def start_s(pods: Iterable[Pod], otherwise: float = START_S) -> float:
     """Return how long the replicas took from their node to a running container (s, median; Kubernetes keeps whole seconds).
+
+    ``otherwise``: what is returned where none shows it.
 
     A pod whose container was restarted says nothing: its times are those of the last start.
     """
     first = [pod for pod in pods if not any(one.restart_count for one in pod.status.container_statuses or [])]
     taken = [_seconds(one) for one in _spans(first, scheduled_at, running_at)]
-    return float(median(taken)) if taken else START_S
+    return float(median(taken)) if taken else otherwise
 
 
-def load_s(pods: Iterable[Pod]) -> float:
+def load_s(pods: Iterable[Pod], otherwise: float = LOAD_S) -> float:
     """Return how long the replicas' containers took from running to ready (s, median; Kubernetes keeps whole seconds).
+
+    ``otherwise``: what is returned where none shows it.
 
     Those that loaded while no other did go before: it is a single replica's load that a recovery waits for. More than twice the quickest
     load is a later return to readiness.
@@ -152,7 +156,7 @@ def load_s(pods: Iterable[Pod]) -> float:
     alone = [one for one in spans if not any(one is not other and _overlap(one, other) for other in spans)]
     longest_s = 2 * min(map(_seconds, spans), default=0.0)
     loads = [_seconds(one) for one in alone if _seconds(one) <= longest_s] or [_seconds(one) for one in spans]
-    return float(median(loads)) if loads else LOAD_S
+    return float(median(loads)) if loads else otherwise
 
 
 Moment = Callable[[Pod], datetime | None]
@@ -192,6 +196,12 @@ def ready_at(pod: Pod) -> datetime | None:
 
 def _condition_at(pod: Pod, kind: str) -> datetime | None:
     return next((one.last_transition_time for one in pod.status.conditions or [] if one.type == kind and one.status == "True"), None)
+
+
+def node_monitor_s(platform: Platform) -> float:
+    """Return after how long a silent node is called not ready (s): the controller manager's flag, or its default. Raises ApiException."""
+    given_s = _node_monitor_s(platform)
+    return NODE_MONITOR_S if given_s is None else given_s
 
 
 def _node_monitor_s(platform: Platform) -> float | None:

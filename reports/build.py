@@ -20,6 +20,7 @@ from reports.sentences import headline, summary_of
 from reports.sets import sets_of
 from reports.text import iso
 from reports.trial import read_judged, tightest, trial_of
+from reports.weaknesses import weaknesses_of
 from verdict.definitions import definitions
 
 
@@ -61,6 +62,7 @@ def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
         experiments=experiments,
         retries=compare(compared),
         risks=context.risks,
+        weaknesses=weaknesses_of(plans, experiments, not_tested),
         not_tested=not_tested,
         definitions=tuple(Definition(name=name, text=text) for name, text in definitions()),
     )

@@ -11,13 +11,15 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from history.budgets import Budgets
+from history.layout import Advice
 from history.plan import Expect, Floor
 from history.result import Check, Measurement, Verdict
 from history.values import FrozenModel
 from history.workloads import Slo
 from reports.axis import Progress, TimeAxis
+from reports.kept import ErrorSeen, SceneFile
 from reports.retries import RetryComparison
-from reports.risk import Risk
+from reports.risk import Risk, ShownWeakness
 
 REPORT_SCHEMA = 2
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
@@ -73,21 +75,6 @@ class OutageSpan(FrozenModel):
     start_s: float
     end_s: float | None
     bad: int
-
-
-class ErrorSeen(FrozenModel):
-    """One error text, how often, and its first occurrence (``first_s`` null: not found in the record)."""
-
-    text: str
-    count: int
-    first_s: float | None
-
-
-class SceneFile(FrozenModel):
-    """A file that was kept before anything was healed, its path relative to the run folder."""
-
-    path: str
-    bytes: int
 
 
 class Buckets(FrozenModel):
@@ -153,6 +140,7 @@ class Trial(FrozenModel):
     outages: tuple[OutageSpan, ...]
     load: LoadQuality | None
     errors: tuple[ErrorSeen, ...]  # the commonest
+    advice: tuple[Advice, ...] | None = None  # likely causes of a FAIL; null: it is none, or nobody could look; empty: none was found
     error_texts: int = 0  # how many different ones there were
     floor: Floor | None  # null: no timer of the platform bounds recovery
     scene: tuple[SceneFile, ...]
@@ -246,5 +234,6 @@ class Report(FrozenModel):
     experiments: tuple[Experiment, ...]  # FAIL, INCONCLUSIVE, then the tightest margin first
     retries: tuple[RetryComparison, ...] = ()  # faults that were met by clients of several retry policies
     risks: tuple[Risk, ...] = ()
+    weaknesses: tuple[ShownWeakness, ...] | None = None  # null: older runs, in which nobody looked
     not_tested: tuple[NotTested, ...]
     definitions: tuple[Definition, ...]

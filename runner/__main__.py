@@ -1,6 +1,6 @@
-"""``python -m runner discover|doctor|heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
+"""``python -m runner discover|doctor|risks|heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
 
-Exit codes: 0 done · 1 something remains, or a null run was not PASS · 2 wrong usage · 11 refused.
+Exit codes: 0 done · 1 something remains, a risk was found, or a null run was not PASS · 2 wrong usage · 11 refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from history.result import Verdict
 from history.values import parse_duration
 from kube.client import connect
 from runner.cleanup import cleanup
-from runner.commands import admission_policy, calibrate, catalogue_pages, discover, rbac
+from runner.commands import admission_policy, calibrate, catalogue_pages, discover, rbac, risks
 from runner.commands.doctor import doctor
 from runner.commands.doctor.chosen import to_grant
 from runner.drivers.choice import read_target
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
             ("heal", "end everything that earlier runs left, and say what was done"),
             ("status", "show active faults, leases and journals"),
             ("doctor", "preflight of all experiments: what works, what is left out, refused or to decide; changes nothing"),
+            ("risks", "single points of failure and gaps that the live platform shows, without any fault; changes nothing"),
             ("rbac", "print the least rights with which experiments run, as YAML"),
             ("policy", "print the admission policy that holds the suite's accounts to the suite's own shapes, as YAML"),
             ("catalogue", "write the generated pages anew: faults, budgets and permissions in docs/, the tables of experiments/README.md"),
@@ -54,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     for name in ("rbac", "doctor"):
         what = "files or folders; default: all that are shipped"
         add[name].add_argument("experiments", nargs="*", type=Path, metavar="EXPERIMENT", help=what)
+    add["risks"].add_argument("--experiments", type=Path, action="append", default=[], metavar="DIR", help="experiments of your own")
+    add["risks"].add_argument("--json", action="store_true", help="print them as JSON")
     add["doctor"].add_argument("--probe-nodes", action="store_true", help="start a fault pod that does nothing on every node to be hit")
     add["calibrate"].add_argument("--runs", type=int, default=5, help="null runs (default: %(default)s)")
     add["calibrate"].add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
@@ -89,8 +92,15 @@ def execute_command(options: argparse.Namespace) -> int:
         experiments = to_grant(options.experiments, EXPERIMENTS, target, lambda text: print(text, file=sys.stderr))
         print(rbac.text(rbac.manifests(rbac.least_permissions(experiments, target), target.suite.namespace)), end="")
         return 0
-    is_doctor = options.command == "doctor"
-    return doctor.run(options.target, options.experiments, EXPERIMENTS, probe=options.probe_nodes) if is_doctor else _calibrate(options)
+    return {"doctor": _doctor, "risks": _risks, "calibrate": _calibrate}[options.command](options)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    return doctor.run(options.target, options.experiments, EXPERIMENTS, probe=options.probe_nodes)
+
+
+def _risks(options: argparse.Namespace) -> int:
+    return risks.run(options.target, [EXPERIMENTS, *options.experiments], as_json=options.json)
 
 
 def _calibrate(options: argparse.Namespace) -> int:

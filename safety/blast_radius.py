@@ -16,6 +16,7 @@ from kube.client import PARALLEL, Platform, api_errors, ready, unless_gone
 from kube.controllers.groups import Key, mates_of, with_mates
 from kube.lists.nodes import labels_of_nodes, pods_at_work_on
 from kube.objects import Named, Pod
+from kube.platform_timers import NODE_MONITOR_S, load_s, start_s, toleration_s
 from kube.selection import instrument_pods, is_control_plane
 from target.allow import Allow
 from target.target import Target
@@ -49,7 +50,7 @@ def check(platform: Platform, targets: Sequence[ResolvedTarget], allow: Allow | 
     around, allowed = survey(platform, targets), allow or Allow()
     against = objections(platform.target, targets, around, allowed)
     if against:
-        risks = () if allowed.last_replica else tuple(single_points(targets, around).values())
+        risks = () if allowed.last_replica else tuple(single_points(platform.target, targets, around).values())
         raise TargetRefused("beyond the blast radius: " + "; ".join(against), risks, tuple(against))
 
 
@@ -173,7 +174,7 @@ def _direct(targets: Iterable[ResolvedTarget]) -> set[Key]:
 
 
 def _against_roles(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings, allow: Allow) -> list[str]:
-    against, single = [], single_points(targets, around)
+    against, single = [], single_points(target, targets, around)
     for role, (up, hit) in _hit_of_roles(targets, around).items():
         if hit and len(hit) == len(up):
             if not allow.last_replica:
@@ -185,27 +186,47 @@ def _against_roles(target: Target, targets: Sequence[ResolvedTarget], around: Su
     return against
 
 
-def single_points(targets: Sequence[ResolvedTarget], around: Surroundings) -> dict[str, str]:
-    """Return the roles that one thing alone would take away: role -> a sentence. Pure.
+def single_points(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings) -> dict[str, str]:
+    """Return the roles that one thing alone would take away: role -> a sentence, with how long nobody would serve, estimated. Pure.
 
-    That is a role with one ready replica, or one whose ready replicas all stand on one node.
+    That is a role with one ready replica, or one whose ready replicas all stand on one node or in one zone.
     """
     found = {}
     for role, (up, hit) in _hit_of_roles(targets, around).items():
-        nodes = {pod.spec.node_name for pod in up}
-        if not hit or len(hit) < len(up) or len(nodes) > 1:
-            continue
-        what = (
-            f"its only ready replica is {_names(up)}"
-            if len(up) == 1
-            else f"its ready replicas {_names(up)} all stand on node {nodes.pop()}"
-        )
-        if len(up) == 1 or any(target.kind == "Node" for target in targets):
-            why = f"not tested, because role {role} would lose its last ready replica and nobody would serve meanwhile"
+        what = _single(target, targets, up, around) if hit and len(hit) == len(up) else ""
+        if what:
+            lasts = f"nobody would serve meanwhile, {_meanwhile(targets, up)}"
+            why = f"not tested, because role {role} would lose its last ready replica and {lasts}"
             found[role] = (
                 f"role {role} is a single point of failure ({what}): {why}; {ALLOWED_BY}, or run more replicas apart from each other"
             )
     return found
+
+
+def _single(target: Target, targets: Sequence[ResolvedTarget], up: Sequence[Pod], around: Surroundings) -> str:
+    """Return what all replicas ``up`` have in common that the targets take away, in words; empty: nothing."""
+    if len(up) == 1:
+        return f"its only ready replica is {_names(up)}"
+    down = {one.name: one for one in targets if one.kind == "Node"}
+    nodes = {pod.spec.node_name or "" for pod in up}
+    if not nodes <= set(down):
+        return ""
+    if len(nodes) == 1:
+        return f"its ready replicas {_names(up)} all stand on node {nodes.pop()}"
+    labels = (around.nodes[name].metadata.labels or {} for name in nodes if name in around.nodes)
+    zones = {found.get(target.regions[down[min(nodes)].region].zone_label, "") for found in labels}
+    return f"its ready replicas {_names(up)} all stand in zone {zones.pop()}" if len(zones) == 1 and "" not in zones else ""
+
+
+def _meanwhile(targets: Sequence[ResolvedTarget], up: Sequence[Pod]) -> str:
+    """Return in words about how long it would take until a replica is back, by the platform's timers."""
+    ready_s = start_s(up) + load_s(up)
+    if not any(one.kind == "Node" for one in targets):
+        return f"for about {ready_s:.0f} s (start and load of a replica)"
+    stays_s = min(map(toleration_s, up))
+    if stays_s == float("inf"):
+        return "for as long as the node is away, since its pods tolerate that for ever"
+    return f"for about {NODE_MONITOR_S + stays_s + ready_s:.0f} s if the node is lost (noticed, {stays_s:.0f} s tolerated, start and load)"
 
 
 def _hit_of_roles(targets: Sequence[ResolvedTarget], around: Surroundings) -> dict[str, tuple[list[Pod], list[Pod]]]:

@@ -43,8 +43,7 @@ def _of_role(role: Role) -> Iterator[Refusal]:
         yield ("process",), "it says of no process which it is; write match, title, listens or child_of"
     if role.health is not None and role.health.ask is not None:
         yield ("health",), "asking as the kubelet does is not built for the history's health yet; write port and path, or leave it out"
-    for key in ("drain_budget", "not_drainable", "scratch"):
-        if getattr(role, key):
-            yield (key,), "no experiment drains or destroys a role for this yet; leave it out"
+    if role.scratch:
+        yield ("scratch",), "no experiment destroys a role for this yet; leave it out"
     if role.credentials is not None:
         yield ("credentials",), "nothing asks a role's servers with credentials yet; leave it out"

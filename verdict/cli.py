@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from history.errors import HistoryError
+from history.layout import NO_CAUSE
 from history.reader import read_run
 from history.result import Check, RunVerdict, Verdict, write_verdict
 from verdict.judge import judge
@@ -65,6 +66,10 @@ def show(verdict: RunVerdict, console: Console) -> None:
     for check in verdict.checks:
         if check.verdict is not Verdict.PASS:
             console.print(f"[{COLOUR[check.verdict]}]{check.name}[/]: {escape(check.sentence)}")
+    for one in verdict.advice or ():
+        console.print(f"likely cause: {escape(one.sentence)} ({escape(one.where)}: {escape(one.field)})")
+    if verdict.advice == ():
+        console.print(NO_CAUSE)
 
 
 def measured(check: Check) -> str:

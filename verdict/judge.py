@@ -12,6 +12,7 @@ from history.reader import Run
 from history.result import Check, FaultSummary, Measurement, Outage, RunVerdict, Verdict, worst
 from history.schema import EventKind
 from history.workloads import WorkloadPlan
+from verdict.advice.advise import advice_on
 from verdict.case import Case, case_of
 from verdict.inputs.attempts import Bools
 from verdict.inputs.recovery import recovery_of
@@ -65,6 +66,7 @@ def _with_others(run: Run, first: RunVerdict, others: Sequence[RunVerdict]) -> R
             "measurements": tuple(measurements),
             "load": next((one.load for one in (first, *others) if one.load is not None), None),
             "errors": next((one.errors for one in (first, *others) if one.errors), {}),
+            "advice": max((one.advice for one in (first, *others) if one.advice is not None), key=len, default=None),
         }
     )
 
@@ -76,7 +78,7 @@ def _named(check: Check, workload: str) -> Check:
 
 def verdict_of(case: Case) -> RunVerdict:
     """Judge one workload of a run, by the checks of its kind."""
-    run, checks = case.run, all_checks(case)
+    run, checks, measurements = case.run, all_checks(case), measured(case)
     verdict = worst([check.verdict for check in checks])
     return RunVerdict(
         run_id=run.plan.run_id,
@@ -84,11 +86,12 @@ def verdict_of(case: Case) -> RunVerdict:
         sentence=sentence_of(verdict, checks),
         complete=not list(checks_after.cut_short(case)),
         checks=tuple(checks),
-        measurements=tuple(measured(case)),
+        measurements=tuple(measurements),
         outages=_outages(case),
         load=case.audit.summary if case.kind == REQUESTS else None,
         fault=_fault(case),
         errors=_errors(run),
+        advice=advice_on(case, checks, measurements) if verdict is Verdict.FAIL else None,
     )
 
 

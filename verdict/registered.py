@@ -46,14 +46,15 @@ ORDER = tuple(
         "requests.checks_budgets",
         "requests.checks_hurt",
         "shared.watched",
+        "shared.drainable",
         "requests.checks_answers",
         "shared.checks_after",
     )
 )
 """Modules in the order in which people read what they register; within one, as it is written. One that is not named here comes last."""
 PLACES = {name: place for place, name in enumerate(ORDER)}
-INPUTS = "inputs"
-"""The folder whose modules prepare a run, and register nothing."""
+NO_CHECKS = frozenset({"inputs", "advice"})
+"""The folders whose modules register nothing: they prepare a run, or read causes from what was judged."""
 Registered = TypeVar("Registered", Measure, CheckSpec)
 
 
@@ -61,7 +62,7 @@ def modules() -> Iterator[str]:
     """Yield every module that may measure or check: those of the folders of ``verdict``, one for each kind of workload and the shared."""
     here = Path(__file__).parent
     for folder in pkgutil.iter_modules([str(here)]):
-        if folder.ispkg and folder.name != INPUTS:
+        if folder.ispkg and folder.name not in NO_CHECKS:
             yield from (f"verdict.{folder.name}.{module.name}" for module in pkgutil.iter_modules([str(here / folder.name)]))
 
 

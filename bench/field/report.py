@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.field.cases import Seen, case
 from reports import Context, Report, build, write
-from reports.model import ErrorSeen
+from reports.kept import ErrorSeen
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import ENGINE_FROZEN, ZONE_LOST
 from testing.pages.viewer import CHROMIUM, POLICY, Look, look, opened, served

@@ -94,10 +94,15 @@ def held_for_ever(platform: Platform, pods: Iterable[Pod]) -> list[str]:
     return [f"pod {pod.metadata.namespace}/{pod.metadata.name}: {text}" for pod, text in why if text]
 
 
-def _listed(platform: Platform, namespace: str) -> list[DisruptionBudget]:
+def budgets_in(platform: Platform, namespace: str) -> list[DisruptionBudget] | None:
+    """Return the budgets of a namespace; None: this account may not read them. Raises ApiException."""
     api = client.PolicyV1Api(platform.api)
     found = unless_gone(lambda: unless_forbidden(lambda: listed(api.list_namespaced_pod_disruption_budget, namespace).items, None))
-    return cast("list[DisruptionBudget]", found or [])
+    return cast("list[DisruptionBudget] | None", found)
+
+
+def _listed(platform: Platform, namespace: str) -> list[DisruptionBudget]:
+    return budgets_in(platform, namespace) or []
 
 
 def _budget(found: DisruptionBudget, pod: Pod, pods: list[Pod]) -> Budget:

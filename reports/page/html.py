@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from history.layout import NO_CAUSE
 from reports import names, retries, text
 from reports.model import Experiment, Report, Trial
 from reports.page import palette, users, views
@@ -23,6 +24,7 @@ EXIT_CODES = (
     ("1", "at least one FAIL, or a test error"),
     ("10", "no FAIL, but at least one INCONCLUSIVE"),
     ("11", "refused before any fault"),
+    ("12", "nothing of these, but a risk that --chaos-fail-on-risk asks for"),
 )
 
 
@@ -109,6 +111,7 @@ def _environment() -> Environment:
         "painted": _painted,
         "whole": _whole,
     }
+    env.globals |= {"no_cause": NO_CAUSE}
     env.globals |= {"retry_columns": retries.COLUMNS, "retry_cells": retries.cells}
     env.globals |= {
         "view": views,

@@ -7,7 +7,7 @@ import re
 from history.result import Verdict
 from reports.model import Experiment, NotTested, Report, RunInfo
 from reports.page.views import budget_row
-from reports.risk import Risk
+from reports.risk import Risk, ShownWeakness
 from reports.sentences import why
 from reports.text import clock, one_line
 from verdict.words import seconds
@@ -46,7 +46,7 @@ def markdown(report: Report) -> str:
         *([_where(run), "", *_table(report)] if report.experiments else []),
         *_reasons(report),
         *[line for met in report.retries for line in ("", f"Client retries, {plain(met.fault)}: {plain(met.sentence, 600)}")],
-        *_risks(report.risks),
+        *_risks(report),
         *_not_tested(report.not_tested),
     ]
     if run.command:
@@ -88,16 +88,32 @@ def _row(experiment: Experiment) -> str:
 def _reasons(report: Report) -> list[str]:
     open_ones = [e for e in report.experiments if e.counts_as is not Verdict.PASS]
     lines = [
-        f"- **{plain(e.id)}** {'inconclusive: ' if e.counts_as is Verdict.INCONCLUSIVE else ''}{plain(why(e), 600)}" for e in open_ones
+        f"- **{plain(e.id)}** {'inconclusive: ' if e.counts_as is Verdict.INCONCLUSIVE else ''}{plain(why(e), 600)}{_cause(e)}"
+        for e in open_ones
     ]
     more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
     return ["", *lines[:MOST_REASONS], *more] if lines else []
 
 
-def _risks(risks: tuple[Risk, ...]) -> list[str]:
-    lines = [f"- {plain(risk.sentence, 600)} ({plain(', '.join(risk.experiments))})" for risk in risks]
+def _cause(experiment: Experiment) -> str:
+    """Return the likeliest cause of the worst trial's FAIL, if one was found."""
+    advice = experiment.trials[0].advice
+    return f" Likely cause: {plain(advice[0].sentence, 400)}" if advice else ""
+
+
+def _risks(report: Report) -> list[str]:
+    lines = [*map(_not_allowed, report.risks), *map(_weakness, report.weaknesses or ())]
     more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
     return ["", "Risks:", "", *lines[:MOST_REASONS], *more] if lines else []
+
+
+def _not_allowed(risk: Risk) -> str:
+    return f"- {plain(risk.sentence, 600)} ({plain(', '.join(risk.experiments))})"
+
+
+def _weakness(found: ShownWeakness) -> str:
+    proofs = ", ".join(f"{proof.experiment}: {proof.ended}" for proof in found.proofs) or "no experiment here proves it"
+    return f"- {plain(found.where)}: {plain(found.says)} {plain(found.costs)} ({plain(proofs)})"
 
 
 def _not_tested(items: tuple[NotTested, ...]) -> list[str]:

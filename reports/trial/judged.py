@@ -16,7 +16,8 @@ from history.result import Check, RunVerdict, Verdict, worst
 from history.schema import EventKind
 from history.workloads import RequestsPlan
 from reports import names
-from reports.model import ErrorSeen, Fault, LoadQuality, OutageSpan, SceneFile, TouchedObject, Trial
+from reports.kept import ErrorSeen, SceneFile
+from reports.model import Fault, LoadQuality, OutageSpan, TouchedObject, Trial
 from reports.text import iso, one_line
 from reports.trial.timeline import timeline_of
 from reports.trial.training import progress_of
@@ -97,6 +98,7 @@ def trial_of(judged: Judged) -> Trial:
         outages=_outages(judged),
         load=_load(judged),
         errors=_errors(judged),
+        advice=verdict.advice,
         error_texts=judged.case.run.requests["error"].drop_nulls().n_unique(),
         floor=plan.floor,
         scene=_scene(run.path),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from runner.experiment.catalogue import fault_of
+from runner.experiment.drains import drains
 from runner.experiment.experiment import Experiment, lacks_of
 from runner.experiment.needs import unanswerable, unmeasurable
 from target.target import Target
@@ -18,15 +20,16 @@ def why_skipped(experiment: Experiment, target: Target) -> str:
 def absent(experiment: Experiment, target: Target) -> str:
     """Return why an experiment is none for ``target``; empty if it is one.
 
-    Its class of workload or a role is not there, or nobody knows how to find the engine process that a fault acts on. A misspelt name is
-    another matter: the file is wrong, and :func:`runner.experiment.experiment.check_target` says so.
+    Its class of workload or a role is not there, nobody knows how to find the engine process that a fault acts on, or the target says that
+    a role cannot be drained. A misspelt name is another matter: the file is wrong, and
+    :func:`runner.experiment.experiment.check_target` says so.
     """
     lacks = list(lacks_of(experiment, target))
     if any(lack.misspelt for lack in lacks):
         return ""
     if lacks:
         return f"{lacks[0].sentence(target)}; to test this here, add it to the target file under {lacks[0].section}"
-    return next(_without_engine(experiment, target), "")
+    return next(chain(_without_engine(experiment, target), _not_drainable(experiment, target)), "")
 
 
 def _without_engine(experiment: Experiment, target: Target) -> Iterator[str]:
@@ -37,3 +40,11 @@ def _without_engine(experiment: Experiment, target: Target) -> Iterator[str]:
         if spec is not None and spec.on_engine and role is not None and not (role.container and role.worker):
             needs = f"{action.provider.func} needs its engine process, and target {target.name} does not say which that is"
             yield f"role {name}: {needs}; to test this here, write container, and process or the adapter of an engine that has one"
+
+
+def _not_drainable(experiment: Experiment, target: Target) -> Iterator[str]:
+    """Yield a sentence for each role that an experiment drains and that the target says cannot be."""
+    for name in drains(experiment):
+        role = target.roles.get(name)
+        if role is not None and role.not_drainable:
+            yield f"role {name} is not to be drained: {role.not_drainable} (not_drainable in the target file)"

@@ -13,6 +13,7 @@ from typing import NoReturn
 import pytest
 
 from history.errors import ConfigError
+from history.layout import NO_CAUSE
 from history.plan import Expect
 from history.result import RunVerdict, Verdict
 from runner.experiment.experiment import Experiment, read_experiment
@@ -235,6 +236,8 @@ def explained(verdict: RunVerdict, expect: Expect, run_dir: Path) -> str:
     """Return the verdict's sentence, its checks that are not PASS, and where the run is kept."""
     lines = [f"{verdict.verdict}: {verdict.sentence}"]
     lines += [f"  {check.name}: {check.verdict}: {check.sentence}" for check in verdict.checks if check.verdict is not Verdict.PASS]
+    lines += [f"  likely cause: {one.sentence} ({one.where}: {one.field})" for one in verdict.advice or ()]
+    lines += [f"  {NO_CAUSE}"] if verdict.advice == () else []
     if expect != Expect():
         lines.append(f"  expected: {expect.verdict}" + (f" by check {expect.check}" if expect.check else ""))
     return "\n".join([*lines, f"  kept in {run_dir}"])

@@ -14,6 +14,7 @@ import pytest
 from _pytest.mark.expression import Expression
 
 from history.values import parse_duration
+from runner.plugin.risk_gate import ALL, gating
 from runner.request import PROFILES, ProfileName, Request
 
 ENVIRONMENT, MARKER = "AFTERSHOCK_", "chaos"
@@ -33,6 +34,7 @@ class Options:
     dry_run: bool
     out: Path
     wait_s: float
+    fail_on: tuple[str, ...]  # names of risks
     root: Path  # from which relative paths count
 
     def command(self, name: str = "", trial: int = 1) -> str:
@@ -42,6 +44,8 @@ class Options:
             words[3:3] = ["-k", name]
         elif self.trials > 1:
             words.append(f"--chaos-trials={self.trials}")
+        if not name and self.fail_on:
+            words.append(f"--chaos-fail-on-risk={','.join(self.fail_on)}")
         if self.profile != DEFAULTS["profile"]:
             words.append(f"--chaos-profile={self.profile}")
         if self.experiments != (self.root / "experiments",):
@@ -65,6 +69,10 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--chaos-dry-run", action="store_true", help="preflight only: print the resolved targets and permissions, touch nothing"
     )
+    group.addoption(
+        "--chaos-fail-on-risk", metavar="NAMES", nargs="?", const=ALL,
+        help="exit code 12 on risks of the platform: all, or those named, parted by commas (see runner risks)",
+    )  # fmt: skip
     group.addoption("--chaos-out", metavar="DIR", help="runs and the report go here (default: reports/out)")
     group.addoption("--chaos-wait", metavar="TIME", nargs="?", const="30m", help="queue behind a run on the same objects (default: refuse)")
     for name, default in DEFAULTS.items():
@@ -93,6 +101,7 @@ def read_options(config: pytest.Config) -> Options:
         dry_run=bool(config.getoption("--chaos-dry-run")),
         out=(root / _text(config, "out")).resolve(),
         wait_s=_wait(_text(config, "wait")),
+        fail_on=gating(config.getoption("--chaos-fail-on-risk")),
         root=root.resolve(),
     )
 

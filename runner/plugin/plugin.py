@@ -18,6 +18,7 @@ from runner.exits import REFUSED
 from runner.plugin.items import KEY, NO_RERUNS, ExperimentFile, ExperimentItem, Session
 from runner.plugin.options import add_options, read_options, selects_chaos
 from runner.plugin.progress import Progress
+from runner.plugin.risk_gate import risks_met
 from runner.plugin.selection import fit_target, is_experiment, leave_out, refuse_wrong
 from runner.plugin.session_end import exit_status, write_report
 from runner.plugin.session_lock import SessionLock
@@ -171,7 +172,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say where the report is."""
-    report = config.stash[KEY].report
-    if report is not None:
+    chaos = config.stash[KEY]
+    if chaos.report is not None:
         terminalreporter.section("chaos")
-        terminalreporter.write_line(f"report: {report}")
+        terminalreporter.write_line(f"report: {chaos.report}")
+        for risk in risks_met(chaos):
+            terminalreporter.write_line(f"risk, by --chaos-fail-on-risk: {risk}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from history.errors import AftershockError
-from runner.exits import FAILED, INCONCLUSIVE, REFUSED
+from runner.exits import FAILED, INCONCLUSIVE, REFUSED, RISKS
+from runner.plugin.risk_gate import risks_met
 
 if TYPE_CHECKING:
     from runner.plugin.items import Session
@@ -24,7 +25,9 @@ def exit_status(chaos: Session, exitstatus: int, rendered: bool) -> int:
         return FAILED
     if "inconclusive" in chaos.outcomes:
         return INCONCLUSIVE
-    return REFUSED if "refused" in chaos.outcomes else exitstatus
+    if "refused" in chaos.outcomes:
+        return REFUSED
+    return RISKS if exitstatus == pytest.ExitCode.OK and risks_met(chaos) else exitstatus
 
 
 def write_report(chaos: Session) -> bool:

@@ -10,10 +10,12 @@ from importlib.metadata import version
 
 from history.budgets import Budgets
 from history.clock import now_ns
+from history.layout import Layout, Weakness
 from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
 from runner.drivers.driver import Driver
 from runner.experiment.catalogue import fault_of
+from runner.experiment.drains import drain_budget_s
 from runner.experiment.experiment import Experiment
 from runner.experiment.format import described
 from runner.experiment.variables import filled
@@ -49,6 +51,8 @@ class Resolved:
     platform: dict[str, str] = field(default_factory=dict)  # its parts, as digests
     asked_through: dict[str, str] = field(default_factory=dict)  # role -> through what its replicas are asked for their health, in words
     unasked: dict[str, str] = field(default_factory=dict)  # role -> which answers of its replicas nobody hears, and why
+    layout: Layout | None = None  # how the platform is built
+    risks: tuple[Weakness, ...] | None = None  # that it shows without a fault
     bound: dict[str, int] = field(default_factory=dict)  # of each role, the replicas that may run only on nodes which the faults take away
 
     @property
@@ -85,6 +89,9 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         hypothesis_expects={probe.name: described(probe.tolerance) for probe in experiment.hypothesis.probes},
         hypothesis_left_out=(*experiment.left_out, *_unasked(target, resolved, drivers)),
         floor=floor_under(experiment, target, resolved, drivers),
+        drain_budget_s=drain_budget_s(experiment, target),
+        layout=resolved.layout,
+        risks=resolved.risks,
         versions=versions(resolved),
         command=request.command,
     )

@@ -42,6 +42,11 @@ class Before:
     grace_s: float = 0.0
     at: datetime | None = None
 
+    @property
+    def zone_of(self) -> dict[str, str]:
+        """The zone of each node that names one."""
+        return {name: state.zone for name, state in self.nodes.items() if state.zone}
+
 
 class RoleNow(NamedTuple):
     """A role as the API server has it: its pods, who makes them, and how many they want (None: nobody says)."""
@@ -69,7 +74,8 @@ def with_targets(platform: Platform, before: Before, targets: Iterable[ResolvedT
 
 
 def _states(platform: Platform, names: Iterable[str]) -> dict[str, NodeState]:
-    return {node.metadata.name: node_state(node, platform.region.gpu_resource) for node in nodes_named(platform, names)}
+    region = platform.region
+    return {node.metadata.name: node_state(node, region.gpu_resource, region.zone_label) for node in nodes_named(platform, names)}
 
 
 def roles_now(platform: Platform) -> list[RoleNow]:

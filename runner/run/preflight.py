@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 from history.clock import now_ns
+from history.errors import TargetRefused
+from history.layout import Layout
 from history.plan import Phase, Plan, ResolvedTarget
-from kube.client import Platform, connect
+from kube.client import Platform, api_errors, connect
 from kube.health.choice import permissions_of_ways
+from kube.layout.read import read_layout
 from kube.lists.one_look import one_look
 from kube.permissions import Permission
 from probes.prometheus.gauge import Gauge
@@ -29,11 +33,15 @@ from runner.preflight.platform_health import Before, with_targets
 from runner.preflight.queue_gauge import QueueSource
 from runner.redact import of_target
 from runner.request import Request
+from runner.risks.find import find_risks
+from runner.risks.proofs import read_proofs
 from runner.run import asked
 from runner.run.asked import Aimed, Prepared
 from runner.stop import Stop
 from target.secrets.known import remember
 from target.target import Target
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"  # that are shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     prepared = _prepare(experiment, platform, request, stop, send)
     if not request.dry_run:
         queue.take(_namespaces(target, prepared.drivers))
-    before, gauge = _look(prepared, send)
+    before, gauge, layout = _look(prepared, send)
     for driver in prepared.drivers if not request.dry_run else ():
         driver.provide(stack)
     aimed = _aim(prepared, request, send)
@@ -76,6 +84,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     if not request.dry_run:
         queue.take(aimed.all)
     resolved = checks.with_versions(asked.resolved(prepared, aimed, before, gauge), platform, commit())
+    resolved = replace(resolved, layout=layout, risks=find_risks(layout, read_proofs([EXPERIMENTS, request.experiments_root])))
     plan = make_plan(request, experiment, target, resolved, prepared.drivers)
     refuse_unplannable(plan, target)
     for text in below_floor(plan, plan.first.role):
@@ -97,8 +106,11 @@ def _prepare(experiment: Experiment, platform: Platform, request: Request, stop:
     return cast("Prepared", prepared)  # else it was refused
 
 
-def _look(prepared: Prepared, send: Send) -> tuple[Before, QueueSource]:
-    """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and all that drives the run can."""
+def _look(prepared: Prepared, send: Send) -> tuple[Before, QueueSource, Layout]:
+    """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and all that drives the run can.
+
+    Of a platform that may be used it is read how it is built.
+    """
     findings, platform = Findings(), prepared.platform
     findings.note(About.ROLES, (findings.ask(About.ROLES, lambda: health_ways.try_ways(platform)) or {}).values())
     once = one_look(platform)
@@ -108,7 +120,9 @@ def _look(prepared: Prepared, send: Send) -> tuple[Before, QueueSource]:
     for driver in prepared.drivers:
         asked.ask_driver(driver, findings)
     _conclude(findings, send)
-    return cast("Before", before), gauge  # else it was refused
+    healthy = cast("Before", before)  # else it was refused
+    with api_errors(f"target {platform.target.name}: read how the platform is built", TargetRefused):
+        return healthy, gauge, read_layout(once, healthy.replicas, healthy.zone_of)
 
 
 def _aim(prepared: Prepared, request: Request, send: Send) -> Aimed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from history.budgets import Budgets
+from history.layout import Weakness
 from history.plan import Expect, Floor, Plan, ResolvedTarget, Timers
 from history.schema import EventKind
 from history.workloads import Mix, Slo
@@ -14,6 +15,20 @@ BASE_NS = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC; the fault acts B
 BASELINE_S = 20.0
 REPLICAS = ("inference-7c9d-4k2xp", "inference-7c9d-8wzqm", "inference-7c9d-tq5rn")
 NODES = ("zone-a-gpu", "zone-b-gpu", "zone-c-gpu")
+
+RISKS = (
+    Weakness(
+        name="late-eviction", role="inference", where="Deployment inference", field="spec.template.spec.tolerations[].tolerationSeconds",
+        says="Its pods stay bound to a lost node for 5 min.",
+        costs="What a lost node served is back after 339 s at the earliest; budget capacity_rto of its class is 120 s.",
+        proved_by=("nodes/powered-off", "serving/node-silent"),
+    ),
+    Weakness(
+        name="no-memory-limit", role="gateway", where="Deployment gateway", field="spec.template.spec.containers[].resources.limits.memory",
+        says="A container of it has no limit of memory.",
+        costs="A leak takes its node's memory, and the kernel or the kubelet ends whoever comes first: neighbours too.",
+    ),
+)  # fmt: skip
 
 Detail = dict[str, object]
 
@@ -101,6 +116,7 @@ def plan_of(s: Scenario, trial: int = 1, trials: int = 1) -> Plan:
         evidence=() if s.fault == "none" else ("replica-gone",),
         hypothesis_probes=("error-ratio", "latency-p95", "ready-replicas"),
         floor=s.floor,
+        risks=RISKS,
         versions={"aftershock": "0.1.0", "commit": "932b705c1f0a", "kubernetes": "v1.36.0", "torch": "2.13.0"},
         command=f"pytest -m chaos -k {s.id} --chaos-seed 7",
     )  # fmt: skip

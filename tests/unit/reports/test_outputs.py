@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from history.layout import NO_CAUSE, Advice
 from reports import Context, NotTested, Report, Risk, build, render, write
 from reports.__main__ import SCHEMA, main, schema
 from reports.page.html import html
@@ -62,6 +63,43 @@ def test_a_risk_stands_in_the_summary_in_the_page_and_in_the_data(night: Night) 
     assert "(serving/replica-killed)" in line
     assert said in parse(html(report)).text
     assert Report.model_validate_json(report.model_dump_json()).risks == report.risks
+
+
+def test_risks_of_the_platforms_objects_stand_beside_how_their_proofs_ended(night: Night) -> None:
+    late, memory = night.report.weaknesses or ()
+    ended = {one.id: one.verdict for one in night.report.experiments}
+    assert [(one.experiment, one.ended) for one in late.proofs] == [
+        ("nodes/powered-off", ended["nodes/powered-off"]),
+        ("serving/node-silent", "not run"),
+    ]
+    assert memory.proofs == ()
+    assert f"({', '.join(f'{one.experiment}: {one.ended}' for one in late.proofs)})" in night.read("summary.md")
+    shown = night.page.text
+    assert f"{late.says} {late.costs}" in shown
+    assert "serving/node-silent: not run" in " ".join(shown.split())
+    assert "no experiment here" in shown
+
+
+def test_likely_causes_stand_beside_a_fail_and_that_none_was_found_is_said(night: Night) -> None:
+    cause = Advice(cause="long-toleration", where="Deployment x", field="spec.x", sentence="Pods stay for <5 min>.", explains_s=300)
+    first = night.report.experiments[0]
+
+    def told(*advice: Advice) -> Report:
+        trial = first.trials[0].model_copy(update={"advice": advice})
+        return night.report.model_copy(update={"experiments": (first.model_copy(update={"trials": (trial,)}),)})
+
+    page = " ".join(parse(html(told(cause))).text.split())
+    assert "Likely cause Pods stay for <5 min>. Deployment x: spec.x; likely, by how the platform is built" in page
+    assert "Likely cause: Pods stay for &lt;5 min&gt;." in markdown(told(cause))
+    assert NO_CAUSE in parse(html(told())).text
+    assert "Likely cause" not in night.page.text  # runs of before nobody looked
+    assert Report.model_validate_json(told(cause).model_dump_json()).experiments[0].trials[0].advice == (cause,)
+
+
+def test_where_nobody_looked_for_risks_nothing_is_said_of_them(night: Night) -> None:
+    older, none = (night.report.model_copy(update={"weaknesses": found}) for found in (None, ()))
+    assert "Risks" not in parse(html(older)).text
+    assert "The platform's objects show none of the risks that are looked for." in parse(html(none)).text
 
 
 def test_the_summary_of_a_hundred_experiments_is_still_short(night: Night) -> None:

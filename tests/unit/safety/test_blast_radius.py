@@ -131,8 +131,14 @@ def test_all_objections_come_at_once() -> None:
     assert "system namespaces" in str(refused.value)
 
 
-@pytest.mark.parametrize("hit", [lambda c: pods(c, "inference-a"), lambda c: nodes(c, "gpu-a")])
-def test_a_single_replica_is_a_risk_that_is_not_tested_and_says_what_would_allow_it(hit: Any) -> None:
+@pytest.mark.parametrize(
+    ("hit", "lasts"),
+    [
+        (lambda c: pods(c, "inference-a"), "for about 30 s (start and load of a replica)"),
+        (lambda c: nodes(c, "gpu-a"), "for about 80 s if the node is lost (noticed, 0 s tolerated, start and load)"),
+    ],
+)
+def test_a_single_replica_is_a_risk_that_is_not_tested_and_says_what_would_allow_it(hit: Any, lasts: str) -> None:
     cluster = FakeCluster()
     for name in ("inference-b", "inference-c"):
         del cluster.pods["ml-serving", name]
@@ -141,8 +147,8 @@ def test_a_single_replica_is_a_risk_that_is_not_tested_and_says_what_would_allow
     [risk] = refused.value.risks
     assert risk == (
         "role inference is a single point of failure (its only ready replica is inference-a): not tested, because role inference would "
-        "lose its last ready replica and nobody would serve meanwhile; allow it by allow: {last_replica: true} in the experiment, or run "
-        "more replicas apart from each other"
+        f"lose its last ready replica and nobody would serve meanwhile, {lasts}; allow it by allow: {{last_replica: true}} in the "
+        "experiment, or run more replicas apart from each other"
     )
     assert risk in str(refused.value)
     blast_radius.check(cluster.platform(), hit(cluster), Allow(last_replica=True))
@@ -159,6 +165,25 @@ def test_replicas_on_one_node_are_a_risk_of_that_node_and_an_experiment_that_tak
         blast_radius.check(cluster.platform(), nodes(cluster, "gpu-a"))
     [risk] = refused.value.risks
     assert "its ready replicas inference-a, inference-b, inference-c all stand on node gpu-a" in risk
+
+
+def test_replicas_in_one_zone_are_a_risk_of_that_zone_and_those_of_several_that_all_are_taken_are_none() -> None:
+    cluster = FakeCluster()
+    for name, where in (("inference-a", "gpu-a"), ("inference-b", "cpu-a"), ("inference-c", "gpu-a")):
+        cluster.pods["ml-serving", name].spec.node_name = where
+    toleration = client.V1Toleration(key="node.kubernetes.io/unreachable", effect="NoExecute")
+    for one in cluster.pods.values():
+        one.spec.tolerations = [toleration]
+    with pytest.raises(TargetRefused) as refused:
+        blast_radius.check(cluster.platform(), nodes(cluster, "gpu-a", "cpu-a"))
+    [risk] = [one for one in refused.value.risks if "role inference" in one]
+    assert "its ready replicas inference-a, inference-b, inference-c all stand in zone zone-a" in risk
+    assert "for as long as the node is away, since its pods tolerate that for ever" in risk
+    for zone in "abc":
+        cluster.pods["ml-serving", f"inference-{zone}"].spec.node_name = f"gpu-{zone}"
+    with pytest.raises(TargetRefused) as refused:
+        blast_radius.check(cluster.platform(), nodes(cluster, "gpu-a", "gpu-b", "gpu-c"))
+    assert [one for one in refused.value.risks if "role inference" in one] == []
 
 
 @pytest.mark.parametrize(("restart", "refused"), [(None, True), ("RecreateGroupOnPodRestart", True), ("None", False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 from kubernetes import client
 
 from history.errors import NoData, TargetRefused
+from history.plan import Plan
 from history.workloads import Load
 from kube.client import Platform
 from kube.platform_timers import PlatformTimers
 from runner.messages import Kind
 from runner.run.child import run_request
+from runner.run.preflight import run_preflight
 from runner.stop import Stop
 from safety.fault_spec import Effect, spec_of
 from safety.undo_journal import Undo, UndoKind, open_journal
@@ -57,6 +60,24 @@ def test_a_budget_below_the_floor_is_said_and_refuses_nothing(
     [lines] = [fields["lines"] for kind, fields in sent.messages if kind == Kind.RESOLVED]
     floor = "floor: full capacity not back before 90.0 s: a new replica alone takes 90 s (initialDelaySeconds of the pods)"
     assert floor in lines  # type: ignore[operator]
+
+
+def test_how_the_platform_is_built_and_the_risks_that_it_shows_stand_in_the_plan(
+    platform: Platform, cluster: RunnerCluster, request_of: Make, sent: Sent
+) -> None:
+    for name in ("inference-b", "inference-c"):
+        cluster.pods["ml-serving", name].spec.node_name = "gpu-a"
+    with ExitStack() as stack:
+        plan = run_preflight(request_of(), sent, Stop(), stack).plan
+    assert plan.layout is not None
+    built = plan.layout.of("inference")
+    assert built is not None
+    assert (built.where, built.wanted, built.ready, built.nodes, built.zones) == ("Deployment inference", 3, 3, 1, ("zone-a",))
+    assert plan.risks is not None
+    [found] = [one for one in plan.risks if (one.role, one.name) == ("inference", "one-node")]
+    assert "serving/node-silent" in found.proved_by
+    assert "decoy" not in {one.role for one in plan.risks}
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
 def test_the_seed_decides_the_targets(platform: Platform, request_of: Make) -> None:

@@ -1,0 +1,175 @@
+"""Each cause is found in its weak platform, names the field and what it would bring, and is not found in one that is built well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from history.layout import Probe
+from history.plan import Floor
+from history.reader import Run
+from history.result import RunVerdict, Verdict
+from history.schema import EventKind
+from testing.histories.edits import add_event, with_plan
+from testing.histories.layouts import GATEWAY, WELL, layout, role
+from testing.histories.truth import Hit
+from tests.unit.verdict.conftest import HIT, run_of
+from verdict import judge
+from verdict.advice.advise import CAUSES, MOST, advise
+from verdict.advice.observed import Observed
+
+USERS = frozenset({"rto", "availability"})
+CAPACITY = frozenset({"capacity_rto"})
+EVICTION = Floor(capacity_rto_s=339, timers="eviction alone takes 39 s + 300 s", dominant="tolerationSeconds of Deployment inference")
+LIVENESS = Floor(capacity_rto_s=58, timers="a restart alone takes 58 s", dominant="livenessProbe of Deployment inference")
+PATIENT = Probe(asks="HTTP /health", period_s=30, failures=3)
+DELAYED = Probe(asks="HTTP /health", delay_s=60)
+QUICK = Probe(asks="HTTP /health", period_s=10, failures=3)
+HUNG = {"rto": 40.0, "target_green": 40.0, "requests_bad": 80.0, "bad_late": 79.0, "bad_seconds": 12.0}
+
+
+def seen(**changes: Any) -> Observed:
+    """Return what a run showed in which a replica of a role was lost and users were not served for 40 s."""
+    return replace(Observed(failed=USERS, role=WELL, gateway=GATEWAY, values={"rto": 40.0, "full_capacity": 40.0}), **changes)
+
+
+WEAK: list[tuple[str, Observed, str, str]] = [
+    ("single-replica", seen(role=role(wanted=1, ready=1, nodes=1)), "spec.replicas", "not for the 14 s that a replica takes"),
+    (
+        "all-on-one-node", seen(role=role(nodes=1, zones=("a",)), on_nodes=True, hit=3),
+        "spec.template.spec.topologySpreadConstraints", "All 3 replicas of Deployment inference stood on the node",
+    ),
+    (
+        "all-in-one-zone", seen(role=role(zones=("a",)), on_nodes=True, hit=3),
+        "spec.template.spec.topologySpreadConstraints", "stood in zone a",
+    ),
+    (
+        "pinned", seen(failed=CAPACITY, role=role(pinned=("PersistentVolumeClaim data-0 lies on node gpu-a",)), on_nodes=True),
+        "spec.volumeClaimTemplates", "only with the lost node",
+    ),
+    (
+        "long-toleration",
+        seen(failed=CAPACITY, role=role(toleration_s=300.0), on_nodes=True, floor=EVICTION, values={"full_capacity": 352.0}),
+        "spec.template.spec.tolerations[].tolerationSeconds", "after 69 s at the earliest, not after 339 s",
+    ),
+    (
+        "long-toleration", seen(failed=CAPACITY, role=role(toleration_s=float("inf")), on_nodes=True),
+        "spec.template.spec.tolerations[].tolerationSeconds", "for ever",
+    ),
+    (
+        "no-disruption-budget", seen(graceful=True, on_nodes=True, hit=2, role=role(disruption=())),
+        "PodDisruptionBudget spec.maxUnavailable", "evicted 2 of 3 replicas",
+    ),
+    (
+        "no-pre-stop",
+        seen(failed=frozenset({"interrupted"}), graceful=True, role=role(pre_stop=False), values={"bad_refused": 4.0, "bad_cut": 3.0}),
+        "spec.template.spec.containers[].lifecycle.preStop", "7 requests were refused, failed or cut",
+    ),
+    ("blind-health", seen(hung=True, values=HUNG), "spec.template.spec.containers[].readinessProbe", "stayed green for 40 s"),
+    (
+        "killed-while-loading",
+        seen(failed=CAPACITY, restarts=2, role=role(liveness=QUICK, startup=None), values={"full_capacity": 95.0}),
+        "spec.template.spec.containers[].startupProbe", "started again 2 times before it was ready, and its liveness probe allows 30 s",
+    ),
+    (
+        "no-readiness-probe", seen(role=role(readiness=None, startup=None), values={"rto": 12.0, "requests_bad": 30.0, "phase_warm": 9.0}),
+        "spec.template.spec.containers[].readinessProbe", "30 requests were bad): a probe that fails until it has loaded",
+    ),
+    (
+        "gateway-without-health-checks", seen(values={"rto": 41.0, "time_to_detection": 3.0}),
+        "health checks of its upstreams", "For 41 s users were sent to what was hit, which the platform noticed after 3 s, while 2 of 3",
+    ),
+    (
+        "no-request-timeout", seen(hung=True, values=HUNG),
+        "time-out of a request, and one retry on another replica", "79 of 80 bad requests waited",
+    ),
+    (
+        "slow-liveness", seen(failed=CAPACITY, hung=True, role=role(liveness=PATIENT), floor=LIVENESS, values={"full_capacity": 95.0}),
+        "spec.template.spec.containers[].livenessProbe.periodSeconds", "that is 75 s earlier",
+    ),
+    (
+        "late-first-check",
+        seen(failed=CAPACITY, role=role(startup=DELAYED), values={"full_capacity": 70.0, "phase_load": 61.0, "phase_start": 2.0}),
+        "spec.template.spec.containers[].startupProbe.periodSeconds", "not asked whether it is ready before 60 s",
+    ),
+    (
+        "no-liveness", seen(failed=CAPACITY, hung=True, role=role(liveness=None), values={"full_capacity": 95.0}),
+        "spec.template.spec.containers[].livenessProbe", "neither gone nor started again",
+    ),
+    (
+        "slow-load", seen(failed=CAPACITY, values={"full_capacity": 95.0, "phase_load": 80.0, "phase_start": 3.0}),
+        "spec.replicas", "took 83 s of 95 s",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cause", "weak", "field", "part"), WEAK, ids=[f"{one[0]}-{index}" for index, one in enumerate(WEAK)])
+def test_a_weak_platform_is_told_its_cause_with_the_field_to_change(cause: str, weak: Observed, field: str, part: str) -> None:
+    found = {one.cause: one for one in advise(weak)}
+    assert cause in found
+    assert found[cause].field == field
+    assert part in found[cause].sentence
+    assert found[cause].sentence.endswith(".")
+    assert len(found) <= MOST
+
+
+def test_every_cause_has_a_weak_platform_here() -> None:
+    assert {one.__name__.replace("_", "-") for one in CAUSES} == {one[0] for one in WEAK}
+
+
+@pytest.mark.parametrize("weak", [one[1] for one in WEAK], ids=[f"{one[0]}-{index}" for index, one in enumerate(WEAK)])
+def test_of_a_run_in_which_nothing_failed_nothing_is_said(weak: Observed) -> None:
+    assert advise(replace(weak, failed=frozenset())) == ()
+
+
+def test_a_platform_that_is_built_well_is_told_that_no_cause_was_found() -> None:
+    assert advise(seen(failed=CAPACITY, values={"full_capacity": 95.0})) == ()
+    assert advise(seen(failed=CAPACITY, on_nodes=True, floor=EVICTION, values={"full_capacity": 95.0})) == ()
+
+
+def test_what_explains_most_stands_first_and_three_are_named() -> None:
+    weak = role(toleration_s=300.0, pinned=("nodeAffinity requires node gpu-a",), nodes=1, zones=("a",), readiness=None)
+    values = {"rto": 380.0, "full_capacity": 380.0, "requests_bad": 90.0, "phase_warm": 7.0}
+    found = advise(seen(failed=USERS | CAPACITY, role=weak, on_nodes=True, hit=3, floor=EVICTION, values=values))
+    assert [one.cause for one in found] == ["all-on-one-node", "pinned", "long-toleration"]
+    assert [one.explains_s for one in found] == [380.0, 380.0, 300.0]
+
+
+# of a whole run
+
+LATE = replace(HIT, hits=(Hit(0.2, 70.0),))  # users are not served for 70 s; the budget is 60 s
+
+
+def judged(run: Run, **changes: object) -> RunVerdict:
+    return judge(with_plan(run, **changes))
+
+
+def test_a_run_that_fails_is_told_why_by_how_the_platform_was_built() -> None:
+    verdict = judged(run_of(LATE), layout=layout(role(wanted=1, ready=1, nodes=1)))
+    assert verdict.verdict is Verdict.FAIL
+    assert verdict.advice is not None
+    assert [one.cause for one in verdict.advice][:1] == ["single-replica"]
+    assert RunVerdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+def test_a_run_that_fails_for_no_cause_that_is_known_says_so() -> None:
+    one = role(role="another")
+    assert judged(run_of(LATE), layout=layout(one)).advice == ()
+
+
+def test_an_older_run_and_one_that_passes_say_nothing() -> None:
+    assert judge(run_of(LATE)).advice is None
+    passing = judged(run_of(HIT), layout=layout(role(wanted=1)))
+    assert passing.verdict is not Verdict.FAIL
+    assert passing.advice is None
+
+
+def test_restarts_of_a_new_replica_are_counted_from_the_record() -> None:
+    run = add_event(run_of(LATE), 30.0, EventKind.POD_CREATED, "inference-new")
+    for t_s, restarts in ((35.0, 0), (50.0, 1), (65.0, 2)):
+        run = add_event(run, t_s, EventKind.POD_STARTED, "inference-new", container="server", restarts=restarts)
+    verdict = judged(run, layout=layout(role(liveness=QUICK, startup=None)))
+    assert verdict.advice is not None
+    assert any("started again 2 times" in one.sentence for one in verdict.advice)
