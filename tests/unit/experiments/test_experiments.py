@@ -20,8 +20,9 @@ from runner.experiment.catalogue import function_of
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
 from safety.active_run import ActiveRun
-from safety.blast_radius import objections, survey
+from safety.blast_radius import objections
 from safety.fault_spec import spec_of
+from safety.surroundings import survey
 from safety.undo_journal import UndoKind
 from target.target import Target
 from testing.platform.fake_cluster import FakeCluster, pod, seeded
