@@ -90,6 +90,6 @@ def _place(namespace: str | None, target: Target) -> str:
         return "the suite's namespace"
     if namespace in {role.namespace for role in target.roles.values()}:
         return "each namespace of the platform"
-    if namespace in {one.namespace for one in target.only_region().instruments}:
+    if namespace in {one.namespace for one in target.only_region().all_instruments}:
         return "each namespace of an instrument"
     return f"namespace {namespace}"

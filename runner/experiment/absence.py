@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kube.client import platform_over
+from kube.connection.bounded_client import BoundedClient
+from kube.permissions import Permission
 from runner.experiment.catalogue import fault_of
 from runner.experiment.experiment import Experiment, lacks_of
 from runner.experiment.needs import unanswerable, unmeasurable
+from runner.experiment.variables import filled
 from target.target import Target
 
 
@@ -18,15 +22,16 @@ def why_skipped(experiment: Experiment, target: Target) -> str:
 def absent(experiment: Experiment, target: Target) -> str:
     """Return why an experiment is none for ``target``; empty if it is one.
 
-    Its class of workload or a role is not there, or nobody knows how to find the engine process that a fault acts on. A misspelt name is
-    another matter: the file is wrong, and :func:`runner.experiment.experiment.check_target` says so.
+    Its class of workload or a role is not there, nobody knows how to find the engine process that a fault acts on, or a fault needs a fault
+    pod where faults are made by Chaos Mesh. A misspelt name is another matter: the file is wrong, and
+    :func:`runner.experiment.experiment.check_target` says so.
     """
     lacks = list(lacks_of(experiment, target))
     if any(lack.misspelt for lack in lacks):
         return ""
     if lacks:
         return f"{lacks[0].sentence(target)}; to test this here, add it to the target file under {lacks[0].section}"
-    return next(_without_engine(experiment, target), "")
+    return next(_without_engine(experiment, target), "") or next(_without_fault_pods(experiment, target), "")
 
 
 def _without_engine(experiment: Experiment, target: Target) -> Iterator[str]:
@@ -37,3 +42,17 @@ def _without_engine(experiment: Experiment, target: Target) -> Iterator[str]:
         if spec is not None and spec.on_engine and role is not None and not (role.container and role.worker):
             needs = f"{action.provider.func} needs its engine process, and target {target.name} does not say which that is"
             yield f"role {name}: {needs}; to test this here, write container, and process or the adapter of an engine that has one"
+
+
+def _without_fault_pods(experiment: Experiment, target: Target) -> Iterator[str]:
+    """Yield a sentence for each fault that needs a fault pod in a region where Chaos Mesh makes faults in their place."""
+    made = Permission("create", "pods", namespace=target.suite.namespace)
+    for region in [name for name, one in target.regions.items() if one.chaos_mesh is not None]:
+        unasked = platform_over(target, BoundedClient(), region=region)  # what a fault needs follows from the target file and its arguments
+        for action in experiment.document.method:
+            spec = fault_of(action.provider)
+            if spec is not None and made in spec.permissions(unasked, filled(action.provider.arguments, experiment, target)):
+                needs = (
+                    f"{action.provider.func} needs a fault pod; in region {region} faults are made by Chaos Mesh, which has nothing equal"
+                )
+                yield f"{needs}; to test this here, leave chaos_mesh out and let fault pods run"
