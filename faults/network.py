@@ -24,12 +24,20 @@ PARTITION = "NetworkChaos, action partition"
 
 
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    """Return what a cut needs, its evidence included: pods and their zones seen, pods asked, fault pods or chaos objects made."""
+    """Return what a fault in a pod's network needs, its evidence included: pods and their zones seen, pods asked, fault pods made."""
+    return [*_seeing(platform, arguments), *fault_pod.permissions(platform)]
+
+
+def _cutting(platform: Platform, arguments: Arguments) -> list[Permission]:
+    if not chaos_mesh.used(platform):
+        return permissions(platform, arguments)
     namespace = platform.target.role(arguments["role"]).namespace
-    seen = in_namespace(namespace, ("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
-    by_mesh = chaos_mesh.used(platform)
-    made = chaos_mesh.permissions(platform, NETWORK, namespace) if by_mesh else fault_pod.permissions(platform)
-    return [*seen, Permission("list", "nodes"), *made]
+    return [*_seeing(platform, arguments), *chaos_mesh.permissions(platform, NETWORK, namespace)]
+
+
+def _seeing(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [*in_namespace(namespace, ("get", "pods"), ("list", "pods"), ("get", "pods/proxy")), Permission("list", "nodes")]
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
@@ -68,7 +76,7 @@ def _targets(platform: Platform, pods: list[Pod], for_s: float) -> list[Resolved
     return [pod_target(pod, effect, ends.format(for_s=for_s)) for pod in pods]
 
 
-@by_fault_pod(resolve=_resolve, permissions=permissions, evidence=EVIDENCE, chaos_mesh=PARTITION)
+@by_fault_pod(resolve=_resolve, permissions=_cutting, evidence=EVIDENCE, chaos_mesh=PARTITION)
 def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, object]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
@@ -85,7 +93,7 @@ def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -
     return _cut(role, for_s, count) | {"index": index}
 
 
-@by_fault_pod(resolve=_resolve_zone, permissions=permissions, evidence=EVIDENCE, chaos_mesh=PARTITION)
+@by_fault_pod(resolve=_resolve_zone, permissions=_cutting, evidence=EVIDENCE, chaos_mesh=PARTITION)
 def isolate_zone(role: str, for_s: float) -> dict[str, object]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)

@@ -61,10 +61,10 @@ def permissions(platform: Platform, kind: Resource, namespace: str) -> list[Perm
     """Return what making, seeing and ending objects of ``kind`` takes that act on pods of ``namespace``.
 
     Chaos Mesh's admission webhook asks for the right to make them where the pods are, not only where the object stands. Other chaos on the
-    same pods is looked for in all namespaces.
+    same pods is looked for in all namespaces, and with that what an earlier run left.
     """
     own = platform.target.suite.namespace
-    needed = [Permission(verb, kind.plural, chaos.GROUP, own) for verb in ("create", "get", "list", "delete")]
+    needed = [Permission(verb, kind.plural, chaos.GROUP, own) for verb in ("create", "get", "delete")]
     needed.append(Permission("create", kind.plural, chaos.GROUP, namespace))
     return [*needed, *(Permission("list", plural, chaos.GROUP) for plural in chaos.ON_PODS)]
 

@@ -5,14 +5,16 @@ Namespaces are named by what they are (the platform's, the suite's), so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from kube.client import Platform
 from kube.permissions import Permission
 from runner.commands.rbac import experiment_permissions, offline
 from runner.experiment.experiment import Experiment
 from runner.preflight.checks import Fault, asking, faults_of, permissions_of
 from safety.fault_spec import Tier
+from target.region import ChaosMesh
 from target.target import Target
 
 TIERS: tuple[Tier, ...] = ("namespace", "ephemeral", "node")
@@ -31,7 +33,9 @@ This page is what `python -m runner catalogue` writes from the faults' own speci
 YAML for your target and the experiments that you choose: `python -m runner rbac --target FILE EXPERIMENT…`; that these rights are the least
 is a test, too (each verb taken away, preflight refuses and names it; without `pods/proxy` it tries other ways to ask replicas for their
 health, see [your cluster](your-cluster.md)). Rights cannot say *which* pods: `python -m runner policy --target
-FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers and cordons.
+FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers, cordons and
+chaos objects. What an experiment needs where its region has Chaos Mesh (`chaos_mesh` in the target file) stands at the end: it needs no
+fault pod there.
 """
 
 
@@ -45,12 +49,24 @@ def page(experiments: list[Experiment], target: Target) -> str:
     base = [*permissions_of([], platform), *asking(target)]
     lines += ["", "## Every run", "", *_table(base, target)]
     for tier in TIERS:
-        alike: dict[tuple[str, ...], list[Experiment]] = {}
-        for experiment in of_tier[tier]:
-            more = [one for one in experiment_permissions(experiment, platform) if one not in base]
-            alike.setdefault(tuple(_table(more, target)), []).append(experiment)
-        lines += [line for table, found in alike.items() for line in ("", f"## {tier}: {_names(found)}, besides", "", *table)]
-    return "\n".join(lines) + "\n"
+        lines += _sections(tier, of_tier[tier], platform, base)
+    by_mesh = [one for one in experiments if faults[one.id] and all(fault.spec.chaos_mesh for fault in faults[one.id])]
+    return "\n".join([*lines, *_sections("by Chaos Mesh", by_mesh, offline(_with_chaos_mesh(target)), base)]) + "\n"
+
+
+def _sections(how: str, experiments: Iterable[Experiment], platform: Platform, base: Collection[Permission]) -> list[str]:
+    """Return a section for each group of experiments that need the same beside ``base``."""
+    alike: dict[tuple[str, ...], list[Experiment]] = {}
+    for experiment in experiments:
+        more = [one for one in experiment_permissions(experiment, platform) if one not in base]
+        alike.setdefault(tuple(_table(more, platform.target)), []).append(experiment)
+    return [line for table, found in alike.items() for line in ("", f"## {how}: {_names(found)}, besides", "", *table)]
+
+
+def _with_chaos_mesh(target: Target) -> Target:
+    """Return ``target`` as if its regions had Chaos Mesh."""
+    regions = {name: region.model_copy(update={"chaos_mesh": ChaosMesh()}) for name, region in target.regions.items()}
+    return target.model_copy(update={"regions": regions})
 
 
 def tier_of(faults: Iterable[Fault]) -> Tier | None:
