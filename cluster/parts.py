@@ -41,7 +41,7 @@ PARTS = {
         deployment="jobset-controller-manager",
     ),
     "chaos-mesh": Part(
-        Module("chaos-mesh", None, "Chaos Mesh's controller and daemon, and Helm, which renders their chart, ten minutes"),
+        Module("chaos-mesh", None, "Chaos Mesh's controller and daemon, and Helm, which renders their chart, ten minutes", cgo=True),
         upstream="github.com/chaos-mesh/chaos-mesh",
         folder="helm/chaos-mesh",
         namespace="chaos-mesh",

@@ -24,6 +24,7 @@ from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, Effect, fault
 
 fault_steps.lend_client(chaosk8s_pods)
+POD_KILL = "PodChaos, action pod-kill"
 GONE_S = 10.0  # a pod deleted with grace 0 is gone, or says so, within a second
 
 
@@ -33,11 +34,12 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    """Return what killing pods of a role needs."""
+    """Return what deleting pods of a role needs."""
     return in_namespace(platform.target.role(arguments["role"]).namespace, ("get", "pods"), ("list", "pods"), ("delete", "pods"))
 
 
-def _killing(platform: Platform, arguments: Arguments) -> list[Permission]:
+def kill_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    """Return what killing pods of a role needs: deleting them, or making a chaos object that does."""
     if not chaos_mesh.used(platform):
         return permissions(platform, arguments)
     namespace = platform.target.role(arguments["role"]).namespace
@@ -46,12 +48,12 @@ def _killing(platform: Platform, arguments: Arguments) -> list[Permission]:
 
 @fault(
     resolve=_resolve,
-    permissions=_killing,
+    permissions=kill_permissions,
     tier="namespace",
     ends="at once; the pod's controller makes a new one",
     evidence=("probes.pods.gone",),
     effect=Effect.POD_DELETED,
-    chaos_mesh="PodChaos, action pod-kill",
+    chaos_mesh=POD_KILL,
     instead_of=("terminate_pods", "delete_pods"),
 )
 def kill(role: str, count: int = 1) -> dict[str, object]:

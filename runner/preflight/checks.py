@@ -76,12 +76,17 @@ def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
         needed += fault.spec.permissions(platform, fault.arguments)
     if faults:
         needed.append(Permission("get", "nodes"))  # diagnostics: the node that a target ran on
-    if any(fault.spec.tier == "node" for fault in faults):
+    if any(fault.spec.tier == "node" and not _by_chaos_mesh(fault, platform) for fault in faults):
         needed.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
         needed.append(Permission("get", "namespaces"))  # the blast radius: whose pods run on the node, and have they consented
     if reaper_job.needs_reaper(needed):
         needed += reaper_job.reaper_permissions(target.suite.namespace, needed)
     return list(dict.fromkeys(needed))
+
+
+def _by_chaos_mesh(fault: Fault, platform: Platform) -> bool:
+    """Tell whether Chaos Mesh makes a fault here: then the suite itself does nothing on a node."""
+    return bool(fault.spec.chaos_mesh) and platform.region.chaos_mesh is not None
 
 
 def observing(target: Target) -> list[Permission]:

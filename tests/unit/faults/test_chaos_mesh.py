@@ -13,11 +13,13 @@ from kubernetes import client
 
 import faults.network
 import faults.pods
+import faults.ranks
 from faults.mechanisms import chaos_mesh
 from faults.mechanisms.chaos_mesh import all_but, own_addresses
 from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube.chaos_mesh.chaos import NETWORK
+from runner.experiment.catalogue import all_faults
 from runner.preflight.checks import Fault, check_chaos
 from safety.undo_journal import UndoKind
 from testing.platform.fake_cluster import FakeCluster, local_target, seeded
@@ -142,9 +144,19 @@ def test_pods_with_ipv6_are_refused_since_they_would_stay_in_reach() -> None:
         resolved(cluster, faults.network.isolate, ISOLATE)
 
 
-@pytest.mark.parametrize(
-    ("action", "arguments", "kind"), [(faults.network.isolate, ISOLATE, "networkchaos"), (faults.pods.kill, KILL, "podchaos")]
-)
+KINDS: list[tuple[Any, dict[str, Any], str]] = [
+    (faults.network.isolate, ISOLATE, "networkchaos"),
+    (faults.network.isolate_zone, ISOLATE, "networkchaos"),
+    (faults.pods.kill, KILL, "podchaos"),
+    (faults.ranks.kill_coordinator, KILL, "podchaos"),
+]
+
+
+def test_every_fault_that_says_so_is_tried_here() -> None:
+    assert {name for name, one in all_faults().items() if one.chaos_mesh} == {f"{one.__module__}.{one.__name__}" for one, _, _ in KINDS}
+
+
+@pytest.mark.parametrize(("action", "arguments", "kind"), KINDS)
 def test_rights_are_those_of_its_objects_and_no_fault_pod_is_asked_for(action: Any, arguments: dict[str, Any], kind: str) -> None:
     def asked(target: Any) -> set[tuple[str, str, str | None]]:
         needed = spec(action).permissions(FakeCluster().platform(target), arguments)

@@ -76,4 +76,5 @@ def test_the_page_of_permissions_says_what_it_takes() -> None:
     section = text.partition("## by Chaos Mesh: `serving/replica-partitioned`, besides")[2]
     assert "| the suite's namespace | networkchaos.chaos-mesh.org | create, delete, get |" in section
     assert "dns-silent" not in section
+    assert "kube-node-lease" not in section  # the suite itself does nothing on a node
     assert "| the suite's namespace | pods | create" not in section
