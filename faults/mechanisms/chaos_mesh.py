@@ -101,7 +101,7 @@ def partition(platform: Platform, target: ResolvedTarget, pod: Pod, for_s: float
     """
     with api_errors(f"pod {target.namespace}/{target.name}: read its node", FaultFailed):
         node = platform.node(pod.spec.node_name or "")
-    return Chaos(target, chaos.NETWORK, partition_spec(target, own_addresses(node), for_s), for_s)
+    return Chaos(target, chaos.NETWORK, partition_spec(target, own_addresses(node, pod), for_s), for_s)
 
 
 def partition_spec(target: ResolvedTarget, spared: Iterable[IPv4Address], for_s: float) -> Plain:
@@ -110,10 +110,14 @@ def partition_spec(target: ResolvedTarget, spared: Iterable[IPv4Address], for_s:
     return {"action": "partition", **_selecting(target), **cut}
 
 
-def own_addresses(node: Node) -> set[IPv4Address]:
-    """Return the IPv4 addresses from which a node may speak to its own pods: its own, the first of its pods' range, and a plugin's."""
-    ranges = node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else [])
-    gateways = [str(IPv4Network(one)[1]) for one in ranges if ":" not in one]
+def own_addresses(node: Node, pod: Pod) -> set[IPv4Address]:
+    """Return the IPv4 addresses from which a node may speak to its pod: its own, the first of its pods' range, and a plugin's.
+
+    A node that does not say what range its pods have is taken to have 256 addresses for them, Kubernetes' default.
+    """
+    assumed = [f"{pod.status.pod_ip}/24"] if pod.status.pod_ip else []
+    ranges = node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else assumed)
+    gateways = [str(IPv4Network(one, strict=False)[1]) for one in ranges if ":" not in one]
     annotations = node.metadata.annotations or {}
     said = [one.address for one in node.status.addresses or []] + gateways + [annotations[name] for name in OWN if name in annotations]
     return {address for text in said if (address := _address(text))}

@@ -83,7 +83,11 @@ def test_a_node_speaks_to_its_pods_from_its_own_addresses_and_its_plugins() -> N
     node.spec.pod_cidr = "10.244.7.0/24"
     node.status.addresses = [client.V1NodeAddress(type="any", address=one) for one in ("127.0.0.1", "gpu-a", "fd00::1")]
     node.metadata.annotations = {"network.cilium.io/ipv4-cilium-host": "10.9.9.9", "somebody.else/address": "10.8.8.8"}
-    assert own_addresses(node) == {IPv4Address(one) for one in ("127.0.0.1", "10.244.7.1", "10.9.9.9")}
+    pod = FakeCluster().pods["ml-serving", "inference-a"]
+    pod.status.pod_ip = "10.252.3.77"
+    assert own_addresses(node, pod) == {IPv4Address(one) for one in ("127.0.0.1", "10.244.7.1", "10.9.9.9")}
+    node.spec.pod_cidr = None
+    assert IPv4Address("10.252.3.1") in own_addresses(node, pod)
 
 
 def test_a_kill_is_over_when_the_pod_is_gone(tmp_path: Path) -> None:
