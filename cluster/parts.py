@@ -6,10 +6,14 @@ with our values. What else is changed for this cluster are the patches in manife
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from cluster import build
 from cluster.build import Module, Say
@@ -18,6 +22,7 @@ from cluster.errors import ClusterError
 from cluster.host.packages import Package
 
 _PATCHES = Path(__file__).parent / "manifests" / "parts"
+Plain = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +79,35 @@ def manifests(config: ClusterConfig, programs: Path) -> list[str]:
 
 
 def _rendered(part: Part, programs: Path) -> str:
-    upstream, values = _upstream(part) / part.folder, _PATCHES / f"{part.module.name}.values.yaml"
+    upstream = _upstream(part) / part.folder
+    same, changed = _definitions(part, upstream)
+    patches = [{"patch": one} for one in (_PATCHES / f"{part.module.name}.yaml").read_text().split("\n---\n")]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        base = os.path.relpath(upstream, folder)  # kustomize takes no absolute path
-        if values.exists():
-            base = "chart.yaml"
-            (folder / base).write_text(_chart(part, programs, upstream, values, folder))
-        patches = [{"patch": one} for one in (_PATCHES / f"{part.module.name}.yaml").read_text().split("\n---\n")]
-        (folder / "kustomization.yaml").write_text(json.dumps({"resources": [base], "patches": patches}))
+        resources = _resources(part, programs, upstream, folder)
+        for file in changed:
+            shutil.copy(file, folder / file.name)
+        made = {"resources": [*resources, *(file.name for file in changed)], "patches": [*patches, *changed.values()]}
+        (folder / "kustomization.yaml").write_text(json.dumps(made))
         objects = _output(part, [str(programs / "kubectl"), "kustomize", str(folder)])
-    definitions = [file.read_text() for file in sorted(upstream.glob("crds/*.yaml"))]  # of a chart; megabytes, in which nothing differs
-    return "\n---\n".join([*definitions, objects])
+    return "\n---\n".join([*(file.read_text() for file in same), objects])
+
+
+def _resources(part: Part, programs: Path, upstream: Path, folder: Path) -> list[str]:
+    """Return what is patched, as kustomize in ``folder`` names it: a kustomization, or a chart that was rendered into ``folder``."""
+    values = _PATCHES / f"{part.module.name}.values.yaml"
+    if not values.exists():
+        return [os.path.relpath(upstream, folder)]  # kustomize takes no absolute path
+    (folder / "chart.yaml").write_text(_chart(part, programs, upstream, values, folder))
+    return ["chart.yaml"]
+
+
+def _definitions(part: Part, upstream: Path) -> tuple[list[Path], dict[Path, Plain]]:
+    """Return the definitions of a chart (megabytes): those that are applied as they are, and those that differ here, with the patch."""
+    differs = _PATCHES / f"{part.module.name}.definitions.yaml"
+    patches = {one["target"]["name"]: one for one in yaml.safe_load(differs.read_text())} if differs.exists() else {}
+    names = {file: ".".join(reversed(file.stem.split("_"))) for file in sorted(upstream.glob("crds/*.yaml"))}  # GROUP_PLURAL.yaml
+    return [file for file, name in names.items() if name not in patches], {f: patches[name] for f, name in names.items() if name in patches}
 
 
 def _chart(part: Part, programs: Path, chart: Path, values: Path, folder: Path) -> str:
