@@ -71,7 +71,8 @@ def test_a_chart_is_rendered_with_our_values_and_its_definitions_stay(tmp_path: 
     """The programs in the places of helm and kubectl print what they are to render."""
     chart = tmp_path / "module" / "helm" / "chaos-mesh"
     (chart / "crds").mkdir(parents=True)
-    (chart / "crds" / "podchaos.yaml").write_text("kind: CustomResourceDefinition\n")
+    (chart / "crds" / "chaos-mesh.org_podchaos.yaml").write_text("kind: CustomResourceDefinition\n")
+    (chart / "crds" / "chaos-mesh.org_networkchaos.yaml").write_text("kind: differs\n")
     for name, script in {"helm": 'echo "# $@"', "kubectl": 'cat "$2/chart.yaml" "$2/kustomization.yaml"'}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
@@ -82,7 +83,11 @@ def test_a_chart_is_rendered_with_our_values_and_its_definitions_stay(tmp_path: 
     assert definitions == "kind: CustomResourceDefinition\n"
     called, _, asked = objects.partition("\n")
     assert called.startswith(f"# template chaos-mesh {chart} --namespace chaos-mesh --values ")
-    assert [yaml.safe_load(one["patch"])["kind"] for one in yaml.safe_load(asked)["patches"]] == ["Deployment", "DaemonSet"]
+    made = yaml.safe_load(asked)
+    assert made["resources"] == ["chart.yaml", "chaos-mesh.org_networkchaos.yaml"]
+    deployment, daemons, definition = made["patches"]
+    assert [yaml.safe_load(one["patch"])["kind"] for one in (deployment, daemons)] == ["Deployment", "DaemonSet"]
+    assert definition["target"] == {"kind": "CustomResourceDefinition", "name": "networkchaos.chaos-mesh.org"}
     assert [package.name for package in parts.packages_of(with_mesh)] == ["ipset"]
     assert parts.packages_of(default_config()) == []
     (tmp_path / "helm").write_text("#!/bin/sh\necho 'bad values' >&2; exit 1\n")
