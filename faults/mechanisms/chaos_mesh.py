@@ -195,7 +195,8 @@ def _make(run: ActiveRun, planned: Chaos) -> Plain:
         if not until(acted, ACTS_S, POLL_S):
             raise FaultFailed(
                 f"{kind.kind} {namespace}/{name}: its controller does not say within {ACTS_S:g} s that it acted on pod {pod} alone; "
-                f"it says: {chaos.words(seen[0])}; look at the logs of Chaos Mesh's controller and of its daemon on {target.node}"
+                f"it says: {chaos.words(seen[0])}; see kubectl -n {namespace} get events, and the logs of Chaos Mesh's controller "
+                f"and of its daemon on {target.node}"
             )
     return {"chaos": f"{kind.kind} {namespace}/{name}", "controller_said_so_after_s": round(time.monotonic() - begun_s, 2)}
 

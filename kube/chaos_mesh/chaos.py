@@ -42,6 +42,8 @@ def injected(chaos: Plain, pod: str) -> bool:
 
 def words(chaos: Plain) -> str:
     """Return what the controller says of an object: what is true of it, and the last thing that went wrong for each pod."""
+    if not _status(chaos).get("conditions") and not _records(chaos):
+        return "nothing"
     true = [str(one.get("type")) for one in _status(chaos).get("conditions") or [] if one.get("status") == TRUE]
     said = [f"true of it is {', '.join(true) or 'nothing'}"]
     for record in _records(chaos):

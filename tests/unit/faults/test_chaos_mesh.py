@@ -124,6 +124,8 @@ FAILED: list[dict[str, Any]] = [{"id": "x", "phase": "Not Injected/Wait", "event
         (NOT_YET, None, "Selected"),
         (OF_NOBODY, None, "AllInjected"),
         (None, [], "true of it"),
+        ([{}], [], "true of it is nothing"),
+        ((), [], "it says: nothing; see kubectl -n aftershock get events"),
         (None, OTHER, "gateway-a"),
         (NOT_YET, FAILED, "no ipset"),
     ],
@@ -133,7 +135,7 @@ def test_what_the_controller_does_not_say_of_exactly_the_pod_fails_with_its_word
 ) -> None:
     monkeypatch.setattr(chaos_mesh, "ACTS_S", 0.05)
     cluster = MeshCluster()
-    cluster.conditions, cluster.records = conditions or cluster.conditions, records
+    cluster.conditions, cluster.records = cluster.conditions if conditions is None else conditions, records
     run = live_run(cluster, tmp_path, {"cut": resolved(cluster, faults.network.isolate, ISOLATE)})
     with pytest.raises(FaultFailed, match=rf"does not say within .* that it acted on pod .*{says}"):
         faults.network.isolate("inference", 30)
