@@ -19,7 +19,7 @@ TARGET ?= targets/$(or $(filter vllm async,$(STACKS)),local).yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
 
-.PHONY: browser images chaos-images jobset help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power weak soak mutations heal status lock clean
+.PHONY: browser images chaos-images jobset chaos-mesh help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power weak soak mutations heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,6 +145,12 @@ jobset: setup platform ## training jobs as JobSets: build JobSet's controller, s
 	$(RUN) -m cluster --name jobset up --index 7 --with jobset
 	$(RUN) -m workloads deploy --cluster jobset --variant jobset
 	$(RUN) -m pytest -m chaos --chaos-target targets/jobset.yaml -k "rank-killed or coordinator-lost" $(CHAOS_ARGS)
+
+# As jobset, a cluster of its own. dns-silent is there to be skipped: Chaos Mesh has nothing equal to it.
+chaos-mesh: setup platform ## faults through Chaos Mesh: build it, start a cluster with it, kill a pod and cut one off by its objects, end with the report
+	$(RUN) -m cluster --name chaos-mesh up --index 8 --with chaos-mesh
+	$(RUN) -m workloads deploy --cluster chaos-mesh
+	$(RUN) -m pytest -m chaos --chaos-target targets/chaos-mesh.yaml -k "replica-killed or replica-partitioned or dns-silent" $(CHAOS_ARGS)
 
 images: setup ## build the images of images/ without a container builder (Debian's packages, locks); print their sizes beside their bounds
 	$(RUN) -m cluster.images build

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster.config import KUBERNETES_VERSION
@@ -32,6 +32,7 @@ class Module:
     about: str  # what it is and how long its first build takes on two cores
     ldflags: str = "-s -w"
     links: tuple[str, ...] = ()
+    cgo: bool = field(default=False, repr=False)  # it holds C, so its programs need the C library of the machine
 
 
 MODULES = (
@@ -141,8 +142,8 @@ def _go_build(go: str, module: Module, folder: Path, environment: dict[str, str]
     done = subprocess.run(
         argv,
         cwd=GO_FOLDER / module.name,
-        # static programs: they run in containers and need no C compiler to build
-        env={**os.environ, "CGO_ENABLED": "0", **environment},
+        # static programs, where they can be: they run in containers and need no C compiler to build
+        env={**os.environ, "CGO_ENABLED": str(int(module.cgo)), **environment},
         stderr=subprocess.PIPE,
         text=True,
         check=False,

@@ -31,7 +31,7 @@ _PARTS_TIMEOUT_S = 300.0  # a kubelet shows a pod the certificates that its cont
 def prepare(config: ClusterConfig, say: Say) -> Path:
     """Install and build what the machine lacks; return the folder of the cluster's programs."""
     requirements.check_machine()
-    packages.ensure(say)
+    packages.ensure(say, [*packages.PACKAGES, *parts.packages_of(config)])
     return parts.binaries(config, say)
 
 

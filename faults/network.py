@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from faults.mechanisms import fault_pod
+from faults.mechanisms import chaos_mesh, fault_pod
 from faults.mechanisms.fault_pod import ENDS, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
+from kube.chaos_mesh.chaos import NETWORK
 from kube.client import Platform, api_errors
 from kube.lists.nodes import labels_of_nodes
 from kube.objects import Pod
@@ -19,13 +20,24 @@ from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
 EVIDENCE = ("probes.network.out_of_reach",)
+PARTITION = "NetworkChaos, action partition"
 
 
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
     """Return what a fault in a pod's network needs, its evidence included: pods and their zones seen, pods asked, fault pods made."""
+    return [*_seeing(platform, arguments), *fault_pod.permissions(platform)]
+
+
+def _cutting(platform: Platform, arguments: Arguments) -> list[Permission]:
+    if not chaos_mesh.used(platform):
+        return permissions(platform, arguments)
     namespace = platform.target.role(arguments["role"]).namespace
-    seen = in_namespace(namespace, ("get", "pods"), ("list", "pods"), ("get", "pods/proxy"))
-    return [*seen, Permission("list", "nodes"), *fault_pod.permissions(platform)]
+    return [*_seeing(platform, arguments), *chaos_mesh.permissions(platform, NETWORK, namespace)]
+
+
+def _seeing(platform: Platform, arguments: Arguments) -> list[Permission]:
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [*in_namespace(namespace, ("get", "pods"), ("list", "pods"), ("get", "pods/proxy")), Permission("list", "nodes")]
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
@@ -33,7 +45,7 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
     pods = own_network(platform, role)
     if (index := arguments.get("index")) is not None:
         pods = [of_index(platform, role, int(index))]
-    return _targets(choose(pods, arguments.get("count", 1), rng, f"ready pods of role {role}"), for_s)
+    return _targets(platform, choose(pods, arguments.get("count", 1), rng, f"ready pods of role {role}"), for_s)
 
 
 def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
@@ -44,7 +56,7 @@ def _resolve_zone(platform: Platform, arguments: Arguments, rng: Random) -> list
     zone_of = {node.metadata.name: (node.metadata.labels or {}).get(platform.region.zone_label) for node in nodes}
     zones = sorted({zone for pod in pods if (zone := zone_of.get(pod.spec.node_name or ""))})
     zone = choose(zones, 1, rng, f"zones of role {role} by label {platform.region.zone_label}")[0]
-    return _targets([pod for pod in pods if zone_of.get(pod.spec.node_name or "") == zone], for_s)
+    return _targets(platform, [pod for pod in pods if zone_of.get(pod.spec.node_name or "") == zone], for_s)
 
 
 def own_network(platform: Platform, role: str) -> list[Pod]:
@@ -56,12 +68,15 @@ def own_network(platform: Platform, role: str) -> list[Pod]:
     return pods
 
 
-def _targets(pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
-    effect = f"cut off from everything but its own node for {for_s:g} s"
-    return [pod_target(pod, effect, ENDS.format(for_s=for_s)) for pod in pods]
+def _targets(platform: Platform, pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
+    effect, ends = f"cut off from everything but its own node for {for_s:g} s", ENDS
+    if chaos_mesh.used(platform):
+        chaos_mesh.refuse_ipv6(pods)
+        ends = chaos_mesh.ENDS
+    return [pod_target(pod, effect, ends.format(for_s=for_s)) for pod in pods]
 
 
-@by_fault_pod(resolve=_resolve, permissions=permissions, evidence=EVIDENCE)
+@by_fault_pod(resolve=_resolve, permissions=_cutting, evidence=EVIDENCE, chaos_mesh=PARTITION)
 def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -> dict[str, object]:
     """Cut ``count`` ready pods of ``role`` off from everything but their own node for ``for_s`` seconds: packets are dropped, not refused.
 
@@ -72,22 +87,24 @@ def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -
 
     Raises:
         TargetRefused: no live run.
-        FaultFailed: a fault pod was not admitted, did not start, or refused.
+        FaultFailed: a fault pod was not admitted, did not start, or refused; or Chaos Mesh did not act.
 
     """
     return _cut(role, for_s, count) | {"index": index}
 
 
-@by_fault_pod(resolve=_resolve_zone, permissions=permissions, evidence=EVIDENCE)
+@by_fault_pod(resolve=_resolve_zone, permissions=_cutting, evidence=EVIDENCE, chaos_mesh=PARTITION)
 def isolate_zone(role: str, for_s: float) -> dict[str, object]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)
 
 
 def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, object]:
+    if chaos_mesh.used(active_run.require().platform):
+        return chaos_mesh.isolate(role, for_s, count)
     return fault_pod.inject_into_pods(role, for_s, lambda pod: ("isolate", "--pod", pod.metadata.uid), count)
 
 
 def restore() -> dict[str, object]:
-    """Rollback: remove the fault pods of this run, which ends what they set. Nothing left is success. Raises UndoFailed."""
-    return {"undone": undo_all(active_run.require(), {UndoKind.DELETE_POD})}
+    """Rollback: remove fault pods and chaos objects of this run, which ends what they set. Nothing left is success. Raises UndoFailed."""
+    return {"undone": undo_all(active_run.require(), {UndoKind.DELETE_POD, UndoKind.DELETE_CHAOS})}

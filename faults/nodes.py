@@ -44,7 +44,7 @@ LOST = frozenset({UndoKind.POWER_ON, UndoKind.DELETE_POD})
 def node_permissions(platform: Platform) -> list[Permission]:
     """Return what looking at nodes and at whose pods they run needs."""
     verbs = [("list", "nodes"), ("get", "nodes"), ("list", "pods")]
-    instruments = [Permission("list", "pods", namespace=one.namespace) for one in platform.region.instruments]
+    instruments = [Permission("list", "pods", namespace=one.namespace) for one in platform.region.all_instruments]
     return [*(Permission(verb, resource) for verb, resource in verbs), *instruments]
 
 

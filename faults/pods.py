@@ -10,17 +10,21 @@ from chaosk8s.pod import actions as chaosk8s_pods
 from chaoslib.exceptions import ActivityFailed
 from kubernetes import client
 
+from faults.mechanisms import chaos_mesh
 from history.errors import FaultFailed
 from history.plan import ResolvedTarget
+from kube.chaos_mesh.chaos import POD
 from kube.client import Platform, api_errors
 from kube.disruption.eviction import replacement
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose_pods, grace_s, pod_target, read_pod
 from kube.wait import until
 from safety import fault_steps
+from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments, Effect, fault
 
 fault_steps.lend_client(chaosk8s_pods)
+POD_KILL = "PodChaos, action pod-kill"
 GONE_S = 10.0  # a pod deleted with grace 0 is gone, or says so, within a second
 
 
@@ -30,17 +34,26 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 
 
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
-    """Return what killing pods of a role needs."""
+    """Return what deleting pods of a role needs."""
     return in_namespace(platform.target.role(arguments["role"]).namespace, ("get", "pods"), ("list", "pods"), ("delete", "pods"))
+
+
+def kill_permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
+    """Return what killing pods of a role needs: deleting them, or making a chaos object that does."""
+    if not chaos_mesh.used(platform):
+        return permissions(platform, arguments)
+    namespace = platform.target.role(arguments["role"]).namespace
+    return [*in_namespace(namespace, ("get", "pods"), ("list", "pods")), *chaos_mesh.permissions(platform, POD, namespace)]
 
 
 @fault(
     resolve=_resolve,
-    permissions=permissions,
+    permissions=kill_permissions,
     tier="namespace",
     ends="at once; the pod's controller makes a new one",
     evidence=("probes.pods.gone",),
     effect=Effect.POD_DELETED,
+    chaos_mesh=POD_KILL,
     instead_of=("terminate_pods", "delete_pods"),
 )
 def kill(role: str, count: int = 1) -> dict[str, object]:
@@ -51,21 +64,27 @@ def kill(role: str, count: int = 1) -> dict[str, object]:
 
     Raises:
         TargetRefused: no live run.
-        FaultFailed: a target is gone since preflight, or was not deleted.
+        FaultFailed: a target is gone since preflight, or was not deleted; or Chaos Mesh did not act.
 
     """
     run, targets, _ = fault_steps.begin()
-    fault_steps.write_ahead(run, targets)
-    run.fault_starts(targets)
-    for target in targets:
-        _terminate(target)
+    accounts = chaos_mesh.kill(run, targets) if chaos_mesh.used(run.platform) else _terminate_all(run, targets)
     for target in targets:
         if not until(partial(_is_gone, run.platform, target), GONE_S):
             raise FaultFailed(
                 f"pod {target.namespace}/{target.name} (role {role}): still there {GONE_S:g} s after its deletion; see its finalizers"
             )
     fault_steps.ended(run, targets)
-    return {"targets": [target.name for target in targets], "count": count}
+    return {"targets": [target.name for target in targets], "count": count} | ({"injector": accounts} if accounts else {})
+
+
+def _terminate_all(run: ActiveRun, targets: list[ResolvedTarget]) -> list[dict[str, object]]:
+    """Delete the targets one after the other; there is nobody whose account that would be. Raises FaultFailed."""
+    fault_steps.write_ahead(run, targets)
+    run.fault_starts(targets)
+    for target in targets:
+        _terminate(target)
+    return []
 
 
 def _terminate(target: ResolvedTarget) -> None:

@@ -79,9 +79,10 @@ def _resolve_coordinator(platform: Platform, arguments: Arguments, _rng: Random)
 
 @_in_a_job(
     resolve=_resolve_coordinator,
-    permissions=pods.permissions,
+    permissions=pods.kill_permissions,
     ends="at once; what owns the pod makes a new one",
     evidence=("probes.pods.gone",),
+    chaos_mesh=pods.POD_KILL,
 )
 def kill_coordinator(role: str) -> dict[str, object]:
     """Kill the pod with index 0 of ``role`` without grace: it holds the rendezvous, so nobody can meet until it is back.

@@ -78,7 +78,7 @@ def suite_permissions(platform: Platform) -> list[Permission]:
     target, region, own = platform.target, platform.region, platform.target.suite.namespace
     watched = sorted({role.namespace for role in target.roles.values()})
     reads = [Permission(verb, "pods", namespace=name) for name in watched for verb in ("list", "watch")]
-    reads += [Permission("list", "pods", namespace=name) for name in sorted({one.namespace for one in region.instruments} | {own})]
+    reads += [Permission("list", "pods", namespace=name) for name in sorted({one.namespace for one in region.all_instruments} | {own})]
     journal = [Permission(verb, "configmaps", namespace=own) for verb in ("get", "list", "create", "update", "delete")]
     leases = [Permission(verb, "leases", "coordination.k8s.io", own) for verb in ("get", "list", "create", "update", "delete")]
     return [*reads, *(Permission("get", "namespaces", namespace=name) for name in region.namespaces), *journal, *leases]

@@ -110,7 +110,7 @@ def instrument_pods(platform: Platform) -> list[Pod]:
     """Return the pods that the measurement depends on: the target's instruments, and what runs in the suite's own namespace."""
     found: list[Pod] = []
     with api_errors("instruments: list pods", TargetRefused):
-        for instrument in platform.region.instruments:
+        for instrument in platform.region.all_instruments:
             selector = demand_selector(instrument.selector, f"instrument in {instrument.namespace}")
             found += platform.pods_in(instrument.namespace, selector)
         found += platform.pods_in(platform.target.suite.namespace)

@@ -19,3 +19,11 @@ def until(look: Callable[[], Seen], timeout_s: float, poll_s: float = POLL_S, pa
     while not (seen := look()) and time.monotonic() < end:
         pause(poll_s)
     return seen
+
+
+def until_clear(look: Callable[[], Seen], timeout_s: float, poll_s: float = POLL_S) -> Seen:
+    """Look every ``poll_s`` until nothing is seen; return what was seen last, which is true after ``timeout_s``."""
+    end = time.monotonic() + timeout_s
+    while (seen := look()) and time.monotonic() < end:
+        time.sleep(poll_s)
+    return seen

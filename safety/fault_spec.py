@@ -70,6 +70,7 @@ class FaultSpec:
     ``fidelity`` says, where it is a substitute, for what and how it differs.
     ``instead_of``: the actions of chaosk8s whose place it takes.
     ``on_engine`` says that it acts on the engine process of its role, so the target must say how that is recognised.
+    ``chaos_mesh``: the chaos that makes it where the target's region has Chaos Mesh, in words. Empty: none is equal to it.
     ``killed``: how the kill campaign tries it; it need not be said of a fault on pods whose other arguments have defaults.
     """
 
@@ -86,6 +87,7 @@ class FaultSpec:
     fidelity: str = ""
     instead_of: tuple[str, ...] = ()
     on_engine: bool = False
+    chaos_mesh: str = ""
     killed: KillTrial = field(default_factory=KillTrial)
 
     def __call__(self, action: Action) -> Action:

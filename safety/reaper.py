@@ -29,7 +29,9 @@ from target.environment import target_of
 from target.target import Target
 
 POLL_S = 2.0
-BY_API = frozenset({UndoKind.UNCORDON})  # what safety.reaper_job gives rights for; a fault pod ends by itself, below Kubernetes
+BY_API = frozenset(
+    {UndoKind.UNCORDON, UndoKind.DELETE_CHAOS}
+)  # what safety.reaper_job gives rights for; a fault pod ends by itself, below Kubernetes
 BY_HEAL = frozenset({UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD})
 WATCHING = "reaper: watching"
 CLOSED, HEALED = "the journal is closed", "everything is undone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from kubernetes import client
@@ -12,36 +13,37 @@ from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.client import Platform, api_errors, unless, unless_forbidden
-from kube.lists.paging import listed
+from kube.lists.paging import Listed, listed
 from kube.objects import Job, body
 from kube.permissions import Permission
 from kube.selection import instrument_pods
 from kube.wait import until
 from safety.reaper import WATCHING
-from safety.undo_journal import journal_name
+from safety.reaper_rights import CORDONS, CUTS, make_rights
 from target.environment import environment_of
 from target.suite_image import PROJECT, PYTHON
 from target.target import Target
 
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "reaper"}
+NONE = Listed([], "")
 START_S = 45.0
 MARGIN_S = 120.0
 USER = 65532
 AS_NOBODY = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}  # a pod's
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}  # a container's
-Rules = list[dict[str, object]]
 
 
 def needs_reaper(permissions: list[Permission]) -> bool:
-    """Tell whether a run changes something by the API that must be undone by the API: it may patch nodes (cordon)."""
-    return any(permission.verb == "patch" and permission.resource == "nodes" for permission in permissions)
+    """Tell whether a run changes something by the API that must be undone by the API: it may cordon nodes, or cut networks by objects."""
+    return bool({(permission.verb, permission.resource) for permission in permissions} & {CORDONS, CUTS})
 
 
-def reaper_permissions(namespace: str) -> list[Permission]:
-    """Return what making and removing a reaper needs."""
+def reaper_permissions(namespace: str, needed: list[Permission]) -> list[Permission]:
+    """Return what making and removing a reaper needs, in the whole cluster only where a run ``needed`` to cordon nodes."""
     rbac = "rbac.authorization.k8s.io"
     own = [("serviceaccounts", ""), ("roles", rbac), ("rolebindings", rbac), ("jobs", "batch")]
-    cluster = [("clusterroles", rbac), ("clusterrolebindings", rbac)]
+    cordons = any((permission.verb, permission.resource) == CORDONS for permission in needed)
+    cluster = [("clusterroles", rbac), ("clusterrolebindings", rbac)] if cordons else []
     verbs = ("create", "list", "delete")
     found = [Permission(verb, resource, group, namespace) for resource, group in own for verb in verbs]
     found.append(Permission("get", "pods/log", namespace=namespace))
@@ -58,8 +60,8 @@ def labels_of(run_id: str) -> dict[str, str]:
     return MANAGED | {"aftershock.dev/run": run_id[:63]}
 
 
-def start(platform: Platform, plan: Plan) -> None:
-    """Make the reaper of a run and wait until it watches.
+def start(platform: Platform, plan: Plan, permissions: list[Permission]) -> None:
+    """Make the reaper of a run that needs ``permissions``, and wait until it watches.
 
     Raises:
         FaultFailed: it could not be made, or does not run within 45 s; then nothing must be injected.
@@ -68,7 +70,7 @@ def start(platform: Platform, plan: Plan) -> None:
     namespace, name = platform.target.suite.namespace, name_of(plan.run_id)
     total_s = sum((plan.timers.baseline_s, plan.timers.confirm_s, plan.timers.deadline_s, plan.timers.heal_s, MARGIN_S))
     with api_errors(f"make the reaper {name} in {namespace}", FaultFailed):
-        make_rights(platform, plan.run_id, plan.targets)
+        make_rights(platform, plan, {"name": name, "labels": labels_of(plan.run_id)}, permissions)
         beside = sorted({str(pod.spec.node_name) for pod in instrument_pods(platform) if pod.spec.node_name})
         platform.batch.create_namespaced_job(namespace, body(client.V1Job, job(platform.target, plan, total_s, beside)))
         if not until(lambda: _watches(platform, plan.run_id), START_S, poll_s=0.5):
@@ -83,37 +85,6 @@ def check(platform: Platform, run_id: str) -> None:
     with api_errors("ask for the reaper", FaultFailed):
         if not _watches(platform, run_id):
             raise FaultFailed(f"reaper {name_of(run_id)}: it does not watch any more, so nobody would undo the fault if this run died")
-
-
-def make_rights(platform: Platform, run_id: str, targets: tuple[ResolvedTarget, ...]) -> None:
-    """Make the reaper's ServiceAccount and its roles. Raises ApiException."""
-    namespace, name, labels = platform.target.suite.namespace, name_of(run_id), labels_of(run_id)
-    rbac = client.RbacAuthorizationV1Api(platform.api)
-    meta = {"name": name, "labels": labels}
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
-    group = "rbac.authorization.k8s.io"
-    platform.core.create_namespaced_service_account(namespace, body(client.V1ServiceAccount, {"metadata": meta}))
-    rbac.create_namespaced_role(namespace, body(client.V1Role, {"metadata": meta, "rules": own_rules(run_id)}))
-    role = {"apiGroup": group, "kind": "Role", "name": name}
-    rbac.create_namespaced_role_binding(namespace, body(client.V1RoleBinding, {"metadata": meta, "subjects": [subject], "roleRef": role}))
-    rbac.create_cluster_role(body(client.V1ClusterRole, {"metadata": meta, "rules": node_rules(targets)}))
-    cluster_role = {"apiGroup": group, "kind": "ClusterRole", "name": name}
-    binding = {"metadata": meta, "subjects": [subject], "roleRef": cluster_role}
-    rbac.create_cluster_role_binding(body(client.V1ClusterRoleBinding, binding))
-
-
-def own_rules(run_id: str) -> Rules:
-    """Return the rules in the suite's namespace: this run's journal, and looking at leases."""
-    return [
-        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [journal_name(run_id)], "verbs": ["get", "update"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list"]},
-    ]
-
-
-def node_rules(targets: tuple[ResolvedTarget, ...]) -> Rules:
-    """Return the rules on nodes: exactly those that this run may cordon."""
-    names = sorted({target.node for target in targets if target.kind == "Node" and target.node})
-    return [{"apiGroups": [""], "resources": ["nodes"], "resourceNames": names, "verbs": ["get", "patch"]}]
 
 
 def job(target: Target, plan: Plan, total_s: float, beside: list[str]) -> dict[str, object]:
@@ -208,7 +179,8 @@ def _kinds(platform: Platform, selector: str) -> Iterator[tuple[str, Callable[[]
     batch = platform.batch
 
     def names(lister: Callable[..., Any], *where: str) -> Callable[[], list[str]]:
-        return lambda: [one.metadata.name for one in listed(lister, *where, label_selector=selector).items]
+        found = partial(listed, lister, *where, label_selector=selector)
+        return lambda: [one.metadata.name for one in (found() if where else unless_forbidden(found, NONE)).items]
 
     yield (
         "job",

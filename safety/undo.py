@@ -16,6 +16,7 @@ from history.schema import EventKind
 from kube import machine_drivers
 from kube.client import Platform, api_errors, unless, unless_gone
 from kube.wait import until
+from safety import chaos
 from safety.active_run import ActiveRun
 from safety.data_damage import restore_data
 from safety.replacement import replace_pod
@@ -45,6 +46,8 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
                 said = f"node {undo.object}: GPU {undo.detail} is repaired"
             case UndoKind.DELETE_POD:
                 said = delete_pod(platform, undo.object, undo.namespace or "")
+            case UndoKind.DELETE_CHAOS:
+                said = chaos.end(platform, undo)
             case UndoKind.REPLACE_POD:
                 said = replace_pod(platform, undo.object, undo.namespace or "", undo.detail, bypass_pdb=undo.bypass_pdb)
             case UndoKind.RESTORE_DATA:

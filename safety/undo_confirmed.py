@@ -2,7 +2,7 @@
 
 A machine that was switched on boots for a while. Until its kubelet speaks, Kubernetes shows the state from before the power cut: node
 Ready, pods Ready. Proving a platform healthy must look past that. A fault pod that was deleted is gone only when its kubelet says that its
-program has ended.
+program has ended; a chaos object, when its controller has let it go and its pod answers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 
 from kube.client import Platform, unless_gone
 from kube.objects import Pod
+from safety import chaos
 from safety.undo_journal import Undo, UndoKind
 
 DYING = timedelta(seconds=5)  # a last renewal may fall between the journal's entry and the power cut
@@ -25,22 +26,27 @@ def power_cut_detail(platform: Platform) -> str:
 
 
 def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
-    """Return what still shows the state from before a power cut, and the fault pods that are still there, as sentences.
+    """Return what still shows the state from before a power cut, and the fault pods and chaos objects that are still there, as sentences.
 
     A machine that was never without power (its driver did nothing) settles within a renewal of its lease (10 s).
 
     Raises:
         ApiException: the API server does not answer.
+        UndoFailed: an entry cannot be read.
 
     """
     cuts = {undo.object: datetime.fromisoformat(undo.detail) for undo in entries if undo.kind is UndoKind.POWER_ON and undo.detail}
     stale = [sentence for node, cut in sorted(cuts.items()) for sentence in _stale(platform, node, cut)]
     pods = sorted({(undo.namespace or "", undo.object) for undo in entries if undo.kind is UndoKind.DELETE_POD})
-    return stale + [
-        f"fault pod {name}: its kubelet has not said that it ended"
-        for namespace, name in pods
-        if unless_gone(partial(platform.pod, name, namespace)) is not None
-    ]
+    return (
+        stale
+        + [
+            f"fault pod {name}: its kubelet has not said that it ended"
+            for namespace, name in pods
+            if unless_gone(partial(platform.pod, name, namespace)) is not None
+        ]
+        + chaos.unconfirmed(platform, entries)
+    )
 
 
 def _stale(platform: Platform, node: str, cut: datetime) -> list[str]:

@@ -34,6 +34,7 @@ class UndoKind(StrEnum):
     POWER_ON = "power-on"  # object: node, detail: when its power was cut (API server's clock); by the machine driver
     REPAIR_GPU = "repair-gpu"  # object: node, detail: index; by the GPU driver
     DELETE_POD = "delete-pod"  # object: pod; a fault pod of the suite
+    DELETE_CHAOS = "delete-chaos"  # object: a chaos object of Chaos Mesh, detail: safety.chaos.OfPod
     REPLACE_POD = "replace-pod"  # object: pod, detail: uid; it carries an ephemeral container that cannot be removed
     RESTORE_DATA = "restore-data"  # object: storage server's pod, detail: safety.data_damage.DataDamage; by a program in its container
     NOTHING = "nothing"  # the platform itself repairs it (a killed pod is replaced); recorded for the reader

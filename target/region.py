@@ -10,6 +10,9 @@ from history.values import Written
 from target.prometheus import Prometheus
 from target.role import SELECTOR
 
+CONTROLLER, DAEMON = (f"app.kubernetes.io/component={name}" for name in ("controller-manager", "chaos-daemon"))
+"""Selectors of Chaos Mesh's own pods, as its Helm chart labels them."""
+
 
 class Instrument(Written):
     """Something the measurement depends on; no fault may touch it or its node."""
@@ -30,6 +33,12 @@ class CommandDriver(Written):
     fidelity: str = ""  # what a reviewer must know, e.g. "substitute device"
 
 
+class ChaosMesh(Written):
+    """Chaos Mesh of a cluster: what it can make is made by its objects, and no fault pod is ever started there."""
+
+    namespace: str = "chaos-mesh"  # where its controller and its daemons run
+
+
 class Region(Written):
     """One cluster of the platform."""
 
@@ -42,6 +51,14 @@ class Region(Written):
     instruments: tuple[Instrument, ...] = ()
     machines: CommandDriver | None = None
     gpus: CommandDriver | None = None
+    chaos_mesh: ChaosMesh | None = None
     shared_machine: str | None = None  # control group of the platform, if the suite runs on its machine: what others use there is watched
     zone_label: str = "topology.kubernetes.io/zone"
     gpu_resource: str = "nvidia.com/gpu"
+
+    @property
+    def all_instruments(self) -> tuple[Instrument, ...]:
+        """The instruments, and Chaos Mesh's controller where its faults end only while that lives."""
+        if self.chaos_mesh is None:
+            return self.instruments
+        return (*self.instruments, Instrument(namespace=self.chaos_mesh.namespace, selector=CONTROLLER))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from kubernetes import client
@@ -12,7 +12,7 @@ from kube.client import Platform, api_errors
 from runner.cleanup.leftovers import Leftovers, find_leftovers
 from runner.drivers.training import job
 from runner.drivers.training.left_behind import LeftJob, left_behind
-from safety import reaper_job, undo
+from safety import chaos, reaper_job, undo
 from safety.leases import Held, held_by
 from safety.replacement import replace_pod
 from safety.undo_journal import HEAL, RunJournal, StoredJournal, Undo, journal_of
@@ -49,11 +49,7 @@ def clean_up(platform: Platform) -> Cleaned:
     for journal in left.dead:
         _end_journal(platform, journal, cleaned)
     written = {journal.header.run_id for journal in left.dead}
-    for node, run_id in left.orphaned_cordons.items():
-        if run_id not in written:
-            cleaned.attempt(partial(undo.uncordon, platform, node, run_id))
-    for name in left.orphaned_pods:
-        cleaned.attempt(partial(undo.delete_pod, platform, name, platform.target.suite.namespace))
+    _end_unwritten(platform, left, written, cleaned)
     for residue in () if left.active else left.residues:
         cleaned.attempt(partial(_replace, platform, residue))
     for lease in left.leases:
@@ -66,6 +62,17 @@ def clean_up(platform: Platform) -> Cleaned:
     return cleaned
 
 
+def _end_unwritten(platform: Platform, left: Leftovers, written: Collection[str], cleaned: Cleaned) -> None:
+    """End what dead runs made and no journal names (any more): cordons, but of runs whose journal is ``written``, pods, chaos objects."""
+    for node, run_id in left.orphaned_cordons.items():
+        if run_id not in written:
+            cleaned.attempt(partial(undo.uncordon, platform, node, run_id))
+    for name in left.orphaned_pods:
+        cleaned.attempt(partial(undo.delete_pod, platform, name, platform.target.suite.namespace))
+    for made in left.orphaned_chaos:
+        cleaned.attempt(partial(undo.undo_entry, platform, made))
+
+
 def status(platform: Platform) -> list[str]:
     """Return what is active or left, as lines for a person. Raises TargetRefused."""
     left = find_leftovers(platform)
@@ -73,6 +80,7 @@ def status(platform: Platform) -> list[str]:
     lines += [line for journal in left.journals for line in _journal_lines(journal, left)]
     lines += [f"node {node}: cordoned by run {run_id}" for node, run_id in left.cordons.items()]
     lines += [f"pod {name}: of run {run_id}" for name, run_id in sorted(left.own_pods.items())]
+    lines += [f"{chaos.name_in_words(one)}: of run {one.activity}" for one in left.chaos]
     lines += [f"pod {name}: carries an ephemeral container of an earlier run" for name in left.residues]
     lines += [f"reaper of run {run_id}" for run_id in sorted(reaper_job.runs(platform))]
     lines += [f"{one.where}: of a run that is dead" for one in left_behind(platform, left.active)]
@@ -98,6 +106,7 @@ def _end_journal(platform: Platform, stored: StoredJournal, cleaned: Cleaned) ->
 
 def _end_entry(platform: Platform, journal: RunJournal, entry: Undo) -> str:
     said = undo.undo_entry(platform, entry)
+    chaos.confirm(platform, entry)
     journal.undone(entry, HEAL)
     return said
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from faults.mechanisms import fault_pod
+from faults.mechanisms import chaos_mesh, fault_pod
 from faults.mechanisms.process_signal import PREFIX
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
 from kube.lists.nodes import unschedulable_nodes
 from kube.objects import Pod
 from runner.drivers.requests import load_pod
+from safety.chaos import chaos_objects
 from safety.leases import Held, list_leases
 from safety.undo import CORDONED_BY
-from safety.undo_journal import StoredJournal, list_journals
+from safety.undo_journal import StoredJournal, Undo, list_journals
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Leftovers:
     cordons: dict[str, str]  # node -> run id
     residues: tuple[str, ...]  # namespace/pod with an ephemeral container of ours that ended
     own_pods: dict[str, str] = field(default_factory=dict)  # fault and load pods: name in the suite's namespace -> run id of its label
+    chaos: tuple[Undo, ...] = ()  # how to end each chaos object in the suite's namespace; ``activity`` is the run id of its label
 
     @property
     def active(self) -> frozenset[str]:
@@ -47,6 +49,12 @@ class Leftovers:
         alive = {fault_pod.label_of(run_id) for run_id in self.active}
         return sorted(name for name, run in self.own_pods.items() if run not in alive)
 
+    @property
+    def orphaned_chaos(self) -> list[Undo]:
+        """Chaos objects of dead runs."""
+        alive = {fault_pod.label_of(run_id) for run_id in self.active}
+        return [one for one in self.chaos if one.activity not in alive]
+
 
 def find_leftovers(platform: Platform) -> Leftovers:
     """Look for everything that a run can leave. Raises TargetRefused: it cannot be read."""
@@ -54,6 +62,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
         notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in unschedulable_nodes(platform)}
         pods = [pod for found in platform.pods_of_roles().values() for pod in found]
         ours = [pod for labels in (fault_pod.MANAGED, load_pod.MANAGED) for pod in _labelled(platform, labels)]
+        chaos = chaos_objects(platform, chaos_mesh.MANAGED, chaos_mesh.RUN_LABEL)
     residues = {
         f"{pod.metadata.namespace}/{pod.metadata.name}"
         for pod in pods
@@ -65,6 +74,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
         cordons={node: run_id for node, run_id in notes.items() if run_id},
         residues=tuple(sorted(residues)),
         own_pods={pod.metadata.name: (pod.metadata.labels or {}).get(fault_pod.RUN_LABEL, "") for pod in ours},
+        chaos=tuple(chaos),
     )
 
 

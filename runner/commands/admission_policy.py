@@ -7,12 +7,13 @@ ephemeral containers, its reapers, and cordons. The shapes come from the code th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from faults.mechanisms import fault_pod, process_signal
 from kube.selection import CONTROL_PLANE
+from runner.commands.cel import Rule, cel, labelled, nothing, placed, quoted
+from runner.commands.chaos_policy import chaos_objects
 from runner.drivers.requests import load_pod
 from safety import data_damage, reaper_job
 from safety.undo import CORDONED_BY
@@ -26,7 +27,6 @@ JOB = Resource("batch", "v1", "jobs", "Job")  # the reaper is one
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
 LONGEST_S = 7200  # a fault pod or a reaper beyond that is none of ours
 Manifest = dict[str, Any]
-Rule = tuple[str, str]  # a CEL expression that must hold, and what it says to a person
 UNMOUNTED = "!has({0}.volumeMounts)"
 BARE = "!has({0}.volumeDevices) && !has({0}.envFrom) && !has({0}.lifecycle) && !has({0}.args)"
 UNPRIVILEGED = (
@@ -48,6 +48,7 @@ def manifests(target: Target) -> list[Manifest]:
         ("workloads", ("apps", "*"), ["CREATE", "UPDATE"], nothing("workload")),
         ("cron-jobs", ("batch", "cronjobs"), ["CREATE", "UPDATE"], nothing("CronJob")),
         *other_jobs(target),
+        *chaos_objects(target),
     ):
         made += policy(target.suite.namespace, what, resources, operations, rules)
     return made
@@ -196,16 +197,6 @@ def cordon() -> list[Rule]:
     ]
 
 
-def nothing(what: str) -> list[Rule]:
-    """Return a rule that nothing satisfies."""
-    return [("false", f"the suite makes no {what}")]
-
-
-def placed(namespace: str, what: str) -> list[Rule]:
-    """Return the rule that something is made in the suite's own namespace only."""
-    return [(f"request.namespace == {quoted(namespace)}", f"{what} only in namespace {namespace}")]
-
-
 def single(spec: str, container: Manifest, *, exactly: bool, scratch: bool = False) -> list[Rule]:
     """Return the rules that all pods of the suite share: this container alone (``exactly``: no further words), nothing of the host's.
 
@@ -230,19 +221,3 @@ def single(spec: str, container: Manifest, *, exactly: bool, scratch: bool = Fal
         (bounded, "a read-only root, and no capability that is not named"),
         (f"!has({spec}.hostIPC) && !has({spec}.securityContext.sysctls)", "no shared memory and no kernel settings of the host"),
     ]
-
-
-def labelled(labels: dict[str, str]) -> str:
-    """Return the expression that an object carries all of ``labels``."""
-    found = "object.metadata.?labels.orValue({})"
-    return " && ".join(f"{found}[?{quoted(key)}].orValue('') == {quoted(value)}" for key, value in labels.items())
-
-
-def quoted(text: str) -> str:
-    """Return a CEL string: JSON's escapes are CEL's."""
-    return json.dumps(text)
-
-
-def cel(words: Iterable[str]) -> str:
-    """Return a CEL list of strings."""
-    return f"[{', '.join(map(quoted, words))}]"

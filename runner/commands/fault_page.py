@@ -31,6 +31,7 @@ UNDONE = {
     UndoKind.POWER_ON: "machines are powered on",
     UndoKind.REPAIR_GPU: "devices are repaired",
     UndoKind.DELETE_POD: "its fault pods are removed",
+    UndoKind.DELETE_CHAOS: "its chaos objects are deleted",
     UndoKind.RESTORE_DATA: "a program beside the server restores what was damaged, to the byte",
     UndoKind.REPLACE_POD: "the pod is evicted, since its ephemeral container cannot be removed",
     UndoKind.NOTHING: "nothing; what ends it is enough",
@@ -131,6 +132,7 @@ def _fault(name: str, spec: FaultSpec, users: list[str], target: Target) -> str:
     lines += [f"- ends: {ends(spec)}", f"- undo: {undone(spec)}", f"- evidence: {_names(spec.evidence)}"]
     lines += ["- graceful: it may hurt no request under way"] if spec.graceful else []
     lines += [f"- fidelity: {spec.fidelity}"] if spec.fidelity else []
+    lines += [f"- where the region has Chaos Mesh: {spec.chaos_mesh}; its object is deleted"] if spec.chaos_mesh else []
     lines.append(f"- kill campaign: {killed(spec)}")
     return "\n".join([f"#### `{name}`", "", prose(function), "", *lines, f"- experiments: {_names(users)}"])
 

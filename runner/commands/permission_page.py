@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from kube.client import Platform
 from kube.permissions import Permission
 from runner.commands.rbac import experiment_permissions, offline
 from runner.experiment.experiment import Experiment
 from runner.preflight.checks import Fault, asking, faults_of, permissions_of
 from safety.fault_spec import Tier
+from target.region import ChaosMesh
 from target.target import Target
 
 TIERS: tuple[Tier, ...] = ("namespace", "ephemeral", "node")
@@ -31,7 +33,9 @@ This page is what `python -m runner catalogue` writes from the faults' own speci
 YAML for your target and the experiments that you choose: `python -m runner rbac --target FILE EXPERIMENT…`; that these rights are the least
 is a test, too (each verb taken away, preflight refuses and names it; without `pods/proxy` it tries other ways to ask replicas for their
 health, see [your cluster](your-cluster.md)). Rights cannot say *which* pods: `python -m runner policy --target
-FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers and cordons.
+FILE` prints a ValidatingAdmissionPolicy that holds the suite's accounts to its own fault pods, reapers, ephemeral containers, cordons and
+chaos objects. What an experiment needs where its region has Chaos Mesh (`chaos_mesh` in the target file) stands at the end: it needs no
+fault pod there.
 """
 
 
@@ -46,14 +50,27 @@ def page(experiments: list[Experiment], target: Target, elsewhere: Mapping[str, 
     base = [*permissions_of([], platform), *asking(target)]
     lines += ["", "## Every run", "", *_table(base, target)]
     for tier in TIERS:
-        alike: dict[tuple[str, ...], list[Experiment]] = {}
-        for experiment in of_tier[tier]:
-            here = on[experiment.id]
-            usual = {*base, *permissions_of([], here), *asking(here.target)}
-            more = [one for one in experiment_permissions(experiment, here) if one not in usual]
-            alike.setdefault(tuple(_table(more, here.target)), []).append(experiment)
-        lines += [line for table, found in alike.items() for line in ("", f"## {tier}: {_names(found)}, besides", "", *table)]
-    return "\n".join(lines) + "\n"
+        lines += _sections(tier, of_tier[tier], on)
+    by_mesh = [one for one in experiments if faults[one.id] and all(fault.spec.chaos_mesh for fault in faults[one.id])]
+    meshed = {one.id: offline(_with_chaos_mesh(on[one.id].target)) for one in by_mesh}
+    return "\n".join([*lines, *_sections("by Chaos Mesh", by_mesh, meshed)]) + "\n"
+
+
+def _sections(how: str, experiments: Iterable[Experiment], on: Mapping[str, Platform]) -> list[str]:
+    """Return a section for each group of experiments that need the same beside what every run on their target needs."""
+    alike: dict[tuple[str, ...], list[Experiment]] = {}
+    for experiment in experiments:
+        here = on[experiment.id]
+        usual = {*permissions_of([], here), *asking(here.target)}
+        more = [one for one in experiment_permissions(experiment, here) if one not in usual]
+        alike.setdefault(tuple(_table(more, here.target)), []).append(experiment)
+    return [line for table, found in alike.items() for line in ("", f"## {how}: {_names(found)}, besides", "", *table)]
+
+
+def _with_chaos_mesh(target: Target) -> Target:
+    """Return ``target`` as if its regions had Chaos Mesh."""
+    regions = {name: region.model_copy(update={"chaos_mesh": ChaosMesh()}) for name, region in target.regions.items()}
+    return target.model_copy(update={"regions": regions})
 
 
 def tier_of(faults: Iterable[Fault]) -> Tier | None:
@@ -93,6 +110,6 @@ def _place(namespace: str | None, target: Target) -> str:
         return "the suite's namespace"
     if namespace in {role.namespace for role in target.roles.values()}:
         return "each namespace of the platform"
-    if namespace in {one.namespace for one in target.only_region().instruments}:
+    if namespace in {one.namespace for one in target.only_region().all_instruments}:
         return "each namespace of an instrument"
     return f"namespace {namespace}"

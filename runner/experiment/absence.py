@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from kube.client import platform_over
+from kube.connection.bounded_client import BoundedClient
+from kube.permissions import Permission
 from runner.experiment.catalogue import fault_of
 from runner.experiment.drains import drains
 from runner.experiment.experiment import Experiment, lacks_of
 from runner.experiment.needs import unanswerable, unmeasurable
+from runner.experiment.variables import filled
 from target.target import Target
 
 
@@ -20,8 +24,9 @@ def why_skipped(experiment: Experiment, target: Target) -> str:
 def absent(experiment: Experiment, target: Target) -> str:
     """Return why an experiment is none for ``target``; empty if it is one.
 
-    Its class of workload or a role is not there, nobody knows how to find the engine process that a fault acts on, or the target says that
-    a role cannot be drained. A misspelt name is another matter: the file is wrong, and
+    Its class of workload or a role is not there, nobody knows how to find the engine process that a fault acts on, the target says that a
+    role cannot be drained, or a fault needs a fault pod where faults are made by Chaos Mesh. A misspelt name is another matter: the file
+    is wrong, and
     :func:`runner.experiment.experiment.check_target` says so.
     """
     lacks = list(lacks_of(experiment, target))
@@ -29,7 +34,8 @@ def absent(experiment: Experiment, target: Target) -> str:
         return ""
     if lacks:
         return f"{lacks[0].sentence(target)}; to test this here, add it to the target file under {lacks[0].section}"
-    return next(chain(_without_engine(experiment, target), _not_drainable(experiment, target)), "")
+    why = (_without_engine, _not_drainable, _without_fault_pods)
+    return next(chain.from_iterable(one(experiment, target) for one in why), "")
 
 
 def _without_engine(experiment: Experiment, target: Target) -> Iterator[str]:
@@ -48,3 +54,17 @@ def _not_drainable(experiment: Experiment, target: Target) -> Iterator[str]:
         role = target.roles.get(name)
         if role is not None and role.not_drainable:
             yield f"role {name} is not to be drained: {role.not_drainable} (not_drainable in the target file)"
+
+
+def _without_fault_pods(experiment: Experiment, target: Target) -> Iterator[str]:
+    """Yield a sentence for each fault that needs a fault pod in a region where Chaos Mesh makes faults in their place."""
+    made = Permission("create", "pods", namespace=target.suite.namespace)
+    for region in [name for name, one in target.regions.items() if one.chaos_mesh is not None]:
+        unasked = platform_over(target, BoundedClient(), region=region)  # what a fault needs follows from the target file and its arguments
+        for action in experiment.document.method:
+            spec = fault_of(action.provider)
+            if spec is not None and made in spec.permissions(unasked, filled(action.provider.arguments, experiment, target)):
+                needs = (
+                    f"{action.provider.func} needs a fault pod; in region {region} faults are made by Chaos Mesh, which has nothing equal"
+                )
+                yield f"{needs}; to test this here, leave chaos_mesh out and let fault pods run"

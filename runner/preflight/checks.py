@@ -13,6 +13,7 @@ from typing import Any
 
 from kubernetes import client
 
+from faults.mechanisms import chaos_mesh_check
 from history.errors import NoData, TargetRefused
 from history.plan import Plan, ResolvedTarget
 from history.workloads import RequestsPlan
@@ -75,12 +76,17 @@ def permissions_of(faults: list[Fault], platform: Platform) -> list[Permission]:
         needed += fault.spec.permissions(platform, fault.arguments)
     if faults:
         needed.append(Permission("get", "nodes"))  # diagnostics: the node that a target ran on
-    if any(fault.spec.tier == "node" for fault in faults):
+    if any(fault.spec.tier == "node" and not _by_chaos_mesh(fault, platform) for fault in faults):
         needed.append(Permission("get", "leases", "coordination.k8s.io", "kube-node-lease"))
         needed.append(Permission("get", "namespaces"))  # the blast radius: whose pods run on the node, and have they consented
     if reaper_job.needs_reaper(needed):
-        needed += reaper_job.reaper_permissions(target.suite.namespace)
+        needed += reaper_job.reaper_permissions(target.suite.namespace, needed)
     return list(dict.fromkeys(needed))
+
+
+def _by_chaos_mesh(fault: Fault, platform: Platform) -> bool:
+    """Tell whether Chaos Mesh makes a fault here: then the suite itself does nothing on a node."""
+    return bool(fault.spec.chaos_mesh) and platform.region.chaos_mesh is not None
 
 
 def observing(target: Target) -> list[Permission]:
@@ -126,6 +132,16 @@ def check_signals(faults: list[Fault], targets: Targets, platform: Platform) -> 
     for fault in faults:
         if fault.spec.tier == "ephemeral" and fault.action.name in targets:  # a dry run may know no pods yet
             admission.check_ephemeral_container(platform, fault.spec, fault.arguments["role"], targets[fault.action.name])
+
+
+def check_chaos(fault: Fault, targets: Targets, platform: Platform) -> None:
+    """Ask whether Chaos Mesh could make a fault that it is to make, and end it again. Raises TargetRefused."""
+    kind = chaos_mesh_check.kind_of(platform, fault.spec.permissions(platform, fault.arguments))
+    if kind is not None:
+        lost = {
+            one.node for name, found in targets.items() if name != fault.action.name for one in found if one.kind == "Node" and one.node
+        }
+        chaos_mesh_check.check_chaos(platform, kind, targets[fault.action.name], lost)
 
 
 def check_blast_radius(targets: Targets, platform: Platform, experiment: Experiment) -> None:

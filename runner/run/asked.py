@@ -146,6 +146,7 @@ def ask_targets(prepared: Prepared, seed: int, findings: Findings) -> Aimed:
         findings.ask(About.EXPERIMENTS, partial(blast_radius.check, platform, chosen, allow))
     for fault in aimed:
         findings.ask(About.EXPERIMENTS, partial(checks.check_signals, [fault], targets, platform))
+        findings.ask(About.CLUSTER, partial(checks.check_chaos, fault, targets, platform))
     timers = findings.ask(About.LOAD, lambda: {driver.name: driver.timers() for driver in drivers}) or {}
     room = findings.ask(About.CLUSTER, lambda: displaced(aimed, targets, platform, timers.values(), allow)) if timers else None
     for about, ask in (

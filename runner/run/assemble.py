@@ -74,7 +74,7 @@ def _open(checked: Checked, context: Context, journal: RunJournal, stack: ExitSt
     reaper = reaper_job.needs_reaper(checked.permissions)
     stack.callback(_close_journal, context, journal, reaper=reaper)
     if reaper:
-        reaper_job.start(checked.platform, checked.plan)
+        reaper_job.start(checked.platform, checked.plan, checked.permissions)
 
 
 def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ticker]:

@@ -45,7 +45,7 @@ def ask_target(platform: Platform, findings: Findings) -> Before | None:
 
 def _ask_each(checks: tuple[Check, ...], platform: Platform, findings: Findings) -> None:
     """Ask checks one by one, and note which stand. Where the target has no Prometheus, or no instruments, none is asked for."""
-    there = {About.PROMETHEUS: platform.region.prometheus is not None, About.INSTRUMENTS: bool(platform.region.instruments)}
+    there = {About.PROMETHEUS: platform.region.prometheus is not None, About.INSTRUMENTS: bool(platform.region.all_instruments)}
     for check in checks:
         refused = len(findings.refusals)
         asked.ask_all([check], platform, findings)
@@ -63,7 +63,7 @@ def _listed(say: Any, platform: Platform) -> list[Finding]:  # noqa: ANN401 - a 
 def _namespaces(platform: Platform) -> list[str]:
     """Return the namespaces of the target file that are not there, or have not consented."""
     target, said = platform.target, []
-    roles = {role.namespace for role in target.roles.values()} | {one.namespace for one in platform.region.instruments}
+    roles = {role.namespace for role in target.roles.values()} | {one.namespace for one in platform.region.all_instruments}
     for name in sorted({*platform.region.namespaces, *roles}):
         if not namespace_is_there(platform, name):
             used = ", ".join(role for role, one in target.roles.items() if one.namespace == name)

@@ -13,12 +13,13 @@ from kube.lists.nodes import labels_of_nodes
 from kube.objects import Node
 from runner.stop import Condition
 from safety.active_run import ActiveRun
+from safety.chaos import ended_by_others
 from safety.undo import CORDONED_BY
 from safety.undo_journal import Undo, UndoKind
 
 REVERTS = "a controller reverts the fault; pause it for the run"
 ACTIVE = {Phase.CONFIRM, Phase.OBSERVE}  # the fault acts, and this run does not end it
-EARLY = "the fault may have ended before its time, not by this run; find out who removes or evicts pods of the suite's namespace"
+EARLY = "the fault may have ended before its time, not by this run; find out who removes or evicts what is in the suite's namespace"
 
 
 def interference(run: ActiveRun, phase: Callable[[], Phase]) -> Condition:
@@ -66,11 +67,14 @@ def _uncordoned(run: ActiveRun, undo: Undo) -> str:
 
 
 def _ended_early(run: ActiveRun, phase: Callable[[], Phase]) -> list[str]:
-    """Return the fault pods that are gone although the fault should last; this run itself removes them only when it heals."""
+    """Return fault pods and chaos objects that are gone although the fault should last; this run itself removes them only when it heals."""
     if phase() not in ACTIVE:
         return []
-    pods = [undo for undo in run.journal.entries() if undo.kind is UndoKind.DELETE_POD and not undo.done]
+    entries = [undo for undo in run.journal.entries() if not undo.done]
+    pods = [undo for undo in entries if undo.kind is UndoKind.DELETE_POD]
     sentences = [f"fault pod {undo.object} on {undo.detail} {what}: {EARLY}" for undo in pods if (what := _lost(run.platform, undo))]
+    chaos = [undo for undo in entries if undo.kind is UndoKind.DELETE_CHAOS]
+    sentences += [f"{what}: {EARLY}" for undo in chaos if (what := ended_by_others(run.platform, undo))]
     return sentences if phase() in ACTIVE else []  # healing may have begun between the journal and the pod
 
 

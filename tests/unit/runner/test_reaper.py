@@ -11,10 +11,12 @@ from kubernetes.client.exceptions import ApiException
 from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import ResolvedTarget
+from kube.chaos_mesh.chaos import NETWORK
 from kube.client import Platform
 from kube.permissions import Permission
 from runner.experiment.experiment import Experiment
-from safety import reaper_job
+from safety import reaper_job, reaper_rights
+from safety.chaos import detail_of, name_of
 from safety.reaper import BY_API, BY_HEAL, CLOSED, FOR_HEAL, HEALED, Reaper, reach, watch
 from safety.undo_journal import Undo, UndoKind, open_journal
 from target.environment import target_of
@@ -23,6 +25,7 @@ from testing.runs.runner_cluster import RunnerCluster, alive, cordoned
 from testing.runs.runner_parts import plan_of
 
 LATE_NS, NEVER_NS = 0, 2**62
+CORDONING = [Permission("patch", "nodes")]
 
 
 def reaper(platform: Platform, deadline_ns: int = NEVER_NS, *entries: Undo) -> Reaper:
@@ -128,22 +131,28 @@ class Watched(RunnerCluster):
         return super().__getattribute__(name)
 
 
-VERBS = {"read": "get", "list": "list", "patch": "patch", "replace": "update", "create": "create", "delete": "delete"}
+VERBS = {"read": "get", "get": "get", "list": "list", "patch": "patch", "replace": "update", "create": "create", "delete": "delete"}
 
 
-def rights() -> set[tuple[str, str]]:
-    """Return what the reaper of a run may do."""
-    rules: list[dict[str, Any]] = [*reaper_job.own_rules(RUN), *reaper_job.node_rules(nodes("gpu-a"))]
+def rights(experiment: Experiment) -> set[tuple[str, str]]:
+    """Return what the reaper of a run may do that cordons and cuts; the client calls every kind of a chaos object a custom object."""
+    plan = plan_of(experiment, run_id=RUN, targets=(*nodes("gpu-a"), POD))
+    cuts = reaper_rights.chaos_rules(plan, ENDING)
+    assert [rule["resources"] for rule in cuts] == [["networkchaos"]]
+    rules: list[dict[str, Any]] = [*reaper_rights.own_rules(RUN), *reaper_rights.node_rules(plan.targets)]
+    rules += [rule | {"resources": ["customobjects"]} for rule in cuts]
     return {(verb, resource) for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
 
 
-def test_its_rights_are_exactly_what_undoing_takes() -> None:
+def test_its_rights_are_exactly_what_undoing_takes(experiment: Experiment) -> None:
     cluster = Watched()
     entries = [Undo(kind=kind, activity="a", object="gpu-a", namespace="ml-serving", detail=RUN, ends_by_ns=1) for kind in UndoKind]
+    of_chaos = {"detail": detail_of(NETWORK, POD)}
+    entries = [one.model_copy(update=of_chaos if one.kind is UndoKind.DELETE_CHAOS else {}) for one in entries]
     made = reaper(cluster.platform(), NEVER_NS, cordoned(cluster), *entries)
     cluster.used.clear()
     assert made.look() == FOR_HEAL
-    assert cluster.used == rights()
+    assert cluster.used == rights(experiment)
     assert {entry.kind for entry in made.journal.entries() if not entry.done} == BY_HEAL
 
 
@@ -155,9 +164,31 @@ def test_every_kind_is_undone_by_it_or_by_heal_or_by_itself() -> None:
 # its Job
 
 
-def test_only_runs_that_cordon_need_one() -> None:
+def test_only_runs_that_cordon_or_cut_by_an_object_need_one() -> None:
     assert reaper_job.needs_reaper([Permission("get", "nodes"), Permission("patch", "nodes")])
+    assert reaper_job.needs_reaper(ENDING)
+    assert not reaper_job.needs_reaper([Permission("delete", "podchaos", "chaos-mesh.org", "aftershock")])
     assert not reaper_job.needs_reaper([Permission("get", "nodes"), Permission("patch", "pods/ephemeralcontainers", namespace="x")])
+
+
+ENDING = [Permission("delete", "networkchaos", "chaos-mesh.org", "aftershock")]
+POD = ResolvedTarget(kind="Pod", name="inference-a", namespace="ml-serving", uid="uid-inference-a", node="gpu-a")
+
+
+def test_one_that_cordons_nothing_has_no_right_to_any_node(cluster: RunnerCluster, platform: Platform, experiment: Experiment) -> None:
+    """A rule on nodes without names would be one on all of them."""
+    reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=(POD,)), ENDING)
+    assert not {kind for kind, _ in cluster.objects} & {"cluster_role", "cluster_role_binding"}
+    (role,) = (body for (kind, _), body in cluster.objects.items() if kind == "role")
+    assert role["rules"][-1] == {
+        "apiGroups": ["chaos-mesh.org"],
+        "resources": ["networkchaos"],
+        "resourceNames": [name_of(RUN, POD)],
+        "verbs": ["get", "delete"],
+    }
+    needed = reaper_job.reaper_permissions("aftershock", ENDING)
+    assert all(one.namespace == "aftershock" for one in needed)
+    assert any(one.namespace is None for one in reaper_job.reaper_permissions("aftershock", [Permission("patch", "nodes")]))
 
 
 def nodes(*names: str) -> tuple[ResolvedTarget, ...]:
@@ -168,7 +199,7 @@ def test_it_is_made_with_the_least_rights_away_from_what_is_hit_and_removed_whol
     cluster: RunnerCluster, platform: Platform, experiment: Experiment
 ) -> None:
     plan = plan_of(experiment, run_id=RUN, targets=nodes("cpu-c", "gpu-c"))
-    reaper_job.start(platform, plan)
+    reaper_job.start(platform, plan, CORDONING)
     made = {kind: body for (kind, _), body in cluster.objects.items()}
     assert made["cluster_role"]["rules"] == [
         {"apiGroups": [""], "resources": ["nodes"], "resourceNames": ["cpu-c", "gpu-c"], "verbs": ["get", "patch"]}
@@ -203,11 +234,11 @@ def test_a_reaper_that_does_not_watch_lets_nothing_be_injected(
     monkeypatch.setattr("safety.reaper_job.START_S", 0.05)
     cluster.reaper_says = ""
     with pytest.raises(FaultFailed, match="nobody would undo the fault"):
-        reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")))
+        reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")), CORDONING)
 
 
 def test_a_reaper_that_is_gone_lets_nothing_be_injected(cluster: RunnerCluster, platform: Platform, experiment: Experiment) -> None:
-    reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")))
+    reaper_job.start(platform, plan_of(experiment, run_id=RUN, targets=nodes("gpu-c")), CORDONING)
     reaper_job.check(platform, RUN)
     del cluster.pods["aftershock", reaper_job.name_of(RUN)]
     with pytest.raises(FaultFailed, match="it does not watch any more"):
@@ -222,7 +253,7 @@ def test_names_fit_into_labels() -> None:
 def test_a_reaper_that_said_once_that_it_watches_and_ended_lets_nothing_be_injected(
     platform: Platform, cluster: RunnerCluster, experiment: Experiment, phase: str, last: str
 ) -> None:
-    reaper_job.start(platform, plan_of(experiment, run_id=RUN))
+    reaper_job.start(platform, plan_of(experiment, run_id=RUN), [])
     reaper_job.check(platform, RUN)
     [made] = [pod for pod in cluster.pods.values() if "job-name" in (pod.metadata.labels or {})]
     made.status.phase, cluster.reaper_says = phase, cluster.reaper_says + last
