@@ -57,7 +57,7 @@ def test_the_path_goes_from_discovery_to_the_night() -> None:
 
 def test_the_commands_of_the_runner_can_be_read() -> None:
     asked = [one.partition("python -m runner ")[2].split(" | ")[0].split() for one in commands_of(PAGE) if "python -m runner " in one]
-    assert {words[0] for words in asked} == {"discover", "doctor", "rbac", "policy", "heal"}
+    assert {words[0] for words in asked} == {"discover", "doctor", "risks", "rbac", "policy", "heal"}
     for words in asked:
         if words[0] != "discover":
             parser().parse_args(words)

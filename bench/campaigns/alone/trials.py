@@ -36,7 +36,13 @@ EVIDENCE = {"faults.ranks.fail_at": "probes.processes.killed"}  # others than th
 SHORTEST_S, LONGEST_S = 20.0, 90.0  # long enough to be looked at on a busy machine
 STAY = ("faults.checkpoints.damage_checkpoints",)  # what they did stays when their time is over
 LATE, LATEST_MS = "faults.object_store.delay_requests", 4000.0  # what a slow processor answers by itself is not late yet
-LEFT_OUT: Mapping[str, str] = {}  # faults that nobody can try here, and why
+OF_JOBS = "it needs the API of asynchronous jobs, which the campaign's small platforms have not"
+LEFT_OUT: Mapping[str, str] = {
+    "faults.jobs.flood": OF_JOBS,
+    "faults.jobs.poison": OF_JOBS,
+    "faults.rollouts.restart": "it replaces all pods of a role, one of which other trials may have at hand; its own experiment tries it",
+}
+"""Faults that nobody can try here, and why."""
 
 
 @dataclass(frozen=True, slots=True)

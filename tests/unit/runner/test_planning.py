@@ -15,12 +15,13 @@ from history.plan import ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
 from runner.drivers.driver import Driver, Needs
 from runner.drivers.requests.driver import RequestsDriver, span_s
+from runner.experiment.absence import absent
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.experiment.steady_state import for_target
 from runner.preflight.budgets import merged_budgets
 from runner.preflight.planning import Resolved, deadline_parts, duration_s, make_plan, recovery_at_most_s, timers_of
 from runner.request import Request
-from target.target import Target
+from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
 from testing.runs.runner_parts import EXPERIMENT, NULL
 
@@ -98,8 +99,9 @@ def test_the_deadline_is_the_longest_of_budget_recovery_and_fault_and_says_so(ex
 
 @pytest.mark.parametrize("name", sorted(str(file.relative_to(ROOT)) for file in (ROOT / "experiments").glob("*/*.yaml")))
 def test_a_shipped_experiment_that_sets_no_deadline_can_state_a_late_recovery(name: str, tmp_path: Path) -> None:
-    target = local_target()
-    experiment = for_target(read_experiment(ROOT / name, ROOT / "experiments"), target)
+    written = read_experiment(ROOT / name, ROOT / "experiments")
+    target = load_target(ROOT / "targets" / "async.yaml") if absent(written, local_target()) else local_target()
+    experiment = for_target(written, target)
     name_, found = experiment.settings.workload, replace(resolved(), timers={experiment.settings.workload: TIMERS})
     kind = target.workloads[name_].kind
     stand_in: Any = SimpleNamespace(name=name_, kind=kind, needs=lambda: Needs(provides_targets=kind == "training"))

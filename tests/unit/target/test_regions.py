@@ -80,7 +80,7 @@ def test_an_endpoint_is_needed_only_where_the_role_is() -> None:
 
 
 NOT_BUILT: dict[str, tuple[tuple[str, ...], Any, str]] = {
-    "a kind of workload": (("workloads", "realtime-inference", "kind"), "async", "no driver for async is built yet"),
+    "a kind of workload": (("workloads", "realtime-inference", "kind"), "features", "no driver for features is built yet"),
     "answers by a score": (("workloads", "realtime-inference", "answers"), {"mode": "scored"}, "answers are not scored as yet"),
     "answers by a score, in short": (("workloads", "realtime-inference", "answers"), "scored", "answers are not scored as yet"),
     "a share of answers that nobody knows": (

@@ -72,7 +72,7 @@ def chaos_rules(target: Target) -> list[str]:
 
 
 def test_the_page_of_permissions_says_what_it_takes() -> None:
-    text = permission_page.page([shipped("serving/replica-partitioned"), shipped("serving/dns-silent")], local_target())
+    text = permission_page.page([shipped("serving/replica-partitioned"), shipped("serving/dns-silent")], local_target(), {})
     section = text.partition("## by Chaos Mesh: `serving/replica-partitioned`, besides")[2]
     assert "| the suite's namespace | networkchaos.chaos-mesh.org | create, delete, get |" in section
     assert "dns-silent" not in section

@@ -83,7 +83,7 @@ def test_nobody_depends_on_a_decoy() -> None:
 
 def test_a_gateway_is_proved_by_what_acts_on_gateways() -> None:
     [found] = find_risks(layout(role(role="gateway", wanted=1, budgets={})), SHIPPED)
-    assert found.proved_by == ("serving/gateway-leaves",)
+    assert found.proved_by == ("serving/gateway-killed", "serving/gateway-leaves")
 
 
 def test_files_that_are_no_experiments_prove_nothing(tmp_path: Path) -> None:
