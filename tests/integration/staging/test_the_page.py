@@ -23,7 +23,7 @@ from testing.platform.staging import Staging
 PAGE = (ROOT / "docs" / "staging.md").read_text()
 CONTEXT, SUITE = "staging-eu", "aftershock"
 DISCOVER, DOCTOR = ".venv/bin/python -m runner discover", ".venv/bin/python -m runner doctor"
-RISKS = ".venv/bin/python -m runner discover", ".venv/bin/python -m runner risks"
+RISKS = ".venv/bin/python -m runner risks"
 
 
 def looked_at(draft: Path, staging: Staging) -> None:
@@ -56,7 +56,13 @@ def person(staging: Staging, tmp_path: Path) -> Iterator[Person]:
         "PATH": f"{state.programs}:/usr/local/bin:/usr/bin:/bin",
     }
     names = {"llm-serving": "acme-models", "targets/staging.yaml": str(tmp_path / "staging.yaml")}
-    yield Person(ROOT, names, environment, passed_by=("make setup",), may_say={f"{one} --target targets/staging.yaml": (1,) for one in (DOCTOR, RISKS)})
+    yield Person(
+        ROOT,
+        names,
+        environment,
+        passed_by=("make setup",),
+        may_say={f"{one} --target targets/staging.yaml": (1,) for one in (DOCTOR, RISKS)},
+    )
     staging.cluster.kubectl("delete", "namespace", SUITE, "--ignore-not-found")
     for kind in ("validatingadmissionpolicy", "validatingadmissionpolicybinding"):
         found = json.loads(staging.cluster.kubectl("get", kind, "-o", "json"))["items"]
