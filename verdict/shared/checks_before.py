@@ -193,7 +193,10 @@ def _ended_early(case: Case) -> Iterator[str]:
     if any(event.object in hit and event.t_ns >= started for event in cleaned):
         return
     for probe in case.run.plan.evidence:
-        gone = next((event for event in looks if event.object == probe and event.detail.get("held") is False), None)
+        early = (
+            event for event in looks if event.object == probe and event.t_ns < started + lasts_s * 1e9
+        )  # a look may end after the fault
+        gone = next((event for event in early if event.detail.get("held") is False), None)
         if gone is not None:
             yield f"{probe} did not see it any more {seconds((gone.t_ns - started) / 1e9)} after it began, it was to last {plain(lasts_s)}"
 

@@ -10,6 +10,7 @@ import pytest
 from history.result import RunVerdict, Verdict
 from history.schema import EventKind
 from testing.histories.edits import add_event, asked, change_details, change_rows, drop_events, drop_rows, with_plan
+from testing.histories.mutations import without_target_events
 from testing.histories.truth import Hit
 from tests.unit.verdict.conftest import HIT, NULL, check_of, run_of
 from verdict import judge
@@ -150,3 +151,10 @@ def test_an_outage_without_an_end_has_none_in_the_report() -> None:
     verdict = judge(run_of(replace(HIT, hits=(Hit(0.2, 100.0),), watched_s=70.0)))
     assert [outage.end_ns for outage in verdict.outages] == [None]
     assert check_of(verdict, "rto").censored
+
+
+@pytest.mark.parametrize(("seen_gone_s", "verdict"), [(4.0, Verdict.INCONCLUSIVE), (9.9, Verdict.INCONCLUSIVE), (10.2, Verdict.PASS)])
+def test_a_look_that_was_answered_after_the_end_of_the_fault_is_no_sign_that_it_ended_early(seen_gone_s: float, verdict: Verdict) -> None:
+    lasts = without_target_events(with_plan(run_of(HIT), timers={"fault_s": 10.0}))
+    run = add_event(lasts, seen_gone_s, EventKind.FAULT_EVIDENCE, "replica-gone", held=False, observed="False")
+    assert check_of(judge(run), "evidence").verdict is verdict
