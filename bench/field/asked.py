@@ -145,7 +145,7 @@ def _under_load(slo: Slo, service_ms: float) -> Iterator[None]:
     ):
         run_dir = Path(folder) / "run"
         plan = write_load_plan(run_dir, server.url, slo, rate_rps=20.0, horizon_s=60.0, timeout_s=60.0)
-        live_run(FakeCluster(), run_dir, {}, requests=SimpleNamespace(slo=slo, load=plan.requests.load))
+        live_run(FakeCluster(), run_dir, {}, requests=SimpleNamespace(slo=slo, load=plan.requests.load, answers=plan.requests.answers))
         load = start_load(run_dir)
         try:
             assert load.stdout is not None  # noqa: S101 - for the type checker: it was opened as a pipe
