@@ -52,7 +52,8 @@ def _cells(row: Row, folder: Path) -> tuple[object, ...]:
 def _made_after(folder: Path) -> str:
     """Return how long the controller took by the faults' own accounts; nothing where it was not asked."""
     journal = json.loads((folder / "journal.json").read_text())
-    accounts = [one for entry in journal["run"] for one in (entry.get("output") or {}).get("injector") or [] if isinstance(one, dict)]
+    outputs = [found for entry in journal["run"] if isinstance(found := entry.get("output"), dict)]  # a probe's is a value
+    accounts = [one for found in outputs for one in found.get("injector") or [] if isinstance(one, dict)]
     said = [one["controller_said_so_after_s"] for one in accounts if "controller_said_so_after_s" in one]
     return f"{max(said):.2f} s" if said else ABSENT
 
