@@ -102,7 +102,8 @@ def _write_plan(folder: Path, url: str, world: World, for_s: float) -> None:
     prompts = folder / "unknown.jsonl"
     prompts.write_text('{"prompt": "Tell a story."}\n')
     mix = (Mix(weight=1, stream=True, max_tokens=world.tokens),)
-    offered = {"rate_rps": world.rate_rps, "mix": mix, "timeout_s": timeout_s, "prompts": str(prompts)}
+    users = {"mode": "users", "users": 50}  # as a class of workload has them by default
+    offered = {"rate_rps": world.rate_rps, "mix": mix, "timeout_s": timeout_s, "prompts": str(prompts), "connections": users}
     write_load_plan(folder, url, world.slo, horizon_s=horizon_s, **offered)
 
 
