@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,6 +24,7 @@ from target.region import Region
 
 MOST_JOBS, MOST_POISON, AT_ONCE, ANSWER_S = 5000, 100, 32, 10.0
 ACCEPTED, FULL = 202, 429
+FLOOD_S = 60.0  # for all submissions of a flood: where nobody answers any more, the rest is left out
 MAX_TOKENS = 24  # of each job of a flood
 DONE = "at once; what was accepted is done by the platform"
 SET_ASIDE = "at once; the platform sets them aside"
@@ -61,7 +63,8 @@ def flood(role: str, endpoint: str, count: int, model: str, prompt: str) -> dict
     run, targets, _ = fault_steps.begin()
     fault_steps.write_ahead(run, targets)
     url = url_of(run.platform.region, endpoint)
-    submit = partial(_submit, url, {"model": model, "prompt": prompt, "max_tokens": MAX_TOKENS, "temperature": 0})
+    request = {"model": model, "prompt": prompt, "max_tokens": MAX_TOKENS, "temperature": 0}
+    submit = partial(_submit, url, request, time.monotonic() + FLOOD_S)
     run.fault_starts(targets)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         said = Counter(pool.map(submit, range(count)))
@@ -73,8 +76,10 @@ def flood(role: str, endpoint: str, count: int, model: str, prompt: str) -> dict
     return {"targets": [target.name for target in targets], "role": role, "accepted": said[ACCEPTED], "refused": said[FULL]}
 
 
-def _submit(url: str, request: dict[str, object], _number: int) -> int:
-    """Return the status of a submission; 0: no answer."""
+def _submit(url: str, request: dict[str, object], until_s: float, _number: int) -> int:
+    """Return the status of a submission; 0: no answer, or its time was over."""
+    if time.monotonic() > until_s:
+        return 0
     try:
         return requests.post(f"{url}/v1/jobs", json=request, timeout=ANSWER_S).status_code
     except requests.RequestException:

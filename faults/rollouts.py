@@ -10,11 +10,13 @@ from kube.client import Platform, api_errors
 from kube.controllers import rolling
 from kube.disruption.eviction import replacement
 from kube.permissions import Permission, in_namespace
+from kube.platform_timers import load_s, start_s
 from kube.selection import grace_s, pod_target, ready_pods
 from safety import fault_steps
 from safety.fault_spec import Arguments, KillTrial, fault
 
-START_S = 120.0  # for a new replica to be ready, before the rollout is not seen any more
+START_S = 120.0  # for a new replica to be ready, at least, before the rollout is not seen any more
+SLOWER = 2.0  # by so much a start beside others may take longer than usual
 
 
 def _resolve(platform: Platform, arguments: Arguments, _rng: Random) -> list[ResolvedTarget]:
@@ -22,7 +24,7 @@ def _resolve(platform: Platform, arguments: Arguments, _rng: Random) -> list[Res
     pods, made_by = ready_pods(platform, role), rolling.controller(platform, role)
     missing = rolling.missing_at_once(platform, made_by.reference, platform.target.role(role).namespace)
     effect = f"replaced in a rollout of {made_by.reference}, with at most {missing} missing at a time"
-    lasts_s = sum(grace_s(pod) + START_S for pod in pods)
+    lasts_s = sum(grace_s(pod) for pod in pods) + len(pods) * max(START_S, SLOWER * (start_s(pods) + load_s(pods)))
     return [pod_target(pod, effect, replacement(pod), lasts_s).model_copy(update={"missing_at_once": missing}) for pod in pods]
 
 

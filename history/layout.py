@@ -69,6 +69,11 @@ class RoleLayout(FrozenModel):
     budgets: dict[str, float] = Field(default_factory=dict)  # of classes of workload that it serves: rto, capacity_rto (s)
 
     @property
+    def of_each_node(self) -> bool:
+        """Whether each node has one of its own, which goes and comes with it."""
+        return self.where.startswith("DaemonSet ")
+
+    @property
     def ready_s(self) -> float:
         """How long a replica takes from its node to being ready (s), as those that are there took; 0: none shows it."""
         return self.start_s + self.load_s

@@ -1,7 +1,4 @@
-"""What drives a run, in target files and in plans alike: requests with their SLO, a training job, or another kind.
-
-One model each: people write ``latency: 1s`` and ``timeout: 5s``, a plan says ``latency_ms`` and ``timeout_s``.
-"""
+"""What drives a run, in target files (``latency: 1s``) and in plans (``latency_ms``) alike: requests, a training job, or another kind."""
 
 from __future__ import annotations
 

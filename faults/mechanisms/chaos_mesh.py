@@ -117,7 +117,8 @@ def own_addresses(node: Node, pod: Pod) -> set[IPv4Address]:
     """
     assumed = [f"{pod.status.pod_ip}/24"] if pod.status.pod_ip else []
     ranges = node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else assumed)
-    gateways = [str(IPv4Network(one, strict=False)[1]) for one in ranges if ":" not in one]
+    networks = [IPv4Network(one, strict=False) for one in ranges if ":" not in one]
+    gateways = [str(one[1]) for one in networks if one.num_addresses > 1]
     annotations = node.metadata.annotations or {}
     said = [one.address for one in node.status.addresses or []] + gateways + [annotations[name] for name in OWN if name in annotations]
     return {address for text in said if (address := _address(text))}

@@ -28,7 +28,7 @@ def probe_of(probe: V1Probe | None) -> Probe | None:
 
 def _asks(probe: V1Probe) -> str:
     if probe.http_get is not None:
-        return f"HTTP {probe.http_get.path or '/'}"
+        return f"HTTP {(probe.http_get.path or '/').partition('?')[0]}"  # a query may hold a token
     return "a command" if probe.var_exec is not None else "gRPC" if probe.grpc is not None else "TCP"
 
 

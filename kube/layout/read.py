@@ -52,6 +52,7 @@ def _role(read: _Read, name: str, pods: list[Pod]) -> RoleLayout:
     container, pinned = main_container(sample, role.container), pinned_by_volumes(read.platform, pods)
     read.unread += pinned.unread
     nodes = {pod.spec.node_name for pod in up if pod.spec.node_name}
+    of_each_node = any(owner.kind == "DaemonSet" for owner in sample.metadata.owner_references or [])  # which binds each to its node
     return RoleLayout(
         role=name,
         where=owner_of(sample, role.controller),
@@ -70,7 +71,7 @@ def _role(read: _Read, name: str, pods: list[Pod]) -> RoleLayout:
         toleration_s=min(map(toleration_s, pods)),
         start_s=start_s(pods, otherwise=0.0),
         load_s=load_s(pods, otherwise=0.0),
-        pinned=tuple(dict.fromkeys([*(said for pod in pods for said in pins_of(pod)), *pinned.by])),
+        pinned=tuple(dict.fromkeys([*(said for pod in pods for said in pins_of(pod) if not of_each_node), *pinned.by])),
         disruption=_limits(read.budgets[role.namespace], sample),
         budgets=_budgets(read.platform, name),
     )

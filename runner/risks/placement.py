@@ -52,7 +52,7 @@ def late_eviction(layout: Layout, role: RoleLayout) -> Found | None:
     """Find tolerations against budgets: pods stay on a lost node for longer than a budget of the class allows."""
     name = next((name for name in ("capacity_rto", "rto") if name in role.budgets), "")
     least_s = max(0.0, layout.node_monitor_s - LEASE_S) + role.toleration_s + role.first_check_s
-    if not name or least_s <= role.budgets[name]:
+    if not name or least_s <= role.budgets[name] or role.of_each_node:
         return None
     stays = "for ever" if role.toleration_s == float("inf") else f"for {seconds(role.toleration_s)}"
     back = "is never back by itself" if role.toleration_s == float("inf") else f"is back after {seconds(least_s)} at the earliest"

@@ -47,19 +47,24 @@ def _documents(folders: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
         for file in sorted(one for one in folder.rglob("*") if one.suffix in ENDINGS):
             try:
                 found = yaml.safe_load(file.read_bytes())
-            except (OSError, yaml.YAMLError):
+            except (OSError, ValueError, yaml.YAMLError):  # a date that is none is a ValueError
                 continue
             if isinstance(found, dict):
                 yield file.relative_to(folder).with_suffix("").as_posix(), found
 
 
 def _faults(document: dict[str, Any]) -> list[object]:
-    return [one.get("fault") for one in document.get("extensions") or [] if isinstance(one, dict)]
+    return [one.get("fault") for one in _listed(document, "extensions") if isinstance(one, dict)]
+
+
+def _listed(document: dict[str, Any], key: str) -> list[Any]:
+    found = document.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _actions(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the fault and the role of each action of a method, as far as they are written as such."""
-    for action in document.get("method") or []:
+    for action in _listed(document, "method"):
         provider = action.get("provider") if isinstance(action, dict) else None
         if isinstance(provider, dict) and isinstance(provider.get("arguments"), dict):
             role = provider["arguments"].get("role")

@@ -12,7 +12,7 @@ SEVERAL = 2  # budgets of one pod, which the eviction API refuses
 @risk(*DRAINED)
 def no_disruption_budget(_layout: Layout, role: RoleLayout) -> Found | None:
     """Find that nothing keeps an upgrade from taking several replicas at once."""
-    if role.disruption is None or role.disruption or role.wanted <= 1:
+    if role.disruption is None or role.disruption or role.wanted <= 1 or role.of_each_node:  # a drain leaves a DaemonSet's pods
         return None
     says = f"No disruption budget selects its {role.wanted} replicas."
     return Found("PodDisruptionBudget", says, f"Drains may take all of them at once, and nobody serves for {replaced(role)}.")

@@ -38,6 +38,7 @@ class JobStory:
     dead: frozenset[int] = frozenset()
     refused: frozenset[int] = frozenset()
     rto_s: float = 60.0
+    seen_s: float = LAST_S + JOBS.drain_s  # until then the queue could be looked at
 
 
 def run_of_jobs(story: JobStory) -> Run:
@@ -45,7 +46,7 @@ def run_of_jobs(story: JobStory) -> Run:
     asked = [number * EVERY_S for number in range(int(LAST_S / EVERY_S))]
     ends = _ends(story, asked)
     ledgers = {"jobs_submitted": _submitted(story, asked), "jobs_ended": _ended(story, ends), "jobs_fetched": _fetched(story, ends)}
-    ledgers["jobs_backlog"] = _backlog(asked, ends)
+    ledgers["jobs_backlog"] = _backlog(story, asked, ends)
     tables = [pl.DataFrame(schema=schema) for schema in (REQUESTS, SAMPLES, SCHEDULE)]
     return Run(Path(), _plan(story), tables[0], _events(), tables[1], tables[2], ledgers=ledgers)
 
@@ -94,9 +95,9 @@ def _fetched(story: JobStory, ends: dict[int, float]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FETCHED)
 
 
-def _backlog(asked: list[float], ends: dict[int, float]) -> pl.DataFrame:
+def _backlog(story: JobStory, asked: list[float], ends: dict[int, float]) -> pl.DataFrame:
     rows: list[Row] = []
-    for step in range(int(LAST_S / 0.25)):
+    for step in range(int(story.seen_s / 0.25)):
         t_s = step * 0.25
         waiting = [asked[number] for number, end_s in ends.items() if asked[number] <= t_s < end_s]
         rows.append({"t_ns": ns(t_s), "depth": len(waiting), "oldest_s": t_s - min(waiting, default=t_s), "dead": 0})

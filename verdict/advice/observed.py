@@ -81,7 +81,7 @@ def observed(case: Case, layout: Layout, checks: Iterable[Check], measurements: 
         floor=plan.floor,
         on_nodes=any(target.kind == "Node" for target in plan.targets),
         graceful=plan.graceful,
-        hung=not gone and not plan.graceful,
+        hung=not gone and not plan.graceful and plan.floor is not None,  # a cut network is no hang: its fault has no timers
         hit=sum(_role_of(case, pod) == role.role for pod in pods),
         restarts=int(max((event.number("restarts") or 0 for event in later if event.object in new), default=0)),
         values={one.name: one.value for one in measurements if one.value is not None},

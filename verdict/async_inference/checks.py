@@ -10,7 +10,7 @@ import polars as pl
 from history.kinds import ASYNC
 from history.result import Check
 from verdict.async_inference import measures
-from verdict.async_inference.record import fetched_of, jobs_of, plan_of
+from verdict.async_inference.record import backlog_of, fetched_of, jobs_of, plan_of
 from verdict.case import Case
 from verdict.inputs.recovery import Recovery
 from verdict.shared.checks_before import NEARLY, unmet_before
@@ -118,10 +118,20 @@ def ended_once(case: Case) -> Check:
     wrong = [f"{count(len(lost), 'accepted job')} never ended ({listed(lost)})"] if lost else []
     wrong += [f"{count(len(twice), 'job')} ended more than once ({listed(twice)})"] if twice else []
     figures = Figures(measured=float(len(lost) + len(twice)), budget=0.0, unit="jobs")
+    if lost and not twice and (blind := _unseen_at_the_end(case)):
+        return inconclusive("ended_once", f"{count(len(lost), 'accepted job')} was not seen to end, but {blind}.", **figures)
     if wrong:
         return failed("ended_once", f"Of {count(accepted.height, 'accepted job')}, {' and '.join(wrong)}.", **figures)
     told = f"; work on {again} was begun more than once, which each of them says" if again else ""
     return passed("ended_once", f"Each of {count(accepted.height, 'accepted job')} ended exactly once{told}.", **figures)
+
+
+def _unseen_at_the_end(case: Case) -> str:
+    """Return that the platform's record of ends could not be read when the drain was nearly over; empty: it could."""
+    asked, seen = jobs_of(case).rows["answered_ns"].max(), backlog_of(case)["t_ns"].max()
+    if isinstance(asked, int) and isinstance(seen, int) and seen >= asked + NEARLY * plan_of(case).jobs.drain_s * 1e9:
+        return ""
+    return "the platform's record of ends could not be read any more when the drain was over, so nobody knows"
 
 
 @check(ASYNC, Role.RESTING, budget="rpo_jobs")
@@ -132,6 +142,9 @@ def rpo_jobs(case: Case) -> Check | None:
         return None
     if jobs_of(case).accepted.is_empty():
         return inconclusive("rpo_jobs", "No job was accepted, so none could be lost.", budget=budget, unit="jobs")
+    if gone > budget and (blind := _unseen_at_the_end(case)):
+        said = f"{count(int(gone), 'acknowledged job')} was not seen to end, but {blind}."
+        return inconclusive("rpo_jobs", said, measured=gone, budget=float(budget), unit="jobs")
     said = f"{count(int(gone), 'acknowledged job')} never ended; the budget is {budget}."
     return (failed if gone > budget else passed)(
         "rpo_jobs", said, measured=gone, budget=float(budget), unit="jobs", margin=left(gone, budget)

@@ -13,7 +13,7 @@ from verdict.requests.availability import counted, missing_s, still_to_come, win
 from verdict.requests.interrupted import Groups, broken_off, by_themselves, groups, hurt, more_than_on_targets, usually_broken_off
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
-from verdict.shared.window import bad_of_fault, under_way
+from verdict.shared.window import bad_of_fault, of_fault, under_way
 from verdict.statistics import arrivals_needed
 from verdict.words import count, listed, percent, plain, seconds
 
@@ -99,10 +99,11 @@ def interrupted(case: Case) -> Check | None:
         none = "No request was under way when the fault struck, so none could be interrupted: raise the rate, or ask for longer answers."
         return None if allowed is None else inconclusive("interrupted", none, budget=allowed, unit="ratio")
     bad, budget = found.bad(case), allowed or 0.0
-    share, graceful = len(hurt(case)) / max(1, len(under_way(case))), case.run.plan.graceful or case.control
+    asked = len(of_fault(case, case.recovery.watched_ns)) if later else len(under_way(case))
+    share, graceful = (len(hurt(case)) + later) / max(1, asked), case.run.plan.graceful or case.control
     figures = Figures(measured=share, budget=budget if graceful else None, unit="ratio")
     said = f"{_hurt_where(case, found, bad)}{_later(later)}; the budget is {_budget(budget, graceful)}."
-    if _over(case, found, bad, budget, graceful) or later > usually_broken_off(case) + budget * len(under_way(case)):
+    if _over(case, found, bad, budget, graceful) or later > usually_broken_off(case) + budget * (asked - len(under_way(case))):
         return failed("interrupted", said, **figures)
     doubt = more_than_on_targets(case, bad) if len(bad.unknown) and not graceful else ""
     return inconclusive("interrupted", f"{said} But {doubt}.", **figures) if doubt else passed("interrupted", said, **figures)

@@ -88,6 +88,8 @@ def test_a_node_speaks_to_its_pods_from_its_own_addresses_and_its_plugins() -> N
     assert own_addresses(node, pod) == {IPv4Address(one) for one in ("127.0.0.1", "10.244.7.1", "10.9.9.9")}
     node.spec.pod_cidr = None
     assert IPv4Address("10.252.3.1") in own_addresses(node, pod)
+    node.spec.pod_cidr = "10.244.7.9/32"  # a plugin that gives each pod an address of its own
+    assert own_addresses(node, pod) == {IPv4Address(one) for one in ("127.0.0.1", "10.9.9.9")}
 
 
 def test_a_kill_is_over_when_the_pod_is_gone(tmp_path: Path) -> None:

@@ -105,3 +105,10 @@ def test_a_load_that_was_not_offered_is_no_load() -> None:
     verdict = judge(replace(run, ledgers=run.ledgers | {"jobs_submitted": fewer}))
     assert "2.01 jobs/s were submitted of 4" in check(verdict, "load").sentence
     assert check(verdict, "load").verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("name", ["ended_once", "rpo_jobs"])
+def test_a_job_whose_end_nobody_could_ask_for_is_not_called_lost(name: str) -> None:
+    found = check(judged(JobStory(lost=frozenset({AT_FAULT}), seen_s=100.0)), name)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "the platform's record of ends could not be read any more when the drain was over" in found.sentence
