@@ -111,7 +111,7 @@ def test_a_wrong_target_file_is_refused(project: Project) -> None:
         ("--chaos-trials=0", "--chaos-trials: '0' is not a whole number of at least 1"),
         ("--chaos-seed=x", "--chaos-seed: 'x' is not a whole number"),
         ("--chaos-wait=soon", "'soon' is not a duration"),
-        ("--chaos-fail-on-risk=none", "none is no risk; write some of all, not-tested"),
+        ("--chaos-fail-on-risk=none", "'none' is no risk; write some of all, not-tested"),
     ],
 )
 def test_wrong_options_are_usage_errors(project: Project, option: str, said: str) -> None:
