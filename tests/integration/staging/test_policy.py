@@ -52,17 +52,17 @@ def tempted(staging: Staging) -> Platform:
     api.set_default_header("Impersonate-User", f"system:serviceaccount:{SUITE_NAMESPACE}:{ACCOUNT}")
     made = platform_over(staging.target, api)
 
-    unlabelled, job = a_fault_pod(made), reaper(made)
-    unlabelled["metadata"]["labels"], job["metadata"]["labels"] = {}, {}
-    served = made.pods("inference")[0].metadata
-    added = {"metadata": {"uid": served.uid}, "spec": {"ephemeralContainers": [{"name": "debugger", "image": "debugger"}]}}
-    asked: tuple[Callable[[], object], ...] = (  # the API server takes policies up one by one
-        lambda: made.core.create_namespaced_pod(SUITE_NAMESPACE, unlabelled, **DRY),
-        lambda: made.batch.create_namespaced_job(SUITE_NAMESPACE, job, **DRY),
-        lambda: made.core.patch_namespaced_pod_ephemeralcontainers(served.name, served.namespace, added, **DRY),
-        lambda: made.core.patch_node("worker-2", {"spec": {"taints": [{"key": "x", "effect": "NoExecute"}]}}, **DRY),
-    )
-    wait_for(lambda: all("aftershock policy" in refusal(one) for one in asked), "every policy is in force", 60)
+    def in_force() -> bool:
+        body = a_fault_pod(made)
+        body["metadata"]["labels"] = {}
+        taint = {"spec": {"taints": [{"key": "x", "effect": "NoExecute"}]}}
+        asked = (
+            lambda: made.core.create_namespaced_pod(SUITE_NAMESPACE, body, **DRY),
+            lambda: made.core.patch_node("worker-2", taint, **DRY),  # the API server takes policies up one by one
+        )
+        return all("aftershock policy" in refusal(one) for one in asked)
+
+    wait_for(in_force, "the policy is in force", 60)
     return made
 
 
