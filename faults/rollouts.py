@@ -22,7 +22,7 @@ SLOWER = 2.0  # by so much a start beside others may take longer than usual
 def _resolve(platform: Platform, arguments: Arguments, _rng: Random) -> list[ResolvedTarget]:
     role = arguments["role"]
     pods, made_by = ready_pods(platform, role), rolling.controller(platform, role)
-    missing = rolling.missing_at_once(platform, made_by.reference, platform.target.role(role).namespace)
+    missing = rolling.missing_at_once(made_by)
     effect = f"replaced in a rollout of {made_by.reference}, with at most {missing} missing at a time"
     lasts_s = sum(grace_s(pod) for pod in pods) + len(pods) * max(START_S, SLOWER * (start_s(pods) + load_s(pods)))
     return [pod_target(pod, effect, replacement(pod), lasts_s).model_copy(update={"missing_at_once": missing}) for pod in pods]

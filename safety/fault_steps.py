@@ -7,6 +7,7 @@ from types import ModuleType
 from kubernetes.client import ApiClient
 
 from history.clock import now_ns
+from history.errors import FaultFailed
 from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube.objects import Node, Pod
@@ -27,6 +28,12 @@ def begin() -> tuple[ActiveRun, list[ResolvedTarget], list[Pod | Node]]:
     run = active_run.require()
     targets = run.targets_of()
     return run, targets, still_there(run.platform, targets)
+
+
+def demand_count(role: str, targets: list[ResolvedTarget], count: int | None) -> None:
+    """Raise FaultFailed: other than ``count`` targets were resolved (None: as many as there are)."""
+    if count not in {None, len(targets)}:
+        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
 
 
 def entry(

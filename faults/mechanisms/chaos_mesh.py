@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
+from faults.mechanisms.fault_pod import RUN_LABEL, label_of
 from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from kube import plain_objects
@@ -34,7 +35,6 @@ from safety.undo_journal import UndoKind
 from target.job_kinds.kind import Plain, Resource
 
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": "chaos"}
-RUN_LABEL = "aftershock.dev/run"
 ENDS = "Chaos Mesh ends it after {for_s:g} s, only while its controller and the daemon on the pod's node live"
 ACTS_S = 45.0  # for the controller to see an object, and for its daemon to do it
 POLL_S = 0.1
@@ -83,8 +83,7 @@ def isolate(role: str, for_s: float, count: int | None = None) -> dict[str, obje
 
     """
     run, targets, objects = fault_steps.begin()
-    if count not in {None, len(targets)}:
-        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
+    fault_steps.demand_count(role, targets, count)
     planned = [partition(run.platform, target, pod, for_s) for target, pod in zip(targets, pods_among(objects), strict=True)]
     return {"targets": [target.name for target in targets], "role": role, "for_s": for_s, "injector": inject(run, planned)}
 
@@ -171,7 +170,7 @@ def manifest(run_id: str, activity: str, planned: Chaos, namespace: str) -> Plai
     meta = {
         "name": name_of(run_id, planned.target),
         "namespace": namespace,
-        "labels": MANAGED | {RUN_LABEL: run_id[:63].rstrip("-_.")},
+        "labels": MANAGED | {RUN_LABEL: label_of(run_id)},
         "annotations": {"aftershock.dev/activity": activity},
     }
     return {"apiVersion": planned.kind.api_version, "kind": planned.kind.kind, "metadata": meta, "spec": planned.spec}

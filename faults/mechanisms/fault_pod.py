@@ -94,8 +94,7 @@ def inject_into_pods(
 
     """
     run, targets, objects = fault_steps.begin()
-    if count not in {None, len(targets)}:
-        raise FaultFailed(f"role {role}: {len(targets)} targets were resolved, {count} are to be hit; resolve again")
+    fault_steps.demand_count(role, targets, count)
     planned = [
         FaultPod(target, pod.spec.node_name or "", words(pod), for_s, capabilities=capabilities)
         for target, pod in zip(targets, pods_among(objects), strict=True)

@@ -39,7 +39,8 @@ class Controller:
     """Who makes pods, as it stands now.
 
     ``wanted``: how many pods; None: it says no number. ``rollout``: one that is under way, in words. ``size``: pods of a group, which
-    ``recreates`` says are made anew together. ``owner``: who made it in turn. ``set_by``: who last set its number, and when.
+    ``recreates`` says are made anew together. ``owner``: who made it in turn. ``set_by``: who last set its number, and when. ``spec``: as
+    its manifest has it; None: it was not read whole.
     """
 
     reference: Reference
@@ -51,6 +52,7 @@ class Controller:
     owner: Reference | None = None
     set_by: str = ""
     uid: str = field(default="", compare=False)
+    spec: Any = field(default=None, compare=False)
 
 
 def permission_to_read(named: Named, namespace: str) -> Permission:
@@ -115,7 +117,8 @@ def _read_whole(platform: Platform, resource: Resource, namespace: str, referenc
     api = client.CustomObjectsApi(platform.api)
     found: Any = api.get_namespaced_custom_object(resource.group, resource.version, namespace, resource.plural, reference.name)
     read_as = SHAPES[reference.kind](reference, found.get("spec") or {}, found.get("status") or {}, found["metadata"])
-    return replace(read_as, owner=owner_in(found["metadata"]), set_by=_set_by(found["metadata"]), uid=found["metadata"].get("uid") or "")
+    meta = found["metadata"]
+    return replace(read_as, owner=owner_in(meta), set_by=_set_by(meta), uid=meta.get("uid") or "", spec=found.get("spec") or {})
 
 
 def _set_by(meta: Manifest) -> str:

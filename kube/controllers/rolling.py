@@ -7,22 +7,19 @@ https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-st
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from kubernetes import client
 
 from history.errors import TargetRefused
 from kube.client import Platform, api_errors
-from kube.controllers.kinds import Controller, Reference
+from kube.controllers.kinds import Controller, Manifest, Reference
 from kube.controllers.wanted import controllers_of
 from kube.permissions import Permission
 from target.role import KINDS
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"  # what `kubectl rollout restart` sets: a rollout of the very same template
 ROLLS = ("Deployment", "StatefulSet")
-Manifest = Mapping[str, Any]
 
 
 def permissions(namespace: str) -> list[Permission]:
@@ -47,18 +44,15 @@ def controller(platform: Platform, role: str) -> Controller:
     return found[0]
 
 
-def missing_at_once(platform: Platform, reference: Reference, namespace: str) -> int:
+def missing_at_once(controller: Controller) -> int:
     """Return how many pods its strategy lets be missing at a time: 0 where a new one comes first.
 
     Raises:
         TargetRefused: a change of its template replaces no pod by itself, or not all of them.
 
     """
-    resource, api = KINDS[reference.kind], client.CustomObjectsApi(platform.api)
-    with api_errors(f"read {reference} in namespace {namespace}", TargetRefused):
-        found: Any = api.get_namespaced_custom_object(resource.group, resource.version, namespace, resource.plural, reference.name)
-    spec = found.get("spec") or {}
-    return _of_deployment(spec, reference) if reference.kind == "Deployment" else _of_stateful_set(spec, reference)
+    replicas, of = controller.wanted or 0, controller.reference
+    return _of_deployment(controller.spec, replicas, of) if of.kind == "Deployment" else _of_stateful_set(controller.spec, replicas, of)
 
 
 def restart(platform: Platform, reference: Reference, namespace: str) -> None:
@@ -69,8 +63,8 @@ def restart(platform: Platform, reference: Reference, namespace: str) -> None:
     patch(reference.name, namespace, body)
 
 
-def _of_deployment(spec: Manifest, reference: Reference) -> int:
-    replicas, strategy = _replicas(spec), spec.get("strategy") or {}
+def _of_deployment(spec: Manifest, replicas: int, reference: Reference) -> int:
+    strategy = spec.get("strategy") or {}
     if spec.get("paused"):
         raise TargetRefused(f"{reference} is paused, so nothing is rolled out: kubectl rollout resume")
     if strategy.get("type") == "Recreate":
@@ -81,16 +75,12 @@ def _of_deployment(spec: Manifest, reference: Reference) -> int:
     return missing if missing or surplus else 1
 
 
-def _of_stateful_set(spec: Manifest, reference: Reference) -> int:
+def _of_stateful_set(spec: Manifest, replicas: int, reference: Reference) -> int:
     strategy = spec.get("updateStrategy") or {}
     rolling = strategy.get("rollingUpdate") or {}
     if strategy.get("type") == "OnDelete" or rolling.get("partition"):
         raise TargetRefused(f"{reference} does not replace all of its pods when its template changes (OnDelete, or a partition)")
-    return max(1, math.floor(_part(rolling.get("maxUnavailable", 1), _replicas(spec))))
-
-
-def _replicas(spec: Manifest) -> int:
-    return 1 if spec.get("replicas") is None else int(spec["replicas"])
+    return max(1, math.floor(_part(rolling.get("maxUnavailable", 1), replicas)))
 
 
 def _part(written: object, replicas: int) -> float:

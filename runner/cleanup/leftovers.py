@@ -62,7 +62,7 @@ def find_leftovers(platform: Platform) -> Leftovers:
         notes = {node.metadata.name: (node.metadata.annotations or {}).get(CORDONED_BY) for node in unschedulable_nodes(platform)}
         pods = [pod for found in platform.pods_of_roles().values() for pod in found]
         ours = [pod for labels in (fault_pod.MANAGED, load_pod.MANAGED) for pod in _labelled(platform, labels)]
-        chaos = chaos_objects(platform, chaos_mesh.MANAGED, chaos_mesh.RUN_LABEL)
+        chaos = chaos_objects(platform, chaos_mesh.MANAGED, fault_pod.RUN_LABEL)
     residues = {
         f"{pod.metadata.namespace}/{pod.metadata.name}"
         for pod in pods

@@ -21,8 +21,9 @@ from starlette.routing import Route
 
 from workloads.async_inference.job import ID, Job, State
 from workloads.async_inference.metrics import exposition
-from workloads.async_inference.settings import SettingRefused, Settings, from_environment
+from workloads.async_inference.settings import Settings, from_environment
 from workloads.async_inference.store import Store, Submitted, Unavailable
+from workloads.environment import SettingRefused
 
 SOON = {"retry-after": "1"}
 NOT_DONE = {State.FAILED: 422, State.DEAD: 500}

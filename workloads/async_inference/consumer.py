@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from workloads.async_inference.engine import Engine, EngineBroke, EngineUnavailable, Outcome
-from workloads.async_inference.settings import SettingRefused, Settings, from_environment
+from workloads.async_inference.settings import Settings, from_environment
 from workloads.async_inference.store import Entry, Store, Unavailable, Work
+from workloads.environment import SettingRefused
 
 BLOCK_S = 0.5
 Told = TypeVar("Told")

@@ -1,12 +1,9 @@
 """Every setting of API and consumers, read once from environment variables of the same name in capitals."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-
-class SettingRefused(ValueError):
-    """An environment variable holds something that the setting can't be."""
+from workloads.environment import demand_no_less_than_0, demand_positive, read_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +34,10 @@ class Settings:
     """How long a consumer pauses before it asks an engine, or Redis, that was not there."""
 
     def __post_init__(self) -> None:
-        for name in ("redis_timeout_s", "engine_timeout_s", "queue_limit", "largest_bytes", "result_ttl_s", "reclaim_s", "max_deliveries"):
-            if getattr(self, name) <= 0:
-                raise SettingRefused(f"setting {name.upper()} is {getattr(self, name)}, expected more than 0")
-        if self.retry_s < 0:
-            raise SettingRefused(f"setting RETRY_S is {self.retry_s}, expected 0 or more")
+        demand_positive(
+            self, "redis_timeout_s", "engine_timeout_s", "queue_limit", "largest_bytes", "result_ttl_s", "reclaim_s", "max_deliveries"
+        )
+        demand_no_less_than_0(self, "retry_s")
 
     @property
     def renew_s(self) -> float:
@@ -50,18 +46,5 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read settings from the environment; what is not set keeps its default. Raises SettingRefused."""
-    values: dict[str, Any] = {}
-    for field in fields(Settings):
-        name = field.name.upper()
-        if name in environment:
-            values[field.name] = _parse(name, environment[name], type(field.default))
-    return Settings(**values)
-
-
-def _parse(name: str, text: str, kind: Callable[[str], object]) -> object:
-    try:
-        return kind(text)
-    except ValueError as error:
-        expected = f"a value of type {getattr(kind, '__name__', kind)}"
-        raise SettingRefused(f"environment variable {name} is {text!r}, expected {expected}") from error
+    """Return what is set; the rest keeps its default. Raises SettingRefused."""
+    return read_settings(Settings, environment)

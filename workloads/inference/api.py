@@ -6,9 +6,9 @@ import sys
 
 import uvloop
 
+from workloads.environment import SettingRefused
 from workloads.inference import settings as settings_module
 from workloads.inference.serving import serve
-from workloads.inference.settings import SettingRefused
 from workloads.inference.weights import WeightsRefused
 
 

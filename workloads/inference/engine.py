@@ -15,10 +15,11 @@ from pathlib import Path
 
 import zmq
 
+from workloads.environment import SettingRefused
 from workloads.inference import device, weights, wire
 from workloads.inference import settings as settings_module
 from workloads.inference.batch import Batch
-from workloads.inference.settings import SettingRefused, Settings
+from workloads.inference.settings import Settings
 
 PROCESS_NAME = b"EngineCore"
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # linux/prctl.h

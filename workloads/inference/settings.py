@@ -3,17 +3,13 @@
 The defaults are the hardened ones; a weak variant of the platform is the same server with one of them changed.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+from workloads.environment import SettingRefused, demand_no_less_than_0, demand_positive, read_settings
 from workloads.inference.weights import SHIPPED
-
-
-class SettingRefused(ValueError):
-    """An environment variable holds something that the setting can't be."""
 
 
 class Health(StrEnum):
@@ -59,12 +55,8 @@ class Settings:
     """After the grace, how long requests in flight may take; then they are cut. 0: cut at once, without grace, vLLM's default."""
 
     def __post_init__(self) -> None:
-        for name in ("max_batch", "heartbeat_s", "stall_timeout_s", "startup_timeout_s"):
-            if getattr(self, name) <= 0:
-                raise SettingRefused(f"setting {name.upper()} is {getattr(self, name)}, expected more than 0")
-        for name in ("queue_limit", "step_floor_ms", "drain_grace_s", "drain_s"):
-            if getattr(self, name) < 0:
-                raise SettingRefused(f"setting {name.upper()} is {getattr(self, name)}, expected 0 or more")
+        demand_positive(self, "max_batch", "heartbeat_s", "stall_timeout_s", "startup_timeout_s")
+        demand_no_less_than_0(self, "queue_limit", "step_floor_ms", "drain_grace_s", "drain_s")
         if self.heartbeat_s * 2 > self.stall_timeout_s:
             raise SettingRefused(
                 f"settings HEARTBEAT_S={self.heartbeat_s} and STALL_TIMEOUT_S={self.stall_timeout_s}: a healthy engine would look frozen; "
@@ -73,18 +65,5 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read settings from the environment; what is not set keeps its default. Raises SettingRefused."""
-    values: dict[str, Any] = {}
-    for field in fields(Settings):
-        text = environment.get(field.name.upper())
-        if text is not None:
-            values[field.name] = _parse(field.name.upper(), text, type(field.default))
-    return Settings(**values)
-
-
-def _parse(name: str, text: str, kind: Callable[[str], object]) -> object:
-    try:
-        return kind(text)
-    except ValueError as error:
-        expected = ", ".join(Health) if kind is Health else f"a value of type {getattr(kind, '__name__', kind)}"
-        raise SettingRefused(f"environment variable {name} is {text!r}, expected {expected}") from error
+    """Return what is set; the rest keeps its default. Raises SettingRefused."""
+    return read_settings(Settings, environment)

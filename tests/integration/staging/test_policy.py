@@ -53,12 +53,17 @@ def tempted(staging: Staging) -> Platform:
     made = platform_over(staging.target, api)
 
     def in_force() -> bool:
-        body = a_fault_pod(made)
-        body["metadata"]["labels"] = {}
+        """Tell whether every policy is: the API server takes them up one by one."""
+        pod, job, served = a_fault_pod(made), reaper(made), made.pods("inference")[0]
+        pod["metadata"]["labels"], job["metadata"]["labels"] = {}, {"app": "x"}  # a Job without labels gets its template's
+        added = process_signal.ephemeral_container(served, "model", made.target.suite.fault_image, Process(match="engine"), 3.0)
         taint = {"spec": {"taints": [{"key": "x", "effect": "NoExecute"}]}}
-        asked = (
-            lambda: made.core.create_namespaced_pod(SUITE_NAMESPACE, body, **DRY),
-            lambda: made.core.patch_node("worker-2", taint, **DRY),  # the API server takes policies up one by one
+        asked: tuple[Callable[[], object], ...] = (
+            lambda: made.core.create_namespaced_pod(SUITE_NAMESPACE, pod, **DRY),
+            lambda: made.batch.create_namespaced_job(SUITE_NAMESPACE, job, **DRY),
+            lambda: ephemeral.add(made, served, added | {"name": "debugger"}, dry_run=True),
+            lambda: made.core.patch_node("worker-2", taint, **DRY),
+            lambda: made.apps.create_namespaced_deployment(SUITE_NAMESPACE, a_workload(), **DRY),
         )
         return all("aftershock policy" in refusal(one) for one in asked)
 
@@ -223,10 +228,13 @@ def test_nodes_may_be_cordoned_and_nothing_else(tempted: Platform) -> None:
     assert "of annotations of nodes only" in patch({"metadata": {"annotations": {"node.alpha.kubernetes.io/ttl": None, "x": "y"}}})
 
 
-def test_no_other_workload_is_made(tempted: Platform) -> None:
+def a_workload() -> Any:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [SECOND]}}
-    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
-    body: Any = {"metadata": {"name": "more"}, "spec": spec}
+    return {"metadata": {"name": "more"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
+
+
+def test_no_other_workload_is_made(tempted: Platform) -> None:
+    body = a_workload()
     assert "the suite makes no workload" in refusal(lambda: tempted.apps.create_namespaced_deployment(SUITE_NAMESPACE, body, **DRY))
     assert "the suite makes no workload" in refusal(lambda: tempted.apps.create_namespaced_daemon_set(SUITE_NAMESPACE, body, **DRY))
 

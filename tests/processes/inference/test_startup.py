@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.inference.replica import Replica
+from workloads.environment import SettingRefused
 from workloads.inference import settings, weights
 
 
@@ -60,7 +61,7 @@ def test_a_setting_that_cannot_be_is_refused_by_the_server(tmp_path: Path) -> No
     ],
 )
 def test_impossible_settings_are_named(environment: dict[str, str], sentence: str) -> None:
-    with pytest.raises(settings.SettingRefused, match=sentence):
+    with pytest.raises(SettingRefused, match=sentence):
         settings.from_environment(environment)
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from workloads.async_inference.engine import EngineBroke, EngineUnavailable, Outcome, outcome
 from workloads.async_inference.job import ID, End, Job, State
-from workloads.async_inference.settings import SettingRefused, Settings, from_environment
+from workloads.async_inference.settings import Settings, from_environment
+from workloads.environment import SettingRefused
 
 FIELDS = {b"request": b"{}", b"state": b"queued", b"accepted_ms": b"1000"}
 
