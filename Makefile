@@ -1,5 +1,5 @@
 # Aftershock: two commands do everything; while working, make quick.
-#   make chaos   set up, start the embedded Kubernetes, run the experiments, print where the report is
+#   make chaos   set up, start the embedded Kubernetes, run the experiments, print where the report is; then a weak platform, which FAILs
 #   make test    set up, run all checks and tests
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,18 +18,26 @@ STACKS ?= # one part of the platform beside or in the place of what is always th
 TARGET ?= targets/$(or $(filter vllm async,$(STACKS)),local).yaml
 CLUSTER ?= local
 CHAOS_ARGS ?=
+NIGHT_TARGET = $(or $(if $(filter file,$(origin TARGET)),$(AFTERSHOCK_TARGET)),$(TARGET))# given as TARGET, else as the pytest option is, else the default
+NEEDS ?= $(if $(filter $(NIGHT_TARGET),$(addprefix targets/,local.yaml vllm.yaml async.yaml)),deploy,setup) # of a night: the embedded cluster, or the suite alone; an image has it: NEEDS=
 
-.PHONY: browser images chaos-images jobset chaos-mesh help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power weak soak mutations heal status lock clean
+.PHONY: nightly browser images chaos-images jobset chaos-mesh help setup platform dev build up deploy down chaos test quick lint unit processes integration local beside bench power weak soak mutations heal status lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-chaos: deploy ## set up, start the embedded Kubernetes, run every experiment, end with the report
+chaos: deploy ## set up, start the embedded Kubernetes, run the smoke set, end with the report and, on a weak platform, with a FAIL to look at
 	$(RUN) -m pytest -m chaos --chaos-target $(TARGET) $(CHAOS_SET) $(CHAOS_ARGS)
+	$(SEE_A_FAIL)
+
+# Where nothing else was chosen, the night ends with one weak platform that is caught: what a FAIL and its advice look like.
+ifeq ($(STACKS)$(CHAOS_ARGS)$(TARGET),targets/local.yaml)
+SEE_A_FAIL = $(MAKE) --no-print-directory weak
+endif
 
 # What is run against another engine than the shipped one: controls, a lost replica, engine and node, a hang, a drain.
 ifneq ($(filter vllm,$(STACKS)),)
-CHAOS_SET := -k "control or replica-killed or engine-killed or engine-frozen or node-drained or gpu-node-lost"
+CHAOS_SET := -k "null-control or sham-control or replica-killed or engine-killed or engine-frozen or node-drained or gpu-node-lost"
 DEPLOY_ARGS := --variant vllm --timeout 900
 deploy: workloads/vllm/weights/record.json
 endif
@@ -41,6 +49,12 @@ endif
 
 # What runs at once prints its output whole when it ends; make fails if any of it fails, and waits for all.
 AT_ONCE = $(MAKE) --no-print-directory --jobs=3 --output-sync=target PARALLEL=1
+
+# What TARGET, SELECT, NIGHTS and CHAOS_MAX_MINUTES do not say, AFTERSHOCK_… in the environment does (docs/nightly). The program takes the
+# shell's place, so that it hears SIGTERM and heals. make ends with 2 whatever the night's own exit code is, which its last line says.
+nightly: $(NEEDS) ## one night: end what is left, run the experiments on TARGET, keep the night and compare it, report, end what is left
+	exec $(RUN) -m runner nightly --target "$(NIGHT_TARGET)" $(if $(NIGHTS),--nights "$(NIGHTS)") \
+	  $(if $(CHAOS_MAX_MINUTES),--max-minutes "$(CHAOS_MAX_MINUTES)") -- $(if $(value SELECT),-k "$$SELECT") $(CHAOS_ARGS)
 
 test: setup platform dev ## set up, run all checks and all tests (pure, with processes, on the embedded Kubernetes)
 	@echo "test: the checks, the pure tests and the embedded Kubernetes at once, some two minutes; each speaks when it ends"
@@ -132,6 +146,7 @@ power: deploy dev ## every seeded weakness of training and serving must be found
 	$(DEV)/python -m bench.weak
 
 weak: deploy ## see a FAIL: the platform with one weakness, the experiment that finds it, its report; then the hardened platform again
+	@echo "weak: now the same platform with one weakness (its health check does not ask the engine): the experiment must FAIL and name it"
 	$(RUN) -m bench.weak --only health-blind --runs 1 --anew
 
 soak: deploy dev ## null runs into a table that can be resumed: make soak RUNS=10

@@ -13,6 +13,7 @@ from cluster.errors import ClusterError
 from cluster.host import requirements
 from cluster.images import store
 from cluster.machines import machine
+from cluster.machines.control_plane import PARTS as CONTROL_PLANE_PARTS
 from cluster.parts import PARTS
 from cluster.power import client
 from cluster.state import State, cluster_names
@@ -51,11 +52,15 @@ def _add_power(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     on = commands.add_parser("power-on", help="switch a node on now")
     fail = commands.add_parser("gpu-fail", help="let a GPU fall off the bus; it comes back by itself")
     repair = commands.add_parser("gpu-repair", help="bring a GPU back now")
+    stop = commands.add_parser("control-plane-stop", help="hold a part of the control plane down; it comes back by itself")
+    start = commands.add_parser("control-plane-start", help="let a part of the control plane start again now")
     for command in (off, on, fail, repair):
         command.add_argument("node", metavar="NODE")
+    for command in (stop, start):
+        command.add_argument("part", choices=sorted(CONTROL_PLANE_PARTS))
     for command in (fail, repair):
         command.add_argument("gpu", type=int, metavar="INDEX")
-    for command in (off, fail):
+    for command in (off, fail, stop):
         command.add_argument("--for", dest="duration", required=True, metavar="DURATION", help="for example 90s or 2m, an hour at most")
 
 
@@ -165,11 +170,15 @@ def _logs(state: State, of: str | None, tail: int | None) -> None:
 def _power(state: State, options: argparse.Namespace) -> None:
     requirements.check_machine()
     machine.control_process(state)
-    request: client.Request = {"do": options.command, "node": options.node}
+    request: client.Request = {"do": options.command}
+    if "part" in options:
+        request["part"] = options.part
+    if "node" in options:
+        request["node"] = options.node
     if "gpu" in options:
         request["gpu"] = options.gpu
     if "duration" in options:
         request["for_s"] = seconds(options.duration)
     until = client.ask(state, request)
-    subject = options.node + (f" GPU {options.gpu}" if "gpu" in options else "")
+    subject = (options.part if "part" in options else options.node) + (f" GPU {options.gpu}" if "gpu" in options else "")
     say(f"{options.command} {subject}: done" + (f", ends by itself at {until}" if until else ""))

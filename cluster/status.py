@@ -24,6 +24,7 @@ def collect(state: State) -> dict[str, Any]:
         "kubeconfig": str(state.kubeconfig),
         "control_plane": "on" if control else "off",
         "control_plane_pid": control.pid if control else None,
+        "control_plane_down": known.parts_down(),
         "api_ready": bool(api and api.ready()),
         "host_services": "on" if machine.process_of(state, machine.HOST) else "off",
         "balancer": {f.name: f"http://127.0.0.1:{f.port}" for f in config.frontends},
@@ -65,6 +66,7 @@ def as_text(state: State) -> str:
     lines = [
         f"cluster {seen['name']}: control plane {seen['control_plane']}, API {api}, {seen['server']}",
         f"kubeconfig: {seen['kubeconfig']}",
+        *(f"control plane: {part} is held down until {until}" for part, until in seen["control_plane_down"].items()),
         *(f"load balancer: {name} at {url}" for name, url in seen["balancer"].items()),
         f"{'NODE':<8} {'ZONE':<8} {'ADDRESS':<12} {'POWER':<8} {'KUBERNETES':<11} GPUS",
     ]

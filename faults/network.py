@@ -1,4 +1,4 @@
-"""Networks cut: replicas that live and are Ready to their kubelet, but out of reach for everybody else."""
+"""Networks cut or lossy: replicas that live and are Ready to their kubelet, but out of reach, or badly in reach, for everybody else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from faults.mechanisms import chaos_mesh, fault_pod
 from faults.mechanisms.fault_pod import ENDS, by_fault_pod
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
+from kube import container_exec
 from kube.chaos_mesh.chaos import NETWORK
 from kube.client import Platform, api_errors
 from kube.lists.nodes import labels_of_nodes
@@ -15,12 +16,13 @@ from kube.objects import Pod
 from kube.permissions import Permission, in_namespace
 from kube.selection import choose, of_index, pod_target, ready_pods
 from safety import active_run
-from safety.fault_spec import Arguments, duration_s
+from safety.fault_spec import Arguments, KillTrial, duration_s, whole_number
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind
 
 EVIDENCE = ("probes.network.out_of_reach",)
 PARTITION = "NetworkChaos, action partition"
+MOST = 99  # percent of packets that are lost: all of them is a cut
 
 
 def permissions(platform: Platform, arguments: Arguments) -> list[Permission]:
@@ -68,6 +70,18 @@ def own_network(platform: Platform, role: str) -> list[Pod]:
     return pods
 
 
+def _resolve_loss(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
+    role, for_s = arguments["role"], duration_s("lose_packets", arguments["for_s"])
+    percent = whole_number("lose_packets", "percent", arguments["percent"], MOST)
+    pods = choose(own_network(platform, role), arguments.get("count", 1), rng, f"ready pods of role {role}")
+    effect = f"loses {percent} % of its packets, but for those of its own node, for {for_s:g} s"
+    return [pod_target(pod, effect, ENDS.format(for_s=for_s)) for pod in pods]
+
+
+def _losing(platform: Platform, arguments: Arguments) -> list[Permission]:
+    return [*permissions(platform, arguments), *container_exec.permissions(platform.target.role(arguments["role"]).namespace)]
+
+
 def _targets(platform: Platform, pods: list[Pod], for_s: float) -> list[ResolvedTarget]:
     effect, ends = f"cut off from everything but its own node for {for_s:g} s", ENDS
     if chaos_mesh.used(platform):
@@ -97,6 +111,31 @@ def isolate(role: str, for_s: float, count: int = 1, index: int | None = None) -
 def isolate_zone(role: str, for_s: float) -> dict[str, object]:
     """Cut every ready pod of ``role`` in one zone off at once, as :func:`isolate` does (same errors)."""
     return _cut(role, for_s)
+
+
+@by_fault_pod(
+    resolve=_resolve_loss,
+    permissions=_losing,
+    evidence=("probes.network.packets_lost",),
+    killed=KillTrial(arguments={"percent": 30}),
+    fidelity="packets are lost in the pod's own network; a program there that sends by UDP is told so (EPERM), which no network does",
+)
+def lose_packets(role: str, for_s: float, percent: int, count: int = 1) -> dict[str, object]:
+    """Lose ``percent`` (1 to 99) of the packets from and to ``count`` ready pods of ``role`` for ``for_s`` seconds, each by chance.
+
+    A worn cable or an overloaded link looks like this: some requests arrive, some late, some never. Packets between a pod and its own node
+    are spared, so its kubelet calls it Ready. Mechanism and end as of :func:`isolate`: nftables rules in the pod's own network namespace,
+    which the kernel forgets after ``for_s``; :func:`restore` ends it before. What is dropped is a packet as the pod's kernel hands it over,
+    which may be several on the wire.
+
+    Raises:
+        TargetRefused: no live run.
+        FaultFailed: a fault pod was not admitted, did not start, or refused.
+
+    """
+    words = ("--percent", str(percent))
+    done = fault_pod.inject_into_pods(role, for_s, lambda pod: ("packet-loss", "--pod", pod.metadata.uid, *words), count)
+    return done | {"percent": percent}
 
 
 def _cut(role: str, for_s: float, count: int | None = None) -> dict[str, object]:

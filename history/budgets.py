@@ -178,6 +178,9 @@ class Bounds(FrozenModel):
         ),
     ] = None
 
+    because: dict[str, str] = Field(default_factory=dict)
+    """Budget, by its name in files -> why it is this much, in a clause that the report shows."""
+
     @model_validator(mode="before")
     @classmethod
     def _window_is_written_with_the_share(cls, data: Any) -> Any:  # noqa: ANN401 - what a file says
@@ -189,9 +192,12 @@ class Bounds(FrozenModel):
         return data
 
     @model_validator(mode="after")
-    def _no_window_alone(self) -> Bounds:
+    def _says_nothing_of_what_is_not_set(self) -> Bounds:
         if self.availability is None and self.availability_over_s is not None:
             raise ValueError("a window without a share; write availability: 97% over 60s")
+        known = {written(name) for name in self.values()}
+        if unknown := [name for name in self.because if name not in known]:
+            raise ValueError(f"because: {unknown[0]} is not budgeted here; budgeted are {', '.join(sorted(known)) or 'none'}")
         return self
 
     @property

@@ -6,7 +6,8 @@ AftershockError
 ├── FaultFailed        a fault could not be injected
 ├── UndoFailed         a fault could not be undone
 ├── NoData             a probe saw nothing, or nothing fresh: never a pass
-└── HistoryError       a stored run cannot be read
+├── HistoryError       a stored run cannot be read
+└── NightsError        where earlier nights are kept cannot be read or written
 """
 
 from __future__ import annotations
@@ -47,3 +48,7 @@ class NoData(AftershockError):
 
 class HistoryError(AftershockError):
     """A stored run cannot be read."""
+
+
+class NightsError(AftershockError):
+    """Where earlier nights are kept cannot be read or written; what this session measured is not touched by that."""

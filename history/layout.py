@@ -61,6 +61,7 @@ class RoleLayout(FrozenModel):
     pre_stop: bool = False  # its main container has a preStop hook
     grace_s: float = 30.0
     memory_limit: bool = False  # of every container
+    gpus: int | None = None  # that its pods ask for, all together; none: an older run, nobody looked
     toleration_s: float = 300.0  # how long its pods stay bound to a node that is unreachable
     start_s: float = 0.0  # scheduled -> container runs, as its pods took; 0 for both: none shows it
     load_s: float = 0.0  # container runs -> ready, likewise

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from history.alert_plan import AlertPlan
 from history.errors import HistoryError
 from history.layout import Layout, Weakness
 from history.schema import DEFAULT_REGION, SCHEMA_VERSION
@@ -78,7 +79,8 @@ class ResolvedTarget(FrozenModel):
     ends: str = ""  # what ends it if the suite dies
     region: str = DEFAULT_REGION  # of the target file
     seen_s: float = 0.0  # how long the platform itself takes until the effect can be seen: a pod's grace
-    missing_at_once: int | None = None  # of targets that the platform replaces in turn: how many are missing at a time; None: all are
+    missing_at_once: int | None = None  # of targets that are missing in turn: how many at a time (0: none ever is); None: all at once
+    overloaded: bool = False  # nothing of it is taken away: more is asked of it than its class's load
 
 
 class Expect(FrozenModel):
@@ -119,6 +121,7 @@ class Plan(FrozenModel):
     trials: int = 1
     created_ns: int
     seed: int
+    seed_policy: str = ""  # how the session came by it: ``drawn``, ``fixed at 7``; empty: an older run
     profile: str
     experiment: ExperimentInfo
     target: TargetInfo
@@ -126,6 +129,7 @@ class Plan(FrozenModel):
     timers: Timers
     expect: Expect = Expect()
     targets: tuple[ResolvedTarget, ...] = ()
+    takes_away: tuple[str, ...] = ()  # instruments that cannot answer while the fault acts, by what it is: the API server
     graceful: bool = False  # every fault lets what it ends finish what it has in hand: nobody under way may be hurt
     platform: dict[str, str] = Field(default_factory=dict)  # part of the platform -> digest; empty: an older run, nobody looked
     replicas_desired: dict[str, int] = Field(default_factory=dict)  # role -> replicas
@@ -137,6 +141,7 @@ class Plan(FrozenModel):
     hypothesis_left_out: tuple[str, ...] = ()  # of the class's hypothesis: what the target has not, each with the reason
     floor: Floor | None = None  # none: no timer bounds recovery
     drain_budget_s: float | None = None  # how long a planned move of the pods of a node may take; none: no fault drains one
+    alerts: tuple[AlertPlan, ...] = ()  # rules of Prometheus that are judged
     layout: Layout | None = None  # how the platform is built; none: an older run, nobody looked
     risks: tuple[Weakness, ...] | None = None  # that it shows without a fault; likewise
     forecast: dict[str, Any] | None = None  # of older runs: an RTO predicted before the fault; read, and no longer used

@@ -72,6 +72,19 @@ def knows_answers(prompts: Sequence[Prompt]) -> bool:
     return any(prompt.completion is not None for prompt in prompts)
 
 
+def fitting_prompts(prompts: Sequence[Prompt], chars: tuple[int, int], mix: str, file: str) -> list[int]:
+    """Return which prompts are so long (characters, from and to). ``mix``: who asks for that. Raises ConfigError: none of ``file`` is."""
+    shortest, longest = chars
+    fitting = [number for number, prompt in enumerate(prompts) if shortest <= len(prompt.prompt) <= longest]
+    if not fitting:
+        sizes = [len(prompt.prompt) for prompt in prompts]
+        raise ConfigError(
+            f"{mix}: no prompt of {shortest} to {longest} characters in {file} (it holds {min(sizes)} to {max(sizes)}); "
+            "widen prompt_chars or add prompts"
+        )
+    return fitting
+
+
 def _parse(line: bytes, where: str) -> Prompt:
     try:
         raw = json.loads(line.decode())

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from history.layout import Advice
+from history.plan import Expect
 from history.schema import SCHEMA_VERSION
 from history.values import FrozenModel
 
@@ -43,6 +44,11 @@ class Check(FrozenModel):
     high: float | None = None
     censored: bool = False  # measured is a lower bound: "> measured"
     workload: str = ""  # whose it is, of a run that several drive
+
+    @property
+    def label(self) -> str:
+        """Return its name, and whose it is where several workloads drive the run."""
+        return f"{self.name} of {self.workload}" if self.workload else self.name
 
 
 class Measurement(FrozenModel):
@@ -88,6 +94,31 @@ class Outage(FrozenModel):
     bad: int
 
 
+class AlertOutcome(StrEnum):
+    """What became of one alerting rule in a run."""
+
+    RIGHT = "right"  # it told of the failure that it is meant for, in time
+    LATE = "late"  # it told, but later than it may
+    MISSING = "missing"  # users were harmed for long enough, and it did not tell
+    FALSE = "false"  # it fired in a control run, or where no role was hit that it is meant for
+    SILENT = "silent"  # it was not to fire, and did not
+    TOO_SHORT = "fault too short for it"  # users' harm was over before it had to tell: nothing is known of it
+    UNKNOWN = "not known"
+
+
+class AlertJudged(FrozenModel):
+    """One alerting rule and what became of it. ``firing_s``: seconds after the fault; null: it did not fire."""
+
+    rule: str
+    group: str
+    roles: tuple[str, ...]
+    outcome: AlertOutcome
+    sentence: str
+    firing_s: float | None = None
+    harm_s: float | None = None  # how long users were harmed without a break, at most
+    allowed_s: float
+
+
 class RunVerdict(FrozenModel):
     """``verdict.json``."""
 
@@ -104,6 +135,8 @@ class RunVerdict(FrozenModel):
     errors: dict[str, int] = Field(default_factory=dict)  # error text -> count
     advice: tuple[Advice, ...] | None = None  # likely causes of a FAIL, the likeliest first; none: it is no FAIL, or nobody could look
 
+    alerts: tuple[AlertJudged, ...] = ()  # rules of Prometheus that the target file names
+
     def measurement(self, name: str) -> Measurement | None:
         """Return the measurement called ``name``, if it was made."""
         return next((m for m in self.measurements if m.name == name), None)
@@ -112,6 +145,19 @@ class RunVerdict(FrozenModel):
         """Return what the measurement called ``name`` came to, ``None`` if it was not made or came to nothing."""
         found = self.measurement(name)
         return found.value if found else None
+
+
+def as_expected(verdict: RunVerdict, expect: Expect) -> bool:
+    """Tell whether a verdict is the expected one, by the expected check if one is named."""
+    named = expect.check is None or any((check.name, check.verdict) == (expect.check, expect.verdict) for check in verdict.checks)
+    return verdict.verdict == expect.verdict and named
+
+
+def counts_as(verdict: RunVerdict, expect: Expect) -> Verdict:
+    """Return PASS if the run came out as its plan expects, its own verdict otherwise, and FAIL for a weakness that was not caught."""
+    if as_expected(verdict, expect):
+        return Verdict.PASS
+    return Verdict.FAIL if verdict.verdict is Verdict.PASS else verdict.verdict
 
 
 def write_verdict(verdict: RunVerdict, run_dir: Path) -> Path:

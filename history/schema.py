@@ -98,6 +98,19 @@ class EventKind(StrEnum):
     """A sentence worth keeping. detail: {text}."""
 
 
+class AlertState(StrEnum):
+    """What a row of ``alerts`` says of a rule."""
+
+    INACTIVE = "inactive"
+    """Prometheus has no alert of it."""
+    PENDING = "pending"
+    """Its expression is true, its ``for`` is not over."""
+    FIRING = "firing"
+    """At least one alert of it fires."""
+    FAILED = "failed"
+    """Its last evaluation failed, so it can't fire."""
+
+
 class Series(StrEnum):
     """Names of series in ``samples`` that judges and reports know; any other name is kept and shown."""
 
@@ -172,6 +185,15 @@ SAMPLES: dict[str, pl.DataType] = {
     "value": pl.Float64(),
     "region": pl.String(),
 }
+ALERTS: dict[str, pl.DataType] = {  # what Prometheus says of each judged rule whenever it is asked
+    "t_ns": pl.Int64(),  # when it was asked
+    "group": pl.String(),
+    "rule": pl.String(),
+    "state": pl.String(),  # an AlertState
+    "active_ns": pl.Int64(),  # since when the expression has been true, by Prometheus' clock; null: it is not
+    "labels": pl.String(),  # of that alert, the one that has been active longest; a JSON object
+    "region": pl.String(),
+}
 TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
     "t_ns": pl.Int64(),
     "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, clock, end; see workloads/training/telemetry/ledger.py
@@ -188,7 +210,13 @@ TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: wha
     "received_ns": pl.Int64(),  # when it reached the ledger's server, by that server's clock; null in older runs
     "detail": pl.String(),  # everything else, a JSON object
 }
-TABLES: dict[str, dict[str, pl.DataType]] = {"requests": REQUESTS, "events": EVENTS, "samples": SAMPLES, "schedule": SCHEDULE}
+TABLES: dict[str, dict[str, pl.DataType]] = {
+    "requests": REQUESTS,
+    "events": EVENTS,
+    "samples": SAMPLES,
+    "schedule": SCHEDULE,
+    "alerts": ALERTS,
+}
 
 
 LATER = frozenset({"region", "gap_end_ns", "max_visible_gap_ms", "connection", "received_ns"})

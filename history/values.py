@@ -57,8 +57,10 @@ class StrictCopy(BaseModel):
     @classmethod
     def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - what a file says
         """Refuse ``on``, ``yes`` and ``no`` for a number, which pydantic takes for 1 and 0."""
+        if not isinstance(value, bool):
+            return value  # nearly always, and a report has tens of thousands of fields
         kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
-        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+        if kinds & {int, float} and bool not in kinds:
             raise ValueError("a number is needed; YAML reads yes, no, on and off as truth values")
         return value
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from history.clock import ANCHOR, now_ns
-from history.schema import DEFAULT_REGION, EventKind
+from history.schema import DEFAULT_REGION, AlertState, EventKind
 
 
 class RowWriter:
@@ -44,12 +44,14 @@ class RowWriter:
 
 
 class EventLog:
-    """Writes ``events`` and ``samples`` of one process, its clock's anchor first; every row says ``region``."""
+    """Writes ``events``, ``samples`` and ``alerts`` of one process, its clock's anchor first; every row says ``region``."""
 
     def __init__(self, run_dir: Path, process: str, region: str = DEFAULT_REGION) -> None:
         self.region = region
         self._events = RowWriter(run_dir, "events", process)
         self._samples = RowWriter(run_dir, "samples", process)
+        self._run_dir, self._process = run_dir, process
+        self._alerts: RowWriter | None = None  # made by the first row: most processes write none
         self.event(EventKind.CLOCK, process, wall_ns=ANCHOR.wall_ns, monotonic_ns=ANCHOR.monotonic_ns)
 
     def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
@@ -65,7 +67,18 @@ class EventLog:
         text = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
         self._samples.write({"t_ns": t_ns, "series": str(series), "labels": text, "value": value, "region": self.region})
 
+    def alert(
+        self, rule: tuple[str, str], state: AlertState, /, t_ns: int, active_ns: int | None = None, labels: Mapping[str, str] | None = None
+    ) -> None:
+        """Record what was heard of a rule (its group, its name) at ``t_ns``."""
+        self._alerts = self._alerts or RowWriter(self._run_dir, "alerts", self._process)
+        group, name = rule
+        text = orjson.dumps(dict(labels or {}), option=orjson.OPT_SORT_KEYS).decode()
+        row = {"t_ns": t_ns, "group": group, "rule": name, "state": state.value, "active_ns": active_ns, "labels": text}
+        self._alerts.write(row | {"region": self.region})
+
     def close(self) -> None:
-        """Close both files."""
-        self._events.close()
-        self._samples.close()
+        """Close the files."""
+        for rows in (self._events, self._samples, self._alerts):
+            if rows is not None:
+                rows.close()

@@ -44,6 +44,12 @@ def status_of(pod: Pod, container: str | None) -> V1ContainerStatus | None:
     return next((one for one in pod.status.container_statuses or [] if one.name == container), None)
 
 
+def id_of(pod: Pod, container: str) -> str:
+    """Return the id of a pod's container as its runtime has it, without the runtime's name; empty while the kubelet names none."""
+    status = status_of(pod, container)
+    return (status.container_id or "").rpartition("://")[2] if status else ""
+
+
 def objects_in(log: str | None) -> list[dict[str, Any]]:
     """Return the lines of a program's log that are JSON objects; others are left out, as one that is still being written."""
     found = []

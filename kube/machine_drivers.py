@@ -1,4 +1,4 @@
-"""Machine power and GPU health by the target's command drivers: the place of a board management controller (BMC).
+"""Machine power, GPU health and the control plane by the target's command drivers: the place of a board management controller (BMC).
 
 ``fail`` must end by itself after ``{seconds}``, whoever is left to ask for it.
 """
@@ -58,6 +58,27 @@ def fail_gpu(platform: Platform, node: str, index: str, for_s: float) -> str:
 def repair_gpu(platform: Platform, node: str, index: str) -> str:
     """Repair device ``index`` of ``node`` (or leave it well). Raises UndoFailed, TargetRefused (no driver)."""
     return run(gpus(platform).repair, {"node": node, "index": index}, f"repair GPU {index} of {node}", UndoFailed)
+
+
+def control_plane(platform: Platform) -> CommandDriver:
+    """Return the region's driver of the control plane. Raises TargetRefused: it has none."""
+    driver = platform.region.control_plane_driver
+    if driver is None:
+        raise TargetRefused(
+            f"target {platform.target.name}: it has no control_plane driver, so no part of the control plane can be stopped; add "
+            "control_plane to its region, or leave such faults out"
+        )
+    return driver
+
+
+def stop_control_plane(platform: Platform, part: str, for_s: float) -> str:
+    """Stop a part of the control plane for ``for_s`` seconds; return what the driver said. Raises FaultFailed, TargetRefused (none)."""
+    return run(control_plane(platform).fail, {"part": part, "seconds": f"{for_s:g}"}, f"stop the control plane's {part}", FaultFailed)
+
+
+def start_control_plane(platform: Platform, part: str) -> str:
+    """Start a part of the control plane again (or leave it at work). Raises UndoFailed, TargetRefused (no driver)."""
+    return run(control_plane(platform).repair, {"part": part}, f"start the control plane's {part}", UndoFailed)
 
 
 def run(

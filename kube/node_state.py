@@ -1,4 +1,4 @@
-"""What Kubernetes says of a node: whether it is ready and takes pods, and how many accelerators it offers."""
+"""What Kubernetes says of a node: whether it is ready and takes pods, how many accelerators it offers, what it runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from kube.client import ready
 from kube.objects import Node
+
+DRIVER = "nvidia.com/cuda.driver-version.full"  # labels of NVIDIA's GPU feature discovery, newer and older
+OLDER_DRIVER = tuple(f"nvidia.com/cuda.driver.{part}" for part in ("major", "minor", "rev"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class NodeState:
     gpus: int
     capacity: int
     zone: str = ""  # empty: it names none
+    image: str = ""  # operating system, kernel, container runtime; empty: it does not say
+    driver: str = ""  # of its GPUs, as NVIDIA's feature discovery labels it; empty: it does not
 
 
 def node_state(node: Node, gpu_resource: str, zone_label: str = "") -> NodeState:
@@ -24,4 +29,15 @@ def node_state(node: Node, gpu_resource: str, zone_label: str = "") -> NodeState
     allocatable, capacity = node.status.allocatable or {}, node.status.capacity or {}
     gpus, total = int(allocatable.get(gpu_resource, 0)), int(capacity.get(gpu_resource, 0))
     zone = (node.metadata.labels or {}).get(zone_label, "")
-    return NodeState(ready(node), not node.spec.unschedulable, gpus, total, zone)
+    return NodeState(ready(node), not node.spec.unschedulable, gpus, total, zone, _image(node), _driver(node))
+
+
+def _image(node: Node) -> str:
+    info = getattr(node.status, "node_info", None)
+    parts = (info.os_image, info.kernel_version, info.container_runtime_version) if info else ()
+    return ", ".join(part for part in parts if part)
+
+
+def _driver(node: Node) -> str:
+    labels = node.metadata.labels or {}
+    return labels.get(DRIVER) or ".".join(labels[part] for part in OLDER_DRIVER if part in labels)

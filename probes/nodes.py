@@ -1,4 +1,4 @@
-"""Evidence about nodes: cordoned, drained, without power, not heard of."""
+"""Evidence about nodes: cordoned, drained, without power, not heard of, not heard of although its pods answer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from history.errors import NoData
 from kube.client import Platform, api_errors, ready
 from kube.disruption.eviction import evictable
 from kube.health.serving import overdue
+from kube.proxy import reaches
+from probes.network import ASK_S, port_of
 from probes.targets import targets_of
 from safety import active_run
 
@@ -48,6 +50,20 @@ def silent(activity: str) -> bool:
     platform = active_run.require().platform
     with api_errors(f"read the nodes of {activity} and their leases", NoData):
         return all(overdue(platform, name) or not ready(platform.node(name)) for name in _nodes(activity))
+
+
+def silent_alive(activity: str, role: str) -> bool:
+    """Tell whether no node of ``activity`` is heard of, as in :func:`silent`, while every pod of ``role`` there answers the API server.
+
+    So a node without power, or one that is cut off, is not taken for one whose kubelet hangs. Raises NoData: no answer from the API server,
+    no pod of the role is there, or it names no port.
+    """
+    platform, nodes = active_run.require().platform, set(_nodes(activity))
+    with api_errors(f"read the pods of role {role}", NoData):
+        there = [pod for pod in platform.pods(role) if pod.spec.node_name in nodes]
+    if not there:
+        raise NoData(f"{activity}: no pod of role {role} is on {', '.join(sorted(nodes))}, so nobody there can be asked")
+    return silent(activity) and all(reaches(platform, pod, port_of(pod), ASK_S) for pod in there)
 
 
 def _nodes(activity: str) -> list[str]:

@@ -5,8 +5,10 @@
 """
 
 from reports.build import Context, build
+from reports.coverage import AtHand
+from reports.known import KnownFail
 from reports.model import NotTested, Report
 from reports.output import render, write
 from reports.risk import Risk
 
-__all__ = ["Context", "NotTested", "Report", "Risk", "build", "render", "write"]
+__all__ = ["AtHand", "Context", "KnownFail", "NotTested", "Report", "Risk", "build", "render", "write"]

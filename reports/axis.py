@@ -13,7 +13,7 @@ class Bar(FrozenModel):
 
     from_s: float
     to_s: float | None
-    state: Literal["fault", "outage", "ready", "serving", "unready", "cordoned", "green", "phase"]
+    state: Literal["fault", "outage", "ready", "serving", "unready", "cordoned", "green", "phase", "firing", "pending"]
     label: str = ""
 
 
@@ -21,7 +21,7 @@ class Lane(FrozenModel):
     """One row of bars above the charts."""
 
     name: str
-    group: Literal["fault", "users", "health", "phase", "node", "pod"]
+    group: Literal["fault", "users", "health", "alert", "phase", "node", "pod"]
     bars: tuple[Bar, ...]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,15 +13,26 @@ from history.errors import HistoryError
 from history.plan import Plan
 from history.result import RANK, Verdict, worst
 from history.workloads import RequestsPlan, WorkloadPlan
+from reports.coverage import AtHand
+from reports.failure import Release
+from reports.known import KnownFail, known_sentence, waived_runs
 from reports.model import Definition, Experiment, NotTested, Report, RunInfo, Trial
+from reports.night.causes import failures_of
+from reports.night.confidence import confidence_of
+from reports.night.harm import by_harm, harm_of, worst_trial
+from reports.night.matrix import coverage_of
+from reports.night.sentences import headline, summary_of
+from reports.night.sets import sets_of
+from reports.night.weaknesses import weaknesses_of
+from reports.past import Past
+from reports.platform import revisions_of
 from reports.retries import Met, compare, met
 from reports.risk import Risk
-from reports.sentences import headline, summary_of
-from reports.sets import sets_of
 from reports.text import iso
+from reports.time_used import time_used
 from reports.trial import read_judged, tightest, trial_of
-from reports.weaknesses import weaknesses_of
 from verdict.definitions import definitions
+from verdict.release import release_advice, release_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,50 +44,97 @@ class Context:
     commit: str | None = None  # default: as the runs' plans say
     not_tested: tuple[NotTested, ...] = ()
     risks: tuple[Risk, ...] = ()
+    at_hand: tuple[AtHand, ...] = ()  # every experiment that was at hand; empty: nobody says
+    past: Past | None = None
+    known_fails: tuple[KnownFail, ...] = ()
+    waiver_notes: tuple[str, ...] = ()
+    incomplete: str = ""  # that not everything was run, and why, in a sentence
 
 
 def build(run_dirs: Sequence[Path], context: Context | None = None) -> Report:
     """Read and arrange ``run_dirs``; a run that cannot be read is listed under ``not_tested`` with its sentence."""
     context = context or Context()
-    plans: list[Plan] = []
+    trials, compared, unreadable = _read(run_dirs)
+    plans = [plan for plan, _ in trials]
+    experiments = tuple(sorted((experiment_of(runs, apart) for runs, apart in sets_of(trials)), key=order))
+    not_tested = (*unreadable, *context.not_tested)
+    known = waived_runs(context.known_fails)
+    counted = tuple(one for one in experiments if not is_waived(one, known))
+    run = run_info(plans, experiments, context)
+    harm = by_harm(counted, not_tested) + known_sentence(context.known_fails) if counted or not known else ""
+    ahead = f"{context.incomplete} " if context.incomplete else ""
+    return Report(
+        run=run,
+        verdict=worst([overall(experiments, not_tested, known), *([Verdict.INCONCLUSIVE] if context.incomplete else [])]),
+        incomplete=context.incomplete,
+        sentence=ahead + (headline(counted, not_tested) if counted or not known else ONLY_KNOWN) + known_sentence(context.known_fails),
+        summary=summary_of(experiments, not_tested),
+        harm=ahead + harm if harm else "",
+        confidence=confidence_of(experiments, plans, context.at_hand),
+        release=release_of(counted, not_tested, len(experiments) - len(counted), incomplete=bool(context.incomplete)),
+        failures=failures_of(experiments),
+        experiments=experiments,
+        coverage=coverage_of(plans, experiments, not_tested, context.at_hand),
+        platforms=revisions_of(plans),
+        time=time_used([(trial.needed_s or 0.0, trial.spent) for _, trial in trials], run.duration_s),
+        retries=compare(compared),
+        risks=context.risks,
+        weaknesses=weaknesses_of(plans, experiments, not_tested),
+        not_tested=not_tested,
+        known_fails=context.known_fails,
+        waiver_notes=context.waiver_notes,
+        past=context.past,
+        definitions=tuple(Definition(name=name, text=text) for name, text in definitions()),
+    )
+
+
+def _read(run_dirs: Sequence[Path]) -> tuple[list[tuple[Plan, Trial]], list[Met | None], list[NotTested]]:
+    """Return the runs that can be read, what of each is compared by its clients' retries, and the runs that cannot."""
     trials: list[tuple[Plan, Trial]] = []
-    unreadable: list[NotTested] = []
     compared: list[Met | None] = []
+    unreadable: list[NotTested] = []
     for path in run_dirs:
         try:
             judged = read_judged(path)
         except HistoryError as error:
             unreadable.append(NotTested(id=path.name, kind="unreadable", reason=str(error)))
             continue
-        plans.append(judged.plan)
         if judged.verdict.complete:
             compared.append(met(judged.case, judged.verdict.verdict))
         trials.append((judged.plan, trial_of(judged)))
-    experiments = tuple(sorted((experiment_of(runs, apart) for runs, apart in sets_of(trials)), key=order))
-    not_tested = (*unreadable, *context.not_tested)
-    return Report(
-        run=run_info(plans, experiments, context),
-        verdict=overall(experiments, not_tested),
-        sentence=headline(experiments, not_tested),
-        summary=summary_of(experiments, not_tested),
-        experiments=experiments,
-        retries=compare(compared),
-        risks=context.risks,
-        weaknesses=weaknesses_of(plans, experiments, not_tested),
-        not_tested=not_tested,
-        definitions=tuple(Definition(name=name, text=text) for name, text in definitions()),
+    return trials, compared, unreadable
+
+
+def is_waived(experiment: Experiment, known: Set[str]) -> bool:
+    """Tell whether an experiment failed in trials alone that a waiver covers (``known``: their run ids)."""
+    return experiment.counts_as is Verdict.FAIL and all(
+        trial.counts_as is Verdict.PASS or (trial.counts_as is Verdict.FAIL and trial.run_id in known) for trial in experiment.trials
     )
 
 
-def overall(experiments: Sequence[Experiment], not_tested: Sequence[NotTested]) -> Verdict:
-    """Return the worst of what the experiments count as; what was refused or cannot be read is not a PASS."""
+ONLY_KNOWN = "No experiment held or failed but those whose failure is known."
+
+
+def overall(experiments: Sequence[Experiment], not_tested: Sequence[NotTested], known: Set[str] = frozenset()) -> Verdict:
+    """Return the worst of what the experiments count as; what was refused or cannot be read is not a PASS, what is waived no FAIL."""
     unknown = [Verdict.INCONCLUSIVE for item in not_tested if item.kind != "skipped"]
-    return worst([*(experiment.counts_as for experiment in experiments), *unknown])
+    return worst([*(Verdict.PASS if is_waived(one, known) else one.counts_as for one in experiments), *unknown])
 
 
-def order(item: Experiment) -> tuple[int, float, str]:
-    """Sort key: FAIL, INCONCLUSIVE, PASS; within each the tightest margin first."""
-    return -RANK[item.counts_as], math.inf if item.margin is None else item.margin, item.id
+def release_of(experiments: Sequence[Experiment], not_tested: Sequence[NotTested], waived: int = 0, *, incomplete: bool = False) -> Release:
+    """Return the advice on a release with its rule; what the target has nothing for holds none up, ``waived`` failures are said.
+
+    An ``incomplete`` night lacks something, even where it is only a trial of an experiment that has others.
+    """
+    missing = max(sum(item.kind != "skipped" or item.asked for item in not_tested), int(incomplete))
+    found = release_advice((one.counts_as for one in experiments), missing, waived)
+    return Release(advice=found.advice, because=found.because, rule=release_rule())
+
+
+def order(item: Experiment) -> tuple[int, tuple[float, ...], float, str]:
+    """Sort key: FAIL and INCONCLUSIVE by harm, the worst first; then PASS, the tightest margin first."""
+    harm = () if item.counts_as is Verdict.PASS else tuple(-part for part in harm_of(worst_trial(item)).key)
+    return -RANK[item.counts_as], harm, math.inf if item.margin is None else item.margin, item.id
 
 
 def experiment_of(runs: Sequence[tuple[Plan, Trial]], apart: str = "") -> Experiment:

@@ -18,3 +18,11 @@ class SceneFile(FrozenModel):
 
     path: str
     bytes: int
+
+
+class LogExcerpt(FrozenModel):
+    """Lines of a kept log around its first error; ``first_line`` counts from 1."""
+
+    path: str
+    first_line: int
+    lines: tuple[str, ...]

@@ -13,60 +13,23 @@ from pydantic import ConfigDict, Field
 from history.budgets import Budgets
 from history.layout import Advice
 from history.plan import Expect, Floor
-from history.result import Check, Measurement, Verdict
+from history.result import AlertJudged, Check, Measurement, Verdict
 from history.values import FrozenModel
 from history.workloads import Slo
 from reports.axis import Progress, TimeAxis
-from reports.kept import ErrorSeen, SceneFile
+from reports.coverage import Coverage
+from reports.failure import Failure, Release
+from reports.instruments import Fault, LoadQuality
+from reports.kept import ErrorSeen, LogExcerpt, SceneFile
+from reports.known import KnownFail
+from reports.past import Past
+from reports.platform import Revision
 from reports.retries import RetryComparison
 from reports.risk import Risk, ShownWeakness
+from reports.time_used import TimeUsed
 
 REPORT_SCHEMA = 2
 """Version of ``report.json``; it rises when a field changes its meaning or goes away, not when one is added."""
-
-
-class TouchedObject(FrozenModel):
-    """One object that the fault touched."""
-
-    target: str  # Kind/name
-    namespace: str | None
-    node: str | None
-    effect: str
-    ends: str  # what would have ended it had the suite died
-
-
-class Fault(FrozenModel):
-    """What was done, and how it is known to have taken effect and to be over. ``started`` is null if nothing was injected."""
-
-    kind: Literal["fault", "none", "sham"]
-    actions: tuple[str, ...]
-    started: str | None
-    confirmed: str | None
-    confirmed_s: float | None
-    evidence: tuple[str, ...]  # "probe: what it saw"
-    ended: str | None
-    ended_s: float | None
-    ended_how: str
-    effects: tuple[TouchedObject, ...]
-    targets: tuple[str, ...]
-
-
-class LoadQuality(FrozenModel):
-    """How well the load was offered. ``in_flight_cap`` is what the generator may have open at once."""
-
-    offered_rps: float
-    achieved_rps: float
-    send_lag_p99_ms: float
-    send_lag_max_ms: float
-    cpu_share_max: float | None
-    cap_hits: int
-    in_flight_cap: int
-    scheduled: int
-    recorded: int
-    holes: int
-    arrivals: str
-    verdict: Verdict | None  # of the checks that concern the instruments; null: there was none
-    sentence: str
 
 
 class OutageSpan(FrozenModel):
@@ -124,6 +87,8 @@ class Trial(FrozenModel):
     counts_as: Verdict  # PASS if the verdict is the expected one, else at least INCONCLUSIVE
     started: str
     duration_s: float
+    needed_s: float | None = None  # what it could not do without; null: an older report
+    spent: dict[str, float] = Field(default_factory=dict)  # by phase (s)
     seed: int
     command: str
     rto_s: float | None
@@ -144,9 +109,11 @@ class Trial(FrozenModel):
     error_texts: int = 0  # how many different ones there were
     floor: Floor | None  # null: no timer of the platform bounds recovery
     scene: tuple[SceneFile, ...]
+    excerpt: LogExcerpt | None = None  # around the first error in the logs of what the fault met; null: none was kept, or none shows one
     torn: tuple[str, ...]  # files of the history whose last line was cut off
     timeline: Timeline | None  # null: no arrival to draw
     training: Progress | None = None  # null: the run offered requests, or no step was done
+    alerts: tuple[AlertJudged, ...] = ()  # rules of Prometheus that the target file names, and what became of each
 
     def measured(self, name: str) -> Measurement | None:
         """Return the measurement called ``name``, if it was made."""
@@ -189,6 +156,7 @@ class NotTested(FrozenModel):
     id: str
     title: str = ""
     kind: Literal["refused", "skipped", "unreadable"]
+    asked: bool = False  # of what was skipped: the target has all that it needs, and there was no time for it
     reason: str
 
 
@@ -230,10 +198,21 @@ class Report(FrozenModel):
     run: RunInfo
     verdict: Verdict
     sentence: str
+    incomplete: str = ""  # that not everything was run, and why; ``sentence`` and ``harm`` begin with it
     summary: str  # how many held, how many not, the tightest margin
-    experiments: tuple[Experiment, ...]  # FAIL, INCONCLUSIVE, then the tightest margin first
+    harm: str = ""  # the night in a sentence, by harm; empty: no run could be shown, or an older report
+    confidence: str = ""  # what the verdicts rest on
+    release: Release | None = None  # null: older reports
+    failures: tuple[Failure, ...] = ()  # a line for each experiment that did not come out as expected
+    experiments: tuple[Experiment, ...]  # FAIL and INCONCLUSIVE by harm, then the tightest margin first
+    coverage: Coverage | None = None  # null: older reports
+    platforms: tuple[Revision, ...] = ()  # that the runs met
+    time: TimeUsed | None = None  # null: no run could be shown, or an older report
     retries: tuple[RetryComparison, ...] = ()  # faults that were met by clients of several retry policies
     risks: tuple[Risk, ...] = ()
     weaknesses: tuple[ShownWeakness, ...] | None = None  # null: older runs, in which nobody looked
     not_tested: tuple[NotTested, ...]
+    known_fails: tuple[KnownFail, ...] = ()  # what waivers say
+    waiver_notes: tuple[str, ...] = ()  # waivers that may not be needed any more
+    past: Past | None = None  # what earlier nights say; null: nobody asked
     definitions: tuple[Definition, ...]

@@ -9,10 +9,13 @@ from history.budgets import BUDGETS, Budget
 from verdict.registered import check_named
 from verdict.shared.registry import MEASUREMENT
 
+TTD = "ttd"
+"""Shown only where the target names alerting rules."""
 RECOVERY = {
     "time_to_impact": "First impact on users",
     "time_to_detection": "Noticed by the platform itself",
     "suite_detection": "Seen by the suite's own probes",
+    TTD: "TTD: the first alert fired",
     "rto": "RTO: users served again for good",
     "rto_train_first": "First step again, not yet beyond what had been done",
     "rto_train": "Beyond every step that had been done",
@@ -22,6 +25,8 @@ RECOVERY = {
     "queue_drain": "Queue drained after recovery",
 }
 """The recovery table: times after the fault, in the order in which they are of interest."""
+OF_TRAINING = {"time_to_impact": "First impact on training", "rto": "RTO: training goes on for good"}
+"""What those of them are called of a training job, which has no users."""
 PHASES = {
     "phase_detect": "detect",
     "phase_evict": "evict",
@@ -72,6 +77,7 @@ LABELS = {
     "interrupted_unknown": "Interrupted, not known where",
     "interrupted_leaving": "Broken off while the targets left",
     "bad_seconds": "Bad requests, in seconds of load",
+    "outlived": "Outlived the fault: users not served after its end",
     "rto_resolution": "RTO resolution",
     "rto_low": "RTO at least (95 %)",
     "rto_high": "RTO at most (95 %)",
@@ -128,11 +134,12 @@ def unit(name: str, unit_as_measured: str) -> str:
     return budget.unit if budget else "times" if name in TIMES and unit_as_measured == "ratio" else unit_as_measured
 
 
-def label(name: str) -> str:
-    """Return what the measurement, check or budget ``name`` is called on the page."""
+def label(name: str, workload: str = "") -> str:
+    """Return what the measurement, check or budget ``name`` is called on the page, and whose it is where several workloads drive a run."""
     budget, spec = _budget(name), check_named(name)
     declared = budget.title if budget else spec.title if spec else ""
-    return declared or LABELS.get(name) or RECOVERY.get(name) or name.replace("_", " ").capitalize()
+    called = declared or LABELS.get(name) or RECOVERY.get(name) or name.replace("_", " ").capitalize()
+    return f"{called} of {workload}" if workload else called
 
 
 def _budget(name: str) -> Budget | None:

@@ -1,6 +1,6 @@
-"""``python -m runner discover|doctor|risks|heal|status|rbac|policy|catalogue|calibrate``: what stands beside ``pytest -m chaos``.
+"""``python -m runner COMMAND``: what stands beside ``pytest -m chaos``, from ``discover`` and ``doctor`` to ``nightly`` and ``heal``.
 
-Exit codes: 0 done · 1 something remains, a risk was found, or a null run was not PASS · 2 wrong usage · 11 refused.
+Exit codes: 0 done · 1 something remains, a risk was found, a claim is void, or a null run was not PASS · 2 wrong usage · 11 refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from history.result import Verdict
 from history.values import parse_duration
 from kube.client import connect
 from runner.cleanup import cleanup
-from runner.commands import admission_policy, calibrate, catalogue_pages, discover, rbac, risks
+from runner.commands import admission_policy, calibrate, catalogue_pages, claims, discover, nightly, rbac, risks
 from runner.commands.doctor import doctor
 from runner.commands.doctor.chosen import to_grant
 from runner.drivers.choice import read_target
@@ -58,15 +58,22 @@ def parser() -> argparse.ArgumentParser:
     add["risks"].add_argument("--experiments", type=Path, action="append", default=[], metavar="DIR", help="experiments of your own")
     add["risks"].add_argument("--json", action="store_true", help="print them as JSON")
     add["doctor"].add_argument("--probe-nodes", action="store_true", help="start a fault pod that does nothing on every node to be hit")
-    add["calibrate"].add_argument("--runs", type=int, default=5, help="null runs (default: %(default)s)")
-    add["calibrate"].add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
-    add["calibrate"].add_argument("--experiment", type=Path, default=NULL, metavar="FILE", help="the null control (default: %(default)s)")
-    add["calibrate"].add_argument("--profile", choices=("smoke", "full"), default="smoke", help="length of baseline and hold")
-    add["calibrate"].add_argument("--stored", type=Path, metavar="DIR", help="judge by the null runs below DIR instead of new ones")
-    add["calibrate"].add_argument("--write", type=Path, metavar="FILE", help="publish what they say, and each run, as Markdown there")
-    add["calibrate"].add_argument("--out", type=Path, default=ROOT / "reports" / "out" / "calibrate", metavar="DIR", help="runs go here")
+    _arguments_of_calibrate(add["calibrate"])
+    claims.add_to(commands.add_parser("claims", help=claims.TEXT, description=claims.TEXT))
+    nightly.add_to(commands.add_parser("nightly", help=nightly.TEXT, description=nightly.TEXT))
     discover.add_to(commands.add_parser("discover", help=discover.TEXT, description=discover.TEXT))
     return made
+
+
+def _arguments_of_calibrate(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``calibrate``."""
+    command.add_argument("--runs", type=int, default=5, help="null runs (default: %(default)s)")
+    command.add_argument("--budget", type=parse_duration, metavar="TIME", help="an RTO budget such as 30s (default: the plan's)")
+    command.add_argument("--experiment", type=Path, default=NULL, metavar="FILE", help="the null control (default: %(default)s)")
+    command.add_argument("--profile", choices=("smoke", "full"), default="smoke", help="length of baseline and hold")
+    command.add_argument("--stored", type=Path, metavar="DIR", help="judge by the null runs below DIR instead of new ones")
+    command.add_argument("--write", type=Path, metavar="FILE", help="publish what they say, and each run, as Markdown there")
+    command.add_argument("--out", type=Path, default=ROOT / "reports" / "out" / "calibrate", metavar="DIR", help="runs go here")
 
 
 def execute_command(options: argparse.Namespace) -> int:
@@ -125,7 +132,8 @@ def main() -> int:
     """Parse, carry out, and say what refuses."""
     try:
         options = parser().parse_args()
-        return discover.discover(options) if options.command == "discover" else execute_command(options)
+        alone = {"discover": discover.discover, "claims": claims.claims, "nightly": nightly.main}
+        return alone[options.command](options) if options.command in alone else execute_command(options)
     except AftershockError as error:
         print(redact_text(str(error)), file=sys.stderr)
         return REFUSED

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     """Kinds of messages."""
 
     PHASE = "phase"  # a phase begins: name
-    SEEN = "seen"  # what is seen now: text
+    SEEN = "seen"  # what is seen now: seconds of the phase, text; while recovery is waited for: rto_s (the budget), left_s of it
     DONE = "done"  # a phase ended: name, seconds, text
     NOTE = "note"  # a sentence worth showing at once: text
     RESOLVED = "resolved"  # preflight passed: targets, permissions, floor (shown by a dry run)

@@ -38,6 +38,7 @@ class Request(FrozenModel):
     experiments_root: Path
     target: Path
     seed: int
+    seed_policy: str = ""  # how the session came by its seed, in words
     profile: ProfileName
     trial: int = 1
     trials: int = 1

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
+from kube import control_plane
 from kube.client import Platform
 from kube.controllers.groups import with_mates
 from kube.objects import Named, Pod
@@ -21,6 +22,8 @@ from target.target import Target
 
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 UNCONSENTED = "which has not consented"
+ALLOW_CLUSTER_WIDE = "if that is meant, say allow: {cluster_wide: true} in an experiment of your own"
+ALLOW_OVERLOAD = "if that is meant, say allow: {overload: true} in an experiment of your own"
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"  # every device plugin must mount this folder of its node
 
 
@@ -44,8 +47,11 @@ def objections(target: Target, targets: Sequence[ResolvedTarget], around: Surrou
     for hit in targets:
         if hit.kind == "Pod":
             against += _against_pod(target, hit, around)
+        elif hit.kind == control_plane.KIND:
+            against += _against_control_plane(target, hit, allow)
         else:
             against += _against_node(target, hit, around)
+    against += _against_overload(target, targets, allow)
     return against + _against_extent(target, targets, around) + _against_roles(target, targets, around, allow)
 
 
@@ -79,6 +85,20 @@ def against_namespace(target: Target, region: str, namespace: str, labels_of: Ma
     return []
 
 
+def _against_control_plane(target: Target, hit: ResolvedTarget, allow: Allow) -> list[str]:
+    driver = target.regions[hit.region].control_plane
+    if allow.cluster_wide or (driver is not None and driver.embedded):
+        return []
+    return [f"{hit.name} of the control plane: everybody on this cluster depends on it; {ALLOW_CLUSTER_WIDE}"]
+
+
+def _against_overload(target: Target, targets: Sequence[ResolvedTarget], allow: Allow) -> list[str]:
+    """Return the objection against more load than a class's own, one for each region: no limit on pods says anything of it."""
+    regions = dict.fromkeys(hit.region for hit in targets if hit.overloaded)
+    asked = [] if allow.overload else [name for name in regions if not target.regions[name].embedded]
+    return [f"region {name} would be given much more than its load, and whoever shares it suffers, too; {ALLOW_OVERLOAD}" for name in asked]
+
+
 def _against_node(target: Target, hit: ResolvedTarget, around: Surroundings) -> list[str]:
     what, name = f"{hit.kind.lower()} {hit.name}", hit.node or hit.name
     node = around.nodes.get(name)
@@ -108,7 +128,7 @@ def is_device_plugin(pod: Pod) -> bool:
 
 def _against_extent(target: Target, targets: Sequence[ResolvedTarget], around: Surroundings) -> list[str]:
     direct = direct_pods(together(targets))
-    pods, nodes = len(with_mates(direct, around.mates)), len({t.node for t in targets if t.kind != "Pod"})
+    pods, nodes = len(with_mates(direct, around.mates)), len({t.node for t in targets if t.kind != "Pod" and t.node})
     grouped = f", since a pod's whole group is made anew with it ({len(direct)} pods in {pods})" if pods > len(direct) else ""
     over = [f"{pods} pods would be touched, limits.pods is {target.limits.pods}{grouped}"] if pods > target.limits.pods else []
     return over + ([f"{nodes} nodes would be touched, limits.nodes is {target.limits.nodes}"] if nodes > target.limits.nodes else [])

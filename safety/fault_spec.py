@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Arguments = dict[str, Any]
 Action = TypeVar("Action", bound=Callable[..., Any])
 LONGEST_S = 86_400.0
-Tier = Literal["namespace", "ephemeral", "node"]
+Tier = Literal["namespace", "ephemeral", "node", "cluster"]
 
 
 class Effect(Enum):
@@ -71,6 +71,8 @@ class FaultSpec:
     ``instead_of``: the actions of chaosk8s whose place it takes.
     ``on_engine`` says that it acts on the engine process of its role, so the target must say how that is recognised.
     ``chaos_mesh``: the chaos that makes it where the target's region has Chaos Mesh, in words. Empty: none is equal to it.
+    ``takes_away``: the instruments of the suite that cannot answer while it acts, as the history calls them. Their silence meanwhile is
+    the fault itself: it stops no run and leaves no verdict open. Any other silence of theirs does, as everywhere.
     ``killed``: how the kill campaign tries it; it need not be said of a fault on pods whose other arguments have defaults.
     """
 
@@ -88,6 +90,7 @@ class FaultSpec:
     instead_of: tuple[str, ...] = ()
     on_engine: bool = False
     chaos_mesh: str = ""
+    takes_away: tuple[str, ...] = ()
     killed: KillTrial = field(default_factory=KillTrial)
 
     def __call__(self, action: Action) -> Action:

@@ -1,17 +1,21 @@
-"""Two runs never touch the same thing: one Lease per namespace and node, in the suite's namespace, taken in sorted order.
+"""Two runs never touch the same thing: a Lease per namespace, node and control plane, in the suite's namespace, taken in sorted order.
 
 A lease lasts 15 s and is renewed every 5 s by a thread. Times are the API server's (:meth:`kube.client.Platform.server_time`), so that
 clocks of several machines need not agree. Taking in sorted order keeps two runs from waiting for each other.
+
+While a fault takes the API server away, nobody can renew a lease, and nobody can take one. Before such a fault the leases say themselves
+that their holder may be silent for so long (:meth:`Leases.expect_absence`), so that nobody takes them when the server is back.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Self
 
@@ -19,14 +23,16 @@ import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from history.errors import TargetRefused
+from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
+from kube import control_plane
 from kube.answers import explained
 from kube.client import Platform, api_errors, unless_gone
 from kube.lists.paging import listed
 from kube.objects import Lease, LeaseApi, Meta
 
 DURATION_S, RENEW_S = 15, 5.0
+CONTROL_PLANE = "aftershock-control-plane"
 LABELS = {"app.kubernetes.io/managed-by": "aftershock"}
 
 
@@ -46,9 +52,14 @@ class Held:
 
 
 def names_for(targets: Iterable[ResolvedTarget]) -> list[str]:
-    """Return the names of the leases that a fault on ``targets`` needs, sorted: one per namespace and per node that goes down."""
+    """Return the names of the leases that a fault on ``targets`` needs, sorted.
+
+    One per namespace, per node that goes down, and one for the control plane.
+    """
+    targets = list(targets)
+    of_all = {CONTROL_PLANE for target in targets if target.kind == control_plane.KIND}
     namespaces = {f"aftershock-namespace-{target.namespace}" for target in targets if target.namespace}
-    return sorted(namespaces | {f"aftershock-node-{target.node}" for target in targets if target.kind != "Pod" and target.node})
+    return sorted(of_all | namespaces | {f"aftershock-node-{target.node}" for target in targets if target.kind != "Pod" and target.node})
 
 
 def holder_of(run_id: str) -> str:
@@ -72,6 +83,8 @@ class Leases:
     ) -> None:
         self._api, self._namespace, self.holder, self._now, self._on_lost = api, namespace, holder, now, on_lost
         self._mine: dict[str, Lease] = {}  # name -> V1Lease as last seen
+        self._away_until = now()  # the API server may be away until then, by a fault of this run
+        self._one_at_a_time = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.lost = ""
@@ -93,11 +106,26 @@ class Leases:
 
     def renew(self) -> None:
         """Renew each lease once; a lease that somebody else took, or that could not be renewed in time, is reported as lost."""
-        for name in list(self._mine):
-            try:
+        with self._one_at_a_time:
+            for name in list(self._mine):
+                try:
+                    self._renew(name)
+                except (ApiException, urllib3.exceptions.HTTPError) as error:
+                    self._failed(name, error)
+
+    def expect_absence(self, for_s: float) -> None:
+        """Let the leases hold although nobody can renew them for ``for_s`` seconds from now: a fault is to take the API server away.
+
+        They hold for 15 s beyond, and are as short as ever once they were renewed after that.
+
+        Raises:
+            FaultFailed: a lease cannot say so, so the fault must not act.
+
+        """
+        with self._one_at_a_time, api_errors("let the run's leases outlast the API server's absence", FaultFailed):
+            self._away_until = self._now() + timedelta(seconds=for_s)
+            for name in self._mine:
                 self._renew(name)
-            except (ApiException, urllib3.exceptions.HTTPError) as error:
-                self._failed(name, error)
 
     def release(self) -> None:
         """Stop renewing and delete those leases that are still ours; what cannot be deleted expires by itself in 15 s."""
@@ -141,16 +169,21 @@ class Leases:
 
     def _fresh(self, name: str, meta: Meta | None = None) -> client.V1Lease:
         now = whole(self._now())
-        spec = client.V1LeaseSpec(holder_identity=self.holder, lease_duration_seconds=DURATION_S, acquire_time=now, renew_time=now)
+        spec = client.V1LeaseSpec(holder_identity=self.holder, lease_duration_seconds=self._duration_s(), acquire_time=now, renew_time=now)
         return client.V1Lease(metadata=meta or client.V1ObjectMeta(name=name, labels=LABELS), spec=spec)
+
+    def _duration_s(self) -> int:
+        """Return for how long a lease holds that is renewed now."""
+        return DURATION_S + math.ceil(max(0.0, (self._away_until - self._now()).total_seconds()))
 
     def _renew(self, name: str) -> None:
         lease = self._mine[name]
-        lease.spec.renew_time, before = whole(self._now()), lease.spec.renew_time
+        before = lease.spec.renew_time, lease.spec.lease_duration_seconds
+        lease.spec.renew_time, lease.spec.lease_duration_seconds = whole(self._now()), self._duration_s()
         try:
             self._mine[name] = self._api.replace_namespaced_lease(name, self._namespace, lease)
         except (ApiException, urllib3.exceptions.HTTPError):
-            lease.spec.renew_time = before
+            lease.spec.renew_time, lease.spec.lease_duration_seconds = before
             raise
 
     def _failed(self, name: str, error: ApiException | urllib3.exceptions.HTTPError) -> None:
@@ -163,8 +196,9 @@ class Leases:
         if lease is None or lease.spec.holder_identity != self.holder:
             holder = lease.spec.holder_identity if lease else "nobody: it was deleted"
             self._report_lost(name, f"lease {name} is no longer ours; it is held by {holder}")
-        elif (self._now() - self._mine[name].spec.renew_time).total_seconds() > DURATION_S:
-            self._report_lost(name, f"lease {name} could not be renewed for {DURATION_S} s: {explained(error)}")
+        elif not held_by(self._mine[name], self._now()).alive:
+            lasted_s = self._mine[name].spec.lease_duration_seconds
+            self._report_lost(name, f"lease {name} could not be renewed for {lasted_s} s: {explained(error)}")
         else:
             self._mine[name] = lease  # somebody changed its labels, or no answer for now: the next renewal uses this version
 

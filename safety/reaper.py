@@ -2,8 +2,8 @@
 
 It acts when the run's leases are not renewed any more: the suite, its machine or its network is gone. It acts, too, when the run's
 deadline has passed. It undoes API changes only. What ends by itself (a machine's power, a frozen process, a fault pod) is marked once its
-time is over. Damaged data and signalled pods stay open for ``heal``: a standby beside the server restores the first, and replacing the
-second is an eviction; the reaper has no rights in the platform's namespaces.
+time is over. Damaged data, signalled pods and replicas that were scaled away stay open for ``heal``: a standby beside the server restores
+the first, replacing the second is an eviction, and the reaper has no rights in the platform's namespaces.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ POLL_S = 2.0
 BY_API = frozenset(
     {UndoKind.UNCORDON, UndoKind.DELETE_CHAOS}
 )  # what safety.reaper_job gives rights for; a fault pod ends by itself, below Kubernetes
-BY_HEAL = frozenset({UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD})
+BY_HEAL = frozenset({UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD, UndoKind.RESCALE})
 WATCHING = "reaper: watching"
 CLOSED, HEALED = "the journal is closed", "everything is undone"
-FOR_HEAL = "all is undone but damaged data and signalled pods; run make heal, or python -m runner heal --target FILE"
+FOR_HEAL = "all is undone but damaged data, signalled pods and replicas scaled away; run make heal, or python -m runner heal --target FILE"
 
 
 class Journal(Protocol):

@@ -13,13 +13,16 @@ from history.clock import now_ns
 from history.errors import AftershockError, UndoFailed
 from history.reader import read_table
 from history.schema import EventKind
-from kube import machine_drivers
+from kube import control_plane, machine_drivers
 from kube.client import Platform, api_errors, unless, unless_gone
+from kube.reachable import answers
 from kube.wait import until
 from safety import chaos
 from safety.active_run import ActiveRun
 from safety.data_damage import restore_data
+from safety.load_process import end_load
 from safety.replacement import replace_pod
+from safety.rescaling import rescale
 from safety.undo_journal import Undo, UndoKind
 
 CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
@@ -38,12 +41,8 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
         match undo.kind:
             case UndoKind.UNCORDON:
                 said = uncordon(platform, undo.object, undo.detail)
-            case UndoKind.POWER_ON:
-                machine_drivers.power_on(platform, undo.object)
-                said = f"node {undo.object}: power is on"
-            case UndoKind.REPAIR_GPU:
-                machine_drivers.repair_gpu(platform, undo.object, undo.detail)
-                said = f"node {undo.object}: GPU {undo.detail} is repaired"
+            case UndoKind.POWER_ON | UndoKind.REPAIR_GPU | UndoKind.START_CONTROL_PLANE:
+                said = _by_driver(platform, undo)
             case UndoKind.DELETE_POD:
                 said = delete_pod(platform, undo.object, undo.namespace or "")
             case UndoKind.DELETE_CHAOS:
@@ -52,9 +51,26 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
                 said = replace_pod(platform, undo.object, undo.namespace or "", undo.detail, bypass_pdb=undo.bypass_pdb)
             case UndoKind.RESTORE_DATA:
                 said = f"pod {undo.namespace}/{undo.object}: {restore_data(platform, undo)['said']}"
+            case UndoKind.RESCALE:
+                said = rescale(platform, undo)
+            case UndoKind.END_LOAD:
+                said = end_load(undo)
             case UndoKind.NOTHING:
                 said = f"{undo.object}: nothing to undo, {undo.self_ends or 'the platform repairs it'}"
         return said
+
+
+def _by_driver(platform: Platform, undo: Undo) -> str:
+    match undo.kind:
+        case UndoKind.POWER_ON:
+            machine_drivers.power_on(platform, undo.object)
+            return f"node {undo.object}: power is on"
+        case UndoKind.REPAIR_GPU:
+            machine_drivers.repair_gpu(platform, undo.object, undo.detail)
+            return f"node {undo.object}: GPU {undo.detail} is repaired"
+        case _:
+            machine_drivers.start_control_plane(platform, undo.object)
+            return f"control plane: {undo.object} is started"
 
 
 def undo_all(run: ActiveRun, kinds: Collection[UndoKind] | None = None) -> list[str]:
@@ -83,6 +99,16 @@ def undo_all(run: ActiveRun, kinds: Collection[UndoKind] | None = None) -> list[
     if failed:
         raise UndoFailed("; ".join(failed))
     return [said for _, said in undone]
+
+
+def bring_back(run: ActiveRun) -> None:
+    """Start again what the run's own faults stop of the control plane, if the API server does not answer: the journal lies behind it.
+
+    Raises UndoFailed: the driver failed.
+    """
+    parts = [target.name for target in run.all_targets() if target.kind == control_plane.KIND]
+    for part in parts if parts and not answers(run.platform) else ():
+        machine_drivers.start_control_plane(run.platform, part)
 
 
 def _stamp_ends(run: ActiveRun, undone: list[tuple[Undo, str]]) -> None:

@@ -2,7 +2,8 @@
 
 A machine that was switched on boots for a while. Until its kubelet speaks, Kubernetes shows the state from before the power cut: node
 Ready, pods Ready. Proving a platform healthy must look past that. A fault pod that was deleted is gone only when its kubelet says that its
-program has ended; a chaos object, when its controller has let it go and its pod answers.
+program has ended; a chaos object, when its controller has let it go and its pod answers. Controllers that were stopped are back when they
+renew their Leases, whose old renewals look fresh for a while.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from kube import control_plane
 from kube.client import Platform, unless_gone
 from kube.objects import Pod
 from safety import chaos
@@ -28,6 +30,8 @@ def power_cut_detail(platform: Platform) -> str:
 def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
     """Return what still shows the state from before a power cut, and the fault pods and chaos objects that are still there, as sentences.
 
+    Of a control plane that was stopped: the controllers that are not at work again.
+
     A machine that was never without power (its driver did nothing) settles within a renewal of its lease (10 s).
 
     Raises:
@@ -40,6 +44,7 @@ def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
     pods = sorted({(undo.namespace or "", undo.object) for undo in entries if undo.kind is UndoKind.DELETE_POD})
     return (
         stale
+        + _idle_controllers(platform, entries)
         + [
             f"fault pod {name}: its kubelet has not said that it ended"
             for namespace, name in pods
@@ -47,6 +52,18 @@ def unconfirmed_undos(platform: Platform, entries: Sequence[Undo]) -> list[str]:
         ]
         + chaos.unconfirmed(platform, entries)
     )
+
+
+def _idle_controllers(platform: Platform, entries: Sequence[Undo]) -> list[str]:
+    """Return which controllers have not renewed their Lease since the API server, or they themselves, were stopped."""
+    stops = [datetime.fromisoformat(undo.detail) for undo in entries if undo.kind is UndoKind.START_CONTROL_PLANE]
+    if not stops:
+        return []
+    return [
+        f"{lease.metadata.name}: it has not renewed its Lease in {control_plane.NAMESPACE} since the control plane was stopped"
+        for lease in control_plane.leader_leases(platform)
+        if not control_plane.renewed_since(lease, max(stops) + DYING)
+    ]
 
 
 def _stale(platform: Platform, node: str, cut: datetime) -> list[str]:

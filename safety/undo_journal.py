@@ -32,11 +32,14 @@ class UndoKind(StrEnum):
 
     UNCORDON = "uncordon"  # object: node; only if it was not cordoned before
     POWER_ON = "power-on"  # object: node, detail: when its power was cut (API server's clock); by the machine driver
+    START_CONTROL_PLANE = "start-control-plane"  # object: a part of it, detail: when it was stopped; by the control plane's driver
     REPAIR_GPU = "repair-gpu"  # object: node, detail: index; by the GPU driver
     DELETE_POD = "delete-pod"  # object: pod; a fault pod of the suite
     DELETE_CHAOS = "delete-chaos"  # object: a chaos object of Chaos Mesh, detail: safety.chaos.OfPod
     REPLACE_POD = "replace-pod"  # object: pod, detail: uid; it carries an ephemeral container that cannot be removed
     RESTORE_DATA = "restore-data"  # object: storage server's pod, detail: safety.data_damage.DataDamage; by a program in its container
+    RESCALE = "rescale"  # object: a controller, detail: safety.rescaling.Rescaled; unless somebody else scaled it meanwhile
+    END_LOAD = "end-load"  # object: folder of a load generator's record, detail: the machine that it runs on; see safety.load_process
     NOTHING = "nothing"  # the platform itself repairs it (a killed pod is replaced); recorded for the reader
 
 

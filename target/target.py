@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from history.errors import ConfigError
 from history.values import Share, Written
 from target import requests, schema1, training  # noqa: F401 - requests and training are kinds of workload: they register
+from target.alerts import alert_refusals
 from target.mistakes import Refusal, parse, refuse, sentence
 from target.not_built import not_built
 from target.references import loose_ends
@@ -71,7 +72,7 @@ class Target(Written):
     @model_validator(mode="after")
     def _can_be_used(self) -> Target:
         """List every name that leads nowhere, what is unsafe, and what is not built yet."""
-        refuse(type(self).__name__, [*loose_ends(self), *self._unsafe(), *not_built(self), *self._of_workloads()])
+        refuse(type(self).__name__, [*loose_ends(self), *self._unsafe(), *not_built(self), *self._of_workloads(), *alert_refusals(self)])
         return self
 
     def _unsafe(self) -> Iterator[Refusal]:

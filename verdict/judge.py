@@ -19,6 +19,7 @@ from verdict.inputs.recovery import recovery_of
 from verdict.registered import all_checks as every_check
 from verdict.registered import check_named, checks_of, measures_of
 from verdict.shared import checks_after, checks_record
+from verdict.shared.alerts import judged_alerts
 from verdict.shared.registry import MEASUREMENT, Cause, CheckSpec, Role
 from verdict.shared.results import inconclusive
 from verdict.shared.starvation import LEAST_OTHERS, starved_arrivals
@@ -64,6 +65,7 @@ def _with_others(run: Run, first: RunVerdict, others: Sequence[RunVerdict]) -> R
             "sentence": sentence_of(decided, checks),
             "checks": tuple(checks),
             "measurements": tuple(measurements),
+            "alerts": tuple(alert for one in (first, *others) for alert in one.alerts),
             "load": next((one.load for one in (first, *others) if one.load is not None), None),
             "errors": next((one.errors for one in (first, *others) if one.errors), {}),
             "advice": max((one.advice for one in (first, *others) if one.advice is not None), key=len, default=None),
@@ -92,6 +94,7 @@ def verdict_of(case: Case) -> RunVerdict:
         fault=_fault(case),
         errors=_errors(run),
         advice=advice_on(case, checks, measurements) if verdict is Verdict.FAIL else None,
+        alerts=judged_alerts(case),
     )
 
 
@@ -151,8 +154,14 @@ def sentence_of(verdict: Verdict, checks: Sequence[Check]) -> str:
     deciding = [check for check in checks if check.verdict is verdict]
     if verdict is Verdict.INCONCLUSIVE:
         deciding.sort(key=_cause)
-    others = f" ({verdict.value} too: {listed(check.name for check in deciding[1:])}.)" if deciding[1:] else ""
+    others = f" ({verdict.value} too: {listed(_title(check) for check in deciding[1:])}.)" if deciding[1:] else ""
     return deciding[0].sentence + others
+
+
+def _title(check: Check) -> str:
+    """Return what people call a check."""
+    spec = check_named(check.name)
+    return (spec.title if spec else "") or check.name.replace("_", " ")
 
 
 def _left_open(check: Check) -> bool:
@@ -217,12 +226,9 @@ def _excused(case: Case, checks: Sequence[Check]) -> list[Check]:
 
 def _outages(case: Case) -> tuple[Outage, ...]:
     spans = case.recovery.outages if case.recovery else ()
-    last = len(spans) - 1
-    over = [
-        span.end_ns if index < last or (case.recovery and case.recovery.recovered_ns is not None) else None
-        for index, span in enumerate(spans)
-    ]
-    return tuple(Outage(start_ns=span.start_ns, end_ns=end_ns, bad=span.bad) for span, end_ns in zip(spans, over, strict=True))
+    last, well = len(spans) - 1, case.recovery is not None and case.recovery.recovered_ns is not None
+    ends = [span.end_ns if index < last or well else None for index, span in enumerate(spans)]
+    return tuple(Outage(start_ns=span.start_ns, end_ns=end_ns, bad=span.bad) for span, end_ns in zip(spans, ends, strict=True))
 
 
 def _fault(case: Case) -> FaultSummary:

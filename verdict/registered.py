@@ -18,6 +18,7 @@ ORDER = tuple(
         "shared.users",
         "requests.interval",
         "requests.availability",
+        "requests.outlived",
         "requests.reasons",
         "requests.interrupted",
         "requests.answers",
@@ -47,6 +48,7 @@ ORDER = tuple(
         "requests.checks_hurt",
         "shared.watched",
         "shared.drainable",
+        "shared.alerts",
         "requests.checks_answers",
         "shared.checks_after",
     )

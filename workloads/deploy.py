@@ -82,9 +82,8 @@ def folder_of(variant: str) -> Path:
     return MANIFESTS / variant
 
 
-def deployments(kubectl: Kubectl, variant: str) -> list[Deployment]:
-    """Return the Deployments that the variant consists of."""
-    rendered = objects_of(kubectl, variant)
+def deployments(rendered: list[Object]) -> list[Deployment]:
+    """Return the Deployments among the objects of a variant."""
     return [Deployment(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered if o["kind"] == "Deployment"]
 
 
@@ -107,12 +106,14 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
     if trains:  # elsewhere its disks have other places: apply workloads/manifests/training with your own storage class
         apply_training(kubectl, say)
     kubectl.run("apply", "-k", str(folder))
-    parts = deployments(kubectl, variant)
+    objects = objects_of(kubectl, variant)
+    parts = deployments(objects)
     for namespace in sorted({one.namespace for one in parts}):
         # pods that a rebooting node refused stay listed, and their Deployment has replaced them long ago
         kubectl.run("-n", namespace, "delete", "pods", "--field-selector=status.phase=Failed", "--ignore-not-found")
     for one in parts:
         _await_rollout(kubectl, one, timeout_s, say)
+    _await_stateful(kubectl, objects, timeout_s)
     for one in parts:
         _spread(kubectl, one, timeout_s, say)
     if trains:
@@ -165,6 +166,11 @@ def _await_rollout(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Calla
         ) from failure
 
 
+def _await_stateful(kubectl: Kubectl, objects: list[Object], timeout_s: int) -> None:
+    for found in (one["metadata"] for one in objects if one["kind"] == "StatefulSet"):
+        kubectl.run("-n", found["namespace"], "rollout", "status", f"statefulset/{found['name']}", f"--timeout={timeout_s}s")
+
+
 def _spread(kubectl: Kubectl, one: Deployment, timeout_s: int, say: Callable[[str], None]) -> None:
     """Restart a Deployment, replica by replica, that an earlier fault has left crowded into fewer zones than it wants."""
     by_zone = zones_of(kubectl, one)
@@ -210,7 +216,7 @@ def delete(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
 def status(kubectl: Kubectl, variant: str, say: Callable[[str], None]) -> bool:
     """Print each Deployment's state; return whether all replicas of all of them are available."""
     complete = True
-    for one in deployments(kubectl, variant):
+    for one in deployments(objects_of(kubectl, variant)):
         found = yaml.safe_load(
             kubectl.run("-n", one.namespace, "get", "deployment", one.name, "--ignore-not-found", "-o", "yaml", capture=True)
         )

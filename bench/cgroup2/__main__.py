@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from bench.cgroup2 import initramfs, packages, speed
 from bench.cgroup2.job import TABLE
@@ -31,9 +32,9 @@ STARTED = "bench.cgroup2.job, bench.campaigns.alone.__main__, cluster.cli"
 COMPILED = OUT / "compiled"
 
 
-def job(accelerator: str, here_s: float, for_s: float) -> str:
-    """Return the script that the virtual machine runs."""
-    words = shlex.join([sys.executable, "-m", "bench.cgroup2.job", SHARED, f"{here_s:.4f}", f"{for_s:g}"])
+def job(accelerator: str, here_s: float, for_s: float, only: Sequence[str] = ()) -> str:
+    """Return the script that the virtual machine runs; ``only``: of the faults these alone."""
+    words = shlex.join([sys.executable, "-m", "bench.cgroup2.job", SHARED, f"{here_s:.4f}", f"{for_s:g}", *only])
     variables = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "ACCELERATOR": accelerator, "PYTHONPYCACHEPREFIX": str(COMPILED)}
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
     return f"{exports}\nmodprobe -a {MODULES}\ncd {shlex.quote(str(ROOT))} && {words}\n"
@@ -55,7 +56,7 @@ def boot(options: argparse.Namespace) -> None:
     plain = Machine(kernel, built, OUT, options.memory_mib, cpus=2)
     accelerators = accelerators_of(plain)
     say(f"the virtual machine's accelerator: {accelerators[0]}" + (" (the processor is emulated)" if len(accelerators) == 1 else ""))
-    (OUT / "job.sh").write_text(job(accelerators[0], speed.processor_s(), options.for_s))
+    (OUT / "job.sh").write_text(job(accelerators[0], speed.processor_s(), options.for_s, options.only))
     made = Machine(kernel, built, OUT, options.memory_mib, plain.cpus, accelerators)
     began_s = time.monotonic()
     if not run(made, options.for_s, lambda line: say(f"{time.monotonic() - began_s:7.0f} s  {line}")):
@@ -72,6 +73,7 @@ def main() -> int:
     parser = pages.parser_of("bench.cgroup2", __doc__)
     pages.add_time_limit(parser)
     parser.add_argument("--memory-mib", type=int, default=MEMORY_MIB, help="the virtual machine's memory, at most (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="FAULT", help="of the faults these alone: faults.pods.kill")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the virtual machine ends, too
     table = OUT / TABLE

@@ -10,9 +10,7 @@ from pathlib import Path
 INIT = Path(__file__).with_name("init")
 MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 """Those without which there is no root to load others from."""
-FOLDERS = ("bin", "sbin", "proc", "sys", "dev", "machine", "own", "root", "modules")
-LOADER = '#!/bin/busybox sh\nexec /bin/busybox chroot /root /sbin/modprobe "$@"\n'
-"""The kernel asks for modules here, in its own root; they are in the machine's."""
+FOLDERS = ("bin", "proc", "sys", "dev", "machine", "own", "root", "modules")
 
 
 def build(file: Path, release: str) -> Path:
@@ -23,9 +21,7 @@ def build(file: Path, release: str) -> Path:
         (tree / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox") or "/bin/busybox", tree / "bin" / "busybox")
     shutil.copy(INIT, tree / "init")
-    (tree / "sbin" / "modprobe").write_text(LOADER)
-    for program in (tree / "init", tree / "sbin" / "modprobe"):
-        program.chmod(0o755)
+    (tree / "init").chmod(0o755)
     for number, module in enumerate(modules(release)):
         shutil.copy(module, tree / "modules" / f"{number:02}-{module.name}")
     file.write_bytes(gzip.compress(_archive(tree), compresslevel=1))

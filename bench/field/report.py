@@ -19,12 +19,12 @@ NO_BROWSER = Seen(f"not looked at: there is no browser at {CHROMIUM}; make brows
 
 
 def _shown(policy: str, *, long_error: bool = False) -> Look:
-    """Render two runs, serve the report with ``policy`` and return what a browser shows of it."""
+    """Render two runs, serve the report with ``policy`` and return what a browser shows of the one file."""
     with tempfile.TemporaryDirectory() as folder:
         report = build([write_run(Path(folder), one) for one in (ENGINE_FROZEN, ZONE_LOST)], Context())
-        index = write(with_long_error(report) if long_error else report, Path(folder) / "out")
-        with served(index.parent, policy) as address, opened() as browser:
-            return look(browser, f"{address}/{index.name}", WIDTH)
+        out = write(with_long_error(report) if long_error else report, Path(folder) / "out").parent
+        with served(out, policy) as address, opened() as browser:
+            return look(browser, f"{address}/report.html", WIDTH)
 
 
 def with_long_error(report: Report) -> Report:

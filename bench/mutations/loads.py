@@ -85,9 +85,9 @@ def _ends_early() -> None:
     """Know of no arrival after the time that a baseline and a hold alone take."""
     real = worker.run_worker
 
-    def run_worker(whole: inputs.LoadInputs, number: int | None, parent_pid: int) -> int:
+    def run_worker(whole: inputs.LoadInputs, number: int | None, parent_pid: int, *, drains: bool = True) -> int:
         until_ns = int((whole.plan.timers.baseline_s + whole.plan.timers.hold_s) * 1e9)
-        return real(replace(whole, schedule=whole.schedule.filter(pl.col("offset_ns") < until_ns)), number, parent_pid)
+        return real(replace(whole, schedule=whole.schedule.filter(pl.col("offset_ns") < until_ns)), number, parent_pid, drains=drains)
 
     worker.run_worker = run_worker  # type: ignore[assignment]  # that is the mutation
 

@@ -121,11 +121,9 @@ def members(group: str) -> set[int]:
     """Return the ids of all processes in the group and below it."""
     found: set[int] = set()
     for root in hierarchies():
-        for file in (root / group).rglob("cgroup.procs"):
-            try:
-                found.update(int(pid) for pid in file.read_text().split())
-            except OSError:  # the group went while it was read
-                continue
+        for folder, _, _ in os.walk(root / group):  # which passes over a group that went meanwhile; Path.rglob fails at it
+            with suppress(OSError):
+                found.update(int(pid) for pid in Path(folder, "cgroup.procs").read_text().split())
     return found - {0, os.getpid()}
 
 

@@ -17,7 +17,8 @@ from cluster.images.compiled import compile_all, project
 from cluster.machines.image_files import REPOSITORY, Image
 
 ARCHITECTURES = ("amd64", "arm64")
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", "weights")  # as .dockerignore says
+LEFT_OUT = ("workloads/vllm/weights",)
+"""What the build context leaves out of what images hold (.dockerignore), besides compiled modules: it is made, not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ def _copy(image: Image, to: Path) -> None:
         source, copy = REPOSITORY / held, to / held
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, copy, ignore=_LEFT_OUT)
+            shutil.copytree(source, copy, ignore=_left_out)
         else:
             shutil.copy(source, copy)
+
+
+def _left_out(folder: str, names: list[str]) -> list[str]:
+    inside = Path(folder).relative_to(REPOSITORY)
+    return [name for name in names if name == "__pycache__" or str(inside / name) in LEFT_OUT]

@@ -1,6 +1,8 @@
 """What the control plane's machine consists of: etcd, the API server, the controller manager and the scheduler.
 
-Kubernetes' own defaults everywhere; what is given here is identity and addresses. One replica of each, so no leader election.
+Kubernetes' own defaults nearly everywhere; what is given here is identity and addresses. So controllers elect a leader although there
+is one of each: the Leases show whether they are at work, as on any cluster. Only how long a lead holds is twice the default (15 s, 10 s,
+2 s): a controller that could not renew its Lease for the second of these times ends itself, and a small machine may stall for 10 s.
 """
 
 from cluster.config import ClusterConfig
@@ -10,6 +12,11 @@ from cluster.state import State
 
 PKI = "/etc/kubernetes/pki"
 _ETCD = "http://127.0.0.1:2379"
+API_SERVER, CONTROLLERS = "api-server", "controllers"
+PARTS = {API_SERVER: ("kube-apiserver",), CONTROLLERS: ("kube-controller-manager", "kube-scheduler")}
+"""What of a control plane can be stopped by itself, and which programs that is."""
+
+_LEAD = ("--leader-elect-lease-duration=30s", "--leader-elect-renew-deadline=20s", "--leader-elect-retry-period=4s")
 
 
 def render(config: ClusterConfig, state: State, shares: list[Share]) -> Spec:
@@ -23,7 +30,7 @@ def render(config: ClusterConfig, state: State, shares: list[Share]) -> Spec:
         service("etcd", f"{PROGRAMS}/etcd", *etcd("/var/lib/etcd", _ETCD)),
         service("kube-apiserver", f"{PROGRAMS}/kube-apiserver", *api_server(config, PKI, _ETCD)),
         service("kube-controller-manager", *_controller_manager()),
-        service("kube-scheduler", f"{PROGRAMS}/kube-scheduler", f"--kubeconfig={PKI}/scheduler.kubeconfig", "--leader-elect=false"),
+        service("kube-scheduler", f"{PROGRAMS}/kube-scheduler", f"--kubeconfig={PKI}/scheduler.kubeconfig", *_LEAD),
     ]
     return spec(mounts, services, wait_address=config.api_address, hostname="control")
 
@@ -68,10 +75,10 @@ def _controller_manager() -> list[str]:
     return [
         f"{PROGRAMS}/kube-controller-manager",
         f"--kubeconfig={PKI}/controller-manager.kubeconfig",
+        *_LEAD,
         "--use-service-account-credentials",
         f"--service-account-private-key-file={PKI}/service-account.key",
         f"--root-ca-file={PKI}/ca.crt",
         f"--cluster-signing-cert-file={PKI}/ca.crt",
         f"--cluster-signing-key-file={PKI}/ca.key",
-        "--leader-elect=false",
     ]

@@ -50,12 +50,12 @@ FAULT = Image("aftershock/fault:dev", ("faults/__init__.py", "faults/node_agent"
 SUITE = Image(
     "aftershock/suite:dev",
     (
-        *("conftest.py", "pyproject.toml", "experiments", "targets"),
-        *("cluster", "faults", "history", "kube", "probes", "reports", "runner", "safety", "target", "verdict", "workloads"),
+        *("Makefile", "conftest.py", "pyproject.toml", "experiments", "targets"),
+        *("cluster", "faults", "history", "kube", "nights", "probes", "reports", "runner", "safety", "target", "verdict", "workloads"),
     ),
     ".venv",
     # a target file that names this image alone needs no other
-    packages=(*_FOR_FAULTS, *_SHELL, "ca-certificates"),
+    packages=(*_FOR_FAULTS, *_SHELL, "bash", "make", "ca-certificates"),
     programs=(_DISK,),
 )
 PLATFORM = Image(

@@ -14,10 +14,11 @@ _START_TIMEOUT_S = 10.0
 
 
 class Request(TypedDict):
-    """What a node or one of its GPUs shall do, and for how long (s)."""
+    """What a node, one of its GPUs or a part of the control plane shall do, and for how long (s)."""
 
     do: str
-    node: str
+    node: NotRequired[str]
+    part: NotRequired[str]
     gpu: NotRequired[int]
     for_s: NotRequired[float]
 

@@ -1,7 +1,8 @@
 """The power controller: the place of the machines' BMCs. It outlives its callers and brings everything back by itself.
 
 `python -m cluster.power.controller NAME` is started by `up` under a supervisor. It answers one JSON line a connection:
-{"do": "power-off", "node": "gpu-a", "for_s": 90} and likewise power-on, gpu-fail, gpu-repair (with "gpu": 0).
+{"do": "power-off", "node": "gpu-a", "for_s": 90} and likewise power-on, gpu-fail, gpu-repair (with "gpu": 0); of the control plane
+{"do": "control-plane-stop", "part": "api-server", "for_s": 60} and control-plane-start.
 """
 
 import json
@@ -15,10 +16,12 @@ from pathlib import Path
 from cluster.config import ClusterConfig
 from cluster.errors import ClusterError
 from cluster.machines import machine
+from cluster.machines.control_plane import PARTS
 from cluster.machines.node import GPU_FOLDER, GPU_OK
 from cluster.machines.power_switch import power_off, power_on
 from cluster.power import outages
 from cluster.power.client import Request
+from cluster.power.held_down import Keeper, kill_parts
 from cluster.state import State
 
 _IDLE_S = 1.0
@@ -40,6 +43,8 @@ class Controller:
             "power-on": self._power_on,
             "gpu-fail": self._gpu_fail,
             "gpu-repair": self._gpu_repair,
+            "control-plane-stop": self._stop_part,
+            "control-plane-start": self._start_part,
         }
 
     def resume(self) -> None:
@@ -52,16 +57,23 @@ class Controller:
     def answer(self, request: Request) -> dict[str, str | None]:
         """Do what a caller asks; return {"until": …} or {"error": …}."""
         try:
-            verb = self.verbs[request["do"]]
-            self.config.node(request["node"])
+            verb, name = self.verbs[request["do"]], self._named(request)
             verb(request)
         except ClusterError as error:
             return {"error": str(error)}
         except (KeyError, TypeError, ValueError) as error:
             return {"error": f"the power controller does not understand {request}: {error!r}."}
         log.info("%s", request)
-        outage = self.outages.current.get((request["node"], request.get("gpu")))
+        outage = self.outages.current.get((name, request.get("gpu")))
         return {"until": outage.until if outage else None}
+
+    def _named(self, request: Request) -> str:
+        """Return the node or the part of the control plane that is meant; raise ClusterError if there is none of that name."""
+        if not request["do"].startswith("control-plane-"):
+            return self.config.node(request["node"]).name
+        if request["part"] not in PARTS:
+            raise ClusterError(f"the control plane has no part {request['part']!r}; it has {', '.join(PARTS)}.")
+        return request["part"]
 
     def end_due(self) -> None:
         """Bring back whatever's time is over, machines at the same time, as machines do; what fails is tried again a second later."""
@@ -75,14 +87,14 @@ class Controller:
         for outage, problem in zip(due, problems, strict=True):
             if problem:
                 log.error("%s; trying again", problem)
-                self._begin(outage.node, outage.gpu, _RETRY_S)
+                self._begin(outage.node, outage.gpu, _RETRY_S)  # never a part: nothing is done for its end
             else:
                 self._ended(outage.node, outage.gpu)
 
     def _boot(self, outage: outages.Outage) -> str:
         """Boot the node, if it is one that is out; return why it could not be done."""
         try:
-            if outage.gpu is None:
+            if outage.gpu is None and not outage.part:  # what was held down starts by itself
                 power_on(self.config, self.state, outage.node, self.outages.failed_gpus(outage.node))
         except ClusterError as error:
             return str(error)
@@ -93,8 +105,8 @@ class Controller:
         deadline_s = self.outages.next_deadline_s()
         return _IDLE_S if deadline_s is None else min(max(deadline_s - outages.now_s(), 0.0), _IDLE_S)
 
-    def _begin(self, node: str, gpu: int | None, for_s: float) -> None:
-        self.outages.begin(node, gpu, for_s, outages.now_s())
+    def _begin(self, node: str, gpu: int | None, for_s: float, *, part: bool = False) -> None:
+        self.outages.begin(node, gpu, for_s, outages.now_s(), part=part)
         outages.save(self.state, self.outages)
 
     def _end(self, node: str, gpu: int | None) -> None:
@@ -121,6 +133,13 @@ class Controller:
 
     def _gpu_repair(self, request: Request) -> None:
         self._end(request["node"], self._gpu(request))
+
+    def _stop_part(self, request: Request) -> None:
+        self._begin(request["part"], None, float(request["for_s"]), part=True)
+        kill_parts(self.state, [request["part"]])
+
+    def _start_part(self, request: Request) -> None:
+        self._ended(request["part"], None)
 
     def _gpu(self, request: Request) -> int:
         index, count = int(request["gpu"]), self.config.node(request["node"]).gpus
@@ -174,6 +193,7 @@ def main() -> None:
     state = State(sys.argv[1])
     controller = Controller(state.load_config(), state)
     controller.resume()
+    Keeper(state, controller.outages.parts_down).start()
     state.socket.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(state.socket))

@@ -1,4 +1,4 @@
-"""What the power controller remembers: which nodes are off, which GPUs are lost, and until when.
+"""What the power controller remembers: which nodes are off, which GPUs are lost, what of the control plane is down, and until when.
 
 Counted on a monotonic clock; controller.py makes it happen. Deadlines are on disk before the effect, so that a
 restarted controller goes on where the last one stopped.
@@ -18,12 +18,16 @@ LONGEST_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A node (`gpu` is None) or one of its GPUs is out until `deadline_s` on the machine's monotonic clock; `until` says it in UTC."""
+    """A node (`gpu` is None) or one of its GPUs is out until `deadline_s` on the machine's monotonic clock; `until` says it in UTC.
+
+    With `part`, `node` names a part of the control plane instead.
+    """
 
     node: str
     gpu: int | None
     deadline_s: float
     until: str
+    part: bool = False
 
 
 @dataclass(slots=True)
@@ -32,12 +36,12 @@ class Outages:
 
     current: dict[tuple[str, int | None], Outage] = field(default_factory=dict)
 
-    def begin(self, node: str, gpu: int | None, for_s: float, now_s: float) -> Outage:
+    def begin(self, node: str, gpu: int | None, for_s: float, now_s: float, *, part: bool = False) -> Outage:
         """Note an outage, or give one that is there a new end; raise ClusterError if it would last longer than an hour."""
         if not 0 < for_s <= LONGEST_S:
             raise ClusterError(f"an outage of {for_s:g} s is refused: give --for a duration of up to {LONGEST_S:g} s.")
         until = (datetime.now(UTC) + timedelta(seconds=for_s)).isoformat(timespec="milliseconds")
-        outage = Outage(node, gpu, now_s + for_s, until)
+        outage = Outage(node, gpu, now_s + for_s, until, part)
         self.current[node, gpu] = outage
         return outage
 
@@ -55,7 +59,11 @@ class Outages:
 
     def nodes_off(self) -> set[str]:
         """Return the nodes that are meant to be off."""
-        return {o.node for o in self.current.values() if o.gpu is None}
+        return {o.node for o in self.current.values() if o.gpu is None and not o.part}
+
+    def parts_down(self) -> dict[str, str]:
+        """Return the parts of the control plane that are meant to be down, and until when (UTC)."""
+        return {o.node: o.until for o in list(self.current.values()) if o.part}
 
     def failed_gpus(self, node: str) -> set[int]:
         """Return the numbers of the node's GPUs that are meant to be lost."""

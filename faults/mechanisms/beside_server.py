@@ -7,7 +7,6 @@ is left. The reaper is not: it would need rights in the platform's namespaces, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,6 +25,7 @@ from kube.selection import choose_pods, pod_target, pods_among
 from safety import active_run, fault_steps
 from safety.data_damage import DataDamage, container
 from safety.fault_spec import Arguments, duration_s, fault, lasts_for_s
+from safety.plain_names import plain_name
 from safety.undo_journal import UndoKind
 from target.object_store import store_of
 
@@ -70,7 +70,7 @@ def kept_by(role: str) -> str:
 
     """
     run = active_run.require()
-    name = re.sub(r"[^\w.-]", "-", f"aftershock-{run.plan.run_id}-{run.activity}")
+    name = plain_name(f"aftershock-{run.plan.run_id}-{run.activity}")
     return f"{store_of(run.platform.target.role(role).object_store, role).kept}/{name}"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
-from faults.node_agent.node import Refused, enter, read
+from faults.node_agent.node import Refused, enter, pids, read, uid_in
 
 NODE_INIT = 1  # with hostPID: the node's own first process
 
@@ -36,6 +38,45 @@ def _move(pid: int) -> None:
         status = 0
     finally:
         os._exit(status)
+
+
+def on_node(work: Callable[[], str]) -> str:
+    """Return what ``work`` does, seen from the node's own namespaces, where every hierarchy is writable. Raises OSError, as it says it."""
+    reading, writing = os.pipe()
+    worker = os.fork()
+    if not worker:
+        _work(work, writing)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    if os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]):
+        raise OSError(said or "a process of the fault pod ended in the node's namespaces")
+    return said
+
+
+def _work(work: Callable[[], str], writing: int) -> None:
+    """Be the worker: its answer, or what went wrong, goes into the pipe."""
+    status, said = 1, ""
+    try:
+        for kind in ("cgroup", "mnt"):
+            enter_node(kind)
+        said = work()
+        status = 0
+    except (OSError, ValueError) as error:
+        said = str(error)
+    finally:
+        os.write(writing, said.encode())
+        os._exit(status)
+
+
+def group_of(uid: str, container: str) -> list[str]:
+    """Return the folders of a container's control groups, seen from the node's own namespaces. Raises OSError: it does not run here."""
+    own = [groups for pid in pids() if container in (groups := read(f"/proc/{pid}/cgroup")) and uid_in(groups, uid)]
+    if not own:
+        raise OSError(f"pod {uid}: no process of its container {container[:12]} runs on this node")
+    # a container may have groups of its own below that with its limits
+    outer = re.sub(rf"({re.escape(container)}[^/\n]*)/.*", r"\1", own[0])
+    return folders(outer, read(f"/proc/{NODE_INIT}/mountinfo"))
 
 
 def folders(groups: str, mounts: str) -> list[str]:

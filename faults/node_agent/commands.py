@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from faults.node_agent.node import UID, Effect
 
+CONTAINER = re.compile(r"[0-9a-f]{32,64}")
 Read = Callable[[str], object]
 
 
@@ -58,6 +60,13 @@ def seconds(most: float) -> Callable[[str], float]:
         return value
 
     return bounded_s
+
+
+def container_id(text: str) -> str:
+    """Return a container's id as its runtime has it. Raises ValueError: it is none."""
+    if not CONTAINER.fullmatch(text):
+        raise ValueError(f"{text!r} is not a container's id")
+    return text
 
 
 def pod_uid(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Networks cut: one pod's, the answers of DNS to one pod, or the whole node's with its kubelet frozen.
+"""Networks cut: one pod's, wholly or in part, the answers of DNS to one pod, or the whole node's with its kubelet frozen; or that alone.
 
 Runs in a fault pod; standard library only.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from contextlib import suppress
 
-from faults.node_agent.commands import command, pod_uid
+from faults.node_agent.commands import command, pod_uid, whole
 from faults.node_agent.node import KUBELET_PORT, NO_TABLE, TABLE, Effect, Refused, kubelets, network_of, nft, own_addresses
 
+ALL = 100  # percent
 SET = f"add set {TABLE} cut {{ typeof meta nfproto; flags timeout; }}"
 SERVFAIL = "@th,88,8 set 0x82"  # the second byte of a DNS message's flags: recursion available, code 2
 DNS = {  # how it fails -> what becomes of its answers by UDP, over IPv4 and IPv6
@@ -24,6 +26,11 @@ DNS = {  # how it fails -> what becomes of its answers by UDP, over IPv4 and IPv
 @command("isolate", "cut one pod of this node off from everything but the node (its kubelet's probes)", pod=pod_uid)
 def _isolate(it: argparse.Namespace) -> Effect:
     return isolation(it.pod, it.for_s)
+
+
+@command("packet-loss", "lose a share of the packets of one pod, but for those of the node", pod=pod_uid, percent=whole(ALL - 1))
+def _packet_loss(it: argparse.Namespace) -> Effect:
+    return packet_loss(it.pod, it.percent, it.for_s)
 
 
 def how_dns_fails(text: str) -> str:
@@ -43,9 +50,19 @@ def _silence(it: argparse.Namespace) -> Effect:
     return silence(it.for_s)
 
 
+@command("kubelet-freeze", "freeze the kubelet of this node; its pods go on")
+def _freeze(_it: argparse.Namespace) -> Effect:
+    return freeze()
+
+
 def isolation(uid: str, for_s: float) -> Effect:
     """Return the cut of one pod. Raises Refused: it does not run here, or it shares the node's network."""
     return _in_network_of(uid, "isolate", cut_rules(for_s, own_addresses()))
+
+
+def packet_loss(uid: str, percent: int, for_s: float) -> Effect:
+    """Return the loss of ``percent`` of one pod's packets. Raises Refused: as :func:`isolation`."""
+    return _in_network_of(uid, "packet-loss", cut_rules(for_s, own_addresses(), percent))
 
 
 def dns_failure(uid: str, how: str, for_s: float) -> Effect:
@@ -61,30 +78,42 @@ def _in_network_of(uid: str, word: str, rules: str) -> Effect:
 
 def silence(for_s: float) -> Effect:
     """Return the silence of this node. Raises Refused: not exactly one kubelet runs here."""
-    found = kubelets()
-    if len(found) != 1:
-        which = f"who serves port {KUBELET_PORT} of this node, or an executable of that name"
-        raise Refused(f"{len(found)} processes are a kubelet, expected exactly 1 ({which}): {found}")
-    kubelet = os.pidfd_open(found[0])  # unlike a number, it can't come to mean another process
-    rules = cut_rules(for_s, [])
+    frozen, rules = freeze(), cut_rules(for_s, [])
 
     def begin() -> None:
         nft(rules)
-        signal.pidfd_send_signal(kubelet, signal.SIGSTOP)
+        frozen.begin()
 
     def end() -> None:
         try:
-            signal.pidfd_send_signal(kubelet, signal.SIGCONT)
-        except ProcessLookupError:
-            pass  # it was restarted: the new one runs
+            frozen.end()
         finally:
             nft(NO_TABLE)
 
     return Effect("silence", begin, end)
 
 
-def cut_rules(for_s: float, allowed: list[str]) -> str:
-    """Return an nftables script: drop everything but loopback and ``allowed`` addresses, until the kernel forgets the set's elements."""
+def freeze() -> Effect:
+    """Return the freeze of this node's kubelet. Raises Refused: not exactly one runs here."""
+    found = kubelets()
+    if len(found) != 1:
+        which = f"who serves port {KUBELET_PORT} of this node, or an executable of that name"
+        raise Refused(f"{len(found)} processes are a kubelet, expected exactly 1 ({which}): {found}")
+    kubelet = os.pidfd_open(found[0])  # unlike a number, it can't come to mean another process
+
+    def end() -> None:
+        with suppress(ProcessLookupError):  # it was restarted: the new one runs
+            signal.pidfd_send_signal(kubelet, signal.SIGCONT)
+
+    return Effect("kubelet-freeze", lambda: signal.pidfd_send_signal(kubelet, signal.SIGSTOP), end)
+
+
+def cut_rules(for_s: float, allowed: list[str], percent: int = ALL) -> str:
+    """Return an nftables script: drop everything but loopback and ``allowed`` addresses, until the kernel forgets the set's elements.
+
+    ``percent``: the share of packets that is dropped, each by chance, in each direction.
+    """
+    by_chance = "" if percent == ALL else f"numgen random mod {ALL} < {percent} "
     lines = [NO_TABLE, f"add table {TABLE}", SET]
     for hook in ("input", "output", "forward"):
         lines.append(f"add chain {TABLE} {hook} {{ type filter hook {hook} priority -300; policy accept; }}")
@@ -92,7 +121,7 @@ def cut_rules(for_s: float, allowed: list[str]) -> str:
         for address in allowed:
             family, way = ("ip6" if ":" in address else "ip"), ("daddr" if hook == "output" else "saddr")
             lines.append(f"add rule {TABLE} {hook} {family} {way} {address} accept")
-        lines.append(f"add rule {TABLE} {hook} meta nfproto @cut drop")
+        lines.append(f"add rule {TABLE} {hook} meta nfproto @cut {by_chance}drop")
     return "\n".join([*lines, _elements(for_s)]) + "\n"
 
 

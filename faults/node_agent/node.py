@@ -81,11 +81,15 @@ def checked(status: int, what: str = "") -> None:
 
 def processes_of(uid: str) -> list[int]:
     """Return the processes of a pod, by their control groups. Raises Refused: there is none on this node."""
-    names = {POD_GROUP.format(uid=uid), POD_GROUP.format(uid=uid.replace("-", "_"))}  # the second as systemd writes it
-    found = [pid for pid in pids() if any(name in read(f"/proc/{pid}/cgroup") for name in names)]
+    found = [pid for pid in pids() if uid_in(read(f"/proc/{pid}/cgroup"), uid)]
     if not found:
         raise Refused(f"pod {uid}: no process of it runs on this node")
     return found
+
+
+def uid_in(groups: str, uid: str) -> bool:
+    """Tell whether control groups, as in /proc/PID/cgroup, are those of the pod ``uid``; systemd writes it with low lines."""
+    return any(POD_GROUP.format(uid=name) in groups for name in (uid, uid.replace("-", "_")))
 
 
 def kubelets(port: int = KUBELET_PORT) -> list[int]:

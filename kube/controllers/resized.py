@@ -49,9 +49,17 @@ def _at(event: KubeEvent) -> float:
 
 def _of_others(platform: Platform, namespace: str, controllers: Iterable[Controller]) -> frozenset[str]:
     """Return the autoscalers that scale something else, as far as this account may read them."""
-    api, ours = client.AutoscalingV2Api(platform.api), {(one.reference.kind, one.reference.name) for one in controllers}
-    found = (
-        unless_gone(lambda: unless_forbidden(lambda: listed(api.list_namespaced_horizontal_pod_autoscaler, namespace).items, None)) or []
-    )
+    ours = {(one.reference.kind, one.reference.name) for one in controllers}
+    found = unless_forbidden(lambda: autoscalers(platform, namespace), dict[str, tuple[str, str]]())
+    return frozenset(name for name, scaled in found.items() if scaled not in ours)
+
+
+def autoscalers(platform: Platform, namespace: str) -> dict[str, tuple[str, str]]:
+    """Return the autoscalers of a namespace by name, each with the kind and the name of what it scales.
+
+    None where the API server knows no autoscalers. Raises ApiException.
+    """
+    api = client.AutoscalingV2Api(platform.api)
+    found = unless_gone(lambda: listed(api.list_namespaced_horizontal_pod_autoscaler, namespace).items) or []
     scaled = [(str(one.metadata.name), one.spec.scale_target_ref) for one in found if one.metadata and one.spec]
-    return frozenset(name for name, target in scaled if (target.kind, target.name) not in ours)
+    return {name: (target.kind, target.name) for name, target in scaled}

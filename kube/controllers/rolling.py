@@ -28,7 +28,7 @@ def permissions(namespace: str) -> list[Permission]:
 
 
 def controller(platform: Platform, role: str) -> Controller:
-    """Return the controller whose rollout replaces all pods of ``role``.
+    """Return the one controller that makes all pods of ``role``, and that people roll out and scale.
 
     Raises:
         TargetRefused: there is none or more than one, it is of another kind, or a rollout is under way.
@@ -38,7 +38,7 @@ def controller(platform: Platform, role: str) -> Controller:
         found = controllers_of(platform, platform.target.role(role))
     kinds = ", ".join(str(one.reference) for one in found) or "nobody"
     if len(found) != 1 or found[0].reference.kind not in ROLLS:
-        raise TargetRefused(f"role {role}: its pods are made by {kinds}; a rolling restart needs one {' or '.join(ROLLS)}")
+        raise TargetRefused(f"role {role}: its pods are made by {kinds}; this needs one {' or '.join(ROLLS)}")
     if found[0].rollout:
         raise TargetRefused(f"role {role}: a rollout of {found[0].reference} is under way ({found[0].rollout}); wait for its end")
     return found[0]

@@ -44,6 +44,12 @@ def memory_is_limited(pod: Pod) -> bool:
     return bool(whole and "memory" in (whole.limits or {})) or all("memory" in (found or {}) for found in limits)
 
 
+def gpus_of(pod: Pod, resource: str) -> int:
+    """Return how many GPUs the containers of a V1Pod ask for; ``resource``: what the cluster calls one."""
+    limits = [one.resources.limits if one.resources else None for one in pod.spec.containers]
+    return sum(int((found or {}).get(resource, 0)) for found in limits)
+
+
 def pins_of(pod: Pod) -> Iterator[str]:
     """Yield what in a V1Pod's own specification lets it run on one node only, in words."""
     if name := (pod.spec.node_selector or {}).get(HOSTNAME):

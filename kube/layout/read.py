@@ -13,7 +13,7 @@ from kube.client import Platform, ready, unless_forbidden
 from kube.containers import main_container
 from kube.disruption.budgets import budgets_in
 from kube.labels import selected
-from kube.layout.of_pod import has_pre_stop, memory_is_limited, pins_of, probe_of
+from kube.layout.of_pod import gpus_of, has_pre_stop, memory_is_limited, pins_of, probe_of
 from kube.layout.volumes import pinned_by_volumes
 from kube.objects import DisruptionBudget, Pod
 from kube.platform_timers import load_s, node_monitor_s, owner_of, start_s, toleration_s
@@ -68,6 +68,7 @@ def _role(read: _Read, name: str, pods: list[Pod]) -> RoleLayout:
         pre_stop=has_pre_stop(container),
         grace_s=grace_s(sample),
         memory_limit=memory_is_limited(sample),
+        gpus=sum(gpus_of(pod, read.platform.region.gpu_resource) for pod in pods),
         toleration_s=min(map(toleration_s, pods)),
         start_s=start_s(pods, otherwise=0.0),
         load_s=load_s(pods, otherwise=0.0),

@@ -1,18 +1,24 @@
-"""``summary.md``: the night in at most 100 lines, for a CI's step summary or a message."""
+"""``summary.md``: the night in at most 20 KB and 100 lines, what changed first; for a CI's step summary or a message."""
 
 from __future__ import annotations
 
 import re
 
 from history.result import Verdict
+from nights.changes import Turn
 from reports.model import Experiment, NotTested, Report, RunInfo
+from reports.night.sentences import why
+from reports.page.past import headline, turned
+from reports.page.shortened import Part, shortened
 from reports.page.views import budget_row
+from reports.past import Past
+from reports.retries import RetryComparison
 from reports.risk import Risk, ShownWeakness
-from reports.sentences import why
 from reports.text import clock, one_line
 from verdict.words import seconds
 
 MOST_LINES = 100
+MOST_BYTES = 20_000
 MOST_ROWS = 40
 MOST_REASONS = 12
 SIGN = {Verdict.PASS: "✅", Verdict.INCONCLUSIVE: "❔", Verdict.FAIL: "❌"}
@@ -36,22 +42,45 @@ def code(text: str, limit: int = 300) -> str:
 
 
 def markdown(report: Report) -> str:
-    """Return the summary of ``report``."""
-    run = report.run
-    lines = [
-        f"## {SIGN[report.verdict]} {report.verdict}: {plain(report.sentence, 600)}",
-        "",
-        plain(report.summary),
-        "",
-        *([_where(run), "", *_table(report)] if report.experiments else []),
-        *_reasons(report),
-        *[line for met in report.retries for line in ("", f"Client retries, {plain(met.fault)}: {plain(met.sentence, 600)}")],
-        *_risks(report),
-        *_not_tested(report.not_tested),
+    """Return the summary of ``report``; what does not fit is cut from the end, and a sentence says so."""
+    run, shown = report.run, bool(report.experiments)
+    parts = [
+        Part("what changed", _changed(report.past)),
+        Part("the counts", ["", plain(report.summary)]),
+        Part("the target", ["", _where(run)] if shown else []),
+        Part("the experiments", ["", *_table(report)] if shown else [], head=3),
+        Part("the reasons", _reasons(report)),
+        Part("the clients' retries", [line for met in report.retries for line in ("", _retries(met))]),
+        Part("the risks", _risks(report), head=3),
+        Part("what was not tested", _not_tested(report.not_tested), head=3),
     ]
-    if run.command:
-        lines += ["", f"Run it again: {code(run.command)}"]
-    return "\n".join(lines[:MOST_LINES]) + "\n"
+    return shortened(
+        [f"## {SIGN[report.verdict]} {report.verdict}: {plain(report.sentence, 600)}"],
+        parts,
+        ["", f"Run it again: {code(run.command)}"] if run.command else [],
+        most_bytes=MOST_BYTES,
+        most_lines=MOST_LINES,
+        whole="index.html",
+    )
+
+
+def _changed(past: Past | None) -> list[str]:
+    """Return what changed since earlier nights, if nights are kept: in a sentence, and a line an experiment; then what went wrong there."""
+    if past is None:
+        return []
+    found = past.changes
+    told = [(change, said) for change, said in turned(found) if change.turn is not Turn.NEW] if found else []
+    lines = [f"- **{plain(one.experiment)}** {plain(said)}. {plain(one.sentence, 400)}" for one, said in told]
+    first = [plain(headline(found), 600), *(["", *lines[:MOST_REASONS], *_more(lines)] if lines else [])] if found else []
+    return ["", *first, *(line for note in past.notes for line in ("", plain(note)))]
+
+
+def _retries(met: RetryComparison) -> str:
+    return f"Client retries, {plain(met.fault)}: {plain(met.sentence, 600)}"
+
+
+def _more(lines: list[str]) -> list[str]:
+    return [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
 
 
 def _where(run: RunInfo) -> str:
@@ -91,8 +120,7 @@ def _reasons(report: Report) -> list[str]:
         f"- **{plain(e.id)}** {'inconclusive: ' if e.counts_as is Verdict.INCONCLUSIVE else ''}{plain(why(e), 600)}{_cause(e)}"
         for e in open_ones
     ]
-    more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
-    return ["", *lines[:MOST_REASONS], *more] if lines else []
+    return ["", *lines[:MOST_REASONS], *_more(lines)] if lines else []
 
 
 def _cause(experiment: Experiment) -> str:
@@ -103,8 +131,7 @@ def _cause(experiment: Experiment) -> str:
 
 def _risks(report: Report) -> list[str]:
     lines = [*map(_not_allowed, report.risks), *map(_weakness, report.weaknesses or ())]
-    more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
-    return ["", "Risks:", "", *lines[:MOST_REASONS], *more] if lines else []
+    return ["", "Risks:", "", *lines[:MOST_REASONS], *_more(lines)] if lines else []
 
 
 def _not_allowed(risk: Risk) -> str:
@@ -118,5 +145,4 @@ def _weakness(found: ShownWeakness) -> str:
 
 def _not_tested(items: tuple[NotTested, ...]) -> list[str]:
     lines = [f"- **{plain(item.id)}** ({item.kind}): {plain(item.reason, 400)}" for item in items]
-    more = [f"- … and {len(lines) - MOST_REASONS} more"] if len(lines) > MOST_REASONS else []
-    return ["", "Not tested:", "", *lines[:MOST_REASONS], *more] if lines else []
+    return ["", "Not tested:", "", *lines[:MOST_REASONS], *_more(lines)] if lines else []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from history.result import Verdict
 from reports import names
-from reports.model import LoadQuality, Report
+from reports.instruments import LoadQuality
+from reports.model import Report
 from verdict.words import count, number, percent, seconds
 
 

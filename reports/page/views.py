@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from history.result import RANK, Check, Measurement, Verdict
 from reports import names
 from reports.axis import Lane, Progress, TimeAxis
+from reports.kept import SceneFile
 from reports.model import Experiment, Timeline, Trial
+from reports.night.harm import out_text
 from reports.text import at_seconds, quantity
 from verdict.floor import floor_of, is_below
 from verdict.words import interval, number, percent, seconds
-
-SCALE = 1.35
-"""A bullet bar ends at this multiple of its budget; longer ones are cut and say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,10 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
-    """One row of the budget table: the worst trial's values, every trial a dot."""
+    """One row of the budget table: the worst trial's values."""
 
     rto: str
     rto_over: bool
-    bar: float | None  # share of the bullet's width; null: no bar
-    dots: tuple[float, ...]
-    cut: bool
-    tick: float
     rpo: Against
     availability: Against
     bad: str
@@ -50,15 +45,9 @@ def budget_row(experiment: Experiment) -> BudgetRow:
     trial = experiment.trials[0]
     known = [t for t in experiment.trials if t.rto_s is not None]
     worst = max(known, key=lambda t: (t.rto_censored, t.rto_s or 0.0), default=trial)
-    budget = trial.budgets.rto_s
-    shares = [(t.rto_s or 0.0) / budget / SCALE for t in known] if budget else []
     return BudgetRow(
         rto=rto_text(worst),
         rto_over=any(check.name == "rto" and check.verdict is Verdict.FAIL for check in worst.checks),
-        bar=min(max(shares), 1.0) if shares else None,
-        dots=tuple(min(share, 1.0) for share in shares),
-        cut=any(share > 1 for share in shares) or worst.rto_censored,
-        tick=1 / SCALE,
         rpo=against(trial, next((check.name for check in trial.checks if names.in_column(check.name, names.RPO)), "")),
         availability=against(trial, names.AVAILABILITY),
         bad=number(trial.value(names.BAD_REQUESTS), 9),
@@ -69,19 +58,16 @@ def budget_row(experiment: Experiment) -> BudgetRow:
 
 
 def rto_text(trial: Trial) -> str:
-    """Return ``52.6 s to 52.8 s of 60 s``, ``> 112 s of 60 s`` or ``no outage``; ``52.7 s of 60 s`` of training and older verdicts."""
+    """Return ``52.6 s to 52.8 s (limit 60 s)``, ``> 112 s (limit 60 s)`` or ``no outage``; one figure of training and older verdicts."""
     if trial.rto_s is None:
         return "not measured"
-    allowed = f" of {seconds(trial.budgets.rto_s)}" if trial.budgets.rto_s is not None else ", not budgeted"
     if not trial.outages and trial.rto_s == 0:
         caught = trial.value(names.INTERRUPTED)
         if caught:
             return f"no outage after, {number(caught, 9)} hurt under way"
         if not trial.rto_low_s:
             return "no outage"
-    if trial.rto_low_s is not None and not trial.rto_censored:
-        return interval(trial.rto_low_s, trial.rto_high_s) + allowed
-    return f"{'> ' if trial.rto_censored else ''}{seconds(trial.rto_s)}{allowed}"
+    return out_text(trial) + ("" if trial.budgets.rto_s is not None else ", no limit set")
 
 
 def check_of(trial: Trial, name: str) -> Check | None:
@@ -139,7 +125,29 @@ def recovery_rows(trial: Trial) -> list[RecoveryRow]:
     """Return what happened after the fault, in order, beside the floor; empty if there was nothing to recover from."""
     if all(trial.value(name) is None for name in names.RECOVERY):
         return []
-    return [_recovery_row(trial, measurement, label) for name, label in names.RECOVERY.items() if (measurement := trial.measured(name))]
+    labels = names.RECOVERY | (names.OF_TRAINING if trial.training else {})
+    asked = [name for name in labels if name != names.TTD or trial.alerts]
+    return [_recovery_row(trial, measurement, labels[name]) for name in asked if (measurement := trial.measured(name))]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One row of the table of alerts."""
+
+    rule: str
+    roles: str
+    outcome: str
+    fired: str
+    harm: str
+    allowed: str
+
+
+def alert_rows(trial: Trial) -> list[AlertRow]:
+    """Return what became of each alerting rule that the target file names."""
+    return [
+        AlertRow(one.rule, ", ".join(one.roles), one.outcome.value, seconds(one.firing_s), seconds(one.harm_s), seconds(one.allowed_s))
+        for one in trial.alerts
+    ]
 
 
 def phase_rows(trial: Trial) -> list[tuple[str, str]]:
@@ -227,3 +235,10 @@ def _states(lane: Lane) -> str:
         f"{bar.label or bar.state} from {at_seconds(bar.from_s)} to {'the end' if bar.to_s is None else at_seconds(bar.to_s)}"
         for bar in lane.bars
     )
+
+
+def scene_files(trial: Trial) -> tuple[list[SceneFile], list[SceneFile]]:
+    """Return the files kept of what the fault met and of the platform as a whole, and those of pods that it did not meet."""
+    pods = [name for effect in trial.fault.effects for kind, _, name in [effect.target.partition("/")] if kind == "Pod"]
+    others = [file for file in trial.scene if pods and file.path.endswith(".log") and not any(pod in file.path for pod in pods)]
+    return [file for file in trial.scene if file not in others], others

@@ -12,13 +12,16 @@ from pydantic import ValidationError
 from history.errors import HistoryError
 from history.plan import Plan
 from history.reader import read_run
-from history.result import Check, RunVerdict, Verdict, worst
+from history.result import Check, RunVerdict, counts_as, worst
 from history.schema import EventKind
 from history.workloads import RequestsPlan
 from reports import names
+from reports.instruments import Fault, LoadQuality, TouchedObject
 from reports.kept import ErrorSeen, SceneFile
-from reports.model import Fault, LoadQuality, OutageSpan, TouchedObject, Trial
+from reports.model import OutageSpan, Trial
 from reports.text import iso, one_line
+from reports.time_used import needed_s, spent_s
+from reports.trial.excerpt import excerpt_of
 from reports.trial.timeline import timeline_of
 from reports.trial.training import progress_of
 from verdict.case import Case, case_of
@@ -79,9 +82,11 @@ def trial_of(judged: Judged) -> Trial:
         verdict=verdict.verdict,
         sentence=verdict.sentence,
         complete=verdict.complete,
-        counts_as=counts_as(judged),
+        counts_as=counts_as(verdict, plan.expect),
         started=iso(plan.created_ns),
         duration_s=_duration_s(judged),
+        needed_s=needed_s(plan.timers, verdict, capacity=any(one.budgets.needs_capacity() for one in plan.workloads)),
+        spent=spent_s(judged.case.timeline, _last_ns(judged)),
         seed=plan.seed,
         command=plan.command,
         rto_s=rto.value_s,
@@ -102,9 +107,11 @@ def trial_of(judged: Judged) -> Trial:
         error_texts=judged.case.run.requests["error"].drop_nulls().n_unique(),
         floor=plan.floor,
         scene=_scene(run.path),
+        excerpt=excerpt_of(run.path, plan.targets),
         torn=run.torn,
         timeline=None if judged.case.training else timeline_of(judged.case, verdict, judged.zero_ns),
         training=progress_of(judged.case, verdict, judged.zero_ns),
+        alerts=verdict.alerts,
     )
 
 
@@ -120,18 +127,13 @@ def _rto(verdict: RunVerdict) -> _Rto:
 
 
 def _duration_s(judged: Judged) -> float:
-    run, created_ns = judged.case.run, judged.plan.created_ns
+    return round((_last_ns(judged) - judged.plan.created_ns) / 1e9, 1)
+
+
+def _last_ns(judged: Judged) -> int:
+    run = judged.case.run
     times = pl.concat([run.events["t_ns"], run.requests["done_ns"].alias("t_ns")]).drop_nulls().to_numpy()
-    return round((int(times.max() if len(times) else created_ns) - created_ns) / 1e9, 1)
-
-
-def counts_as(judged: Judged) -> Verdict:
-    """Return PASS if the run came out as its plan expects, its own verdict otherwise, and FAIL for a weakness that was not caught."""
-    verdict, expect = judged.verdict, judged.plan.expect
-    named = expect.check is None or any(check.name == expect.check and check.verdict == expect.verdict for check in verdict.checks)
-    if verdict.verdict == expect.verdict and named:
-        return Verdict.PASS
-    return Verdict.FAIL if verdict.verdict is Verdict.PASS else verdict.verdict
+    return int(times.max()) if len(times) else judged.plan.created_ns
 
 
 def tightest(checks: tuple[Check, ...]) -> tuple[float | None, str]:

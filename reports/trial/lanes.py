@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
 from history.result import RunVerdict
 from history.schema import EventKind
 from reports.axis import Bar, Lane
 from reports.text import one_line
 from verdict.case import Case
+from verdict.inputs.alert_record import alert_record
 from verdict.inputs.timeline import Event
 from verdict.shared.health import asked_pods, health_claims
 from verdict.shared.ready import spells_of
@@ -54,9 +55,10 @@ def lanes_of(case: Case, verdict: RunVerdict, clock: Clock) -> Lanes:
     objects = [*_node_lanes(case, clock), *_gpu_lanes(case, clock), *_pod_lanes(case, clock)]
     changed = [lane for lane in objects if not _constant(lane, clock)]
     unchanged = tuple(lane.name for lane in objects if _constant(lane, clock))
-    first = [*_fault_lane(case, clock), *_user_lane(case, verdict, clock), *_health_lane(case, clock), *_phase_lane(case, clock)]
+    first = [*_fault_lane(case, clock), *_user_lane(case, verdict, clock), *_health_lane(case, clock), *_alert_lanes(case, clock)]
+    first += _phase_lane(case, clock)
     clipped = (_clip(lane, clock) for lane in [*first, *changed[:MOST_OBJECTS]])
-    shown = tuple(lane for lane in clipped if lane.bars or lane.group in {"node", "pod", "health"})
+    shown = tuple(lane for lane in clipped if lane.bars or lane.group in {"node", "pod", "health", "alert"})
     return Lanes(shown, unchanged, max(0, len(changed) - MOST_OBJECTS))
 
 
@@ -150,6 +152,21 @@ def _health_lane(case: Case, clock: Clock) -> Iterator[Lane]:
         known, red = known + claimed, red + not_green
         steps[clock.s(t_ns)] = known > 0 and red == 0
     yield Lane(name="health all green", group="health", bars=_bars(_spans(steps.items()), "green"))
+
+
+def _alert_lanes(case: Case, clock: Clock) -> Iterator[Lane]:
+    """Yield for each judged rule when Prometheus said that its alert waits or fires."""
+    twice = Counter(rule.rule for rule in case.run.plan.alerts)
+    for rule in case.run.plan.alerts:
+        states = alert_record(case.run.alerts, rule).states
+        bars = [bar for state in ("pending", "firing") for bar in _bars(_spans(_since_on(states, state, clock)), state)]
+        name = f"alert {rule.rule}" + (f" ({rule.group})" if twice[rule.rule] > 1 else "")
+        yield Lane(name=one_line(name, 120), group="alert", bars=tuple(bars))
+
+
+def _since_on(states: Iterable[tuple[int, str]], state: str, clock: Clock) -> Iterator[tuple[float, bool]]:
+    """Yield the steps of a state from its first "on": a rule that was not heard of before did not fire."""
+    return dropwhile(lambda step: not step[1], ((clock.s(t_ns), name == state) for t_ns, name in states))
 
 
 def _phase_lane(case: Case, clock: Clock) -> Iterator[Lane]:

@@ -17,7 +17,8 @@ test keeps it current.
 
 ## Budgets
 A budget stands under `budgets` of an experiment, or of a class of workload in the target file. An experiment's goes before its class's, a
-class's before the default. What has no budget is not checked.
+class's before the default. What has no budget is not checked. Say why it is this much under `because`, and the report shows it:
+`budgets: {rto: 30s, because: {rto: users give up after half a minute}}`.
 
 | budget | what it is | unit | must be | means something for | default of a class |
 |---|---|---|---|---|---|"""

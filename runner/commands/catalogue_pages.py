@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.commands import budget_page, fault_page, permission_page, training_page
 from runner.experiment.absence import absent
-from runner.experiment.catalogue import fault_of
+from runner.experiment.catalogue import ends
 from runner.experiment.experiment import Experiment, check_target, read_experiment
 from runner.experiment.format import Action
 from target.target import Target
@@ -59,9 +59,9 @@ def row(experiment: Experiment) -> str:
     method, settings = experiment.document.method, experiment.settings
     marks = ", ".join(tag for tag in experiment.document.tags if tag == "weak" or re.fullmatch(r"[A-Z]\d+", tag))
     evidence = ", ".join(f"`{one.provider.name}`" for one in settings.evidence)
-    budgets = ", ".join(f"{name} {value}" for name, value in experiment.written.get("budgets", {}).items())
+    budgets = ", ".join(f"{name} {value}" for name, value in experiment.written.get("budgets", {}).items() if name != "because")
     expected = f"; must be {settings.expect.verdict} by {settings.expect.check}" if settings.expect.check else ""
-    cells = [f"{experiment.id} ({marks})", experiment.document.title, _each(map(_called, method)), _each(map(_ends, method))]
+    cells = [f"{experiment.id} ({marks})", experiment.document.title, _each(map(_called, method)), _each(map(ends, method))]
     return f"| {' | '.join([*cells, evidence or '–', budgets + expected])} |"
 
 
@@ -72,11 +72,3 @@ def _each(said: Iterable[str]) -> str:
 def _called(action: Action) -> str:
     about = ", ".join(f"{name}: {value}" for name, value in action.provider.arguments.items() if name not in UNSAID)
     return f"`{action.provider.name}`" + (f" ({about})" if about else "")
-
-
-def _ends(action: Action) -> str:
-    spec = fault_of(action.provider)
-    if spec is None:
-        return "–"
-    said, lasts_s = spec.ends.format(**action.provider.arguments), spec.lasts_s(action.provider.arguments)
-    return f"{lasts_s:g} s; {said}" if lasts_s and "{" not in spec.ends else said

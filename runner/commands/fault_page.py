@@ -29,11 +29,14 @@ fault is an action of the method, and a probe belongs to the hypothesis or to th
 UNDONE = {
     UndoKind.UNCORDON: "nodes are made schedulable again",
     UndoKind.POWER_ON: "machines are powered on",
+    UndoKind.START_CONTROL_PLANE: "the control plane's parts are started again",
     UndoKind.REPAIR_GPU: "devices are repaired",
     UndoKind.DELETE_POD: "its fault pods are removed",
     UndoKind.DELETE_CHAOS: "its chaos objects are deleted",
     UndoKind.RESTORE_DATA: "a program beside the server restores what was damaged, to the byte",
     UndoKind.REPLACE_POD: "the pod is evicted, since its ephemeral container cannot be removed",
+    UndoKind.RESCALE: "the former number of replicas is set again, unless somebody else has set another",
+    UndoKind.END_LOAD: "its load generator is ended",
     UndoKind.NOTHING: "nothing; what ends it is enough",
 }
 UNITS = {"percent": "%", "mebibytes": "MiB", "_ms": "ms", "_s": "s", "_gb": "10⁹ bytes"}  # by how a name ends

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import requests
+import urllib3
 
 from history.errors import NoData
 from kube import proxy
@@ -26,11 +27,14 @@ from target.region import Region
 from target.secrets.credentials import USERINFO
 
 MOST = 4  # Prometheuses that are asked
+TOO_SLOW = (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 BY = ", ".join(dict.fromkeys(("__name__", *NAMESPACES, *PODS, "instance", *CLUSTER_LABELS)))
 GAUGES = "|".join(name for gauge in engines.GAUGES for name in engines.names(gauge))
 ENGINES = f'count by ({BY}) ({{__name__=~"{GAUGES}"}})'
 SCRAPED = f"count by ({BY}) (up)"
+LATELY = f"count by ({BY}) (last_over_time(up[5m]))"
 ONE = "vector(1)"
+TRIES = 3  # a busy one may miss a time limit; discovery runs once, and a person waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,17 @@ def _look(reader: Reader, routes: Routes, workload: Workload, match: Match, ever
     if asked is None:
         return found
     try:
-        of_engines = whose(asked(ENGINES), every)
-        scraped = whose(asked(SCRAPED), every) if not of_engines.by_workload else Whose()
+        of_engines = whose(patiently(asked, ENGINES), every)
+        scraped = _scraped(asked, every) if not of_engines.by_workload else Whose()
     except NoData as error:
         return Found(workload, match, ways, url, errors=(*errors, str(error)))
     return Found(workload, match, ways, url, answered=True, engines=of_engines, scraped=scraped, errors=tuple(errors))
+
+
+def _scraped(asked: _Asker, every: Sequence[Workload]) -> Whose:
+    """Return whose series there are; of one that scrapes nobody right now, whose there were: no pod may be ready for a moment."""
+    now = whose(patiently(asked, SCRAPED), every)
+    return now if now.by_workload or now.foreign else whose(patiently(asked, LATELY), every)
 
 
 def _by_operator(reader: Reader, workload: Workload) -> Iterator[Way]:
@@ -132,7 +142,19 @@ def _asker(reader: Reader, routes: Routes, workload: Workload, match: Match, way
 
 def _answers(asker: _Asker, errors: list[str]) -> bool:
     try:
-        return bool(asker(ONE))
+        return bool(patiently(asker, ONE))
     except NoData as error:
         errors.append(str(error))
         return False
+
+
+def patiently(asker: Callable[[str], list[Labels]], promql: str) -> list[Labels]:
+    """Return the labels of what is answered; one that was reached but was too slow is asked again. Raises NoData."""
+    for _ in range(TRIES - 1):
+        try:
+            return asker(promql)
+        except NoData as error:
+            cause = error.__cause__
+            if not isinstance(getattr(cause, "reason", cause), TOO_SLOW):
+                raise
+    return asker(promql)

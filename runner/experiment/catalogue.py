@@ -6,7 +6,7 @@ import importlib
 import inspect
 import logging
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from chaoslib.activity import ensure_activity_is_valid
@@ -16,7 +16,7 @@ from chaoslib.hypothesis import ensure_hypothesis_tolerance_is_valid
 
 import faults
 import probes
-from runner.experiment.format import PythonProvider
+from runner.experiment.format import Action, PythonProvider
 from safety.fault_spec import REGISTERED, FaultSpec, spec_of
 from target.yaml_source import Keys, Located
 
@@ -99,6 +99,25 @@ def function_of(provider: PythonProvider) -> Callable[..., object]:
 def fault_of(provider: PythonProvider) -> FaultSpec | None:
     """Return what a checked provider's fault says of itself, or None if it is no fault of ours."""
     return spec_of(function_of(provider))
+
+
+def faults_in(method: Iterable[Action]) -> list[tuple[Action, FaultSpec]]:
+    """Return the actions of a method that are faults of ours, each with what it says of itself."""
+    return [(action, spec) for action in method if (spec := fault_of(action.provider))]
+
+
+def taken_away(method: Iterable[Action]) -> tuple[str, ...]:
+    """Return the instruments that the faults of a method take away while they act, as they are registered."""
+    return tuple(dict.fromkeys(name for _, spec in faults_in(method) for name in spec.takes_away))
+
+
+def ends(action: Action) -> str:
+    """Return what ends an action's fault, and after how long, in words; ``–``: it is no fault of ours."""
+    spec, arguments = fault_of(action.provider), action.provider.arguments
+    if spec is None:
+        return "–"
+    said, lasts_s = spec.ends.format(**arguments), spec.lasts_s(arguments)
+    return f"{lasts_s:g} s; {said}" if lasts_s and "{" not in spec.ends else said
 
 
 def all_faults() -> dict[str, FaultSpec]:

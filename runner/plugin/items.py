@@ -5,25 +5,27 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from history.errors import ConfigError
-from history.layout import NO_CAUSE
-from history.plan import Expect
-from history.result import RunVerdict, Verdict
+from history.reader import read_plan
+from history.result import RunVerdict, Verdict, as_expected
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.messages import Kind
-from runner.plugin.options import Options, request_for
-from runner.plugin.progress import Progress
-from runner.request import Request
+from runner.plugin.minutes import too_late
+from runner.plugin.options import request_for
+from runner.plugin.recording import began, note, refused
+from runner.plugin.sentences import failed, unplanned
+from runner.plugin.session import KEY
+from runner.plugin.ways import NO_RERUNS
 from runner.run.parent import Child
-from target.secrets.hiding import excerpt
-from target.target import Target
+
+if TYPE_CHECKING:
+    from nights.waivers import Weighed
 
 
 class Sentence(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # an attribute that pytest's types hide
@@ -53,28 +55,6 @@ class Broken(Sentence):
     __module__ = "builtins"
 
 
-@dataclass(slots=True)
-class Session:
-    """What this pytest session knows of its experiments."""
-
-    options: Options
-    progress: Progress
-    target: Target | None = None
-    target_error: str = ""
-    malformed: int = 0
-    run_dirs: list[Path] = field(default_factory=list)
-    outcomes: list[str] = field(default_factory=list)  # passed, failed, inconclusive, refused, broken
-    refused: list[tuple[str, str, str]] = field(default_factory=list)  # experiment, its title, why
-    absent: list[tuple[str, str, str]] = field(default_factory=list)  # likewise: the target has nothing of what it needs
-    risks: dict[str, list[str]] = field(default_factory=dict)  # weaknesses that refusals showed, as sentences -> experiments
-    report: Path | None = None
-
-
-NO_RERUNS = "a run is never repeated in place of another: leave pytest's reruns out, and ask for --chaos-trials=N, all of which are shown"
-LONGEST = 300  # characters of a line that is quoted
-KEY: pytest.StashKey[Session] = pytest.StashKey()
-
-
 class ExperimentFile(pytest.File):
     """One file of an experiments folder."""
 
@@ -92,6 +72,7 @@ class ExperimentFile(pytest.File):
         except ConfigError as error:
             yield self._marked(WrongFile.from_parent(self, name=self.path.stem, mistake=str(error)))
             return
+        self.config.stash[KEY].at_hand[experiment.id] = experiment
         for trial in range(1, trials + 1):
             name = self.path.stem if trials == 1 else f"{self.path.stem}[trial{trial}]"
             yield self._marked(ExperimentItem.from_parent(self, name=name, experiment=experiment, trial=trial))
@@ -135,17 +116,24 @@ class ExperimentItem(pytest.Item):
 
     def setup(self) -> None:
         """Start the child and wait for the end of preflight."""
+        if late := too_late(self.chaos, self.experiment.id):
+            entry = (self.experiment.id, self.experiment.document.title, late)
+            self.chaos.no_time += [entry] if entry not in self.chaos.no_time else []
+            pytest.skip(late)
         if self.request.run_dir.exists():
             self._refuse(f"{self.experiment.id}: pytest asked for this run a second time; {NO_RERUNS}")
+        began(self.chaos, self.experiment.id, self.request.run_dir)
         try:
-            self.child.start()
+            self.child.start(self.chaos.record)
         except OSError as error:
+            refused(self.chaos, self.request.run_dir)
             self._refuse(f"{self.experiment.id}: the run cannot begin ({error}); nothing was injected; see --chaos-out and its disk")
         resolved = self._follow(until=Kind.RESOLVED)
         if self.child.interrupted and not resolved and not self.refusal:
             self.refusal = f"stopped by {self.child.signals[0]} before preflight was done; nothing was injected"
         if self.refusal or not resolved:
             code = self.child.end()
+            refused(self.chaos, self.request.run_dir)
             self._refuse(self.refusal or unplanned(self.experiment.id, self.request, code))
 
     def _refuse(self, why: str) -> NoReturn:
@@ -168,6 +156,7 @@ class ExperimentItem(pytest.Item):
     def teardown(self) -> None:
         """Wait for the child in every case: a run is never abandoned."""
         self.child.end()
+        note(self.chaos)
         if self.child.interrupted:
             self.session.shouldstop = f"stopped by {self.child.signals[0]}; every fault was healed, see {self.request.run_dir}"
 
@@ -210,37 +199,27 @@ class ExperimentItem(pytest.Item):
         if as_expected(verdict, expect):
             self.chaos.outcomes.append("passed")
             return
-        inconclusive = verdict.verdict is Verdict.INCONCLUSIVE
+        known = self._weighed(verdict)
+        if known is not None and known.waived:
+            self.chaos.outcomes.append("waived")
+            pytest.xfail("; ".join(known.covered))
+        inconclusive = verdict.verdict is Verdict.INCONCLUSIVE or (known is not None and known.left is Verdict.INCONCLUSIVE)
         self.chaos.outcomes.append("inconclusive" if inconclusive else "failed")
-        raise NotAsExpected(explained(verdict, expect, self.request.run_dir))
+        raise NotAsExpected(failed(verdict, expect, known.red if known else (), self._page()))
 
+    def _page(self) -> Path:
+        """Return where the report of this session will show the experiment."""
+        from reports.page.html import page_of  # noqa: PLC0415 - plotting libraries are loaded only when there is something to plot
 
-def unplanned(name: str, request: Request, code: int) -> str:
-    """Return what is said of a child that ended in preflight without a word: nothing was injected, so it is no verdict."""
-    log = request.run_dir / "child.log"
-    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    last = next((line for line in reversed(lines) if line.strip()), "nothing")
-    said = excerpt(last, LONGEST)
-    ended = f"{name}: the run ended in preflight with exit code {code}, nothing was injected; its log {log} ends with: {said}"
-    heal = f"; what it left is ended by: python -m runner heal --target {request.target}"
-    return f"{ended}; this is a defect of the suite, please report it{heal if (request.run_dir / 'plan.json').exists() else ''}"
+        return self.chaos.options.out / "latest" / page_of(self.experiment.id)
 
+    def _weighed(self, verdict: RunVerdict) -> Weighed | None:
+        """Return what waivers say; a verdict that they cover whole is shown as an expected failure and fails nothing."""
+        if self.chaos.options.waivers is None:
+            return None
+        from reports.night.waived import weighed  # noqa: PLC0415 - judging's libraries are loaded only where they are needed
 
-def as_expected(verdict: RunVerdict, expect: Expect) -> bool:
-    """Tell whether a verdict is the expected one, by the expected check if one is named."""
-    named = expect.check is None or (expect.check, expect.verdict) in {(check.name, check.verdict) for check in verdict.checks}
-    return verdict.verdict == expect.verdict and named
-
-
-def explained(verdict: RunVerdict, expect: Expect, run_dir: Path) -> str:
-    """Return the verdict's sentence, its checks that are not PASS, and where the run is kept."""
-    lines = [f"{verdict.verdict}: {verdict.sentence}"]
-    lines += [f"  {check.name}: {check.verdict}: {check.sentence}" for check in verdict.checks if check.verdict is not Verdict.PASS]
-    lines += [f"  likely cause: {one.sentence} ({one.where}: {one.field})" for one in verdict.advice or ()]
-    lines += [f"  {NO_CAUSE}"] if verdict.advice == () else []
-    if expect != Expect():
-        lines.append(f"  expected: {expect.verdict}" + (f" by check {expect.check}" if expect.check else ""))
-    return "\n".join([*lines, f"  kept in {run_dir}"])
+        return weighed(self.chaos.options.waivers, read_plan(self.request.run_dir), verdict)
 
 
 def _run_id(stem: str, trial: int) -> str:

@@ -9,17 +9,31 @@ import shlex
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.mark.expression import Expression
 
 from history.values import parse_duration
+from runner.plugin.minutes import minutes
+from runner.plugin.nights import checked_gates
 from runner.plugin.risk_gate import ALL, gating
+from runner.plugin.sending import DEFAULTS as SENDING
+from runner.plugin.sending import add_sending, read_sending
+from runner.plugin.waivers import read_waivers
 from runner.request import PROFILES, ProfileName, Request
+from runner.sending.settings import NOBODY, Sending
+
+if TYPE_CHECKING:
+    from nights.waivers import Waivers
+    from reports.page.junit import Inconclusive
 
 ENVIRONMENT, MARKER = "AFTERSHOCK_", "chaos"
 MOST_MARKERS = 10  # of an expression that are looked at one by one
-DEFAULTS = {"target": "targets/local.yaml", "trials": "1", "profile": "smoke", "out": "reports/out", "wait": "0s"}
+DEFAULTS = {
+    "target": "targets/local.yaml", "trials": "1", "profile": "smoke", "out": "reports/out", "wait": "0s", "nights": "", "keep": "30",
+    "waivers": "", "max_minutes": "", "junit_inconclusive": "error", **SENDING,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,15 @@ class Options:
     wait_s: float
     fail_on: tuple[str, ...]  # names of risks
     root: Path  # from which relative paths count
+    seed_policy: str = ""  # how the session came by its seed
+    nights: str = ""  # where nights are kept; empty: nowhere
+    keep: int = 30  # so many nights are kept whole
+    compare: str | None = None  # an earlier night or run; empty: the last night; None: only if nights are kept
+    waivers: Waivers | None = None  # known FAILs
+    max_s: float | None = None  # how long the night may take
+    compare_fail: str = ""  # regressions that fail the session, as they were written
+    junit_inconclusive: Inconclusive = "error"  # as what junit.xml counts it
+    sending: Sending = NOBODY  # who is told how it ended
 
     def command(self, name: str = "", trial: int = 1) -> str:
         """Return the command that repeats this session, or one trial of the experiment called ``name``."""
@@ -74,9 +97,31 @@ def add_options(parser: pytest.Parser) -> None:
         help="exit code 12 on risks of the platform: all, or those named, parted by commas (see runner risks)",
     )  # fmt: skip
     group.addoption("--chaos-out", metavar="DIR", help="runs and the report go here (default: reports/out)")
+    group.addoption("--chaos-junit-inconclusive", metavar="AS", help="error or skipped: as what junit.xml counts it (default: error)")
     group.addoption("--chaos-wait", metavar="TIME", nargs="?", const="30m", help="queue behind a run on the same objects (default: refuse)")
+    _add_nights(group)
+    add_sending(group)
     for name, default in DEFAULTS.items():
-        parser.addini(f"chaos_{name}", f"default of --chaos-{name}", default=default)
+        parser.addini(f"chaos_{name}", f"default of --chaos-{name.replace('_', '-')}", default=default)
+
+
+def _add_nights(group: pytest.OptionGroup) -> None:
+    group.addoption("--chaos-nights", metavar="PLACE", help="keep this night there: a folder or s3://BUCKET/PREFIX (default: nowhere)")
+    group.addoption(
+        "--chaos-max-minutes", metavar="N", help="run what fits into N minutes: new, changed, failed last, then the oldest pass"
+    )
+    group.addoption("--chaos-keep", metavar="N", help="keep the last N nights of a target whole, older ones without requests (default: 30)")
+    group.addoption(
+        "--chaos-compare", metavar="RUN", nargs="?", const="",
+        help="say what changed since RUN: a kept night or the folder of a run (default: the last night on this target)",
+    )  # fmt: skip
+    group.addoption(
+        "--chaos-waivers", metavar="FILE", help="known FAILs, each with its owner, ticket, expiry and accepted value (default: none)"
+    )
+    group.addoption(
+        "--chaos-compare-fail", metavar="GATES",
+        help="exit code 13 where a measure is worse than in comparable nights by so much, and beyond their spread: rto:20%%",
+    )  # fmt: skip
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -92,17 +137,27 @@ def read_options(config: pytest.Config) -> Options:
     profile = next((name for name in PROFILES if name == given), None)
     if profile is None:
         raise pytest.UsageError(f"--chaos-profile: {given!r} is not a profile; choose one of {', '.join(PROFILES)}")
+    given_seed = _given_seed(config)
     return Options(
         target=root / _text(config, "target"),
         experiments=tuple((root / folder).resolve() for folder in folders),
         trials=_number("trials", _text(config, "trials"), 1),
-        seed=_seed(config),
+        seed=secrets.randbelow(10**6) if given_seed is None else given_seed,
         profile=profile,
         dry_run=bool(config.getoption("--chaos-dry-run")),
         out=(root / _text(config, "out")).resolve(),
         wait_s=_wait(_text(config, "wait")),
         fail_on=gating(config.getoption("--chaos-fail-on-risk")),
         root=root.resolve(),
+        seed_policy=f"fixed at {given_seed}" if given_seed is not None else "drawn",
+        nights=_text(config, "nights"),
+        keep=_number("keep", _text(config, "keep"), 1),
+        max_s=minutes(_text(config, "max_minutes"), _text(config, "nights")),
+        waivers=read_waivers(root / given_waivers if (given_waivers := _text(config, "waivers")) else None),
+        compare=config.getoption("--chaos-compare"),
+        junit_inconclusive=_inconclusive(_text(config, "junit_inconclusive")),
+        sending=read_sending(bool(config.getoption("--chaos-github")), lambda name: _text(config, name)),
+        compare_fail=checked_gates(config.getoption("--chaos-compare-fail") or "", _text(config, "nights")),
     )
 
 
@@ -134,6 +189,7 @@ def request_for(options: Options, run_id: str, experiment: Path, root: Path, tri
         experiment=experiment,
         experiments_root=root,
         target=options.target,
+        seed_policy=options.seed_policy,
         seed=options.seed + trial - 1,  # trials differ in their random choices, and each can be repeated
         profile=options.profile,
         trial=trial,
@@ -145,7 +201,7 @@ def request_for(options: Options, run_id: str, experiment: Path, root: Path, tri
 
 
 def _text(config: pytest.Config, name: str) -> str:
-    given: object = config.getoption(f"--chaos-{name}")
+    given: object = config.getoption(f"--chaos-{name.replace('_', '-')}")
     return str(given if given is not None else os.environ.get(f"{ENVIRONMENT}{name.upper()}") or config.getini(f"chaos_{name}"))
 
 
@@ -155,9 +211,17 @@ def _number(name: str, text: str, least: int) -> int:
     return int(text)
 
 
-def _seed(config: pytest.Config) -> int:
+def _given_seed(config: pytest.Config) -> int | None:
     given = config.getoption("--chaos-seed") or os.environ.get(f"{ENVIRONMENT}SEED")
-    return _number("seed", str(given), 0) if given else secrets.randbelow(10**6)
+    return _number("seed", str(given), 0) if given else None
+
+
+def _inconclusive(text: str) -> Inconclusive:
+    ways: tuple[Inconclusive, ...] = ("error", "skipped")
+    chosen = next((one for one in ways if one == text), None)
+    if chosen is None:
+        raise pytest.UsageError(f"--chaos-junit-inconclusive: {text!r} is not known; choose one of {', '.join(ways)}")
+    return chosen
 
 
 def _wait(text: str) -> float:

@@ -72,7 +72,7 @@ class Progress:
 
     def _seen(self, message: Message) -> None:
         elapsed_s = float(message.fields.get("seconds", 0))
-        text = f"  {self._phase:<12} {elapsed_s:6.1f} s  {message.text()}"
+        text = f"  {self._phase:<12} {elapsed_s:6.1f} s  {countdown(message)}{message.text()}"
         self._now(text)
         if self._live is None and elapsed_s - self._said_s >= EVERY_S:
             self._said_s = elapsed_s
@@ -81,3 +81,11 @@ class Progress:
     def _now(self, text: str) -> None:
         if self._live is not None:
             self._live.update(Text(text))
+
+
+def countdown(message: Message) -> str:
+    """Return how much of the RTO's budget is left. It says nothing of whether users are served: what is seen stands beside it."""
+    if "left_s" not in message.fields:
+        return ""
+    budget_s, left_s = (float(message.fields[name]) for name in ("rto_s", "left_s"))
+    return f"RTO budget {budget_s:g} s: {f'{left_s:.0f} s left' if left_s > 0 else f'ended {abs(left_s):.0f} s ago'}, "

@@ -11,7 +11,7 @@ from history.errors import AftershockError
 from target.secrets.hiding import excerpt
 
 if TYPE_CHECKING:
-    from runner.plugin.items import Session
+    from runner.plugin.session import Session
 
 ALL, NOT_TESTED = "all", "not-tested"
 LONGEST = 200  # characters of a sentence that is quoted

@@ -10,7 +10,8 @@ import pytest
 from history.errors import ConfigError
 from runner.experiment.absence import why_skipped
 from runner.experiment.steady_state import for_target
-from runner.plugin.items import KEY, ExperimentItem, WrongFile
+from runner.plugin.items import ExperimentItem, WrongFile
+from runner.plugin.session import KEY
 from target.target import Target
 
 SMOKE, FULL = "smoke", "full"
@@ -39,6 +40,11 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left:
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
+
+
+def note_selected(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep which experiments this session is about: the report shows the others, too."""
+    config.stash[KEY].selected = {item.experiment.id for item in items if isinstance(item, ExperimentItem)}
 
 
 def fit_target(config: pytest.Config, items: list[pytest.Item]) -> dict[Path, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from history.budgets import BUDGETS, Bounds, Budgets, class_defaults
+from history.budgets import BUDGETS, Bounds, Budgets, class_defaults, written
 from runner.drivers.driver import Driver
 from runner.experiment.experiment import Experiment
 from target.target import Target
@@ -25,11 +25,13 @@ def merged_budgets(experiment: Experiment, target: Target, driver: Driver) -> Bu
     )
     values: dict[str, float | None] = {}
     source: dict[str, str] = {}
+    because: dict[str, str] = {}
     for who, layer in layers:
         values |= layer.settings()
         source |= dict.fromkeys(layer.values(), who)
+        because = reasons(because, layer)
     needs, own_budgets = driver.needs(), target.workloads[driver.name].budgets_in.get(experiment.id)
-    merged = in_place(as_promised(Budgets.model_validate(values | {"source": source}), needs.promised), own_budgets)
+    merged = in_place(as_promised(Budgets.model_validate(values | {"source": source, "because": because}), needs.promised), own_budgets)
     return with_window(merged, needs.window_s, control=experiment.settings.fault != "fault")
 
 
@@ -39,7 +41,8 @@ def as_promised(budgets: Budgets, promised: float) -> Budgets:
     if asked is None or asked <= promised or budgets.source["availability"] != "experiment":
         return budgets
     said = f"the SLO, which promises no more; experiment: {asked:g}"
-    return budgets.model_copy(update={"availability": promised, "source": budgets.source | {"availability": said}})
+    because = reasons(budgets.because, Bounds(availability=promised))
+    return budgets.model_copy(update={"availability": promised, "source": budgets.source | {"availability": said}, "because": because})
 
 
 def with_window(budgets: Budgets, enough_s: float, *, control: bool) -> Budgets:
@@ -57,7 +60,16 @@ def in_place(budgets: Budgets, of_target: Bounds | None) -> Budgets:
     if of_target is None:
         return budgets
     said = {name: f"target for this experiment, {_was(name, getattr(budgets, name))}" for name in of_target.values()}
-    return budgets.model_copy(update={**of_target.settings(), "source": budgets.source | said})
+    because = reasons(budgets.because, of_target)
+    return budgets.model_copy(update={**of_target.settings(), "source": budgets.source | said, "because": because})
+
+
+def reasons(below: dict[str, str], layer: Bounds) -> dict[str, str]:
+    """Return why each budget is this much once ``layer`` has said its own: the reason for a value that was replaced goes with it."""
+    replaced = {written(name) for name in layer.values()}
+    return {name: why for name, why in below.items() if name not in replaced} | {
+        name: why for name, why in layer.because.items() if name in replaced
+    }
 
 
 def _was(name: str, old: float | None) -> str:

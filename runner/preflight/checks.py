@@ -31,6 +31,7 @@ from runner.experiment.format import Action
 from runner.experiment.variables import filled
 from runner.preflight import admission
 from runner.preflight.health_ways import asked_through, unasked
+from runner.preflight.instruments import judged_alerts
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before, complaints, look
 from runner.preflight.platform_parts import platform_parts
@@ -182,7 +183,7 @@ def with_versions(resolved: Resolved, platform: Platform, commit: str) -> Resolv
     """Return ``resolved`` with what the plan says besides of what it met: versions, parts, gauges, ways. Raises TargetRefused."""
     known: dict[str, Any] = {"server_version": server_version(platform), "commit": commit}
     known |= {"platform": platform_parts(platform), "gauges": known_gauges(platform.region)}
-    known |= {"asked_through": asked_through(platform), "unasked": unasked(platform)}
+    known |= {"asked_through": asked_through(platform), "unasked": unasked(platform), "alerts": judged_alerts(platform)}
     return replace(resolved, **known)
 
 
@@ -238,7 +239,7 @@ def foretell(plan: Plan) -> list[str]:
     lines += [f"left out of the hypothesis: {what}" for what in plan.hypothesis_left_out]
     lines += [f"health of role {role} is asked: {through}" for role, through in plan.health_asked.items()]
     for workload in plan.workloads:
-        bounds = workload.budgets.model_dump(exclude_none=True, exclude={"source"})
+        bounds = {name: value for name, value in workload.budgets.settings().items() if value is not None}
         of = "" if len(plan.workloads) == 1 else f" of {workload.name}"
         lines.append(f"budgets{of}: {', '.join(f'{name} {value:g}' for name, value in bounds.items())}")
         if isinstance(workload, RequestsPlan):

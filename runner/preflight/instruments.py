@@ -1,10 +1,12 @@
-"""Whether what measures beside the workloads is up: instrument pods, Prometheus."""
+"""Whether what measures beside the workloads is up: instrument pods, Prometheus, the alerting rules that are judged."""
 
 from __future__ import annotations
 
+from history.alert_plan import AlertPlan
 from history.errors import NoData, TargetRefused
 from kube.client import Platform, ready
 from kube.selection import instrument_pods
+from probes.prometheus.alert_rules import NotAsDeclared, alert_plans
 from probes.prometheus.values import query
 
 
@@ -28,3 +30,13 @@ def check_prometheus(platform: Platform) -> None:
             query(platform.region, "vector(1)")
     except NoData as error:
         raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error
+
+
+def judged_alerts(platform: Platform) -> tuple[AlertPlan, ...]:
+    """Return the alerting rules that the target file names, as Prometheus has them. Raises TargetRefused: it has not, or does not say."""
+    try:
+        return alert_plans(platform.target, platform.region_name)
+    except NotAsDeclared as error:
+        raise TargetRefused(f"{error}; nothing was injected", parts=error.parts) from error
+    except NoData as error:
+        raise TargetRefused(f"{error}; alerts of the target file need it; nothing was injected") from error

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from history.alert_plan import AlertPlan
 from history.budgets import Budgets
 from history.clock import now_ns
 from history.layout import Layout, Weakness
 from history.plan import Floor, Plan, ResolvedTarget, TargetInfo, Timers
 from kube.platform_timers import PlatformTimers
+from nights.suite_code import suite_code
 from runner.drivers.driver import Driver
-from runner.experiment.catalogue import fault_of
+from runner.experiment.catalogue import faults_in, taken_away
 from runner.experiment.drains import drain_budget_s
 from runner.experiment.experiment import Experiment
 from runner.experiment.format import described
@@ -51,9 +53,11 @@ class Resolved:
     platform: dict[str, str] = field(default_factory=dict)  # its parts, as digests
     asked_through: dict[str, str] = field(default_factory=dict)  # role -> through what its replicas are asked for their health, in words
     unasked: dict[str, str] = field(default_factory=dict)  # role -> which answers of its replicas nobody hears, and why
+    alerts: tuple[AlertPlan, ...] = ()  # rules of Prometheus that are judged
     layout: Layout | None = None  # how the platform is built
     risks: tuple[Weakness, ...] | None = None  # that it shows without a fault
     bound: dict[str, int] = field(default_factory=dict)  # of each role, the replicas that may run only on nodes which the faults take away
+    nodes: dict[str, str] = field(default_factory=dict)  # what they are: image, driver
 
     @property
     def all_targets(self) -> tuple[ResolvedTarget, ...]:
@@ -72,6 +76,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         trials=request.trials,
         created_ns=now_ns(),
         seed=request.seed,
+        seed_policy=request.seed_policy,
         profile=request.profile,
         experiment=experiment.info(),
         target=target_info(target),
@@ -79,6 +84,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         timers=timers,
         expect=experiment.settings.expect,
         targets=resolved.all_targets,
+        takes_away=taken_away(experiment.document.method),
         graceful=is_graceful(experiment),
         platform=resolved.platform,
         replicas_desired=resolved.replicas,
@@ -90,6 +96,7 @@ def make_plan(request: Request, experiment: Experiment, target: Target, resolved
         hypothesis_left_out=(*experiment.left_out, *_unasked(target, resolved, drivers)),
         floor=floor_under(experiment, target, resolved, drivers),
         drain_budget_s=drain_budget_s(experiment, target),
+        alerts=resolved.alerts,
         layout=resolved.layout,
         risks=resolved.risks,
         versions=versions(resolved),
@@ -186,18 +193,14 @@ def recovery_at_most_s(resolved: Resolved, name: str, lasts_s: float) -> float:
 
 def is_graceful(experiment: Experiment) -> bool:
     """Tell whether every fault of the method is graceful, as it is registered; a method without a fault is not."""
-    specs = [spec for action in experiment.document.method if (spec := fault_of(action.provider))]
-    return bool(specs) and all(spec.graceful for spec in specs)
+    found = faults_in(experiment.document.method)
+    return bool(found) and all(spec.graceful for _, spec in found)
 
 
 def duration_s(experiment: Experiment, target: Target) -> float:
     """Return how long the longest fault of the method lasts by itself (s)."""
-    found = [0.0]
-    for action in experiment.document.method:
-        spec = fault_of(action.provider)
-        if spec is not None:
-            found.append(spec.lasts_s(filled(action.provider.arguments, experiment, target)))
-    return max(found)
+    found = faults_in(experiment.document.method)
+    return max((spec.lasts_s(filled(action.provider.arguments, experiment, target)) for action, spec in found), default=0.0)
 
 
 def floor_under(experiment: Experiment, target: Target, resolved: Resolved, drivers: Sequence[Driver]) -> Floor | None:
@@ -213,9 +216,9 @@ def floor_under(experiment: Experiment, target: Target, resolved: Resolved, driv
     alone = resolved.replicas.get(workload.role, math.inf) <= max(1, hit)
     waits_s = needs.waits_s if alone else None
     floors = []
-    for action in experiment.document.method:
-        spec, arguments = fault_of(action.provider), filled(action.provider.arguments, experiment, target)
-        if spec is not None and spec.effect is not None and arguments.get("role") == workload.role:
+    for action, spec in faults_in(experiment.document.method):
+        arguments = filled(action.provider.arguments, experiment, target)
+        if spec.effect is not None and arguments.get("role") == workload.role:
             floors.append(floor_of(spec.effect, resolved.timers[drivers[0].name], spec.lasts_s(arguments), waits_s))
     return max((one for one in floors if one), key=lambda one: one.capacity_rto_s, default=None)
 
@@ -224,7 +227,9 @@ def target_info(target: Target) -> TargetInfo:
     """Return what the report says of the target."""
     region = target.only_region()
     drivers = {
-        name: driver.fidelity for name, driver in (("machines", region.machines), ("gpus", region.gpus)) if driver and driver.fidelity
+        name: driver.fidelity
+        for name, driver in (("machines", region.machines), ("gpus", region.gpus), ("control plane", region.control_plane_driver))
+        if driver and driver.fidelity
     }
     return TargetInfo(
         name=target.name,
@@ -236,8 +241,8 @@ def target_info(target: Target) -> TargetInfo:
 
 
 def versions(resolved: Resolved) -> dict[str, str]:
-    """Return what ran: the suite's commit, the cluster, Python and the libraries that matter."""
+    """Return what ran: the suite's commit and the code that decides, the cluster, Python and the libraries that matter."""
     found = {"python": host.python_version()} | {name: version(name) for name in ROOT_VERSIONS}
     gauges = ", ".join(resolved.gauges)
     named = {"commit": resolved.commit, "kubernetes server": resolved.server_version, "gauges of the engines": gauges}
-    return {key: value for key, value in named.items() if value} | found
+    return {key: value for key, value in (named | resolved.nodes).items() if value} | suite_code() | found

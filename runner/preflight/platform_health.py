@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
+from kube import control_plane
 from kube.client import PARALLEL, Platform, api_errors, ready
 from kube.controllers.kinds import Controller
 from kube.controllers.resized import who_resized
@@ -129,6 +130,8 @@ def resizings(platform: Platform, before: Before) -> list[str]:
 def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTarget], entries: Sequence[Undo]) -> list[str]:
     """Return what is not as before: roles without all their replicas, target nodes not back, cordoned or without their accelerators.
 
+    Every node of the platform is a target where the control plane was: none could renew its lease.
+
     A role must have as many replicas as its controllers want *now*: an autoscaler, or a person, may have changed that (:func:`resizings`
     says who). A pod that is still leaving counts: the next run's preflight would refuse it as a surplus.
 
@@ -144,7 +147,9 @@ def differences(platform: Platform, before: Before, targets: Iterable[ResolvedTa
     """
     wrong: list[str] = []
     with api_errors(f"target {platform.target.name}: look at the platform", TargetRefused):
-        names = {target.node for target in targets if target.kind != "Pod" and target.node}
+        hit = list(targets)
+        names = {target.node for target in hit if target.kind != "Pod" and target.node}
+        names |= set(before.nodes) if any(target.kind == control_plane.KIND for target in hit) else set()
         now = {node.metadata.name: node for node in nodes_named(platform, names)}
         for name in sorted(names & set(before.nodes)):
             wrong += _node_differs(name, before.nodes[name], now.get(name), platform.region.gpu_resource)

@@ -1,4 +1,4 @@
-"""What the platform is made of, as digests: trials are one set only if they met the same platform (:mod:`reports.sets`)."""
+"""What the platform is made of, as digests: trials are one set only if they met the same platform (:mod:`reports.night.sets`)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ goes on to the next; ``python -m runner doctor`` asks all parts of all experimen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,7 +23,8 @@ from runner.experiment.experiment import Experiment
 from runner.findings import About, Check, Findings
 from runner.preflight import admission, checks, outside_view, queue_gauge
 from runner.preflight.displaced import bound_replicas, displaced
-from runner.preflight.instruments import check_instruments, check_prometheus
+from runner.preflight.instruments import check_instruments, check_prometheus, judged_alerts
+from runner.preflight.node_parts import node_parts
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before
 from runner.preflight.queue_gauge import NO_QUEUE, QueueSource
@@ -45,6 +46,7 @@ THEN = (
     Check(About.CLUSTER, "no earlier run left anything undone", checks.check_leftovers),
     Check(About.INSTRUMENTS, "every instrument is ready", check_instruments),
     Check(About.PROMETHEUS, "it answers", check_prometheus),
+    Check(About.PROMETHEUS, "it has every alerting rule that the target file names", judged_alerts),
 )
 """Asked while a run holds its leases: until then another run may be the reason."""
 
@@ -110,10 +112,10 @@ def ask_health(platform: Platform, findings: Findings) -> Before | None:
     return findings.ask(About.ROLES, lambda: checks.check_health(platform))
 
 
-def ask_driver(driver: Driver, findings: Findings) -> None:
-    """Ask whether all that drives and measures one class of workload is there."""
+def ask_driver(driver: Driver, findings: Findings, check: Callable[[], Sequence[str]]) -> None:
+    """Ask whether all that drives and measures one class of workload is there. ``check``: its check, or one that was begun before."""
     findings.note(About.LOAD, driver.remarks())
-    findings.ask(About.LOAD, lambda: _refuse(driver.check()))
+    findings.ask(About.LOAD, lambda: _refuse(check()))
 
 
 def _refuse(wrong: Sequence[str]) -> None:
@@ -161,4 +163,5 @@ def ask_targets(prepared: Prepared, seed: int, findings: Findings) -> Aimed:
 def resolved(prepared: Prepared, aimed: Aimed, before: Before, queue: QueueSource) -> Resolved:
     """Return what a plan is made of."""
     bound = bound_replicas(aimed.room.bound, prepared.platform.target, before.replicas)
-    return Resolved(aimed.targets, dict(before.replicas), aimed.timers, grace_s=before.grace_s, bound=bound, queue=queue)
+    nodes = node_parts(before.nodes)
+    return Resolved(aimed.targets, dict(before.replicas), aimed.timers, grace_s=before.grace_s, bound=bound, queue=queue, nodes=nodes)

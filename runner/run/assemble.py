@@ -11,9 +11,13 @@ from history.plan import Phase, write_plan
 from history.result import RunVerdict
 from history.schema import EventKind
 from history.workloads import RequestsPlan
+from kube.machine_drivers import TIMEOUT_S
 from runner.event_log import RunLog
+from runner.experiment.catalogue import taken_away
+from runner.experiment.format import Action
 from runner.experiment.variables import configuration_of
 from runner.messages import Kind, Send
+from runner.preflight.lease_queue import of_all
 from runner.request import Request
 from runner.run.abort import stop_when
 from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone, record_lost
@@ -21,6 +25,7 @@ from runner.run.abort.interference import interference
 from runner.run.asked import stop_conditions_of
 from runner.run.context import Context
 from runner.run.lifecycle import Steps
+from runner.run.observer.alert_watch import judged_in
 from runner.run.observer.observer import Observer
 from runner.run.phases.baseline import baseline, start
 from runner.run.phases.confirm import confirm
@@ -36,6 +41,8 @@ from runner.stop import Stop
 from safety import active_run, reaper_job
 from safety.leases import holder_of
 from safety.undo_journal import RunJournal, open_journal
+
+ABSENCE_SLACK_S = TIMEOUT_S + 30.0  # from here until the fault acts, by its driver at the latest, and from its end until the server answers
 
 
 def assemble(checked: Checked, request: Request, send: Send, stop: Stop, stack: ExitStack) -> tuple[Context, Steps]:
@@ -82,7 +89,9 @@ def _watch(checked: Checked, context: Context) -> tuple[Observer, Conditions, Ti
     plan, platform = checked.plan, checked.platform
     requests, of = plan.of(RequestsPlan) is not None, plan.first.role
     nodes = checked.before.nodes  # of the platform, and those that are to be hit
-    observer = Observer(platform, context.log, context.observations, of, requests=requests, queue=checked.queue, nodes=nodes)
+    observer = Observer(
+        platform, context.log, context.observations, of, requests=requests, queue=checked.queue, nodes=nodes, alerts=judged_in(plan)
+    )
     if not observer.start():
         context.note("observer: not every watch has seen its first list; what it missed is missing in the history")
     watched = [
@@ -101,6 +110,7 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
     def write_ahead(context: Context) -> None:
         if reaper_job.needs_reaper(checked.permissions):
             reaper_job.check(context.run.platform, context.run.plan.run_id)
+        _demand_alone(checked)
 
     def close(context: Context) -> RunVerdict:
         conditions.halt()
@@ -112,7 +122,7 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         start=partial(start, drivers=checked.drivers),
         baseline=baseline,
         write_ahead=write_ahead,
-        inject=inject,
+        inject=partial(inject, ahead=partial(_just_ahead, checked)),
         confirm=confirm,
         observe=observe,
         diagnostics=keep_diagnostics,
@@ -120,6 +130,19 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         drain=drain,
         close=close,
     )
+
+
+def _demand_alone(checked: Checked) -> None:
+    """Demand that no run came meanwhile, if the fault hits everybody on the cluster. Raises FaultFailed."""
+    every = [target for found in checked.targets.values() for target in found]
+    if of_all(every) and checked.leases is not None:
+        checked.leases.demand_alone()
+
+
+def _just_ahead(checked: Checked, action: Action) -> None:
+    """Let the run's leases outlast an action that takes the API server away, right before it. Raises FaultFailed."""
+    if checked.leases is not None and taken_away([action]):
+        checked.leases.expect_absence(checked.plan.timers.fault_s + ABSENCE_SLACK_S)
 
 
 def _close_journal(context: Context, journal: RunJournal, *, reaper: bool) -> None:

@@ -20,6 +20,9 @@ from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety.active_run import ActiveRun
 
+AWAITING = (Phase.INJECT, Phase.CONFIRM, Phase.OBSERVE)
+"""The phases in which a fault that acts is not being healed yet."""
+
 
 class NotSteady(AftershockError):
     """The hypothesis did not hold before the fault, so nothing was injected."""
@@ -93,6 +96,13 @@ class Context:
             parts.append(f"queue {self.observations.queue:.0f}")
         since = "" if self.log.t_fault_ns is None else f"+{(now_ns() - self.log.t_fault_ns) / 1e9:.1f} s "
         return since + ", ".join(parts)
+
+    def countdown(self) -> dict[str, float]:
+        """Return the tightest budgeted RTO and what is left of it (s; below 0: past) while recovery is waited for; else nothing."""
+        budgets_s = [one.budgets.rto_s for one in self.run.plan.workloads if one.budgets.rto_s is not None]
+        if self.log.t_fault_ns is None or self.phase not in AWAITING or not budgets_s:
+            return {}
+        return {"rto_s": min(budgets_s), "left_s": round(min(budgets_s) - (now_ns() - self.log.t_fault_ns) / 1e9, 1)}
 
     @property
     def driven(self) -> DrivenRun:

@@ -16,6 +16,7 @@ from types import FrameType
 
 from runner.messages import Kind, Message, read_message
 from runner.request import Request
+from runner.session_record import SessionRecord
 
 PROJECT = Path(__file__).parents[2]
 CHILD = (sys.executable, "-m", "runner.run.child")
@@ -51,8 +52,10 @@ class Child:
         """Whether a signal was handed on to it."""
         return bool(self.signals)
 
-    def start(self) -> None:
+    def start(self, record: SessionRecord | None = None) -> None:
         """Start the process; its errors go to ``child.log`` in the run's folder. From now to :meth:`end` it gets our signals.
+
+        It keeps the lock of the session's ``record``: should it outlive the session, that is not dead before it.
 
         Raises OSError: there is no place for the run's folder, or for another process.
         """
@@ -67,6 +70,7 @@ class Child:
                 stderr=log,
                 encoding="utf-8",
                 start_new_session=True,
+                pass_fds=() if record is None else (record.fd,),
                 cwd=PROJECT,
                 env=child_environment(os.environ),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from runner.messages import Kind, Send
 from runner.preflight import blackouts, checks, health_ways, node_probes
 from runner.preflight.floor import below_floor
 from runner.preflight.judgeable import refuse_blind
-from runner.preflight.lease_queue import Queue, namespace_of
+from runner.preflight.lease_queue import Queue, control_plane_of, namespace_of, of_all
 from runner.preflight.planning import make_plan
 from runner.preflight.platform_health import Before, with_targets
 from runner.preflight.queue_gauge import QueueSource
@@ -57,6 +58,7 @@ class Checked:
     drivers: list[Driver]
     began_ns: int
     queue: Gauge | None = None  # where requests wait
+    leases: Queue | None = None  # that the run holds
 
 
 def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) -> Checked:
@@ -75,7 +77,10 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     stack.callback(queue.release)
     prepared = _prepare(experiment, platform, request, stop, send)
     if not request.dry_run:
-        queue.take(_namespaces(target, prepared.drivers))
+        first = [*control_plane_of(fault.spec for fault in prepared.faults), *_namespaces(target, prepared.drivers)]
+        queue.take(first)
+        if of_all(first):
+            queue.wait_until_alone()  # before the platform is looked at: another run's fault is no state of before
     before, gauge, layout = _look(prepared, send)
     for driver in prepared.drivers if not request.dry_run else ():
         driver.provide(stack)
@@ -92,7 +97,7 @@ def run_preflight(request: Request, send: Send, stop: Stop, stack: ExitStack) ->
     for text in [] if request.dry_run else node_probes.check_nodes(prepared.faults, aimed.targets, platform, request.run_id, stop):
         send(Kind.NOTE, text=text)
     rights = prepared.permissions + permissions_of_ways(platform)
-    return Checked(experiment, platform, rights, aimed.targets, before, plan, prepared.drivers, began_ns, gauge.gauge)
+    return Checked(experiment, platform, rights, aimed.targets, before, plan, prepared.drivers, began_ns, gauge.gauge, queue)
 
 
 def _prepare(experiment: Experiment, platform: Platform, request: Request, stop: Stop, send: Send) -> Prepared:
@@ -109,16 +114,21 @@ def _prepare(experiment: Experiment, platform: Platform, request: Request, stop:
 def _look(prepared: Prepared, send: Send) -> tuple[Before, QueueSource, Layout]:
     """Refuse unless the platform is healthy, its instruments stand aside, no stop condition is met, and all that drives the run can.
 
-    Of a platform that may be used it is read how it is built.
+    Of a platform that may be used it is read how it is built. The load tries its requests meanwhile: a process, which takes a second.
     """
     findings, platform = Findings(), prepared.platform
-    findings.note(About.ROLES, (findings.ask(About.ROLES, lambda: health_ways.try_ways(platform)) or {}).values())
-    once = one_look(platform)
-    asked.ask_all(asked.THEN, once, findings)
-    before = asked.ask_health(once, findings)
-    gauge = asked.ask_prometheus(prepared, findings)
-    for driver in prepared.drivers:
-        asked.ask_driver(driver, findings)
+    beside = ThreadPoolExecutor(thread_name_prefix="preflight")
+    try:
+        tried = [(driver, beside.submit(driver.check)) for driver in prepared.drivers]
+        findings.note(About.ROLES, (findings.ask(About.ROLES, lambda: health_ways.try_ways(platform)) or {}).values())
+        once = one_look(platform)
+        asked.ask_all(asked.THEN, once, findings)
+        before = asked.ask_health(once, findings)
+        gauge = asked.ask_prometheus(prepared, findings)
+        for driver, check in tried:
+            asked.ask_driver(driver, findings, check.result)
+    finally:
+        beside.shutdown(wait=False, cancel_futures=True)  # who is interrupted gives the leases back at once
     _conclude(findings, send)
     healthy = cast("Before", before)  # else it was refused
     with api_errors(f"target {platform.target.name}: read how the platform is built", TargetRefused):

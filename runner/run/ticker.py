@@ -23,7 +23,7 @@ class Ticker(threading.Thread):
             context = self._context
             for progress in list(context.progress.values()):
                 progress.update()
-            context.send(Kind.SEEN, seconds=round(context.elapsed_s, 1), text=context.text())
+            context.send(Kind.SEEN, seconds=round(context.elapsed_s, 1), text=context.text(), **context.countdown())
 
     def halt(self) -> None:
         """Tell no more; returns when the thread is done with the run's files."""

@@ -51,9 +51,9 @@ class Stack:
         self._start("api", sys.executable, "-m", "workloads.async_inference.api")
         self._await("api", lambda: self.get("/ready", quiet=True) is not None)
 
-    def start_consumer(self, name: str) -> None:
-        """Start a consumer of that name."""
-        self._start(name, sys.executable, "-m", "workloads.async_inference.consumer", POD_NAME=name)
+    def start_consumer(self, name: str, **settings: str) -> None:
+        """Start a consumer of that name; ``settings``, in capitals, are its own."""
+        self._start(name, sys.executable, "-m", "workloads.async_inference.consumer", POD_NAME=name, **settings)
 
     def emptied(self) -> None:
         """Start Redis and the API if they do not run, and forget every job."""

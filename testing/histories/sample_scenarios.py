@@ -91,11 +91,11 @@ ZONE_LOST = Scenario(
     ended_s=90, rto_budget_s=60, observed_s=112, steps=(*NODE_GONE, *node_lost("zone-a-cpu", 41.6, 97.3)), floor=NODE_FLOOR,
 )  # fmt: skip
 NULL = Scenario(
-    id="controls/null", title="Null control: nothing is broken", tags=("controls",), fault="none", target="", rto_budget_s=30,
+    id="controls/null", title="Null control: nothing is broken", tags=("controls", "X0"), fault="none", target="", rto_budget_s=30,
     observed_s=30,
 )  # fmt: skip
 SHAM = Scenario(
-    id="controls/sham", title="Sham control: the same mechanism on a decoy", tags=("controls",), fault="sham",
+    id="controls/sham", title="Sham control: the same mechanism on a decoy", tags=("controls", "X0"), fault="sham",
     target="Pod/decoy-5d8f-x2x7p", observed_s=30, send_lag_ms=71,
 )  # fmt: skip
 UNCONFIRMED = Scenario(id="serving/replica-killed-unconfirmed", title="A fault without effect", confirmed_s=None)

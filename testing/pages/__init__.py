@@ -1,1 +1,1 @@
-"""Pages as their readers meet them: strict HTML, a viewer that forbids styles, the commands that a page tells to type."""
+"""Pages and files as their readers meet them: strict HTML, a viewer that forbids styles, schemas of JUnit, servers that are told."""

@@ -28,7 +28,7 @@ class Look(NamedTuple):
     styled: bool  # whether the page's own style sheet was let in
     paints: frozenset[str]  # of what the plots are made of
     black_share: float  # of the shapes of the plots that are filled with black
-    plot: tuple[float, float]  # width and height of the first plot
+    plot: tuple[float, float]  # width and height of the first plot; 0: it has none
     largest_icon: float
     width: float  # of the page, as far as it can be scrolled
 
@@ -76,7 +76,8 @@ def look(browser: Browser, url: str, width: int = 1280, shot: Path | None = None
     shapes = page.locator("svg.plot path, svg.plot rect")
     fills: list[str] = shapes.evaluate_all(PAINTS)
     sizes = [(one["width"], one["height"]) for icon in page.locator("svg.icon").all() if (one := icon.bounding_box())]
-    plot = page.locator("svg.plot").first.bounding_box()
+    plots = page.locator("svg.plot")
+    plot = plots.first.bounding_box() if plots.count() else None
     shown = Look(
         styled=page.locator("body").evaluate("one => getComputedStyle(one).margin") == "0px",
         paints=frozenset(fills),

@@ -33,6 +33,10 @@ ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 
 
+CONTAINER_ID = "f" * 64
+LIMITED = client.V1ResourceRequirements(limits={"memory": "1Gi"})
+
+
 @cache
 def _local() -> dict[str, Any]:
     raw: dict[str, Any] = yaml.safe_load((ROOT / "targets/local.yaml").read_text())
@@ -62,11 +66,18 @@ def pod(
     user = client.V1ContainerUser(linux=client.V1LinuxContainerUser(uid=65532, gid=65532))
     device = client.V1ResourceStatus(name="nvidia.com/gpu", resources=[client.V1ResourceHealth(resource_id="GPU-1", health="Healthy")])
     status = client.V1ContainerStatus(
-        name="server", image="i", image_id="i", ready=ready, restart_count=0, user=user, allocated_resources_status=[device]
+        container_id=f"containerd://{CONTAINER_ID}",
+        name="server",
+        image="i",
+        image_id="i",
+        ready=ready,
+        restart_count=0,
+        user=user,
+        allocated_resources_status=[device],
     )
     made = client.V1Pod(
         metadata=meta,
-        spec=client.V1PodSpec(node_name=node, containers=[client.V1Container(name="server")], **spec),
+        spec=client.V1PodSpec(node_name=node, containers=[client.V1Container(name="server", resources=LIMITED)], **spec),
         status=client.V1PodStatus(phase="Running", conditions=[condition], container_statuses=[status]),
     )
     return cast("Pod", made)
@@ -102,6 +113,7 @@ class FakeCluster(AskedByPath, FakeObjects):
         self.secrets = {("ml-training", "s3")}
         self.config_maps: dict[str, ConfigMap] = {}
         self.leases: dict[str, Lease] = {}
+        self.leads = True  # controllers renew their Leases, unless ``leases`` has these
         self.refuse_evictions = 0  # how many more are answered 429
         self.conflicts: list[Callable[[], object]] = []  # each is called just before one replace: somebody else is faster
         self.calls: list[str] = []
@@ -209,6 +221,9 @@ class FakeCluster(AskedByPath, FakeObjects):
         return self._create(self.leases, body)
 
     def read_namespaced_lease(self, name: str, namespace: str) -> Lease:
+        if namespace == "kube-system" and self.leads and name not in self.leases:
+            spec = client.V1LeaseSpec(holder_identity="it", renew_time=datetime.now(UTC), lease_duration_seconds=15)
+            return cast("Lease", client.V1Lease(metadata=client.V1ObjectMeta(name=name), spec=spec))
         return copy.deepcopy(self._there(self.leases, name))
 
     def replace_namespaced_lease(self, name: str, namespace: str, body: Lease) -> Lease:

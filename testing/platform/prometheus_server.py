@@ -68,9 +68,12 @@ class PrometheusServer(ThreadingHTTPServer):
         self.answers: dict[str, dict[str, Any] | Callable[[], dict[str, Any]]] = {}
         self.warnings: list[str] = []
         self.wanted: dict[str, str] = {}
+        self.rules: list[dict[str, Any]] | None = []  # groups; None: it has no rules API
+        self.targets: list[dict[str, Any]] = [{"labels": {"namespace": "ml-serving"}, "scrapeInterval": "1s"}]
         self.foreign: tuple[int, dict[str, str], bytes] | None = None
         self.queries: list[str] = []
         self.paths: list[str] = []
+        self.asked: list[dict[str, list[str]]] = []  # parameters of each question
         self.ahead_s = 0.0  # of this machine's clock
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -142,17 +145,26 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         self.server.paths.append(parts.path)
+        self.server.asked.append(parse_qs(parts.query))
         asked = parse_qs(parts.query).get("query", [""])[0]
         self.server.queries.append(asked)
         if any(self.headers.get(name) != value for name, value in self.server.wanted.items()):
             self._send(401, {"Content-Type": "text/plain"}, b"no org id")
         elif self.server.foreign is not None:
             self._send(*self.server.foreign)
-        elif not parts.path.endswith("/api/v1/query"):
+        elif (data := self._data(parts.path, asked)) is None:
             self._send(404, {"Content-Type": "text/plain"}, b"404 page not found")
         else:
-            body = {"status": "success", "data": self.server.answer(asked), "warnings": self.server.warnings}
+            body = {"status": "success", "data": data, "warnings": self.server.warnings}
             self._send(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+    def _data(self, path: str, asked: str) -> dict[str, Any] | None:
+        """Return the data of an answer; None: there is no such path."""
+        if path.endswith("/api/v1/rules"):
+            return None if self.server.rules is None else {"groups": self.server.rules}
+        if path.endswith("/api/v1/targets"):
+            return {"activeTargets": self.server.targets, "droppedTargets": []}
+        return self.server.answer(asked) if path.endswith("/api/v1/query") else None
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

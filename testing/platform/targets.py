@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from target.region import Region
+from target.region import EMBEDDED, Region
 from target.target import Target
 
 
@@ -16,9 +16,14 @@ def region_of(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def changed(raw: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return a parsed target file of schema 2 with other values; a value of None is kept, as a key that says nothing."""
+    """Return a parsed target file of schema 2 with other values; a value of None is kept, as a key that says nothing.
+
+    Of a context that is not an embedded cluster's, the embedded cluster's driver of the control plane is left out: it stops no other.
+    """
     made = copy.deepcopy(raw)
     (region,) = made["regions"].values()
+    if not str(changes.get("context", EMBEDDED)).startswith(EMBEDDED):
+        region.pop("control_plane", None)
     for key, value in changes.items():
         (region if key in Region.model_fields else made)[key] = value
     return made

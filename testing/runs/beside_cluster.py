@@ -62,6 +62,10 @@ class BesideCluster(RunnerCluster):
             started = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
         self._running[name, added["name"]] = started, Path(log.name)
 
+    def at_work(self) -> bool:
+        """Tell whether a program has not ended yet."""
+        return any(started.poll() is None for started, _ in self._running.values())
+
     def end(self) -> None:
         """End every program that is still at work."""
         for started, log in self._running.values():

@@ -12,11 +12,18 @@ from typing import NamedTuple
 
 from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import target_file
-from testing.runs.sessions import Project
+from testing.runs.sessions import PASS, Project
 
 RERUNS = """
 def pytest_addoption(parser):
     parser.addoption("--reruns", type=int)
+"""
+REVERSED = """
+import pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.reverse()  # as plugins do that run tests in random order
 """
 TWICE = """
 def pytest_runtest_protocol(item, nextitem):
@@ -41,6 +48,12 @@ def _conftest(project: Project, more: str) -> None:
     file.write_text(file.read_text() + more)
 
 
+def _reversed(project: Project) -> None:
+    _conftest(project, REVERSED)
+    project.experiment("serving/second")
+    project.script(pod_killed=PASS, second=PASS)
+
+
 def _json(project: Project, name: str, **content: object) -> None:
     (project.root / "experiments" / "serving" / f"{name}.json").write_text(json.dumps(content))
 
@@ -56,6 +69,13 @@ WAYS = {
     "another plugin that reruns": Way(
         "refused in a sentence", lambda one: _conftest(one, TWICE), (), 11, "pytest asked for this run a second time"
     ),
+    "`--setup-only`, `--setup-plan`": Way(
+        "refused in a sentence", lambda _: None, ("--setup-plan",), 4, "would start runs and not follow them"
+    ),
+    "pytest-xdist without `-n`": Way(
+        "refused in a sentence", lambda _: None, ("--tx=2*popen", "--dist=load"), 4, "since faults must not overlap"
+    ),
+    "a plugin that runs tests in random order": Way("runs", _reversed, ("--chaos-trials=2",), 0, "4 passed"),
     "an experiment.json in the folder": Way(
         "said", lambda one: _json(one, "experiment", method=[]), (), 11, "JSON is YAML too: save it as experiment.yaml"
     ),

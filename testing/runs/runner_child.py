@@ -1,7 +1,7 @@
 """A child for tests of the pytest plugin: does what its script says instead of a run. Started as ``runner.run.parent.CHILD``.
 
-The script is a JSON file (environment FAKE_CHILD): experiment stem -> steps, each a list: ["say", message], ["verdict", fields],
-["wait", seconds at most], ["on-term", steps], ["exit", code].
+The script is a JSON file (environment FAKE_CHILD): experiment stem -> steps, each a list: ["say", message], ["plan", fields],
+["verdict", fields], ["wait", seconds at most], ["on-term", steps], ["exit", code].
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def play(steps: list[Any], request: Request) -> None:
         match step:
             case ["say", message]:
                 print(json.dumps(message), flush=True)
+            case ["plan", fields]:
+                write_planned(request, fields)
             case ["verdict", fields]:
                 write_verdict(request, **fields)
             case ["on-term", after]:
@@ -42,6 +44,11 @@ def play(steps: list[Any], request: Request) -> None:
 def end(steps: list[Any], request: Request, *_: object) -> None:
     play(steps, request)
     sys.exit(0)
+
+
+def write_planned(request: Request, fields: dict[str, Any]) -> None:
+    planned = fields | {"run_id": request["run_id"], "created_ns": time.time_ns()}
+    (Path(request["run_dir"]) / "plan.json").write_text(json.dumps(planned))
 
 
 def write_verdict(request: Request, *, verdict: str, sentence: str = "as it is", checks: tuple[Any, ...] = ()) -> None:

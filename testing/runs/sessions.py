@@ -80,7 +80,7 @@ def make_project(root: Path) -> Project:
     (root / "tests").mkdir()
     (root / "tests" / "test_own.py").write_text("def test_own():\n    pass\n")
     local = (ROOT / "targets/local.yaml").read_text()
-    (root / "target.yaml").write_text(local.replace("aftershock-local", f"test-{os.getpid()}-{root.name}"))
+    (root / "target.yaml").write_text(local.replace("aftershock-local", f"aftershock-test-{os.getpid()}-{root.name}"))
     made = Project(root)
     made.experiment("serving/pod-killed")
     made.script(pod_killed=PASS)

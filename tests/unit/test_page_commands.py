@@ -50,14 +50,14 @@ def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
 
 
 def test_the_path_goes_from_discovery_to_the_night() -> None:
-    steps = ("discover", "doctor", "--chaos-dry-run", "rbac", "policy", "-k null-control", "-k replica-killed", "runner heal")
+    steps = ("discover", "doctor", "--chaos-dry-run", "rbac", "policy", "-k null-control", "-k replica-killed", "make nightly")
     rest = iter(commands_of(PAGE))
     assert [step for step in steps if not any(step in command for command in rest)] == []
 
 
 def test_the_commands_of_the_runner_can_be_read() -> None:
     asked = [one.partition("python -m runner ")[2].split(" | ")[0].split() for one in commands_of(PAGE) if "python -m runner " in one]
-    assert {words[0] for words in asked} == {"discover", "doctor", "risks", "rbac", "policy", "heal"}
+    assert {words[0] for words in asked} == {"discover", "doctor", "risks", "rbac", "policy"}
     for words in asked:
         if words[0] != "discover":
             parser().parse_args(words)

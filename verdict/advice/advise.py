@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from history.layout import Advice
 from history.result import Check, Measurement
-from verdict.advice import placement, timers, traffic
+from verdict.advice import control_plane, jobs, placement, timers, traffic
 from verdict.advice.observed import Observed, observed
 from verdict.case import Case
 
@@ -16,25 +16,40 @@ CAUSES: tuple[Callable[[Observed], Advice | None], ...] = (
     placement.all_on_one_node,
     placement.all_in_one_zone,
     placement.pinned,
+    jobs.acknowledged_first,
+    jobs.never_reclaimed,
+    jobs.queue_in_memory,
+    jobs.queue_not_synced,
+    jobs.results_forgotten,
+    jobs.dies_of_poison,
+    placement.no_room,
     traffic.no_disruption_budget,
     traffic.no_pre_stop,
+    traffic.short_grace,
     traffic.blind_health,
+    traffic.ready_before_loaded,
+    traffic.names_forgotten,
     timers.long_toleration,
     timers.killed_while_loading,
     traffic.no_readiness_probe,
+    traffic.queue_without_bound,
     traffic.gateway_without_health_checks,
     traffic.no_request_timeout,
     timers.slow_liveness,
     timers.late_first_check,
     timers.no_liveness,
     timers.slow_load,
+    control_plane.liveness_asks_others,
 )
 """Every cause that is known; of those that explain as much, the first is named first."""
+WITHOUT_A_HIT = (control_plane.liveness_asks_others,)
+"""Those that explain what users felt where no replica was hit."""
 
 
 def advise(seen: Observed) -> tuple[Advice, ...]:
     """Return the likely causes of what was seen, most of it explained first; empty: none of those known."""
-    found = [advice for cause in CAUSES if (advice := cause(seen)) is not None]
+    causes = WITHOUT_A_HIT if seen.on_control_plane else CAUSES
+    found = [advice for cause in causes if (advice := cause(seen)) is not None]
     return tuple(sorted(found, key=lambda one: -one.explains_s)[:MOST])
 
 

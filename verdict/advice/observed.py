@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from history.layout import Layout, RoleLayout
 from history.plan import Floor
 from history.result import Check, Measurement, Verdict
 from history.schema import EventKind
 from verdict.case import Case
+from verdict.inputs.timeline import Event
 from verdict.shared.targets import target_pods
 
 SERVED = frozenset({"rto", "availability", "bad_seconds", "interrupted", "hypothesis", "latency"})
@@ -17,14 +18,23 @@ SERVED = frozenset({"rto", "availability", "bad_seconds", "interrupted", "hypoth
 SLOW = frozenset({"rto", "capacity_rto", "availability", "bad_seconds", "hypothesis"})
 """Checks that fail where what was lost came back late."""
 GATEWAY = "gateway"
+CONTROL_PLANE = "ControlPlane"  # the kind of a target that hits no replica
+BY_DNS = "from DNS"  # faults.dns says so of what happens to its targets
+SURGED = "times its load"  # faults.load says so of what happens to its targets
+OVER_S = 10.0  # what is not back so long after the end of its fault does not wait for that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What a run with a fault showed. Times are in seconds, most of them after the fault.
 
-    ``role``: the one that was hit, ``hit`` how many of its ready replicas were. ``hung``: what was hit was neither gone nor started again.
-    ``restarts``: how often a container of a new replica was started again. ``values``: measurements by name; of a lower bound, that.
+    ``role``: the one that was hit, ``hit`` how many of its ready replicas were. Where the control plane was hit, none was, and it is the
+    workload's own. ``hung``: what was hit was neither gone nor started again.
+    ``stays``: neither, and it was not back although the fault had ended. ``asked``: the role of the workload, ``own`` whether that was hit.
+    ``restarts``: how often a container of a new replica was started again; ``own_restarts``: one of the workload's role, old or new.
+    ``surged``: nothing was taken away, more was asked.
+    ``ranks_again``: a training job started its ranks again by itself, which no pod need show.
+    ``unplaced_s``: how long a new replica had no node. ``values``: measurements by name; of a lower bound, that.
     """
 
     failed: frozenset[str]
@@ -32,10 +42,19 @@ class Observed:
     gateway: RoleLayout | None = None
     floor: Floor | None = None
     on_nodes: bool = False
+    on_control_plane: bool = False
     graceful: bool = False
     hung: bool = False
+    stays: bool = False
+    by_dns: bool = False
+    surged: bool = False
+    own: bool = True
+    asked: RoleLayout | None = None
     hit: int = 1
     restarts: int = 0
+    own_restarts: int = 0
+    ranks_again: bool = False
+    unplaced_s: float = 0.0
     values: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, name: str) -> float:
@@ -72,27 +91,65 @@ def observed(case: Case, layout: Layout, checks: Iterable[Check], measurements: 
         return None
     plan, fault_ns = case.run.plan, case.recovery.fault_ns
     later = [event for event in case.timeline.all(EventKind.POD_GONE, EventKind.POD_STARTED) if event.t_ns >= fault_ns]
-    gone = any(event.object in pods and event.t_ns <= case.recovery.watched_ns for event in later)
+    lasting = not plan.graceful and not any(event.object in pods and event.t_ns <= case.recovery.watched_ns for event in later)
     new = {event.object for event in case.timeline.all(EventKind.POD_CREATED) if event.t_ns >= fault_ns}
-    return Observed(
+    seen = Observed(
         failed=frozenset(check.name for check in checks if check.verdict is Verdict.FAIL),
         role=role,
         gateway=layout.of(GATEWAY) if role.role != GATEWAY else None,
         floor=plan.floor,
         on_nodes=any(target.kind == "Node" for target in plan.targets),
+        on_control_plane=_on_control_plane(case),
         graceful=plan.graceful,
-        hung=not gone and not plan.graceful and plan.floor is not None,  # a cut network is no hang: its fault has no timers
+        hung=lasting and plan.floor is not None,  # a cut network is no hang: its fault has no timers
+        by_dns=any(BY_DNS in target.effect for target in plan.targets),
+        surged=any(SURGED in target.effect for target in plan.targets),
+        own=role.role == case.workload.role,
+        asked=layout.of(case.workload.role),
         hit=sum(_role_of(case, pod) == role.role for pod in pods),
-        restarts=int(max((event.number("restarts") or 0 for event in later if event.object in new), default=0)),
+        restarts=_restarts(case, fault_ns, lambda event: event.object in new),
+        own_restarts=_restarts(case, fault_ns, lambda event: event.detail.get("role") == case.workload.role),
+        ranks_again=case.training is not None and bool(case.training.resumed(fault_ns)),
+        unplaced_s=_unplaced_s(case, role.role, fault_ns, case.recovery.watched_ns),
         values={one.name: one.value for one in measurements if one.value is not None},
     )
+    late = "capacity_rto" in seen.failed and seen.of("full_capacity") > plan.timers.fault_s + OVER_S
+    return replace(seen, stays=lasting and late)
+
+
+def _restarts(case: Case, since_ns: int, chosen: Callable[[Event], bool]) -> int:
+    """Return how often one container was started again since, at most; a container's count goes on from what it was before."""
+    seen, before = dict[tuple[str, str], int](), dict[tuple[str, str], int]()
+    for event in (one for one in case.timeline.all(EventKind.POD_STARTED) if chosen(one)):
+        key, number = (event.object, str(event.detail.get("container"))), int(event.number("restarts") or 0)
+        if event.t_ns < since_ns:
+            before[key] = number
+        else:
+            before.setdefault(key, max(0, number - 1))  # nobody saw it start before: this one start is all that was seen
+            seen[key] = max(0, number - before[key])
+    return max(seen.values(), default=0)
+
+
+def _unplaced_s(case: Case, role: str, since_ns: int, until_ns: int) -> float:
+    """Return for how long (s) a new replica of ``role`` waited for a node; of several, the longest."""
+    placed = {event.object: event.t_ns for event in reversed(case.timeline.all(EventKind.POD_SCHEDULED))}
+    made = [event for event in case.timeline.all(EventKind.POD_CREATED) if event.t_ns >= since_ns and event.detail.get("role") == role]
+    waited = (min(placed.get(event.object, until_ns), until_ns) - event.t_ns for event in made)
+    return max(0, 0, *waited) / 1e9
 
 
 def _role(case: Case, layout: Layout, pods: Iterable[str]) -> RoleLayout | None:
-    """Return how the role is built that was hit: the workload's own if it was, else the only other one."""
+    """Return how the role is built that was hit: the workload's own if it, or nothing but the control plane, was; else the only other."""
+    if _on_control_plane(case):
+        return layout.of(case.workload.role)
     hit = {_role_of(case, pod) for pod in pods} - {""}
     name = case.workload.role if case.workload.role in hit else next(iter(hit)) if len(hit) == 1 else ""
     return layout.of(name)
+
+
+def _on_control_plane(case: Case) -> bool:
+    """Tell whether nothing but the control plane was hit."""
+    return {target.kind for target in case.run.plan.targets} == {CONTROL_PLANE}
 
 
 def _role_of(case: Case, pod: str) -> str:

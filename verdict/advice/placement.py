@@ -6,6 +6,7 @@ from history.layout import Advice
 from verdict.advice.observed import Observed
 from verdict.words import seconds
 
+WAITED_S = 10.0  # so long no new replica waits for a node that is there
 SPREAD = "spec.template.spec.topologySpreadConstraints"
 
 
@@ -47,6 +48,18 @@ def pinned(seen: Observed) -> Advice | None:
     return Advice(
         cause="pinned", where=seen.role.where, field=field, sentence=f"{text}: let it run, and have its data, on another one too.",
         explains_s=seen.took_s,
+    )  # fmt: skip
+
+
+def no_room(seen: Observed) -> Advice | None:
+    """Find a replacement that waited for a node with room."""
+    if not seen.slow or seen.unplaced_s < WAITED_S:
+        return None
+    text = f"A new replica of {seen.role.where} waited {seconds(seen.unplaced_s)} for a node on which it may run and finds room"
+    return Advice(
+        cause="no-room", where=seen.role.where, field="spec.template.spec.affinity, or a node more",
+        sentence=f"{text}: keep room for one on a node to spare, or prefer nodes where the manifest requires them.",
+        explains_s=min(seen.unplaced_s, seen.took_s), sure="seen",
     )  # fmt: skip
 
 

@@ -36,23 +36,20 @@ def _earlier(seen: Observed, stays_s: float) -> str:
 def killed_while_loading(seen: Observed) -> Advice | None:
     """Find a liveness probe that ended a replica before it had loaded."""
     role = seen.role
-    if role.liveness is None or role.startup is not None or not seen.slow:
+    if role.liveness is None or role.startup is not None or not seen.slow or not seen.restarts:
         return None
-    again = f"A new replica of {role.where} was started again {count(seen.restarts, 'time')} before it was ready"
-    if not seen.restarts and role.load_s < role.liveness.allows_s:
-        return None
-    text = again if seen.restarts else f"Loading {role.where} took {seconds(role.load_s)}"
+    text = f"A new replica of {role.where} was started again {count(seen.restarts, 'time')} before it was ready"
     return Advice(
         cause="killed-while-loading", where=role.where, field=f"{CONTAINER}.startupProbe",
         sentence=f"{text}, and its liveness probe allows {seconds(role.liveness.allows_s)}: a startupProbe that allows several times "
-        "that keeps it from being killed meanwhile.", explains_s=seen.took_s, sure="seen" if seen.restarts else "likely",
+        "that keeps it from being killed meanwhile.", explains_s=seen.took_s, sure="seen",
     )  # fmt: skip
 
 
 def slow_liveness(seen: Observed) -> Advice | None:
     """Find a hung container that its liveness probe let be for most of the time."""
     probe = seen.role.liveness
-    if probe is None or not seen.slow or seen.floor is None or not seen.floor.dominant.startswith("livenessProbe"):
+    if probe is None or not seen.slow or seen.ranks_again or seen.floor is None or not seen.floor.dominant.startswith("livenessProbe"):
         return None
     now_s, then_s = probe.period_s * probe.failures, CHECK_S * CHECKS
     if now_s <= then_s:
@@ -67,7 +64,7 @@ def slow_liveness(seen: Observed) -> Advice | None:
 
 def no_liveness(seen: Observed) -> Advice | None:
     """Find a hung container that nobody ever started again."""
-    if seen.role.liveness is not None or not seen.hung or seen.on_nodes or not seen.slow:
+    if seen.role.liveness is not None or not (seen.hung or seen.stays) or seen.on_nodes or not seen.slow or seen.ranks_again:
         return None
     text = f"What was hit of {seen.role.where} was neither gone nor started again, and it has no liveness probe"
     return Advice(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from history.layout import Advice
-from verdict.advice.observed import Observed
+from verdict.advice.observed import GATEWAY, Observed
 from verdict.words import count, seconds
 
 LEAST_S = 5.0  # an outage that is shorter is what routing usually takes
+SHORT_S = 10.0  # a grace in which a preStop hook and an answer fit
 MOSTLY = 0.8
 HALF = 0.5
 CONTAINER = "spec.template.spec.containers[]"
@@ -43,6 +44,19 @@ def no_pre_stop(seen: Observed) -> Advice | None:
     )  # fmt: skip
 
 
+def short_grace(seen: Observed) -> Advice | None:
+    """Find answers that were cut since a replica was killed before it had finished them."""
+    hurt = int(seen.of("bad_cut") + seen.of("bad_error"))
+    if not seen.graceful or not seen.role.pre_stop or seen.role.grace_s >= SHORT_S or not seen.unserved or not hurt:
+        return None
+    text = f"A replica of {seen.role.where} is killed {seconds(seen.role.grace_s)} after it was told to leave, its preStop hook included"
+    return Advice(
+        cause="short-grace", where=seen.role.where, field="spec.template.spec.terminationGracePeriodSeconds",
+        sentence=f"{text}, and {count(hurt, 'answer was', 'answers were')} cut or failed: let the grace outlast the hook and the longest "
+        "answer.", explains_s=max(seen.of("bad_seconds"), seen.of("rto")), sure="seen",
+    )  # fmt: skip
+
+
 def no_disruption_budget(seen: Observed) -> Advice | None:
     """Find a drain that took several replicas at once."""
     if not (seen.graceful and seen.on_nodes) or seen.role.disruption is None or seen.role.disruption or seen.hit <= 1 or not seen.failed:
@@ -67,6 +81,46 @@ def blind_health(seen: Observed) -> Advice | None:
         cause="blind-health", where=seen.role.where, field=f"{CONTAINER}.readinessProbe",
         sentence=f"{text}: let it fail when the engine makes no progress, and it is out of rotation after {seconds(out_s)}.",
         explains_s=max(0.0, green_s - out_s), sure="seen",
+    )  # fmt: skip
+
+
+def ready_before_loaded(seen: Observed) -> Advice | None:
+    """Find new replicas that called themselves healthy before they could serve, while the old ones were taken away."""
+    green_s, probe = seen.of("wrong_green"), seen.role.readiness
+    replaced = seen.graceful and seen.lost_all and seen.role.role != GATEWAY
+    if not replaced or not seen.unserved or probe is None or green_s < max(LEAST_S, HALF * seen.of("rto")):
+        return None
+    text = f"For {seconds(green_s)} every new replica of {seen.role.where} called itself healthy ({probe.asks}) while users were not served"
+    return Advice(
+        cause="ready-before-loaded", where=seen.role.where, field=f"{CONTAINER}.readinessProbe",
+        sentence=f"{text}: let it fail until the model is loaded, and a rollout takes the next replica only then.", explains_s=green_s,
+        sure="seen",
+    )  # fmt: skip
+
+
+def names_forgotten(seen: Observed) -> Advice | None:
+    """Find who gave up the addresses that it knew, since DNS did not answer."""
+    if not seen.by_dns or not seen.unserved:
+        return None
+    text = f"While DNS did not answer {seen.role.where}, users were not served for {seconds(seen.took_s)}, although all replicas were there"
+    return Advice(
+        cause="names-forgotten", where=seen.role.where, field="how long it keeps what DNS said (HAProxy: resolvers, hold)",
+        sentence=f"{text}: let it keep the addresses that it knows for as long as DNS is silent, ten minutes for example.",
+        explains_s=seen.took_s, sure="seen",
+    )  # fmt: skip
+
+
+def queue_without_bound(seen: Observed) -> Advice | None:
+    """Find users who waited behind what an overload had left, when the load had long been back."""
+    over_s, bad = seen.of("outlived"), seen.of("requests_bad")
+    if not seen.surged or not seen.unserved or over_s < LEAST_S or seen.of("bad_late") < HALF * bad:
+        return None
+    where = seen.gateway.where if seen.gateway else seen.role.where
+    text = f"For {seconds(over_s)} after the load was back users still waited behind what had piled up before {seen.role.where}"
+    return Advice(
+        cause="queue-without-bound", where=where, field="how long a request may wait for a replica (HAProxy: timeout queue)",
+        sentence=f"{text}: what waits for longer than its user does is worked off for nobody; let a request wait for a second or two, and "
+        "refuse the rest at once.", explains_s=over_s, sure="likely",
     )  # fmt: skip
 
 

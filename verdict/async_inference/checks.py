@@ -155,9 +155,8 @@ def rpo_jobs(case: Case) -> Check | None:
 def fetched(case: Case) -> Check:
     """Check that the result of each accepted job that is done could be fetched, cancelled ones included, and is the right one."""
     done = jobs_of(case).accepted.filter(pl.col("state") == "done")
-    got = fetched_of(case)
-    missing = list(done.join(got.filter(pl.col("status") == 200), on="job", how="anti")["job"])
-    wrong = list(got.filter(~pl.col("right").fill_null(value=True))["job"])
+    missing = list(measures.missing(case)["job"])
+    wrong = list(fetched_of(case).filter(~pl.col("right").fill_null(value=True))["job"])
     if done.is_empty():
         return inconclusive("fetched", "No accepted job is done, so there was no result to fetch.")
     problems = [f"{count(len(missing), 'result')} could not be fetched ({listed(missing)})"] if missing else []

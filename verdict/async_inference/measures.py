@@ -62,6 +62,31 @@ def cancelled_fetched(case: Case) -> Value:
 
 
 @measure("jobs", ASYNC)
+def results_missing(case: Case) -> Value:
+    """How many jobs are done and their result could not be fetched. Source: jobs_submitted, jobs_ended, jobs_fetched."""
+    return Value(missing(case).height)
+
+
+@measure("jobs", ASYNC)
+def results_missing_since(case: Case) -> Value:
+    """How many of results_missing are of jobs that ended after the fault. Source: as results_missing."""
+    return Value(missing(case).filter(pl.col("seen_ns") >= case.recovery.fault_ns).height) if case.recovery else NO_FAULT
+
+
+def missing(case: Case) -> pl.DataFrame:
+    """Return the accepted jobs that are done and whose result could not be fetched."""
+    done = jobs_of(case).accepted.filter(pl.col("state") == "done")
+    return done.join(fetched_of(case).filter(pl.col("status") == 200), on="job", how="anti")
+
+
+@measure("jobs", ASYNC)
+def backlog_left(case: Case) -> Value:
+    """How many jobs had been accepted and had not ended when the queue was last seen. Source: jobs_backlog."""
+    seen = backlog_of(case)
+    return Value(None, "the queue was not seen") if seen.is_empty() else Value(float(seen["depth"][-1]))
+
+
+@measure("jobs", ASYNC)
 def backlog_most(case: Case) -> Value:
     """How many jobs at most had been accepted and had not ended, from the fault on. Source: jobs_backlog."""
     seen = _since_fault(case)

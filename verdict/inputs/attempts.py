@@ -16,6 +16,7 @@ MOST_ATTEMPTS = 16
 """Up to so many attempts a request, duplicates are counted in a table; beyond, by sorting."""
 
 Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
@@ -26,7 +27,7 @@ class Attempts:
     """Every attempt, in the order of its row; all arrays have shape (rows,)."""
 
     position: Ints  # row of the schedule (-1: the request is not in it)
-    number: Ints  # 0: the user's first try
+    number: Numbers  # 0: the user's first try
     intended_ns: Ints
     sent: Bools
     good: Bools
@@ -57,7 +58,9 @@ class Attempts:
         return int(len(key) - different)
 
 
-NONE = Attempts(*[np.zeros(0, dtype=kind) for kind in (*[np.int64] * 3, *[np.bool_] * 4, *[np.float64] * 2, np.int64, np.int8)])
+NONE = Attempts(
+    *[np.zeros(0, dtype=kind) for kind in (np.int64, np.int16, np.int64, *[np.bool_] * 4, *[np.float64] * 2, np.int64, np.int8)]
+)
 
 
 def attempts_of(run: Run) -> Attempts:
@@ -65,12 +68,12 @@ def attempts_of(run: Run) -> Attempts:
     if run.requests.is_empty() and run.schedule.is_empty():
         return NONE
     position = positions(run.schedule["request_id"], run.requests["request_id"])
-    streamed = _streamed(run, position)
+    streamed = streamed_rows(run, position)
     stream, slo, timeout_s = pl.col("streamed"), run.plan.requests.slo, run.plan.requests.load.timeout_s
     may_differ = run.plan.requests.answers.may_differ > 0
     rows = run.requests.with_columns(pl.Series("streamed", streamed))
-    frame = rows.select(
-        pl.col("attempt").cast(pl.Int64).fill_null(-1),
+    judged = (
+        pl.col("attempt").fill_null(-1),
         pl.col("intended_ns").fill_null(0),
         pl.col("sent_ns").is_not_null().alias("sent"),
         good_request(stream, slo, may_differ=may_differ).alias("good"),
@@ -80,6 +83,8 @@ def attempts_of(run: Run) -> Attempts:
         ((pl.col("sent_ns") - pl.col("intended_ns")) / 1e6).fill_null(np.nan).alias("lag_ms"),
         pl.col("done_ns").fill_null(0).alias("decided_ns"),  # of the good ones
     )
+    # by the streaming engine: a part of the rows at a time, so intermediate columns of a million rows never stand beside one another
+    frame = rows.lazy().select(judged).collect(engine="streaming")
     columns = {name: frame[name].to_numpy() for name in frame.columns[1:]}
     decided, reason, bad = columns.pop("decided_ns").copy(), np.zeros(len(frame), dtype=np.int8), ~columns["good"]
     of_bad = rows.filter(pl.Series(bad)).select(
@@ -101,7 +106,7 @@ def positions(scheduled: pl.Series, requested: pl.Series) -> Ints:
     return np.where(ids[nearest] == wanted, nearest, -1)
 
 
-def _streamed(run: Run, position: Ints) -> Bools:
+def streamed_rows(run: Run, position: Ints) -> Bools:
     """Return whether each row was streamed: as scheduled, or as measured where the schedule does not know the request."""
     measured = run.requests["max_gap_ms"].is_not_null().to_numpy()
     if not run.schedule.height:

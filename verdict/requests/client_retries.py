@@ -58,12 +58,16 @@ def _saved(case: Case) -> Ints:
     status = pl.col("status")
     again = (pl.col("outcome") != "ok") & (status.is_null() | (status >= 500) | status.is_in(TRIED_AGAIN))
     rows = case.run.requests.select(
-        t_ns=pl.col("intended_ns").fill_null(0), took_ns=(pl.col("done_ns") - pl.col("intended_ns")).fill_null(0), failed=again
+        t_ns=pl.col("intended_ns").fill_null(0),
+        took_ns=(pl.col("done_ns") - pl.col("intended_ns")).fill_null(0),
+        failed=again.fill_null(value=False),
     )
-    own = {"good": case.attempts.good, "row": case.attempts.position}
-    frame = rows.with_columns(pl.Series(name, values) for name, values in own.items()).sort("t_ns", maintain_order=True)
-    t_ns, took_ns, good = (frame[name].to_numpy() for name in ("t_ns", "took_ns", "good"))
-    failed = frame["failed"].fill_null(value=False).to_numpy() & ~good
+    order = np.argsort(
+        rows["t_ns"].to_numpy(), kind="stable"
+    )  # one column at a time: of a million rows, a sorted table would stand beside this one
+    t_ns, took_ns, failed = (rows[name].to_numpy()[order] for name in ("t_ns", "took_ns", "failed"))
+    good = case.attempts.good[order]
+    failed &= ~good
     saved, pending = np.zeros(len(t_ns), dtype=np.bool_), np.flatnonzero(failed)
     ended_ns = t_ns[pending] + took_ns[pending]
     for pause_ns in BACKOFFS_NS:
@@ -72,4 +76,4 @@ def _saved(case: Case) -> Ints:
         pending, then, begun_ns = pending[asked], then[asked], ended_ns[asked] + pause_ns
         saved[pending[good[then]]] = True
         pending, ended_ns = pending[failed[then]], begun_ns[failed[then]] + took_ns[then[failed[then]]]
-    return frame["row"].to_numpy()[saved]
+    return case.attempts.position[order[saved]]

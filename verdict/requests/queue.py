@@ -68,7 +68,8 @@ def service_rate(case: Case) -> Value:
     done_ns = np.sort(done.to_numpy(), kind="stable")  # rows come almost in this order, which a stable sort makes use of
     if not len(done_ns):
         return Value(None, "nothing was answered")
-    within = np.searchsorted(done_ns, done_ns + 1_000_000_000) - np.arange(len(done_ns))
+    within = np.searchsorted(done_ns, done_ns + 1_000_000_000)
+    within -= np.arange(len(done_ns))
     return Value(float(within.max()))
 
 

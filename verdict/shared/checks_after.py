@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import NamedTuple
 
 from history.kinds import EVERY, REQUESTS, in_words
 from history.plan import Phase
@@ -23,6 +24,8 @@ NEEDED = {
     "load": "what users felt is",  # so called in runs of schema 1
     REQUESTS: "what users felt is",
 }
+BACK_S = 30.0
+"""An instrument that a fault took away must answer again so long after it: its start, and the reconnection of every watch."""
 
 
 @check(REQUESTS, Role.RESTING, title="No impact (control)", felt=True)
@@ -143,21 +146,56 @@ def _sentences(said: object) -> list[str]:
 
 @check(EVERY, Role.OWN, title="Instruments answered", cause=Cause.INSTRUMENT)
 def instruments(case: Case) -> Check:
-    """Check that every instrument answered throughout. What needs one that did not is not judged; the rest is."""
-    return unless("instruments", _silent(case), "Not everything was seen", "Every instrument answered throughout.")
+    """Check that every instrument answered throughout. What needs one that did not is not judged; the rest is.
+
+    One that the fault itself takes away, as the plan says, may be silent while the fault acts, and until it is back 30 s later at most.
+    """
+    silent = _silences(case)
+    said = [_said(case, one) for one in silent if not _by_the_fault(case, one)]
+    away = [_away(one) for one in silent if _by_the_fault(case, one)]
+    return unless("instruments", said, "Not everything was seen", f"Every instrument answered throughout{''.join(away)}.")
 
 
-def _silent(case: Case) -> Iterator[str]:
+class Silence(NamedTuple):
+    """An instrument did not answer from ``start_ns`` on, until ``end_ns``; ``None``: to the end of the run."""
+
+    name: str
+    start_ns: int
+    end_ns: int | None
+
+    @property
+    def lasted(self) -> str:
+        """For how long, in words."""
+        return "" if self.end_ns is None else seconds((self.end_ns - self.start_ns) / 1e9)
+
+
+def _silences(case: Case) -> list[Silence]:
     down: dict[str, int] = {}
+    found: list[Silence] = []
     for event in case.timeline.all(EventKind.INSTRUMENT_DOWN, EventKind.INSTRUMENT_UP):
         if event.kind == EventKind.INSTRUMENT_DOWN.value:
             down.setdefault(event.object, event.t_ns)
         elif event.object in down:
-            since_ns = down.pop(event.object)
-            lasted = seconds((event.t_ns - since_ns) / 1e9)
-            yield f"{event.object} did not answer for {lasted} from {_when(case, since_ns)}; {_needs(case, event.object)}"
-    for name, since_ns in down.items():
-        yield f"{name} did not answer from {_when(case, since_ns)} on; {_needs(case, name)}"
+            found.append(Silence(event.object, down.pop(event.object), event.t_ns))
+    return found + [Silence(name, since_ns, None) for name, since_ns in down.items()]
+
+
+def _by_the_fault(case: Case, silence: Silence) -> bool:
+    """Tell whether the fault took the instrument away: the plan says that it does, and it was silent in the fault's time alone."""
+    begun_ns = case.timeline.first_ns(EventKind.FAULT_START)
+    if silence.name not in case.run.plan.takes_away or begun_ns is None or silence.end_ns is None:
+        return False
+    return begun_ns <= silence.start_ns and silence.end_ns <= begun_ns + int((case.run.plan.timers.fault_s + BACK_S) * 1e9)
+
+
+def _away(silence: Silence) -> str:
+    needs = NEEDED.get(silence.name, "what is read from it is")
+    return f", but {silence.name}: the fault itself took it away for {silence.lasted}; of that time {needs} not known"
+
+
+def _said(case: Case, silence: Silence) -> str:
+    lasted = f"for {silence.lasted} from {{}}" if silence.lasted else "from {} on"
+    return f"{silence.name} did not answer {lasted.format(_when(case, silence.start_ns))}; {_needs(case, silence.name)}"
 
 
 def _when(case: Case, t_ns: int) -> str:

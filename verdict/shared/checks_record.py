@@ -13,6 +13,7 @@ from history.plan import Phase
 from history.result import Check
 from history.schema import EventKind, Outcome
 from verdict.case import Case
+from verdict.inputs.attempts import streamed_rows
 from verdict.inputs.clocks import Clocks
 from verdict.shared.registry import Cause, Role, check
 from verdict.shared.results import Figures, unless
@@ -110,8 +111,7 @@ def _rows_where(frame: pl.DataFrame, wanted: pl.Expr) -> int:
 
 
 def _order(case: Case) -> Iterator[str]:
-    ran_back = pl.col("done_ns").cum_max().over("worker") - pl.col("done_ns") > STEP_BACK_NS
-    back = _rows_where(case.run.requests, ran_back)
+    back = _rows_where(case.run.requests, _ran_back(case))
     if back:
         yield f"{count(back, 'row is', 'rows are')} out of order in time"
     impossible = _rows_where(case.run.requests, _impossible(case))
@@ -122,11 +122,25 @@ def _order(case: Case) -> Iterator[str]:
     yield from _fault_times(case)
 
 
+def _ran_back(case: Case) -> pl.Expr:
+    """Return which rows were done long before one that stands above them.
+
+    A row is written when its answer has ended. A stream is done when it says so; a network that loses packets may bring its end later, by
+    as much as the load waits for an answer.
+    """
+    streamed = pl.Series(streamed_rows(case.run, case.attempts.position))
+    late_ns = pl.when(streamed).then(_longest_ns(case)).otherwise(STEP_BACK_NS)
+    return pl.col("done_ns").cum_max().over("worker") - pl.col("done_ns") > late_ns
+
+
+def _longest_ns(case: Case) -> int:
+    return int((case.load.timeout_s + OVERTIME_S) * 1e9)
+
+
 def _impossible(case: Case) -> pl.Expr:
     intended, sent, first, done = (pl.col(f"{name}_ns") for name in ("intended", "sent", "first_byte", "done"))
-    longest_ns = int((case.load.timeout_s + OVERTIME_S) * 1e9)
     early = (sent < intended - EARLY_NS) | (first < sent) | (done < sent) | (done < first)
-    return early.fill_null(value=False) | (done - sent > longest_ns)
+    return early.fill_null(value=False) | (done - sent > _longest_ns(case))
 
 
 def _fault_times(case: Case) -> Iterator[str]:

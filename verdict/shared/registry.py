@@ -79,7 +79,8 @@ MEASUREMENT = (Cause.RECORD, Cause.LOAD)
 class CheckSpec:
     """One check: its name, the kind of workload that it judges, and how it stands to the others.
 
-    ``budget``: which one it judges, if any. ``felt``: it judges what users felt, hence follows from which arrivals were good.
+    ``budget``: which one it judges, if any. ``felt``: it judges what users felt, hence follows from which arrivals were
+    good; only requests have arrivals.
     """
 
     name: str

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from workloads.async_inference.engine import Engine, EngineBroke, EngineUnavailable, Outcome
-from workloads.async_inference.settings import Settings, from_environment
+from workloads.async_inference.settings import Acknowledge, Settings, Unreadable, from_environment
 from workloads.async_inference.store import Entry, Store, Unavailable, Work
 from workloads.environment import SettingRefused
 
@@ -46,7 +46,17 @@ class Consumer:
 
     def _next(self) -> Work | None:
         entry = self._store.take(self._name, self._settings.reclaim_s, BLOCK_S)
-        return self._store.begin(entry, self._settings.max_deliveries) if entry else None
+        if entry is None:
+            return None
+        if self._settings.unreadable is Unreadable.CRASH and self._store.job(entry.job_id) is None:
+            raise LookupError(f"entry {entry.place} leads to no job")
+        return self._begun(entry)
+
+    def _begun(self, entry: Entry) -> Work | None:
+        work = self._store.begin(entry, self._settings.max_deliveries)
+        if self._settings.acknowledge is Acknowledge.FIRST:
+            self._store.forget(entry)
+        return work
 
     def _work(self, work: Work) -> None:
         with Renewal(self._store, work.entry, self._settings) as renewal:
@@ -100,6 +110,8 @@ class Renewal:
         self._thread.join()
 
     def _renew(self) -> None:
+        if self._settings.acknowledge is Acknowledge.FIRST:  # it is nobody's any more
+            return
         while not self._over.wait(self._settings.renew_s):
             try:
                 if not self._store.renew(self._entry, self._settings.pod_name):

@@ -2,8 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from workloads.environment import demand_no_less_than_0, demand_positive, read_settings
+
+
+class Acknowledge(StrEnum):
+    """When a consumer takes a job out of the queue."""
+
+    LAST = "last"
+    """When it has ended: until then another consumer can take it over (hardened)."""
+    FIRST = "first"
+    """Before work on it begins: if its consumer is lost, nobody knows of it any more."""
+
+
+class Unreadable(StrEnum):
+    """What a consumer does with an entry that leads to no job."""
+
+    DEAD_LETTER = "dead-letter"
+    """It is set aside (hardened)."""
+    CRASH = "crash"
+    """The consumer dies of it, and the entry waits for the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +49,8 @@ class Settings:
     """A job whose consumer has not been heard of for so long is given to another one."""
     max_deliveries: int = 4
     """So often work on a job is begun; then it is a poison message, and goes to the dead letters."""
+    acknowledge: Acknowledge = Acknowledge.LAST
+    unreadable: Unreadable = Unreadable.DEAD_LETTER
     retry_s: float = 0.5
     """How long a consumer pauses before it asks an engine, or Redis, that was not there."""
 

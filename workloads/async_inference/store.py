@@ -137,6 +137,12 @@ class Store:
         return Work(entry, attempt, request[0]) if said == b"work" else None
 
     @_answered
+    def forget(self, entry: Entry) -> None:
+        """Take an entry out of the queue, whatever becomes of its job."""
+        self._redis.xack(QUEUE, GROUP, entry.place)
+        self._redis.xdel(QUEUE, entry.place)
+
+    @_answered
     def end(self, entry: Entry, state: State, result: bytes) -> bool:
         """End a job; False: another consumer had, and its result stays."""
         return bool(self._run("END", entry.job_id, GROUP, entry.place, entry.job_id, self._ttl_s, state.value, result))

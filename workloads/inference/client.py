@@ -162,7 +162,7 @@ class EngineClient:
     async def _watch_process(self) -> None:
         """Take the end of the engine's process for what it is, a failure of the replica: it never ends by itself."""
         code = await self._process.wait()
-        log.error("engine process ended with exit code %s while it was %s; requests in flight fail and this server exits", code, self.state)
+        log.error("engine process ended with exit code %s while it was %s; requests in flight fail", code, self.state)
         self.state = EngineState.DEAD
         await self._fail_all(f"the engine died (exit code {code})", "error")
         self.died.set()

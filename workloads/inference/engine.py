@@ -41,6 +41,7 @@ class Engine:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Load and warm up the model; raises weights.WeightsRefused, or RuntimeError when the device is lost."""
+        started = time.monotonic()
         path, record = weights.verified(settings.model_dir)
         self._settings = settings
         self._device = device.allocated(os.environ, settings.device_root)
@@ -50,6 +51,7 @@ class Engine:
         model = decoder.load(path, record, settings.max_batch, self._device.torch_device)
         self._batch = Batch(model, settings.max_batch, model.config.context, time.monotonic_ns)
         model.warm_up()
+        time.sleep(max(0.0, settings.load_floor_s - (time.monotonic() - started)))
         self._commands, self._reports = _connect(folder)
         self._progress = 0
         log.info("model %s (loss %.4f) on %s, %d slots", settings.model_name, record.final_loss, self._device.name, settings.max_batch)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from workloads.inference import app, weights
 from workloads.inference.client import EngineClient
 from workloads.inference.metrics import ServerMetrics
-from workloads.inference.settings import Settings
+from workloads.inference.settings import EngineDeath, Settings
 
 KEEP_ALIVE_S = 75  # longer than the gateway keeps idle connections, so that the gateway closes them, never we under its next request
 log = logging.getLogger("api")
@@ -42,7 +42,8 @@ async def serve(settings: Settings) -> int:
     server = _server(settings, app.build(service, settings.pod_name))
     serving = asyncio.create_task(server.serve())
     try:
-        ends = [asyncio.create_task(terminated.wait()), asyncio.create_task(client.died.wait()), serving]
+        ends = [asyncio.create_task(terminated.wait()), serving]
+        ends += [asyncio.create_task(client.died.wait())] if settings.engine_death is EngineDeath.EXIT else []
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         drained = terminated.is_set() and await _drained(settings, client, drain)
         server.should_exit = True

@@ -12,6 +12,15 @@ from workloads.environment import SettingRefused, demand_no_less_than_0, demand_
 from workloads.inference.weights import SHIPPED
 
 
+class EngineDeath(StrEnum):
+    """What the server does when its engine's process has ended."""
+
+    EXIT = "exit"
+    """It exits, and its container is started again (hardened)."""
+    STAY = "stay"
+    """It stays up without an engine, and answers 503."""
+
+
 class Health(StrEnum):
     """What makes GET /health green once a server is not draining."""
 
@@ -49,6 +58,9 @@ class Settings:
     """Engine progress older than this: /health is red and requests in flight are failed."""
     startup_timeout_s: float = 120.0
     """An engine not ready by then is killed and the server exits."""
+    load_floor_s: float = 0.0
+    """Least time from an engine's start until it can answer: a larger model's load time, spent asleep. 0: as fast as the model is."""
+    engine_death: EngineDeath = EngineDeath.EXIT
     drain_grace_s: float = 2.0
     """After SIGTERM /health is red at once, but requests are still taken for so long: balancers need a moment to notice."""
     drain_s: float = 20.0
@@ -56,7 +68,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         demand_positive(self, "max_batch", "heartbeat_s", "stall_timeout_s", "startup_timeout_s")
-        demand_no_less_than_0(self, "queue_limit", "step_floor_ms", "drain_grace_s", "drain_s")
+        demand_no_less_than_0(self, "queue_limit", "step_floor_ms", "load_floor_s", "drain_grace_s", "drain_s")
         if self.heartbeat_s * 2 > self.stall_timeout_s:
             raise SettingRefused(
                 f"settings HEARTBEAT_S={self.heartbeat_s} and STALL_TIMEOUT_S={self.stall_timeout_s}: a healthy engine would look frozen; "

@@ -34,6 +34,12 @@ def arguments() -> argparse.Namespace:
     command.add_argument(
         "--parent", type=int, metavar="PID", default=os.getppid(), help="end when this is no longer the parent (default: who started it)"
     )
+    command.add_argument(
+        "--no-drain",
+        dest="drains",
+        action="store_false",
+        help="at its horizon or when stopped, cut off what is under way (one worker only)",
+    )
     return parser.parse_args()
 
 
@@ -49,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         return workers.wait(options.parent)
     from workloads.load.worker import run_worker  # noqa: PLC0415 - importing locust patches the process
 
-    return run_worker(inputs, options.worker, options.parent)
+    return run_worker(inputs, options.worker, options.parent, drains=options.drains)
 
 
 def main() -> int:

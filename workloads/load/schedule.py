@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from history.errors import ConfigError
-from history.prompts import WHOLE, Prompt
+from history.prompts import WHOLE, Prompt, fitting_prompts
 from history.schema import SCHEDULE
 from history.workloads import Load, Mix
 
@@ -80,22 +80,9 @@ def _draw_prompts(load: Load, prompts: Sequence[Prompt], kind: Ints, uniform: Fl
     return drawn
 
 
-def fitting_prompts(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> list[int]:
-    """Return which prompts have a length that the kind ``index`` of requests may ask for. Raises ConfigError: none has."""
-    shortest, longest = mix.prompt_chars
-    fitting = [number for number, prompt in enumerate(prompts) if shortest <= len(prompt.prompt) <= longest]
-    if not fitting:
-        sizes = [len(prompt.prompt) for prompt in prompts]
-        raise ConfigError(
-            f"mix {index}: no prompt of {shortest} to {longest} characters in {load.prompts} (it holds {min(sizes)} to {max(sizes)}); "
-            "widen prompt_chars or add prompts"
-        )
-    return fitting
-
-
 def _to_draw(index: int, mix: Mix, load: Load, prompts: Sequence[Prompt]) -> Ints:
     """Return the prompts of a kind of request, whose right answers, where they are known, are long enough."""
-    fitting = fitting_prompts(index, mix, load, prompts)
+    fitting = fitting_prompts(prompts, mix.prompt_chars, f"mix {index}", load.prompts)
     known = min((most for number in fitting if (most := prompts[number].most_tokens) is not None), default=mix.max_tokens[1])
     if known < mix.max_tokens[1]:
         raise ConfigError(

@@ -43,7 +43,8 @@ COLUMNS = ("request_id", "offset_ns", "stream", "prompt_id", "max_tokens")
 class Worker:
     """Everything that one worker process holds."""
 
-    def __init__(self, inputs: LoadInputs, number: int) -> None:
+    def __init__(self, inputs: LoadInputs, number: int, *, drains: bool = True) -> None:
+        self.drains = drains
         load, self.name = inputs.plan.requests.load, f"load-{number}"
         self.load, mine = load, inputs.schedule.filter(pl.col("worker") == number)
         self.scheduled = mine.height
@@ -59,11 +60,13 @@ class Worker:
         self.scheduling = "ordinary"
         self._cpu: deque[tuple[int, float]] = deque(maxlen=3)  # the last 0.8 s
 
-    def stop(self, by: str) -> None:
-        """Send no new arrivals; ``by`` says who wants that."""
+    def stop(self, by: str, *, at_once: bool = False) -> None:
+        """Send no new arrivals; ``by`` says who wants that. ``at_once``, or if it does not drain: cut off what is under way, too."""
         if self.dispatcher.stop_ns is None:
             self.stopped_by = by
         self.dispatcher.stop()
+        if at_once or not self.drains:
+            self.dispatcher.stop()
 
     def run(self, origin_ns: int, parent_pid: int) -> int:
         """Send the schedule from ``origin_ns`` on, drain, write the account; return the exit code."""
@@ -73,7 +76,7 @@ class Worker:
             self._dispatch(origin_ns)
             stop_ns = self.dispatcher.stop_ns or origin_ns + int(self.load.horizon_s * 1e9)
             self.recorder.log.event(EventKind.LOAD_STOP, self.name, t_ns=stop_ns, by=self.stopped_by)
-            cut_off = self.dispatcher.drain(self.load.timeout_s + 0.5)
+            cut_off = self.dispatcher.drain(self._drain_s(origin_ns))
             housekeeping.kill()
             self._account_for(cut_off)
         except OSError as error:
@@ -81,6 +84,12 @@ class Worker:
         if self.failure:
             print(f"load: the run folder cannot be written ({self.failure}); make room and run again in another folder", file=sys.stderr)
         return int(self.failure is not None)
+
+    def _drain_s(self, origin_ns: int) -> float:
+        """Return how long requests under way are waited for (s): until the last has timed out, or the horizon if it does not drain."""
+        if self.drains:
+            return self.load.timeout_s + 0.5
+        return max(0.0, self.load.horizon_s - (now_ns() - origin_ns) / 1e9)
 
     def _dispatch(self, origin_ns: int) -> None:
         """Let locust run one user, whose one task is the dispatcher."""
@@ -140,8 +149,8 @@ class Worker:
                 self.client.connections.sweep()
                 if self.attempts.in_flight <= FEW:
                     self._collect()
-            if os.getppid() != parent_pid and self.dispatcher.stop_ns is None:
-                self.stop("the parent process is gone")
+            if os.getppid() != parent_pid:
+                self.stop("the parent process is gone", at_once=True)
 
     def _sample(self) -> None:
         account, log = self.recorder.account, self.recorder.log
@@ -160,9 +169,12 @@ class Worker:
         self.recorder.account.gc_pause_max_ms = max(self.recorder.account.gc_pause_max_ms, (now_ns() - before) / 1e6)
 
 
-def run_worker(inputs: LoadInputs, number: int | None, parent_pid: int) -> int:
-    """Run worker ``number`` to its end, from the origin (ns UTC) that it reads from stdin; ``None``: the only one, with its own origin."""
-    worker = Worker(inputs, number or 0)
+def run_worker(inputs: LoadInputs, number: int | None, parent_pid: int, *, drains: bool = True) -> int:
+    """Run worker ``number`` to its end, from the origin (ns UTC) that it reads from stdin; ``None``: the only one, with its own origin.
+
+    Unless it ``drains``, its horizon and whoever stops it also cut off what is under way. Its own parent that is gone always does.
+    """
+    worker = Worker(inputs, number or 0, drains=drains)
     worker.client.connections.warm_up()
     make_room_for(worker.load.in_flight_cap // worker.load.workers)
     worker.scheduling = prefer_this_process()

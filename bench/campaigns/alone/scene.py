@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ def _add(platform: Platform) -> None:
 
 
 def demand_well(platforms: Platforms) -> None:
-    """Wait until everything is as it should be. Raises AftershockError: it is not, after ten minutes."""
-    demand_healthy(platforms)
+    """Wait until everything is as it should be, and say what is not. Raises AftershockError: it is not, after ten minutes."""
+    demand_healthy(platforms, partial(print, flush=True))
     platform = platforms[PODS.name]
     if not until(lambda: sum(ready(pod) for pod in platform.pods(RANK)) == RANKS_WANTED, slots.WELL_S, slots.PAUSE_S):
         raise AftershockError(f"the campaign's ranks are not ready; see kubectl -n {PODS.namespace} get pods")

@@ -37,9 +37,15 @@ SHORTEST_S, LONGEST_S = 20.0, 90.0  # long enough to be looked at on a busy mach
 STAY = ("faults.checkpoints.damage_checkpoints",)  # what they did stays when their time is over
 LATE, LATEST_MS = "faults.object_store.delay_requests", 4000.0  # what a slow processor answers by itself is not late yet
 OF_JOBS = "it needs the API of asynchronous jobs, which the campaign's small platforms have not"
+OF_ALL = "everybody on the cluster depends on it, and the campaign could not look meanwhile; its own test and experiment try it"
 LEFT_OUT: Mapping[str, str] = {
+    "faults.control_plane.stop_api_server": OF_ALL,
+    "faults.control_plane.stop_controllers": OF_ALL,
     "faults.jobs.flood": OF_JOBS,
     "faults.jobs.poison": OF_JOBS,
+    "faults.load.surge": "users' load and its endpoint are needed; its own test and experiment try it",
+    "faults.memory.exhaust": "a server in a container with a limit of memory is needed, which the kernel may kill; its own test tries it",
+    "faults.rollouts.scale_down": "it takes a pod of a role, which other trials may have at hand; its own experiment tries it",
     "faults.rollouts.restart": "it replaces all pods of a role, one of which other trials may have at hand; its own experiment tries it",
 }
 """Faults that nobody can try here, and why."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,16 @@ def remove(platform: Platform) -> None:
     until(lambda: not names & {space.metadata.name for space in platform.core.list_namespace().items if space.metadata}, HEALTHY_S, PAUSE_S)
 
 
-def demand_healthy(platforms: Platforms) -> None:
-    """Wait until every small platform is well. Raises AftershockError: one is not after 10 min."""
-    until_s = time.monotonic() + WELL_S
+def demand_healthy(platforms: Platforms, say: Callable[[str], None] = lambda _: None) -> None:
+    """Wait until every small platform is well; ``say`` hears what is not, each time that it changes.
+
+    Raises AftershockError: one is not well after 10 min.
+    """
+    until_s, said = time.monotonic() + WELL_S, list[str]()
     while wrong := [text for platform in platforms.values() for text in complaints(platform, look(platform))]:
+        if wrong != said:
+            say(f"not well yet: {'; '.join(wrong)}")
+            said = wrong
         if time.monotonic() > until_s:
             raise AftershockError(f"the campaign's platforms are not well: {'; '.join(wrong)}; see kubectl get pods -A")
         time.sleep(PAUSE_S)

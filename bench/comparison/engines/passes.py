@@ -12,7 +12,7 @@ import psutil
 
 from bench.common.tables import ROOT, Row
 
-SET = "control or replica-killed or engine-killed or engine-frozen or node-drained or gpu-node-lost"
+SET = "null-control or sham-control or replica-killed or engine-killed or engine-frozen or node-drained or gpu-node-lost"
 """As `make chaos STACKS=vllm` chooses (a test compares)."""
 WRITTEN = "answers: prefix"
 

@@ -13,8 +13,8 @@ from reports.axis import Bar, Mark, MarkName, TimeAxis
 from reports.text import at_seconds
 from verdict.words import seconds
 
-WIDTH = 820
-LEFT = 152
+WIDTH = 772
+LEFT = 200
 GLYPH_PX = 6.0
 """Mean width of a character at the labels' size; it keeps labels apart."""
 DASH = {MarkName.IMPACT: [1.5, 3], MarkName.DETECTED: [6, 2, 1, 2], MarkName.DEADLINE: [8, 3]}
@@ -22,6 +22,8 @@ INK = {MarkName.FAULT: "var(--fault)", MarkName.RECOVERED: "var(--good)", MarkNa
 COLOUR = alt.Color("colour:N", scale=None, legend=None)
 ABOVE = alt.YValue(-9)
 DASHES = alt.StrokeDash("dash:N", scale=None, legend=None)
+AS_GIVEN = alt.OrderValue(None)
+"""A line goes through its rows as they are given; Vega would sort them else."""
 
 Row = dict[str, Any]
 Legend = tuple[tuple[str, str, str], ...]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import altair as alt
 
-from reports.axis import Bar, Mark
+from reports.axis import Bar, Mark, TimeAxis
 from reports.page.plot.frame import COLOUR, DASHES, GLYPH_PX, LEFT, Frame, Panel, Row, look, mark_label, placed_labels
 from reports.text import one_line
 from verdict.words import seconds
@@ -19,6 +19,7 @@ FILL = {
     "serving": "var(--good)",
     "cordoned": "url(#hatch-muted)",
 }
+FILL |= {"pending": "none", "firing": "url(#hatch-bad)"}
 FILL |= {"green": "var(--ready)", "phase": "var(--phase)", "unready": "none"}
 EDGE = {
     "fault": "var(--fault)",
@@ -28,17 +29,32 @@ EDGE = {
     "cordoned": "var(--muted)",
     "phase": "var(--line)",
     "unready": "var(--bad)",
+    "pending": "var(--bad)",
+    "firing": "var(--bad)",
 }
+WORDS = {
+    "fault": "the fault acts",
+    "outage": "not served",
+    "ready": "ready",
+    "serving": "in the Service's endpoints",
+    "cordoned": "cordoned",
+    "green": "all that answer say healthy",
+    "phase": "phase of the run",
+    "unready": "Ready by its condition, does not serve",
+    "pending": "the alert waits (pending)",
+    "firing": "the alert fires",
+}
+"""What each kind of bar means."""
 THICK = {"serving": 4, "cordoned": 7}
 """Height (px) of bars that are drawn inside others; the rest fill their row."""
 
 
 def lanes(frame: Frame) -> Panel:
-    """Return the rows of bars (fault, users, health, phases, nodes, pods), above them the names of the vertical marks."""
+    """Return the rows of bars (fault, users, health, alerts, phases, nodes, pods), above them the names of the vertical marks."""
     shown, placed = frame.timeline.lanes, list(placed_labels(frame.timeline.marks, frame))
     heads = [f"{'~' * (row + 1)} " for row in range(max((row for _, _, row in placed), default=0) + 1)]
-    names = [f"{i} {lane.name}" for i, lane in enumerate(shown)]  # two lanes may have one name
-    axis = alt.Axis(title=None, labelExpr="slice(datum.label, indexof(datum.label, ' ') + 1)", labelLimit=LEFT - 8, labelColor="var(--ink)")
+    names = [f"{i} {shortened(lane.name)}" for i, lane in enumerate(shown)]  # two lanes may have one name
+    axis = alt.Axis(title=None, labelExpr="slice(datum.label, indexof(datum.label, ' ') + 1)", labelLimit=0, labelColor="var(--ink)")
     y = alt.Y("lane:N", sort=None, axis=axis, scale=alt.Scale(domain=[*heads, *names], paddingInner=0.25))
     bars = [(name, bar) for lane, name in zip(shown, names, strict=True) for bar in lane.bars]
     boxes = (_boxes(frame, [(name, bar) for name, bar in bars if bar.state == state], y) for state in FILL)
@@ -81,6 +97,18 @@ def _marks(frame: Frame, placed: list[tuple[Mark, bool, int]], heads: list[str],
 def _names(frame: Frame, rows: list[Row], align: Literal["left", "right"], y: alt.Y) -> alt.Chart:
     texts = alt.Chart(frame.data(rows)).mark_text(align=align, dx=4 if align == "left" else -4)
     return frame.layer(texts, y=y, text=alt.Text("text:N"), color=COLOUR)
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits beside the lanes: of a longer one, both ends; the table below the plot has it whole."""
+    most = int((LEFT - 8) / GLYPH_PX)
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
+
+
+def legend_of(timeline: TimeAxis) -> list[tuple[str, str, str, int]]:
+    """Return (words, fill, edge, height in px) of each kind of bar that the lanes show."""
+    states = {bar.state for lane in timeline.lanes for bar in lane.bars}
+    return [(WORDS[state], FILL[state], EDGE.get(state, "none"), THICK.get(state, LANE_PX - 7)) for state in FILL if state in states]
 
 
 def bar_text(bar: Bar) -> str:

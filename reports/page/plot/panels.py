@@ -9,7 +9,7 @@ import altair as alt
 
 from history.workloads import Slo
 from reports.model import Buckets, Gauge, Timeline
-from reports.page.plot.frame import Frame, Panel, Row, legend, rules, shade
+from reports.page.plot.frame import AS_GIVEN, Frame, Panel, Row, legend, rules, shade
 from verdict.words import number, seconds
 
 GAUGES = {"in_flight": ("in flight", "var(--p50)", [1, 0]), "queue_depth": ("waiting in engines", "var(--p95)", [4, 2])}
@@ -47,7 +47,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def _path(frame: Frame, rows: list[Row], y: alt.Y, **look: Any) -> alt.Chart:  # noqa: ANN401 - looks of a mark
-    return frame.layer(alt.Chart(frame.data(rows)).mark_line(**look), y=y, order=alt.Order("i:Q"))
+    return frame.layer(alt.Chart(frame.data(rows)).mark_line(**look), y=y, order=AS_GIVEN)
 
 
 def segments(buckets: Buckets, low: float) -> list[Row]:
@@ -58,12 +58,12 @@ def segments(buckets: Buckets, low: float) -> list[Row]:
             continue
         x = buckets.from_s + (index + 0.5) * buckets.width_s
         rows += [{"x": x, "y": max(least, low)}, {"x": x, "y": max(largest, low)}, {"x": x, "y": None}]
-    return [row | {"i": i} for i, row in enumerate(rows)]
+    return rows
 
 
 def points(buckets: Buckets, values: tuple[float | None, ...]) -> list[Row]:
     """Return a line through the middles of ``buckets``, broken where nothing was answered."""
-    return [{"i": i, "x": buckets.from_s + (i + 0.5) * buckets.width_s, "y": value} for i, value in enumerate(values)]
+    return [{"x": buckets.from_s + (i + 0.5) * buckets.width_s, "y": value} for i, value in enumerate(values)]
 
 
 def requests(frame: Frame, timeline: Timeline) -> Panel:
@@ -109,7 +109,7 @@ def rug_of(fine: Buckets, y: float) -> list[Row]:
             rows[-2]["x"] = right
         else:
             rows += [{"x": left, "y": y}, {"x": right, "y": y}, {"x": right, "y": None}]
-    return [row | {"i": i} for i, row in enumerate(rows)]
+    return rows
 
 
 def gauges(frame: Frame, timeline: Timeline) -> Panel:
@@ -123,7 +123,7 @@ def gauges(frame: Frame, timeline: Timeline) -> Panel:
 
 def _gauge(frame: Frame, gauge: Gauge, y: alt.Y) -> alt.Chart:
     _, colour, dash = GAUGES[gauge.name]
-    rows = [{"i": i, "x": min(gauge.from_s + i * gauge.width_s, frame.timeline.to_s), "y": value} for i, value in enumerate(gauge.values)]
+    rows = [{"x": min(gauge.from_s + i * gauge.width_s, frame.timeline.to_s), "y": value} for i, value in enumerate(gauge.values)]
     return _path(frame, rows, y, color=colour, strokeWidth=1.5, strokeDash=dash, interpolate="step-after")
 
 

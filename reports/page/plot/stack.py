@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import altair as alt
 import vl_convert
+from altair.utils.schemapi import debug_mode
 
 from reports.model import Trial
 from reports.page.plot import panels, svg, training
@@ -25,11 +26,16 @@ def plot(trial: Trial, ident: str) -> str:
     shown = trial.timeline or trial.training
     if shown is None:
         return ""
-    frame = Frame(shown)
-    spec = _stack([lanes(frame), *_charts(trial, frame)], frame)
+    with debug_mode(arg=False):  # else Altair holds every part against Vega-Lite's schema, which a test does once for all
+        spec = spec_of(trial, Frame(shown))
     raw = vl_convert.vegalite_to_svg(json.dumps(_cleaned(spec)), allowed_base_urls=[])
     who = "training" if trial.training else "users"
     return svg.thin(raw, ident, title=f"What {who} and the platform went through in run {trial.run_id}", desc=describe(trial))
+
+
+def spec_of(trial: Trial, frame: Frame) -> dict[str, object]:
+    """Return the plot of ``trial`` as a Vega-Lite chart."""
+    return _stack([lanes(frame), *_charts(trial, frame)], frame)
 
 
 def _charts(trial: Trial, frame: Frame) -> list[Panel]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from reports.axis import Progress, Saved
-from reports.page.plot.frame import Frame, Panel, Row, legend, rules, shade
+from reports.page.plot.frame import AS_GIVEN, Frame, Panel, Row, legend, rules, shade
 from verdict.words import count
 
 SIGN = {"verified": "●", "verified in part": "◐", "not saved": "✕", "passed over": "▼"}
@@ -23,12 +23,12 @@ def steps(frame: Frame, progress: Progress) -> Panel:
 
 
 def _path(t_s: tuple[float, ...], values: tuple[int, ...]) -> list[Row]:
-    return [{"i": i, "x": t, "y": value} for i, (t, value) in enumerate(zip(t_s, values, strict=True))]
+    return [{"x": t, "y": value} for t, value in zip(t_s, values, strict=True)]
 
 
 def _line(frame: Frame, rows: list[Row], y: alt.Y) -> alt.Chart:
     chart = alt.Chart(frame.data(rows)).mark_line(color="var(--p50)", strokeWidth=1.8)
-    return frame.layer(chart, y=y, order=alt.Order("i:Q"))
+    return frame.layer(chart, y=y, order=AS_GIVEN)
 
 
 def _again(frame: Frame, progress: Progress, y: alt.Y) -> list[alt.Chart]:

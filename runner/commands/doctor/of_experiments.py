@@ -123,6 +123,6 @@ class Examination:
 def _ask(driver: Driver, findings: Findings) -> None:
     """Ask a driver, and note that all of it answers."""
     before = len(findings.refusals)
-    asked.ask_driver(driver, findings)
+    asked.ask_driver(driver, findings, driver.check)
     if len(findings.refusals) == before:
         findings.note(About.LOAD, [f"{driver.name} ({driver.kind}): all that drives and measures it is there and answers"], Kind.WORKS)

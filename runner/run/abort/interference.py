@@ -39,7 +39,7 @@ def interference(run: ActiveRun, phase: Callable[[], Phase]) -> Condition:
 def _replaced(platform: Platform, targets: list[ResolvedTarget]) -> list[str]:
     """Return the target nodes that were removed or made anew since preflight."""
     sentences = []
-    hit = {target.node or target.name: target.uid for target in targets if target.kind != "Pod"}
+    hit = {target.node: target.uid for target in targets if target.kind != "Pod" and target.node}
     there = {node.metadata.name: node for node in labels_of_nodes(platform, hit)}
     for name, uid in hit.items():
         node = there.get(name)

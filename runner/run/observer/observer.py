@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from history.alert_plan import AlertPlan
 from history.schema import EventKind
 from kube.client import Platform
 from kube.lists.paging import METADATA_PAGE
 from probes.prometheus.gauge import Gauge
 from runner.event_log import RunLog
 from runner.run.context import Observations
+from runner.run.observer.alert_watch import AlertWatch
 from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
 from runner.run.observer.host_cpu import HostCpu
 from runner.run.observer.pod_watch import PodWatcher
@@ -58,6 +60,7 @@ class Observer:
     """Watches pods, nodes, endpoints and Events of the target's roles, and samples health, readiness and queue depth.
 
     ``nodes``: those that are to be hit or host the platform at the beginning; those that host it later are added.
+    ``alerts``: the rules of Prometheus that are judged.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Observer:
         requests: bool = True,
         queue: Gauge | None = None,
         nodes: Iterable[str] = (),
+        alerts: Sequence[AlertPlan] = (),
     ) -> None:
         self._halt = threading.Event()
         self.links = Links(log)
@@ -80,6 +84,7 @@ class Observer:
         queued = queue if requests else None  # what nobody needs is no instrument of the run
         sources = Sources(platform, role, self.pods, lambda: self.links.up, queued, _machine(platform), beside, leases=requests)
         self._sampler = Sampler(sources, log, observations, self._halt)
+        self._alerts = AlertWatch(platform.region, alerts, log, self._halt) if alerts else None
 
     def start(self) -> bool:
         """Start looking; return whether every watch has seen its first list within 15 s."""
@@ -87,6 +92,8 @@ class Observer:
             watch.start()
         listed = all(watch.listed.wait(LISTED_S) for watch in self._watches)
         self._sampler.start()
+        if self._alerts is not None:
+            self._alerts.start()
         return listed
 
     def stop(self) -> None:

@@ -16,7 +16,7 @@ from runner.run.context import Context
 from runner.run.phases.activities import execute
 from runner.run.phases.patience import Patience
 from safety.replacement import residues
-from safety.undo import undo_all
+from safety.undo import bring_back, undo_all
 
 PERIOD_S = 1.0
 Attempt = Callable[[], list[str]]
@@ -61,6 +61,7 @@ def _undo(context: Context) -> list[str]:
         if result.error is not None:
             failed.append(result.sentence)
     try:
+        bring_back(context.run)
         undo_all(context.run)
     except AftershockError as error:
         failed.append(str(error))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from history.errors import FaultFailed
 from history.schema import EventKind
+from runner.experiment.format import Action
 from runner.messages import Kind
 from runner.run.context import Context
 from runner.run.phases.activities import ActivityResult, execute
 from runner.run.phases.confirm import look_before
 
 
-def inject(context: Context) -> None:
-    """Execute the method, unless its evidence is there already.
+def inject(context: Context, ahead: Callable[[Action], None] = lambda _: None) -> None:
+    """Execute the method, unless its evidence is there already. ``ahead`` is called right before each action.
 
     Raises:
         Unconfirmed: the evidence is true before the fault; nothing is executed.
@@ -19,9 +22,10 @@ def inject(context: Context) -> None:
 
     """
     look_before(context)
-    for action in context.experiment.raw["method"]:
+    for action, typed in zip(context.experiment.raw["method"], context.experiment.document.method, strict=True):
         pauses = action.get("pauses", {})
         context.stop.wait(pauses.get("before", 0))
+        ahead(typed)
         result = _execute(context, action)
         context.toolkit_journal.run.append(result.entry)
         wrong = _wrong(result)

@@ -13,7 +13,9 @@ from pathlib import Path
 import yaml
 
 from cluster.state import State
+from history.errors import NoData
 from kube.client import Platform, connect
+from probes.prometheus.client import ask
 from runner.cleanup.leftovers import find_leftovers
 from target.target import Target, load_target
 from testing.load.scripted_server import write_prompts
@@ -72,6 +74,13 @@ class Staging:
     def token(self, *options: str) -> str:
         return self.cluster.kubectl("-n", SUITE_NAMESPACE, "create", "token", ACCOUNT, *options).strip()
 
+    def scrapes(self) -> bool:
+        """Tell whether its Prometheus has asked a model server for its metrics."""
+        try:
+            return bool(ask(self.target.only_region(), "up == 1").series)
+        except NoData:
+            return False
+
     def unavailable(self) -> list[str]:
         """Return the Deployments that lack replicas, and pods that are being replaced."""
         found = json.loads(self.cluster.kubectl("get", "deployments,pods", "-A", "-o", "json"))["items"]
@@ -93,6 +102,7 @@ def standing(name: str, folder: Path) -> Iterator[Staging]:
         made.apply(yaml.safe_dump_all(made.printed_rbac()))
         (folder / "kubeconfig").write_text(yaml.safe_dump(made.kubeconfig(made.token("--duration=1h"))))
         wait_for(lambda: not made.unavailable(), "the platform of the staging cluster is up", START_S)
+        wait_for(made.scrapes, "its Prometheus has series of the model servers", START_S)
         yield made
     finally:
         cluster.run("down")

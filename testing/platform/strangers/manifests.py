@@ -204,11 +204,14 @@ def namespace(name: str, **labels: str) -> Manifest:
     return thing("Namespace", name, labels=labels)
 
 
-def prometheus_answers(*series: dict[str, str]) -> Callable[[str], bytes]:
-    """Return a Prometheus behind a Service: gauges of engines, and ``up``; a series without a name is of ``up``."""
+def prometheus_answers(*series: dict[str, str], lately: bool = False) -> Callable[[str], bytes]:
+    """Return a Prometheus behind a Service: gauges of engines, and ``up``; a series without a name is of ``up``.
+
+    ``lately``: it scrapes nobody right now, and had its series in the last minutes.
+    """
 
     def answer(promql: str) -> bytes:
-        named = [one for one in series if ("__name__" in one) != promql.endswith("(up)")]
+        named = [one for one in series if ("__name__" in one) != ("(up" in promql) and ("last_over_time" in promql or not lately)]
         found = [{"metric": one, "value": [1.0, "1"]} for one in named] if "by (" in promql else [{"metric": {}, "value": [1.0, "1"]}]
         return json.dumps({"status": "success", "data": {"resultType": "vector", "result": found}}).encode()
 

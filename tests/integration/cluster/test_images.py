@@ -17,7 +17,7 @@ print(json.dumps({"found": found, "torch": sorted(set(torch))}))
 NAMES = ("faults", "runner", "workloads", "testing", "yaml", "pip", "kubernetes", "chaoslib", "locust", "torch", "mlflow", "boto3")
 CAN = {
     "fault": {"faults"},
-    "suite": {"faults", "runner", "workloads", "yaml", "kubernetes", "chaoslib", "locust"},
+    "suite": {"faults", "runner", "workloads", "yaml", "kubernetes", "chaoslib", "locust", "boto3"},
     "platform": {"workloads", "yaml", "kubernetes", "torch", "mlflow", "boto3"},
     "stand-in": {"testing"},
 }

@@ -97,6 +97,19 @@ def test_a_power_cut_loses_what_was_not_synced_and_nothing_else(probe: Cluster) 
     assert not (again / "unsynced").exists() or (again / "unsynced").read_text() == ""
 
 
+def test_a_part_of_the_control_plane_stays_down_for_its_time_whoever_keeps_it_down(probe: Cluster) -> None:
+    assert "ends by itself at" in probe.run("control-plane-stop", "api-server", "--for", "12s")
+    os.kill(controller_pid(probe.name), signal.SIGKILL)  # its successor goes on
+    down = probe.status()
+    assert not down["api_ready"]
+    assert list(down["control_plane_down"]) == ["api-server"]
+    wait_for(lambda: probe.status()["control_plane_down"] == {}, "its time is over", 30)
+    wait_for(lambda: probe.status()["api_ready"], "the API server is back by itself", 30)
+    probe.run("control-plane-stop", "api-server", "--for", "300s")
+    probe.run("control-plane-start", "api-server")
+    wait_for(lambda: probe.status()["api_ready"], "it is back when it is told to", 30)
+
+
 def test_a_request_that_makes_no_sense_is_refused_with_a_sentence(probe: Cluster) -> None:
     assert "has no node 'gpu-z'; it has cpu-a, gpu-a" in probe.run("power-off", "gpu-z", "--for", "5s", expect=2)
     assert "has no GPU 0: it has 0" in probe.run("gpu-fail", "cpu-a", "0", "--for", "5s", expect=2)

@@ -13,6 +13,7 @@ from kube.client import Platform, connect, platform_over, ready
 from kube.controllers.wanted import wanted
 from kube.devices import healthy as healthy_devices
 from safety.active_run import ActiveRun
+from target.allow import Allow
 from target.target import Target, load_target
 from testing.platform.fake_cluster import ROOT
 from testing.runs.single_fault import single_fault
@@ -61,9 +62,9 @@ def running(platform: Platform, tmp_path: Path) -> Callable[..., Any]:
     """Return a context manager: preflight of one fault, then its live run; everything left is undone at the end."""
 
     @contextmanager
-    def run(function: Callable[..., Any], use: Target | None = None, **arguments: Any) -> Iterator[ActiveRun]:
+    def run(function: Callable[..., Any], use: Target | None = None, allow: Allow | None = None, **arguments: Any) -> Iterator[ActiveRun]:
         used = platform_over(use, platform.api, platform.clock_offset_s) if use else platform
-        with single_fault(used, function, tmp_path, arguments) as made:
+        with single_fault(used, function, tmp_path, arguments, allow=allow) as made:
             yield made
 
     return run

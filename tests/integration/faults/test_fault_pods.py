@@ -75,10 +75,10 @@ def test_a_frozen_kubelet_goes_on_although_the_fault_pod_was_killed(running: Run
         wait_for(lambda: unseen(nodes.powered_off), "its kubelet speaks again", 60)
         wait_for(lambda: all(ready(node) for node in platform.nodes()), "every node is Ready", 60)
         wait_for(lambda: not programs("silence"), "its watchdog has ended", 30)
-        wait_for(_restored, "its kubelet has ended the fault pod", 90)
+        wait_for(restored, "its kubelet has ended the fault pod", 90)
 
 
-def _restored() -> bool:
+def restored() -> bool:
     """Remove the fault pod; a kubelet that was frozen takes its time."""
     try:
         faults.network.restore()

@@ -61,7 +61,7 @@ def test_its_prometheus_is_found_and_is_of_this_cluster(draft: Discovered) -> No
     region = draft.target.only_region()
     assert [(one.namespace, one.selector) for one in region.instruments] == [("acme-metrics", "tier=metrics")]
     answered = region.prometheus is not None and region.prometheus.url.endswith(":30090")
-    assert answered or "Through the API server it answers, and has series of pods here" in draft.comments
+    assert answered or "Through the API server it answers, and has series of pods here" in draft.comments, draft.text
 
 
 def test_the_suites_own_account_is_told_what_it_may_not_read(staging: Staging, tmp_path: Path) -> None:

@@ -277,3 +277,32 @@ def test_prometheus_is_told_depth_and_age(queued: Stack, asked: Engine) -> None:
     assert values["async_inference_oldest_seconds"] >= 0
     queued.kill("redis")
     assert requests.get(f"{queued.url}/metrics", timeout=10).status_code == 503
+
+
+def test_a_consumer_that_acknowledges_first_loses_its_job_when_it_is_killed(queued: Stack, asked: Engine) -> None:
+    queued.kill("one")
+    queued.start_consumer("hasty", ACKNOWLEDGE="first")
+    held = Held(asked)
+    lost = queued.accepted("nobody knows of me")
+    held.begun()
+    assert queued.get("/v1/queue")["depth"] == 0
+    queued.kill("hasty")
+    held.go()
+    queued.start_consumer("two")
+    done(queued, queued.accepted("after that"))
+    assert queued.state(lost) == "running"
+    queued.kill("two")
+    queued.start_consumer("hasty", ACKNOWLEDGE="first")
+    done(queued, queued.accepted("as long as nobody is killed"))
+
+
+def test_a_consumer_that_sets_nothing_aside_dies_of_an_entry_that_leads_to_no_job(queued: Stack, asked: Engine) -> None:
+    queued.kill("one")
+    queued.redis.xadd("jobs:queue", {"id": "nobody"})
+    queued.start_consumer("frail", UNREADABLE="crash")
+    assert queued.running.pop("frail").wait(60) == 1
+    assert "leads to no job" in (queued.folder / "frail.log").read_text()
+    assert queued.get("/v1/queue")["depth"] == 1
+    queued.start_consumer("two")
+    wait_for(lambda: queued.get("/v1/queue")["depth"] == 0, "it is set aside", 60)
+    assert sum(asked.asked.values()) == 0

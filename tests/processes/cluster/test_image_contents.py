@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,12 +25,14 @@ def test_the_shipped_cron_job_finds_its_experiments_in_the_image(tmp_path: Path)
     root._copy(SUITE, project(tmp_path))
     [suite] = yaml.safe_load(CRON_JOB.read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert suite["workingDir"] == PROJECT
-    given = [*suite["command"][1:], *suite["args"]]
-    target = next(one for one in given if one.startswith("--chaos-target="))
-    given[given.index(target)] = "--chaos-target=targets/in-cluster/target.yaml"
-    done = subprocess.run(
-        [sys.executable, *given, "--collect-only", "-q"], cwd=project(tmp_path), capture_output=True, text=True, check=False
+    set_there = {one["name"]: one["value"] for one in suite["env"]} | {"TARGET": "targets/in-cluster/target.yaml", "HOME": str(tmp_path)}
+    printed = subprocess.run(  # the night's command; of it only the session, since healing asks the cluster
+        [*suite["command"], "--dry-run"], cwd=project(tmp_path), env=os.environ | set_there, capture_output=True, text=True, check=True
     )
+    assert "runner nightly" in printed.stdout
+    given = ["-m", "pytest", "-m", "chaos", "-k", set_there["SELECT"], *shlex.split(set_there["CHAOS_ARGS"])]
+    given += [f"--chaos-target={set_there['TARGET']}", "--collect-only", "-q"]
+    done = subprocess.run([sys.executable, *given], cwd=project(tmp_path), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("control/null-control", "control/sham-control", "serving/replica-killed"):
         assert f"experiments/{name}.yaml::" in done.stdout

@@ -30,6 +30,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Replic
         "victim": slow,
         "weak": slow | {"HEALTH": "api-only", "DRAIN_S": "0"},
         "gpu": slow | {"NVIDIA_VISIBLE_DEVICES": "GPU-0", "DEVICE_ROOT": str(devices)},
+        "stays": slow | {"ENGINE_DEATH": "stay", "LOAD_FLOOR_S": "0.1"},
         "lost-gpu": {"NVIDIA_VISIBLE_DEVICES": "GPU-1", "DEVICE_ROOT": str(devices)},
     }
     replicas = {name: Replica(root / name, **values) for name, values in settings.items()}

@@ -42,6 +42,14 @@ def test_a_killed_engine_fails_its_requests_and_ends_the_server(fleet: dict[str,
     assert "engine process ended with exit code -9" in replica.log.read_text()
 
 
+def test_a_weak_server_stays_up_without_its_engine_and_says_so(fleet: dict[str, Replica], prompts: list[Prompt]) -> None:
+    replica = fleet["stays"].ready()
+    replica.engine.kill()
+    wait_for(lambda: replica.health() == (503, "dead"), "health is red")
+    assert replica.post(prompts[0].prompt).status_code == 503
+    assert replica.api.poll() is None
+
+
 def test_a_lost_device_fails_the_batch_as_cuda_would(
     fleet: dict[str, Replica], prompts: list[Prompt], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

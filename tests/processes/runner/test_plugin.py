@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from nights.record import Conditions, Night, RunRecord
+from nights.shelf import as_json
+from nights.store.folder import FolderStore
+from runner.drivers.choice import read_target
+from runner.experiment.experiment import read_experiment
+from runner.experiment.steady_state import for_target
+from testing.histories.sample_plan import plan_of
+from testing.histories.sample_scenarios import ENGINE_KILLED
+from testing.platform.fake_cluster import ROOT
 from testing.runs.runner_parts import EXPERIMENT
 from testing.runs.sessions import PASS, RESOLVED, Project
 
 RTO = {"name": "rto", "verdict": "FAIL", "sentence": "Users were served again 40 s after the fault; the budget is 30 s."}
-FAIL = [RESOLVED, ["verdict", {"verdict": "FAIL", "sentence": "too slow", "checks": [RTO]}]]
+OVER = RTO | {"measured": 40.0, "budget": 30.0, "unit": "s"}
+FAIL = [RESOLVED, ["verdict", {"verdict": "FAIL", "sentence": "too slow", "checks": [OVER]}]]
 UNSURE = [RESOLVED, ["verdict", {"verdict": "INCONCLUSIVE", "sentence": "the fault was not proven"}]]
 REFUSED = [["say", {"kind": "refused", "text": "target local is not healthy: role inference has 2 of 3 replicas ready"}], ["exit", 11]]
 
@@ -27,7 +38,8 @@ def test_only_experiments_run_and_the_header_says_how_to_repeat_them(project: Pr
     assert done.code == 0, done.text
     assert "1 passed" in done.text
     assert "test_own" not in done.text
-    assert "chaos: target local (context test-" in done.text
+    assert "chaos: target local (context aftershock-test-" in done.text
+    assert "chaos: classes realtime-inference (requests), batch-training (training)" in done.text
     assert "profile smoke, seed 42, trials 1" in done.text
     assert "repeat with: pytest -m chaos --chaos-target=target.yaml --chaos-seed=42" in done.text
 
@@ -42,6 +54,22 @@ def test_folders_are_markers_and_trials_are_items(project: Project) -> None:
     assert "::pod-killed" not in only
 
 
+def test_collecting_says_what_would_break_what_and_touches_nothing(project: Project) -> None:
+    for name in ("control/null-control", "serving/replica-killed"):
+        project.experiment(name, (ROOT / f"experiments/{name}.yaml").read_text())
+    done = project.chaos("--collect-only", "--chaos-trials=2")
+    assert done.code == 0, done.text
+    killed = (
+        "inference (Deployment inference in ml-serving), by faults.pods.kill, count 1; ends: at once; the pod's controller makes a new one"
+    )
+    assert done.text.count(f"  breaks {killed}") == 1
+    assert "  must hold: realtime-inference: rto 10s, rpo_requests 0, availability 97%, capacity_rto 60s" in done.text
+    assert "  breaks nothing: a control" in done.text
+    assert "by name, and with which rights: --chaos-dry-run" in done.text
+    assert not (project.root / "out").exists()
+    assert "what would break what" not in project.chaos("--collect-only", "-q").text
+
+
 def test_experiments_of_another_folder(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = Project(tmp_path_factory.mktemp("other"))
     other.experiment("queues/worker-killed")
@@ -54,7 +82,7 @@ def test_experiments_of_another_folder(project: Project, tmp_path_factory: pytes
 
 CASES: dict[str, tuple[dict[str, Any], int, list[str]]] = {
     "all pass": ({"one": PASS, "two": PASS}, 0, ["2 passed"]),
-    "one fails": ({"one": PASS, "two": FAIL}, 1, ["FAIL: too slow", "  rto: FAIL: Users were served again 40 s", "1 failed, 1 passed"]),
+    "one fails": ({"one": PASS, "two": FAIL}, 1, ["FAIL: RTO 40 s (limit 30 s); report: ", "serving-two.html\n", "1 failed, 1 passed"]),
     "fail beats inconclusive": ({"one": UNSURE, "two": FAIL}, 1, ["2 failed"]),
     "inconclusive": ({"one": PASS, "two": UNSURE}, 10, ["INCONCLUSIVE: the fault was not proven", "1 failed, 1 passed"]),
     "refused": ({"one": PASS, "two": REFUSED}, 11, ["role inference has 2 of 3 replicas ready", "1 passed, 1 error"]),
@@ -111,6 +139,8 @@ def test_a_wrong_target_file_is_refused(project: Project) -> None:
         ("--chaos-trials=0", "--chaos-trials: '0' is not a whole number of at least 1"),
         ("--chaos-seed=x", "--chaos-seed: 'x' is not a whole number"),
         ("--chaos-wait=soon", "'soon' is not a duration"),
+        ("--chaos-junit-inconclusive=passed", "'passed' is not known; choose one of error, skipped"),
+        ("--chaos-webhook=nowhere", "--chaos-webhook: not the URL of a server"),
         ("--chaos-fail-on-risk=none", "'none' is no risk; write some of all, not-tested"),
     ],
 )
@@ -164,3 +194,92 @@ def test_the_verdict_is_a_property_of_the_test_case(project: Project) -> None:
     text = (project.root / "junit.xml").read_text()
     assert '<property name="verdict" value="PASS"' in text
     assert '<property name="rto_s" value="1.5"' in text
+
+
+# waivers
+
+WAIVER = "waivers:\n- {{experiment: serving/pod-killed, check: rto, owner: o, ticket: T-1, expires: {day}, accepted: 45s}}\n"
+
+
+@pytest.mark.parametrize(
+    ("day", "measured", "code", "says"),
+    [
+        ("2999-01-01", 40.0, 0, "1 xfailed"),
+        ("2020-01-01", 40.0, 1, "rto: the waiver T-1 of o, until 2020-01-01 has expired"),
+        ("2999-01-01", 50.0, 1, "accepts 45 s, and 50 was measured, which is worse"),
+    ],
+)
+def test_a_known_fail_does_not_fail_the_session_until_its_waiver_ends(
+    project: Project, day: str, measured: float, code: int, says: str
+) -> None:
+    checks = [RTO | {"measured": measured, "unit": "s"}]
+    planned = plan_of(replace(ENGINE_KILLED, id="serving/pod-killed")).model_dump(mode="json")
+    project.script(pod_killed=[RESOLVED, ["plan", planned], ["verdict", {"verdict": "FAIL", "sentence": "too slow", "checks": checks}]])
+    (project.root / "waivers.yaml").write_text(WAIVER.format(day=day))
+    done = project.chaos("--chaos-waivers=waivers.yaml")
+    assert done.code == code, done.text
+    assert says in done.text
+
+
+def test_a_waiver_file_that_is_wrong_is_refused_before_anything_runs(project: Project) -> None:
+    (project.root / "waivers.yaml").write_text("waivers:\n- {experiment: a/b, check: rto, owner: o}\n")
+    done = project.chaos("--chaos-waivers=waivers.yaml")
+    assert done.code == 4, done.text
+    assert "waivers.yaml:2: waivers.0.ticket: missing; it is required" in done.text
+
+
+# nights of limited time
+
+
+def kept_night(project: Project, **ended: tuple[str, float]) -> None:
+    """Keep one night in which each experiment ended so and took so long (s)."""
+    target = read_target(project.root / "target.yaml")
+    runs = []
+    for stem, (counts_as, took_s) in ended.items():
+        name = f"serving/{stem.replace('_', '-')}"
+        found = for_target(read_experiment(project.root / "experiments" / f"{name}.yaml", project.root / "experiments"), target)
+        conditions = Conditions(target.name, "realtime-inference", "", "smoke", "drawn", found.digest, {"images": "1"})
+        runs.append(RunRecord("", name, name, name, 1, 10**18, took_s, counts_as, counts_as, True, "", conditions, {}, (), (), gpus=2))
+    name = "20260101-000000-abcdef"
+    night = Night(name, 10**18, tuple(replace(run, night=name) for run in runs))
+    FolderStore(project.root / "nights").write(f"records/{name}.json", as_json(night))
+
+
+def test_a_short_night_runs_what_failed_last_and_says_what_it_left_out(project: Project) -> None:
+    for name in ("gpu-lost", "node-drained"):
+        project.experiment(f"serving/{name}")
+    kept_night(project, pod_killed=("PASS", 60.0), gpu_lost=("FAIL", 80.0), node_drained=("PASS", 300.0))
+    project.script(pod_killed=PASS, gpu_lost=PASS, node_drained=PASS)
+    done = project.chaos("--chaos-nights=nights", "--chaos-max-minutes=3")
+    assert done.code == 0, done.text
+    assert "2 passed, 1 deselected" in done.text
+    assert done.text.index("serving/gpu-lost: about 1.5 min, 3.0 GPU-min (mean of 1 nights); it failed last") > 0
+    assert "serving/node-drained: about 5.2 min, 10.3 GPU-min (mean of 1 nights); held last; left out" in done.text
+    assert "in all about 2.7 min of 3 min; 5.3 GPU-min" in done.text
+    assert done.text.index("gpu-lost.yaml") < done.text.index("pod-killed.yaml")
+
+
+def test_a_dry_run_says_how_long_each_experiment_takes(project: Project) -> None:
+    kept_night(project, pod_killed=("PASS", 60.0))
+    project.script(pod_killed=[RESOLVED])
+    done = project.chaos("--chaos-nights=nights", "--chaos-dry-run")
+    assert "serving/pod-killed: about 1.2 min, 2.3 GPU-min (mean of 1 nights); held last" in done.text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["--chaos-max-minutes=3"], "needs nights"), (["--chaos-max-minutes=soon", "--chaos-nights=n"], "is not a number of minutes")],
+)
+def test_a_limit_that_is_none_is_refused(project: Project, words: list[str], says: str) -> None:
+    done = project.chaos(*words)
+    assert done.code == 4
+    assert says in done.text
+
+
+def test_nights_out_of_reach_are_refused_before_anything_runs(project: Project) -> None:
+    (project.root / "file").write_text("")
+    project.script(pod_killed=PASS)
+    done = project.chaos("--chaos-nights=file")
+    assert done.code == 11
+    assert "cannot list this folder (Not a directory)" in done.text
+    assert not (project.root / "reports" / "out" / "runs").exists()

@@ -9,7 +9,7 @@ import yaml
 
 from runner.plugin import session_end
 from testing.runs.runner_parts import EXPERIMENT
-from testing.runs.sessions import PASS, Project
+from testing.runs.sessions import PASS, RESOLVED, Project
 
 
 def test_a_malformed_experiment_is_refused_with_file_and_line_and_nothing_runs(project: Project) -> None:
@@ -95,6 +95,41 @@ def test_what_was_skipped_is_in_the_report_once_and_alone_it_is_no_success(proje
     assert "Nothing was tested: training/rank-killed: target local has no workload class 'batch-training'" in report["sentence"]
     assert [(item["id"], item["kind"]) for item in report["not_tested"]] == [("training/rank-killed", "skipped")]
     assert project.chaos("-k", "rank-killed", "--collect-only").code == 0
+
+
+@pytest.mark.parametrize("by", ["a keyword", "a path"])
+def test_the_report_knows_what_was_not_selected_and_what_the_target_has_nothing_for(
+    project: Project, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    (project.root / "conftest.py").unlink()
+    monkeypatch.setattr("runner.plugin.plugin.write_report", session_end.write_report)
+    only_serving(project)
+    tagged = {"training/rank-killed": "T1", "training/rank-frozen": "T2", "serving/slow": "I3"}
+    for name, mode in tagged.items():
+        text = TRAINS if name.startswith("training") else EXPERIMENT
+        project.experiment(name, text.replace("smoke, ", f"smoke, {mode}, "))
+    project.experiment("training/wrong", TRAINS.replace("tags:", "tgas:"))
+    project.chaos(*(["-k", "rank-killed"] if by == "a keyword" else ["experiments/training/rank-killed.yaml"]))
+    rows = {row["mode"]: row for row in json.loads((project.root / "out/latest/report.json").read_text())["coverage"]["rows"]}
+    states = {mode: rows[mode]["state"] for mode in ("T1", "T2", "I3", "I4")}
+    assert states == {"T1": "skipped", "T2": "not available", "I3": "not selected", "I4": "no experiment"}
+    [place] = [place for place in rows["T2"]["places"] if place["experiments"]]
+    assert "target local has no workload class 'batch-training'" in place["experiments"][0]["why"]
+
+
+def test_a_session_that_ends_early_has_a_report_that_says_what_was_not_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project.root / "conftest.py").unlink()
+    monkeypatch.setattr("runner.plugin.plugin.write_report", session_end.write_report)
+    project.experiment("serving/second")
+    project.script(pod_killed=[RESOLVED, ["verdict", {"verdict": "FAIL"}]], second=PASS)
+    done = project.chaos("-x", "--chaos-trials=2")
+    assert done.code == 1, done.text
+    report = json.loads((project.root / "out/latest/report.json").read_text())
+    assert report["incomplete"] == "This night is incomplete: stopping after 1 failures, and 3 of 4 runs were not begun."
+    assert report["sentence"].startswith(report["incomplete"])
+    [missing] = [one for one in report["not_tested"] if one["id"] == "serving/second"]
+    assert missing["reason"] == "not run: stopping after 1 failures"
+    assert list((project.root / "out/sessions").iterdir()) == []
 
 
 def test_what_takes_long_runs_where_it_is_asked_for(project: Project) -> None:

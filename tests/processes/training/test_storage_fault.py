@@ -80,7 +80,7 @@ def _finished(run: ActiveRun, step: int) -> None:
     LedgerWriter(run.run_dir, "training", f"test{step}").write(json.dumps(row | {"name": name}).encode() + b"\n")
 
 
-def test_it_damages_what_is_there_and_the_evidence_tells(run: ActiveRun, bucket: Path) -> None:
+def test_it_damages_what_is_there_and_the_evidence_tells(run: ActiveRun, cluster: BesideCluster, bucket: Path) -> None:
     with pytest.raises(NoData, match="names none"):
         probe.damaged("act", "storage")
     _finished(run, 10)
@@ -94,6 +94,7 @@ def test_it_damages_what_is_there_and_the_evidence_tells(run: ActiveRun, bucket:
     _finished(run, 20)
     with pytest.raises(NoData, match="No such file"):
         probe.damaged("act", "storage")
+    wait_for(lambda: not cluster.at_work(), "its time is over: what is finished while it lasts is damaged too", 60)
     newest = bucket.with_name("step-00000020.a0001")
     shutil.copytree(bucket, newest)
     (newest / "shard-0-of-1.safetensors").write_bytes(before)

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 import tarfile
 from dataclasses import replace
@@ -40,6 +41,17 @@ def written(name: str) -> str:
 def test_a_build_file_makes_the_layers_by_the_same_command_and_copies_each_in_its_order(name: str) -> None:
     assert f"RUN python3 -m cluster.images root {name} /root/{name} --arch $TARGETARCH\n" in written(name)
     assert COPIED.findall(written(name)) == [(name, layer.name) for layer in root.layers(SHORT[name], "arm64")]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_the_layer_of_code_has_every_file_that_git_keeps(name: str, tmp_path: Path) -> None:
+    [code] = [layer for layer in root.layers(SHORT[name], "amd64") if layer.name == "code"]
+    code.make(tmp_path, lambda _line: None)
+    asked = ["git", "ls-files", "-z", "--", *SHORT[name].holds]
+    kept = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split("\0")
+    made = {str(file.relative_to(tmp_path / PROJECT.lstrip("/"))) for file in tmp_path.rglob("*") if file.is_file()}
+    assert [file for file in kept if file and file not in made] == []
+    assert set(root.LEFT_OUT) <= set((REPOSITORY / ".dockerignore").read_text().split())
 
 
 @pytest.mark.parametrize("name", SHORT)

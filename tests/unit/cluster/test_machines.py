@@ -36,9 +36,10 @@ def argv(spec: dict[str, Any], service: str) -> list[str]:
     return found
 
 
-def test_nothing_of_kubernetes_timing_is_tuned(here: State) -> None:
+def test_nothing_of_kubernetes_timing_is_tuned_but_how_long_a_lead_holds(here: State) -> None:
     specs = [node_spec(here, "gpu-a"), control_plane.render(CONFIG, here, SHARES)]
-    words = " ".join(a for spec in specs for s in spec["services"] for a in s["argv"])
+    given = [a for spec in specs for s in spec["services"] for a in s["argv"]]
+    words = " ".join(a for a in given if not a.startswith("--leader-elect-"))
     words += node_spec(here, "gpu-a")["files"]["/etc/kubernetes/kubelet.json"]
     for timer in (
         "grace-period",
@@ -111,6 +112,18 @@ def test_nodes_share_the_machines_memory() -> None:
     assert shares[1] == pytest.approx(shares[0] * 1.5)
     assert node.memory_bytes(default_config(node_count=2), plain, machine) > shares[0]
     assert node.memory_bytes(CONFIG, with_gpus, 2**30) == 2**29
+
+
+@pytest.mark.parametrize("program", control_plane.PARTS[control_plane.CONTROLLERS])
+def test_a_lead_outlasts_a_stall_that_ends_controllers_by_default(here: State, program: str) -> None:
+    services = json.loads(json.dumps(control_plane.render(CONFIG, here, SHARES)))["services"]
+    [argv] = [line for service in services if program in " ".join(line := service["argv"])]
+    lease_s, renew_s, retry_s = (
+        int(next(one for one in argv if one.startswith(f"--leader-elect-{name}=")).partition("=")[2].removesuffix("s"))
+        for name in ("lease-duration", "renew-deadline", "retry-period")
+    )
+    assert lease_s > renew_s > 10
+    assert renew_s > 1.2 * retry_s, "client-go refuses else"
 
 
 def test_every_node_routes_another_network(here: State) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +13,12 @@ import pytest
 from cluster import state
 from cluster.config import default_config
 from cluster.errors import ClusterError
-from cluster.power import client, controller, outages
+from cluster.power import client, controller, held_down, outages
 from cluster.power.controller import Controller
+from cluster.power.held_down import Keeper
 from cluster.power.outages import Outages
 from cluster.state import State
+from testing.waiting import wait_for
 
 
 @pytest.fixture
@@ -153,6 +158,9 @@ def test_a_successor_goes_on_where_the_controller_was_killed(here: State, switch
         ({"do": "gpu-fail", "node": "gpu-a", "gpu": 2, "for_s": 5}, "has no GPU 2: it has 2"),
         ({"do": "gpu-fail", "node": "cpu-a", "gpu": 0, "for_s": 5}, "has no GPU 0: it has 0"),
         ({"do": "power-off", "node": "gpu-a", "for_s": "soon"}, "does not understand"),
+        ({"do": "control-plane-stop", "part": "etcd", "for_s": 5}, "no part 'etcd'; it has api-server, controllers"),
+        ({"do": "control-plane-stop", "part": "api-server"}, "does not understand"),
+        ({"do": "control-plane-stop", "part": "api-server", "for_s": 3601}, "refused"),
         ([], "does not understand"),
     ],
 )
@@ -161,6 +169,68 @@ def test_a_request_that_makes_no_sense_changes_nothing(here: State, switch: Swit
     assert words in subject.answer(request_)["error"]
     assert switch.calls == []
     assert subject.outages == Outages()
+
+
+@pytest.fixture
+def control(here: State, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """The one process of the control plane: it bears an API server's name, and nothing else of it."""
+    with subprocess.Popen(["/opt/cluster/bin/kube-apiserver", "60"], executable="/bin/sleep") as process:
+        # Popen returns as soon as the child's descriptors are closed, a moment before the kernel shows its new command line
+        wait_for(lambda: held_down._program(process.pid) == "kube-apiserver", "the process bears its name")
+        monkeypatch.setattr(held_down.cgroups, "members", lambda group: {process.pid} if group == "aftershock-test/control" else set())
+        yield process
+        process.kill()
+
+
+def test_a_part_that_is_stopped_is_killed_at_once_and_noted_before(here: State, switch: Switch, control: subprocess.Popen[bytes]) -> None:
+    subject = Controller(default_config(), here)
+    until = subject.answer({"do": "control-plane-stop", "part": "api-server", "for_s": 60})["until"]
+    assert control.wait(10) == -signal.SIGKILL
+    assert outages.load(here).parts_down() == {"api-server": until}
+    assert subject.outages.nodes_off() == set(), "no machine lost its power"
+    assert subject.answer({"do": "control-plane-start", "part": "api-server"}) == {"until": None}
+    assert outages.load(here).parts_down() == {}
+    assert switch.calls == []
+
+
+def test_only_the_programs_of_that_part_are_killed(here: State, control: subprocess.Popen[bytes]) -> None:
+    assert held_down.kill_parts(here, ["controllers"]) == []
+    assert held_down.kill_parts(here, []) == []
+    assert control.poll() is None
+    assert held_down.kill_parts(here, ["controllers", "api-server"]) == ["kube-apiserver"]
+
+
+def test_a_part_is_held_down_until_its_time_is_over(here: State, switch: Switch, control: subprocess.Popen[bytes]) -> None:
+    subject = Controller(default_config(), here)
+    keeper = Keeper(here, subject.outages.parts_down)  # looked at here, and not started: its thread would go on after the test
+    subject.outages.begin("api-server", None, 60, outages.now_s(), part=True)
+    keeper._look()
+    assert control.wait(10) == -signal.SIGKILL, "what runs although it is held down is killed"
+    subject.outages.begin("api-server", None, 0.001, outages.now_s(), part=True)
+    while subject.wait_s() > 0:
+        pass
+    subject.end_due()
+    assert outages.load(here).parts_down() == {}
+    assert switch.calls == [], "its machine never lost its power, so nothing is booted"
+
+
+def test_a_look_that_fails_is_logged_once_and_ends_nothing(
+    here: State, control: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [FileNotFoundError(f"{where} is gone") for where in ("a cgroup", "a cgroup", "another")]
+    there = held_down.cgroups.members
+
+    def members(group: str) -> set[int]:
+        if failures:
+            raise failures.pop()
+        return there(group)
+
+    monkeypatch.setattr(held_down.cgroups, "members", members)
+    keeper = Keeper(here, lambda: ["api-server"])
+    for _ in range(4):
+        keeper._look()
+    assert control.wait(10) == -signal.SIGKILL
+    assert [record.message.split(":")[1].split(";")[0] for record in caplog.records] == [" another is gone", " a cgroup is gone"]
 
 
 def test_callers_are_answered_and_one_that_dies_halfway_does_not_matter(here: State, switch: Switch) -> None:

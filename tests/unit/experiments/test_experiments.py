@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from chaoslib.activity import execute_activity
 from chaoslib.experiment import ensure_experiment_is_valid
 from kubernetes import client
 
+from history.failure_modes import modes_of
 from history.plan import Timers
 from kube.selection import INDEX
 from runner.drivers.choice import read_target
@@ -169,6 +171,7 @@ def test_a_fault_journals_how_it_is_undone_or_ends_before_it_acts(path: Path, tm
     monkeypatch.setattr(ActiveRun, "fault_starts", acts)
     monkeypatch.setattr("faults.mechanisms.fault_pod.create", acts)
     monkeypatch.setattr("kube.ephemeral.add", acts)
+    monkeypatch.setattr("faults.mechanisms.load_generator.Generator", Mock())
     for action in experiment_of(path).document.method:
         function, cluster = function_of(action.provider), whole_cluster()
         spec = spec_of(function)
@@ -188,3 +191,13 @@ def test_a_fault_journals_how_it_is_undone_or_ends_before_it_acts(path: Path, tm
 def test_a_rollback_does_work_that_the_journal_cannot(path: Path) -> None:
     rollbacks = {f"{one.provider.module}.{one.provider.func}" for one in experiment_of(path).document.rollbacks}
     assert rollbacks <= {"faults.training_data.restore"}  # it says how long each step of the restore took
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_experiment_names_a_failure_mode_that_can_hurt_its_class(file: Path) -> None:
+    experiment = experiment_of(file)
+    modes = modes_of(experiment.document.tags)
+    assert modes, f"{experiment.id}: no tag of it is in history/failure_modes.py"
+    classes = target_of(targets_of(file)[0]).workloads
+    kinds = {classes[name].kind for name in experiment.settings.workloads}
+    assert all(kinds & set(mode.kinds) for mode in modes)

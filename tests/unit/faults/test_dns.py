@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 import faults.dns
-from faults.mechanisms import fault_pod
 from history.errors import ConfigError, TargetRefused
 from safety.undo_journal import UndoKind
 from testing.platform.fake_cluster import FakeCluster, seeded
 from testing.platform.fake_run import live_run
-from testing.runs.fault_parts import kinds, spec
+from testing.runs.fault_parts import fault_pods_told, kinds, spec
 
 ASKED: dict[str, Any] = {"role": "gateway", "for_s": 30, "count": 2}
 
@@ -50,10 +49,7 @@ def test_it_asks_for_what_its_evidence_needs() -> None:
 
 @pytest.mark.parametrize("how", ["silent", "servfail"])
 def test_each_pod_gets_a_fault_pod_that_is_written_ahead(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fault_pod, "create", lambda _run, planned: told.append(planned))
-    monkeypatch.setattr(fault_pod, "armed", lambda *_: 0.0)
-    monkeypatch.setattr(fault_pod, "_account", lambda *_: {"did": "dns-fail"})
-    told: list[fault_pod.FaultPod] = []
+    told = fault_pods_told(monkeypatch, "dns-fail")
     cluster = FakeCluster()
     run = live_run(cluster, tmp_path, {"act": resolve(cluster, how=how)})
     assert faults.dns.fail("gateway", 30, how, 2)["targets"] == [target.name for target in run.targets_of()]

@@ -10,9 +10,9 @@ from history.kinds import REQUESTS, TRAINING
 
 
 def test_every_field_declares_its_budget() -> None:
-    assert BUDGETS.keys() | {"availability_over_s"} == Bounds.model_fields.keys(), "the window is written with its share"
+    assert BUDGETS.keys() | {"availability_over_s", "because"} == Bounds.model_fields.keys(), "the window is written with its share"
     assert all(budget.title and budget.unit and budget.definition.endswith(".") for budget in BUDGETS.values())
-    assert all(field.default is None for field in Bounds.model_fields.values()), "old plans lack a newer budget"
+    assert all(Bounds.model_fields[name].default is None for name in BUDGETS), "old plans lack a newer budget"
 
 
 def test_files_and_plans_spell_a_budget_as_it_is_declared() -> None:
@@ -90,3 +90,15 @@ def test_a_class_has_defaults_of_its_kind() -> None:
     assert class_defaults("realtime-inference", REQUESTS) == {"rto_s": 60, "rpo_requests": 0}
     assert class_defaults("realtime-inference", TRAINING) == {"rto_s": 60}
     assert class_defaults("mine", REQUESTS) == {}
+
+
+def test_a_reason_is_kept_with_the_name_that_files_have() -> None:
+    read = Bounds.model_validate({"rto": "30s", "because": {"rto": "users give up"}}, by_alias=True, by_name=False)
+    assert (read.values(), read.because) == ({"rto_s": 30.0}, {"rto": "users give up"})
+    stored = Budgets(**read.settings(), because=read.because)
+    assert Budgets.model_validate_json(stored.model_dump_json(by_alias=True)) == stored
+
+
+def test_a_reason_for_what_is_not_budgeted_is_refused() -> None:
+    with pytest.raises(ValidationError, match="because: rpo_jobs is not budgeted here; budgeted are rto"):
+        Bounds.model_validate({"rto": "30s", "because": {"rpo_jobs": "none is lost"}}, by_alias=True, by_name=False)

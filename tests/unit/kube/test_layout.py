@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.layout import DisruptionLimit, Probe
 from kube.client import Platform
-from kube.layout.of_pod import has_pre_stop, memory_is_limited, pins_of, probe_of
+from kube.layout.of_pod import gpus_of, has_pre_stop, memory_is_limited, pins_of, probe_of
 from kube.layout.read import read_layout
 from kube.layout.volumes import Pinned, pinned_by_volumes
 from kube.lists.nodes import HOSTNAME
@@ -47,11 +47,20 @@ def test_probes_have_kubernetes_defaults_filled_in(given: client.V1Probe | None,
     assert probe_of(given) == read
 
 
+def test_gpus_are_counted_over_containers() -> None:
+    asks = client.V1ResourceRequirements(limits={"nvidia.com/gpu": "2", "memory": "1Gi"})
+    containers = [client.V1Container(name="a", resources=asks), client.V1Container(name="b"), client.V1Container(name="c", resources=asks)]
+    pod: Any = client.V1Pod(spec=client.V1PodSpec(containers=containers))
+    assert gpus_of(pod, "nvidia.com/gpu") == 4
+    assert gpus_of(pod, "amd.com/gpu") == 0
+
+
 def test_a_hook_and_a_limit_are_seen() -> None:
     hook = client.V1Lifecycle(pre_stop=client.V1LifecycleHandler(sleep=client.V1SleepAction(seconds=3)))
     assert has_pre_stop(client.V1Container(name="server", lifecycle=hook))
     assert not has_pre_stop(client.V1Container(name="server", lifecycle=client.V1Lifecycle()))
     one, limits = pod("inference-a"), client.V1ResourceRequirements(limits={"memory": "1Gi"})
+    one.spec.containers[0].resources = None
     assert not memory_is_limited(one)
     one.spec.containers = [client.V1Container(name="server", resources=limits), client.V1Container(name="sidecar")]
     assert not memory_is_limited(one)  # a leak of the sidecar's has no bound

@@ -181,6 +181,23 @@ def test_a_node_whose_stopped_kubelet_still_takes_connections_is_silent(cluster:
     assert nodes.silent("act")
 
 
+def test_a_silent_node_whose_pods_answer_has_a_frozen_kubelet_alone(
+    cluster: FakeCluster, run: ActiveRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = True
+    monkeypatch.setattr(nodes, "port_of", lambda _pod: 8000)
+    monkeypatch.setattr(nodes, "reaches", lambda *_: answering)
+    assert not nodes.silent_alive("act", "inference")
+    for name in ("cpu-b", "gpu-b"):
+        lease(cluster, name, age_s=13)
+    assert nodes.silent_alive("act", "inference")
+    answering = False
+    assert not nodes.silent_alive("act", "inference")
+    del cluster.pods[("ml-serving", "inference-b")]
+    with pytest.raises(NoData, match="no pod of role inference is on cpu-b, gpu-b"):
+        nodes.silent_alive("act", "inference")
+
+
 def test_a_lost_device_is_seen_by_kubernetes(cluster: FakeCluster, run: ActiveRun) -> None:
     cluster.nodes["gpu-b"].status.allocatable["nvidia.com/gpu"] = "1"
     assert gpus.allocatable_dropped("act")

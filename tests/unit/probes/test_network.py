@@ -1,10 +1,13 @@
 """A pod that nobody outside its node can reach, told from one that answers, from one that is gone, and from an API server that is away.
 
+A pod that sends again what its network loses, told from one that sends all once, and from one that is cut off.
+
 A pod whom DNS fails, told from one that DNS answers, from one that is cut off from everything, and from one in which nobody can ask.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.errors import NoData
 from kube.selection import pod_target
-from probes.network import dns_fails, out_of_reach
+from probes.network import dns_fails, out_of_reach, packets_lost
 from testing.platform.fake_run import live_run
 from testing.runs.runner_cluster import RunnerCluster
 
@@ -91,6 +94,52 @@ def test_an_api_server_that_goes_away_is_not_taken_for_a_cut(cluster: RunnerClus
     monkeypatch.setattr(cluster, "read_namespaced_pod", once)
     with pytest.raises(NoData, match="ask the API server once more"):
         out_of_reach("cut")
+
+
+SNMP = "Ip: Forwarding DefaultTTL\nIp: 1 64\nTcp: ActiveOpens OutSegs RetransSegs\nTcp: 7 {} {}\nUdp: InDatagrams\nUdp: 1\n"
+
+
+def counted(*readings: tuple[int, int]) -> Iterator[str]:
+    """Yield what a pod's kernel has counted since it began, at each reading: segments sent and sent again; the last reading stays."""
+    for sent, again in ((0, 0), *readings):
+        yield SNMP.format(1000 + sent, 50 + again)
+    while True:
+        yield SNMP.format(1000 + sent, 50 + again)
+
+
+@pytest.mark.parametrize(
+    ("readings", "lost"),
+    [
+        ([(100, 20)], True),
+        ([(100, 3)], True),
+        ([(30, 0), (60, 2), (90, 3)], True),  # few segments: asked again until it can be told from chance
+        ([(100, 2)], False),
+        ([(300, 3)], False),
+        ([(0, 0)], False),
+    ],
+)
+def test_a_lossy_pod_sends_again_a_tenth_of_what_is_lost(
+    cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch, readings: list[tuple[int, int]], lost: bool
+) -> None:
+    said = counted(*readings)
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *_: next(said))
+    assert packets_lost("cut", "inference", 20) is lost
+
+
+def test_a_pod_that_sends_again_and_answers_nobody_is_cut_off_and_not_lossy(
+    cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = counted((10, 10))
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *_: next(said))
+    cluster.silent = {"inference-a:8000"}
+    assert packets_lost("cut", "inference", 20) is False
+
+
+@pytest.mark.parametrize("said", ["", "Tcp: OutSegs\nTcp: 7\n", "Tcp: OutSegs RetransSegs\n"])
+def test_a_kernel_that_does_not_count_segments_is_no_evidence(cluster: RunnerCluster, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr("kube.container_exec.output_of", lambda *_: said)
+    with pytest.raises(NoData, match="does not count TCP segments there"):
+        packets_lost("cut", "inference", 20)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reports import Context, NotTested, Report, render
+from reports.page.html import sections_of
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import ENGINE_KILLED, NINE
 from testing.pages.html import Node, parse
@@ -22,12 +23,14 @@ NOT_TESTED = (
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """A rendered report and the folder it lies in."""
+    """A rendered report and the folder it lies in: ``page`` is the one file, ``index`` and ``pages`` (by experiment) lie beside it."""
 
     out: Path
     report: Report
     raw: dict[str, Any]
     page: Node
+    index: Node
+    pages: tuple[Node, ...]
 
     def read(self, name: str) -> str:
         return (self.out / name).read_text()
@@ -46,4 +49,7 @@ def night(run_dirs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Nig
     context = Context(title="Nightly", command="pytest -m chaos --chaos-seed 7", not_tested=NOT_TESTED)
     out = render([*run_dirs, broken], tmp_path_factory.mktemp("out") / "latest", context).parent
     text = (out / "report.json").read_text()
-    return Night(out, Report.model_validate_json(text), json.loads(text), parse((out / "index.html").read_text()))
+    report = Report.model_validate_json(text)
+    one, index = (parse((out / name).read_text()) for name in ("report.html", "index.html"))
+    pages = tuple(parse((out / str(section.file)).read_text()) for section in sections_of(report))
+    return Night(out, report, json.loads(text), one, index, pages)

@@ -76,6 +76,29 @@ def test_what_cannot_be_believed_is_inconclusive_and_shown(
     assert (report.verdict, report.not_tested) == ("INCONCLUSIVE", ())
 
 
+@pytest.mark.parametrize(
+    ("stream", "late_s", "words"),
+    [(True, 2.7, ""), (True, 60.0, "out of order in time"), (False, 2.7, "out of order in time")],
+    ids=["its end came late", "too late", "plain"],
+)
+def test_a_stream_stands_where_its_end_came(
+    tmp_path: Path, stream: bool, late_s: float, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is done when it says so; a network that loses packets may bring the end of its body seconds later."""
+    path = write(build(replace(WORLD, streams=0.3, horizon_s=120.0)).run, tmp_path / "run")
+    streams = pl.read_parquet(path / "schedule.parquet").filter(pl.col("stream") == stream)["request_id"].implode()
+
+    def moved(rows: pl.DataFrame) -> pl.DataFrame:
+        early = pl.col("done_ns") < pl.col("done_ns").max().over("worker") - late_s * 1e9
+        which = rows.filter(pl.col("request_id").is_in(streams) & early).tail(1)
+        return pl.concat([rows.filter(pl.col("request_id") != which["request_id"].item()), which])
+
+    table("requests", moved)(path)
+    judge([str(path)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert words in said if words else "out of order" not in said
+
+
 @pytest.mark.parametrize("file", ["requests.w0.jsonl", "events.main.jsonl"])
 def test_a_file_cut_off_in_mid_row_is_inconclusive_and_shown(
     unclosed: Path, tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]

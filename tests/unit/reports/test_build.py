@@ -206,7 +206,7 @@ def test_a_run_that_was_stored_with_a_forecast_is_judged_and_shown_without_it(tm
     stored = json.loads((run / "verdict.json").read_text())
     stored["measurements"].append({"name": "forecast_error", "value": 0.1, "unit": "ratio", "sentence": ""})
     (run / "verdict.json").write_text(json.dumps(stored))
-    page = render([run], tmp_path / "out").parent / "index.html"
+    page = render([run], tmp_path / "out").parent / "report.html"
     assert "Forecast error" in page.read_text()
 
 

@@ -15,6 +15,7 @@ from reports.text import clean
 from testing.histories.sample_runs import write_run
 from testing.histories.sample_scenarios import REPLICA_KILLED
 from testing.pages.html import Node, parse
+from testing.pages.junit_rules import ANT, JENKINS, gitlab_mistakes, mistakes
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -64,12 +65,12 @@ def elements(page: Node) -> set[str]:
 
 @pytest.fixture(scope="session")
 def usual(small: Report, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    return parse(write(small, tmp_path_factory.mktemp("usual")).read_text())
+    return parse((write(small, tmp_path_factory.mktemp("usual")).parent / "report.html").read_text())
 
 
 def test_html_shows_it_and_obeys_nothing(hostile: tuple[str, Path], usual: Node) -> None:
     text, out = hostile
-    raw = (out / "index.html").read_text()
+    raw = (out / "report.html").read_text()
     page = parse(raw)
     assert elements(page) <= elements(usual) | {"small"}
     assert len(page.all("svg")) <= len(usual.all("svg")) + 1
@@ -79,9 +80,17 @@ def test_html_shows_it_and_obeys_nothing(hostile: tuple[str, Path], usual: Node)
     assert not any((ord(c) < 32 and c not in "\n\t") or c in "\x7f\u202e\u2066" for c in raw)
 
 
+def test_no_name_leads_out_of_the_folder_and_every_page_is_well_formed(hostile: tuple[str, Path]) -> None:
+    _, out = hostile
+    pages = [file for file in out.rglob("*") if file.is_file()]
+    assert {file.parent for file in pages} == {out, out / "experiments"}
+    for file in pages:
+        assert file.suffix != ".html" or parse(file.read_text()).first("h1")
+
+
 def test_the_plot_is_well_formed_xml(hostile: tuple[str, Path]) -> None:
     text, out = hostile
-    raw = (out / "index.html").read_text()
+    raw = (out / "report.html").read_text()
     start = raw.rindex("<svg", 0, raw.index('class="plot"'))
     plot = raw[start : raw.index("</svg>", start) + 6]
     root = ET.fromstring(plot)  # noqa: S314 - it is what is tested
@@ -92,10 +101,11 @@ def test_the_plot_is_well_formed_xml(hostile: tuple[str, Path]) -> None:
 
 def test_junit_is_well_formed_xml_and_keeps_it(hostile: tuple[str, Path]) -> None:
     text, out = hostile
-    suite = ET.fromstring((out / "junit.xml").read_text())  # noqa: S314 - it is what is tested
+    written = (out / "junit.xml").read_text()
+    suite = ET.fromstring(written)  # noqa: S314 - it is what is tested
     texts = [value for element in suite.iter() for value in (*element.attrib.values(), element.text or "")]
     assert any(clean(text) in value for value in texts)
-    assert {element.tag for element in suite.iter()} == {"testsuites", "testsuite", "testcase", "properties", "property", "error"}
+    assert mistakes(written, JENKINS) == mistakes(written, ANT) == gitlab_mistakes(written) == []
 
 
 def test_markdown_makes_no_link_no_image_and_no_html_of_it(hostile: tuple[str, Path]) -> None:

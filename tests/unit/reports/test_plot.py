@@ -3,15 +3,17 @@ from __future__ import annotations
 import itertools
 import re
 
+import altair as alt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.axis import Mark, MarkName
 from reports.model import Buckets, Timeline
-from reports.page.plot import svg
+from reports.page.plot import stack, svg
 from reports.page.plot.frame import GLYPH_PX, WIDTH, Frame, mark_label, placed_labels
 from reports.page.plot.panels import log_ticks, rates, rug_of, segments
+from tests.unit.reports.conftest import Night
 
 
 def buckets(offered: list[int], bad: list[int], low: list[float | None] | None = None, high: list[float | None] | None = None) -> Buckets:
@@ -130,3 +132,13 @@ def test_log_ticks_lie_inside_and_are_few(low: float, high: float) -> None:
     ticks = log_ticks(low, high)
     assert all(low <= tick <= high for tick in ticks)
     assert len(ticks) <= 7
+
+
+def test_every_part_of_a_plot_is_vega_lite_by_its_schema(night: Night) -> None:
+    """Altair holds each part against the schema when it is made; drawing leaves that out."""
+    with pytest.raises(alt.utils.schemapi.SchemaValidationError):
+        alt.Axis(grid="no truth value")
+    trials = [trial for experiment in night.report.experiments for trial in experiment.trials]
+    for trial in trials:
+        assert trial.timeline is not None
+        assert stack.spec_of(trial, Frame(trial.timeline))["vconcat"]

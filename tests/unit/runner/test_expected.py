@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from history.plan import Expect
-from history.result import Check, RunVerdict, Verdict
-from runner.plugin.items import as_expected
+from history.result import Check, RunVerdict, Verdict, as_expected
 
 CAUGHT = Expect(verdict="FAIL", check="rto")
 

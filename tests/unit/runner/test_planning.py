@@ -1,4 +1,4 @@
-"""The plan: budgets and where they come from, timers and what they are made of."""
+"""The plan: what was decided, timers and what they are made of."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from history.budgets import Bounds, Budgets
+from history.budgets import Budgets
 from history.errors import ConfigError
 from history.plan import ResolvedTarget, Timers
 from kube.platform_timers import PlatformTimers
+from runner.drivers.choice import read_target
 from runner.drivers.driver import Driver, Needs
 from runner.drivers.requests.driver import RequestsDriver, span_s
 from runner.experiment.absence import absent
@@ -21,7 +22,7 @@ from runner.experiment.steady_state import for_target
 from runner.preflight.budgets import merged_budgets
 from runner.preflight.planning import Resolved, deadline_parts, duration_s, make_plan, recovery_at_most_s, timers_of
 from runner.request import Request
-from target.target import Target, load_target
+from target.target import Target
 from testing.platform.fake_cluster import ROOT, FakeCluster, local_target
 from testing.runs.runner_parts import EXPERIMENT, NULL
 
@@ -53,22 +54,6 @@ def drivers(target: Target | None = None) -> list[Driver]:
     return [RequestsDriver(FakeCluster().platform(target or local_target()), CLASS)]
 
 
-def test_budgets_say_who_set_them(experiment: Experiment) -> None:
-    target = local_target()
-    merged = merged_budgets(experiment, target, drivers()[0])
-    assert merged == Budgets(
-        rto_s=30,
-        rpo_requests=0,
-        availability=0.97,
-        availability_over_s=15,
-        source={"rto_s": "experiment", "rpo_requests": "target", "availability": "experiment"},
-    )
-    workload = target.workloads[CLASS]
-    bare = workload.model_copy(update={"budgets": workload.budgets.model_copy(update={"rpo_requests": None, "rto_s": None})})
-    without = target.model_copy(update={"workloads": {CLASS: bare}})
-    assert merged_budgets(experiment, without, drivers(without)[0]).source["rpo_requests"] == "class default"
-
-
 def test_the_plan_holds_everything_that_was_decided(experiment: Experiment, tmp_path: Path) -> None:
     plan = make_plan(request(tmp_path, command="pytest -m chaos"), experiment, local_target(), resolved(), drivers())
     assert (plan.run_id, plan.seed, plan.requests.load.seed, plan.command) == ("r", 7, 7, "pytest -m chaos")
@@ -78,7 +63,7 @@ def test_the_plan_holds_everything_that_was_decided(experiment: Experiment, tmp_
     assert plan.requests.load.url == "http://127.0.0.1:18080"
     assert (plan.versions["kubernetes server"], plan.versions["commit"]) == ("v1.36.3", "abc-dirty")
     assert plan.floor is None  # the fault of the tests has none
-    assert plan.target.fidelity.keys() == {"machines", "gpus", "gpu", "nodes"}
+    assert plan.target.fidelity.keys() == {"machines", "gpus", "gpu", "nodes", "control plane"}
 
 
 def test_the_hold_brings_enough_arrivals_for_the_slo(experiment: Experiment, tmp_path: Path) -> None:
@@ -100,7 +85,7 @@ def test_the_deadline_is_the_longest_of_budget_recovery_and_fault_and_says_so(ex
 @pytest.mark.parametrize("name", sorted(str(file.relative_to(ROOT)) for file in (ROOT / "experiments").glob("*/*.yaml")))
 def test_a_shipped_experiment_that_sets_no_deadline_can_state_a_late_recovery(name: str, tmp_path: Path) -> None:
     written = read_experiment(ROOT / name, ROOT / "experiments")
-    target = load_target(ROOT / "targets" / "async.yaml") if absent(written, local_target()) else local_target()
+    target = read_target(ROOT / "targets" / "async.yaml") if absent(written, local_target()) else local_target()
     experiment = for_target(written, target)
     name_, found = experiment.settings.workload, replace(resolved(), timers={experiment.settings.workload: TIMERS})
     kind = target.workloads[name_].kind
@@ -212,51 +197,3 @@ def test_a_null_control_has_no_targets_and_no_floor(experiment_file: Path, tmp_p
 def test_more_arrivals_take_longer_and_luck_is_allowed_for() -> None:
     assert span_s(299, 20) == pytest.approx(17.54, abs=0.01)
     assert span_s(299, 200) == pytest.approx(1.754, abs=0.001)
-
-
-def of_slo(ratio: float, rate_rps: float) -> Target:
-    target = local_target()
-    workload: Any = target.workloads[CLASS]
-    changes = {"slo": workload.slo.model_copy(update={"ratio": ratio}), "load": workload.load.model_copy(update={"rate_rps": rate_rps})}
-    return target.model_copy(update={"workloads": target.workloads | {CLASS: workload.model_copy(update=changes)}})
-
-
-@pytest.mark.parametrize(
-    ("ratio", "asked", "source"),
-    [(0.99, 0.97, "experiment"), (0.97, 0.97, "experiment"), (0.95, 0.95, "the SLO, which promises no more; experiment: 0.97")],
-)
-def test_an_experiment_asks_for_no_better_availability_than_the_slo_promises(
-    experiment: Experiment, ratio: float, asked: float, source: str
-) -> None:
-    target = of_slo(ratio, 20)
-    merged = merged_budgets(experiment, target, drivers(target)[0])
-    assert (merged.availability, merged.source["availability"]) == (asked, source)
-
-
-def test_the_targets_own_availability_is_kept_even_above_its_slo(experiment: Experiment) -> None:
-    target = of_slo(0.95, 20)
-    strict = target.workloads[CLASS].model_copy(update={"budgets_in": {experiment.id: Bounds(availability=0.99)}})
-    target = target.model_copy(update={"workloads": target.workloads | {CLASS: strict}})
-    assert merged_budgets(experiment, target, drivers(target)[0]).availability == 0.99
-
-
-@pytest.mark.parametrize(("rate_rps", "over_s"), [(20, 30), (4, 88), (1, 351)])
-def test_a_controls_window_is_as_long_as_its_claim_needs_and_a_faults_stays_as_written(rate_rps: float, over_s: float) -> None:
-    target, folder = of_slo(0.99, rate_rps), ROOT / "experiments"
-    control = read_experiment(folder / "control" / "null-control.yaml", folder)
-    assert merged_budgets(control, target, drivers(target)[0]).availability_over_s == over_s
-    killed = read_experiment(folder / "serving" / "replica-killed.yaml", folder)
-    written = killed.settings.budgets.model_copy(update={"availability_over_s": 15.0})
-    killed = replace(killed, settings=killed.settings.model_copy(update={"budgets": written}))
-    assert merged_budgets(killed, target, drivers(target)[0]).availability_over_s == 15
-
-
-def test_a_target_may_say_other_budgets_for_one_experiment_and_the_plan_says_in_the_place_of_what(experiment: Experiment) -> None:
-    target = local_target()
-    slow = target.workloads[CLASS].model_copy(update={"budgets_in": {experiment.id: Bounds(rto_s=90, capacity_rto_s=240)}})
-    target = target.model_copy(update={"workloads": target.workloads | {CLASS: slow}})
-    merged = merged_budgets(experiment, target, drivers()[0])
-    assert (merged.rto_s, merged.capacity_rto_s, merged.availability) == (90, 240, 0.97)
-    assert merged.source["rto_s"] == "target for this experiment, in the place of 30 s"
-    assert merged.source["capacity_rto_s"] == "target for this experiment, which names none"
-    assert merged.source["availability"] == "experiment"

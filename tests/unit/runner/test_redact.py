@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from history.errors import ConfigError
-from history.schema import EventKind
+from history.schema import AlertState, EventKind
 from kube.connection.secrets import of_kubeconfig
 from runner.event_log import RunLog
 from runner.messages import Pipe
@@ -275,3 +275,14 @@ def test_a_stream_hides_what_is_written_in_pieces_and_writes_what_is_left() -> N
         stream.write(piece)
     stream.flush()
     assert written.getvalue() == f"it was {HIDDEN}\nand the last line"
+
+
+def test_labels_of_alerts_hold_no_secret(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    log.alert(
+        ("a", "Down"), AlertState.FIRING, 1, labels={f"label_{number}": said for number, said in enumerate(SAID)} | {"pod": "inference-a"}
+    )
+    log.close()
+    (file,) = tmp_path.glob("alerts.*.jsonl")
+    assert "planted" not in file.read_text()
+    assert "inference-a" in file.read_text()

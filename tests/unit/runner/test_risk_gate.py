@@ -24,7 +24,9 @@ def session(tmp_path: Path, asked: str | None, outcome: str = "passed", risks: t
     write_plan(plan_of(NODE_OFF), run)
     options = SimpleNamespace(fail_on=gating(asked))
     shown: dict[str, list[str]] = {one: ["serving/replica-killed"] for one in risks}
-    return SimpleNamespace(options=options, run_dirs=[run, run], risks=shown, outcomes=[outcome], malformed=0, absent=[])
+    return SimpleNamespace(
+        options=options, run_dirs=[run, run], risks=shown, outcomes=[outcome], malformed=0, absent=[], regressed=[], unjudged=[]
+    )
 
 
 @pytest.mark.parametrize(

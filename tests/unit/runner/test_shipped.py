@@ -10,6 +10,7 @@ import yaml
 
 from kube.client import checked_configuration
 from runner.__main__ import ROOT
+from runner.drivers.choice import read_target
 from target.target import load_target
 from testing.platform.targets import in_region
 
@@ -23,7 +24,7 @@ def read(file: Path) -> Any:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "targets").rglob("*target.yaml")) + sorted((ROOT / "targets").glob("*.yaml")), ids=str)
 def test_every_target_file_loads(file: Path) -> None:
-    assert load_target(file).workloads
+    assert read_target(file).workloads
 
 
 def test_the_kubeconfig_inside_the_cluster_holds_no_secret_and_leads_where_its_target_says(
@@ -44,25 +45,26 @@ def test_the_cron_job_never_overlaps_never_tries_again_and_hears_sigterm() -> No
     job = spec["jobTemplate"]["spec"]
     [suite] = job["template"]["spec"]["containers"]
     assert (spec["concurrencyPolicy"], job["backoffLimit"], job["template"]["spec"]["restartPolicy"]) == ("Forbid", 0, "Never")
-    assert suite["command"][1:4] == ["-m", "pytest", "-p"]
+    assert suite["command"] == ["make", "nightly"]
+    assert "args" not in suite
+    assert "initContainers" not in job["template"]["spec"], "a night heals before it begins"
     assert job["template"]["spec"]["terminationGracePeriodSeconds"] >= 120
-    assert [one["name"] for one in job["template"]["spec"]["initContainers"]] == ["heal"]
-    for one in (suite, *job["template"]["spec"]["initContainers"]):  # Pod Security "restricted"
-        assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert not one["securityContext"]["allowPrivilegeEscalation"]
+    assert suite["securityContext"]["capabilities"] == {"drop": ["ALL"]}  # Pod Security "restricted"
+    assert not suite["securityContext"]["allowPrivilegeEscalation"]
 
 
-def test_the_workflow_is_never_cancelled_and_always_heals_and_reports() -> None:
+def test_the_workflow_is_a_night_that_is_never_cancelled_and_always_reports() -> None:
     workflow = read(WORKFLOW)
     assert workflow["concurrency"]["cancel-in-progress"] is False
     assert set(workflow[True]) == {"schedule", "workflow_dispatch"}  # YAML reads the key "on" as a truth value
     steps = {step.get("name"): step for step in workflow["jobs"]["chaos"]["steps"]}
-    for name in ("Heal", "Summary", "Report"):
-        assert "always()" in steps[name]["if"]
-    assert "runner heal" in steps["Heal"]["run"]
-    assert "summary.md" in steps["Summary"]["run"]
-    assert "GITHUB_STEP_SUMMARY" in steps["Summary"]["run"]
+    assert steps["Night"]["run"].splitlines()[-1] == '"${root[@]}" make nightly'
+    assert "pytest" not in WORKFLOW.read_text().replace("pytest -k expression", "")
+    assert (steps["Heal a night that was cut off"]["if"], "make heal" in steps["Heal a night that was cut off"]["run"]) == (
+        "cancelled()",
+        True,
+    )
+    assert workflow["jobs"]["chaos"]["env"]["CHAOS_ARGS"] == "--chaos-github"  # the summary of the step, and annotations
+    assert steps["Report"]["if"] == "always()"
     assert steps["Report"]["uses"].startswith("actions/upload-artifact@")
     assert steps["Report"]["with"]["path"] == "reports/out"
-    names = list(steps)
-    assert names.index("Experiments") < names.index("Heal") < names.index("Embedded cluster down")

@@ -10,7 +10,7 @@ import pytest
 
 from testing.platform.fake_cluster import ROOT
 
-PACKAGES = "history verdict reports target kube safety faults probes runner cluster workloads.__main__"
+PACKAGES = "history verdict nights reports target kube safety faults probes runner cluster workloads.__main__"
 LOAD = "workloads.load"  # in a process of its own: importing it patches the process
 # Imports every module named or found, while packages that no lock of the suite names cannot be imported.
 IMPORT_ALL = """
@@ -57,7 +57,7 @@ def test_a_package_outside_its_lock_cannot_be_imported_there() -> None:
     assert "hypothesis is not in the suite's lock" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["torch", "mlflow", "nvidia", "triton", "boto"])
+@pytest.mark.parametrize("name", ["torch", "mlflow", "nvidia", "triton", "redis"])
 def test_the_suites_lock_names_nothing_of_the_platform(name: str) -> None:
     assert not [package for package in locked("suite") if package.startswith(name)]
     assert [package for package in locked("platform") if package.startswith(name)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+import urllib3
 from kubernetes.client.exceptions import ApiException
 
-from history.errors import TargetRefused
+from history.errors import FaultFailed, TargetRefused
 from history.plan import ResolvedTarget
 from safety.leases import DURATION_S, Leases, held_by, names_for
 from testing.platform.fake_cluster import NOW, FakeCluster
@@ -36,7 +38,9 @@ def test_one_lease_per_namespace_and_per_node_that_goes_down() -> None:
         ResolvedTarget(kind="Node", name="gpu-b", node="gpu-b"),
         ResolvedTarget(kind="Device", name="GPU-1", node="gpu-a"),
     ]
-    assert names_for(targets) == ["aftershock-namespace-ml-serving", "aftershock-node-gpu-a", "aftershock-node-gpu-b"]
+    everybody = ResolvedTarget(kind="ControlPlane", name="controllers")
+    assert names_for([everybody]) == names_for([everybody, everybody]) == ["aftershock-control-plane"]
+    assert names_for(iter(targets)) == ["aftershock-namespace-ml-serving", "aftershock-node-gpu-a", "aftershock-node-gpu-b"]
 
 
 def test_a_live_holder_is_named_and_nothing_is_kept() -> None:
@@ -136,3 +140,74 @@ def test_times_always_carry_a_fraction() -> None:
     assert clock.now.microsecond == 0
     leases(cluster, clock, "run-1").acquire(["a"])
     assert cluster.leases["a"].spec.renew_time.isoformat().partition("+")[0].endswith(".000001")
+
+
+class Away(FakeCluster):
+    """A cluster whose API server can be away."""
+
+    away = False
+
+    def replace_namespaced_lease(self, name: str, namespace: str, body: Any) -> Any:
+        if self.away:
+            raise urllib3.exceptions.NewConnectionError(None, "refused")  # type: ignore[arg-type]  # of no connection
+        return super().replace_namespaced_lease(name, namespace, body)
+
+
+def test_an_absence_that_was_said_before_loses_no_lease_and_gives_it_to_nobody() -> None:
+    cluster, clock, lost = Away(), Clock(), list[str]()
+    first = leases(cluster, clock, "run-1", lost)
+    first.acquire(["a"])
+    first.expect_absence(60)
+    cluster.away = True
+    for _ in range(7):
+        clock.move(10)
+        first.renew()
+    assert not lost
+    cluster.away = False
+    with pytest.raises(TargetRefused, match="held by the run run-1, renewed 70 s ago"):
+        leases(cluster, clock, "run-2").acquire(["a"])
+    first.renew()
+    assert cluster.leases["a"].spec.lease_duration_seconds == DURATION_S, "as short as ever, once it is over"
+
+
+def test_an_absence_that_lasts_longer_than_was_said_loses_it() -> None:
+    cluster, clock, lost = Away(), Clock(), list[str]()
+    first = leases(cluster, clock, "run-1", lost)
+    first.acquire(["a"])
+    first.expect_absence(60)
+    cluster.away = True
+    clock.move(60 + DURATION_S + 1)
+    first.renew()
+    assert lost
+    assert lost[0].startswith("lease a could not be renewed for 75 s: no answer from the API server")
+
+
+def test_an_absence_that_nobody_said_before_loses_it_as_soon_as_ever() -> None:
+    cluster, clock, lost = Away(), Clock(), list[str]()
+    first = leases(cluster, clock, "run-1", lost)
+    first.acquire(["a"])
+    cluster.away = True
+    clock.move(DURATION_S + 1)
+    first.renew()
+    assert lost
+    assert lost[0].startswith("lease a could not be renewed for 15 s")
+
+
+def test_an_absence_that_no_lease_can_say_lets_no_fault_act() -> None:
+    cluster, clock = Away(), Clock()
+    first = leases(cluster, clock, "run-1")
+    first.acquire(["a"])
+    cluster.away = True
+    with pytest.raises(FaultFailed, match="let the run's leases outlast the API server's absence"):
+        first.expect_absence(60)
+
+
+def test_a_lease_that_was_taken_meanwhile_is_lost_all_the_same() -> None:
+    cluster, clock, lost = Away(), Clock(), list[str]()
+    first = leases(cluster, clock, "run-1", lost)
+    first.acquire(["a"])
+    first.expect_absence(60)
+    clock.move(60 + DURATION_S + 1)
+    leases(cluster, clock, "run-2").acquire(["a"])
+    first.renew()
+    assert lost == ["lease a is no longer ours; it is held by run-2"]

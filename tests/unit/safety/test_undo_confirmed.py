@@ -9,6 +9,7 @@ import pytest
 from kubernetes import client
 
 from kube.client import Platform
+from kube.control_plane import LEADERS
 from safety.undo_confirmed import unconfirmed_undos
 from safety.undo_journal import Undo, UndoKind
 from testing.platform.fake_cluster import NOW, FakeCluster
@@ -42,6 +43,22 @@ def entry(kind: UndoKind = UndoKind.POWER_ON, detail: str = NOW.isoformat()) -> 
 
 def test_a_machine_that_has_not_spoken_is_not_back(cluster: FakeCluster) -> None:
     assert unconfirmed_undos(cluster.platform(), [entry()]) == ["node gpu-a: its kubelet has not spoken since its power was cut"]
+
+
+def leading(cluster: FakeCluster, **renewed_s: float) -> None:
+    """Let controller manager and scheduler have renewed their Leases so many seconds after the stop."""
+    for name in LEADERS:
+        spec = client.V1LeaseSpec(holder_identity="it", renew_time=NOW + timedelta(seconds=renewed_s.get(name.rpartition("-")[2], 20.0)))
+        cluster.leases[name] = SimpleNamespace(metadata=client.V1ObjectMeta(name=name), spec=spec)
+
+
+def test_controllers_are_back_when_they_renew_their_leases_and_old_renewals_do_not_count(cluster: FakeCluster) -> None:
+    stopped = [entry(UndoKind.START_CONTROL_PLANE)]
+    leading(cluster, scheduler=1)
+    [said] = unconfirmed_undos(cluster.platform(), stopped)
+    assert said == "kube-scheduler: it has not renewed its Lease in kube-system since the control plane was stopped"
+    leading(cluster)
+    assert unconfirmed_undos(cluster.platform(), stopped) == []
 
 
 def test_a_pod_that_is_shown_as_before_is_not_back(cluster: FakeCluster) -> None:

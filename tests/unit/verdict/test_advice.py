@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from history.layout import Probe
-from history.plan import Floor
+from history.plan import Floor, ResolvedTarget
 from history.reader import Run
 from history.result import RunVerdict, Verdict
 from history.schema import EventKind
-from testing.histories.edits import add_event, with_plan
+from testing.histories.edits import add_event, change_details, with_plan
 from testing.histories.layouts import GATEWAY, WELL, layout, role
 from testing.histories.truth import Hit
 from tests.unit.verdict.conftest import HIT, run_of
@@ -22,11 +22,14 @@ from verdict.advice.observed import Observed
 
 USERS = frozenset({"rto", "availability"})
 CAPACITY = frozenset({"capacity_rto"})
+LOST, FETCHED = frozenset({"rpo_jobs", "ended_once"}), frozenset({"fetched"})
 EVICTION = Floor(capacity_rto_s=339, timers="eviction alone takes 39 s + 300 s", dominant="tolerationSeconds of Deployment inference")
 LIVENESS = Floor(capacity_rto_s=58, timers="a restart alone takes 58 s", dominant="livenessProbe of Deployment inference")
 PATIENT = Probe(asks="HTTP /health", period_s=30, failures=3)
 DELAYED = Probe(asks="HTTP /health", delay_s=60)
 QUICK = Probe(asks="HTTP /health", period_s=10, failures=3)
+QUEUE = {"role": "redis", "where": "StatefulSet redis"}
+CONSUMERS = role(role="consumer", where="Deployment async-consumer")
 HUNG = {"rto": 40.0, "target_green": 40.0, "requests_bad": 80.0, "bad_late": 79.0, "bad_seconds": 12.0}
 
 
@@ -67,11 +70,66 @@ WEAK: list[tuple[str, Observed, str, str]] = [
         seen(failed=frozenset({"interrupted"}), graceful=True, role=role(pre_stop=False), values={"bad_refused": 4.0, "bad_cut": 3.0}),
         "spec.template.spec.containers[].lifecycle.preStop", "7 requests were refused, failed or cut",
     ),
+    (
+        "short-grace", seen(failed=frozenset({"interrupted"}), graceful=True, role=role(grace_s=1.0), values={"bad_cut": 3.0}),
+        "spec.template.spec.terminationGracePeriodSeconds", "is killed 1 s after it was told to leave",
+    ),
+    (
+        "ready-before-loaded", seen(graceful=True, hit=3, values={"rto": 35.0, "wrong_green": 30.0}),
+        "spec.template.spec.containers[].readinessProbe", "For 30 s every new replica of Deployment inference called itself healthy",
+    ),
+    (
+        "names-forgotten", seen(role=GATEWAY, gateway=None, by_dns=True, hit=3, own=False),
+        "how long it keeps what DNS said (HAProxy: resolvers, hold)", "While DNS did not answer Deployment gateway",
+    ),
+    (
+        "queue-without-bound",
+        seen(surged=True, hit=3, values={"rto": 70.0, "outlived": 40.0, "requests_bad": 900.0, "bad_late": 880.0}),
+        "how long a request may wait for a replica (HAProxy: timeout queue)", "For 40 s after the load was back users still waited",
+    ),
+    (
+        "no-room", seen(failed=CAPACITY, on_nodes=True, unplaced_s=48.0, values={"full_capacity": 122.0}),
+        "spec.template.spec.affinity, or a node more", "waited 48 s for a node",
+    ),
+    (
+        "no-liveness", seen(failed=CAPACITY, stays=True, role=role(liveness=None), values={"full_capacity": 160.0}),
+        "spec.template.spec.containers[].livenessProbe", "neither gone nor started again",
+    ),
+    (
+        "acknowledged-first", seen(failed=LOST, role=CONSUMERS, values={"jobs_lost": 2.0, "backlog_left": 0.0}),
+        "when a consumer acknowledges (XACK)", "2 accepted jobs never ended and did not stand in the queue",
+    ),
+    (
+        "never-reclaimed", seen(failed=LOST, role=CONSUMERS, values={"jobs_lost": 1.0, "backlog_left": 1.0}),
+        "after how long a consumer takes over what another one has (XAUTOCLAIM min-idle-time)", "still stood in the queue",
+    ),
+    (
+        "queue-in-memory",
+        seen(failed=FETCHED, role=role(**QUEUE), own=False, values={"results_missing": 80.0, "results_missing_since": 1.0}),
+        "how the queue is kept (Redis: appendonly, and the volume of its folder)", "80 results of jobs that are done were gone",
+    ),
+    (
+        "queue-not-synced", seen(failed=FETCHED, role=role(**QUEUE), own=False, on_nodes=True, values={"jobs_lost": 1.0}),
+        "when a write is acknowledged (Redis: appendfsync)", "1 accepted job was gone when StatefulSet redis came back with its node",
+    ),
+    (
+        "results-forgotten",
+        seen(failed=FETCHED, own=False, asked=CONSUMERS, values={"results_missing": 300.0, "results_missing_since": 240.0}),
+        "how long a result is kept", "300 results of jobs that are done were gone",
+    ),
+    (
+        "dies-of-poison", seen(role=role(**QUEUE), own=False, asked=CONSUMERS, own_restarts=4, values={"rto": 60.0, "oldest_job": 90.0}),
+        "what a consumer does with an entry that it cannot work on", "of Deployment async-consumer was started again 4 times",
+    ),
     ("blind-health", seen(hung=True, values=HUNG), "spec.template.spec.containers[].readinessProbe", "stayed green for 40 s"),
     (
         "killed-while-loading",
         seen(failed=CAPACITY, restarts=2, role=role(liveness=QUICK, startup=None), values={"full_capacity": 95.0}),
         "spec.template.spec.containers[].startupProbe", "started again 2 times before it was ready, and its liveness probe allows 30 s",
+    ),
+    (
+        "liveness-asks-others", seen(on_control_plane=True, hit=0, own_restarts=3, role=role(liveness=Probe(asks="a command", period_s=5))),
+        "spec.template.spec.containers[].livenessProbe", "started again 3 times while nothing but the control plane was away",
     ),
     (
         "no-readiness-probe", seen(role=role(readiness=None, startup=None), values={"rto": 12.0, "requests_bad": 30.0, "phase_warm": 9.0}),
@@ -173,3 +231,48 @@ def test_restarts_of_a_new_replica_are_counted_from_the_record() -> None:
     verdict = judged(run, layout=layout(role(liveness=QUICK, startup=None)))
     assert verdict.advice is not None
     assert any("started again 2 times" in one.sentence for one in verdict.advice)
+
+
+def test_only_restarts_that_were_seen_since_the_fault_are_counted() -> None:
+    run = add_event(run_of(LATE), 30.0, EventKind.POD_CREATED, "inference-new")
+    run = add_event(run, 35.0, EventKind.POD_STARTED, "inference-new", container="server", restarts=4)  # its count goes on from before
+    run = add_event(run, 50.0, EventKind.POD_STARTED, "inference-new", container="server", restarts=5)
+    advice = judged(run, layout=layout(role(liveness=QUICK, startup=None))).advice or ()
+    assert any("started again 2 times" in one.sentence for one in advice)
+
+
+@pytest.mark.parametrize(
+    ("cause", "shown"),
+    [
+        ("killed-while-loading", seen(failed=CAPACITY, role=role(liveness=QUICK, startup=None, load_s=300.0))),
+        ("no-liveness", seen(failed=CAPACITY, hung=True, ranks_again=True, role=role(liveness=None))),
+        ("slow-liveness", seen(failed=CAPACITY, hung=True, ranks_again=True, role=role(liveness=PATIENT), floor=LIVENESS)),
+        ("dies-of-poison", seen(own=False, own_restarts=4)),  # a training job has no queue
+    ],
+)
+def test_no_cause_names_a_restart_that_was_not_seen(cause: str, shown: Observed) -> None:
+    assert cause not in [one.cause for one in advise(shown)]
+
+
+def test_a_new_replica_without_a_node_and_one_that_stays_away_are_read_from_the_record() -> None:
+    run = add_event(run_of(LATE), 30.0, EventKind.POD_CREATED, "inference-new", role="inference")
+    waiting = judged(add_event(run, 75.0, EventKind.POD_SCHEDULED, "inference-new", role="inference"), layout=layout())
+    assert any("waited 45 s for a node" in one.sentence for one in waiting.advice or ())
+    placed = judged(add_event(run, 30.5, EventKind.POD_SCHEDULED, "inference-new", role="inference"), layout=layout())
+    assert "no-room" not in [one.cause for one in placed.advice or ()]
+
+
+def test_where_only_the_control_plane_was_hit_no_cause_speaks_of_a_replica_that_was() -> None:
+    weak = seen(on_control_plane=True, hit=0, role=role(toleration_s=300.0, liveness=None, readiness=None), values=HUNG)
+    assert advise(replace(weak, on_control_plane=False)), "else there are such causes"
+    assert advise(weak) == ()
+
+
+def test_restarts_while_the_control_plane_was_away_are_read_from_the_record() -> None:
+    run = add_event(run_of(LATE), 62.0, EventKind.POD_STARTED, "inference-a", container="server", restarts=1, role="inference")
+    run = change_details(run, EventKind.FAULT_START, lambda _, __: {"targets": ["api-server"]})
+    away = ResolvedTarget(kind="ControlPlane", name="api-server", effect="the API server down for 60 s", ends="by itself")
+    users = run.plan.first.model_copy(update={"role": "inference"})
+    verdict = judged(run, layout=layout(role(liveness=QUICK)), targets=(away,), workloads=(users,))
+    assert verdict.advice is not None
+    assert [one.cause for one in verdict.advice] == ["liveness-asks-others"]

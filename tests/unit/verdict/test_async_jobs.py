@@ -11,7 +11,10 @@ from history.close import close_run
 from history.plan import write_plan
 from history.reader import LEDGERS, read_run
 from history.result import RunVerdict, Verdict
+from history.schema import EventKind
+from testing.histories.edits import add_event, with_plan
 from testing.histories.job_runs import FAULT_S, JobStory, run_of_jobs
+from testing.histories.layouts import layout, role
 from testing.histories.training_stories import check, value
 from verdict.judge import judge
 
@@ -68,6 +71,28 @@ def test_what_is_wrong_is_found_by_the_check_that_is_about_it(story: JobStory, n
     found = check(judged(story), name)
     assert found.verdict is Verdict.FAIL, found
     assert says in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("story", "hit", "cause"),
+    [
+        (JobStory(lost=frozenset({AT_FAULT})), "consumer", "acknowledged-first"),
+        (JobStory(lost=frozenset({AT_FAULT})), "redis", "queue-in-memory"),
+        (JobStory(unfetched=frozenset(range(100))), "redis", "queue-in-memory"),
+        (JobStory(unfetched=frozenset(range(400, 500))), "redis", "results-forgotten"),
+    ],
+)
+def test_whoever_lost_an_accepted_job_or_its_result_is_told_why(story: JobStory, hit: str, cause: str) -> None:
+    run = add_event(run_of_jobs(story), 1.0, EventKind.POD_READY, "engine", role=hit)
+    roles = (role(role="consumer", where="Deployment consumer"), role(role="redis", where="StatefulSet redis", wanted=1, ready=1))
+    verdict = judge(with_plan(run, layout=layout(*roles)))
+    assert [one.cause for one in verdict.advice or ()] == [cause]
+
+
+def test_what_still_stands_in_the_queue_at_the_end_is_measured() -> None:
+    assert value(judged(), "backlog_left") == 0
+    assert value(judged(JobStory(unfetched=frozenset({8, 400}))), "results_missing") == 2
+    assert value(judged(JobStory(unfetched=frozenset({8, 400}))), "results_missing_since") == 1
 
 
 def test_work_begun_again_is_told_and_fails_nothing() -> None:

@@ -117,7 +117,7 @@ def test_what_has_no_budget_is_not_checked_but_measured() -> None:
 def test_the_cause_of_an_inconclusive_run_comes_before_its_consequences() -> None:
     verdict = judge(add_event(drop_events(run_of(HIT), EventKind.FAULT_CONFIRMED), 9, EventKind.STOPPED, "SIGINT", phase="confirm"))
     assert verdict.sentence.startswith("The run is incomplete: it was stopped in phase confirm by SIGINT.")
-    assert "(INCONCLUSIVE too: evidence, rto, latency, capacity_rto and 2 more.)" in verdict.sentence
+    assert "(INCONCLUSIVE too: Fault confirmed, RTO, p95 latency after recovery, Full capacity and 2 more.)" in verdict.sentence
 
 
 def test_an_interrupted_run_is_incomplete() -> None:
@@ -158,3 +158,36 @@ def test_a_look_that_was_answered_after_the_end_of_the_fault_is_no_sign_that_it_
     lasts = without_target_events(with_plan(run_of(HIT), timers={"fault_s": 10.0}))
     run = add_event(lasts, seen_gone_s, EventKind.FAULT_EVIDENCE, "replica-gone", held=False, observed="False")
     assert check_of(judge(run), "evidence").verdict is verdict
+
+
+def away(from_s: float, to_s: float | None, name: str = "api-server", **plan: object) -> RunVerdict:
+    """Return the verdict on a run that lost sight of an instrument from and until then, counted from its fault."""
+    run = add_event(run_of(HIT), from_s, EventKind.INSTRUMENT_DOWN, name)
+    run = run if to_s is None else add_event(run, to_s, EventKind.INSTRUMENT_UP, name)
+    return judge(with_plan(run, **{"takes_away": ("api-server",), "timers": {"fault_s": 5.0}, **plan}))
+
+
+def test_the_silence_of_an_instrument_that_the_fault_takes_away_is_the_fault_itself() -> None:
+    check = check_of(away(0.2, 7.2), "instruments")
+    assert check.verdict is Verdict.PASS
+    assert check.sentence == (
+        "Every instrument answered throughout, but api-server: the fault itself took it away for 7 s; of that time when "
+        "readiness and capacity changed is not known."
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (away(-1, 7), "api-server did not answer for 8 s from 1 s before the fault"),
+        (away(1, None), "api-server did not answer from 1 s after the fault on"),
+        (away(1, 36), "api-server did not answer for 35 s from 1 s after the fault"),
+        (away(1, 7, "prometheus"), "prometheus did not answer for 6 s"),
+        (away(1, 7, takes_away=()), "api-server did not answer for 6 s"),
+    ],
+    ids=["before-it", "never-back", "long-after-it", "another", "by-a-fault-that-does-not"],
+)
+def test_any_other_silence_leaves_open_what_it_would_have_shown(seen: RunVerdict, said: str) -> None:
+    check = check_of(seen, "instruments")
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert said in check.sentence

@@ -37,6 +37,10 @@ def made(run: object) -> list[str]:
     return [one.name for one in judge(run).checks]
 
 
+def test_only_checks_of_requests_follow_from_arrivals() -> None:
+    assert {spec.kind for spec in all_checks() if spec.felt} == {REQUESTS}
+
+
 def test_checks_come_in_the_order_in_which_people_read_them() -> None:
     budgets = ["rto", "latency", "capacity_rto", "availability"]
     assert made(run_of(HIT)) == [*budgets, "interrupted", "rpo_requests", *OWN, "history", "load", "baseline", *GATES]

@@ -12,12 +12,11 @@ import gevent
 
 from history.clock import now_ns
 from history.errors import ConfigError
-from history.prompts import Prompt, read_prompts
+from history.prompts import Prompt, fitting_prompts, read_prompts
 from history.schema import Outcome
 from history.workloads import Load, Mix
 from workloads.load.client import Client, Row
 from workloads.load.exchange import Call
-from workloads.load.schedule import fitting_prompts
 from workloads.load.trial.advice import advice
 from workloads.load.wire.endpoint import API_PATHS, Endpoint, request_target
 
@@ -48,7 +47,7 @@ def calls_of(load: Load, prompts: tuple[Prompt, ...]) -> list[Call]:
     """Return one request for each kind in the mix: the most that it may ask for, which is what a server may refuse."""
     calls: dict[Mix, Call] = {}
     for index, mix in enumerate(load.mix):
-        fitting = [prompts[number] for number in fitting_prompts(index, mix, load, prompts)]
+        fitting = [prompts[number] for number in fitting_prompts(prompts, mix.prompt_chars, f"mix {index}", load.prompts)]
         longest = max(fitting, key=lambda one: len(one.prompt))
         calls.setdefault(mix, Call(index, now_ns(), mix.stream, longest, mix.max_tokens[1]))
     return list(calls.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from faults.node_agent import cgroups, cut, main
 from faults.node_agent.main import Effect, Refused
+from testing.waiting import wait_for
 
 UID = "00000000-0000-4000-8000-000000000000"
 WORD = re.compile(r'^@command\("([a-z-]+)"', re.MULTILINE)
@@ -23,6 +25,8 @@ WORD = re.compile(r'^@command\("([a-z-]+)"', re.MULTILINE)
         ["isolate", "--for", "30", "--not-after", "1"],
         ["isolate", "--pod", "x; reboot", "--for", "30", "--not-after", "1"],
         ["isolate", "--pod", f"{UID}/..", "--for", "30", "--not-after", "1"],
+        ["packet-loss", "--pod", UID, "--percent", "100", "--for", "30", "--not-after", "1"],
+        ["packet-loss", "--pod", UID, "--percent", "0", "--for", "30", "--not-after", "1"],
         ["dns-fail", "--pod", UID, "--how", "refused", "--for", "30", "--not-after", "1"],
         ["silence", "--for", "0", "--not-after", "1"],
         ["silence", "--for", "601", "--not-after", "1"],
@@ -67,6 +71,14 @@ def test_only_the_elements_of_the_set_drop_and_they_expire() -> None:
     assert lines[:2] == ["add table inet aftershock", "delete table inet aftershock"]  # twice is as good as once
 
 
+def test_a_loss_is_the_cut_of_packets_chosen_by_chance_in_each_direction() -> None:
+    cut_off, lossy = (cut.cut_rules(2.5, ["10.0.0.1"], percent).splitlines() for percent in (100, 20))
+    assert [line.replace("numgen random mod 100 < 20 ", "") for line in lossy] == cut_off
+    assert [line for line in lossy if "drop" in line] == [
+        f"add rule inet aftershock {hook} meta nfproto @cut numgen random mod 100 < 20 drop" for hook in ("input", "output", "forward")
+    ]
+
+
 @pytest.mark.parametrize(("how", "does"), [("silent", "drop"), ("servfail", "@th,88,8 set 0x82")])
 def test_only_answers_of_dns_fail_never_a_question_or_what_comes_over_loopback(how: str, does: str) -> None:
     lines = cut.dns_rules(2.5, how).splitlines()
@@ -104,10 +116,31 @@ def test_no_kubelet_or_no_such_pod_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(cut, "kubelets", list)
     with pytest.raises(Refused, match="0 processes are a kubelet, expected exactly 1"):
         cut.silence(5)
+    with pytest.raises(Refused, match="0 processes are a kubelet, expected exactly 1"):
+        cut.freeze()
     with pytest.raises(Refused, match="no process of it runs on this node"):
         cut.isolation(UID, 5)
     with pytest.raises(Refused, match="no process of it runs on this node"):
+        cut.packet_loss(UID, 20, 5)
+    with pytest.raises(Refused, match="no process of it runs on this node"):
         cut.dns_failure(UID, "silent", 5)
+
+
+def test_a_frozen_kubelet_goes_on_and_one_that_was_started_anew_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "60"]) as kubelet:
+        monkeypatch.setattr(cut, "kubelets", lambda: [kubelet.pid])
+        frozen = cut.freeze()
+        frozen.begin()
+        wait_for(lambda: state(kubelet.pid) == "T", "it is stopped", 10)
+        frozen.end()
+        frozen.end()
+        wait_for(lambda: state(kubelet.pid) != "T", "it goes on", 10)
+        kubelet.kill()
+    frozen.end()
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def counted(folder: Path) -> Effect:

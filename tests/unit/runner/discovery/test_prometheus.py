@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import urllib3
 
+from history.errors import NoData
+from probes.prometheus.answer import Labels
+from runner.discovery.prometheus import TRIES, patiently
 from runner.discovery.series import whose
 from testing.platform.prometheus_server import PrometheusServer, prometheus_server, waiting
 from testing.platform.strangers import engine_manifests as shipped
@@ -76,6 +82,14 @@ def test_one_that_only_the_api_server_reaches_is_a_question(tmp_path: Path, monk
     assert draft.code == 0
 
 
+def test_one_that_scrapes_nobody_right_now_is_known_by_what_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service without ready pods has no addresses in DNS, so what scrapes those has no target for a moment."""
+    cluster = platform()
+    cluster.answers["prometheus", 9090, QUERY] = prometheus_answers({"namespace": "llm", "pod": "vllm-0"}, lately=True)
+    draft = discovered(cluster, tmp_path, monkeypatch)
+    assert "Through the API server it answers, and has series of pods here" in draft.comments
+
+
 def test_one_that_does_not_scrape_engines_is_asked_what_it_scrapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def found(*series: dict[str, str]) -> Any:
         cluster = platform()
@@ -133,3 +147,40 @@ def test_a_namespace_under_another_label_is_written(tmp_path: Path, monkeypatch:
     with prometheus_server(series) as server:
         draft = outside(server, tmp_path, monkeypatch)
     assert draft.roles["inference"]["metrics"] == {"labels": {"exported_namespace": "llm"}}
+
+
+def failing(cause: Exception, times: int) -> tuple[Callable[[str], list[Labels]], list[str]]:
+    """Return a Prometheus that answers after so many failures, and what it was asked."""
+    asked: list[str] = []
+
+    def ask(promql: str) -> list[Labels]:
+        asked.append(promql)
+        if len(asked) <= times:
+            raise NoData("it did not answer") from cause
+        return [{"pod": "vllm-0"}]
+
+    return ask, asked
+
+
+SLOW = urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("here"), "/", "read timed out")
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [requests.exceptions.ReadTimeout(), SLOW, urllib3.exceptions.MaxRetryError(SLOW.pool, "/", SLOW)],
+    ids=["url", "service", "retried"],
+)
+def test_a_slow_one_is_asked_again(cause: Exception) -> None:
+    ask, asked = failing(cause, TRIES - 1)
+    assert patiently(ask, "up") == [{"pod": "vllm-0"}]
+    assert asked == ["up"] * TRIES
+
+
+@pytest.mark.parametrize(
+    ("cause", "times"), [(requests.exceptions.ConnectTimeout(), 1), (requests.exceptions.ReadTimeout(), TRIES)], ids=["away", "always slow"]
+)
+def test_one_that_is_away_or_always_slow_is_given_up(cause: Exception, times: int) -> None:
+    ask, asked = failing(cause, TRIES)
+    with pytest.raises(NoData, match="it did not answer"):
+        patiently(ask, "up")
+    assert len(asked) == times

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from history.errors import FaultFailed, TargetRefused
+from history.plan import ResolvedTarget
 from kube.client import Platform
 from runner.exits import REFUSED
 from runner.messages import Kind
 from runner.preflight.lease_queue import Queue, namespace_of
+from runner.run import assemble
 from runner.run.child import run_request
 from runner.stop import Interrupted, Stop
 from safety.leases import Leases
@@ -51,6 +55,48 @@ def test_a_run_may_queue_behind_another(platform: Platform, cluster: RunnerClust
     queue.take([namespace_of("ml-serving")])
     queue.release()
     assert not cluster.leases
+
+
+CONTROLLERS = ResolvedTarget(kind="ControlPlane", name="controllers", effect="down", ends="by itself")
+
+
+def test_a_fault_on_the_control_plane_has_the_cluster_for_itself(platform: Platform, cluster: RunnerCluster, sent: Sent) -> None:
+    queue = Queue(platform, "mine", 0, Stop(), sent)
+    queue.take([CONTROLLERS])
+    queue.wait_until_alone()
+    queue.demand_alone()
+    another_run(cluster, platform)
+    with pytest.raises(TargetRefused, match="run other-run is at work on this cluster; a fault on its control plane would hit that run"):
+        queue.wait_until_alone()
+    with pytest.raises(FaultFailed, match=r"other-run is at work .* nothing was injected"):
+        queue.demand_alone()
+
+
+def test_no_run_begins_while_another_holds_the_control_plane(platform: Platform, cluster: RunnerCluster, sent: Sent) -> None:
+    Queue(platform, "holder", 0, Stop(), sent).take([CONTROLLERS])
+    for targets in ([namespace_of("ml-serving")], [CONTROLLERS]):
+        with pytest.raises(TargetRefused, match="aftershock-control-plane: held by the run holder"):
+            Queue(platform, "mine", 0, Stop(), sent).take(targets)
+    assert list(cluster.leases) == ["aftershock-control-plane"]
+
+
+def test_a_run_that_is_at_work_goes_on_while_another_waits_for_the_control_plane(platform: Platform, sent: Sent) -> None:
+    first = Queue(platform, "first", 0, Stop(), sent)
+    first.take([namespace_of("ml-serving")])
+    second = Queue(platform, "second", 0, Stop(), sent)
+    second.take([CONTROLLERS])
+    with pytest.raises(TargetRefused, match="run first is at work"):
+        second.wait_until_alone()
+    first.take([ResolvedTarget(kind="Node", name="gpu-a", node="gpu-a")])
+
+
+def test_the_run_looks_again_before_it_injects(platform: Platform, cluster: RunnerCluster, sent: Sent) -> None:
+    queue = Queue(platform, "mine", 0, Stop(), sent)
+    another_run(cluster, platform)
+    pod = ResolvedTarget(kind="Pod", name="p", namespace="ml-serving")
+    assemble._demand_alone(cast("Any", SimpleNamespace(targets={"act": [pod]}, leases=queue)))
+    with pytest.raises(FaultFailed, match="other-run is at work"):
+        assemble._demand_alone(cast("Any", SimpleNamespace(targets={"act": [CONTROLLERS]}, leases=queue)))
 
 
 def test_a_stop_in_preflight_says_that_nothing_was_injected(platform: Platform, request_of: Make, sent: Sent) -> None:

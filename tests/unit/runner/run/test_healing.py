@@ -13,6 +13,7 @@ from kubernetes.client.exceptions import ApiException
 
 from history.clock import now_ns
 from history.errors import NoData, UndoFailed
+from history.plan import Phase
 from history.schema import EventKind
 from runner.messages import Kind
 from runner.preflight.platform_health import Before
@@ -162,6 +163,18 @@ def test_what_is_seen_is_told_whatever_the_run_is_busy_with(context: Context, se
     ticker.halt()
     assert not ticker.is_alive()
     assert sent.texts(Kind.SEEN)
+
+
+def test_what_is_left_of_the_rto_budget_is_told_while_recovery_is_waited_for(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    [budget_s] = [one.budgets.rto_s for one in context.run.plan.workloads]
+    assert budget_s is not None
+    context.phase, now = Phase.OBSERVE, now_ns()
+    assert context.countdown() == {}, "no fault acted yet"
+    context.log.event(EventKind.FAULT_START, "kill", t_ns=now)
+    monkeypatch.setattr("runner.run.context.now_ns", lambda: now + int(12.4e9))
+    assert context.countdown() == {"rto_s": budget_s, "left_s": round(budget_s - 12.4, 1)}
+    context.phase = Phase.HEAL
+    assert context.countdown() == {}
 
 
 def test_a_role_that_was_scaled_meanwhile_is_as_before_and_that_is_said(context: Context, cluster: RunnerCluster) -> None:

@@ -1,0 +1,1 @@
+"""Nights: whether regressions are told from noise, and what an index of many nights costs."""

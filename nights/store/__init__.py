@@ -1,0 +1,1 @@
+"""Where nights lie: a folder or a bucket, behind one small protocol."""

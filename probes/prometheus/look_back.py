@@ -1,0 +1,67 @@
+"""How far an expression of PromQL looks back: what was right is in it for so long.
+
+Ranges of nested subqueries add up, and so do offsets: https://prometheus.io/docs/prometheus/latest/querying/basics/#subquery. A name that a
+recording rule writes looks back as far as that rule does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from history.values import parse_duration
+from probes.prometheus.rules import RECORDING, Rule
+
+UNITS_S = {"w": 604_800.0, "d": 86_400.0, "y": 31_536_000.0}  # that Prometheus knows besides those of target files
+PART = re.compile(r"(\d+)(ms|[smhdwy])")
+NAMED = re.compile(r"""\{[^}]*__name__\s*=\s*["']([^"']+)["'][^}]*\}""")  # a selector that has the name among its labels
+WORDS = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*""")  # texts and comments
+LABELS = re.compile(r"\{[^}]*\}|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
+TOKEN = re.compile(r"(?P<bracket>[()])|\[\s*(?P<range>\w+)\s*(?::\s*\w*\s*)?\]|\boffset\s+(?P<offset>\w+)|(?P<name>[a-zA-Z_:][\w:]*)")
+
+
+def look_back_s(query: str, recorded: Mapping[str, float] | None = None) -> float:
+    """Return how far an expression looks back at most (s); 0: it has no range. ``recorded``: that of names that rules record."""
+    levels, last_s = [0.0], 0.0  # the most of each open bracket; that of what stands before the next range
+    for token in _tokens(query):
+        if token["bracket"] == "(":
+            levels.append(0.0)
+        elif token["bracket"] == ")":
+            last_s = levels.pop() if len(levels) > 1 else last_s
+        elif token["name"]:
+            last_s = (recorded or {}).get(token["name"], 0.0)
+        else:
+            last_s += _seconds(token["range"] or token["offset"])
+        levels[-1] = max(levels[-1], 0.0 if token["bracket"] == "(" else last_s)
+    return max(levels)
+
+
+def recorded_look_back_s(rules: Sequence[Rule]) -> dict[str, float]:
+    """Return by the name that recording rules write how far it looks back (s): between two evaluations, and as its expression does.
+
+    Of several rules of one name, the longest counts.
+    """
+    names = {rule.name for rule in rules if rule.kind == RECORDING}
+    return {name: _of_recorded(name, rules, names) for name in names}
+
+
+def _of_recorded(name: str, rules: Sequence[Rule], names: set[str]) -> float:
+    others = names - {name}  # a rule that reads what it wrote itself has no end
+    found = [rule for rule in rules if rule.kind == RECORDING and rule.name == name]
+    read = {other: _of_recorded(other, rules, others) for other in others & {word for one in found for word in _names(one.query)}}
+    return max(rule.evaluation_s + look_back_s(rule.query, read) for rule in found)
+
+
+def _names(query: str) -> set[str]:
+    return {token["name"] for token in _tokens(query) if token["name"]}
+
+
+def _tokens(query: str) -> Iterator[re.Match[str]]:
+    return TOKEN.finditer(LABELS.sub(" ", WORDS.sub('""', NAMED.sub(r" \1 ", query))))
+
+
+def _seconds(written: str) -> float:
+    if written.isdecimal():  # seconds, as newer versions allow
+        return float(written)
+    parts = PART.findall(written)
+    return sum(float(number) * UNITS_S[unit] if unit in UNITS_S else parse_duration(f"{number}{unit}") for number, unit in parts)

@@ -1,0 +1,80 @@
+"""Which rules must tell of which failures: read as people write it, refused with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from target.alerts import classes_of
+from target.target import load_target
+from tests.unit.target.test_target import LOCAL, refusal
+
+AT = '    prometheus: {url: "http://127.0.0.1:19090"}\n'
+ONE = "    alerts: [{rule: InferenceUnavailable, roles: inference}]\n"
+
+
+def with_alerts(text: str) -> str:
+    """Return the local target file whose region has these alerts."""
+    written = LOCAL.read_text()
+    assert written.count(AT) == 1
+    lines = [line for line in written.splitlines(keepends=True) if "alerts:" not in line and "- {rule:" not in line]
+    return "".join(lines).replace(AT, AT + text)
+
+
+def test_a_list_is_the_rules_alone_and_the_class_is_the_one_that_the_roles_serve(tmp_path: Path) -> None:
+    file = tmp_path / "target.yaml"
+    file.write_text(with_alerts(ONE))
+    target = load_target(file, {})
+    alerts = target.only_region().alerts
+    assert alerts is not None
+    (rule,) = alerts.rules
+    assert (rule.roles, alerts.scrape, classes_of(target, rule)) == (("inference",), None, ("realtime-inference",))
+
+
+def test_rules_with_all_that_can_be_said(tmp_path: Path) -> None:
+    file = tmp_path / "target.yaml"
+    file.write_text(
+        with_alerts(
+            "    alerts:\n      scrape: 15s\n      rules:\n"
+            "        - {rule: GatewayErrors, roles: [gateway], group: gateway, workload: realtime-inference, within: 2m}\n"
+        )
+    )
+    alerts = load_target(file, {}).only_region().alerts
+    assert alerts is not None
+    assert (alerts.scrape, alerts.rules[0].within, alerts.rules[0].workload) == (15, 120, "realtime-inference")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("    alerts: [{rule: X, roles: [storage, nobody]}]\n", "'nobody' is not under roles"),
+        ("    alerts: [{rule: X, roles: gateway}]\n", "these roles serve no class of workload, so it is not known whose users'"),
+        (
+            "    alerts: [{rule: X, roles: [inference, trainer]}]\n",
+            "these roles serve realtime-inference, batch-training, so it is not known whose users' harm counts; write workload",
+        ),
+        ("    alerts: [{rule: X, roles: inference, workload: chat}]\n", "'chat' is not under workloads"),
+        (
+            "    alerts: [{rule: X, roles: inference}, {rule: X, roles: inference}]\n",
+            "'X' is there twice; name all its roles in one entry, or tell two rules apart by group",
+        ),
+        ("    alerts: [{rule: X, roles: inference}, {rule: X, roles: inference, group: a}]\n", "'X' is there twice"),
+        ("    alerts: [{roles: inference}]\n", "missing; it is required"),
+        ("    alerts: [{rule: X, roles: []}]\n", "should have at least 1 item"),
+        ("    alerts: [{rule: X, roles: inference, within: soon}]\n", "'soon' is not a duration"),
+        ("    alerts: [{rule: X, roles: inference, severity: page}]\n", "unknown key; known here: group, roles, rule, within, workload"),
+        ("    alerts: []\n", "should have at least 1 item"),
+        ("    alerts: {scrape: 0s, rules: [{rule: X, roles: inference}]}\n", "greater than 0"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    lines = refusal(tmp_path, with_alerts(text))
+    assert any(said in line for line in lines), lines
+    at = next(number for number, line in enumerate(with_alerts(text).splitlines(), 1) if line.lstrip().startswith("alerts:"))
+    assert all(line.startswith(f"{at}: regions.default.alerts") for line in lines), lines
+
+
+def test_rules_without_a_prometheus_are_refused(tmp_path: Path) -> None:
+    lines = refusal(tmp_path, with_alerts(ONE).replace(AT, ""))
+    assert any("its rules are Prometheus'; write prometheus of this region, or leave alerts out" in line for line in lines), lines
