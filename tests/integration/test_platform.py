@@ -139,6 +139,7 @@ def test_the_gateways_report_their_servers() -> None:
     assert {one["metric"]["pod"]: one["value"][1] for one in found if one["metric"]["pod"] in serving} == dict.fromkeys(serving, "3")
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("deployment", ["inference", "gateway"])
 def test_a_rolling_restart_loses_no_request(prompts: list[dict[str, Any]], deployment: str) -> None:
     before = {pod["metadata"]["name"] for pod in pods(deployment)}
