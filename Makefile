@@ -57,7 +57,7 @@ nightly: $(NEEDS) ## one night: end what is left, run the experiments on TARGET,
 	  $(if $(CHAOS_MAX_MINUTES),--max-minutes "$(CHAOS_MAX_MINUTES)") -- $(if $(value SELECT),-k "$$SELECT") $(CHAOS_ARGS)
 
 test: setup platform dev ## set up, run all checks and all tests (pure, with processes, on the embedded Kubernetes)
-	@echo "test: the checks, the pure tests and the embedded Kubernetes at once, some two minutes; each speaks when it ends"
+	@echo "test: the checks, the pure tests and the embedded Kubernetes at once, five to ten minutes on two cores; each speaks when it ends"
 	+@$(AT_ONCE) lint unit deploy
 	@$(MAKE) --no-print-directory integration
 
@@ -125,18 +125,19 @@ browser: # a real browser looks at the report
 
 # Nearly all of these tests' time is waiting, so two halves run at once: `local` on the cluster of that name, `beside` without a cluster or on
 # clusters of its own. The second is niced, so that it takes no CPU from what serves users in the first; a test that judges how users are served
-# is marked `quiet`, and the other half stands still meanwhile (testing/runs/turns.py).
+# is marked `quiet`, and the other half stands still meanwhile (testing/runs/turns.py). The first is shorter: it takes some of the others along.
 ON_LOCAL := tests/integration/runner tests/integration/faults tests/integration/load/test_pods.py tests/integration/test_platform.py
+AFTER_LOCAL := tests/processes/inference tests/processes/training
 
 integration: deploy dev browser ## tests on the embedded Kubernetes and, at the same time, those with processes
-	@echo "integration: two halves at once, some twelve minutes; each speaks when it ends"
+	@echo "integration: two halves at once, half an hour to an hour on two cores; each speaks when it ends"
 	+@AFTERSHOCK_TURNS=$(abspath .venv-dev/turns) $(AT_ONCE) local beside
 
 local:
-	$(DEV)/python -m pytest -m integration --timeout=600 --durations=20 $(ON_LOCAL)
+	$(DEV)/python -m pytest -m "not chaos" --timeout=600 --durations=20 $(ON_LOCAL) $(AFTER_LOCAL)
 
 beside:
-	nice -n 10 $(DEV)/python -m pytest -m "not chaos" --timeout=600 --durations=20 tests/processes tests/integration $(ON_LOCAL:%=--ignore=%)
+	nice -n 10 $(DEV)/python -m pytest -m "not chaos" --timeout=600 --durations=20 tests/processes tests/integration $(patsubst %,--ignore=%,$(ON_LOCAL) $(AFTER_LOCAL))
 
 bench: dev ## measure: load, verdict, report; each figure beside its bound
 	$(DEV)/python -m bench
