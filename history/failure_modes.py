@@ -59,6 +59,7 @@ _DECLARED = (
     FailureMode("K3", "A node is drained", _ALL),
     FailureMode("K4", "The API server, a controller or DNS is down or slow", _ALL),
     FailureMode("K5", "A volume is bound to a lost node or zone", _ALL),
+    FailureMode("K6", "A new pod is refused, or finds no room", _ALL),
     FailureMode("D1", "A feature store fails over", (REQUESTS,)),
     FailureMode("D2", "A queue or its consumer is lost; a poison message", (ASYNC,)),
     FailureMode("D3", "A model registry or tracking server is down", (TRAINING, REQUESTS)),

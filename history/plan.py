@@ -81,6 +81,7 @@ class ResolvedTarget(FrozenModel):
     seen_s: float = 0.0  # how long the platform itself takes until the effect can be seen: a pod's grace
     missing_at_once: int | None = None  # of targets that are missing in turn: how many at a time (0: none ever is); None: all at once
     overloaded: bool = False  # nothing of it is taken away: more is asked of it than its class's load
+    cluster_wide: bool = False  # an object of the whole cluster is made for it, although it alone is hit
 
 
 class Expect(FrozenModel):

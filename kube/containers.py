@@ -14,6 +14,9 @@ SIDECARS = frozenset(
     {"istio-proxy", "linkerd-proxy", "queue-proxy", "daprd", "vault-agent", "cloud-sql-proxy", "kuma-sidecar", "kube-rbac-proxy"}
 )
 """Containers of meshes and of Knative that are put beside an application; a native sidecar is an init container and none of these."""
+USER = 65532
+AS_NOBODY = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}  # a pod's
+CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}  # a container's
 DEFAULT = "kubectl.kubernetes.io/default-container"  # annotation: which container a person means
 
 

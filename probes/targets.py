@@ -13,7 +13,7 @@ from kube.selection import read_pod
 from safety import active_run
 
 
-def targets_of(activity: str, kind: Literal["Pod", "Node", "Device", "ControlPlane"]) -> list[ResolvedTarget]:
+def targets_of(activity: str, kind: Literal["Pod", "Node", "Device", "ControlPlane", "Namespace"]) -> list[ResolvedTarget]:
     """Return the targets of a kind of ``activity``. Raises NoData: there is none, so there is nothing to see."""
     found = [target for target in active_run.require().targets_of(activity) if target.kind == kind]
     if not found:

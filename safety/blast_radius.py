@@ -7,6 +7,7 @@ pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from history.errors import TargetRefused
 from history.plan import ResolvedTarget
@@ -23,6 +24,7 @@ from target.target import Target
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 UNCONSENTED = "which has not consented"
 ALLOW_CLUSTER_WIDE = "if that is meant, say allow: {cluster_wide: true} in an experiment of your own"
+NAMESPACE: Final = "Namespace"  # the kind of a target that is a whole namespace
 ALLOW_OVERLOAD = "if that is meant, say allow: {overload: true} in an experiment of your own"
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"  # every device plugin must mount this folder of its node
 
@@ -47,6 +49,8 @@ def objections(target: Target, targets: Sequence[ResolvedTarget], around: Surrou
     for hit in targets:
         if hit.kind == "Pod":
             against += _against_pod(target, hit, around)
+        elif hit.kind == NAMESPACE:
+            against += _against_whole_namespace(target, hit, around, allow)
         elif hit.kind == control_plane.KIND:
             against += _against_control_plane(target, hit, allow)
         else:
@@ -83,6 +87,13 @@ def against_namespace(target: Target, region: str, namespace: str, labels_of: Ma
     if labels_of.get(namespace, {}).get(key) != value:
         return [f"{what} is in namespace {namespace}, {UNCONSENTED}: kubectl label namespace {namespace} {target.consent_label}"]
     return []
+
+
+def _against_whole_namespace(target: Target, hit: ResolvedTarget, around: Surroundings, allow: Allow) -> list[str]:
+    against = against_namespace(target, hit.region, hit.name, around.namespaces, f"namespace {hit.name}")
+    if hit.cluster_wide and not allow.cluster_wide and not target.regions[hit.region].embedded:
+        against.append(f"namespace {hit.name} would be hit by an object of the whole cluster; {ALLOW_CLUSTER_WIDE}")
+    return against
 
 
 def _against_control_plane(target: Target, hit: ResolvedTarget, allow: Allow) -> list[str]:

@@ -3,7 +3,8 @@
 It acts when the run's leases are not renewed any more: the suite, its machine or its network is gone. It acts, too, when the run's
 deadline has passed. It undoes API changes only. What ends by itself (a machine's power, a frozen process, a fault pod) is marked once its
 time is over. Damaged data, signalled pods and replicas that were scaled away stay open for ``heal``: a standby beside the server restores
-the first, replacing the second is an eviction, and the reaper has no rights in the platform's namespaces.
+the first, replacing the second is an eviction, and the reaper has no rights in the platform's namespaces. What refused new pods stays open,
+too: it ends by itself, and only ``heal`` can say that nothing of it is left.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ POLL_S = 2.0
 BY_API = frozenset(
     {UndoKind.UNCORDON, UndoKind.DELETE_CHAOS}
 )  # what safety.reaper_job gives rights for; a fault pod ends by itself, below Kubernetes
-BY_HEAL = frozenset({UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD, UndoKind.RESCALE})
+BY_HEAL = frozenset({UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD, UndoKind.RESCALE, UndoKind.DELETE_WEBHOOK, UndoKind.DELETE_QUOTA})
 WATCHING = "reaper: watching"
 CLOSED, HEALED = "the journal is closed", "everything is undone"
-FOR_HEAL = "all is undone but damaged data, signalled pods and replicas scaled away; run make heal, or python -m runner heal --target FILE"
+FOR_HEAL = (
+    "all is undone but damaged data, signalled pods, replicas scaled away and what refused new pods; run make heal, or "
+    "python -m runner heal --target FILE"
+)
 
 
 class Journal(Protocol):

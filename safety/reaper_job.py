@@ -13,6 +13,7 @@ from history.clock import now_ns
 from history.errors import FaultFailed, TargetRefused, UndoFailed
 from history.plan import Plan, ResolvedTarget
 from kube.client import Platform, api_errors, unless, unless_forbidden
+from kube.containers import AS_NOBODY, CONFINED
 from kube.lists.paging import Listed, listed
 from kube.objects import Job, body
 from kube.permissions import Permission
@@ -28,9 +29,6 @@ MANAGED = {"app.kubernetes.io/managed-by": "aftershock", "aftershock.dev/kind": 
 NONE = Listed([], "")
 START_S = 45.0
 MARGIN_S = 120.0
-USER = 65532
-AS_NOBODY = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}  # a pod's
-CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}  # a container's
 
 
 def needs_reaper(permissions: list[Permission]) -> bool:

@@ -21,6 +21,7 @@ from safety import chaos
 from safety.active_run import ActiveRun
 from safety.data_damage import restore_data
 from safety.load_process import end_load
+from safety.new_pods import let_in
 from safety.replacement import replace_pod
 from safety.rescaling import rescale
 from safety.undo_journal import Undo, UndoKind
@@ -45,8 +46,8 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
                 said = _by_driver(platform, undo)
             case UndoKind.DELETE_POD:
                 said = delete_pod(platform, undo.object, undo.namespace or "")
-            case UndoKind.DELETE_CHAOS:
-                said = chaos.end(platform, undo)
+            case UndoKind.DELETE_CHAOS | UndoKind.DELETE_WEBHOOK | UndoKind.DELETE_QUOTA:
+                said = chaos.end(platform, undo) if undo.kind is UndoKind.DELETE_CHAOS else let_in(platform, undo)
             case UndoKind.REPLACE_POD:
                 said = replace_pod(platform, undo.object, undo.namespace or "", undo.detail, bypass_pdb=undo.bypass_pdb)
             case UndoKind.RESTORE_DATA:

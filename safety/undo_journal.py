@@ -39,6 +39,8 @@ class UndoKind(StrEnum):
     REPLACE_POD = "replace-pod"  # object: pod, detail: uid; it carries an ephemeral container that cannot be removed
     RESTORE_DATA = "restore-data"  # object: storage server's pod, detail: safety.data_damage.DataDamage; by a program in its container
     RESCALE = "rescale"  # object: a controller, detail: safety.rescaling.Rescaled; unless somebody else scaled it meanwhile
+    DELETE_WEBHOOK = "delete-webhook"  # object: a webhook's configuration, namespace: whose new pods it refuses
+    DELETE_QUOTA = "delete-quota"  # object: a quota that refuses new pods, and the Job that ends it
     END_LOAD = "end-load"  # object: folder of a load generator's record, detail: the machine that it runs on; see safety.load_process
     NOTHING = "nothing"  # the platform itself repairs it (a killed pod is replaced); recorded for the reader
 

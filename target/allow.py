@@ -11,6 +11,6 @@ class Allow(Written):
     last_replica: bool = False  # leave a role without any ready replica
     share_of_role: bool = False  # touch more of a role than the target's limit
     bypass_pdb: bool = False  # delete a pod whose eviction a disruption budget refuses, if all other pods of that budget are Ready
-    cluster_wide: bool = False  # stop what a whole cluster depends on, by the target's own commands; the embedded cluster needs no leave
+    cluster_wide: bool = False  # stop what a whole cluster depends on, or make an object of it; the embedded cluster needs no leave
     overload: bool = False  # offer a class much more than its load; the embedded cluster needs no leave
     without_capacity: bool = False  # displace pods for which no other node has room; looked at in preflight

@@ -14,6 +14,7 @@ from faults.mechanisms import fault_pod, process_signal
 from kube.selection import CONTROL_PLANE
 from runner.commands.cel import Rule, cel, labelled, nothing, placed, quoted
 from runner.commands.chaos_policy import chaos_objects
+from runner.commands.refusal_policy import either, question, quota, timer
 from runner.drivers.requests import load_pod
 from safety import data_damage, reaper_job
 from safety.undo import CORDONED_BY
@@ -41,9 +42,10 @@ def manifests(target: Target) -> list[Manifest]:
     """Return the policies, each with its binding."""
     made: list[Manifest] = []
     for what, resources, operations, rules in (
-        ("pods", ("", "pods"), ["CREATE"], load_pod_or(target, fault_pod_rules(target))),
+        ("pods", ("", "pods"), ["CREATE"], either(question(target), load_pod_or(target, fault_pod_rules(target)))),
         ("ephemeral-containers", ("", "pods/ephemeralcontainers"), ["UPDATE"], ephemeral_container(target)),
-        ("jobs", ("batch", "jobs"), ["CREATE"], [(f"{training(target, JOB)} || ({rule})", said) for rule, said in reaper(target)]),
+        ("jobs", ("batch", "jobs"), ["CREATE"], either(f"{training(target, JOB)} || {timer(target)}", reaper(target))),
+        ("quotas", ("", "resourcequotas"), ["CREATE", "UPDATE"], quota(target)),
         ("nodes", ("", "nodes"), ["UPDATE"], cordon()),
         ("workloads", ("apps", "*"), ["CREATE", "UPDATE"], nothing("workload")),
         ("cron-jobs", ("batch", "cronjobs"), ["CREATE", "UPDATE"], nothing("CronJob")),

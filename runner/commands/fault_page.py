@@ -36,6 +36,8 @@ UNDONE = {
     UndoKind.RESTORE_DATA: "a program beside the server restores what was damaged, to the byte",
     UndoKind.REPLACE_POD: "the pod is evicted, since its ephemeral container cannot be removed",
     UndoKind.RESCALE: "the former number of replicas is set again, unless somebody else has set another",
+    UndoKind.DELETE_WEBHOOK: "its webhook's configuration is deleted",
+    UndoKind.DELETE_QUOTA: "its quota is deleted, and the Job that would have ended it",
     UndoKind.END_LOAD: "its load generator is ended",
     UndoKind.NOTHING: "nothing; what ends it is enough",
 }

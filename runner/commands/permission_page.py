@@ -20,10 +20,12 @@ from target.target import Target
 TIERS: tuple[Tier, ...] = ("namespace", "ephemeral", "node", "cluster")
 MEANS: dict[Tier | None, str] = {
     None: "nothing is touched: the platform is watched",
-    "namespace": "pods of consenting namespaces are deleted; nothing runs with privileges, nothing outside those namespaces is touched",
+    "namespace": "pods of consenting namespaces are deleted, or new ones refused; nothing runs with privileges, nothing outside those "
+    "namespaces is touched",
     "ephemeral": "besides, an unprivileged container (Pod Security `restricted`) is added to a pod; a signalled pod is replaced afterwards",
     "node": "besides, nodes are cordoned and drained, or a fault pod with four to eight capabilities runs there, in the suite's namespace",
-    "cluster": "a part of the control plane is stopped by commands of the target file, which need no right of the account; Leases are read",
+    "cluster": "a part of the control plane is stopped by commands of the target file, which need no right of the account (Leases are "
+    "read); or a webhook's configuration is made, which belongs to the whole cluster and acts in one consenting namespace",
 }
 HEADER = """# Permissions
 

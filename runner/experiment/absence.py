@@ -27,15 +27,18 @@ def absent(experiment: Experiment, target: Target) -> str:
 
     Its class of workload or a role is not there, nobody knows how to find the engine process that a fault acts on, the target says that a
     role cannot be drained, a fault needs a fault pod where faults are made by Chaos Mesh, one stops the control plane and the target has
-    no driver for that, or the experiment has no leave for that or for an overload. A misspelt name is another matter: the file is wrong,
-    and :func:`runner.experiment.experiment.check_target` says so.
+    no driver for that, or the experiment has no leave for that, for an object of the whole cluster, or for an overload. A misspelt name is
+    another matter: the file is wrong, and :func:`runner.experiment.experiment.check_target` says so.
     """
     lacks = list(lacks_of(experiment, target))
     if any(lack.misspelt for lack in lacks):
         return ""
     if lacks:
         return f"{lacks[0].sentence(target)}; to test this here, add it to the target file under {lacks[0].section}"
-    why = (_without_engine, _not_drainable, _without_fault_pods, _without_control_plane, _without_leave_to_overload)
+    why = (
+        _without_engine, _not_drainable, _without_fault_pods, _without_control_plane, _without_leave_for_the_cluster,
+        _without_leave_to_overload,
+    )  # fmt: skip
     return next(chain.from_iterable(one(experiment, target) for one in why), "")
 
 
@@ -72,7 +75,7 @@ def _without_fault_pods(experiment: Experiment, target: Target) -> Iterator[str]
 
 def _without_control_plane(experiment: Experiment, target: Target) -> Iterator[str]:
     """Yield a sentence for each fault on the control plane that no driver of the target carries out, or that nobody gave leave for."""
-    stopping = [action for action, spec in faults_in(experiment.document.method) if spec.tier == "cluster"]
+    stopping = [action for action, spec in faults_in(experiment.document.method) if UndoKind.START_CONTROL_PLANE in spec.undo]
     for action, (name, region) in product(stopping, target.regions.items()):
         driver, what = region.control_plane, f"{action.provider.func} stops a part of the control plane of region {name}"
         if driver is None:
@@ -82,6 +85,17 @@ def _without_control_plane(experiment: Experiment, target: Target) -> Iterator[s
                 f"{what}, on which everybody there depends; to test this here, copy the experiment to a folder of your own "
                 "(--chaos-experiments) and say allow: {cluster_wide: true} in it"
             )
+
+
+def _without_leave_for_the_cluster(experiment: Experiment, target: Target) -> Iterator[str]:
+    """Yield a sentence for each fault that makes an object of a whole cluster of others, where the experiment has no leave for that."""
+    making = [action for action, spec in faults_in(experiment.document.method) if UndoKind.DELETE_WEBHOOK in spec.undo]
+    strangers = [] if experiment.settings.allow.cluster_wide else [name for name, region in target.regions.items() if not region.embedded]
+    for action, name in product(making, strangers):
+        yield (
+            f"{action.provider.func} makes an object of the whole cluster of region {name}; to test this here, copy the experiment to a "
+            "folder of your own (--chaos-experiments) and say allow: {cluster_wide: true} in it"
+        )
 
 
 def _without_leave_to_overload(experiment: Experiment, target: Target) -> Iterator[str]:

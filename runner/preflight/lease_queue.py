@@ -12,8 +12,10 @@ from kube import control_plane
 from kube.client import Platform
 from runner.messages import Kind, Send
 from runner.stop import Stop
+from safety.blast_radius import NAMESPACE
 from safety.fault_spec import FaultSpec
 from safety.leases import CONTROL_PLANE, Leases, leases_of, list_leases, names_for
+from safety.undo_journal import UndoKind
 
 POLL_S = 2.0
 
@@ -104,7 +106,7 @@ def refuse_company(platform: Platform, run_id: str, *, alone: bool) -> None:
 
 def control_plane_of(actions: Iterable[FaultSpec]) -> list[ResolvedTarget]:
     """Return the control plane as something to hold a lease on, if one of the faults acts on it."""
-    hit = any(spec.tier == "cluster" for spec in actions)
+    hit = any(UndoKind.START_CONTROL_PLANE in spec.undo for spec in actions)
     return [ResolvedTarget(kind=control_plane.KIND, name="control-plane")] if hit else []
 
 
@@ -115,4 +117,4 @@ def of_all(targets: Iterable[ResolvedTarget]) -> bool:
 
 def namespace_of(name: str) -> ResolvedTarget:
     """Return a namespace as something to hold a lease on: the load alone already touches it."""
-    return ResolvedTarget(kind="Namespace", name=name, namespace=name)
+    return ResolvedTarget(kind=NAMESPACE, name=name, namespace=name)

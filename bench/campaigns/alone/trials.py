@@ -37,8 +37,11 @@ SHORTEST_S, LONGEST_S = 20.0, 90.0  # long enough to be looked at on a busy mach
 STAY = ("faults.checkpoints.damage_checkpoints",)  # what they did stays when their time is over
 LATE, LATEST_MS = "faults.object_store.delay_requests", 4000.0  # what a slow processor answers by itself is not late yet
 OF_JOBS = "it needs the API of asynchronous jobs, which the campaign's small platforms have not"
+OF_NAMESPACES = "it hits a whole namespace, in which other trials need new pods; its own test and experiment try it"
 OF_ALL = "everybody on the cluster depends on it, and the campaign could not look meanwhile; its own test and experiment try it"
 LEFT_OUT: Mapping[str, str] = {
+    "faults.admission.refuse_by_quota": OF_NAMESPACES,
+    "faults.admission.refuse_by_webhook": OF_NAMESPACES,
     "faults.control_plane.stop_api_server": OF_ALL,
     "faults.control_plane.stop_controllers": OF_ALL,
     "faults.jobs.flood": OF_JOBS,

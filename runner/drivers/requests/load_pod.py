@@ -20,12 +20,12 @@ from history.errors import TargetRefused
 from history.plan import Plan
 from kube.client import Platform, api_errors, unless
 from kube.connection.websocket import WSClient
-from kube.containers import said_of
+from kube.containers import AS_NOBODY, CONFINED, said_of
 from kube.objects import Pod
 from kube.permissions import Permission
 from runner.drivers.driver import WorkloadFailed
 from runner.drivers.requests.load import POD_S
-from safety.reaper_job import AS_NOBODY, CONFINED, placement
+from safety.reaper_job import placement
 from target.requests import RequestsClass
 from target.secrets.hiding import excerpt
 from target.suite_image import PROJECT, PYTHON

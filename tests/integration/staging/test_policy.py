@@ -19,6 +19,7 @@ from kube import ephemeral
 from kube.answers import message_of
 from kube.client import Platform, checked_configuration, platform_over
 from kube.connection.bounded_client import BoundedClient
+from kube.containers import USER
 from runner.commands import admission_policy, rbac
 from safety import data_damage, reaper_job, undo
 from target.role import Process
@@ -141,7 +142,7 @@ def test_a_fault_pod_in_another_namespace_is_denied(tempted: Platform, namespace
 
 def reaper(platform: Platform) -> Any:
     name, labels = reaper_job.name_of("r-1"), reaper_job.labels_of("r-1")
-    context = {"runAsNonRoot": True, "runAsUser": reaper_job.USER, "seccompProfile": {"type": "RuntimeDefault"}}
+    context = {"runAsNonRoot": True, "runAsUser": USER, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {
         "serviceAccountName": name,
         "restartPolicy": "OnFailure",
