@@ -42,14 +42,19 @@ def refusal(platform: Platform, namespace: str) -> str:
 
     It is asked by a server-side dry run, which goes through all of admission and makes nothing. Raises ApiException: it says neither.
     """
-    question = {"metadata": {"generateName": "aftershock-question-", "labels": ASKED}, "spec": pod_spec(platform.target.suite.fault_image)}
+    asked = body(client.V1Pod, question(platform.target.suite.fault_image))
     try:
-        platform.core.create_namespaced_pod(namespace, body(client.V1Pod, question), dry_run="All")
+        platform.core.create_namespaced_pod(namespace, asked, dry_run="All")
     except ApiException as error:
         if status_of(error) not in REFUSALS:
             raise
         return message_of(error)
     return ""
+
+
+def question(image: str) -> dict[str, object]:
+    """Return the manifest of a pod that is only asked about."""
+    return {"metadata": {"generateName": "aftershock-question-", "labels": ASKED}, "spec": pod_spec(image)}
 
 
 def pod_spec(image: str) -> dict[str, object]:

@@ -26,13 +26,13 @@ class Proofs:
 
 
 def read_proofs(folders: Iterable[Path]) -> Proofs:
-    """Return what the experiments below ``folders`` would prove.
+    """Return what the experiments below ``folders`` would prove, those of a single fault first: of two, the other may be the reason.
 
     A file that is no experiment proves nothing: whoever runs it is told what is wrong with it.
     """
     by_fault: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     decoys = set[str]()
-    for name, document in _documents(dict.fromkeys(folders)):
+    for name, document in sorted(_documents(dict.fromkeys(folders)), key=lambda found: len(list(_actions(found[1])))):
         sham = "sham" in _faults(document)
         for fault, role in _actions(document):
             if sham:

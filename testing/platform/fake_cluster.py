@@ -141,6 +141,9 @@ class FakeCluster(AskedByPath, FakeObjects):
     def read_namespaced_pod(self, name: str, namespace: str) -> Pod:
         return copy.deepcopy(self._there(self.pods, (namespace, name)))
 
+    def create_namespaced_pod(self, namespace: str, body: Any, dry_run: str = "") -> None:
+        assert dry_run == "All", "nobody makes a pod here"
+
     def delete_namespaced_pod(self, name: str, namespace: str, body: client.V1DeleteOptions | None = None) -> None:
         self.calls.append(f"delete pod {name} grace {body.grace_period_seconds if body else None}")
         self._there(self.pods, (namespace, name))

@@ -19,7 +19,7 @@ class WithPods(FakeCluster):
         self.says, self.phase, self.reason, self.denies = says, phase, reason, denied
         self.bodies: list[Any] = []
 
-    def create_namespaced_pod(self, namespace: str, body: Any) -> None:
+    def create_namespaced_pod(self, namespace: str, body: Any, dry_run: str = "") -> None:
         if self.denies:
             error = ApiException(status=403, reason="Forbidden")
             error.body = json.dumps({"message": self.denies})

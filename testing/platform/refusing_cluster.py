@@ -32,7 +32,7 @@ class RefusingCluster(FakeCluster):
         monkeypatch.setattr(client, "AdmissionregistrationV1Api", lambda _api: self)
 
     def create_namespaced_pod(self, namespace: str, body: Any, dry_run: str = "") -> None:
-        assert dry_run == "All", "nobody makes a pod here"
+        super().create_namespaced_pod(namespace, body, dry_run)
         if self.otherwise is not None:
             raise self.otherwise
         for made in self.webhooks.values():

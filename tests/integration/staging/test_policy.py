@@ -13,7 +13,7 @@ import pytest
 from kubernetes.client.exceptions import ApiException
 
 from cluster.state import State
-from faults.mechanisms import fault_pod, process_signal
+from faults.mechanisms import fault_pod, process_signal, timer_job
 from history.plan import ResolvedTarget
 from kube import ephemeral
 from kube.answers import message_of
@@ -21,7 +21,7 @@ from kube.client import Platform, checked_configuration, platform_over
 from kube.connection.bounded_client import BoundedClient
 from kube.containers import USER
 from runner.commands import admission_policy, rbac
-from safety import data_damage, reaper_job, undo
+from safety import data_damage, new_pods, reaper_job, undo
 from target.role import Process
 from testing.platform.staging import NAME, SUITE_NAMESPACE, Staging
 from testing.platform.targets import in_region
@@ -175,6 +175,30 @@ def test_the_suites_own_reaper_is_admitted_and_any_other_job_is_denied(tempted: 
         text = refusal(lambda body=body: tempted.batch.create_namespaced_job(SUITE_NAMESPACE, body, **DRY))
         assert said in text, text
     assert "Jobs only in namespace" in refusal(lambda: tempted.batch.create_namespaced_job("default", reaper(tempted), **DRY))
+
+
+def test_a_pod_is_only_asked_about_and_only_where_faults_act(tempted: Platform) -> None:
+    assert not new_pods.refusal(tempted, "acme-models")
+    assert "pods only in namespace acme-chaos" in new_pods.refusal(tempted, "acme-metrics")
+    made = new_pods.question(tempted.target.suite.fault_image)
+    assert "pods only in namespace acme-chaos" in refusal(lambda: tempted.core.create_namespaced_pod("acme-models", made))
+
+
+def test_a_quota_is_of_pods_alone_and_its_timer_makes_no_pod(tempted: Platform) -> None:
+    def quota(namespace: str = "acme-models", **hard: str) -> str:
+        made = {"metadata": {"name": "no-room", "labels": new_pods.MANAGED}, "spec": {"hard": hard or {"pods": "0"}}}
+        return refusal(lambda: tempted.core.create_namespaced_resource_quota(namespace, made, **DRY))
+
+    def timer(parallelism: int = 0) -> str:
+        made: Any = timer_job.manifest(tempted, "timer", 30)
+        made["spec"]["parallelism"] = parallelism
+        return refusal(lambda: tempted.batch.create_namespaced_job("acme-models", made, **DRY))
+
+    assert not quota()
+    assert "a quota of pods alone" in quota(pods="0", secrets="0")
+    assert "quotas only where faults may act" in quota("default")
+    assert not timer()
+    assert "Jobs only in namespace" in timer(1)
 
 
 def test_only_the_suites_own_ephemeral_container_is_admitted(tempted: Platform) -> None:

@@ -171,6 +171,7 @@ def test_a_fault_journals_how_it_is_undone_or_ends_before_it_acts(path: Path, tm
     monkeypatch.setattr(ActiveRun, "fault_starts", acts)
     monkeypatch.setattr("faults.mechanisms.fault_pod.create", acts)
     monkeypatch.setattr("kube.ephemeral.add", acts)
+    monkeypatch.setattr("faults.mechanisms.timer_job.start", acts)
     monkeypatch.setattr("faults.mechanisms.load_generator.Generator", Mock())
     for action in experiment_of(path).document.method:
         function, cluster = function_of(action.provider), whole_cluster()

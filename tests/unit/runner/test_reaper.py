@@ -75,8 +75,10 @@ def test_what_ends_by_itself_is_waited_for(cluster: RunnerCluster, platform: Pla
     assert [entry.done for entry in made.journal.entries()] == [False, True]
 
 
-@pytest.mark.parametrize("kind", [UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD])
-def test_damaged_data_and_signalled_pods_stay_open_for_heal(kind: UndoKind, cluster: RunnerCluster, platform: Platform) -> None:
+@pytest.mark.parametrize("kind", [UndoKind.RESTORE_DATA, UndoKind.REPLACE_POD, UndoKind.DELETE_WEBHOOK, UndoKind.DELETE_QUOTA])
+def test_damaged_data_signalled_pods_and_what_refused_new_ones_stay_open_for_heal(
+    kind: UndoKind, cluster: RunnerCluster, platform: Platform
+) -> None:
     over = Undo(kind=kind, activity="a", object="s3-0", namespace="ml-serving", ends_by_ns=1, self_ends="its program")
     made = reaper(platform, NEVER_NS, over, cordoned(cluster))
     assert made.look() == FOR_HEAL

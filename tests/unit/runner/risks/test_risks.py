@@ -86,6 +86,11 @@ def test_a_gateway_is_proved_by_what_acts_on_gateways() -> None:
     assert found.proved_by == ("serving/gateway-killed", "serving/gateway-leaves")
 
 
+def test_experiments_of_a_single_fault_are_named_first() -> None:
+    [found] = find_risks(layout(role(wanted=1, budgets={})), SHIPPED)
+    assert found.proved_by.index("serving/replica-killed") < found.proved_by.index("serving/no-room")
+
+
 def test_files_that_are_no_experiments_prove_nothing(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("a: [")
     (tmp_path / "list.yaml").write_text("- 1\n")
