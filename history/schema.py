@@ -191,8 +191,9 @@ ALERTS: dict[str, pl.DataType] = {  # what Prometheus says of each judged rule w
     "rule": pl.String(),
     "state": pl.String(),  # an AlertState
     "active_ns": pl.Int64(),  # since when the expression has been true, by Prometheus' clock; null: it is not
-    "labels": pl.String(),  # of that alert, the one that has been active longest; a JSON object
+    "labels": pl.String(),  # of that alert; a JSON object
     "region": pl.String(),
+    "alerts": pl.Int32(),  # how many alerts the rule had, each in a row of its own; null: this row speaks for all (older runs, too many)
 }
 TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
     "t_ns": pl.Int64(),
@@ -219,7 +220,7 @@ TABLES: dict[str, dict[str, pl.DataType]] = {
 }
 
 
-LATER = frozenset({"region", "gap_end_ns", "max_visible_gap_ms", "connection", "received_ns"})
+LATER = frozenset({"region", "gap_end_ns", "max_visible_gap_ms", "connection", "received_ns", "alerts"})
 """Columns that older runs lack: they are read as null, and ``region`` as the default one."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import orjson
 
@@ -43,6 +45,19 @@ class RowWriter:
         os.close(self._fd)
 
 
+class AlertSaid(NamedTuple):
+    """What was heard of one alert of a rule, or of a rule that has none.
+
+    ``active_ns``: since when its expression has been true (ns, by Prometheus' clock). ``alerts``: how many alerts the rule had in that
+    answer, each with a row of its own; ``None``: this one speaks for all of them.
+    """
+
+    state: AlertState
+    active_ns: int | None = None
+    labels: Mapping[str, str] = MappingProxyType({})
+    alerts: int | None = None
+
+
 class EventLog:
     """Writes ``events``, ``samples`` and ``alerts`` of one process, its clock's anchor first; every row says ``region``."""
 
@@ -67,15 +82,13 @@ class EventLog:
         text = orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
         self._samples.write({"t_ns": t_ns, "series": str(series), "labels": text, "value": value, "region": self.region})
 
-    def alert(
-        self, rule: tuple[str, str], state: AlertState, /, t_ns: int, active_ns: int | None = None, labels: Mapping[str, str] | None = None
-    ) -> None:
+    def alert(self, rule: tuple[str, str], said: AlertSaid, t_ns: int) -> None:
         """Record what was heard of a rule (its group, its name) at ``t_ns``."""
         self._alerts = self._alerts or RowWriter(self._run_dir, "alerts", self._process)
         group, name = rule
-        text = orjson.dumps(dict(labels or {}), option=orjson.OPT_SORT_KEYS).decode()
-        row = {"t_ns": t_ns, "group": group, "rule": name, "state": state.value, "active_ns": active_ns, "labels": text}
-        self._alerts.write(row | {"region": self.region})
+        text = orjson.dumps(dict(said.labels), option=orjson.OPT_SORT_KEYS).decode()
+        row = {"t_ns": t_ns, "group": group, "rule": name, "state": said.state.value, "active_ns": said.active_ns, "labels": text}
+        self._alerts.write(row | {"region": self.region, "alerts": said.alerts})
 
     def close(self) -> None:
         """Close the files."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from history.clock import now_ns
-from history.schema import DEFAULT_REGION, AlertState, EventKind
-from history.writer import EventLog
+from history.schema import DEFAULT_REGION, EventKind
+from history.writer import AlertSaid, EventLog
 from runner.redact import redact_object
 from target.secrets.hiding import redact_text
 
@@ -39,11 +39,9 @@ class RunLog(EventLog):
         """Record one value of a series now (or at ``t_ns``)."""
         self._keep(partial(super().sample, series, value, t_ns, **labels))
 
-    def alert(
-        self, rule: tuple[str, str], state: AlertState, /, t_ns: int, active_ns: int | None = None, labels: Mapping[str, str] | None = None
-    ) -> None:
+    def alert(self, rule: tuple[str, str], said: AlertSaid, t_ns: int) -> None:
         """Record what was heard of a rule (its group, its name) at ``t_ns``; the labels are somebody else's text, hence redacted."""
-        self._keep(partial(super().alert, rule, state, t_ns, active_ns, redact_object(dict(labels or {}))))
+        self._keep(partial(super().alert, rule, said._replace(labels=redact_object(dict(said.labels))), t_ns))
 
     def _keep(self, write: Callable[[], object]) -> None:
         with self._lock:

@@ -9,18 +9,16 @@ from history.alert_plan import AlertPlan
 from history.kinds import ASYNC, REQUESTS, TRAINING
 from history.plan import Phase
 from history.result import AlertJudged, AlertOutcome, Check
-from history.schema import EventKind
 from verdict.case import Case
 from verdict.inputs.alert_record import AlertRecord, Firing, alert_record
 from verdict.inputs.recovery import Recovery
 from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Role, Value, check, measure
 from verdict.shared.results import Figures, failed, inconclusive, passed
-from verdict.shared.targets import target_pods
+from verdict.shared.targets import nodes_hit, roles_hit, target_pods
 from verdict.words import listed, plain, seconds
 
 WRONG = frozenset({AlertOutcome.LATE, AlertOutcome.MISSING, AlertOutcome.FALSE})
-HITS = frozenset({"Pod", "Node", "Device"})  # kinds of targets of which it is known which pods they are, or are under
 Found = tuple[AlertOutcome, str]
 """What became of a rule, and what is said of it after its name."""
 
@@ -36,8 +34,8 @@ def alerts(case: Case) -> Check | None:
     for it, which is no pass. It tells by firing. It is right if it fired within that time of the beginning of users' harm; else late. It
     is missing if it had not fired when healing began. It is false if it fired in a control run, or where no role was hit that it is meant
     for, without harm to users. Late, missing and false fail. Nothing is concluded if Prometheus did not answer meanwhile, if the rule
-    fired or was pending before the fault, if it fired when users were harmed although no role was hit that it is meant for, or if it was
-    not to fire and its evaluation failed.
+    fired or was pending before the fault and no other alert of it began after, if it fired when users were harmed although no role was
+    hit that it is meant for, or if it was not to fire and its evaluation failed.
 
     Source: alerts, requests or the ledger.
     """
@@ -90,8 +88,18 @@ class _Look:
     from_ns: int
 
     @property
+    def fresh_ns(self) -> int:
+        return round(self.rule.fresh_s * 1e9)
+
+    @property
+    def new(self) -> Firing | None:
+        """The first firing of an alert that neither fired nor waited before it counted."""
+        return self.record.new_within(self.from_ns, self.recovery.watched_ns, self.fresh_ns)
+
+    @property
     def firing(self) -> Firing | None:
-        return self.record.begun_within(self.from_ns, self.recovery.watched_ns)
+        """The firing that it is judged by: a new one, whatever other alerts of the rule said before; else the first."""
+        return self.new or self.record.begun_within(self.from_ns, self.recovery.watched_ns)
 
     @property
     def slack_s(self) -> float:
@@ -121,8 +129,7 @@ class _Look:
 
     def blind_s(self, *, evaluated: bool = False) -> float:
         """For how long nobody knew what the rule said (s); ``evaluated``: an evaluation that failed says nothing, either."""
-        fresh_ns = round(self.rule.fresh_s * 1e9)
-        return self.record.blind_ns(self.from_ns, self.recovery.watched_ns, fresh_ns, evaluated=evaluated) / 1e9
+        return self.record.blind_ns(self.from_ns, self.recovery.watched_ns, self.fresh_ns, evaluated=evaluated) / 1e9
 
     def harmed_by(self, t_ns: int) -> bool:
         """Tell whether an outage may have begun by ``t_ns``."""
@@ -153,10 +160,12 @@ def _said(rule: AlertPlan, found: Found) -> AlertJudged:
 def _standing(look: _Look) -> Found | None:
     """Return that a rule fired, or waited, already when it began to count: what it says then is of something else."""
     when = "when the run began" if look.case.control else "before the fault"
+    if look.new is not None:
+        return None
     if look.record.standing_at(look.from_ns) is not None:
         return AlertOutcome.UNKNOWN, f"it fired already {when}, so what it says is not of this run; see what it tells of."
     firing = look.firing
-    if firing is None or firing.began_after(look.from_ns, round(look.rule.fresh_s * 1e9)):
+    if firing is None:
         return None
     said = f"it fired {look.after_s(firing.start_ns)}, and"
     if firing.active_ns < look.from_ns:
@@ -166,7 +175,7 @@ def _standing(look: _Look) -> Found | None:
 
 def _uncalled(look: _Look) -> Found | None:
     """Return what became of a rule that was not to fire: in a control run, or where none of its roles was hit."""
-    hit = _roles_hit(look.case)
+    hit = roles_hit(look.case)
     if not look.case.control and (hit is None or hit & set(look.rule.roles)):
         return None
     meant = f"{listed(sorted(hit or ()))} was hit, and it is meant for {listed(look.rule.roles)}"
@@ -196,9 +205,19 @@ def _told(look: _Look) -> Found | None:
     if late_s > look.slack_s and silent_ns is not None and due_ns is not None and silent_ns <= due_ns:
         asked = f"and Prometheus did not say before what it did from {look.after_s(silent_ns)} on"
         return AlertOutcome.UNKNOWN, f"{said}, {asked}: it may have been in time."
+    if late_s > look.slack_s and _maybe_told(look, look.firing):
+        older = "another alert of it, that fired or waited (pending) already before the fault, may have told in time"
+        return AlertOutcome.UNKNOWN, f"{said}, {seconds(late_s)} later than the {allowed(look.rule)}; {older}."
     if late_s > look.slack_s:
         return AlertOutcome.LATE, f"{said}, {seconds(late_s)} later than the {allowed(look.rule)} after users' harm began."
     return AlertOutcome.RIGHT, f"{said}; {look.harm}, and it may take {allowed(look.rule)}."
+
+
+def _maybe_told(look: _Look, new: Firing) -> bool:
+    """Tell whether an older alert may have told of the fault before ``new`` did: not where ``new`` is by its labels of what was hit."""
+    if new.named & {*target_pods(look.case), *nodes_hit(look.case)}:
+        return False
+    return look.record.older_within(look.from_ns, new.start_ns, look.fresh_ns)
 
 
 def _untold(look: _Look) -> Found:
@@ -220,18 +239,3 @@ def allowed(rule: AlertPlan) -> str:
     parts |= {"range": rule.range_s} if rule.range_s else {}
     made = f"{' + '.join(f'{name} {plain(part_s)}' for name, part_s in parts.items())} = {plain(rule.timers_s)}"
     return plain(rule.timers_s) + f" ({made})" if rule.within_s is None else f"{plain(rule.within_s)} that the target file allows ({made})"
-
-
-@once
-def _roles_hit(case: Case) -> frozenset[str] | None:
-    """Return the roles of the pods that were hit, or stood on what was; ``None``: it is not known of every target whose they are."""
-    targets = case.run.plan.targets
-    if any(one.kind not in HITS for one in targets):
-        return None
-    nodes = {one.node for one in targets if one.kind != "Pod"}
-    seen = case.timeline.all(EventKind.POD_READY, EventKind.POD_CREATED, EventKind.POD_SCHEDULED)
-    before_ns = case.recovery.fault_ns if case.recovery else 0
-    there = (one.object for one in seen if one.t_ns <= before_ns and one.detail.get("node") in nodes)
-    pods = {*target_pods(case), *there}
-    found = {str(role) for one in seen if one.object in pods and (role := one.detail.get("role"))}
-    return frozenset(found) or None

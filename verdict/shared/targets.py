@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from history.schema import EventKind
 from verdict.case import Case
+from verdict.shared.once import once
 
 POD, NODE = "pod", "node"
+HITS = frozenset({"Pod", "Node", "Device"})  # kinds of targets of which it is known which pods they are, or are under
 
 
 def touched(case: Case) -> tuple[str, ...]:
@@ -29,6 +31,24 @@ def target_pods(case: Case) -> tuple[str, ...]:
     nodes = {name for kind, name in [*planned, *said] if kind == NODE}
     homes = (event for event in case.timeline.all(EventKind.POD_READY, EventKind.POD_SCHEDULED) if event.t_ns <= _fault_ns(case))
     return tuple(sorted(pods | {event.object for event in homes if event.detail.get("node") in nodes}))
+
+
+def nodes_hit(case: Case) -> frozenset[str]:
+    """Return the nodes that the plan names, or whose devices it names."""
+    return frozenset(one.node for one in case.run.plan.targets if one.kind != "Pod" and one.node)
+
+
+@once
+def roles_hit(case: Case) -> frozenset[str] | None:
+    """Return the roles of the pods that were hit, or stood on what was; ``None``: it is not known of every target whose they are."""
+    if any(one.kind not in HITS for one in case.run.plan.targets):
+        return None
+    nodes = nodes_hit(case)
+    seen = case.timeline.all(EventKind.POD_READY, EventKind.POD_CREATED, EventKind.POD_SCHEDULED)
+    there = (one.object for one in seen if one.t_ns <= _fault_ns(case) and one.detail.get("node") in nodes)
+    pods = {*target_pods(case), *there}
+    found = {str(role) for one in seen if one.object in pods and (role := one.detail.get("role"))}
+    return frozenset(found) or None
 
 
 def _fault_ns(case: Case) -> int:

@@ -1,19 +1,22 @@
-"""What the judged rules of Prometheus say while a run goes on: a row a rule whenever Prometheus is asked."""
+"""What the judged rules of Prometheus say while a run goes on: a row for each alert of a rule whenever Prometheus is asked."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from history.alert_plan import AlertPlan
 from history.clock import now_ns
 from history.errors import NoData
 from history.plan import Plan
 from history.schema import AlertState
+from history.writer import AlertSaid
 from probes.prometheus.rules import Alert, Rule, rules_of
 from runner.event_log import RunLog
 from target.region import Region
+
+MOST_APART = 50  # alerts of one rule that have rows of their own: a rule that flaps on a thousand pods fills no disk
 
 
 class AlertWatch(threading.Thread):
@@ -44,9 +47,8 @@ class AlertWatch(threading.Thread):
             return  # how long it was silent is seen in the rows
         for rule in known:
             if rule.key in self._judged:
-                state, alert = state_of(rule)
-                labels = alert.labels if alert else {}
-                self._log.alert(rule.key, state, asked_ns, alert.active_ns if alert else None, labels)
+                for said in said_by(rule):
+                    self._log.alert(rule.key, said, asked_ns)
 
 
 def judged_in(plan: Plan) -> tuple[AlertPlan, ...]:
@@ -55,10 +57,20 @@ def judged_in(plan: Plan) -> tuple[AlertPlan, ...]:
     return tuple(rule for rule in plan.alerts if rule.workload in driven)
 
 
-def state_of(rule: Rule) -> tuple[AlertState, Alert | None]:
-    """Return what a rule says: firing if any of its alerts fires; and the alert that has been active longest of those that say so."""
-    for state in (AlertState.FIRING, AlertState.PENDING):
-        found = [alert for alert in rule.alerts if alert.state == state.value]
-        if found:
-            return state, min(found, key=lambda alert: alert.active_ns or 0)
-    return (AlertState.FAILED if rule.failed else AlertState.INACTIVE), None
+def said_by(rule: Rule) -> Iterator[AlertSaid]:
+    """Yield what a rule says: each of its alerts, and that its evaluation failed or that it has none.
+
+    Of more than :data:`MOST_APART` alerts, one speaks for all: firing if any of them fires, and the one that has been active longest.
+    """
+    count = len(rule.alerts)
+    if count > MOST_APART:
+        first = min(rule.alerts, key=lambda alert: (alert.state != AlertState.FIRING.value, alert.active_ns or 0))
+        yield _said(first, None)
+        return
+    yield from (_said(alert, count) for alert in rule.alerts)
+    if rule.failed or not count:
+        yield AlertSaid(AlertState.FAILED if rule.failed else AlertState.INACTIVE, alerts=count)
+
+
+def _said(alert: Alert, alerts: int | None) -> AlertSaid:
+    return AlertSaid(AlertState(alert.state), alert.active_ns, alert.labels, alerts)

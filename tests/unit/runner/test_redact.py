@@ -15,6 +15,7 @@ import yaml
 
 from history.errors import ConfigError
 from history.schema import AlertState, EventKind
+from history.writer import AlertSaid
 from kube.connection.secrets import of_kubeconfig
 from runner.event_log import RunLog
 from runner.messages import Pipe
@@ -279,9 +280,8 @@ def test_a_stream_hides_what_is_written_in_pieces_and_writes_what_is_left() -> N
 
 def test_labels_of_alerts_hold_no_secret(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
-    log.alert(
-        ("a", "Down"), AlertState.FIRING, 1, labels={f"label_{number}": said for number, said in enumerate(SAID)} | {"pod": "inference-a"}
-    )
+    labels = {f"label_{number}": said for number, said in enumerate(SAID)} | {"pod": "inference-a"}
+    log.alert(("a", "Down"), AlertSaid(AlertState.FIRING, labels=labels), 1)
     log.close()
     (file,) = tmp_path.glob("alerts.*.jsonl")
     assert "planted" not in file.read_text()

@@ -11,7 +11,7 @@ from history.close import close_run
 from history.plan import write_plan
 from history.reader import read_table
 from runner.event_log import RunLog
-from runner.run.observer.alert_watch import AlertWatch, judged_in
+from runner.run.observer.alert_watch import MOST_APART, AlertWatch, judged_in
 from testing.histories.truth import World
 from testing.histories.truth_plan import plan_of
 from testing.platform.alert_rules import alert, alerting, group
@@ -25,10 +25,10 @@ PLAN = AlertPlan(
 
 
 def rows(folder: Path) -> list[tuple[Any, ...]]:
-    return list(read_table(folder, "alerts").select("group", "rule", "state", "active_ns", "labels").iter_rows())
+    return list(read_table(folder, "alerts").select("group", "rule", "state", "active_ns", "labels", "alerts").iter_rows())
 
 
-def test_each_answer_is_a_row_of_each_judged_rule(tmp_path: Path, log: RunLog) -> None:
+def test_each_answer_is_a_row_of_each_alert_of_a_judged_rule(tmp_path: Path, log: RunLog) -> None:
     with prometheus_server() as server:
         watch = AlertWatch(region_of(server), [PLAN], log, threading.Event())
         for rule in (
@@ -36,16 +36,29 @@ def test_each_answer_is_a_row_of_each_judged_rule(tmp_path: Path, log: RunLog) -
             alerting("Down", alert("pending")),
             alerting("Down", alert("pending"), alert("firing", pod="b")),
             alerting("Down", health="err", lastError="no"),
+            alerting("Down", alert("pending"), health="err", lastError="no"),
         ):
             server.rules = [group("a", rule, alerting("Other", alert("firing"))), group("b", alerting("Down", alert("firing")))]
             watch.ask()
     found = rows(tmp_path)
-    assert [(of, name, state) for of, name, state, _, _ in found] == [
-        ("a", "Down", state) for state in ("inactive", "pending", "firing", "failed")
-    ]
-    assert found[2][3] > 0
-    assert '"pod":"b"' in found[2][4]
+    assert {(of, name) for of, name, *_ in found} == {("a", "Down")}
+    said = [("inactive", 0), ("pending", 1), ("pending", 2), ("firing", 2), ("failed", 0), ("pending", 1), ("failed", 1)]
+    assert [(state, alerts) for _, _, state, _, _, alerts in found] == said
+    assert found[3][3] > 0
+    assert '"pod":"b"' in found[3][4]
     assert (found[0][3], found[0][4]) == (None, "{}")
+
+
+def test_of_too_many_alerts_the_one_that_has_fired_longest_speaks_for_all(tmp_path: Path, log: RunLog) -> None:
+    waiting = [alert("pending", pod=f"inference-{number}") for number in range(MOST_APART)]
+    with prometheus_server() as server:
+        watch = AlertWatch(region_of(server), [PLAN], log, threading.Event())
+        for alerts in (waiting, [*waiting, alert("firing", pod="last")]):
+            server.rules = [group("a", alerting("Down", *alerts))]
+            watch.ask()
+    found = rows(tmp_path)
+    assert len(found) == MOST_APART + 1
+    assert ('"pod":"last"' in found[-1][4], found[-1][2], found[-1][5]) == (True, "firing", None)
 
 
 def test_only_judged_rules_are_asked_for(log: RunLog) -> None:
