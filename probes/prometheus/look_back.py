@@ -7,9 +7,11 @@ recording rule writes looks back as far as that rule does.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from history.values import parse_duration
+from probes.prometheus.reading_order import in_order
 from probes.prometheus.rules import RECORDING, Rule
 
 UNITS_S = {"w": 604_800.0, "d": 86_400.0, "y": 31_536_000.0}  # that Prometheus knows besides those of target files
@@ -39,17 +41,19 @@ def look_back_s(query: str, recorded: Mapping[str, float] | None = None) -> floa
 def recorded_look_back_s(rules: Sequence[Rule]) -> dict[str, float]:
     """Return by the name that recording rules write how far it looks back (s): between two evaluations, and as its expression does.
 
-    Of several rules of one name, the longest counts.
+    Of several rules of one name, the longest counts. What a rule reads of itself counts as nothing, for it has no end; of rules that read
+    one another in a circle, each looks back as far as all of them together, at most.
     """
-    names = {rule.name for rule in rules if rule.kind == RECORDING}
-    return {name: _of_recorded(name, rules, names) for name in names}
-
-
-def _of_recorded(name: str, rules: Sequence[Rule], names: set[str]) -> float:
-    others = names - {name}  # a rule that reads what it wrote itself has no end
-    found = [rule for rule in rules if rule.kind == RECORDING and rule.name == name]
-    read = {other: _of_recorded(other, rules, others) for other in others & {word for one in found for word in _names(one.query)}}
-    return max(rule.evaluation_s + look_back_s(rule.query, read) for rule in found)
+    of_name: defaultdict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        if rule.kind == RECORDING:
+            of_name[rule.name].append(rule)
+    reads = {name: {word for rule in own for word in _names(rule.query)} & of_name.keys() for name, own in of_name.items()}
+    recorded: dict[str, float] = {}
+    for group in in_order(reads):
+        each_s = [max(rule.evaluation_s + look_back_s(rule.query, recorded) for rule in of_name[name]) for name in group]
+        recorded |= dict.fromkeys(group, sum(each_s))
+    return recorded
 
 
 def _names(query: str) -> set[str]:
