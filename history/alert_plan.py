@@ -11,7 +11,7 @@ LEAST_FRESH_S, MISSED = 5.0, 3.0  # an answer of Prometheus about its rules hold
 
 
 class AlertPlan(FrozenModel):
-    """One alerting rule that is judged, as Prometheus had it before the run, and how long it may take until it fires (s)."""
+    """One alerting rule that is judged, as Prometheus had it before the run, and how long it may take until it tells (s)."""
 
     rule: str
     group: str
@@ -24,13 +24,14 @@ class AlertPlan(FrozenModel):
     for_s: float
     range_s: float = 0.0  # how far its expression looks back, with the recording rules that it reads
     within_s: float | None = None  # how soon it must tell, as the target file says; none: as its timers allow
+    group_wait_s: float | None = None  # of Alertmanager, whose notification is awaited; none: a rule tells by firing
     asked_every_s: float = 1.0  # how far apart the questions to Prometheus are
     region: str = DEFAULT_REGION
 
     @property
     def timers_s(self) -> float:
-        """How long its own timers take at most (s)."""
-        return self.scrape_s + self.scrape_timeout_s + self.evaluation_s + self.waits_s + self.range_s
+        """How long its own timers take at most, and Alertmanager's where its notification is awaited (s)."""
+        return self.scrape_s + self.scrape_timeout_s + self.evaluation_s + self.waits_s + self.range_s + (self.group_wait_s or 0.0)
 
     @property
     def waits_s(self) -> float:

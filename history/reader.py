@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from history.errors import HistoryError
 from history.plan import Plan
-from history.schema import ALERTS, LATER, READABLE, TABLES, EventKind, in_columns
+from history.schema import ALERTS, LATER, NOTIFICATIONS, READABLE, TABLES, EventKind, in_columns
 
 LEDGERS = "ledgers"
 
@@ -32,6 +32,7 @@ class Run:
     schedule: pl.DataFrame
     torn: tuple[str, ...] = ()
     alerts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ALERTS))  # older runs have none
+    notifications: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NOTIFICATIONS))  # likewise
     ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)  # of its workloads, by name, where they exist
 
     def first(self, kind: EventKind) -> int | None:

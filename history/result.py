@@ -99,6 +99,7 @@ class AlertOutcome(StrEnum):
 
     RIGHT = "right"  # it told of the failure that it is meant for, in time
     LATE = "late"  # it told, but later than it may
+    UNTOLD = "fired but nobody was told"  # it fired in time, and Alertmanager did not notify the suite's receiver
     MISSING = "missing"  # users were harmed for long enough, and it did not tell
     FALSE = "false"  # it fired in a control run, or where no role was hit that it is meant for
     SILENT = "silent"  # it was not to fire, and did not
@@ -107,7 +108,11 @@ class AlertOutcome(StrEnum):
 
 
 class AlertJudged(FrozenModel):
-    """One alerting rule and what became of it. ``firing_s``: seconds after the fault; null: it did not fire."""
+    """One alerting rule and what became of it.
+
+    ``firing_s``: seconds after the fault; null: it did not fire. ``notified_s``: likewise, when Alertmanager told of it; null: it did not,
+    or it was not ``awaited``, since the target file names no receiver.
+    """
 
     rule: str
     group: str
@@ -115,8 +120,15 @@ class AlertJudged(FrozenModel):
     outcome: AlertOutcome
     sentence: str
     firing_s: float | None = None
+    notified_s: float | None = None
+    awaited: bool = False
     harm_s: float | None = None  # how long users were harmed without a break, at most
     allowed_s: float
+
+    @property
+    def told_s(self) -> float | None:
+        """When it told (s after the fault): by its notification where that is awaited, else by firing; ``None``: it did not."""
+        return self.notified_s if self.awaited else self.firing_s
 
 
 class RunVerdict(FrozenModel):

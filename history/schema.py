@@ -111,6 +111,21 @@ class AlertState(StrEnum):
     """Its last evaluation failed, so it can't fire."""
 
 
+class Notice(StrEnum):
+    """What a row of ``notifications`` says. Those of no rule are about the suite's receiver itself."""
+
+    LISTENING = "listening"
+    """The receiver listens from now on."""
+    DEAF = "deaf"
+    """It could not listen. detail: {text}."""
+    UNREAD = "unread"
+    """Something came that is no notification, or was too much. detail: {text}."""
+    FIRING = "firing"
+    """Alertmanager told that an alert of the rule fires."""
+    RESOLVED = "resolved"
+    """Alertmanager told that it fires no more."""
+
+
 class Series(StrEnum):
     """Names of series in ``samples`` that judges and reports know; any other name is kept and shown."""
 
@@ -195,6 +210,14 @@ ALERTS: dict[str, pl.DataType] = {  # what Prometheus says of each judged rule w
     "region": pl.String(),
     "alerts": pl.Int32(),  # how many alerts the rule had, each in a row of its own; null: this row speaks for all (older runs, too many)
 }
+NOTIFICATIONS: dict[str, pl.DataType] = {  # what the suite's receiver heard of Alertmanager, a row an alert of a judged rule
+    "t_ns": pl.Int64(),  # when it came
+    "kind": pl.String(),  # a Notice
+    "rule": pl.String(),  # the name of the alert; empty: about the receiver
+    "starts_ns": pl.Int64(),  # since when the alert fires, by Prometheus' clock; null: about the receiver
+    "detail": pl.String(),  # labels of the alert, or a text; a JSON object
+    "region": pl.String(),
+}
 TRAINING: dict[str, pl.DataType] = {  # ledgers/training, ledgers/reference: what the ranks of a training job did, as they wrote it
     "t_ns": pl.Int64(),
     "kind": pl.String(),  # start, step, state, checkpoint, divergence, tracked, clock, end; see workloads/training/telemetry/ledger.py
@@ -217,6 +240,7 @@ TABLES: dict[str, dict[str, pl.DataType]] = {
     "samples": SAMPLES,
     "schedule": SCHEDULE,
     "alerts": ALERTS,
+    "notifications": NOTIFICATIONS,
 }
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import orjson
 
 from history.clock import ANCHOR, now_ns
-from history.schema import DEFAULT_REGION, AlertState, EventKind
+from history.schema import DEFAULT_REGION, AlertState, EventKind, Notice
 
 
 class RowWriter:
@@ -59,7 +59,7 @@ class AlertSaid(NamedTuple):
 
 
 class EventLog:
-    """Writes ``events``, ``samples`` and ``alerts`` of one process, its clock's anchor first; every row says ``region``."""
+    """Writes ``events``, ``samples``, ``alerts``, ``notifications`` of a process, its clock's anchor first; every row says ``region``."""
 
     def __init__(self, run_dir: Path, process: str, region: str = DEFAULT_REGION) -> None:
         self.region = region
@@ -67,6 +67,7 @@ class EventLog:
         self._samples = RowWriter(run_dir, "samples", process)
         self._run_dir, self._process = run_dir, process
         self._alerts: RowWriter | None = None  # made by the first row: most processes write none
+        self._notifications: RowWriter | None = None
         self.event(EventKind.CLOCK, process, wall_ns=ANCHOR.wall_ns, monotonic_ns=ANCHOR.monotonic_ns)
 
     def event(self, kind: EventKind, obj: str = "", /, t_ns: int | None = None, **detail: object) -> int:
@@ -90,8 +91,23 @@ class EventLog:
         row = {"t_ns": t_ns, "group": group, "rule": name, "state": said.state.value, "active_ns": said.active_ns, "labels": text}
         self._alerts.write(row | {"region": self.region, "alerts": said.alerts})
 
+    def notification(
+        self,
+        kind: Notice,
+        rule: str = "",
+        /,
+        t_ns: int | None = None,
+        starts_ns: int | None = None,
+        detail: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record what was heard now (or at ``t_ns``): of an alert that fires since ``starts_ns``, or about the receiver."""
+        self._notifications = self._notifications or RowWriter(self._run_dir, "notifications", self._process)
+        text = orjson.dumps(dict(detail or {}), option=orjson.OPT_SORT_KEYS).decode()
+        row = {"t_ns": now_ns() if t_ns is None else t_ns, "kind": kind.value, "rule": rule, "starts_ns": starts_ns, "detail": text}
+        self._notifications.write(row | {"region": self.region})
+
     def close(self) -> None:
         """Close the files."""
-        for rows in (self._events, self._samples, self._alerts):
+        for rows in (self._events, self._samples, self._alerts, self._notifications):
             if rows is not None:
                 rows.close()

@@ -15,7 +15,7 @@ RECOVERY = {
     "time_to_impact": "First impact on users",
     "time_to_detection": "Noticed by the platform itself",
     "suite_detection": "Seen by the suite's own probes",
-    TTD: "TTD: the first alert fired",
+    TTD: "TTD: the first alert told",
     "rto": "RTO: users served again for good",
     "rto_train_first": "First step again, not yet beyond what had been done",
     "rto_train": "Beyond every step that had been done",

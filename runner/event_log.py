@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from history.clock import now_ns
-from history.schema import DEFAULT_REGION, EventKind
+from history.schema import DEFAULT_REGION, EventKind, Notice
 from history.writer import AlertSaid, EventLog
 from runner.redact import redact_object
 from target.secrets.hiding import redact_text
@@ -42,6 +42,19 @@ class RunLog(EventLog):
     def alert(self, rule: tuple[str, str], said: AlertSaid, t_ns: int) -> None:
         """Record what was heard of a rule (its group, its name) at ``t_ns``; the labels are somebody else's text, hence redacted."""
         self._keep(partial(super().alert, rule, said._replace(labels=redact_object(dict(said.labels))), t_ns))
+
+    def notification(
+        self,
+        kind: Notice,
+        rule: str = "",
+        /,
+        t_ns: int | None = None,
+        starts_ns: int | None = None,
+        detail: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record what was heard of Alertmanager now (or at ``t_ns``); what it says is somebody else's text, hence redacted."""
+        t_ns = now_ns() if t_ns is None else t_ns
+        self._keep(partial(super().notification, kind, rule, t_ns, starts_ns, redact_object(dict(detail or {}))))
 
     def _keep(self, write: Callable[[], object]) -> None:
         with self._lock:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from history.values import Seconds, Written
 from target.mistakes import Refusal
+from target.prometheus import ServerUrl
 from target.yaml_source import Keys
 
 if TYPE_CHECKING:
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _with_a_port(listen: str) -> str:
+    if not 0 < int(listen.rpartition(":")[2]) < 1 << 16:
+        raise ValueError("its port is none: HOST:PORT is meant, such as 127.0.0.1:9094")
+    return listen
 
 
 Roles = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
@@ -33,10 +41,38 @@ class AlertRule(Written):
     within: Seconds | None = Field(default=None, gt=0)  # how soon after users' harm began it must tell; left out: as its own timers allow
 
 
+class Receiver(Written):
+    """Where the suite listens for Alertmanager's notifications for the time of a run."""
+
+    listen: Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):[0-9]{1,5}$"), AfterValidator(_with_a_port)]  # HOST:PORT
+    name: str = Field(default="aftershock", min_length=1)  # what Alertmanager's configuration calls it
+    group_wait: Seconds | None = Field(default=None, ge=0)  # how long Alertmanager waits before it tells of a new group
+    alertmanager: ServerUrl | None = None  # is asked for it instead
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        """Refuse a receiver of which it is not known how long Alertmanager waits, or is said twice."""
+        if (self.group_wait is None) == (self.alertmanager is None):
+            raise ValueError("write group_wait, or the URL of the alertmanager that is asked for it: one of them")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and its port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """Which kind of address that is."""
+        return socket.AF_INET6 if self.listen.startswith("[") else socket.AF_INET
+
+
 class Alerts(Written):
     """The rules that are judged; a plain list is the rules alone."""
 
     rules: tuple[AlertRule, ...] = Field(min_length=1)
+    receiver: Receiver | None = None  # left out: a rule tells by firing, and nobody asks whom Alertmanager tells
     scrape: Seconds | None = Field(default=None, gt=0)  # between two scrapes; left out: as Prometheus says of its targets
 
     @model_validator(mode="before")
@@ -66,9 +102,15 @@ def alert_refusals(target: Target) -> Iterator[Refusal]:
 
 def _twice(at: Keys, alerts: Alerts) -> Iterator[Refusal]:
     known = Counter((rule.rule, rule.group) for rule in alerts.rules)
+    names = Counter(rule.rule for rule in alerts.rules)
     groupless = {name for name, group in known if group is None}
     for number, rule in enumerate(alerts.rules):
-        if known[rule.rule, rule.group] > 1 or (rule.group is not None and rule.rule in groupless):
+        if alerts.receiver is not None and names[rule.rule] > 1:
+            yield (
+                (*at, "rules", number),
+                f"{rule.rule!r} is there twice; no notification says its group: leave receiver out, or one of them",
+            )
+        elif known[rule.rule, rule.group] > 1 or (rule.group is not None and rule.rule in groupless):
             yield (*at, "rules", number), f"{rule.rule!r} is there twice; name all its roles in one entry, or tell two rules apart by group"
 
 

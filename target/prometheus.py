@@ -30,6 +30,9 @@ def _with_a_host(url: str) -> str:
     return url
 
 
+ServerUrl = Annotated[str, Field(pattern=URL), AfterValidator(_with_a_host)]
+
+
 class Auth(Written):
     """How Prometheus lets the suite in: one of these ways."""
 
@@ -66,7 +69,7 @@ class Header(Written):
 class Prometheus(Written):
     """Where to ask, and how."""
 
-    url: Annotated[str, Field(pattern=URL), AfterValidator(_with_a_host)]
+    url: ServerUrl
     auth: Auth | None = None
     headers: dict[str, Header] = Field(default_factory=dict)
     ca_file: str | None = None

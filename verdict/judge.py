@@ -19,7 +19,7 @@ from verdict.inputs.recovery import recovery_of
 from verdict.registered import all_checks as every_check
 from verdict.registered import check_named, checks_of, measures_of
 from verdict.shared import checks_after, checks_record
-from verdict.shared.alerts import judged_alerts
+from verdict.shared.alerting.outcomes import judged_alerts
 from verdict.shared.registry import MEASUREMENT, Cause, CheckSpec, Role
 from verdict.shared.results import inconclusive
 from verdict.shared.starvation import LEAST_OTHERS, starved_arrivals

@@ -7,6 +7,7 @@ from functools import cache
 
 from history.alert_plan import AlertPlan
 from history.errors import NoData
+from probes.prometheus.alertmanager import group_wait_s
 from probes.prometheus.client import declared_of
 from probes.prometheus.look_back import look_back_s, recorded_look_back_s
 from probes.prometheus.rules import ALERTING, Rule, Scraped, Scrapes, rules_of, scraped_by, scrapes_of
@@ -30,7 +31,7 @@ def alert_plans(target: Target, region_name: str) -> tuple[AlertPlan, ...]:
 
     Raises:
         NotAsDeclared: a rule is not there, is there more than once, records, could not be evaluated, or can't keep its ``within``.
-        NoData, Unanswered: Prometheus does not say what it has.
+        NoData, Unanswered: Prometheus does not say what it has, or Alertmanager how long it waits.
 
     """
     region = target.regions[region_name]
@@ -50,7 +51,8 @@ def alert_plans(target: Target, region_name: str) -> tuple[AlertPlan, ...]:
         _plan(target, declared, rule, _scrapes(scraped, alerts, target, declared), look_back_s(rule.query, recorded))
         for declared, rule in found
     ]
-    plans = [plan.model_copy(update={"region": region_name}) for plan in plans]
+    wait_s = None if alerts.receiver is None else group_wait_s(alerts.receiver)
+    plans = [plan.model_copy(update={"region": region_name, "group_wait_s": wait_s}) for plan in plans]
     wrong += [f"{where}: {said}" for plan in plans for said in _never(plan)]
     if wrong:
         raise NotAsDeclared(wrong)
@@ -80,9 +82,10 @@ def _complaint(declared: AlertRule, fitting: Sequence[Rule], known: Sequence[Rul
 def _never(plan: AlertPlan) -> Iterator[str]:
     least_s = plan.timers_s - plan.range_s - plan.scrape_timeout_s  # only a target that hangs costs the time-out
     if plan.within_s is not None and plan.within_s < least_s:
+        told = " and Alertmanager's" if plan.group_wait_s else ""
         yield (
-            f"rule {plan.rule} can't tell within {plan.within_s:g} s: its own timers take up to {least_s:g} s; write a longer within, or "
-            "make them shorter"
+            f"rule {plan.rule} can't tell within {plan.within_s:g} s: its own timers{told} take up to {least_s:g} s; write a longer "
+            "within, or make them shorter"
         )
 
 

@@ -138,6 +138,7 @@ class AlertRow:
     roles: str
     outcome: str
     fired: str
+    told: str
     harm: str
     allowed: str
 
@@ -145,7 +146,15 @@ class AlertRow:
 def alert_rows(trial: Trial) -> list[AlertRow]:
     """Return what became of each alerting rule that the target file names."""
     return [
-        AlertRow(one.rule, ", ".join(one.roles), one.outcome.value, seconds(one.firing_s), seconds(one.harm_s), seconds(one.allowed_s))
+        AlertRow(
+            one.rule,
+            ", ".join(one.roles),
+            one.outcome.value,
+            seconds(one.firing_s),
+            seconds(one.notified_s) if one.awaited else "not asked",
+            seconds(one.harm_s),
+            seconds(one.allowed_s),
+        )
         for one in trial.alerts
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from history.alert_plan import AlertPlan
 from history.errors import NoData, TargetRefused
 from kube.client import Platform, ready
@@ -30,6 +32,20 @@ def check_prometheus(platform: Platform) -> None:
             query(platform.region, "vector(1)")
     except NoData as error:
         raise TargetRefused(f"{error}; it is an instrument of the run; nothing was injected") from error
+
+
+def check_receiver(platform: Platform) -> None:
+    """Refuse unless the receiver of alerts, where the target names one, can listen. Raises TargetRefused."""
+    receiver = platform.region.alerts.receiver if platform.region.alerts else None
+    if receiver is None:
+        return
+    try:
+        socket.create_server(receiver.address, family=receiver.family).close()
+    except OSError as error:
+        raise TargetRefused(
+            f"the receiver of alerts can't listen on {receiver.listen} ({error}); nothing was injected; end what listens there, or "
+            "write an address of this machine and a free port as listen"
+        ) from error
 
 
 def judged_alerts(platform: Platform) -> tuple[AlertPlan, ...]:

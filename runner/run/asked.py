@@ -23,7 +23,7 @@ from runner.experiment.experiment import Experiment
 from runner.findings import About, Check, Findings
 from runner.preflight import admission, checks, outside_view, queue_gauge
 from runner.preflight.displaced import bound_replicas, displaced
-from runner.preflight.instruments import check_instruments, check_prometheus, judged_alerts
+from runner.preflight.instruments import check_instruments, check_prometheus, check_receiver, judged_alerts
 from runner.preflight.node_parts import node_parts
 from runner.preflight.planning import Resolved
 from runner.preflight.platform_health import Before
@@ -47,6 +47,7 @@ THEN = (
     Check(About.INSTRUMENTS, "every instrument is ready", check_instruments),
     Check(About.PROMETHEUS, "it answers", check_prometheus),
     Check(About.PROMETHEUS, "it has every alerting rule that the target file names", judged_alerts),
+    Check(About.PROMETHEUS, "the receiver of notifications can listen, where the target file names one", check_receiver),
 )
 """Asked while a run holds its leases: until then another run may be the reason."""
 

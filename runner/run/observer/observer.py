@@ -15,6 +15,7 @@ from kube.lists.paging import METADATA_PAGE
 from probes.prometheus.gauge import Gauge
 from runner.event_log import RunLog
 from runner.run.context import Observations
+from runner.run.observer.alert_receiver import receiver_in
 from runner.run.observer.alert_watch import AlertWatch
 from runner.run.observer.cluster_watch import EndpointWatcher, KubeEventWatcher, NodeWatcher
 from runner.run.observer.host_cpu import HostCpu
@@ -85,6 +86,7 @@ class Observer:
         sources = Sources(platform, role, self.pods, lambda: self.links.up, queued, _machine(platform), beside, leases=requests)
         self._sampler = Sampler(sources, log, observations, self._halt)
         self._alerts = AlertWatch(platform.region, alerts, log, self._halt) if alerts else None
+        self._receiver = receiver_in(platform.region, alerts, log)
 
     def start(self) -> bool:
         """Start looking; return whether every watch has seen its first list within 15 s."""
@@ -94,6 +96,8 @@ class Observer:
         self._sampler.start()
         if self._alerts is not None:
             self._alerts.start()
+        if self._receiver is not None:
+            self._receiver.start()
         return listed
 
     def stop(self) -> None:
@@ -101,6 +105,8 @@ class Observer:
         self._halt.set()
         for watch in self._watches:
             watch.interrupt()
+        if self._receiver is not None:
+            self._receiver.stop()
         self._sampler.join(timeout=5)
 
     def _subjects(self, platform: Platform, log: RunLog) -> list[tuple[Subject, Watcher[Any]]]:

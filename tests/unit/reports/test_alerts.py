@@ -10,7 +10,7 @@ from history.alert_plan import AlertPlan
 from history.plan import write_plan
 from history.reader import read_run
 from history.result import AlertOutcome, write_verdict
-from history.schema import ALERTS
+from history.schema import ALERTS, NOTIFICATIONS
 from reports.build import build
 from reports.model import Trial
 from reports.page.html import html
@@ -56,13 +56,30 @@ def test_each_rule_has_a_row_and_a_lane(tmp_path: Path) -> None:
     assert [one.outcome for one in trial.alerts] == [AlertOutcome.RIGHT, AlertOutcome.MISSING]
     fires, silent = alert_rows(trial)
     assert (fires.rule, fires.roles, fires.outcome, fires.fired, fires.allowed) == ("Fires", "inference", "right", "2 s", "3 s")
-    assert (silent.outcome, silent.fired) == ("missing", "–")
+    assert (silent.outcome, silent.fired, silent.told) == ("missing", "–", "not asked")
     assert trial.timeline is not None
     lanes = {lane.name: lane for lane in trial.timeline.lanes if lane.group == "alert"}
     assert [(bar.state, bar.from_s, bar.to_s) for bar in lanes["alert Fires"].bars] == [("pending", 1, 2), ("firing", 2, 9)]
     assert lanes["alert Silent"].bars == ()
     (ttd,) = [row for row in recovery_rows(trial) if row.label.startswith("TTD")]
     assert (ttd.measured, ttd.note) == ("2 s", "Fires fired")
+
+
+def test_where_notifications_are_awaited_ttd_ends_with_them_and_firing_stands_beside(tmp_path: Path) -> None:
+    path = with_alerts(tmp_path)
+    run = read_run(path)
+    rules = tuple(rule.model_copy(update={"group_wait_s": 4.0}) for rule in run.plan.alerts)
+    write_plan(run.plan.model_copy(update={"alerts": rules}), path)
+    about = {"starts_ns": None, "detail": "{}"}
+    rows = [{"t_ns": ns(-20), "kind": "listening", "rule": ""} | about, {"t_ns": ns(6), "kind": "firing", "rule": "Fires"} | about]
+    pl.DataFrame(rows, schema=NOTIFICATIONS).write_parquet(path / "notifications.parquet")
+    write_verdict(judge(read_run(path)), path)
+    trial = trial_of(read_judged(path))
+    fires, silent = alert_rows(trial)
+    assert (fires.outcome, fires.fired, fires.told, fires.allowed, silent.told) == ("right", "2 s", "6 s", "7 s", "–")
+    (ttd,) = [row for row in recovery_rows(trial) if row.label.startswith("TTD")]
+    assert (ttd.measured, ttd.note) == ("6 s", "Fires: its notification; it fired after 2 s")
+    assert "Notified</th>" in html(build([path]))
 
 
 def test_the_page_says_it(tmp_path: Path) -> None:

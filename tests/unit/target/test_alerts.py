@@ -45,6 +45,16 @@ def test_rules_with_all_that_can_be_said(tmp_path: Path) -> None:
     assert (alerts.scrape, alerts.rules[0].within, alerts.rules[0].workload) == (15, 120, "realtime-inference")
 
 
+def test_a_receiver_listens_on_a_host_and_a_port(tmp_path: Path) -> None:
+    file = tmp_path / "target.yaml"
+    receiver = '      receiver: {listen: "[::1]:9094", alertmanager: "https://alerts.example.org/am"}\n'
+    file.write_text(with_alerts(f"    alerts:\n{receiver}      rules:\n        - {{rule: X, roles: inference}}\n"))
+    alerts = load_target(file, {}).only_region().alerts
+    assert alerts is not None
+    assert alerts.receiver is not None
+    assert (alerts.receiver.address, alerts.receiver.name, alerts.receiver.group_wait) == (("::1", 9094), "aftershock", None)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -64,6 +74,20 @@ def test_rules_with_all_that_can_be_said(tmp_path: Path) -> None:
         ("    alerts: [{rule: X, roles: []}]\n", "should have at least 1 item"),
         ("    alerts: [{rule: X, roles: inference, within: soon}]\n", "'soon' is not a duration"),
         ("    alerts: [{rule: X, roles: inference, severity: page}]\n", "unknown key; known here: group, roles, rule, within, workload"),
+        ("    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: 9094, group_wait: 1s}}\n", "valid string"),
+        ("    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: here, group_wait: 1s}}\n", "match pattern"),
+        ('    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:70000", group_wait: 1s}}\n', "its port is none"),
+        ('    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:9094"}}\n', "write group_wait, or the URL of the"),
+        (
+            '    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:9", group_wait: 1s, alertmanager: "http://a"}}\n',
+            "one of them",
+        ),
+        ('    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:9", alertmanager: a}}\n', "match pattern"),
+        (
+            '    alerts: {receiver: {listen: "a:9", group_wait: 1s}, rules: [{rule: X, roles: inference, group: a}, '
+            "{rule: X, roles: inference, group: b}]}\n",
+            "no notification says its group: leave receiver out, or one of them",
+        ),
         ("    alerts: []\n", "should have at least 1 item"),
         ("    alerts: {scrape: 0s, rules: [{rule: X, roles: inference}]}\n", "greater than 0"),
     ],

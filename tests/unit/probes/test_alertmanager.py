@@ -1,0 +1,131 @@
+"""How long Alertmanager waits before it tells: read from its routes, or said why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from probes.prometheus.alert_rules import NotAsDeclared, alert_plans
+from probes.prometheus.alertmanager import group_wait_s
+from probes.prometheus.answer import Unanswered
+from target.alerts import Receiver
+from testing.answering import answering
+from testing.platform.alert_rules import alerting, group
+from testing.platform.fake_cluster import local_target
+from testing.platform.prometheus_server import prometheus_server
+
+CONFIG = """
+global: {resolve_timeout: 5m}
+route:
+  receiver: pager
+  group_wait: 10s
+  routes:
+    - {receiver: chat}
+    - matchers: [team="ml"]
+      group_wait: 1m30s
+      routes:
+        - {receiver: aftershock, continue: true}
+        - {receiver: aftershock, group_wait: 5s}
+receivers: [{name: pager}, {name: chat}, {name: aftershock}]
+"""
+Said = tuple[int, bytes]
+
+
+class Alertmanager(ThreadingHTTPServer):
+    """Answers each question with what it is told to say."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.said: Said = says(CONFIG)
+        self.paths: list[str] = []
+
+    def receiver(self, name: str = "aftershock") -> Receiver:
+        return Receiver(listen="127.0.0.1:9094", name=name, alertmanager=f"http://127.0.0.1:{self.server_port}/")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Alertmanager
+
+    def do_GET(self) -> None:
+        self.server.paths.append(self.path)
+        status, body = self.server.said
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def says(config: object, status: int = 200) -> Said:
+    return status, json.dumps({"cluster": {"status": "ready"}, "config": {"original": config}, "uptime": "x"}).encode()
+
+
+@pytest.fixture
+def asked() -> Iterator[Alertmanager]:
+    server = Alertmanager()
+    with answering(server):
+        yield server
+
+
+def test_what_is_written_is_not_asked_for() -> None:
+    assert group_wait_s(Receiver(listen="127.0.0.1:9094", group_wait="15s")) == 15
+
+
+def test_the_longest_of_its_routes_counts_and_a_route_has_what_the_one_above_it_has(asked: Alertmanager) -> None:
+    assert group_wait_s(asked.receiver()) == 90
+    assert asked.paths == ["/api/v2/status"]
+    assert (group_wait_s(asked.receiver("chat")), group_wait_s(asked.receiver("pager"))) == (
+        10,
+        90,
+    )  # who is told by a route without a name
+    asked.said = says("route: {receiver: aftershock}")
+    assert group_wait_s(asked.receiver()) == 30  # Alertmanager's own
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (says("route: {receiver: pager}"), "has no route to a receiver aftershock; its routes lead to pager; add one, or write its name"),
+        (says("{}"), "its routes lead to none"),
+        (says("route: {receiver: aftershock, group_wait: 1y}"), "has a group_wait that is no duration"),
+        (says("route: ["), "answers HTTP 200"),
+        (says("just words"), "that is none; correct its URL, or write group_wait in place of alertmanager"),
+        (says(None), "that is none"),
+        ((200, b"<html>hello</html>"), "a page: that is none"),
+        ((401, b"no"), "it lets nobody in without a credential; write group_wait in place of alertmanager"),
+        ((404, b"404 page not found"), "its API is not at this path"),
+        ((302, b""), "leads elsewhere"),
+    ],
+)
+def test_who_does_not_say_it_is_refused_with_a_next_step(asked: Alertmanager, said: Said, why: str) -> None:
+    asked.said = said
+    with pytest.raises(Unanswered) as refused:
+        group_wait_s(asked.receiver())
+    assert why in str(refused.value)
+    assert str(refused.value).startswith(f"Alertmanager at http://127.0.0.1:{asked.server_port}/")
+
+
+def test_nobody_there() -> None:
+    receiver = Receiver(listen="127.0.0.1:9094", alertmanager="http://127.0.0.1:9")
+    with pytest.raises(Unanswered, match=r"Alertmanager at http://127\.0\.0\.1:9 does not answer; is it up"):
+        group_wait_s(receiver)
+
+
+def test_it_counts_in_what_a_rule_may_take() -> None:
+    rule = {"rule": "InferenceUnavailable", "roles": "inference"}
+    receiver = {"listen": "127.0.0.1:9094", "group_wait": "20s"}
+    with prometheus_server() as server:
+        server.rules = [group("serving", alerting("InferenceUnavailable"))]
+        (plain,) = alert_plans(local_target(prometheus={"url": server.url}, alerts=[rule]), "default")
+        told = local_target(prometheus={"url": server.url}, alerts={"rules": [rule], "receiver": receiver})
+        (plan,) = alert_plans(told, "default")
+        assert (plain.group_wait_s, plan.group_wait_s) == (None, 20)
+        assert plan.timers_s == plain.timers_s + 20
+        hurried = local_target(prometheus={"url": server.url}, alerts={"rules": [rule | {"within": "30s"}], "receiver": receiver})
+        with pytest.raises(NotAsDeclared, match="its own timers and Alertmanager's take up to"):
+            alert_plans(hurried, "default")
