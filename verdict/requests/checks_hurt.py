@@ -89,7 +89,8 @@ def interrupted(case: Case) -> Check | None:
     to cut what it kills, which is counted and said. A graceful fault takes its time: who asks after it struck and is broken off while its
     targets leave is judged, too. What is late, stalled or broken off as often as before the fault is not held against it. Where an answer
     names no pod, it is neither: after a graceful fault that makes no difference; otherwise nothing is concluded if more were hurt than
-    were on the targets by their share of the requests before.
+    were on the targets by their share of the requests before. After a fault that is not graceful, a late answer of another pod that had
+    not begun is neither, too, as long as that share explains it: a gateway sends a request anew when its pod does not answer.
     """
     if case.recovery is None or case.run.plan.experiment.fault == "none":
         return None

@@ -10,8 +10,8 @@ import numpy as np
 from history.kinds import REQUESTS
 from history.schema import EventKind
 from verdict.case import Case
-from verdict.inputs.attempts import Ints
-from verdict.inputs.reasons import LATER, Reason
+from verdict.inputs.attempts import Bools, Ints
+from verdict.inputs.reasons import LATER, NEVER_NS, Reason
 from verdict.requests.hit_share import answered_share
 from verdict.requests.reasons import counts
 from verdict.shared.once import once
@@ -32,7 +32,7 @@ class Groups(NamedTuple):
 
     direct: Ints  # answered by a target of the fault
     elsewhere: Ints  # answered by another pod
-    unknown: Ints  # no answer named a pod, or its way there may have been hit
+    unknown: Ints  # no answer named a pod, its way there may have been hit, or another pod answered late what was on a target first
 
     def bad(self, case: Case) -> Groups:
         """Return those of each group that were not good."""
@@ -145,7 +145,24 @@ def groups(case: Case) -> Groups:
     unknown = np.array([pod is None for pod in pods], dtype=np.bool_)
     if _other_roles(case):  # the header names who answered, not who passed it on
         unknown = ~direct
+    unknown |= _sent_anew(case, found, direct, ~direct & ~unknown)
     return Groups(found[direct], found[~direct & ~unknown], found[unknown])
+
+
+def _sent_anew(case: Case, found: Ints, direct: Bools, elsewhere: Bools) -> Bools:
+    """Tell which of the arrivals ``found`` may have been on a target before another pod answered: late, and not begun at the fault.
+
+    A gateway sends a request anew when its pod does not answer, and the header names the last one. None, where the fault lets requests
+    finish, or where so many were hurt that the targets' share of requests can't explain them.
+    """
+    share, none = _share_on_targets(case), np.zeros(len(found), dtype=np.bool_)
+    if share is None or case.run.plan.graceful or case.recovery is None:
+        return none
+    first = np.append(case.run.requests["first_byte_ns"].fill_null(NEVER_NS).to_numpy(), NEVER_NS)  # the last: of what was never recorded
+    begun = first[case.arrivals.row[found]] <= case.recovery.fault_ns
+    anew = elsewhere & ~begun & (case.arrivals.reason[found] == Reason.LATE)
+    hurt_there = int(anew.sum()) + int((direct & ~case.arrivals.good[found]).sum())
+    return anew if hurt_there <= most_by_chance(len(found), share) else none
 
 
 def more_than_on_targets(case: Case, bad: Groups) -> str:

@@ -70,9 +70,8 @@ def test_where_notifications_are_awaited_ttd_ends_with_them_and_firing_stands_be
     run = read_run(path)
     rules = tuple(rule.model_copy(update={"group_wait_s": 4.0}) for rule in run.plan.alerts)
     write_plan(run.plan.model_copy(update={"alerts": rules}), path)
-    about = {"starts_ns": None, "detail": "{}"}
-    rows = [{"t_ns": ns(-20), "kind": "listening", "rule": ""} | about, {"t_ns": ns(6), "kind": "firing", "rule": "Fires"} | about]
-    pl.DataFrame(rows, schema=NOTIFICATIONS).write_parquet(path / "notifications.parquet")
+    rows = [{"t_ns": ns(-20), "kind": "listening", "rule": ""}, {"t_ns": ns(6), "kind": "firing", "rule": "Fires", "starts_ns": ns(2)}]
+    pl.DataFrame([{"detail": "{}"} | row for row in rows], schema=NOTIFICATIONS).write_parquet(path / "notifications.parquet")
     write_verdict(judge(read_run(path)), path)
     trial = trial_of(read_judged(path))
     fires, silent = alert_rows(trial)

@@ -24,12 +24,16 @@ LISTENS = (-30.0, Notice.LISTENING, "")
 Row = tuple[float, Notice, str]
 
 
-def heard(run: Run, *rows: Row) -> Run:
-    """Return ``run`` with what the suite's receiver heard: when (s after the fault), what, of which rule or in which words."""
+def heard(run: Run, *rows: Row, fires_for_s: float = 4.0) -> Run:
+    """Return ``run`` with what the suite's receiver heard: when (s after the fault), what, of which rule or in which words.
+
+    ``fires_for_s``: for how long what is told of has fired by then.
+    """
     about = {Notice.UNREAD, Notice.DEAF, Notice.LISTENING}
     found = [
         {
-            "t_ns": at(t_s), "kind": kind.value, "rule": "" if kind in about else text, "starts_ns": None,
+            "t_ns": at(t_s), "kind": kind.value, "rule": "" if kind in about else text,
+            "starts_ns": None if kind in about else at(t_s - fires_for_s),
             "detail": f'{{"text": "{text}"}}' if kind in about else "{}", "region": "default",
         }
         for t_s, kind, text in rows
@@ -44,6 +48,12 @@ def told(t_s: float, rule: str = RULE.rule) -> Row:
 def fired(*rows: Row, rule: AlertPlan = AWAITED, firing: tuple[float, float] = FIRES, harm_s: float = 30.0) -> Run:
     """Return a run in which users were harmed and the rule fired, and what the receiver heard."""
     return heard(recorded(run_of(replace(OUT, hits=(Hit(0.2, harm_s),))), firing, rule=rule), *rows)
+
+
+def test_a_notification_of_an_alert_that_fired_long_before_is_not_that_of_the_fault() -> None:
+    run = heard(fired(), LISTENS, told(17), fires_for_s=60.0)
+    (found,) = judge(run).alerts
+    assert (found.outcome, found.notified_s) == (AlertOutcome.UNTOLD, None)
 
 
 def test_a_notification_in_time_is_right_and_ttd_ends_with_it() -> None:

@@ -90,6 +90,25 @@ def test_a_cut_answer_without_a_pod_is_neither_direct_nor_collateral(whom: pl.Ex
     assert words in check_of(found, "interrupted").sentence
 
 
+@pytest.mark.parametrize(
+    ("begun_s", "late", "graceful", "verdict"),
+    [
+        (0.5, 1, False, Verdict.PASS),  # the gateway may have sent it anew when its pod did not answer
+        (-0.01, 1, False, Verdict.FAIL),  # it was answered there when the fault struck
+        (0.5, 1, True, Verdict.FAIL),  # the fault lets requests finish, so none is sent anew
+        (0.5, 39, False, Verdict.FAIL),  # more than can have been on the targets
+    ],
+)
+def test_what_another_pod_answered_late_may_have_been_on_a_target_first(
+    begun_s: float, late: int, graceful: bool, verdict: Verdict
+) -> None:
+    elsewhere = asked(-0.2, 0) & (pl.col("pod") != REPLICAS[0])
+    some = elsewhere & (elsewhere.cum_sum() <= late)
+    run = with_plan(change_rows(run_of(World(rate_rps=300.0)), some, first_byte_ns=at(begun_s), done_ns=at(0.5)), graceful=graceful)
+    found = judge(run)
+    assert check_of(found, "interrupted").verdict is verdict, check_of(found, "interrupted").sentence
+
+
 def test_where_the_fault_also_hit_a_gateway_those_elsewhere_may_have_been_hurt_on_their_way() -> None:
     run = change_details(run_of(HIT), EventKind.POD_READY, lambda _, detail: detail | {"role": "gateway"}, REPLICAS[1])
     targets = (*run.plan.targets, run.plan.targets[0].model_copy(update={"name": REPLICAS[1]}))
