@@ -24,6 +24,7 @@ from target.suite_image import PYTHON
 MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
 ASKED = MANAGED | {"aftershock.dev/kind": "question"}  # labels of a pod that is only asked about
 REFUSALS = frozenset({400, 403, 422, 500})  # an answer to the pod itself; 500: a webhook that must be asked does not answer
+UNGRANTED = "cannot create resource"  # an account without the right, in the API server's words: that says nothing of the pod
 FAILED = "FailedCreate"  # why a controller has no pod, as its Event says
 
 
@@ -46,7 +47,7 @@ def refusal(platform: Platform, namespace: str) -> str:
     try:
         platform.core.create_namespaced_pod(namespace, asked, dry_run="All")
     except ApiException as error:
-        if status_of(error) not in REFUSALS:
+        if status_of(error) not in REFUSALS or UNGRANTED in message_of(error):
             raise
         return message_of(error)
     return ""

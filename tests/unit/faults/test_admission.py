@@ -69,6 +69,9 @@ def test_a_namespace_that_lets_in_no_pod_anyhow_is_refused_in_the_api_servers_wo
     cluster.otherwise = answered(403, 'pods "x" is forbidden: exceeded quota: theirs')
     with pytest.raises(TargetRefused, match=r"would be refused there without any fault \(.*exceeded quota: theirs\)"):
         resolve(by, cluster)
+    cluster.otherwise = answered(403, 'pods is forbidden: User "me" cannot create resource "pods" in API group ""')
+    with pytest.raises(TargetRefused, match=r"ask whether a new pod would be let in.*; grant the permission to the account"):
+        resolve(by, cluster)
     cluster.otherwise = answered(503, "the server is currently unable to handle the request")
     with pytest.raises(TargetRefused, match=r"ask whether a new pod would be let into namespace ml-serving .* 503"):
         resolve(by, cluster)
