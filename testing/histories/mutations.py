@@ -10,6 +10,7 @@ import polars as pl
 
 from history.reader import Run
 from history.schema import EventKind, Series
+from testing.histories.alerts import RULE, recorded
 from testing.histories.edits import (
     add_event,
     asked,
@@ -74,6 +75,12 @@ def without_target_events(run: Run) -> Run:
     return drop_events(run, KIND.POD_STARTED, KIND.POD_GONE, where=NAME.eq(run.plan.targets[0].name))
 
 
+def drained(run: Run, after_s: float | None) -> Run:
+    """Drain a node for up to 15 s; the evidence sees ``after_s`` after the fault that it is empty, or never."""
+    planned = drop_events(with_plan(run, drain_budget_s=15.0), KIND.FAULT_CONFIRMED)
+    return planned if after_s is None else add_event(planned, after_s, KIND.FAULT_CONFIRMED, "node-drained", observed=True)
+
+
 def empty(name: str) -> Callable[[Run], Run]:
     return lambda run: replace(run, **{name: getattr(run, name).clear()})
 
@@ -115,6 +122,9 @@ HISTORIES: list[Mutation] = [
     ("confirmed before it began", HIT, lambda r: move_events(r, KIND.FAULT_CONFIRMED, -2), "history", "confirmed 1.5 s before it began"),
     ("a fault outside the load", HIT, lambda r: move_events(r, KIND.FAULT_START, 3600), "history", "outside the time of the load"),
     ("the start of the load is missing", HIT, lambda r: drop_events(r, KIND.LOAD_START), "history", "start of the load was not recorded"),
+    ("nobody heard what an alerting rule said", NULL, lambda r: with_plan(r, alerts=(RULE,)), "alerts", "and Prometheus did not say for"),
+    ("Prometheus was silent of an alerting rule for a while", NULL, lambda r: recorded(r, blind=(1, 8)), "alerts", "did not say for 8 s whether it fired"),
+    ("an alerting rule could not be evaluated", NULL, lambda r: recorded(r, state="failed"), "alerts", "it could not be evaluated for"),
     ("no hold", HIT, lambda r: with_plan(r, timers={"hold_s": 0.0}), "history", "the plan's hold_s is 0 s"),
 ]  # fmt: skip
 LOADS: list[Mutation] = [
@@ -159,6 +169,8 @@ BEFORE: list[Mutation] = [
     ("a fault of 45 s ends after 4 s", HIT, lambda r: add_event(without_target_events(with_plan(r, timers={"fault_s": 45.0})), 4, KIND.FAULT_EVIDENCE, "replica-gone", held=False, observed="False"), "evidence", "did not see it any more 4 s after it began, it was to last 45 s"),
     ("stamped after its effect", HIT, lambda r: add_event(move_events(r, KIND.PHASE, -3, NAME == "inject"), -2, KIND.POD_GONE, "inference-4k2xp"), "fault", "inference-4k2xp was hit (pod.gone) 2 s before the fault is said to have begun"),
     ("evidence that is always true", HIT, lambda r: move_events(r, KIND.FAULT_CONFIRMED, -1), "evidence", "replica-gone saw it before the fault began"),
+    ("nobody knows whether the replica was asked", HIT, lambda r: with_plan(change_rows(r, ALL, pod=None), role="inference"), "exposure", "no answer names its pod"),
+    ("hardly anybody asked the replica", HIT, lambda r: with_plan(r, role="inference", timers={"fault_s": 0.1}), "exposure", "Only 4 requests met the replica"),
     ("a null control with a fault", NULL, lambda r: add_event(r, 1, KIND.FAULT_START, "kill-replica", targets=["Pod/x"]), "fault", "This is a null control, but kill-replica"),
 ]  # fmt: skip
 AFTER: list[Mutation] = [
@@ -202,6 +214,10 @@ AFTER: list[Mutation] = [
     ("a control that nobody watched", NULL, lambda r: drop_events(r, KIND.PHASE, where=NAME.is_in(["observe", "inject"])), "impact", "never observed"),
     ("not healed", HIT, lambda r: drop_events(r, KIND.HEAL_END), "heal", "never proven to be as before"),
     ("not clean, nothing injected", HIT, lambda r: change_details(drop_events(r, KIND.FAULT_START, KIND.FAULT_CONFIRMED), KIND.HEAL_END, lambda *_: {"clean": False, "remains": ["node zone-a-gpu is cordoned"]}), "heal", "although nothing was injected"),
+    ("an alert in a control run", NULL, lambda r: recorded(r, (3, 6)), "alerts", "it fired 3.5 s after the fault, yet nothing was broken"),
+    ("an outage of which no alert tells", replace(HIT, hits=(Hit(0.2, 30.0),)), recorded, "alerts", "it had not fired when healing began"),
+    ("a drain over its budget", HIT, lambda r: drained(r, 15.5), "drainable", "15.5 s after the first eviction; the drain budget is 15 s"),
+    ("a drain that nobody saw done", HIT, lambda r: drained(r, None), "drainable", "No drain was seen to be done"),
     ("healed, not clean", HIT, lambda r: change_details(r, KIND.HEAL_END, lambda *_: {"clean": False, "remains": ["node zone-a-gpu is cordoned"]}), "heal", "The fault outlived the run"),
     ("healed, nobody looked", HIT, lambda r: change_details(r, KIND.HEAL_END, lambda *_: {}), "heal", "ended without saying so"),
     ("Prometheus down", HIT, lambda r: add_event(r, 4, KIND.INSTRUMENT_DOWN, "prometheus"), "instruments", "prometheus did not answer from 4 s after the fault on"),

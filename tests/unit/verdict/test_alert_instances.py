@@ -11,10 +11,11 @@ import pytest
 from history.reader import Run
 from history.result import AlertOutcome, RunVerdict
 from history.schema import ALERTS
+from testing.histories.alerts import RULE, Stretch
 from testing.histories.edits import at, with_plan
 from testing.histories.truth_plan import REPLICAS
 from tests.unit.verdict.conftest import NULL, run_of
-from tests.unit.verdict.test_alerts import OUT, RULE, Stretch, outcome
+from tests.unit.verdict.test_alerts import OUT, outcome
 from verdict import judge
 
 OLDER, NEW = "inference-of-long-ago", "inference-of-now"

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from history.kinds import EVERY, REQUESTS
 from history.reader import Run
 from history.result import Verdict
 from testing.histories.mutations import HISTORIES, LOADS, MUTATIONS, TWINS
 from testing.histories.truth import World
 from tests.unit.verdict.conftest import check_of, run_of
 from verdict import judge
+from verdict.registered import all_checks
 
 
 @pytest.mark.parametrize(("world", "mutate", "name", "words"), [pytest.param(*row[1:], id=row[0]) for row in MUTATIONS])
@@ -34,6 +36,10 @@ def test_the_table_is_as_long_as_promised() -> None:
     assert len(MUTATIONS) >= 40
     assert len(TWINS) >= 12
     assert len({row[0] for row in MUTATIONS}) == len(MUTATIONS)
+
+
+def test_every_check_of_requests_has_a_row() -> None:
+    assert {spec.name for spec in all_checks() if spec.kind in {EVERY, REQUESTS}} <= {row[3] for row in MUTATIONS}
 
 
 @pytest.mark.parametrize(("world", "mutate", "name", "words"), [pytest.param(*row[1:], id=row[0]) for row in HISTORIES + LOADS])
