@@ -11,30 +11,40 @@ from verdict.shared.users import NOT_BACK
 from verdict.shared.window import bad_of_fault
 from verdict.words import listed
 
-SEVERAL = "several faults began, and the plan does not say when the last of them was over"
+SEVERAL = "several faults began, and when the last of them was over was not recorded"
 
 
 @measure("s", REQUESTS)
 def outlived(case: Case) -> Value:
-    """How long users were still not served when a fault was over that ends by itself: from its end as planned until recovery, else 0.
+    """How long users were still not served when a fault was over that lasts for a time: from its end until recovery, else 0.
 
-    Of several faults there is none: the plan does not say when the last of them is over. A state that sustains itself although its cause
+    Of several faults, the end of the last counts. It is when the fault was undone or ended by itself; of one fault whose end was not
+    recorded, its end as planned. A state that sustains itself although its cause
     is gone is metastable (Bronson et al., HotOS 2021): a queue that is worked through although those who asked have gone, retries that
     keep the platform busy. What the platform's own timers take until it notices that a fault is over stands here, too. The value is a
-    lower bound where that of rto is. Source: requests, plan.
+    lower bound where that of rto is. Source: requests, events, plan.
     """
     if case.recovery is None:
         return NO_FAULT
-    if len(case.timeline.all(EventKind.FAULT_START)) > 1:
-        return Value(None, SEVERAL)
-    lasted_s = case.run.plan.timers.fault_s
-    if not lasted_s:
+    if not case.run.plan.timers.fault_s:
         return Value(None, "no fault lasted for a time of its own")
+    lasted_s = _lasted_s(case)
+    if lasted_s is None:
+        return Value(None, SEVERAL)
     known_s = case.recovery.rto_s
     if known_s is None:
         return Value(max(0.0, case.recovery.at_least_s - lasted_s), f"users were {NOT_BACK}", censored=True)
     over_s = max(0.0, known_s - lasted_s)
     return Value(over_s, _afterwards(case, lasted_s) if over_s else "")
+
+
+def _lasted_s(case: Case) -> float | None:
+    """Return how long after the first fault began the last was over (s); ``None``: it is not known."""
+    begun = case.timeline.all(EventKind.FAULT_START)
+    ends = {event.object: event.t_ns for event in case.timeline.all(EventKind.FAULT_END)}  # the last of each activity
+    if begun and {event.object for event in begun} <= ends.keys():
+        return max(0.0, *(case.after_fault_s(ends[event.object]) for event in begun))
+    return case.run.plan.timers.fault_s if len(begun) <= 1 else None
 
 
 def _afterwards(case: Case, lasted_s: float) -> str:
