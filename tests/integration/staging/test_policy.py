@@ -170,7 +170,7 @@ JOBS: list[tuple[Change, str]] = [
 def test_the_suites_own_reaper_is_admitted_and_any_other_job_is_denied(tempted: Platform) -> None:
     assert not refusal(lambda: tempted.batch.create_namespaced_job(SUITE_NAMESPACE, reaper(tempted), **DRY))
     for change, said in JOBS:
-        body = reaper(tempted)
+        body = copy.deepcopy(reaper(tempted))
         change(body)
         text = refusal(lambda body=body: tempted.batch.create_namespaced_job(SUITE_NAMESPACE, body, **DRY))
         assert said in text, text
