@@ -93,15 +93,20 @@ def refuse_by_webhook(role: str, for_s: float) -> dict[str, object]:
     Raises:
         ConfigError: ``for_s`` is above 3600 s (said in preflight).
         TargetRefused: no live run.
-        FaultFailed: the configuration could not be made.
+        FaultFailed: the configuration could not be made, or the API server is too old to end it by itself.
 
     """
     run, target, name = _begin(UndoKind.DELETE_WEBHOOK, for_s)
     made = webhook(run, name, target.name, for_s)
     run.fault_starts([target])
     with api_errors(f"make the webhook configuration {name}", FaultFailed):
-        client.AdmissionregistrationV1Api(run.platform.api).create_validating_webhook_configuration(
-            body(client.V1ValidatingWebhookConfiguration, made)
+        hooks = client.AdmissionregistrationV1Api(run.platform.api)
+        kept = hooks.create_validating_webhook_configuration(body(client.V1ValidatingWebhookConfiguration, made))
+    if not all(hook.match_conditions for hook in kept.webhooks or ()):
+        undo_all(run, {UndoKind.DELETE_WEBHOOK})
+        raise FaultFailed(
+            f"the API server left the condition out by which webhook configuration {name} ends (Kubernetes has it from 1.28 on); it is "
+            "deleted again; use refuse_by_quota"
         )
     return {"targets": [target.name], "role": role, "for_s": for_s, "configuration": name}
 

@@ -41,7 +41,7 @@ def check_receiver(platform: Platform) -> None:
         return
     try:
         socket.create_server(receiver.address, family=receiver.family).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter: a name that no DNS takes
         raise TargetRefused(
             f"the receiver of alerts can't listen on {receiver.listen} ({error}); nothing was injected; end what listens there, or "
             "write an address of this machine and a free port as listen"

@@ -20,11 +20,14 @@ UNTIL = re.compile(r'timestamp\("([^"]+)"\)')
 
 
 class RefusingCluster(FakeCluster):
-    """``now`` is its clock. ``runs_jobs``: the Job controller is at work. ``otherwise``: who else refuses new pods, and in which words."""
+    """``now`` is its clock. ``runs_jobs``: the Job controller is at work. ``old``: it knows no conditions of webhooks.
+
+    ``otherwise``: who else refuses new pods, and in which words.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
-        self.now, self.runs_jobs = NOW, True
+        self.now, self.runs_jobs, self.old = NOW, True, False
         self.webhooks: dict[str, Any] = {}
         self.quotas: dict[tuple[str, str], Any] = {}
         self.jobs: dict[tuple[str, str], Any] = {}
@@ -51,9 +54,11 @@ class RefusingCluster(FakeCluster):
         until = UNTIL.findall(condition["expression"])
         return self.now < datetime.fromisoformat(until[0])
 
-    def create_validating_webhook_configuration(self, body: Any) -> None:
+    def create_validating_webhook_configuration(self, body: Any) -> SimpleNamespace:
         self.calls.append(f"create webhook {body['metadata']['name']}")
         self.webhooks[body["metadata"]["name"]] = copy.deepcopy(body)
+        kept = None if self.old else body["webhooks"][0]["matchConditions"]
+        return SimpleNamespace(webhooks=[SimpleNamespace(match_conditions=kept)])
 
     def delete_validating_webhook_configuration(self, name: str) -> None:
         self._there(self.webhooks, name)

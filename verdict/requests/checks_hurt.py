@@ -13,6 +13,7 @@ from verdict.requests.availability import counted, missing_s, still_to_come, win
 from verdict.requests.interrupted import Groups, broken_off, by_themselves, groups, hurt, more_than_on_targets, usually_broken_off
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
+from verdict.shared.targets import NAMESPACE
 from verdict.shared.window import bad_of_fault, of_fault, under_way
 from verdict.statistics import arrivals_needed
 from verdict.words import count, listed, percent, plain, seconds
@@ -90,9 +91,12 @@ def interrupted(case: Case) -> Check | None:
     targets leave is judged, too. What is late, stalled or broken off as often as before the fault is not held against it. Where an answer
     names no pod, it is neither: after a graceful fault that makes no difference; otherwise nothing is concluded if more were hurt than
     were on the targets by their share of the requests before. After a fault that is not graceful, a late answer of another pod that had
-    not begun is neither, too, as long as that share explains it: a gateway sends a request anew when its pod does not answer.
+    not begun is neither, too, as long as that share explains it: a gateway sends a request anew when its pod does not answer. No check
+    where the fault begins with something that hits nothing that runs, such as new pods refused: nobody is interrupted by that.
     """
     if case.recovery is None or case.run.plan.experiment.fault == "none":
+        return None
+    if any(target.kind == NAMESPACE for target in case.run.plan.targets):
         return None
     allowed, found = case.workload.budgets.interrupted, groups(case)
     later = len(broken_off(case)) if case.run.plan.graceful else 0

@@ -145,11 +145,11 @@ def groups(case: Case) -> Groups:
     unknown = np.array([pod is None for pod in pods], dtype=np.bool_)
     if _other_roles(case):  # the header names who answered, not who passed it on
         unknown = ~direct
-    unknown |= _sent_anew(case, found, direct, ~direct & ~unknown)
+    unknown |= _sent_anew(case, found, ~direct & ~unknown)
     return Groups(found[direct], found[~direct & ~unknown], found[unknown])
 
 
-def _sent_anew(case: Case, found: Ints, direct: Bools, elsewhere: Bools) -> Bools:
+def _sent_anew(case: Case, found: Ints, elsewhere: Bools) -> Bools:
     """Tell which of the arrivals ``found`` may have been on a target before another pod answered: late, and not begun at the fault.
 
     A gateway sends a request anew when its pod does not answer, and the header names the last one. None, where the fault lets requests
@@ -161,7 +161,7 @@ def _sent_anew(case: Case, found: Ints, direct: Bools, elsewhere: Bools) -> Bool
     first = np.append(case.run.requests["first_byte_ns"].fill_null(NEVER_NS).to_numpy(), NEVER_NS)  # the last: of what was never recorded
     begun = first[case.arrivals.row[found]] <= case.recovery.fault_ns
     anew = elsewhere & ~begun & (case.arrivals.reason[found] == Reason.LATE)
-    hurt_there = int(anew.sum()) + int((direct & ~case.arrivals.good[found]).sum())
+    hurt_there = int((anew | (~elsewhere & ~case.arrivals.good[found])).sum())
     return anew if hurt_there <= most_by_chance(len(found), share) else none
 
 

@@ -9,6 +9,7 @@ from verdict.case import Case
 from verdict.shared.once import once
 
 POD, NODE = "pod", "node"
+NAMESPACE = "Namespace"  # a target in which nothing that runs is hit: new pods are refused
 HITS = frozenset({"Pod", "Node", "Device"})  # kinds of targets of which it is known which pods they are, or are under
 
 
@@ -41,7 +42,7 @@ def nodes_hit(case: Case) -> frozenset[str]:
 @once
 def roles_hit(case: Case) -> frozenset[str] | None:
     """Return the roles of the pods that were hit, or stood on what was; ``None``: it is not known of every target whose they are."""
-    if any(one.kind not in HITS for one in case.run.plan.targets):
+    if any(one.kind not in HITS and one.kind != NAMESPACE for one in case.run.plan.targets):
         return None
     nodes = nodes_hit(case)
     seen = case.timeline.all(EventKind.POD_READY, EventKind.POD_CREATED, EventKind.POD_SCHEDULED)

@@ -107,7 +107,12 @@ class _Server(ThreadingTCPServer):
             self.recorder.unread(f"more than {AT_ONCE} connections at once; some were refused")
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError as error:  # no thread is to be had
+            self._free.release()
+            self.recorder.unread(f"a connection for which there was no thread: {error}")
+            self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - likewise
         """Answer, and let the next one come."""
@@ -174,7 +179,7 @@ class AlertReceiver:
         """Listen, or record why that is not possible: the check ``alerts`` says it."""
         try:
             self._server = _Server(self._receiver, self._recorder)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: a name that no DNS takes
             self._log.notification(Notice.DEAF, detail={"text": f"it could not listen on {self._receiver.listen} ({error})"})
             return
         self._log.notification(Notice.LISTENING)

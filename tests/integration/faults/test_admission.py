@@ -18,7 +18,7 @@ from tests.integration.faults.test_faults import confirmed, denied, seen, unseen
 
 Running = Callable[..., Any]
 FAULTS = [faults.admission.refuse_by_webhook, faults.admission.refuse_by_quota]
-FOR_S = 15
+FOR_S = 30
 ENDS_S = 60.0  # its time, and the controllers that delete what is over
 AGAIN_S = 90.0  # as long again as its controller was refused, and a start
 

@@ -140,6 +140,14 @@ def test_the_webhook_refuses_only_new_pods_of_its_namespace_and_until_its_end(cl
         assert refused("act") is is_refused
 
 
+def test_where_the_api_server_leaves_out_how_the_webhook_ends_it_is_taken_away_at_once(cluster: RefusingCluster, tmp_path: Path) -> None:
+    cluster.old = True
+    live("webhook", cluster, tmp_path)
+    with pytest.raises(FaultFailed, match=r"left the condition out .*; it is deleted again; use refuse_by_quota"):
+        faults.admission.refuse_by_webhook("inference", 40)
+    assert not cluster.webhooks
+
+
 def test_the_quota_belongs_to_a_job_without_pods_that_is_over_in_time(cluster: RefusingCluster, tmp_path: Path) -> None:
     live("quota", cluster, tmp_path)
     faults.admission.refuse_by_quota("inference", 39.5)

@@ -117,6 +117,9 @@ def test_what_fires_for_a_role_that_was_not_hit_is_false_unless_users_were_harme
     said = "it fired 12.5 s after the fault, when users were harmed, yet inference was hit, and it is meant for gateway: it may be right."
     assert said in harmed.alerts[0].sentence
     assert harmed.alerts[0].sentence.endswith("add the role to its roles.")
+    run = recorded(run_of(OUT), rule=gateway)
+    refused = run.plan.targets[0].model_copy(update={"kind": "Namespace", "name": "ml-serving"})  # nothing that runs is hit by that
+    assert outcome(judge(with_plan(run, targets=(refused, *run.plan.targets)))) is AlertOutcome.SILENT
     later = replace(HIT, hits=(Hit(20.0, 10.0),))
     assert outcome(judge(recorded(run_of(later), (12, 40), rule=gateway))) is AlertOutcome.FALSE  # users were harmed only afterwards
     assert outcome(judge(recorded(run_of(OUT), rule=gateway))) is AlertOutcome.SILENT

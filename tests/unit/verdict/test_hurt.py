@@ -119,6 +119,13 @@ def test_where_the_fault_also_hit_a_gateway_those_elsewhere_may_have_been_hurt_o
     assert (seen["interrupted_unknown"] or 0) > 1
 
 
+def test_nobody_is_interrupted_by_a_fault_that_begins_with_new_pods_refused() -> None:
+    run = run_of(HIT)
+    refused = run.plan.targets[0].model_copy(update={"kind": "Namespace", "name": "ml-serving"})
+    checks = judge(with_plan(run, targets=(refused, *run.plan.targets))).checks
+    assert "interrupted" not in {check.name for check in checks}
+
+
 def test_a_sham_control_hurts_nobody_and_a_null_control_interrupts_nobody() -> None:
     assert check_of(judge(run_of(SHAM)), "interrupted").verdict is Verdict.PASS
     assert "interrupted" not in {check.name for check in judge(run_of(NULL)).checks}

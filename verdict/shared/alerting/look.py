@@ -55,6 +55,11 @@ class Look:
         return self.notices.first_within(begun_ns, self.recovery.watched_ns, begun_ns - self.fresh_ns)
 
     @property
+    def told_before_ns(self) -> int | None:
+        """When Alertmanager told first of an alert that fires since the fault, whatever Prometheus said; ``None``: it did not."""
+        return self.notices.first_within(self.from_ns, self.recovery.watched_ns, self.from_ns - self.fresh_ns)
+
+    @property
     def slack_s(self) -> float:
         """How finely harm and firing are seen (s)."""
         return self.rule.asked_every_s + self.case.resolution_s

@@ -33,8 +33,8 @@ def _untold(look: Look, firing: Firing, group_wait_s: float, said: str) -> Found
         return AlertOutcome.TOO_SHORT, f"{said}; {look.harm}, and it may take {allowed(look.rule)}."
     if gap := look.notices.gap(firing.start_ns, watched_ns):
         return AlertOutcome.UNKNOWN, f"{said}, but {gap}: it is not known whether anybody was told."
-    if maybe_told(look, firing):
-        return AlertOutcome.UNKNOWN, f"{said}, and no notification of that came, but {OLDER} may have told."
+    if else_told := _told_otherwise(look, firing):
+        return AlertOutcome.UNKNOWN, f"{said}, and no notification of that came, but {else_told}."
     lasted_s = (min(firing.end_ns or watched_ns, watched_ns) - firing.start_ns) / 1e9
     untold = f"{look.harm}, longer than the {allowed(look.rule)}, and nobody had been told when healing began"
     if _fired_late(look, firing, group_wait_s):
@@ -43,7 +43,18 @@ def _untold(look: Look, firing: Firing, group_wait_s: float, said: str) -> Found
         why = f"{said} for {seconds(lasted_s)}, and Alertmanager tells only of what fires for longer than its group_wait"
         return AlertOutcome.MISSING, f"{untold}: {why}, {plain(group_wait_s)}."
     part = "That is Alertmanager's part. See its routes, silences and inhibitions, and in its log whether it reaches the suite's receiver."
+    part += " What fired shortly before already, as in an earlier run, waits for group_interval or repeat_interval."
     return AlertOutcome.UNTOLD, f"{said}, and {untold}. {part}"
+
+
+def _told_otherwise(look: Look, firing: Firing) -> str:
+    """Return what may have told in the place of a notification that did not come; empty: nothing."""
+    if maybe_told(look, firing):
+        return f"{OLDER} may have told"
+    if look.told_before_ns is None:
+        return ""
+    before = f"one came {look.after_s(look.told_before_ns)} of an alert that fires since the fault, before Prometheus said so"
+    return f"{before}: it may be of another Prometheus of a pair, or clocks differ"
 
 
 def _fired_late(look: Look, firing: Firing, group_wait_s: float) -> bool:
