@@ -28,7 +28,8 @@ def refused(activity: str) -> bool:
 def not_replaced(activity: str) -> bool:
     """Tell whether a controller in the namespace of ``activity`` wanted a new pod and was refused it by its webhook or quota.
 
-    Its Event ``FailedCreate`` quotes the API server. It is seen only if something was lost meanwhile. Raises NoData: no answer.
+    Its Event ``FailedCreate``, or that condition of its ReplicaSet, quotes the API server. It is seen only if something was lost
+    meanwhile. Raises NoData: no answer.
     """
     run, name = active_run.require(), _name(activity)
     with api_errors(f"read what controllers were told because of {activity}", NoData):

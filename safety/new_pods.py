@@ -25,7 +25,8 @@ MANAGED = {"app.kubernetes.io/managed-by": "aftershock"}
 ASKED = MANAGED | {"aftershock.dev/kind": "question"}  # labels of a pod that is only asked about
 REFUSALS = frozenset({400, 403, 422, 500})  # an answer to the pod itself; 500: a webhook that must be asked does not answer
 UNGRANTED = "cannot create resource"  # an account without the right, in the API server's words: that says nothing of the pod
-FAILED = "FailedCreate"  # why a controller has no pod, as its Event says
+FAILED = "FailedCreate"  # why a controller has no pod, as its Event says, and a condition of a ReplicaSet
+FAILURE = "ReplicaFailure"  # the type of that condition
 
 
 def name_of(run_id: str, activity: str) -> str:
@@ -35,7 +36,7 @@ def name_of(run_id: str, activity: str) -> str:
 
 def permissions(namespace: str) -> list[Permission]:
     """Return what :func:`refusal` and :func:`said_to_controllers` need: no pod is ever made."""
-    return in_namespace(namespace, ("create", "pods"), ("list", "events"))
+    return [*in_namespace(namespace, ("create", "pods"), ("list", "events")), Permission("list", "replicasets", "apps", namespace)]
 
 
 def refusal(platform: Platform, namespace: str) -> str:
@@ -72,9 +73,16 @@ def pod_spec(image: str) -> dict[str, object]:
 
 
 def said_to_controllers(platform: Platform, namespace: str) -> list[str]:
-    """Return what the API server told the controllers of ``namespace`` whose pods it refused, by their Events. Raises ApiException."""
-    found = listed(platform.core.list_namespaced_event, namespace, page=METADATA_PAGE, field_selector=f"reason={FAILED}").items
-    return [str(event.message) for event in cast("list[KubeEvent]", found) if event.reason == FAILED]
+    """Return what the API server told the controllers of ``namespace`` whose pods it refused. Raises ApiException.
+
+    It is read from their Events, and from the conditions of ReplicaSets: of an object that has many Events, Kubernetes drops more
+    (https://pkg.go.dev/k8s.io/client-go/tools/record#EventSourceObjectSpamFilter: 25 at once, then one in five minutes).
+    """
+    events = listed(platform.core.list_namespaced_event, namespace, page=METADATA_PAGE, field_selector=f"reason={FAILED}").items
+    sets = listed(platform.apps.list_namespaced_replica_set, namespace).items
+    conditions = (one for found in sets for one in found.status.conditions or () if one.type == FAILURE)
+    said = (*cast("list[KubeEvent]", events), *conditions)
+    return [str(one.message) for one in said if one.reason == FAILED]
 
 
 def let_in(platform: Platform, undo: Undo) -> str:

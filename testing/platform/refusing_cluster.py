@@ -32,6 +32,7 @@ class RefusingCluster(FakeCluster):
         self.quotas: dict[tuple[str, str], Any] = {}
         self.jobs: dict[tuple[str, str], Any] = {}
         self.otherwise: ApiException | None = None
+        self.conditions: list[Any] = []  # of the one ReplicaSet
         monkeypatch.setattr(client, "AdmissionregistrationV1Api", lambda _api: self)
 
     def create_namespaced_pod(self, namespace: str, body: Any, dry_run: str = "") -> None:
@@ -47,6 +48,10 @@ class RefusingCluster(FakeCluster):
             if where == namespace and quota["spec"]["hard"] == {"pods": "0"}:
                 said = f"exceeded quota: {name}, requested: pods=1, used: pods=8, limited: pods=0"
                 raise refused(403, f'pods "aftershock-question-x" is forbidden: {said}')
+
+    def list_namespaced_replica_set(self, namespace: str, **_: object) -> SimpleNamespace:
+        bare = SimpleNamespace(conditions=None)  # as the API answers where there is none
+        return SimpleNamespace(items=[SimpleNamespace(status=one) for one in (bare, SimpleNamespace(conditions=self.conditions))])
 
     def _holds(self, hook: Any) -> bool:
         """Tell whether a pod that is made now is one of which the webhook must be asked."""

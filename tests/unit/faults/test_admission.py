@@ -197,6 +197,15 @@ def test_what_is_not_replaced_is_known_by_what_its_controller_was_told(cluster: 
     assert not_replaced("act")
 
 
+def test_what_is_not_replaced_is_known_where_kubernetes_drops_events_too(cluster: RefusingCluster, tmp_path: Path) -> None:
+    live("quota", cluster, tmp_path)
+    words = f'pods "x" is forbidden: exceeded quota: {NAME}'
+    cluster.conditions = [SimpleNamespace(type="Progressing", reason="FailedCreate", message=words)]
+    assert not not_replaced("act")
+    cluster.conditions = [SimpleNamespace(type="ReplicaFailure", reason="FailedCreate", message=words)]
+    assert not_replaced("act")
+
+
 def test_a_fault_on_pods_has_no_such_evidence(cluster: RefusingCluster, tmp_path: Path) -> None:
     [target] = resolve("quota", cluster)
     live_run(cluster, tmp_path, {"act": [target.model_copy(update={"kind": "Pod"})]})
