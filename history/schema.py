@@ -12,6 +12,8 @@ READABLE = (1, 2)
 """Versions that a reader understands. A folder of version 1 has one workload and one region, and says neither."""
 DEFAULT_REGION = "default"
 """The region of a target that names none."""
+API_SERVER = "api-server"
+"""The API server as an instrument, in events, and in what a fault takes away."""
 
 
 class Outcome(StrEnum):

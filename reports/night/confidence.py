@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from history.plan import Plan
+from history.result import Verdict
 from reports.coverage import AtHand
 from reports.model import Experiment
 from verdict.words import count, listed
@@ -14,7 +15,7 @@ SUPPORTED = 0.05
 
 
 def confidence_of(experiments: Sequence[Experiment], plans: Sequence[Plan], known: Sequence[AtHand]) -> str:
-    """Return experiments of how many, trials and what they support, profile, substitutes; empty: no run can be shown."""
+    """Return experiments of how many, trials and what they and failures support, profile, substitutes; empty: no run can be shown."""
     if not experiments:
         return ""
     ids = {one.id for one in experiments}
@@ -22,7 +23,15 @@ def confidence_of(experiments: Sequence[Experiment], plans: Sequence[Plan], know
     profiles = listed(dict.fromkeys(plan.profile for plan in plans))
     substitutes = {f"{what} ({how})" for plan in plans for what, how in plan.target.fidelity.items()}
     said = f"Substituted: {listed(sorted(substitutes))}." if substitutes else "The target file names no substitute."
-    return f"{len(ids)}{of} experiments, {_trials(experiments)} Profile {profiles}. {said}"
+    return f"{len(ids)}{of} experiments, {_trials(experiments)}{_failures(experiments)} Profile {profiles}. {said}"
+
+
+def _failures(experiments: Sequence[Experiment]) -> str:
+    """Say what failures stand on, if there are any, and nothing else of these runs is in doubt."""
+    failed = [trial for one in experiments for trial in one.trials if trial.verdict is Verdict.FAIL]
+    if not failed or any(check.verdict is Verdict.INCONCLUSIVE for trial in failed for check in trial.checks):
+        return ""
+    return " A failure was measured: the load was offered, the fault was seen to act, and the record is complete."
 
 
 def _trials(experiments: Sequence[Experiment]) -> str:

@@ -113,7 +113,7 @@ def _harms(experiments: Sequence[Experiment]) -> list[str]:
         _counted([(one, harm_of(trial).wrong) for one, trial in worst if trial.training], "wrong state", "wrong states of training"),
         _counted([(one, harm_of(trial).cut) for one, trial in users], "answer cut", "answers cut"),
         f"{whom} {out_text(out[1])}{where}" if out else "",
-        _counted([(one, harm_of(trial).late) for one, trial in users], "late answer", "late answers"),
+        _counted([(one, harm_of(trial).late) for one, trial in users], "answer not in time", "answers not in time"),
         _counted([(one, harm_of(trial).refused) for one, trial in users], "request refused", "requests refused"),
     ]
     return [part for part in parts if part]

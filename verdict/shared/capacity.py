@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from history.schema import EventKind, Series
+from history.schema import API_SERVER, EventKind, Series
 from verdict.case import Case
 from verdict.inputs.labels import label_of
 from verdict.shared.health import asked_pods
@@ -70,7 +70,10 @@ def capacity_of(case: Case, *, trust_readiness: bool = False) -> Capacity:
     if unknown:
         return unknown
     worst = min(of_roles, key=lambda capacity: (capacity.full_ns is not None, -(capacity.full_ns or 0)))
-    return replace(worst, dropped=any(c.dropped for c in of_roles))
+    dropped = any(c.dropped for c in of_roles)
+    if not dropped and API_SERVER in case.run.plan.takes_away:
+        return Capacity(unknown="none was seen to be lost, but the fault took the API server away, which alone would have said so")
+    return replace(worst, dropped=dropped)
 
 
 def _of_role(case: Case, role: str, wanted: tuple[int, int], answered: list[Change]) -> Capacity:

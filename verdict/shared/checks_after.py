@@ -9,7 +9,7 @@ from typing import NamedTuple
 from history.kinds import EVERY, REQUESTS, in_words
 from history.plan import Phase
 from history.result import Check
-from history.schema import EventKind
+from history.schema import API_SERVER, EventKind
 from verdict.case import RECOVERIES, Case
 from verdict.inputs.evaluations import Evaluation, Said, evaluations_of, frozen
 from verdict.shared.registry import Cause, Role, check
@@ -20,7 +20,7 @@ from verdict.words import count, listed, percent, seconds
 
 NEEDED = {
     "prometheus": "queue depth and the hypothesis probes that read it are",
-    "api-server": "when readiness and capacity changed is",
+    API_SERVER: "when readiness and capacity changed is",
     "load": "what users felt is",  # so called in runs of schema 1
     REQUESTS: "what users felt is",
 }

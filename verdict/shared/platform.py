@@ -120,7 +120,7 @@ def capacity_value(case: Case, capacity: Capacity) -> Value:
             f"{capacity.ready:g} of {capacity.desired} replicas were {capacity.ready_in_words} at the end",
             censored=True,
         )
-    return Value(case.after_fault_s(capacity.full_ns))
+    return Value(case.after_fault_s(capacity.full_ns), "" if capacity.dropped else "no replica was lost")
 
 
 def _claims(case: Case) -> tuple[dict[str, list[Claim]], str]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from history.alert_plan import AlertPlan
-from history.schema import EventKind
+from history.schema import API_SERVER, EventKind
 from kube.client import Platform
 from kube.lists.paging import METADATA_PAGE
 from probes.prometheus.gauge import Gauge
@@ -26,7 +26,6 @@ from runner.run.observer.watched_nodes import WatchedNodes
 
 NODES_STREAM_S = 5  # which nodes are worth watching is looked at so often
 LISTED_S = 15.0  # until every watch has seen its first list
-API_SERVER = "api-server"
 
 
 @dataclass(slots=True)

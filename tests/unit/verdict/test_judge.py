@@ -176,6 +176,12 @@ def test_the_silence_of_an_instrument_that_the_fault_takes_away_is_the_fault_its
     )
 
 
+def test_what_only_the_api_server_would_have_said_is_not_known_when_the_fault_took_it_away() -> None:
+    calm = with_plan(run_of(NULL), takes_away=("api-server",))
+    assert {judge(calm).value(name) for name in ("full_capacity", "readiness_rto", "readiness_gap")} == {None}
+    assert judge(run_of(NULL)).value("full_capacity") == 0.0
+
+
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
