@@ -127,7 +127,7 @@ browser: # a real browser looks at the report
 # clusters of its own. The second is niced, so that it takes no CPU from what serves users in the first; a test that judges how users are served
 # is marked `quiet`, and the other half stands still meanwhile (testing/runs/turns.py). The first is shorter: it takes some of the others along.
 ON_LOCAL := tests/integration/runner tests/integration/faults tests/integration/load/test_pods.py tests/integration/test_platform.py
-AFTER_LOCAL := tests/processes/inference tests/processes/training
+AFTER_LOCAL := tests/processes/inference
 
 integration: deploy dev browser ## tests on the embedded Kubernetes and, at the same time, those with processes
 	@echo "integration: two halves at once, half an hour to an hour on two cores; each speaks when it ends"
