@@ -16,13 +16,12 @@ from kubernetes import client
 
 from faults.mechanisms import timer_job
 from history.errors import ConfigError, FaultFailed, TargetRefused
-from history.plan import ResolvedTarget
+from history.plan import NAMESPACE, ResolvedTarget
 from kube.client import Platform, api_errors
 from kube.objects import body
 from kube.permissions import Permission
 from safety import active_run, fault_steps, new_pods
 from safety.active_run import ActiveRun
-from safety.blast_radius import NAMESPACE
 from safety.fault_spec import Arguments, KillTrial, duration_s, fault, lasts_for_s
 from safety.undo import undo_all
 from safety.undo_journal import UndoKind

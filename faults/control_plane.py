@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
+from history import schema
 from history.errors import ConfigError, TargetRefused
 from history.plan import ResolvedTarget
 from kube import control_plane, machine_drivers
@@ -89,7 +90,7 @@ def _stop(for_s: float) -> dict[str, object]:
     ends=TIMED,
     undo=(UndoKind.START_CONTROL_PLANE,),
     evidence=("probes.control_plane.api_silent",),
-    takes_away=(API_SERVER,),
+    takes_away=(schema.API_SERVER,),
     killed=KillTrial(left_out=CAMPAIGN),
 )
 def stop_api_server(for_s: float) -> dict[str, object]:

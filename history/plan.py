@@ -6,7 +6,7 @@ import hashlib
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -65,6 +65,9 @@ class Floor(FrozenModel):
     def sentence(self) -> str:
         """Return what bounds it, and whether it is an estimate: as preflight, dry run and report say it."""
         return self.timers + (f" (an estimate: {self.estimate})" if self.estimate else "")
+
+
+NAMESPACE: Final = "Namespace"  # the kind of a target that is a whole namespace, in which nothing that runs is hit
 
 
 class ResolvedTarget(FrozenModel):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from history.errors import NoData
+from history.plan import NAMESPACE
 from kube.client import api_errors
 from probes.targets import targets_of
 from safety import active_run, new_pods
-from safety.blast_radius import NAMESPACE
 
 
 def refused(activity: str) -> bool:

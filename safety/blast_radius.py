@@ -7,10 +7,9 @@ pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from history.errors import TargetRefused
-from history.plan import ResolvedTarget
+from history.plan import NAMESPACE, ResolvedTarget
 from kube import control_plane
 from kube.client import Platform
 from kube.controllers.groups import with_mates
@@ -24,7 +23,6 @@ from target.target import Target
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 UNCONSENTED = "which has not consented"
 ALLOW_CLUSTER_WIDE = "if that is meant, say allow: {cluster_wide: true} in an experiment of your own"
-NAMESPACE: Final = "Namespace"  # the kind of a target that is a whole namespace
 ALLOW_OVERLOAD = "if that is meant, say allow: {overload: true} in an experiment of your own"
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"  # every device plugin must mount this folder of its node
 

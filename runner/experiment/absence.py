@@ -81,29 +81,28 @@ def _without_control_plane(experiment: Experiment, target: Target) -> Iterator[s
         if driver is None:
             yield f"{what}, and target {target.name} says by no command how; to test this here, add control_plane to the region"
         elif not driver.embedded and not experiment.settings.allow.cluster_wide:
-            yield (
-                f"{what}, on which everybody there depends; to test this here, copy the experiment to a folder of your own "
-                "(--chaos-experiments) and say allow: {cluster_wide: true} in it"
-            )
+            yield f"{what}, on which everybody there depends; {_say('cluster_wide')}"
 
 
 def _without_leave_for_the_cluster(experiment: Experiment, target: Target) -> Iterator[str]:
     """Yield a sentence for each fault that makes an object of a whole cluster of others, where the experiment has no leave for that."""
-    making = [action for action, spec in faults_in(experiment.document.method) if UndoKind.DELETE_WEBHOOK in spec.undo]
-    strangers = [] if experiment.settings.allow.cluster_wide else [name for name, region in target.regions.items() if not region.embedded]
-    for action, name in product(making, strangers):
-        yield (
-            f"{action.provider.func} makes an object of the whole cluster of region {name}; to test this here, copy the experiment to a "
-            "folder of your own (--chaos-experiments) and say allow: {cluster_wide: true} in it"
-        )
+    for fault, name in _on_others(experiment, target, UndoKind.DELETE_WEBHOOK, allowed=experiment.settings.allow.cluster_wide):
+        yield f"{fault} makes an object of the whole cluster of region {name}; {_say('cluster_wide')}"
 
 
 def _without_leave_to_overload(experiment: Experiment, target: Target) -> Iterator[str]:
     """Yield a sentence for each fault that offers more load to a cluster of others, where the experiment has no leave for that."""
-    more = [action for action, spec in faults_in(experiment.document.method) if UndoKind.END_LOAD in spec.undo]
-    strangers = [] if experiment.settings.allow.overload else [name for name, region in target.regions.items() if not region.embedded]
-    for action, name in product(more, strangers):
-        yield (
-            f"{action.provider.func} gives region {name} much more than its load, and whoever shares it suffers, too; to test this here, "
-            "copy the experiment to a folder of your own (--chaos-experiments) and say allow: {overload: true} in it"
-        )
+    for fault, name in _on_others(experiment, target, UndoKind.END_LOAD, allowed=experiment.settings.allow.overload):
+        yield f"{fault} gives region {name} much more than its load, and whoever shares it suffers, too; {_say('overload')}"
+
+
+def _on_others(experiment: Experiment, target: Target, kind: UndoKind, *, allowed: bool) -> Iterator[tuple[str, str]]:
+    """Yield each fault that is undone as ``kind`` says, with each region of others on which it is not ``allowed``."""
+    faults = [action.provider.func for action, spec in faults_in(experiment.document.method) if kind in spec.undo]
+    others = [] if allowed else [name for name, region in target.regions.items() if not region.embedded]
+    yield from product(faults, others)
+
+
+def _say(leave: str) -> str:
+    """Return how an experiment is given leave."""
+    return f"to test this here, copy the experiment to a folder of your own (--chaos-experiments) and say allow: {{{leave}: true}} in it"

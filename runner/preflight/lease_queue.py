@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from history.errors import FaultFailed, TargetRefused
-from history.plan import ResolvedTarget
+from history.plan import NAMESPACE, ResolvedTarget
 from kube import control_plane
 from kube.client import Platform
 from runner.messages import Kind, Send
 from runner.stop import Stop
-from safety.blast_radius import NAMESPACE
 from safety.fault_spec import FaultSpec
 from safety.leases import CONTROL_PLANE, Leases, leases_of, list_leases, names_for
 from safety.undo_journal import UndoKind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,16 +16,10 @@ import requests
 from testing.waiting import wait_for
 from workloads import async_inference
 from workloads.async_inference.store import Store
+from workloads.storage.server import free_port
 
 CONFIGURATION = Path(async_inference.__file__).with_name("redis.conf")
 ANSWER_S = 10.0
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Stack:

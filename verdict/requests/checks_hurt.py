@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from history.kinds import REQUESTS
+from history.plan import NAMESPACE
 from history.result import Check
 from verdict.case import Case
 from verdict.inputs.attempts import Bools
@@ -13,7 +14,6 @@ from verdict.requests.availability import counted, missing_s, still_to_come, win
 from verdict.requests.interrupted import Groups, broken_off, by_themselves, groups, hurt, more_than_on_targets, usually_broken_off
 from verdict.shared.registry import Role, check
 from verdict.shared.results import NOTHING_INJECTED, Figures, failed, inconclusive, left, passed
-from verdict.shared.targets import NAMESPACE
 from verdict.shared.window import bad_of_fault, of_fault, under_way
 from verdict.statistics import arrivals_needed
 from verdict.words import count, listed, percent, plain, seconds

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from history.plan import NAMESPACE
 from history.schema import EventKind
 from verdict.case import Case
 from verdict.shared.once import once
 
 POD, NODE = "pod", "node"
-NAMESPACE = "Namespace"  # a target in which nothing that runs is hit: new pods are refused
 HITS = frozenset({"Pod", "Node", "Device"})  # kinds of targets of which it is known which pods they are, or are under
 
 

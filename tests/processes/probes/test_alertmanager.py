@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -36,6 +35,7 @@ from testing.histories.truth import Hit, build
 from testing.platform.fake_cluster import local_target
 from testing.waiting import wait_for
 from verdict import judge
+from workloads.storage.server import free_port
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager")
 pytestmark = pytest.mark.skipif(
@@ -74,8 +74,7 @@ class Told:
 
 
 def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @contextmanager

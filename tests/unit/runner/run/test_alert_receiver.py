@@ -26,16 +26,12 @@ from testing.histories.truth_plan import plan_of
 from testing.platform.fake_cluster import local_target
 from testing.platform.notifications import notification, notified
 from testing.waiting import wait_for
+from workloads.storage.server import free_port
 
 PLAN = AlertPlan(
     rule="InferenceUnavailable", group="a", roles=("inference",), workload="realtime-inference", query="up == 0", scrape_s=1,
     evaluation_s=5, for_s=10, group_wait_s=1,
 )  # fmt: skip
-
-
-def free_address(host: str = "127.0.0.1") -> str:
-    with socket.create_server((host, 0)) as free:
-        return f"{host}:{free.getsockname()[1]}"
 
 
 def rows(folder: Path, *kinds: Notice) -> list[tuple[Any, ...]]:
@@ -51,7 +47,7 @@ def unread(folder: Path) -> list[str]:
 @pytest.fixture
 def declared(monkeypatch: pytest.MonkeyPatch) -> Receiver:
     monkeypatch.setattr(alert_receiver, "UNREAD_EVERY_S", 0.0)
-    return Receiver(listen=free_address(), group_wait=1)
+    return Receiver(listen=f"127.0.0.1:{free_port()}", group_wait=1)
 
 
 @pytest.fixture
