@@ -30,8 +30,13 @@ def no_liveness_probe(_layout: Layout, role: RoleLayout) -> Found | None:
 
 @risk(*POD_LOST)
 def impatient_liveness(_layout: Layout, role: RoleLayout) -> Found | None:
-    """Find a liveness probe without a startup probe that ends a replica which loads for longer than the probe allows."""
+    """Find a liveness probe without a startup probe that ends a replica which loads for longer than the probe allows.
+
+    Loading was measured until replicas were ready, which says how long they are not alive only where both probes ask the same.
+    """
     if role.liveness is None or role.startup is not None or role.load_s < role.liveness.allows_s / 2:
+        return None
+    if role.readiness is not None and role.readiness.asks != role.liveness.asks:
         return None
     allowed = seconds(role.liveness.allows_s)
     loaded = f"there is no startup probe, and loading took {seconds(role.load_s)}"

@@ -58,6 +58,13 @@ def test_the_page_names_every_risk_and_every_cause() -> None:
     assert [name for name in (*NAMES, *causes) if f"`{name}`" not in page] == []
 
 
+def test_who_is_alive_before_it_is_ready_is_not_killed_while_it_loads() -> None:
+    weak: dict[str, object] = {"liveness": LIVENESS, "startup": None, "load_s": 40.0}
+    ready = Probe(asks="HTTP /ready", period_s=1, failures=2)
+    assert find_risks(layout(role(**weak, readiness=ready)), SHIPPED) == ()
+    assert [one.name for one in find_risks(layout(role(**weak, readiness=LIVENESS)), SHIPPED)] == ["impatient-liveness"]
+
+
 def test_the_cluster_itself_may_have_one_scheduler_or_show_none() -> None:
     [found] = find_risks(layout(schedulers=1), SHIPPED)
     assert (found.name, found.role, found.proved_by) == (ONE_SCHEDULER, "", ())
