@@ -48,7 +48,7 @@ WEAKNESSES = (
     Weakness("budget-missed", "serving/node-drained", RISK, says=("no-disruption-budget of Deployment inference",)),
     Weakness("budget-allows-nothing", "serving/node-drained", RISK, says=("no drain of it ever ends",)),
     Weakness("ready-before-loaded", "serving/rolled-out", "rto", "ready-before-loaded"),
-    Weakness("answers-cut", "serving/scaled-down", "interrupted"),
+    Weakness("answers-cut", "serving/rolled-out", "interrupted"),
     Weakness("gateway-drops", "serving/gateway-leaves", "interrupted", "no-pre-stop"),
     Weakness("one-gateway", "serving/gateway-killed", RISK, says=("role gateway is a single point of failure",)),
     Weakness("pinned-to-a-node", "serving/gateway-node-lost", RISK, says=("all stand on node cpu-b",)),
