@@ -46,7 +46,7 @@ DOMINANT = "dominant_phase"
 FALSE_HEALTHY = "wrong_green"
 TARGET_GREEN = "target_green"
 FALSE_READY = "false_ready"
-BAD_REQUESTS = "requests_bad"
+ASKED, BAD_REQUESTS = "requests_asked", "requests_bad"
 REASONS = {
     "bad_refused": "refused: no connection",
     "bad_error": "error: an answer that is one",
@@ -69,6 +69,7 @@ AVAILABILITY = "availability"
 RPO = "RPO"
 """A column of the table of experiments."""
 LABELS = {
+    ASKED: "Requests under way at the fault, or asked after it",
     BAD_REQUESTS: "Bad requests",
     UNDER_WAY: "Under way at the fault",
     INTERRUPTED: "Interrupted: under way at the fault, and hurt",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports import names
 from reports.model import Trial
+from reports.night.harm import harm_of
 from reports.page.views import measurement_text
 from verdict.words import count, listed, number
 
@@ -12,6 +13,17 @@ def reason_rows(trial: Trial) -> list[tuple[str, str]]:
     """Return (why, how many) of the bad requests, the commonest first; empty if none was bad. The counts add up to all."""
     found = [(name, value) for name in names.REASONS if (value := trial.value(name))]
     return [(names.REASONS[name], number(value, 9)) for name, value in sorted(found, key=lambda one: -one[1])]
+
+
+def sum_sentence(trial: Trial) -> str:
+    """Say what became of all requests, in the words of the table of experiments; the counts add up. Empty: it is not known."""
+    asked, bad, harm = trial.value(names.ASKED), trial.value(names.BAD_REQUESTS), harm_of(trial)
+    parts = {"wrong": harm.wrong, "cut": harm.cut, "late": harm.late, "refused": harm.refused, "lost by the load": harm.other}
+    if not asked or bad is None or sum(value or 0.0 for value in parts.values()) != bad:
+        return ""
+    became = [f"{number(value, 9)} {what}" for what, value in parts.items() if value]
+    good = f"{number(asked - bad, 9)} good"
+    return f"Of {count(int(asked), 'request')} under way at the fault or asked until watching ended: {listed([good, *became], most=6)}."
 
 
 def caught_sentence(trial: Trial) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from history.result import RANK, Check, Measurement, Verdict
 from reports import names
@@ -12,7 +12,7 @@ from reports.model import Experiment, Timeline, Trial
 from reports.night.harm import out_text
 from reports.text import at_seconds, quantity
 from verdict.floor import floor_of, is_below
-from verdict.words import interval, number, percent, seconds
+from verdict.words import NONE, interval, number, percent, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def budget_row(experiment: Experiment) -> BudgetRow:
         rto=rto_text(worst),
         rto_over=any(check.name == "rto" and check.verdict is Verdict.FAIL for check in worst.checks),
         rpo=against(trial, next((check.name for check in trial.checks if names.in_column(check.name, names.RPO)), "")),
-        availability=against(trial, names.AVAILABILITY),
+        availability=_availability(trial),
         bad=number(trial.value(names.BAD_REQUESTS), 9),
         false_healthy=measurement_text(trial.measured(names.FALSE_HEALTHY)),
         false_ready=measurement_text(trial.measured(names.FALSE_READY)) if trial.value(names.FALSE_READY) else "",
@@ -103,6 +103,12 @@ def against(trial: Trial, name: str) -> Against:
     check, measurement = check_of(trial, name), trial.measured(name)
     value, unit = (check.measured, check.unit) if check else (measurement.value, measurement.unit) if measurement else (None, "")
     return Against(quantity(value, names.unit(name, unit)), "" if check is None or check.budget is None else _allowed(check, check.budget))
+
+
+def _availability(trial: Trial) -> Against:
+    """Return the availability, and over which window from the fault on it is counted."""
+    found, window = against(trial, names.AVAILABILITY), f"over {seconds(trial.budgets.availability_window_s)}"
+    return found if found.value == NONE else replace(found, budget=f"{found.budget} {window}".strip())
 
 
 def _allowed(check: Check, budget: float) -> str:

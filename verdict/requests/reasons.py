@@ -9,8 +9,17 @@ from verdict.case import Case
 from verdict.inputs.attempts import Ints
 from verdict.inputs.reasons import Reason
 from verdict.shared.registry import NO_FAULT, Value, measure
-from verdict.shared.window import bad_of_fault
+from verdict.shared.window import bad_of_fault, of_fault
 from verdict.words import count, listed
+
+
+@measure("requests", REQUESTS)
+def requests_asked(case: Case) -> Value:
+    """How many requests of users were under way at t_fault, or asked from then until watching ended: those that requests_bad are among.
+
+    Source: requests, schedule.
+    """
+    return Value(len(of_fault(case, case.recovery.watched_ns))) if case.recovery else NO_FAULT
 
 
 @measure("requests", REQUESTS)

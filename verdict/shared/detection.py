@@ -11,6 +11,8 @@ from verdict.case import Case
 from verdict.shared.health import health_claims, serving_claims
 from verdict.shared.once import once
 from verdict.shared.registry import NO_FAULT, Value, measure
+from verdict.shared.targets import roles_hit, target_pods
+from verdict.words import seconds
 
 
 class Signal(NamedTuple):
@@ -18,6 +20,7 @@ class Signal(NamedTuple):
 
     t_ns: int
     what: str
+    about: str = ""  # the pod or node
 
 
 @measure("s", EVERY)
@@ -35,9 +38,11 @@ def time_to_detection(case: Case) -> Value:
 
     It is the first of these. A pod or a node loses Ready. A pod leaves the ready endpoints. A node has fewer allocatable accelerators.
     Kubernetes writes an Event of type Warning about a pod of a role, or about a node. What no object of Kubernetes says is not seen: an
-    alert, or a balancer that checks for itself. It explains a recovery and is no part of the RTO. Source: events.
+    alert, or a balancer that checks for itself. Where the first is about a role that was not hit, that is said, with the first of what was
+    hit. It explains a recovery and is no part of the RTO. Source: events.
     """
-    return _noticed(case, first_signal(case), "the platform showed no sign of it")
+    first = first_signal(case)
+    return _noticed(case, first and first._replace(what=first.what + _aside(case, first)), "the platform showed no sign of it")
 
 
 @measure("s", EVERY)
@@ -54,6 +59,19 @@ def _noticed(case: Case, first: Signal | None, otherwise: str) -> Value:
     if case.recovery is None:
         return NO_FAULT
     return Value(case.after_fault_s(first.t_ns), first.what) if first else Value(None, otherwise)
+
+
+def _aside(case: Case, first: Signal) -> str:
+    """Return whose ``first`` is, where it is not of what was hit, and what was the first that is; empty: it is, or nobody knows."""
+    hit = {*target_pods(case), *(one.node for one in case.run.plan.targets if one.node)}
+    roles = roles_hit(case)
+    named = case.timeline.all(EventKind.POD_READY, EventKind.POD_CREATED, EventKind.POD_SCHEDULED)
+    role = next((str(event.detail["role"]) for event in named if event.object == first.about and event.detail.get("role")), "")
+    if first.about in hit or roles is None or role in roles or case.control:
+        return ""
+    own = _first_after(case, (one for one in _signals(case) if one.about in hit))
+    seen = f"{own.what} after {seconds(case.after_fault_s(own.t_ns))}" if own else "nothing"
+    return f", {f'of role {role}, ' if role else ''}which was not hit; of what was hit, the first sign: {seen}"
 
 
 @once
@@ -85,7 +103,7 @@ def _signals(case: Case) -> Iterator[Signal]:
         EventKind.NODE_UNREADY: "lost Ready (node)",
     }
     for kind, what in names.items():
-        yield from (Signal(event.t_ns, f"{event.object} {what}") for event in case.timeline.all(kind))
+        yield from (Signal(event.t_ns, f"{event.object} {what}", event.object) for event in case.timeline.all(kind))
     yield from _warnings(case)
     yield from _lost_accelerators(case)
 
@@ -96,7 +114,7 @@ def _warnings(case: Case) -> Iterator[Signal]:
     for event in case.timeline.all(EventKind.KUBE_EVENT):
         about = event.detail.get("kind")
         if event.detail.get("type") == "Warning" and (about == "Node" or event.object in pods):
-            yield Signal(event.t_ns, f"Kubernetes warned: {event.detail.get('reason')} of {event.object}")
+            yield Signal(event.t_ns, f"Kubernetes warned: {event.detail.get('reason')} of {event.object}", event.object)
 
 
 def _lost_accelerators(case: Case) -> Iterator[Signal]:
@@ -106,5 +124,5 @@ def _lost_accelerators(case: Case) -> Iterator[Signal]:
         if now is None:
             continue
         if now < before.get(event.object, event.number("capacity") or now):
-            yield Signal(event.t_ns, f"{event.object} has fewer allocatable accelerators")
+            yield Signal(event.t_ns, f"{event.object} has fewer allocatable accelerators", event.object)
         before[event.object] = now

@@ -12,6 +12,7 @@ from reports.model import Experiment
 from reports.night.harm import worst_trial
 from reports.page.first import bar_of, named, scale_of
 from reports.page.html import MOST_BYTES, html, sections_of
+from reports.page.users import sum_sentence
 from testing.pages.html import Node, parse
 from tests.unit.reports.conftest import Night
 
@@ -60,7 +61,30 @@ def test_the_budget_table_says_what_report_json_says(night: Night, which: str) -
         assert wrong + cut + late + refused == values["requests_bad"]
         assert figure(cells[7].text) == values["requests_lost"]
         assert figure(cells[8].text) == pytest.approx(values["availability"], abs=0.0006)
+        window_s = first["budgets"]["availability_over_s"] or first["budgets"]["rto_s"]
+        assert figure(cells[8].all("small")[0].text.rpartition("over ")[2]) == window_s
         assert figure(cells[9].text) == pytest.approx(values["wrong_green"], rel=0.006)
+
+
+def test_what_became_of_all_requests_is_one_sentence_that_adds_up(night: Night) -> None:
+    sections = zip(night.raw["experiments"], night.pages, strict=True)
+    for experiment, page in sections:
+        said = [node.text for node in page.all("p") if node.text.startswith("Of ") and "asked until watching ended" in node.text]
+        assert len(said) == len(experiment["trials"])
+        for sentence, trial in zip(said, experiment["trials"], strict=True):
+            values = {m["name"]: m["value"] for m in trial["measurements"]}
+            asked, _, parts = sentence.partition(": ")
+            total, *became = (int(number.replace(",", "")) for text in (asked, parts) for number in re.findall(r"[\d,]*\d", text))
+            assert (total, sum(became)) == (values["requests_asked"], values["requests_asked"])
+            assert became[0] == values["requests_asked"] - values["requests_bad"]
+
+
+def test_where_older_verdicts_do_not_say_how_many_asked_or_do_not_add_up_nothing_is_said(night: Night) -> None:
+    trial = night.report.experiments[0].trials[0]
+    assert sum_sentence(trial)
+    for name, value in (("requests_asked", None), ("requests_bad", (trial.value("requests_bad") or 0) + 1)):
+        other = [one.model_copy(update={"value": value}) if one.name == name else one for one in trial.measurements]
+        assert not sum_sentence(trial.model_copy(update={"measurements": tuple(other)}))
 
 
 def test_bars_of_one_table_have_one_scale(night: Night) -> None:

@@ -32,6 +32,8 @@ def test_all_39_under_way_are_cut_and_whoever_asks_later_is_served() -> None:
     verdict = judge(made.run)
     seen = {one.name: one.value for one in verdict.measurements}
     assert (made.under_way, made.hurt) == (39, 39)
+    assert seen["requests_asked"] is not None
+    assert seen["requests_asked"] > made.asked_after + 39  # the window of availability ends before watching does
     assert (seen["requests_under_way"], seen["requests_interrupted"], seen["bad_cut"], seen["requests_bad"]) == (39, 39, 39, 39)
     assert seen["availability"] == pytest.approx(made.asked_after / (made.asked_after + 39))
     rto = check_of(verdict, "rto").sentence

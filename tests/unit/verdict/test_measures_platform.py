@@ -82,6 +82,19 @@ def test_a_warning_of_kubernetes_is_a_sign_if_it_is_about_the_platform() -> None
     assert (found.value, found.sentence) == (pytest.approx(2.0), "Kubernetes warned: Unhealthy of inference-new01")
 
 
+def test_a_sign_of_another_role_is_named_as_such_beside_the_first_of_what_was_hit() -> None:
+    made = add_event(run_of(HIT), -5.0, EventKind.POD_READY, "gateway-a", node="cpu-a", role="gateway")
+    found = measured(add_event(made, 0.1, EventKind.POD_UNREADY, "gateway-a", role="gateway"), "time_to_detection")
+    assert found.value == pytest.approx(0.1)
+    assert found.sentence.startswith("gateway-a lost Ready, of role gateway, which was not hit; of what was hit, the first sign: ")
+    assert REPLICAS[0] in found.sentence
+    quiet = drop_events(made, EventKind.ENDPOINT_OUT, EventKind.POD_UNREADY, EventKind.POD_GONE)
+    alone = measured(add_event(quiet, 0.1, EventKind.POD_UNREADY, "gateway-a", role="gateway"), "time_to_detection")
+    assert alone.sentence.endswith("the first sign: nothing")
+    node = measured(add_event(quiet, 0.1, EventKind.NODE_UNREADY, "elsewhere"), "time_to_detection")
+    assert node.sentence == "elsewhere lost Ready (node), which was not hit; of what was hit, the first sign: nothing"
+
+
 def test_a_container_that_restarts_in_place_is_neither_evicted_nor_scheduled() -> None:
     run = drop_events(run_of(HIT), EventKind.POD_CREATED, EventKind.POD_SCHEDULED)
     assert [measured(run, f"phase_{name}").value for name in ("evict", "schedule")] == [None, None]
