@@ -1,7 +1,7 @@
 """A child for tests of the pytest plugin: does what its script says instead of a run. Started as ``runner.run.parent.CHILD``.
 
 The script is a JSON file (environment FAKE_CHILD): experiment stem -> steps, each a list: ["say", message], ["plan", fields],
-["verdict", fields], ["wait", seconds at most], ["on-term", steps], ["exit", code].
+["verdict", fields], ["wait", seconds at most], ["until", file is there], ["on-term", steps], ["exit", code].
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from testing.waiting import wait_for
 
 Request = dict[str, Any]
 
@@ -37,6 +39,8 @@ def play(steps: list[Any], request: Request) -> None:
                 signal.signal(signal.SIGTERM, partial(end, after, request))
             case ["wait", seconds]:
                 time.sleep(seconds)
+            case ["until", file]:
+                wait_for(Path(file).exists, file)
             case ["exit", code]:
                 sys.exit(code)
 

@@ -25,7 +25,8 @@ from workloads.training.telemetry import ledger
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["workloads.training.__main__", "torch._dynamo"])  # the optimizer imports the latter
 LIMIT_S = 180  # only reached when a test fails
-NOTICE_S = 2
+SLOWLY = {"step_pause_s": 0.3}  # so that a test on a busy machine can do something to a run before its steps are done
+NOTICE_S = 6  # they notice at once, unless the machine is busy or stands still
 RUN = "test-run"
 
 

@@ -45,9 +45,9 @@ def test_a_plugin_that_fails_is_quoted_and_nobody_is_asked(api: KubeApi, tmp_pat
 def test_a_plugin_that_hangs_is_ended_and_quoted(api: KubeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = "import subprocess; subprocess.Popen(['sleep', '100'])\n"  # it holds the pipes open
     user = Plugin(tmp_path, f"print('open https://login.example.org', file=sys.stderr, flush=True)\n{child}time.sleep(100)\n").user
-    monkeypatch.setattr(exec_plugin, "LIMIT_S", 1.0)
+    monkeypatch.setattr(exec_plugin, "LIMIT_S", 5.0)
     said = refused(tmp_path, api, user)
-    assert "no answer within 1 s: open https://login.example.org; run it in a terminal, it may be waiting for a log-in" in said
+    assert "no answer within 5 s: open https://login.example.org; run it in a terminal, it may be waiting for a log-in" in said
 
 
 @pytest.mark.parametrize(

@@ -27,25 +27,32 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_handed_on_once_and_the_child_heals(project: Project, number: signal.Signals) -> None:
     healed = ["say", {"kind": "done", "name": "heal", "seconds": 1.0, "text": "healed by the child"}]
-    after = [["wait", 1], healed, ["verdict", {"verdict": "INCONCLUSIVE", "sentence": "The run is incomplete."}]]
+    after = [
+        ["until", str(project.root / "told-again")],
+        healed,
+        ["verdict", {"verdict": "INCONCLUSIVE", "sentence": "The run is incomplete."}],
+    ]
     project.experiment("serving/second")
-    project.script(pod_killed=[["on-term", after], RESOLVED, ["say", {"kind": "note", "text": "under way"}], ["wait", 60]], second=PASS)
+    project.script(
+        pod_killed=[["on-term", after], RESOLVED, ["say", {"kind": "note", "text": "under way"}], ["wait", PATIENCE_S]], second=PASS
+    )
     log = project.root / "log.txt"
     process = project.start(log)
     wait_for(lambda: "under way" in log.read_text(), process)
     process.send_signal(number)
     wait_for(lambda: f"{number.name}: the fault is being healed" in log.read_text(), process)
     process.send_signal(number)
+    wait_for(lambda: f"{number.name} again: the run is still in phase" in log.read_text(), process)
+    (project.root / "told-again").touch()
     assert process.wait(PATIENCE_S) == pytest.ExitCode.INTERRUPTED
     text = log.read_text()
-    assert f"{number.name} again: the run is still in phase" in text
     assert "healed by the child" in text
     assert "INCONCLUSIVE: The run is incomplete; report: " in text
     assert not any((project.root / "out/runs").glob("*second*"))
 
 
 def test_a_second_session_on_the_same_target_is_refused(project: Project) -> None:
-    project.script(pod_killed=[RESOLVED, ["say", {"kind": "note", "text": "under way"}], ["wait", 60]])
+    project.script(pod_killed=[RESOLVED, ["say", {"kind": "note", "text": "under way"}], ["wait", PATIENCE_S]])
     log = project.root / "log.txt"
     first = project.start(log)
     wait_for(lambda: "under way" in log.read_text(), first)
@@ -84,7 +91,7 @@ def test_a_session_that_is_killed_half_way_has_a_report_once_its_last_run_is_ove
 
 
 def test_a_signal_before_preflight_is_done_injects_nothing(project: Project) -> None:
-    project.script(pod_killed=[["say", {"kind": "note", "text": "under way"}], ["wait", 60]])
+    project.script(pod_killed=[["say", {"kind": "note", "text": "under way"}], ["wait", PATIENCE_S]])
     log = project.root / "log.txt"
     process = project.start(log)
     wait_for(lambda: "under way" in log.read_text(), process)

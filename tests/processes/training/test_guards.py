@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testing.training.gang import Gang
+from testing.training.gang import SLOWLY, Gang
 from workloads.storage.folder import FolderStore
 from workloads.training.checkpoint.catalog import survey
 from workloads.training.checkpoint.fence import check, claim, newest_attempt
@@ -45,7 +45,7 @@ def test_poison_without_end_stops_the_run(gang: Gang) -> None:
 
 
 def test_sigterm_to_one_rank_saves_at_once(gang: Gang, reference: str) -> None:
-    ranks = gang.launch(step_pause_s=0.02, interval=1000)
+    ranks = gang.launch(interval=1000, **SLOWLY)
     gang.until(lambda: len(gang.rows("step")) >= 10, ranks)
     os.kill(ranks[1].pid or 0, signal.SIGTERM)
     assert gang.wait(ranks) == [75, 75]
@@ -58,7 +58,7 @@ def test_sigterm_to_one_rank_saves_at_once(gang: Gang, reference: str) -> None:
 
 
 def test_an_older_attempt_may_not_commit(gang: Gang) -> None:
-    ranks = gang.launch(step_pause_s=0.02)
+    ranks = gang.launch(**SLOWLY)
     store = FolderStore(str(gang.checkpoints))
     gang.pause_after_a_checkpoint(ranks)
     assert claim([store], "test-run", "") == 2

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from testing.training.gang import Gang
+from testing.training.gang import LIMIT_S, Gang
 
 STAGES = {
     "while writing its shard": "save.before_shard@rank=1@step=12@restart=0=kill",
@@ -61,8 +61,8 @@ def test_three_ranks_replay_the_same_bits(tmp_path: object, gang: Gang, referenc
 
 
 def test_a_rank_that_hangs_is_noticed_by_the_timeout(gang: Gang, reference: str) -> None:
-    ranks = gang.launch(failpoints="step@rank=1@step=8@restart=0=stop", collective_timeout_s=1)
-    ranks[0].join(30)
+    ranks = gang.launch(failpoints="step@rank=1@step=8@restart=0=stop", collective_timeout_s=5)
+    ranks[0].join(LIMIT_S)
     assert ranks[0].exitcode == 1, gang.log.read_text()
     assert ranks[1].is_alive()
     ranks[1].kill()

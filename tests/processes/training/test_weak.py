@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 
-from testing.training.gang import Gang
+from testing.training.gang import SLOWLY, Gang
 from workloads.storage.folder import FolderStore
 from workloads.training.checkpoint.catalog import survey
 
@@ -79,7 +79,7 @@ def test_a_data_order_that_begins_again_repeats_and_skips(gang: Gang) -> None:
 
 def test_without_a_snapshot_later_weights_get_into_an_earlier_checkpoint(gang: Gang) -> None:
     gang.settings |= {"snapshot": False, "digest_every": 1, "step_pause_s": 0.005}
-    assert not any(gang.run(failpoints="save.before_shard@step=6=sleep:0.1"))
+    assert not any(gang.run(failpoints="save.before_shard@step=6=sleep:1"))
     digests = {row["step"]: row["digest"] for row in gang.rows("state")}
     saves = {row["step"]: row["digest"] for row in gang.rows("checkpoint")}
     assert saves[6] != digests[6]
@@ -100,7 +100,7 @@ def test_without_comparison_a_corrupted_rank_is_saved(gang: Gang, reference: str
 
 
 def test_without_an_emergency_save_the_interval_is_lost(gang: Gang) -> None:
-    ranks = gang.launch(emergency=False, step_pause_s=0.02, interval=1000)
+    ranks = gang.launch(emergency=False, interval=1000, **SLOWLY)
     gang.until(lambda: len(gang.rows("step")) >= 10, ranks)
     ranks[1].terminate()
     assert gang.wait(ranks)[1] == -15
@@ -108,8 +108,8 @@ def test_without_an_emergency_save_the_interval_is_lost(gang: Gang) -> None:
 
 
 def test_without_fencing_two_attempts_write(gang: Gang) -> None:
-    gang.settings |= {"fencing": False, "step_pause_s": 0.02}
-    first = gang.launch()
+    gang.settings |= {"fencing": False}
+    first = gang.launch(**SLOWLY)
     gang.pause_after_a_checkpoint(first)
     gang.finish()
     gang.signal(first, signal.SIGCONT)
