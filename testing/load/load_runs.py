@@ -51,12 +51,14 @@ def scripted_server(log: Path, script: list[dict[str, Any]] | None = None, *opti
 
 
 SLO = Slo(ratio=0.99, latency_ms=500)
+OUT_OF_REACH = {"in_flight_cap": 5_000, "timeout_s": 60.0, "connect_timeout": 60.0}
 
 
 def write_load_plan(run_dir: Path, url: str, slo: Slo = SLO, **load: object) -> Plan:
     """Write ``plan.json`` (hold: 1 s) and a prompts file into ``run_dir``; ``load`` overrides fields of :class:`history.plan.Load`.
 
-    The cap is out of reach: a machine that stands still for seconds owes as many seconds of arrivals at once, and all of them are sent.
+    Cap and time-outs are out of reach: a machine that stands still for seconds owes as many seconds of arrivals at once, all of them are
+    sent, and none is given up.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     prompts = str(write_prompts(run_dir / "prompts.jsonl"))
@@ -66,8 +68,7 @@ def write_load_plan(run_dir: Path, url: str, slo: Slo = SLO, **load: object) -> 
         experiment={"id": "t/load", "title": "load", "fault": "none"},
         slo=slo,
         budgets=Budgets(),
-        load={"url": url, "rate_rps": 100.0, "mix": MIX, "prompts": prompts, "in_flight_cap": 5_000, "timeout_s": 2.0, "horizon_s": 1.0}
-        | load,
+        load={"url": url, "rate_rps": 100.0, "mix": MIX, "prompts": prompts, "horizon_s": 1.0, **OUT_OF_REACH} | load,
         timers=Timers(baseline_s=1, hold_s=1, confirm_s=1, deadline_s=1, heal_s=1),
     )
     write_plan(plan, run_dir)

@@ -2,7 +2,7 @@
 
 ``python -m testing.load.scripted_server --port 0 --script '[{"at_s": 2, "for_s": 1.5, "kind": "refuse"}]' --log truth.json`` prints
 ``{"port": …, "pid": …}`` and serves ``POST …/v1/completions`` (plain and streamed) on 127.0.0.1. The log holds what really happened:
-``{"origin_ns", "seen", "outages": [{"kind", "at_s", "for_s", "share", "delay_s", "begin_ns", "end_ns", "hit"}]}``, times of
+``{"origin_ns", "seen", "outages": [{"kind", "at_s", "for_s", "share", "delay_s", "least", "begin_ns", "end_ns", "hit"}]}``, times of
 :mod:`history.clock`, rewritten whole at every change. A request is hit if it arrives (whole) in ``[begin_ns, end_ns)``.
 
 Kinds: ``refuse`` (the listener and every connection are closed), ``hang`` (no answer, ever), ``slow`` (``delay_s`` later), ``500``,
@@ -28,18 +28,23 @@ from history.clock import now_ns
 from testing.load.http import POD, Asked, bound, chunk, completion, head, read_request, reset, send, until_left
 
 KINDS = ("refuse", "hang", "slow", "500", "truncated", "reset", "wrong", "unterminated")
+POLL_S = 0.01
 BACKLOG = 4096  # a stopped server's kernel still takes this many connections
 
 
 @dataclass(slots=True)
 class Outage:
-    """One outage of the script (s from the origin) and when it really was (ns UTC); ``share`` of requests are hit."""
+    """One outage of the script (s from the origin) and when it really was (ns UTC); ``share`` of requests are hit.
+
+    It lasts until ``least`` were hit, longer than ``for_s`` if need be: a machine that stood still meanwhile skips no outage.
+    """
 
     at_s: float
     for_s: float
     kind: str
     share: float = 1.0
     delay_s: float = 1.0
+    least: int = 0
     begin_ns: int | None = None
     end_ns: int | None = None
     hit: int = 0
@@ -110,6 +115,8 @@ class ScriptedServer:
                 writer.transport.abort()
 
     async def _end(self, outage: Outage) -> None:
+        while outage.hit < outage.least:
+            await asyncio.sleep(POLL_S)
         if outage.kind == "refuse":
             await self._listen()
         outage.end_ns = now_ns()
@@ -208,7 +215,7 @@ def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m testing.load.scripted_server", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
-    parser.add_argument("--script", default="[]", help='JSON list of {"at_s", "for_s", "kind"[, "share", "delay_s"]}')
+    parser.add_argument("--script", default="[]", help='JSON list of {"at_s", "for_s", "kind"[, "share", "delay_s", "least"]}')
     parser.add_argument("--log", type=Path, help="JSON file for what really happened")
     parser.add_argument("--clock", choices=("start", "first-request"), default="start", help="what at_s counts from")
     parser.add_argument("--service-ms", type=float, default=5.0, help="time before an answer, or before its first token")

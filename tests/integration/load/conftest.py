@@ -41,7 +41,10 @@ class Played:
 
 SCENARIOS = {
     "outages": Scenario(
-        [{"at_s": 0.2 + 0.7 * number, "for_s": 0.5, "kind": kind, "delay_s": 0.15} for number, kind in enumerate(KINDS)],
+        [
+            {"at_s": 0.2 + 0.7 * number, "for_s": 0.5, "kind": kind, "delay_s": 0.15, "least": 0 if kind == "refuse" else 20}
+            for number, kind in enumerate(KINDS)
+        ],
         {"rate_rps": 200.0, "horizon_s": HORIZON_S, "timeout_s": 10.0},  # far longer than a busy machine makes an answer wait
     ),
     "naive": Scenario([ALWAYS | {"kind": "500", "share": 0.5}], {"retry": {"policy": "naive", "max_attempts": 3, "backoff_ms": 5}}),

@@ -10,6 +10,8 @@ from history.connection_policy import ConnectionPolicy
 from history.result import Verdict
 from testing.load.frozen_replica import RATE_RPS, SLO_S, freeze
 
+pytestmark = pytest.mark.quiet
+
 
 def test_shared_connections_hardly_meet_a_frozen_replica_and_the_check_says_so(tmp_path: Path) -> None:
     seen = freeze(tmp_path, ConnectionPolicy(mode="shared"))

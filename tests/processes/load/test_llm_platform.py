@@ -8,6 +8,8 @@ import pytest
 
 from testing.load.llm_runs import World, play
 
+pytestmark = pytest.mark.quiet
+
 
 def test_the_verdict_says_who_was_hurt_and_for_how_long(tmp_path: Path) -> None:
     played = play(tmp_path, "freeze", World.hurried(), for_s=3.0)

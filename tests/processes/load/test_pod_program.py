@@ -150,7 +150,8 @@ def test_a_program_that_is_not_heard_is_lost(
     with cluster.attach() as stream, Path("/dev/null").open("rb") as nobody:
         relay = Relay(tmp_path, 0, stream)
         assert relay.measure().error_ns < 1e9
-        monkeypatch.setattr(load_pod, "SILENT_S", 1.0)
+        if number is signal.SIGSTOP:  # of one that was killed the end is heard, however late
+            monkeypatch.setattr(load_pod, "SILENT_S", 1.0)
         cluster.program.send_signal(number)
         with pytest.raises(Lost, match=words):
             relay.follow(os.getppid(), nobody.fileno())

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import psutil
 import pytest
+import yaml
 
 import faults.load
 from history.clock import now_ns
@@ -27,7 +28,8 @@ from testing.waiting import wait_for
 
 TIMES, RATE_RPS = 2, 40  # of the class's 20
 LONG_S = 300.0
-SHORT_S, AFTERWARDS_S = 1.5, 4.0  # users' time-out is 5 s, so that whoever waits for it is seen
+USERS_S = 20.0  # their time-out
+SHORT_S, AFTERWARDS_S = 1.5, 15.0  # far less than that, so that whoever waits for it is seen
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def silent() -> Iterator[str]:
 
 def begun(url: str, folder: Path, for_s: float, attempts: int = 1) -> ActiveRun:
     """Begin a surge on users of ``url``, in a live run that keeps its record in ``folder``."""
-    cluster, target = FakeCluster(), local_target(endpoints={"inference": url})
+    workloads = yaml.safe_load((ROOT / "targets/local.yaml").read_text())["workloads"]
+    workloads["realtime-inference"]["load"]["timeout"] = USERS_S
+    cluster, target = FakeCluster(), local_target(endpoints={"inference": url}, workloads=workloads)
     arguments = {"role": "inference", "times": TIMES, "for_s": for_s, "attempts": attempts}
     run = live_run(
         cluster, folder, {"act": spec(faults.load.surge).resolve(cluster.platform(target), arguments, seeded(7))}, target, seed=7
@@ -66,12 +70,12 @@ def offered() -> bool:
 
 
 def test_it_is_sent_to_the_classs_endpoint_and_ends_with_its_time(server: Server, tmp_path: Path) -> None:
-    run = begun(server.url, tmp_path, 4.0)
+    run = begun(server.url, tmp_path, 8.0)
     assert generators(tmp_path)
     wait_for(offered, "nine of ten of its requests were sent")
     wait_for(lambda: not generators(tmp_path), "its generator has ended by itself")
     rows = read_table(folder_of(run, "act"), "requests")
-    assert rows.height > 4 * RATE_RPS / 2
+    assert rows.height > 8 * RATE_RPS / 2
     assert set(rows["error"]) <= {None, "CutOff: the load ended before the answer did"}
     assert rows["outcome"].to_list().count("ok") > 0.5 * rows.height
     assert faults.load.restore() == {"undone": ["load generator of act: it does not run: it ended with its time, or with the suite"]}

@@ -21,7 +21,7 @@ from runner.drivers.driver import DRIVERS, known_drivers
 from runner.experiment.experiment import Experiment, read_experiment
 from runner.run.context import Context
 from safety import active_run
-from testing.load.load_runs import scripted_server
+from testing.load.load_runs import OUT_OF_REACH, scripted_server
 from testing.runs.counter import CounterDriver, CounterPlan, stand_still
 from testing.runs.phases import events
 from testing.runs.runner_parts import EXPERIMENT, scripted
@@ -32,9 +32,9 @@ from verdict.shared.registry import Role, check
 from verdict.shared.results import failed, passed
 
 TIMERS = Timers(baseline_s=0.5, hold_s=1.0, confirm_s=5, deadline_s=20, heal_s=2)
-LOAD = {"rate_rps": 60.0, "in_flight_cap": 500, "horizon_s": 60.0}
+LOAD = {"rate_rps": 60.0, "horizon_s": 60.0, **OUT_OF_REACH}
 SLO = Slo(ratio=0.9, latency_ms=1000)
-STILL_S, LONGEST_S = 2.0, 1.0
+STILL_S, LONGEST_S = 5.0, 3.0
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @check(CounterDriver.kind, Role.OWN, title="Went on counting")
     def counting(case: Case) -> Check:
-        """Check that the counter never stood still for longer than a second after the fault."""
+        """Check that the counter never stood still for longer than three seconds after the fault."""
         since_ns = fault_ns(case.run.plan, case.timeline) or 0
         gaps = case.run.ledgers["counter"].select("t_ns", gap=pl.col("t_ns").diff()).filter(pl.col("t_ns") >= since_ns)["gap"]
         longest_s = float(gaps.max() or 0) / 1e9  # type: ignore[arg-type]  # int64
@@ -77,6 +77,7 @@ def test_a_driver_is_known_by_its_folder_or_its_registration() -> None:
     assert DRIVERS["counter"] is CounterDriver
 
 
+@pytest.mark.quiet
 @pytest.mark.usefixtures("judged")
 def test_both_are_driven_watched_recorded_and_judged(experiment: Experiment, platform: Platform, tmp_path: Path) -> None:
     context, verdict = driven(experiment, platform, tmp_path / "run", CounterDriver())
@@ -93,6 +94,7 @@ def test_both_are_driven_watched_recorded_and_judged(experiment: Experiment, pla
     assert verdict.verdict is Verdict.PASS, verdict.sentence
 
 
+@pytest.mark.quiet
 @pytest.mark.usefixtures("judged")
 def test_the_observation_waits_for_the_slower_one_and_its_failure_is_the_runs(
     experiment: Experiment, platform: Platform, tmp_path: Path
