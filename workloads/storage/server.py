@@ -5,6 +5,7 @@ On a cluster the same program runs in pods (manifests/training/s3/s3.yaml).
 
 import hashlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from urllib.error import URLError
@@ -21,6 +23,8 @@ from workloads.storage.errors import StoreRefused, StoreUnavailable
 MODULE = Path(__file__).resolve().parents[2] / "cluster" / "go" / "s3"
 _COMMAND = "github.com/versity/versitygw/cmd/versitygw"
 ACCESS_KEY, SECRET_KEY = "aftershock", "aftershock-local"  # of a server that only 127.0.0.1 reaches
+START_S = 60.0  # it takes less than one; only ends what would hang
+PORTS = (21_000, 29_000)  # below those of connections and of NodePorts
 
 
 def program() -> Path:
@@ -72,20 +76,20 @@ class S3Server:
         return f"s3://{bucket}/{prefix}?endpoint={self.endpoint}"
 
     def start(self) -> None:
-        """Start the server and wait until it answers; raises StoreUnavailable with its log if it does not within 10 s."""
+        """Start the server and wait until it answers; raises StoreUnavailable with its log if it does not within a minute."""
         argv = [str(program()), "--port", f"127.0.0.1:{self.port}", "--health", "/health", "--access", ACCESS_KEY, "--secret", SECRET_KEY]
         with self.log.open("ab") as log:
             argv += ["posix", "--versioning-dir", str(self.versions), str(self.objects)]
             self._process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
-        if not came_up(self._process, self._healthy, 10):
+        if not came_up(self._process, self._healthy, START_S):
             self.stop()
-            raise StoreUnavailable(f"versitygw on port {self.port} did not answer within 10 s: {self.log.read_text()[-500:]}")
+            raise StoreUnavailable(f"versitygw on port {self.port} did not answer within {START_S:g} s: {self.log.read_text()[-500:]}")
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End the server, by default without notice: what it acknowledged stays in its folders."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(10)
+            self._process.wait(START_S)
             self._process = None
 
     def path_of(self, bucket: str, key: str) -> Path:
@@ -111,7 +115,9 @@ def came_up(process: "subprocess.Popen[bytes]", answers: Callable[[], bool], tim
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody has now, and that the kernel gives to nobody who asks for any: it stays free."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -23,9 +23,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Replic
     for device in ("GPU-0", "GPU-1"):
         (devices / device).mkdir(parents=True)
     (devices / "GPU-0" / "status").write_text("ok\n")
-    slow = {"STEP_FLOOR_MS": "5", "MAX_BATCH": "4"}  # as a larger model: answers last long enough to meet each other
+    slow = {"STEP_FLOOR_MS": "20", "MAX_BATCH": "4"}  # as a larger model: answers last long enough to meet each other, and what a test does
     settings: dict[str, dict[str, str]] = {
-        "shared": slow | {"STALL_TIMEOUT_S": "1"},
+        "shared": slow | {"STALL_TIMEOUT_S": "600"},  # it is never frozen, and a busy machine is no stall
+        "frozen": slow | {"STALL_TIMEOUT_S": "3"},
         "patient": slow | {"STALL_TIMEOUT_S": "600", "QUEUE_LIMIT": "2", "DRAIN_GRACE_S": "0.1"},
         "victim": slow,
         "weak": slow | {"HEALTH": "api-only", "DRAIN_S": "0"},

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from testing.waiting import wait_for
+from workloads.storage.server import free_port
 
 DEADLINE_S = 180.0  # for states; generous, because it is only reached when a test fails
 
@@ -31,9 +31,7 @@ class Replica:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         folder.mkdir()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url, self.log = f"http://127.0.0.1:{port}", folder / "log"
         environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "POD_NAME": folder.name} | settings
         with self.log.open("w") as log:
@@ -42,7 +40,7 @@ class Replica:
     def health(self) -> tuple[int, str]:
         """Status code and state; (0, "unreachable") when nobody answers."""
         try:
-            answer = requests.get(f"{self.url}/health", timeout=10)
+            answer = requests.get(f"{self.url}/health", timeout=DEADLINE_S)
         except requests.ConnectionError:
             return 0, "unreachable"
         return answer.status_code, answer.json()["status"]
@@ -67,7 +65,7 @@ class Replica:
 
     def metric(self, name: str, **labels: str) -> float:
         """Value of one sample in /metrics."""
-        exposition = requests.get(f"{self.url}/metrics", timeout=10).text
+        exposition = requests.get(f"{self.url}/metrics", timeout=DEADLINE_S).text
         samples = [sample for family in text_string_to_metric_families(exposition) for sample in family.samples if sample.name == name]
         (value,) = [sample.value for sample in samples if labels.items() <= sample.labels.items()]
         return value

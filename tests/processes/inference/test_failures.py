@@ -14,21 +14,21 @@ def longest_answer(prompts: list[Prompt]) -> str:
     return min(prompts, key=lambda p: len(p.prompt)).prompt
 
 
-def test_a_frozen_engine_turns_health_red_and_fails_what_waits_for_it(shared: Replica, prompts: list[Prompt]) -> None:
-    row = prompts[0]
-    with ThreadPoolExecutor(1) as pool, shared.post(longest_answer(prompts), 200, stream=True) as response:
+def test_a_frozen_engine_turns_health_red_and_fails_what_waits_for_it(fleet: dict[str, Replica], prompts: list[Prompt]) -> None:
+    replica, row = fleet["frozen"].ready(), prompts[0]
+    with ThreadPoolExecutor(1) as pool, replica.post(longest_answer(prompts), 200, stream=True) as response:
         stream = events(response)
         next(stream)
-        shared.engine.send_signal(signal.SIGSTOP)
-        unanswered = pool.submit(shared.post, row.prompt)
-        wait_for(lambda: shared.health() == (503, "stalled"), "health is red")
+        replica.engine.send_signal(signal.SIGSTOP)
+        unanswered = pool.submit(replica.post, row.prompt)
+        wait_for(lambda: replica.health() == (503, "stalled"), "health is red")
         assert unanswered.result().status_code == 503
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             assert "[DONE]" not in list(stream)
-    assert shared.post(row.prompt).status_code == 503
-    shared.engine.send_signal(signal.SIGCONT)
-    wait_for(lambda: shared.health() == (200, "ready"), "health is green again")
-    assert shared.text(row.prompt) == row.completion
+    assert replica.post(row.prompt).status_code == 503
+    replica.engine.send_signal(signal.SIGCONT)
+    wait_for(lambda: replica.health() == (200, "ready"), "health is green again")
+    assert replica.text(row.prompt) == row.completion
 
 
 def test_a_killed_engine_fails_its_requests_and_ends_the_server(fleet: dict[str, Replica], prompts: list[Prompt]) -> None:
@@ -67,7 +67,7 @@ def test_a_device_lost_before_the_start_is_noticed_at_the_start(fleet: dict[str,
 
 
 def test_the_weak_health_check_stays_green_over_a_frozen_engine(fleet: dict[str, Replica], prompts: list[Prompt]) -> None:
-    weak, strong = fleet["weak"].ready(), fleet["shared"].ready()
+    weak, strong = fleet["weak"].ready(), fleet["frozen"].ready()
     engines = [weak.engine, strong.engine]
     try:
         for engine in engines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from runner.run.observer.alert_watch import AlertWatch
 from target.target import Target
 from testing.platform.fake_cluster import local_target
 from testing.waiting import wait_for
+from workloads.storage.server import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed: make setup names its package")
 RULES = {
@@ -45,8 +45,7 @@ RULES = {
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a real Prometheus with the rules, which scrapes itself; return its URL."""
     folder = tmp_path_factory.mktemp("prometheus")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     scraped = [{"job_name": "self", "static_configs": [{"targets": [address]}]}]
     intervals = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "3s"}
     (folder / "rules.yml").write_text(yaml.safe_dump(RULES))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from probes.prometheus.values import query
 from testing.platform.fake_cluster import local_target
 from testing.platform.prometheus_server import WAITING
 from testing.waiting import wait_for
+from workloads.storage.server import free_port
 
 PASSWORD = "a long planted word"  # noqa: S105 - made for this test
 HASHED = "$2b$04$yujkotHDdVXayJy9SnOQV.N5HRnbX0G/5mzB4IWqW9spswS54l.sC"
@@ -59,8 +59,7 @@ def prometheus(folder: Path, certificates: Path, **web: Any) -> Iterator[str]:
     tls = {"cert_file": str(certificates / "server.pem"), "key_file": str(certificates / "server.key")} | web.pop("tls", {})
     (folder / "web.yml").write_text(yaml.safe_dump({"tls_server_config": tls} | web))
     (folder / "prometheus.yml").write_text("{}")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     options = {"config.file": "prometheus.yml", "web.config.file": "web.yml", "storage.tsdb.path": "data"}
     command = ["prometheus", f"--web.listen-address={address}", *(f"--{name}={folder / value}" for name, value in options.items())]
     with (folder / "log").open("w") as log:

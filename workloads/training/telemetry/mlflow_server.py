@@ -43,7 +43,7 @@ class MlflowServer:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)  # a group of its own: both of its processes
-        self._process.wait(10)
+        self._process.wait(START_S)
 
     def answers(self, timeout_s: float = 1.0) -> bool:
         """Tell whether it answers a request within ``timeout_s``."""
