@@ -19,7 +19,8 @@ from workloads.async_inference.store import Store
 from workloads.storage.server import free_port
 
 CONFIGURATION = Path(async_inference.__file__).with_name("redis.conf")
-ANSWER_S = 10.0
+PATIENT = {"REDIS_TIMEOUT_S": "60", "ENGINE_TIMEOUT_S": "60"}  # who is killed refuses at once: nothing here is found out by waiting
+ANSWER_S = 90.0
 
 
 class Stack:
@@ -29,7 +30,9 @@ class Stack:
         (folder / "data").mkdir(parents=True, exist_ok=True)
         self.folder, self._redis_port, self._port = folder, free_port(), free_port()
         self.url, self.redis_url = f"http://127.0.0.1:{self._port}", f"redis://127.0.0.1:{self._redis_port}/0"
-        self._settings = {"HOST": "127.0.0.1", "PORT": str(self._port), "REDIS_URL": self.redis_url, "ENGINE_URL": engine_url} | settings
+        self._settings = (
+            {"HOST": "127.0.0.1", "PORT": str(self._port), "REDIS_URL": self.redis_url, "ENGINE_URL": engine_url} | PATIENT | settings
+        )
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.store, self.redis = Store(self.redis_url, 2.0), redis.Redis.from_url(self.redis_url)
 

@@ -25,7 +25,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def server(tmp_path: Path, credentials: None) -> Iterator[S3Server]:
     with S3Server(tmp_path / "s3") as server:
-        create(server.url(BUCKET), wait_s=10)
+        create(server.url(BUCKET), wait_s=60)
         yield server
 
 

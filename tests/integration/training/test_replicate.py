@@ -22,7 +22,7 @@ from workloads.storage.server import S3Server
 def replica(tmp_path: Path, bucket: Bucket) -> Iterator[Bucket]:
     with S3Server(tmp_path / "replica") as server:
         url = server.url(BUCKET, "run")
-        create(url, wait_s=10)
+        create(url, wait_s=60)
         yield Bucket(server, url, s3_store(url))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testing.training.gang import Gang, loadable
+from testing.training.gang import SLOWLY, Gang, loadable
 from tests.integration.training.conftest import BUCKET, Bucket
 from workloads.storage.bucket import create, s3_store
 from workloads.storage.server import S3Server
@@ -47,7 +47,7 @@ def test_a_damaged_newest_checkpoint_costs_one_checkpoint(gang: Gang, bucket: Bu
 
 
 def test_an_outage_of_the_store_stops_no_step(gang: Gang, bucket: Bucket, reference: str) -> None:
-    ranks = gang.launch(step_pause_s=0.05)
+    ranks = gang.launch(**SLOWLY)
     gang.until(lambda: gang.rows("checkpoint"), ranks)
     bucket.server.stop()
     gang.until(lambda: any(store["problem"] for row in gang.rows("checkpoint") for store in row["stores"]), ranks)
@@ -61,7 +61,7 @@ def test_an_outage_of_the_store_stops_no_step(gang: Gang, bucket: Bucket, refere
 
 def test_a_start_waits_for_the_store(gang: Gang, bucket: Bucket) -> None:
     bucket.server.stop()
-    ranks = gang.launch(store_wait_s=30)
+    ranks = gang.launch(store_wait_s=120)
     ranks[0].join(0.5)
     bucket.server.start()
     assert gang.wait(ranks) == [0, 0], gang.log.read_text()
@@ -70,7 +70,7 @@ def test_a_start_waits_for_the_store(gang: Gang, bucket: Bucket) -> None:
 def test_with_a_store_a_zone_the_loss_of_one_costs_nothing(tmp_path: Path, bucket: Bucket, reference: str) -> None:
     with S3Server(tmp_path / "zone-b") as other:
         url = other.url(BUCKET, "run")
-        create(url, wait_s=10)
+        create(url, wait_s=60)
         gang = Gang(tmp_path, stores=f"{bucket.url},{url}")
         assert -9 in gang.run(failpoints="step@rank=1@step=15@restart=0=kill", async_save=False)
         assert [m.step for m in loadable(s3_store(url))] == [m.step for m in loadable(bucket.store)] == [12, 6]

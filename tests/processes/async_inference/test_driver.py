@@ -36,19 +36,19 @@ def test_jobs_are_followed_through_a_lost_engine_a_killed_consumer_and_a_killed_
     )
     (run_dir := tmp_path / "run").mkdir()
     with engine() as asked, stack(tmp_path / "stack", asked.url, ("one", "two"), RECLAIM_S="1", RETRY_S="0.1") as queued:
-        client = JobsClient(queued.url, timeout_s=3)
+        client = JobsClient(queued.url, timeout_s=60)
         made = plan(queued.url)
         progress = JobsProgress(run_dir, made, read_prompts(tmp_path / "prompts.jsonl"), client, client.last_place())
-        wait_for(lambda: not progress.lacks(0), "enough jobs have ended", 60)
+        wait_for(lambda: not progress.lacks(0), "enough jobs have ended")
         fault_ns = now_ns()
         asked.answering = gone
         queued.kill("one")
-        wait_for(lambda: client.backlog()["depth"] > 10, "jobs wait", 60)
+        wait_for(lambda: client.backlog()["depth"] > 10, "jobs wait")
         assert not progress.recovered(fault_ns, fault_ns, 0.5)
         queued.kill("redis")
         queued.start_redis()
         asked.answering = at_once
-        wait_for(lambda: progress.recovered(fault_ns, fault_ns, 2.0), "jobs are done in time again", 90)
+        wait_for(lambda: progress.recovered(fault_ns, fault_ns, 2.0), "jobs are done in time again")
         assert progress.failure() == ""
         files = progress.drain()
     rows = {name: read_table(run_dir / LEDGERS, name, schema=schema) for name, schema in made.LEDGERS.items()}
@@ -68,10 +68,10 @@ def test_a_queue_that_nobody_can_ask_starts_no_run_and_an_ended_load_says_so(tmp
     (run_dir := tmp_path / "run").mkdir()
     client = JobsClient("http://127.0.0.1:9", timeout_s=1)
     progress = JobsProgress(run_dir, plan("http://127.0.0.1:9"), read_prompts(tmp_path / "prompts.jsonl"), client, "0")
-    wait_for(lambda: progress.record().rows.height > 3, "submissions have failed", 30)
+    wait_for(lambda: progress.record().rows.height > 3, "submissions have failed")
     assert progress.lacks(0) != ""
     assert progress.record().accepted.is_empty()
     progress._halt.set()
-    wait_for(progress.failure, "the end is told", 30)
+    wait_for(progress.failure, "the end is told")
     with pytest.raises(WorkloadFailed, match="the threads that submit and follow jobs ended"):
         progress.drain()

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from testing.async_inference.engine import Engine, at_once, engine, gone
-from testing.async_inference.stack import Stack, stack
+from testing.async_inference.stack import ANSWER_S, Stack, stack
 from testing.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="Redis is not installed: apt-get install redis-server")
@@ -58,7 +58,7 @@ class Held:
 
     def _wait(self, _job: str, _request: dict[str, object]) -> int:
         self._begun.set()
-        self._go.wait(60)
+        self._go.wait()
         return 200
 
     def begun(self) -> None:
@@ -101,13 +101,13 @@ def test_a_cancelled_job_is_done_and_can_be_fetched(queued: Stack, asked: Engine
     held = Held(asked)
     job = queued.accepted("nobody waits for me")
     held.begun()
-    said = requests.delete(f"{queued.url}/v1/jobs/{job}", timeout=10)
+    said = requests.delete(f"{queued.url}/v1/jobs/{job}", timeout=ANSWER_S)
     assert (said.status_code, said.json()["cancelled"]) == (202, True)
     held.go()
     done(queued, job)
     assert queued.get(f"/v1/jobs/{job}/result")["choices"][0]["text"] == "answer to nobody waits for me"
     assert [end["cancelled"] for end in queued.ends()] == [True]
-    assert requests.delete(f"{queued.url}/v1/jobs/nobody", timeout=10).status_code == 404
+    assert requests.delete(f"{queued.url}/v1/jobs/nobody", timeout=ANSWER_S).status_code == 404
 
 
 def test_a_consumer_killed_in_mid_work_leaves_it_to_another_which_is_told(queued: Stack, asked: Engine) -> None:
@@ -172,7 +172,7 @@ def test_a_poison_message_becomes_a_dead_letter_and_the_rest_is_done(queued: Sta
     assert asked.asked[poison] == 3
     [letter] = queued.get("/v1/dead")["dead"]
     assert (letter["id"], letter["reason"]) == (poison, "work on it was begun 3 times and never came to an end")
-    said = requests.get(f"{queued.url}/v1/jobs/{poison}/result", timeout=10)
+    said = requests.get(f"{queued.url}/v1/jobs/{poison}/result", timeout=ANSWER_S)
     assert (said.status_code, said.json()["error"].split(":")[0]) == (500, f"job {poison} is dead")
 
 
@@ -214,7 +214,7 @@ def test_a_request_that_the_engine_refuses_has_failed(queued: Stack, asked: Engi
     asked.answering = lambda _job, _request: 400
     job = queued.accepted("wrong")
     wait_for(lambda: queued.state(job) == "failed", "it has failed", 60)
-    assert requests.get(f"{queued.url}/v1/jobs/{job}/result", timeout=10).status_code == 422
+    assert requests.get(f"{queued.url}/v1/jobs/{job}/result", timeout=ANSWER_S).status_code == 422
     assert asked.asked[job] == 1
 
 
@@ -239,7 +239,7 @@ def test_the_same_key_is_the_same_job(queued: Stack) -> None:
 )
 def test_what_is_no_request_is_refused_in_a_sentence(queued: Stack, body: str, key: str | None, status: int, said: str) -> None:
     headers = {"idempotency-key": key} if key else {}
-    answer = requests.post(f"{queued.url}/v1/jobs", data=body, headers=headers, timeout=10)
+    answer = requests.post(f"{queued.url}/v1/jobs", data=body, headers=headers, timeout=ANSWER_S)
     assert (answer.status_code, said in answer.json()["error"]) == (status, True), answer.text
     assert queued.get("/v1/queue")["depth"] == 0
 
@@ -271,12 +271,12 @@ def test_a_result_is_kept_if_redis_is_killed_while_the_engine_works(queued: Stac
 def test_prometheus_is_told_depth_and_age(queued: Stack, asked: Engine) -> None:
     asked.answering = gone
     queued.accepted("waiting")
-    text = requests.get(f"{queued.url}/metrics", timeout=10).text
+    text = requests.get(f"{queued.url}/metrics", timeout=ANSWER_S).text
     values = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if not line.startswith("#")}
     assert (values["async_inference_queue_depth"], values["async_inference_dead_letters"]) == (1, 0)
     assert values["async_inference_oldest_seconds"] >= 0
     queued.kill("redis")
-    assert requests.get(f"{queued.url}/metrics", timeout=10).status_code == 503
+    assert requests.get(f"{queued.url}/metrics", timeout=ANSWER_S).status_code == 503
 
 
 def test_a_consumer_that_acknowledges_first_loses_its_job_when_it_is_killed(queued: Stack, asked: Engine) -> None:

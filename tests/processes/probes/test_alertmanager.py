@@ -83,7 +83,7 @@ def running(folder: Path, program: str, options: dict[str, object], ready: str) 
     with (folder / f"{program}.log").open("w") as log:
         process = subprocess.Popen([program, *(f"--{name}={value}" for name, value in options.items())], stdout=log, stderr=log)
     try:
-        wait_for(lambda: process.poll() is not None or answers(ready), f"{program} runs", 60)
+        wait_for(lambda: process.poll() is not None or answers(ready), f"{program} runs")
         assert process.poll() is None, (folder / f"{program}.log").read_text()
         yield
     finally:
@@ -160,7 +160,7 @@ def stopped(told: Told, plan: AlertPlan, folder: Path, awaited: Notice | None) -
     told.stop.close()
     wait_for(lambda: "firing" in read_table(folder, "alerts")["state"].to_list(), "the rule fires")
     if awaited is not None:
-        wait_for(lambda: awaited.value in read_table(folder, "notifications")["kind"].to_list(), "Alertmanager tells", 30)
+        wait_for(lambda: awaited.value in read_table(folder, "notifications")["kind"].to_list(), "Alertmanager tells")
     halt.set()
     watch.join(5)
     receiver.stop()
@@ -200,8 +200,8 @@ def test_what_alertmanager_routes_to_nobody_was_told_to_nobody(tmp_path: Path) -
         plan = planned(told.target).model_copy(update={"within_s": PATIENT_S})
         stopped_ns = stopped(told, plan, tmp_path, None)
         alertmanager = told.target.only_region().alerts.receiver.alertmanager  # type: ignore[union-attr]  # all of it is declared
-        wait_for(lambda: requests.get(f"{alertmanager}/api/v2/alerts", timeout=5).json(), "Alertmanager was told")
-        (alert,) = requests.get(f"{alertmanager}/api/v2/alerts", timeout=5).json()
+        wait_for(lambda: requests.get(f"{alertmanager}/api/v2/alerts", timeout=60).json(), "Alertmanager was told")
+        (alert,) = requests.get(f"{alertmanager}/api/v2/alerts", timeout=60).json()
     assert alert["receivers"] == [{"name": "nobody"}]
     assert read_table(tmp_path, "notifications")["kind"].to_list() == [Notice.LISTENING.value]
     (found,) = judge(judged_as(plan, tmp_path, stopped_ns)).alerts
