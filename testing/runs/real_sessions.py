@@ -24,6 +24,7 @@ from verdict.floor import floor_of, is_below
 from verdict.words import seconds
 
 LOCAL = ROOT / os.environ.get("AFTERSHOCK_TARGET", "targets/local.yaml")  # or another cluster with the reference platform
+SESSION_S = 1500.0  # the longest takes three minutes on two idle cores; only ends what would hang
 
 
 @dataclass(slots=True)
@@ -52,11 +53,11 @@ class Session:
 
     def until(self, kind: EventKind, name: str = "") -> Session:
         """Wait until the run has recorded an event."""
-        wait_for(lambda: self.process.poll() is not None or bool(self.events(kind, name)), f"{kind} {name}")
+        wait_for(lambda: self.process.poll() is not None or bool(self.events(kind, name)), f"{kind} {name}", SESSION_S)
         assert self.process.poll() is None, self.said
         return self
 
-    def end(self, patience_s: float = PATIENCE_S) -> int:
+    def end(self, patience_s: float = SESSION_S) -> int:
         return self.process.wait(patience_s)
 
     @property

@@ -98,7 +98,7 @@ def test_down_leaves_nothing(probe: Cluster, passing: Cluster) -> None:
     passing.run("down")
     assert traces() == before
     # a killed process is gone once the host's init has reaped it
-    wait_for(lambda: not processes_of("passing"), "no process of the cluster", 20)
+    wait_for(lambda: not processes_of("passing"), "no process of the cluster")
     assert "nothing to do" in passing.run("down")
 
 
@@ -113,7 +113,7 @@ def test_what_a_killed_up_left_is_cleared(probe: Cluster, passing: Cluster, mome
     passing.run("down")
     assert traces() == before
     # a killed process is gone once the host's init has reaped it
-    wait_for(lambda: not processes_of("passing"), "no process of the cluster", 20)
+    wait_for(lambda: not processes_of("passing"), "no process of the cluster")
 
 
 def test_up_clears_what_a_killed_run_left(probe: Cluster, passing: Cluster) -> None:

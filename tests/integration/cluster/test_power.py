@@ -21,7 +21,7 @@ def test_a_node_comes_back_after_its_caller_was_killed(probe: Cluster) -> None:
         import os, socket
         s = socket.socket(socket.AF_UNIX)
         s.connect("/var/lib/aftershock/{probe.name}/power.sock")
-        s.sendall(b'{{"do": "power-off", "node": "gpu-a", "for_s": 6}}\\n')
+        s.sendall(b'{{"do": "power-off", "node": "gpu-a", "for_s": 20}}\\n')
         os.kill(os.getpid(), 9)
         """
     )
@@ -44,7 +44,7 @@ def test_a_reboot_changes_no_hardware_address(probe: Cluster) -> None:
     before = addresses()
     probe.run("power-off", "gpu-a", "--for", "60s")
     probe.run("power-on", "gpu-a")
-    wait_for(lambda: probe.file_of("gpu-a", "/sys/class/net/eth0/address").exists(), "the network card", 10)
+    wait_for(lambda: probe.file_of("gpu-a", "/sys/class/net/eth0/address").exists(), "the network card")
     assert addresses() == before
 
 
@@ -72,7 +72,11 @@ def test_a_killed_controller_goes_on_where_it_was(probe: Cluster) -> None:
 def controller_pid(cluster: str) -> int:
     wanted = ["-m", "cluster.power.controller", cluster]
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (entry / "cmdline").read_bytes().decode().rstrip("\0").split("\0")[1:] == wanted:
+        try:
+            words = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+        except OSError:
+            continue  # it has ended meanwhile
+        if words.decode(errors="replace").rstrip("\0").split("\0")[1:] == wanted:
             return int(entry.name)
     raise AssertionError(f"no power controller of cluster {cluster} runs")
 
@@ -98,16 +102,16 @@ def test_a_power_cut_loses_what_was_not_synced_and_nothing_else(probe: Cluster) 
 
 
 def test_a_part_of_the_control_plane_stays_down_for_its_time_whoever_keeps_it_down(probe: Cluster) -> None:
-    assert "ends by itself at" in probe.run("control-plane-stop", "api-server", "--for", "12s")
+    assert "ends by itself at" in probe.run("control-plane-stop", "api-server", "--for", "40s")
     os.kill(controller_pid(probe.name), signal.SIGKILL)  # its successor goes on
     down = probe.status()
     assert not down["api_ready"]
     assert list(down["control_plane_down"]) == ["api-server"]
-    wait_for(lambda: probe.status()["control_plane_down"] == {}, "its time is over", 30)
-    wait_for(lambda: probe.status()["api_ready"], "the API server is back by itself", 30)
+    wait_for(lambda: probe.status()["control_plane_down"] == {}, "its time is over")
+    wait_for(lambda: probe.status()["api_ready"], "the API server is back by itself")
     probe.run("control-plane-stop", "api-server", "--for", "300s")
     probe.run("control-plane-start", "api-server")
-    wait_for(lambda: probe.status()["api_ready"], "it is back when it is told to", 30)
+    wait_for(lambda: probe.status()["api_ready"], "it is back when it is told to")
 
 
 def test_a_request_that_makes_no_sense_is_refused_with_a_sentence(probe: Cluster) -> None:

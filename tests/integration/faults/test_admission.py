@@ -14,7 +14,7 @@ from probes import admission
 from safety.new_pods import name_of
 from safety.undo import undo_all
 from testing.waiting import wait_for
-from tests.integration.faults.test_faults import confirmed, denied, seen, unseen
+from tests.integration.faults.test_faults import CONFIRM_S, confirmed, denied, seen, unseen
 
 Running = Callable[..., Any]
 FAULTS = [faults.admission.refuse_by_webhook, faults.admission.refuse_by_quota]
@@ -54,7 +54,7 @@ def test_what_is_lost_meanwhile_is_replaced_when_it_is_over(running: Running, pl
         confirmed(admission.refused)
         lost, *others = platform.pods("decoy")
         platform.core.delete_namespaced_pod(lost.metadata.name, "ml-serving", grace_period_seconds=0)
-        wait_for(lambda: seen(admission.not_replaced), "its controller was refused another", 10.0)
+        wait_for(lambda: seen(admission.not_replaced), "its controller was refused another", FOR_S)
         assert {pod.metadata.uid for pod in platform.pods("decoy")} <= {pod.metadata.uid for pod in others}
         wait_for(lambda: len(platform.pods("decoy")) == 1 + len(others), "there is another", FOR_S + AGAIN_S)
 
@@ -65,5 +65,5 @@ def test_it_is_undone_long_before_its_time(running: Running, platform: Platform,
         function("decoy", 300)
         confirmed(admission.refused)
         undo_all(run)
-        wait_for(lambda: unseen(admission.refused), "new pods are let in again", 10.0)
+        wait_for(lambda: unseen(admission.refused), "new pods are let in again", CONFIRM_S)
         wait_for(lambda: not left(platform, name_of(run.plan.run_id, "act")), "nothing of it is left")

@@ -53,14 +53,14 @@ def test_a_replica_that_is_cut_off(running: Running) -> None:
 
 
 def test_a_cut_ends_by_itself_although_its_pod_and_its_watchdog_were_killed(running: Running) -> None:
-    with running(faults.network.isolate, role="gateway", for_s=8):
-        faults.network.isolate("gateway", 8)
+    with running(faults.network.isolate, role="gateway", for_s=20):
+        faults.network.isolate("gateway", 20)
         acted_s = time.monotonic()
         for pid in programs("isolate"):  # on the embedded cluster nodes are namespaces of this machine
             os.kill(pid, signal.SIGKILL)
         confirmed(network.out_of_reach)
-        wait_for(lambda: unseen(network.out_of_reach), "the kernel forgets the cut", 30)
-        assert time.monotonic() - acted_s > 6  # not before its time: the kernel did it, nobody else was left
+        wait_for(lambda: unseen(network.out_of_reach), "the kernel forgets the cut", 60)
+        assert time.monotonic() - acted_s > 18  # not before its time: the kernel did it, nobody else was left
         assert not programs("isolate")  # killed above
 
 

@@ -98,12 +98,12 @@ def test_an_engine_that_was_not_killed_is_not_taken_for_killed(running: Running)
 
 
 def test_a_frozen_engine_goes_on_by_itself(running: Running) -> None:
-    with running(faults.processes.freeze_engine, role="inference", for_s=6) as run:
+    with running(faults.processes.freeze_engine, role="inference", for_s=20) as run:
         denied(processes.frozen)
         (target,) = run.targets_of()
-        faults.processes.freeze_engine("inference", 6)
+        faults.processes.freeze_engine("inference", 20)
         confirmed(processes.frozen)
-        wait_for(lambda: engine_state(target.name).isdisjoint({"T"}), "the engine goes on with nobody's help", 30)
+        wait_for(lambda: engine_state(target.name).isdisjoint({"T"}), "the engine goes on with nobody's help", 60)
 
 
 def test_a_frozen_engine_is_thawed_by_the_rollback(running: Running) -> None:

@@ -21,7 +21,7 @@ from tests.integration.faults.test_fault_pods import program_and_watchdog, progr
 from tests.integration.faults.test_faults import CONFIRM_S, seen, unseen
 
 Running = Callable[..., Any]
-FOR_S = 15
+FOR_S = 25
 late = partial(object_store.late, latency_ms=900)
 hiding = partial(object_store.hiding, bucket="training")
 read_only = partial(disks.read_only, role="storage", volume="data")

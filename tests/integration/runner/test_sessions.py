@@ -125,6 +125,7 @@ def test_an_unhealthy_platform_is_refused(suite: Suite, platform: Platform) -> N
     assert "a rollout of deployment decoy is in flight" in session.said
 
 
+@pytest.mark.timeout(1800)
 def test_a_dry_run_touches_nothing(suite: Suite, platform: Platform) -> None:
     before = {pod.metadata.uid for role in platform.target.roles for pod in platform.pods(role)}
     code, session = suite.run("--chaos-dry-run")

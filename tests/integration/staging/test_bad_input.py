@@ -281,5 +281,5 @@ def test_a_namespace_that_vanishes_asks_the_run_to_stop(staging: Staging, admin:
     met = asked_by_annotation(client.platform_over(target, admin.api))
     assert met() is None
     staging.cluster.kubectl("delete", "namespace", "acme-short", "--wait=false")
-    wait_for(lambda: met() is not None, "the stop condition is met", 10)
+    wait_for(lambda: met() is not None, "the stop condition is met")
     assert (met() or ("", ""))[1].startswith("namespace acme-short is gone or being deleted; it was there in preflight")
