@@ -9,7 +9,7 @@ The server must keep each object as a file of its own; where, the role says (``o
 
 Other faults of storage:
 
-- training data that a client overwrites: :mod:`faults.training_data`
+- training data that a client overwrites: :mod:`faults.training_data`; weights that a replica fetches: :mod:`faults.weights`
 - a server that answers badly: :mod:`faults.object_store`; that is down: :func:`faults.pods.kill`; that hangs:
   :func:`faults.processes.freeze_engine`
 - a volume that takes nothing any more: :mod:`faults.disks`, which also says what is not offered

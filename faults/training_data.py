@@ -13,33 +13,32 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from faults.mechanisms.beside_server import beside_server, container_of, kept_by, kind_of, resolve_servers, start_beside_servers
+from faults.mechanisms.beside_server import beside_server, kind_of, resolve_servers
+from faults.mechanisms.uploads import store_url, upload_damaged
 from history.clock import now_ns
 from history.plan import ResolvedTarget
 from history.schema import EventKind
 from kube.client import Platform
 from safety import active_run
 from safety.active_run import ActiveRun
-from safety.data_damage import TRAINING_DATA, DataDamage, damage_of, restore_data
+from safety.data_damage import TRAINING_DATA, damage_of, restore_data
 from safety.fault_spec import Arguments, KillTrial
 from safety.undo_journal import Undo, UndoKind
-from target.object_store import access_of, training_data_of
+from target.object_store import training_data_of
 
 KINDS = ("bit-flip", "zeroed-page", "truncation")
 ENDS = "its program restores the newest good version when its time is over"
 STEPS = ("detect", "choose", "restore", "verify")
 
 
-def store_url(platform: Platform, role: str) -> str:
+def _address(platform: Platform, role: str) -> str:
     """Return the training data's address for a client beside the server. Raises ConfigError: the role does not say it."""
-    store = platform.target.role(role).object_store
-    access, data = access_of(store, role), training_data_of(store, role)
-    return f"s3://{data.folder}?endpoint=http://127.0.0.1:{access.port}&region={access.region}"
+    return store_url(platform, role, training_data_of(platform.target.role(role).object_store, role))
 
 
 def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[ResolvedTarget]:
     kind = kind_of("overwrite", arguments, KINDS)
-    store_url(platform, arguments["role"])
+    _address(platform, arguments["role"])
     return resolve_servers(platform, arguments, rng, "overwrite", effect=f"training data uploaded with {kind}", ends=ENDS)
 
 
@@ -65,22 +64,8 @@ def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -
         FaultFailed: the program could not be started beside a server, or could not act.
 
     """
-    platform = active_run.require().platform
-    url, record = store_url(platform, role), training_data_of(platform.target.role(role).object_store, role).record
-    about = (url, "--record", record, "--outcome", f"{kept_by(role)}.json")
-    damage = DataDamage(
-        container=container_of(role),
-        what=f"the training data that {record} lists in {url}",
-        good="the newest version of each object that has the SHA-256 in the record; the bucket keeps versions",
-        program=TRAINING_DATA,
-        arguments=(*about, "--undo"),
-        by_hand="copy that version of each object over the newest one (aws s3api copy-object)",
-    )
-
-    def words(seed: int) -> tuple[str, ...]:
-        return (*about, "--kind", kind, "--for", str(for_s), "--seed", str(seed))
-
-    return start_beside_servers(role, for_s, damage, words) | {"kind": kind, "count": count}
+    data = training_data_of(active_run.require().platform.target.role(role).object_store, role)
+    return upload_damaged(role, data, "the training data", for_s=for_s, kind=kind, count=count)
 
 
 def restore(role: str, project_gb: float = 0.0) -> dict[str, object]:

@@ -48,8 +48,8 @@ class S3Access(Written):
     region: Key = "us-east-1"
 
 
-class TrainingData(Written):
-    """Training data, and the sealed record that lists them: JSON whose ``body.files`` has a ``sha256`` for each name."""
+class Recorded(Written):
+    """Files in a bucket, and the sealed record that lists them: JSON whose ``body.files`` has a ``sha256`` for each name."""
 
     folder: InBucket
     record: str = Field(pattern=r"^[^/]+$")  # a name in that folder
@@ -61,7 +61,8 @@ class ObjectStore(Written):
     buckets: Folder
     kept: Folder  # on the same disk, where no client looks: originals of what a fault damages; made if it is not there
     checkpoints: InBucket | None = None  # in it, a folder for each job
-    training_data: TrainingData | None = None
+    training_data: Recorded | None = None
+    model: Recorded | None = None  # the weights that a replica fetches when it starts
     s3: S3Access | None = None
 
     @model_validator(mode="after")
@@ -85,9 +86,14 @@ def checkpoints_of(store: ObjectStore | None, role: str) -> str:
     return f"{found.buckets}/{_said(found.checkpoints, role, 'object_store.checkpoints', 'where the checkpoints of a job lie')}"
 
 
-def training_data_of(store: ObjectStore | None, role: str) -> TrainingData:
+def training_data_of(store: ObjectStore | None, role: str) -> Recorded:
     """Return where the training data lie. Raises ConfigError: the role does not say."""
     return _said(store_of(store, role).training_data, role, "object_store.training_data", "where the training data and their record lie")
+
+
+def model_of(store: ObjectStore | None, role: str) -> Recorded:
+    """Return where the weights lie that replicas fetch. Raises ConfigError: the role does not say."""
+    return _said(store_of(store, role).model, role, "object_store.model", "where the weights that replicas fetch and their record lie")
 
 
 def access_of(store: ObjectStore | None, role: str) -> S3Access:

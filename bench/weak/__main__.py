@@ -52,6 +52,9 @@ def campaign(options: argparse.Namespace) -> list[Row]:
             for trial in those:
                 key = (trial.name, digest_of(trial))
                 if (options.anew or key not in known) and time.monotonic() < until_s:
+                    if stands == variant and variant in BY_VARIANT and BY_VARIANT[variant].stays:
+                        stands = base_of(variant)
+                        _put(stands)
                     if stands != variant:
                         stands, failed = variant, _put(variant)
                     known[key] = _tried(trial, key[1], options.table, failed)

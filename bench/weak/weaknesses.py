@@ -21,7 +21,8 @@ class Weakness:
     """A weakness of the platform; ``name``: its folder in workloads/manifests/weak, which says in its first line what it is.
 
     ``check`` must FAIL, and the advice must name ``cause``; empty: none of those that are known. Of a ``RISK``: one of ``says`` must be in
-    a risk of the report (``NAME of WHERE``, or the sentence of a refusal).
+    a risk of the report (``NAME of WHERE``, or the sentence of a refusal). ``stays``: what a run has brought about stays when its fault is
+    over, so that the next one needs the platform anew.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Weakness:
     cause: str = ""
     says: tuple[str, ...] = ()
     base: str = HARDENED
+    stays: bool = False
 
     @property
     def variant(self) -> str:
@@ -64,6 +66,7 @@ WEAKNESSES = (
     Weakness("impatient-liveness", "serving/replica-killed", RISK, says=("impatient-liveness of Deployment inference",)),
     Weakness("balance-blind", "serving/replica-starved", "availability"),
     Weakness("queue-without-bound", "serving/overload", "rto", "queue-without-bound"),
+    Weakness("weights-unverified", "serving/weights-damaged", "rpo_requests", "unverified-weights", stays=True),
     Weakness("no-memory-limit", "serving/engine-out-of-memory", RISK, says=("container server has no limit of memory",)),
     Weakness("acknowledged-first", "async/holder-killed", "rpo_jobs", "acknowledged-first", base=ASYNC),
     Weakness("never-reclaimed", "async/holder-killed", "rpo_jobs", "never-reclaimed", base=ASYNC),

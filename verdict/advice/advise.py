@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from history.layout import Advice
 from history.result import Check, Measurement
-from verdict.advice import control_plane, jobs, placement, timers, traffic
+from verdict.advice import control_plane, jobs, loading, placement, timers, traffic
 from verdict.advice.observed import Observed, observed
 from verdict.case import Case
 
@@ -22,6 +22,7 @@ CAUSES: tuple[Callable[[Observed], Advice | None], ...] = (
     jobs.queue_not_synced,
     jobs.results_forgotten,
     jobs.dies_of_poison,
+    loading.unverified_weights,
     placement.no_room,
     traffic.no_disruption_budget,
     traffic.no_pre_stop,

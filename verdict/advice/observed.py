@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import polars as pl
+
 from history.layout import Layout, RoleLayout
 from history.plan import Floor
 from history.result import Check, Measurement, Verdict
 from history.schema import EventKind
 from verdict.case import Case
+from verdict.inputs.goodness import answered_wrong
 from verdict.inputs.timeline import Event
 from verdict.shared.targets import target_pods
 
@@ -20,6 +23,7 @@ SLOW = frozenset({"rto", "capacity_rto", "availability", "bad_seconds", "hypothe
 GATEWAY = "gateway"
 CONTROL_PLANE = "ControlPlane"  # the kind of a target that hits no replica
 BY_DNS = "from DNS"  # faults.dns says so of what happens to its targets
+BY_WEIGHTS = "the stored weights"  # faults.weights says so of what happens to its targets
 SURGED = "times its load"  # faults.load says so of what happens to its targets
 OVER_S = 10.0  # what is not back so long after the end of its fault does not wait for that
 
@@ -32,6 +36,7 @@ class Observed:
     workload's own. ``hung``: what was hit was neither gone nor started again.
     ``stays``: neither, and it was not back although the fault had ended. ``asked``: the role of the workload, ``own`` whether that was hit.
     ``restarts``: how often a container of a new replica was started again; ``own_restarts``: one of the workload's role, old or new.
+    ``by_weights``: what replicas load was damaged; ``wrong_by_new``: wrong answers of replicas that were made after the fault.
     ``surged``: nothing was taken away, more was asked.
     ``ranks_again``: a training job started its ranks again by itself, which no pod need show.
     ``unplaced_s``: how long a new replica had no node. ``values``: measurements by name; of a lower bound, that.
@@ -47,6 +52,8 @@ class Observed:
     hung: bool = False
     stays: bool = False
     by_dns: bool = False
+    by_weights: bool = False
+    wrong_by_new: int = 0
     surged: bool = False
     own: bool = True
     asked: RoleLayout | None = None
@@ -103,6 +110,8 @@ def observed(case: Case, layout: Layout, checks: Iterable[Check], measurements: 
         graceful=plan.graceful,
         hung=lasting and plan.floor is not None,  # a cut network is no hang: its fault has no timers
         by_dns=any(BY_DNS in target.effect for target in plan.targets),
+        by_weights=any(BY_WEIGHTS in target.effect for target in plan.targets),
+        wrong_by_new=_wrong_by(case, new),
         surged=any(SURGED in target.effect for target in plan.targets),
         own=role.role == case.workload.role,
         asked=layout.of(case.workload.role),
@@ -128,6 +137,13 @@ def _restarts(case: Case, since_ns: int, chosen: Callable[[Event], bool]) -> int
             before.setdefault(key, max(0, number - 1))  # nobody saw it start before: this one start is all that was seen
             seen[key] = max(0, number - before[key])
     return max(seen.values(), default=0)
+
+
+def _wrong_by(case: Case, pods: Iterable[str]) -> int:
+    """Return how many wrong answers were given by ``pods``, as their headers say."""
+    if case.answers.unknown or "pod" not in case.run.requests.columns:
+        return 0
+    return int(case.run.requests.select((answered_wrong() & pl.col("pod").is_in(sorted(pods))).fill_null(value=False).sum()).item())
 
 
 def _unplaced_s(case: Case, role: str, since_ns: int, until_ns: int) -> float:

@@ -7,6 +7,7 @@ import sys
 import uvloop
 
 from workloads.environment import SettingRefused
+from workloads.inference import fetch
 from workloads.inference import settings as settings_module
 from workloads.inference.serving import serve
 from workloads.inference.weights import WeightsRefused
@@ -16,7 +17,9 @@ def main() -> int:
     """Serve; a refusal is one sentence and exit code 1."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        return uvloop.run(serve(settings_module.from_environment(os.environ)))
+        settings = settings_module.from_environment(os.environ)
+        fetch.bring(settings)
+        return uvloop.run(serve(settings))
     except (SettingRefused, WeightsRefused) as refusal:
         logging.getLogger("api").error("refuses to serve: %s", refusal)  # noqa: TRY400  a sentence, not a traceback
         return 1

@@ -42,7 +42,7 @@ class Engine:
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Load and warm up the model; raises weights.WeightsRefused, or RuntimeError when the device is lost."""
         started = time.monotonic()
-        path, record = weights.verified(settings.model_dir)
+        path, record = weights.accepted(settings.model_dir, settings.weights_check)
         self._settings = settings
         self._device = device.allocated(os.environ, settings.device_root)
         self._device.touch()

@@ -32,7 +32,7 @@ async def serve(settings: Settings) -> int:
 
     Raises weights.WeightsRefused before anything starts.
     """
-    _, record = weights.verified(settings.model_dir)
+    _, record = weights.accepted(settings.model_dir, settings.weights_check)
     metrics, drain, terminated = ServerMetrics(settings.model_name), app.Drain(), asyncio.Event()
     client = EngineClient(settings, metrics)
     for number in (signal.SIGTERM, signal.SIGINT):

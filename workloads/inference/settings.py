@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from workloads.environment import SettingRefused, demand_no_less_than_0, demand_positive, read_settings
-from workloads.inference.weights import SHIPPED
+from workloads.inference.weights import SHIPPED, WeightsCheck
 
 
 class EngineDeath(StrEnum):
@@ -42,7 +42,10 @@ class Settings:
     """Named in the x-pod header; the Downward API sets it."""
     model_name: str = "aftershock-ring"
     model_dir: Path = SHIPPED
-    """Folder with model.safetensors and model.json."""
+    """Folder with model.safetensors and model.json; with model_urls, where they are put."""
+    model_urls: str = ""
+    """Where object stores have model.safetensors (http://…), separated by commas, asked in turn. Empty: it is in model_dir."""
+    weights_check: WeightsCheck = WeightsCheck.DIGEST
     device_root: Path = Path("/dev/aftershock")
     """Where the device plugin puts a folder per allocated device."""
     max_batch: int = 8
@@ -57,7 +60,7 @@ class Settings:
     stall_timeout_s: float = 1.5
     """Engine progress older than this: /health is red and requests in flight are failed."""
     startup_timeout_s: float = 120.0
-    """An engine not ready by then is killed and the server exits."""
+    """An engine not ready by then is killed and the server exits; as long it waits for weights that no store gives."""
     load_floor_s: float = 0.0
     """Least time from an engine's start until it can answer: a larger model's load time, spent asleep. 0: as fast as the model is."""
     engine_death: EngineDeath = EngineDeath.EXIT
@@ -69,11 +72,18 @@ class Settings:
     def __post_init__(self) -> None:
         demand_positive(self, "max_batch", "heartbeat_s", "stall_timeout_s", "startup_timeout_s")
         demand_no_less_than_0(self, "queue_limit", "step_floor_ms", "load_floor_s", "drain_grace_s", "drain_s")
+        if wrong := [url for url in self.stores if not url.startswith(("http://", "https://"))]:
+            raise SettingRefused(f"setting MODEL_URLS: {wrong[0]!r} is no address, expected http://host:port/bucket/…/model.safetensors")
         if self.heartbeat_s * 2 > self.stall_timeout_s:
             raise SettingRefused(
                 f"settings HEARTBEAT_S={self.heartbeat_s} and STALL_TIMEOUT_S={self.stall_timeout_s}: a healthy engine would look frozen; "
                 "expected a time-out of at least two heartbeats"
             )
+
+    @property
+    def stores(self) -> list[str]:
+        """The addresses of the weights in object stores, in the order in which they are asked."""
+        return [url.strip() for url in self.model_urls.split(",") if url.strip()]
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

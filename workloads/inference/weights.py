@@ -6,6 +6,7 @@ No torch here: the engine refuses damaged weights before it spends seconds on im
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 
 WEIGHTS_FILE = "model.safetensors"
@@ -15,6 +16,15 @@ SHIPPED = Path(__file__).parent / "weights"
 
 class WeightsRefused(RuntimeError):
     """The weights are missing, unreadable or not the ones that were recorded."""
+
+
+class WeightsCheck(StrEnum):
+    """What a server demands of its weights before it serves."""
+
+    DIGEST = "digest"
+    """They have the digest of their record (hardened)."""
+    NONE = "none"
+    """Nothing: it serves whatever it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,12 @@ class WeightsRecord:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest_of(path.read_bytes())
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256 of bytes, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def write_record(folder: Path, record: WeightsRecord) -> None:
@@ -73,3 +88,8 @@ def verified(folder: Path) -> tuple[Path, WeightsRecord]:
             "so nothing is served: restore the file or train again with `python -m workloads.inference.train`"
         )
     return path, record
+
+
+def accepted(folder: Path, check: WeightsCheck) -> tuple[Path, WeightsRecord]:
+    """Give the weights' file and its record, after what ``check`` demands was found. Raises WeightsRefused."""
+    return verified(folder) if check is WeightsCheck.DIGEST else (folder / WEIGHTS_FILE, read_record(folder))

@@ -1,5 +1,6 @@
 """A bucket as a store: any S3 server, by boto3, with bucket versioning demanded unless told otherwise."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -134,6 +135,12 @@ class S3Store:
                     raise
             if self._versioning:
                 self._client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def let_everybody_read(self) -> None:
+        """Let clients without credentials read the objects of this bucket, and nothing else."""
+        reading = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{self.bucket}/*"}
+        with self._explained("open to readers"):
+            self._client.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [reading]}))
 
     def _version(self, entry: Mapping[str, Any], *, deleted: bool) -> Version:
         key = entry["Key"][len(self._prefix) :]

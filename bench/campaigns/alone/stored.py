@@ -29,6 +29,7 @@ store.put("samples", data)
 store.put("dataset.json", seal("training-data", 1, {{"files": {{"samples": {{"sha256": digest(data), "bytes": len(data)}}}}}}))
 """
 FILLS_S = 60.0
+DATA = {"folder": "training/data", "record": "dataset.json"}
 
 
 def role() -> dict[str, Any]:
@@ -36,7 +37,8 @@ def role() -> dict[str, Any]:
     store = {
         "buckets": "/data/objects",
         "kept": "/data/originals",
-        "training_data": {"folder": "training/data", "record": "dataset.json"},
+        "training_data": DATA,
+        "model": DATA,  # whatever a record lists
         "s3": {"port": PORT, "secret": SECRET},
     }
     controlled = {"controller": {"name": S3}, "health": {"port": PORT, "path": "/health"}}

@@ -30,6 +30,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "faults.ranks.kill_coordinator": IN_RANK,
     "faults.ranks.segfault": IN_RANK | {"signal_name": "SIGSEGV"},
     "faults.training_data.overwrite": {"role": S3},
+    "faults.weights.overwrite": {"role": S3, "kind": "bit-flip"},
 }
 """Faults that the kill campaign leaves out -> what they and their probes are called with."""
 EVIDENCE = {"faults.ranks.fail_at": "probes.processes.killed"}  # others than the first that the registration names

@@ -38,6 +38,22 @@ def tear(data: bytes, older: bytes, rng: Random) -> bytes:
     raise ValueError(f"the older content of {len(older)} bytes is the same as the newer one of {len(data)} bytes: nothing to tear")
 
 
+def other_numbers(data: bytes, rng: Random) -> bytes:
+    """Move the numbers of a safetensors file by some places within it: it is as long and as valid as before, and each number another's.
+
+    Raises ValueError if it is no such file (a length of 8 bytes, a header of JSON, numbers of 4 bytes each), or nothing would change.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    numbers = data[start:]
+    if data[8:9] != b"{" or len(numbers) < 8 or len(numbers) % 4:
+        raise ValueError(f"{len(data)} bytes are no safetensors file with numbers of 4 bytes")
+    by = 4 * rng.randrange(1, len(numbers) // 4)
+    moved = numbers[by:] + numbers[:by]
+    if moved == numbers:
+        raise ValueError(f"the {len(numbers) // 4} numbers repeat: moved by {by // 4} places they are the same")
+    return data[:start] + moved
+
+
 def truncate(data: bytes, rng: Random) -> bytes:
     """Cut the end off: from one byte up to all."""
     return data[: rng.randrange(len(data))]

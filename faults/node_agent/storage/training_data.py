@@ -38,6 +38,7 @@ KINDS: dict[str, Callable[[bytes, Random], bytes]] = {
     "bit-flip": damage.flip_bit,
     "zeroed-page": damage.zero_page,
     "truncation": damage.truncate,
+    "other-numbers": damage.other_numbers,
 }
 
 
@@ -76,7 +77,11 @@ def overwrite(bucket: Bucket, record: str, kind: str, seed: int) -> None:
     """Upload each object that the record lists again, damaged. Raises StorageFailed."""
     rng = Random(seed)  # noqa: S311  places in files, not secrets
     for key in sorted(listed(bucket, record)):
-        bucket.put(key, KINDS[kind](bucket.get(key), rng))
+        try:
+            content = KINDS[kind](bucket.get(key), rng)
+        except ValueError as error:
+            raise StorageFailed(f"{bucket.url}: {key}: {error}") from error
+        bucket.put(key, content)
 
 
 def restore(bucket: Bucket, key: str, sha256: str) -> Restored:

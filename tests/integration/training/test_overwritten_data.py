@@ -18,7 +18,7 @@ from runner.cleanup.cleanup import clean_up, status
 from safety import active_run
 from safety.active_run import ActiveRun
 from safety.fault_spec import Arguments
-from target.object_store import ObjectStore, S3Access, TrainingData
+from target.object_store import ObjectStore, Recorded, S3Access
 from testing.platform.fake_cluster import seeded
 from testing.platform.fake_run import live_run
 from testing.runs.beside_cluster import BesideCluster, locally
@@ -47,7 +47,7 @@ def cluster(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     store = ObjectStore(
         buckets=str(server.objects),
         kept=str(tmp_path / "kept"),
-        training_data=TrainingData(folder=f"{BUCKET}/run", record=data.RECORD),
+        training_data=Recorded(folder=f"{BUCKET}/run", record=data.RECORD),
         s3=S3Access(port=server.port, secret="s3"),  # noqa: S106  a name
     )
     secrets = {("s3", "AWS_ACCESS_KEY_ID"): ACCESS_KEY, ("s3", "AWS_SECRET_ACCESS_KEY"): SECRET_KEY}

@@ -46,7 +46,7 @@ def test_every_registered_fault_is_tried_or_left_out_for_a_reason() -> None:
 
 def test_a_fault_of_which_nobody_says_how_it_is_tried_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "MORE", {})
-    with pytest.raises(ConfigError, match=r"nobody says how to try .*faults\.training_data\.overwrite; add it to MORE, or to LEFT_OUT"):
+    with pytest.raises(ConfigError, match=r"nobody says how to try .*faults\.weights\.overwrite; add it to MORE, or to LEFT_OUT"):
         trials.trials()
 
 

@@ -170,6 +170,18 @@ def test_a_trial_without_a_verdict_does_not_end_the_campaign_and_is_tried_again(
     assert tried == [one.name for one in chosen[:2]]
 
 
+def test_where_what_a_run_brought_about_stays_the_next_one_gets_the_platform_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    staying = next(one for one in WEAKNESSES if one.stays)
+    chosen = [Trial(one.variant, one.experiment, number) for one in (staying, BLIND) for number in (1, 2)]
+    puts = list[str]()
+    doubles = {"chosen": lambda _: chosen, "digest_of": lambda _: "d", "put": puts.append}
+    doubles["run_trial"] = lambda trial, _out: row(trial.variant, "FAIL", "rto", number=trial.number) | {"trial": trial.name}
+    for name, double in doubles.items():
+        monkeypatch.setattr(campaigns, name, double)
+    campaigns.campaign(argparse.Namespace(for_s=60.0, table=tmp_path / "trials.jsonl", anew=False))
+    assert puts == [staying.variant, HARDENED, staying.variant, BLIND.variant, HARDENED]
+
+
 def test_a_platform_that_nobody_serves_is_said(tmp_path: Path) -> None:
     target = tmp_path / "target.yaml"
     target.write_text("regions: {default: {endpoints: {inference: 'http://127.0.0.1:9'}}}")

@@ -71,12 +71,14 @@ def targets_of(path: Path) -> tuple[str, ...]:
         (ASYNC,)
         if path.parent.name == ASYNC
         else ("local", "staging.example", ASYNC)
-        if path.parent.name in BOTH
+        if path.parent.name in BOTH and path.stem not in FETCHING
         else ("local", "staging.example")
     )
 
 
 BOTH = {"control", "serving"}
+FETCHING = {"weights-damaged", "weights-unavailable"}
+"""What needs the stores of a model, too."""
 
 
 def activities(raw: dict[str, Any]) -> list[dict[str, Any]]:
@@ -130,7 +132,7 @@ def test_without_a_live_run_no_activity_does_anything(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_its_targets_are_within_the_blast_radius_on_a_healthy_platform(path: Path) -> None:
     experiment = experiment_of(path)
-    cluster = FakeCluster()
+    cluster = whole_cluster() if path.stem in FETCHING else FakeCluster()
     if path.parent.name in BOTH:
         for action in experiment.document.method:
             spec = spec_of(function_of(action.provider))
@@ -151,6 +153,7 @@ def acts(*_: object) -> None:
 def whole_cluster() -> FakeCluster:
     """The fake cluster with the pods of training, too: ranks, stores with a disk and a port, the tracking server."""
     cluster = FakeCluster()
+    cluster.namespaces["ml-training"] = cluster.namespaces["ml-serving"]  # its consent
     apps = [("trainer", zone) for zone in "abc"] + [("s3", zone) for zone in "ab"] + [("tracking", "a")]
     for number, (app, zone) in enumerate(apps):
         made = pod(f"{app}-{zone}", f"cpu-{zone}", namespace="ml-training", app=app, owner="Job")

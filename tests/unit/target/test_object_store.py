@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from faults import checkpoints, training_data
+from faults import checkpoints, training_data, weights
 from history.errors import ConfigError
 from safety.fault_spec import Arguments
 from target.target import load_target
@@ -28,6 +28,9 @@ def test_the_shipped_files_say_all_of_it(name: str) -> None:
     assert store.checkpoints
     assert store.training_data
     assert store.s3
+    models = load_target(ROOT / f"targets/{name}.yaml").roles["models"].object_store
+    assert models
+    assert models.model
 
 
 @pytest.mark.parametrize(
@@ -45,9 +48,9 @@ def test_the_shipped_files_say_all_of_it(name: str) -> None:
 )
 def test_a_place_that_cannot_be_one_is_refused_with_its_key(tmp_path: Path, written: str, key: str, said: str) -> None:
     text = (ROOT / "targets/local.yaml").read_text()
-    assert text.count(written) == 1
+    assert written in text
     file = tmp_path / "target.yaml"
-    file.write_text(text.replace(written, f"{written.partition(':')[0]}: {said}"))
+    file.write_text(text.replace(written, f"{written.partition(':')[0]}: {said}", 1))
     with pytest.raises(ConfigError, match=rf"target.yaml:\d+: roles.storage.object_store.{key}: "):
         load_target(file)
 
@@ -60,6 +63,9 @@ def test_a_place_that_cannot_be_one_is_refused_with_its_key(tmp_path: Path, writ
         (training_data.overwrite, None, "object_store"),
         (training_data.overwrite, STORE | DATA, "object_store.s3"),
         (training_data.overwrite, STORE | ACCESS, "object_store.training_data"),
+        (weights.overwrite, None, "object_store"),
+        (weights.overwrite, STORE | DATA | ACCESS, "object_store.model"),
+        (weights.overwrite, STORE | {"model": DATA["training_data"]}, "object_store.s3"),
     ],
 )
 def test_a_role_that_does_not_say_what_a_fault_needs_is_refused_with_the_key_to_add(

@@ -18,6 +18,38 @@ from workloads.storage.sealed import seal, unseal
 from workloads.storage.store import open_store
 
 
+def safetensors(numbers: bytes) -> bytes:
+    """Return a file of one tensor of 4-byte numbers."""
+    header = json.dumps({"a": {"dtype": "F32", "shape": [len(numbers) // 4], "data_offsets": [0, len(numbers)]}}).encode()
+    return len(header).to_bytes(8, "little") + header + numbers
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_other_numbers_leave_a_valid_file_of_the_same_size(seed: int) -> None:
+    numbers = random.Random(9).randbytes(400)  # noqa: S311  bytes in files, not secrets
+    good = safetensors(numbers)
+    other = damage.other_numbers(good, random.Random(seed))  # noqa: S311
+    assert (len(other), other[:-400]) == (len(good), good[:-400])
+    assert other != good
+    assert sorted(other[-400:][at : at + 4] for at in range(0, 400, 4)) == sorted(numbers[at : at + 4] for at in range(0, 400, 4))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "no safetensors file"),
+        (bytes(100), "no safetensors file"),
+        (b"\xff" * 100, "no safetensors file"),
+        (safetensors(bytes(4)), "no safetensors file"),
+        (safetensors(bytes(10)), "no safetensors file"),
+        (safetensors(bytes(40)), "the 10 numbers repeat"),
+    ],
+)
+def test_what_has_no_other_numbers_is_refused(data: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        damage.other_numbers(data, random.Random(1))  # noqa: S311
+
+
 def test_objects_come_back_and_only_whole_ones_are_listed(tmp_path: Path) -> None:
     store = open_store(f"file://{tmp_path}")
     store.preflight()

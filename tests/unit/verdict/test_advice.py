@@ -23,6 +23,7 @@ from verdict.advice.observed import Observed
 USERS = frozenset({"rto", "availability"})
 CAPACITY = frozenset({"capacity_rto"})
 LOST, FETCHED = frozenset({"rpo_jobs", "ended_once"}), frozenset({"fetched"})
+LOST_ANSWERS = frozenset({"rpo_requests"})
 EVICTION = Floor(capacity_rto_s=339, timers="eviction alone takes 39 s + 300 s", dominant="tolerationSeconds of Deployment inference")
 LIVENESS = Floor(capacity_rto_s=58, timers="a restart alone takes 58 s", dominant="livenessProbe of Deployment inference")
 PATIENT = Probe(asks="HTTP /health", period_s=30, failures=3)
@@ -86,6 +87,11 @@ WEAK: list[tuple[str, Observed, str, str]] = [
         "queue-without-bound",
         seen(surged=True, hit=3, values={"rto": 70.0, "outlived": 40.0, "requests_bad": 900.0, "bad_late": 880.0}),
         "how long a request may wait for a replica (HAProxy: timeout queue)", "For 40 s after the load was back users still waited",
+    ),
+    (
+        "unverified-weights", seen(failed=LOST_ANSWERS, by_weights=True, wrong_by_new=73, asked=WELL, values={"bad_seconds": 40.0}),
+        "whether the server verifies the digest of its weights (here: WEIGHTS_CHECK=digest)",
+        "73 wrong answers came from pods of Deployment inference that started during the fault: the server does not verify the digest",
     ),
     (
         "no-room", seen(failed=CAPACITY, on_nodes=True, unplaced_s=48.0, values={"full_capacity": 122.0}),
@@ -252,6 +258,11 @@ def test_only_restarts_that_were_seen_since_the_fault_are_counted() -> None:
 )
 def test_no_cause_names_a_restart_that_was_not_seen(cause: str, shown: Observed) -> None:
     assert cause not in [one.cause for one in advise(shown)]
+
+
+@pytest.mark.parametrize("shown", [{"by_weights": True}, {"wrong_by_new": 73}, {"by_weights": True, "wrong_by_new": 73, "failed": USERS}])
+def test_weights_are_no_cause_where_none_were_damaged_or_no_new_replica_answered_wrongly(shown: dict[str, Any]) -> None:
+    assert "unverified-weights" not in [one.cause for one in advise(seen(**{"failed": LOST_ANSWERS} | shown))]
 
 
 def test_a_new_replica_without_a_node_and_one_that_stays_away_are_read_from_the_record() -> None:

@@ -128,7 +128,7 @@ WRONG = (
     (without_secret, "to decide", "role storage: the Secret s3 of its object store is not in namespace ml-training"),
     (without_pods, "to decide", "role storage: selector app=s3 matches no pod in namespace ml-training"),
     (without_service, "to decide", "role gateway: Service gateway in namespace ml-serving is not there, or selects nothing"),
-    (without_namespace, "to decide", "namespace ml-training is not there (roles storage, tracking, trainer)"),
+    (without_namespace, "to decide", "namespace ml-training is not there (roles models, storage, tracking, trainer)"),
     (
         two_engines,
         "to decide",
