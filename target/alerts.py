@@ -47,13 +47,16 @@ class Receiver(Written):
     listen: Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):[0-9]{1,5}$"), AfterValidator(_with_a_port)]  # HOST:PORT
     name: str = Field(default="aftershock", min_length=1)  # what Alertmanager's configuration calls it
     group_wait: Seconds | None = Field(default=None, ge=0)  # how long Alertmanager waits before it tells of a new group
-    alertmanager: ServerUrl | None = None  # is asked for it instead
+    group_interval: Seconds | None = Field(default=None, ge=0)  # before it tells of what joins a group or fires again; beside group_wait
+    alertmanager: ServerUrl | None = None  # is asked for both instead
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
         """Refuse a receiver of which it is not known how long Alertmanager waits, or is said twice."""
         if (self.group_wait is None) == (self.alertmanager is None):
             raise ValueError("write group_wait, or the URL of the alertmanager that is asked for it: one of them")
+        if self.group_interval is not None and self.alertmanager is not None:
+            raise ValueError("alertmanager is asked for group_interval, too; leave one of them out")
         return self
 
     @property

@@ -8,7 +8,7 @@ from target.target import Target
 
 NAME = "AFTERSHOCK_TARGET_JSON"  # AFTERSHOCK_TARGET is a person's: the path of a target file
 LEFT_OUT: dict[str, object] = {"workloads": {}, "stop_when": ()}
-OF_REGION: dict[str, object] = {"endpoints": {}, "machines": None, "gpus": None, "chaos_mesh": None, "prometheus": None}
+OF_REGION: dict[str, object] = {"endpoints": {}, "machines": None, "gpus": None, "chaos_mesh": None, "prometheus": None, "alerts": None}
 
 
 def environment_of(target: Target) -> dict[str, str]:

@@ -26,7 +26,7 @@ PACKAGES = (
     Package("runc", "runc", "runs containers"),
     Package("haproxy", "haproxy", "the load balancer in front of the nodes, and the gateway in pods", service="haproxy"),
     Package("prometheus", "prometheus", "metrics, in pods", service="prometheus"),
-    Package("prometheus-alertmanager", "prometheus-alertmanager", "tells alerts, in tests", service="prometheus-alertmanager"),
+    Package("prometheus-alertmanager", "prometheus-alertmanager", "tells alerts, in pods", service="prometheus-alertmanager"),
     Package("redis-server", "redis-server", "the queue of asynchronous inference, in pods", service="redis-server"),
     Package("rclone", "rclone", "replication between object stores"),
     Package("nftables", "nft", "network faults, in pods"),

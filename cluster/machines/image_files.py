@@ -62,7 +62,7 @@ PLATFORM = Image(
     "aftershock/platform:dev",
     ("workloads",),
     ".venv-platform",
-    packages=("python3", *_SHELL, "haproxy", "prometheus", "redis-server"),
+    packages=("python3", *_SHELL, "haproxy", "prometheus", "prometheus-alertmanager", "redis-server"),
     programs=("s3/versitygw",),
 )
 VLLM = Image("aftershock/vllm:dev", ("workloads",), ".venv-vllm")

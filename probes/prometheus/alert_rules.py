@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 
 from history.alert_plan import AlertPlan
 from history.errors import NoData
-from probes.prometheus.alertmanager import group_wait_s
+from probes.prometheus.alertmanager import Waits, waits_of
 from probes.prometheus.client import declared_of
 from probes.prometheus.look_back import look_back_s, recorded_look_back_s
 from probes.prometheus.rules import ALERTING, Rule, Scraped, Scrapes, rules_of, scraped_by, scrapes_of
+from probes.prometheus.values import query
 from target.alerts import AlertRule, Alerts, classes_of
+from target.prometheus import matchers_of
+from target.region import Region
 from target.target import Target
 
 LEAST_S, MOST_S, OFTEN = 1.0, 5.0, 5  # a rule is asked for five times between two evaluations, each second at most
@@ -51,8 +56,8 @@ def alert_plans(target: Target, region_name: str) -> tuple[AlertPlan, ...]:
         _plan(target, declared, rule, _scrapes(scraped, alerts, target, declared), look_back_s(rule.query, recorded))
         for declared, rule in found
     ]
-    wait_s = None if alerts.receiver is None else group_wait_s(alerts.receiver)
-    plans = [plan.model_copy(update={"region": region_name, "group_wait_s": wait_s}) for plan in plans]
+    waits = None if alerts.receiver is None else waits_of(alerts.receiver)
+    plans = [plan.model_copy(update={"region": region_name} | (_awaited(region, plan, waits) if waits else {})) for plan in plans]
     wrong += [f"{where}: {said}" for plan in plans for said in _never(plan)]
     if wrong:
         raise NotAsDeclared(wrong)
@@ -104,6 +109,22 @@ def _plan(target: Target, declared: AlertRule, rule: Rule, scrapes: Scrapes, ran
         within_s=declared.within,
         asked_every_s=min(MOST_S, max(LEAST_S, rule.evaluation_s / OFTEN)),
     )
+
+
+def _awaited(region: Region, plan: AlertPlan, waits: Waits) -> dict[str, object]:
+    """Return what a plan says of how Alertmanager tells of its rule."""
+    found: dict[str, object] = {"group_wait_s": waits.group_wait_s, "group_interval_s": waits.group_interval_s}
+    if waits.group_interval_s:
+        with suppress(NoData):  # who has no such series can't say it
+            found["fired_ns"] = _fired_ns(region, plan.rule, waits.group_interval_s)
+    return found
+
+
+def _fired_ns(region: Region, rule: str, within_s: float) -> int | None:
+    """Return when Prometheus had a rule firing last within the time before now (ns, its clock); None: it did not. Raises NoData."""
+    labels = {"alertname": rule, "alertstate": "firing"} | (region.prometheus.labels if region.prometheus else {})
+    last = query(region, f"max(max_over_time(timestamp(ALERTS{{{matchers_of(labels)}}})[{math.ceil(within_s)}s:1s]))")
+    return None if last is None else round(last * 1e9)
 
 
 def _scrapes(scraped: Callable[[], Scraped], alerts: Alerts, target: Target, declared: AlertRule) -> Scrapes:

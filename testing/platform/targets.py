@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from target.region import EMBEDDED, Region
@@ -19,14 +20,21 @@ def changed(raw: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Return a parsed target file of schema 2 with other values; a value of None is kept, as a key that says nothing.
 
     Of a context that is not an embedded cluster's, the embedded cluster's driver of the control plane is left out: it stops no other.
+    The file's alerts are left out, too: most tests are not about them, and have no Prometheus that has their rules.
     """
     made = copy.deepcopy(raw)
     (region,) = made["regions"].values()
+    region.pop("alerts", None)
     if not str(changes.get("context", EMBEDDED)).startswith(EMBEDDED):
         region.pop("control_plane", None)
     for key, value in changes.items():
         (region if key in Region.model_fields else made)[key] = value
     return made
+
+
+def without_alerts(text: str) -> str:
+    """Return the text of a target file without the alerts of its regions."""
+    return re.sub(r"(?m)^ {4}alerts:\n(?: {5,}.*\n)+", "", text)
 
 
 PATIENT_SLO = {"ratio": "95%", "latency": "3s", "ttft": "3s", "max_gap": "3s"}

@@ -88,6 +88,11 @@ class AlertRecord:
         """Return a firing that was going on at ``t_ns``, or when the record began after it; if any."""
         return _first(one.standing_at(t_ns) for one in self.instances)
 
+    def fired_within(self, from_ns: int, to_ns: int) -> int | None:
+        """Return when an alert fired last within a stretch of time, of those that began before its end; if any did."""
+        before = [one for instance in self.instances for one in instance.firings if one.start_ns < to_ns]
+        return max((until for one in before if (until := min(one.end_ns or to_ns, to_ns)) >= from_ns), default=None)
+
     def failed_within(self, from_ns: int, to_ns: int) -> bool:
         """Tell whether its evaluation was said to fail within a stretch of time."""
         return any(from_ns <= t_ns <= to_ns and state == AlertState.FAILED.value for t_ns, state in self.states)

@@ -26,8 +26,9 @@ def alerts(case: Case) -> Check | None:
     not fired when healing began. If it fired in time and no notification came, nobody was told, which is Alertmanager's part. It is false
     if it fired in a control run, or where no role was hit that it is meant for, without harm to users. Late, missing, told to nobody and
     false fail. Nothing is concluded if Prometheus did not answer meanwhile, if the receiver did not hear all that came, if the rule fired
-    or was pending before the fault and no other alert of it began after, if it fired when users were harmed although no role was hit that
-    it is meant for, or if it was not to fire and its evaluation failed.
+    or was pending before the fault and no other alert of it began after, if it had fired within Alertmanager's ``group_interval`` before
+    and its notification waited no longer than that, if it fired when users were harmed although no role was hit that it is meant for, or if
+    it was not to fire and its evaluation failed.
 
     Source: alerts, notifications, requests or the ledger.
     """

@@ -32,7 +32,7 @@ from testing.answering import answering
 from testing.histories.edits import at, with_plan
 from testing.histories.mutations import HIT
 from testing.histories.truth import Hit, build
-from testing.platform.fake_cluster import local_target
+from testing.platform.fake_cluster import ROOT, local_target
 from testing.waiting import wait_for
 from verdict import judge
 from workloads.storage.server import free_port
@@ -44,6 +44,7 @@ pytestmark = pytest.mark.skipif(
 )
 GROUP_WAIT_S = 3
 PATIENT_S = 45.0  # how soon it must tell: a machine that is busy may be late
+SHIPPED = ROOT / "workloads/manifests/base/alertmanager.yml"
 RULES = [{"alert": "Down", "expr": 'up{job="served"} == 0', "for": "2s", "labels": {"severity": "page"}}]
 
 
@@ -98,6 +99,12 @@ def answers(url: str) -> bool:
         return False
 
 
+def shipped_says(folder: Path, listen: str) -> Path:
+    """Write the reference platform's own configuration, with another address for the suite's receiver."""
+    (folder / "alertmanager.yml").write_text(SHIPPED.read_text().replace("10.89.0.254:9094", listen))
+    return folder / "alertmanager.yml"
+
+
 def alertmanager_says(folder: Path, listen: str, *, silent: bool) -> Path:
     """Write Alertmanager's configuration: all alerts go to the suite's receiver, or, ``silent``, to nobody."""
     route = {
@@ -123,12 +130,13 @@ def prometheus_says(folder: Path, served: str, alertmanager: str) -> Path:
 
 
 @contextmanager
-def platform(folder: Path, *, silent: bool = False) -> Iterator[Told]:
+def platform(folder: Path, *, silent: bool = False, shipped: bool = False) -> Iterator[Told]:
     """Run something that is up, a Prometheus that scrapes it, and an Alertmanager; return the target file that names them."""
     listen, prometheus, alertmanager, served = free_address(), free_address(), free_address(), Served()
     with ExitStack() as stack, ExitStack() as stop:
         stop.enter_context(answering(served))
-        told = {"config.file": alertmanager_says(folder, listen, silent=silent), "storage.path": folder / "alertmanager"}
+        routes = shipped_says(folder, listen) if shipped else alertmanager_says(folder, listen, silent=silent)
+        told = {"config.file": routes, "storage.path": folder / "alertmanager"}
         told |= {"web.listen-address": alertmanager, "cluster.listen-address": ""}
         stack.enter_context(running(folder, PROGRAMS[1], told, f"http://{alertmanager}/-/ready"))
         config = prometheus_says(folder, f"127.0.0.1:{served.server_port}", alertmanager)
@@ -193,6 +201,19 @@ def test_what_stops_is_told_and_ttd_ends_with_the_notification(tmp_path: Path) -
     assert found.firing_s < told_s
     assert (notice["t_ns"] - notice["starts_ns"]) / 1e9 >= GROUP_WAIT_S  # by the clock that both share, it waited
     assert found.outcome is AlertOutcome.RIGHT, found.sentence
+
+
+def test_the_reference_platforms_alertmanager_tells_what_pages_within_a_second(tmp_path: Path) -> None:
+    with platform(tmp_path, shipped=True) as told:
+        plan = planned(told.target)
+        assert (plan.group_wait_s, plan.group_interval_s, plan.fired_ns) == (1, 5, None)
+        stopped_ns = stopped(told, plan, tmp_path, Notice.FIRING)
+        (again,) = alert_plans(told.target, "default")
+        assert again.fired_ns is not None
+        assert stopped_ns < again.fired_ns < now_ns()
+    heard = read_table(tmp_path, "notifications")
+    assert (heard["kind"].to_list()[0], set(heard["rule"].to_list()[1:])) == (Notice.LISTENING.value, {"Down"})
+    assert Notice.UNREAD.value not in heard["kind"].to_list()
 
 
 def test_what_alertmanager_routes_to_nobody_was_told_to_nobody(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from probes.prometheus.alert_rules import NotAsDeclared, alert_plans
-from probes.prometheus.alertmanager import group_wait_s
+from probes.prometheus.alertmanager import Waits, waits_of
 from probes.prometheus.answer import Unanswered
 from target.alerts import Receiver
 from testing.answering import answering
 from testing.platform.alert_rules import alerting, group
 from testing.platform.fake_cluster import local_target
-from testing.platform.prometheus_server import prometheus_server
+from testing.platform.prometheus_server import prometheus_server, vector
 
 CONFIG = """
 global: {resolve_timeout: 5m}
@@ -27,8 +27,8 @@ route:
     - matchers: [team="ml"]
       group_wait: 1m30s
       routes:
-        - {receiver: aftershock, continue: true}
-        - {receiver: aftershock, group_wait: 5s}
+        - {receiver: aftershock, group_interval: 20s, continue: true}
+        - {receiver: aftershock, group_wait: 5s, group_interval: 1m}
 receivers: [{name: pager}, {name: chat}, {name: aftershock}]
 """
 Said = tuple[int, bytes]
@@ -73,18 +73,19 @@ def asked() -> Iterator[Alertmanager]:
 
 
 def test_what_is_written_is_not_asked_for() -> None:
-    assert group_wait_s(Receiver(listen="127.0.0.1:9094", group_wait="15s")) == 15
+    assert waits_of(Receiver(listen="127.0.0.1:9094", group_wait="15s")) == Waits(15, None)
+    assert waits_of(Receiver(listen="127.0.0.1:9094", group_wait="15s", group_interval="2m")) == Waits(15, 120)
 
 
 def test_the_longest_of_its_routes_counts_and_a_route_has_what_the_one_above_it_has(asked: Alertmanager) -> None:
-    assert group_wait_s(asked.receiver()) == 90
+    assert waits_of(asked.receiver()) == Waits(90, 60)
     assert asked.paths == ["/api/v2/status"]
-    assert (group_wait_s(asked.receiver("chat")), group_wait_s(asked.receiver("pager"))) == (
-        10,
-        90,
-    )  # who is told by a route without a name
+    assert (waits_of(asked.receiver("chat")), waits_of(asked.receiver("pager"))) == (
+        Waits(10, 300),  # Alertmanager's own interval
+        Waits(90, 300),  # who is told by a route without a name
+    )
     asked.said = says("route: {receiver: aftershock}")
-    assert group_wait_s(asked.receiver()) == 30  # Alertmanager's own
+    assert waits_of(asked.receiver()) == Waits(30, 300)  # Alertmanager's own
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,7 @@ def test_the_longest_of_its_routes_counts_and_a_route_has_what_the_one_above_it_
         (says("route: {receiver: pager}"), "has no route to a receiver aftershock; its routes lead to pager; add one, or write its name"),
         (says("{}"), "its routes lead to none"),
         (says("route: {receiver: aftershock, group_wait: 1y}"), "has a group_wait that is no duration"),
+        (says("route: {receiver: aftershock, group_interval: often}"), "has a group_interval that is no duration"),
         (says("route: ["), "answers HTTP 200"),
         (says("just words"), "that is none; correct its URL, or write group_wait in place of alertmanager"),
         (says(None), "that is none"),
@@ -105,7 +107,7 @@ def test_the_longest_of_its_routes_counts_and_a_route_has_what_the_one_above_it_
 def test_who_does_not_say_it_is_refused_with_a_next_step(asked: Alertmanager, said: Said, why: str) -> None:
     asked.said = said
     with pytest.raises(Unanswered) as refused:
-        group_wait_s(asked.receiver())
+        waits_of(asked.receiver())
     assert why in str(refused.value)
     assert str(refused.value).startswith(f"Alertmanager at http://127.0.0.1:{asked.server_port}/")
 
@@ -113,7 +115,23 @@ def test_who_does_not_say_it_is_refused_with_a_next_step(asked: Alertmanager, sa
 def test_nobody_there() -> None:
     receiver = Receiver(listen="127.0.0.1:9094", alertmanager="http://127.0.0.1:9")
     with pytest.raises(Unanswered, match=r"Alertmanager at http://127\.0\.0\.1:9 does not answer; is it up"):
-        group_wait_s(receiver)
+        waits_of(receiver)
+
+
+def test_when_a_rule_fired_last_within_the_interval_is_asked_of_prometheus() -> None:
+    rule = {"rule": "InferenceUnavailable", "roles": "inference"}
+    receiver = {"listen": "127.0.0.1:9094", "group_wait": "20s", "group_interval": "90s"}
+    last = 'max(max_over_time(timestamp(ALERTS{alertname="InferenceUnavailable",alertstate="firing",cluster="eu"})[90s:1s]))'
+    with prometheus_server() as server:
+        server.rules = [group("serving", alerting("InferenceUnavailable"))]
+        declared = {"url": server.url, "labels": {"cluster": "eu"}}
+        target = local_target(prometheus=declared, alerts={"rules": [rule], "receiver": receiver, "scrape": "1s"})
+        (never,) = alert_plans(target, "default")
+        assert (never.group_interval_s, never.fired_ns) == (90, None)
+        server.answers[last] = vector((1_790_000_000, {}))
+        (plan,) = alert_plans(target, "default")
+        assert plan.fired_ns == 1_790_000_000_000_000_000
+        assert plan.timers_s == never.timers_s
 
 
 def test_it_counts_in_what_a_rule_may_take() -> None:

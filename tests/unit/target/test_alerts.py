@@ -8,6 +8,7 @@ import pytest
 
 from target.alerts import classes_of
 from target.target import load_target
+from testing.platform.targets import without_alerts
 from tests.unit.target.test_target import LOCAL, refusal
 
 AT = '    prometheus: {url: "http://127.0.0.1:19090"}\n'
@@ -18,8 +19,7 @@ def with_alerts(text: str) -> str:
     """Return the local target file whose region has these alerts."""
     written = LOCAL.read_text()
     assert written.count(AT) == 1
-    lines = [line for line in written.splitlines(keepends=True) if "alerts:" not in line and "- {rule:" not in line]
-    return "".join(lines).replace(AT, AT + text)
+    return without_alerts(written).replace(AT, AT + text)
 
 
 def test_a_list_is_the_rules_alone_and_the_class_is_the_one_that_the_roles_serve(tmp_path: Path) -> None:
@@ -83,6 +83,10 @@ def test_a_receiver_listens_on_a_host_and_a_port(tmp_path: Path) -> None:
             "one of them",
         ),
         ('    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:9", alertmanager: a}}\n', "match pattern"),
+        (
+            '    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:9", group_interval: 1m, alertmanager: "http://a"}}\n',
+            "alertmanager is asked for group_interval, too; leave one of them out",
+        ),
         (
             '    alerts: {receiver: {listen: "a:9", group_wait: 1s}, rules: [{rule: X, roles: inference, group: a}, '
             "{rule: X, roles: inference, group: b}]}\n",

@@ -158,3 +158,41 @@ def test_what_does_not_fire_is_judged_as_ever() -> None:
 def test_where_no_receiver_is_named_notifications_change_nothing() -> None:
     verdict = judge(fired(LISTENS, told(17), rule=RULE))
     assert (outcome(verdict), verdict.value("ttd")) == (AlertOutcome.RIGHT, pytest.approx(12.5))
+
+
+AGAIN = AWAITED.model_copy(update={"group_interval_s": 60.0})
+
+
+def test_what_fires_again_within_group_interval_is_not_called_late_nor_untold() -> None:
+    """It fired in the baseline, for something else; Alertmanager tells of the second time when the interval of the first is over."""
+    for rows in ((LISTENS, told(28)), (LISTENS,)):
+        run = heard(recorded(run_of(OUT), (-10, -5), FIRES, rule=AGAIN), *rows)
+        verdict = judge(run)
+        assert (outcome(verdict), check_of(verdict, "alerts").verdict) == (AlertOutcome.UNKNOWN, Verdict.INCONCLUSIVE)
+        assert (
+            "it had fired until 17 s before, and what fires again within group_interval, 60 s, waits for it" in verdict.alerts[0].sentence
+        )
+    assert (
+        "; it waited 15.5 s; leave 60 s between runs"
+        in judge(heard(recorded(run_of(OUT), (-10, -5), FIRES, rule=AGAIN), LISTENS, told(28))).alerts[0].sentence
+    )
+
+
+def test_what_fired_in_an_earlier_run_counts_as_prometheus_said_it_before_the_plan() -> None:
+    before = AGAIN.model_copy(update={"fired_ns": at(-40)})
+    assert outcome(judge(fired(LISTENS, told(28), rule=before))) is AlertOutcome.UNKNOWN
+    long_ago = AGAIN.model_copy(update={"fired_ns": at(-60)})
+    assert outcome(judge(fired(LISTENS, told(28), rule=long_ago))) is AlertOutcome.LATE
+
+
+def test_group_interval_excuses_no_alert_that_is_new_nor_one_that_waited_longer() -> None:
+    late = judge(fired(LISTENS, told(28), rule=AGAIN))
+    assert outcome(late) is AlertOutcome.LATE
+    assert late.alerts[0].sentence.endswith("An alert that joins a group that was told already waits for its group_interval, 60 s.")
+    again = AGAIN.model_copy(update={"fired_ns": at(-20)})
+    assert outcome(judge(fired(LISTENS, told(28), rule=again, firing=(24, 40)))) is AlertOutcome.LATE  # the rule's own part
+    assert outcome(judge(fired(LISTENS, rule=again, firing=(22, 40)))) is AlertOutcome.MISSING
+    short = AWAITED.model_copy(update={"group_interval_s": 5.0, "fired_ns": at(10)})
+    assert outcome(judge(fired(LISTENS, told(28), rule=short))) is AlertOutcome.LATE
+    assert outcome(judge(fired(LISTENS, rule=short))) is AlertOutcome.UNTOLD
+    assert outcome(judge(fired(LISTENS, told(17), rule=AGAIN.model_copy(update={"fired_ns": at(-40)})))) is AlertOutcome.RIGHT

@@ -59,6 +59,15 @@ class Look:
         """When Alertmanager told first of an alert that fires since the fault, whatever Prometheus said; ``None``: it did not."""
         return self.notices.first_within(self.from_ns, self.recovery.watched_ns, self.from_ns - self.fresh_ns)
 
+    def again_s(self, firing: Firing) -> float | None:
+        """How long before ``firing`` the rule fired last (s), where that is within ``group_interval``; else ``None``."""
+        interval_ns = round((self.rule.group_interval_s or 0.0) * 1e9)
+        if not interval_ns:
+            return None
+        seen = (self.record.fired_within(firing.start_ns - interval_ns, firing.start_ns), self.rule.fired_ns)
+        last_ns = max((t_ns for t_ns in seen if t_ns is not None and t_ns <= firing.start_ns), default=None)
+        return None if last_ns is None or firing.start_ns - last_ns > interval_ns else (firing.start_ns - last_ns) / 1e9
+
     @property
     def slack_s(self) -> float:
         """How finely harm and firing are seen (s)."""

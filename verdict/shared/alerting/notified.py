@@ -7,7 +7,7 @@ from verdict.inputs.alert_record import Firing
 from verdict.shared.alerting.look import OLDER, Found, Look, allowed, maybe_told
 from verdict.words import plain, seconds
 
-JOINED = "An alert that joins a group that was told already waits for its group_interval."
+JOINED = "An alert that joins a group that was told already waits for its group_interval"
 
 
 def notified(look: Look, firing: Firing, group_wait_s: float) -> Found:
@@ -22,7 +22,11 @@ def notified(look: Look, firing: Firing, group_wait_s: float) -> Found:
         return AlertOutcome.UNKNOWN, f"{said}, but {gap}: it may have been told in time."
     if maybe_told(look, firing):
         return AlertOutcome.UNKNOWN, f"{said}, {seconds(late_s)} later than the {allowed(look.rule)}; {OLDER} may have told in time."
-    whose = "The rule fired too late for more." if _fired_late(look, firing, group_wait_s) else f"That is Alertmanager's part. {JOINED}"
+    if again := _again(look, firing, told_ns):
+        return AlertOutcome.UNKNOWN, f"{said}, {seconds(late_s)} later than the {allowed(look.rule)}; {again}."
+    whose = (
+        "The rule fired too late for more." if _fired_late(look, firing, group_wait_s) else f"That is Alertmanager's part. {_joined(look)}"
+    )
     return AlertOutcome.LATE, f"{said}, {seconds(late_s)} later than the {allowed(look.rule)} after users' harm began. {whose}"
 
 
@@ -47,8 +51,27 @@ def _untold(look: Look, firing: Firing, group_wait_s: float, said: str) -> Found
     return AlertOutcome.UNTOLD, f"{said}, and {untold}. {part}"
 
 
+def _again(look: Look, firing: Firing, until_ns: int) -> str:
+    """Return why Alertmanager may wait until ``until_ns`` with what fired again; empty: it did not, or waits for too long."""
+    interval_s, before_s = look.rule.group_interval_s, look.again_s(firing)
+    waited_s = (until_ns - firing.start_ns) / 1e9
+    if interval_s is None or before_s is None or waited_s > interval_s + look.slack_s:
+        return ""
+    if _fired_late(look, firing, look.rule.group_wait_s or 0.0):  # the rule's own part, whatever Alertmanager did
+        return ""
+    waits = f"it had fired until {seconds(before_s)} before, and what fires again within group_interval, {plain(interval_s)}, waits for it"
+    return f"{waits}; it waited {seconds(waited_s)}; leave {plain(interval_s)} between runs, or make it shorter"
+
+
+def _joined(look: Look) -> str:
+    interval_s = look.rule.group_interval_s
+    return f"{JOINED}." if interval_s is None else f"{JOINED}, {plain(interval_s)}."
+
+
 def _told_otherwise(look: Look, firing: Firing) -> str:
-    """Return what may have told in the place of a notification that did not come; empty: nothing."""
+    """Return why a notification may not have come as yet, or what may have told in its place; empty: nothing."""
+    if again := _again(look, firing, look.recovery.watched_ns):
+        return again
     if maybe_told(look, firing):
         return f"{OLDER} may have told"
     if look.told_before_ns is None:

@@ -15,6 +15,7 @@ from runner.drivers.choice import read_target
 from target import workload
 from target.target import load_target
 from testing.platform.fake_cluster import ROOT, FakeCluster
+from testing.platform.targets import without_alerts
 from testing.runs.counter import CounterClass, CounterPlan
 from testing.runs.fuzzing import plan_of
 from testing.runs.runner_parts import EXPERIMENT
@@ -26,7 +27,7 @@ ASKING = SILENT.replace("realtime-inference", NAME).replace("budgets: {rto: 30s,
 
 
 def written(folder: Path, **changes: Any) -> Path:
-    raw = yaml.safe_load((ROOT / "targets" / "local.yaml").read_text())
+    raw = yaml.safe_load(without_alerts((ROOT / "targets" / "local.yaml").read_text()))
     raw["workloads"] = {NAME: COUNTING | changes}
     file = folder / "target.yaml"
     file.write_text(yaml.safe_dump(raw, sort_keys=False))
