@@ -75,6 +75,7 @@ class Alerts(Written):
     """The rules that are judged; a plain list is the rules alone."""
 
     rules: tuple[AlertRule, ...] = Field(min_length=1)
+    silence: bool = False  # whether others than the judged rules are silenced in Alertmanager for the time of a run
     receiver: Receiver | None = None  # left out: a rule tells by firing, and nobody asks whom Alertmanager tells
     scrape: Seconds | None = Field(default=None, gt=0)  # between two scrapes; left out: as Prometheus says of its targets
 
@@ -98,9 +99,20 @@ def alert_refusals(target: Target) -> Iterator[Refusal]:
             continue
         if region.prometheus is None:
             yield ("regions", name, "alerts"), "its rules are Prometheus'; write prometheus of this region, or leave alerts out"
+        if region.alerts.silence:
+            yield from _silence(target, name, region.alerts, region.prometheus.labels if region.prometheus else {})
         yield from _twice(("regions", name, "alerts"), region.alerts)
         for number, rule in enumerate(region.alerts.rules):
             yield from _of_rule(target, ("regions", name, "alerts", "rules", number), rule)
+
+
+def _silence(target: Target, region: str, alerts: Alerts, labels: dict[str, str]) -> Iterator[Refusal]:
+    at: Keys = ("regions", region, "alerts", "silence")
+    if alerts.receiver is None or alerts.receiver.alertmanager is None:
+        yield at, "it is made in Alertmanager; write its URL as alertmanager of receiver, or leave silence out"
+    for name, role in target.roles.items():
+        if not any((labels | role.series_labels).values()):  # one that is empty fits whatever has not got the label
+            yield at, f"of role {name} no label is known, so a silence would cover everybody's alerts; write labels of its metrics"
 
 
 def _twice(at: Keys, alerts: Alerts) -> Iterator[Refusal]:

@@ -40,6 +40,7 @@ from runner.run.toolkit_journal import ToolkitJournal
 from runner.stop import Stop
 from safety import active_run, reaper_job
 from safety.leases import holder_of
+from safety.silence import begin_silence
 from safety.undo_journal import RunJournal, open_journal
 
 ABSENCE_SLACK_S = TIMEOUT_S + 30.0  # from here until the fault acts, by its driver at the latest, and from its end until the server answers
@@ -111,6 +112,8 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         if reaper_job.needs_reaper(checked.permissions):
             reaper_job.check(context.run.platform, context.run.plan.run_id)
         _demand_alone(checked)
+        for said in begin_silence(context.run):
+            context.note(said)
 
     def close(context: Context) -> RunVerdict:
         conditions.halt()

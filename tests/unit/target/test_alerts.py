@@ -92,6 +92,10 @@ def test_a_receiver_listens_on_a_host_and_a_port(tmp_path: Path) -> None:
             "{rule: X, roles: inference, group: b}]}\n",
             "no notification says its group: leave receiver out, or one of them",
         ),
+        (
+            '    alerts: {receiver: {listen: "a:9", group_wait: 1s}, silence: true, rules: [{rule: X, roles: inference}]}\n',
+            "it is made in Alertmanager; write its URL as alertmanager of receiver, or leave silence out",
+        ),
         ("    alerts: []\n", "should have at least 1 item"),
         ("    alerts: {scrape: 0s, rules: [{rule: X, roles: inference}]}\n", "greater than 0"),
     ],
@@ -106,3 +110,12 @@ def test_what_is_wrong_is_refused_with_its_line(tmp_path: Path, text: str, said:
 def test_rules_without_a_prometheus_are_refused(tmp_path: Path) -> None:
     lines = refusal(tmp_path, with_alerts(ONE).replace(AT, ""))
     assert any("its rules are Prometheus'; write prometheus of this region, or leave alerts out" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("labels", ["{}", '{team: ""}'])
+def test_a_silence_that_would_cover_everybody_is_refused(tmp_path: Path, labels: str) -> None:
+    receiver = 'receiver: {listen: "a:9", alertmanager: "http://a"}'
+    text = with_alerts(f"    alerts: {{{receiver}, silence: true, rules: [{{rule: X, roles: inference}}]}}\n")
+    text = text.replace("    selector: app=gateway\n", f"    selector: app=gateway\n    metrics: {{labels: {labels}}}\n", 1)
+    (line,) = refusal(tmp_path, text)
+    assert "of role gateway no label is known, so a silence would cover everybody's alerts; write labels of its metrics" in line
