@@ -8,14 +8,16 @@ from typing import Any
 import faults.weights
 from kube.client import Platform
 from probes import weights
+from target.allow import Allow
 from testing.waiting import wait_for
 from tests.integration.faults.test_faults import CONFIRM_S, seen, unseen
 
 FOR_S = 30
+ALL = Allow(last_replica=True)  # both stores: no other one has good weights
 
 
 def test_both_stores_have_other_weights_for_its_time_and_then_the_good_ones(running: Callable[..., Any]) -> None:
-    with running(faults.weights.overwrite, role="models", for_s=FOR_S, count=2):
+    with running(faults.weights.overwrite, allow=ALL, role="models", for_s=FOR_S, count=2):
         assert not weights.damaged("act", "models")
         faults.weights.overwrite("models", FOR_S, count=2)
         wait_for(lambda: seen(lambda activity: weights.damaged(activity, "models")), "the weights are others", CONFIRM_S)
@@ -23,7 +25,7 @@ def test_both_stores_have_other_weights_for_its_time_and_then_the_good_ones(runn
 
 
 def test_a_replica_that_starts_meanwhile_waits_for_the_good_ones(running: Callable[..., Any], platform: Platform) -> None:
-    with running(faults.weights.overwrite, role="models", for_s=FOR_S, count=2):
+    with running(faults.weights.overwrite, allow=ALL, role="models", for_s=FOR_S, count=2):
         faults.weights.overwrite("models", FOR_S, count=2)
         before = {pod.metadata.name for pod in platform.pods("inference")}
         platform.core.delete_namespaced_pod(min(before), "ml-serving", grace_period_seconds=0)
