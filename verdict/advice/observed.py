@@ -11,6 +11,7 @@ from history.layout import Layout, RoleLayout
 from history.plan import Floor
 from history.result import Check, Measurement, Verdict
 from history.schema import EventKind
+from history.workloads import RequestsPlan
 from verdict.case import Case
 from verdict.inputs.goodness import answered_wrong
 from verdict.inputs.timeline import Event
@@ -141,7 +142,7 @@ def _restarts(case: Case, since_ns: int, chosen: Callable[[Event], bool]) -> int
 
 def _wrong_by(case: Case, pods: Iterable[str]) -> int:
     """Return how many wrong answers were given by ``pods``, as their headers say."""
-    if case.answers.unknown or "pod" not in case.run.requests.columns:
+    if case.run.plan.of(RequestsPlan) is None or case.answers.unknown or "pod" not in case.run.requests.columns:
         return 0
     return int(case.run.requests.select((answered_wrong() & pl.col("pod").is_in(sorted(pods))).fill_null(value=False).sum()).item())
 
