@@ -15,10 +15,17 @@ NAMES = (*(one.name for one in RISKS), ONE_SCHEDULER)
 
 
 def find_risks(layout: Layout, proofs: Proofs) -> tuple[Weakness, ...]:
-    """Return the risks that ``layout`` shows, those of a role together. Roles on which nobody depends are left out."""
+    """Return the risks that ``layout`` shows, those of a role together. Roles on which nobody depends are left out.
+
+    What two roles that are the same object show alike is named once, for the first of them.
+    """
     roles = [role for role in layout.roles if role.role not in proofs.decoys]
-    of_roles = [found for role in roles for one in RISKS if (found := _weakness(one, layout, role, proofs))]
-    return (*of_roles, *_of_cluster(layout))
+    found: dict[tuple[str, str, str, str], Weakness] = {}
+    for role, one in ((role, weakness) for role in roles for risk in RISKS if (weakness := _weakness(risk, layout, role, proofs))):
+        first = found.setdefault((role.namespace, one.where, one.name, one.sentence), one)
+        proved_by = tuple(dict.fromkeys((*first.proved_by, *one.proved_by)))
+        found[role.namespace, one.where, one.name, one.sentence] = first.model_copy(update={"proved_by": proved_by})
+    return (*found.values(), *_of_cluster(layout))
 
 
 def _weakness(one: Risk, layout: Layout, role: RoleLayout, proofs: Proofs) -> Weakness | None:

@@ -125,10 +125,12 @@ def queue_without_bound(seen: Observed) -> Advice | None:
 
 
 def gateway_without_health_checks(seen: Observed) -> Advice | None:
-    """Find users who were sent to what was hit although others served and something had noticed."""
+    """Find users who were sent to what was hit although others served and something had noticed; a wrong answer no health check sees."""
     others = seen.role.ready - seen.hit
     rto_s = seen.of("rto")
     if not seen.unserved or seen.graceful or others <= 0 or rto_s < LEAST_S or _is_blind(seen):
+        return None
+    if seen.of("bad_wrong") > HALF * seen.of("requests_bad"):
         return None
     noticed_s = seen.values.get("time_to_detection")
     when = "which nothing on the platform noticed" if noticed_s is None else f"which the platform noticed after {seconds(noticed_s)}"

@@ -218,6 +218,12 @@ def test_a_run_that_fails_is_told_why_by_how_the_platform_was_built() -> None:
     assert RunVerdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 
+def test_no_health_check_sees_wrong_answers() -> None:
+    felt = {"rto": 41.0, "requests_bad": 80.0, "bad_wrong": 41.0}
+    assert "gateway-without-health-checks" not in [one.cause for one in advise(seen(values=felt))]
+    assert "gateway-without-health-checks" in [one.cause for one in advise(seen(values=felt | {"bad_wrong": 40.0}))]
+
+
 def test_a_run_that_fails_for_no_cause_that_is_known_says_so() -> None:
     one = role(role="another")
     assert judged(run_of(LATE), layout=layout(one)).advice == ()

@@ -58,6 +58,17 @@ def test_the_page_names_every_risk_and_every_cause() -> None:
     assert [name for name in (*NAMES, *causes) if f"`{name}`" not in page] == []
 
 
+def test_what_two_roles_of_one_object_show_is_named_once_with_all_that_proves_it() -> None:
+    weak, gateway = role(memory_limit=False, liveness=None), role(role="gateway", memory_limit=False, liveness=None)
+    alone = {one.name: one for one in find_risks(layout(gateway), SHIPPED)}
+    both = {one.name: one for one in find_risks(layout(weak, gateway), SHIPPED)}
+    assert [one.name for one in find_risks(layout(weak, gateway), SHIPPED)] == ["no-liveness-probe", "no-memory-limit"]
+    assert both["no-liveness-probe"].role == "inference"
+    assert {*alone["no-liveness-probe"].proved_by, "serving/engine-frozen"} <= {*both["no-liveness-probe"].proved_by}
+    elsewhere = gateway.model_copy(update={"namespace": "ml-other"})
+    assert len(find_risks(layout(weak, elsewhere), SHIPPED)) == 4
+
+
 def test_who_is_alive_before_it_is_ready_is_not_killed_while_it_loads() -> None:
     weak: dict[str, object] = {"liveness": LIVENESS, "startup": None, "load_s": 40.0}
     ready = Probe(asks="HTTP /ready", period_s=1, failures=2)
