@@ -34,13 +34,18 @@ class TimeUsed(FrozenModel):
 
 
 def needed_s(timers: Timers, verdict: RunVerdict, *, capacity: bool) -> float:
-    """Return what a run cannot do without (s): its baseline, and the longer of recovery with a hold and what must be watched of the fault.
+    """Return what a run cannot do without (s): its baseline, and the longest of recovery with a hold, capacity, and what must be watched.
 
-    ``capacity``: it is budgeted, so recovery lasts until it is back.
+    ``capacity``: it is budgeted, so it is waited for; nothing is held after it.
     """
-    asked = (RECOVERY, CAPACITY) if capacity else (RECOVERY,)
-    measured = [one.value for name in asked if (one := verdict.measurement(name)) and one.value is not None]
-    return round(timers.baseline_s + max(max(measured, default=0.0) + timers.hold_s, timers.watch_s), 1)
+    held_s = (_measured_s(verdict, RECOVERY) or 0.0) + timers.hold_s
+    capacity_s = (_measured_s(verdict, CAPACITY) or 0.0) if capacity else 0.0
+    return round(timers.baseline_s + max(held_s, capacity_s, timers.watch_s), 1)
+
+
+def _measured_s(verdict: RunVerdict, name: str) -> float | None:
+    found = verdict.measurement(name)
+    return found.value if found else None
 
 
 def spent_s(timeline: Timeline, until_ns: int) -> dict[str, float]:

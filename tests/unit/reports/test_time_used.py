@@ -24,9 +24,15 @@ def timers(watch_s: float) -> Timers:
 
 @pytest.mark.parametrize(
     ("measured", "watch_s", "right"),
-    [({}, 0, 30), ({}, 15, 35), ({"rto": 6}, 15, 36), ({"rto": 4, "full_capacity": 40}, 15, 70)],
+    [
+        ({}, 0, 30),
+        ({}, 15, 35),
+        ({"rto": 6}, 15, 36),
+        ({"rto": 4, "full_capacity": 40}, 15, 60),
+        ({"rto": 35, "full_capacity": 40}, 15, 65),
+    ],
 )
-def test_a_run_needs_its_baseline_and_the_longer_of_recovery_with_a_hold_and_what_must_be_watched(
+def test_a_run_needs_its_baseline_and_the_longest_of_recovery_with_a_hold_capacity_and_what_must_be_watched(
     measured: dict[str, float], watch_s: float, right: float
 ) -> None:
     assert needed_s(timers(watch_s), verdict(**measured), capacity=True) == right
