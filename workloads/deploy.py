@@ -15,6 +15,7 @@ import yaml
 from workloads import spread
 from workloads.compiled import compile_modules
 from workloads.spread import Object
+from workloads.weights_stores import stores_of
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SUITE, TRAINING, VLLM = "suite", "training", "vllm"
@@ -107,6 +108,7 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
         apply_training(kubectl, say)
     kubectl.run("apply", "-k", str(folder))
     objects = objects_of(kubectl, variant)
+    _demand_stores(kubectl, objects)
     parts = deployments(objects)
     for namespace in sorted({one.namespace for one in parts}):
         # pods that a rebooting node refused stay listed, and their Deployment has replaced them long ago
@@ -121,6 +123,17 @@ def deploy(kubectl: Kubectl, variant: str, timeout_s: int, say: Callable[[str], 
     if kubectl.embedded and parts:  # a variant that only trains has none
         _start_alone(kubectl, parts, timeout_s, say)
     say(f"the platform ({variant}) is up, after {time.monotonic() - started:.0f} s")
+
+
+def _demand_stores(kubectl: Kubectl, objects: list[Object]) -> None:
+    """Raise DeployFailed if a Service is not there from which replicas fetch their weights: they would wait for it until time is up."""
+    for namespace, name in stores_of(objects):
+        if not kubectl.run("-n", namespace, "get", "service", name, "--ignore-not-found", "-o", "name", capture=True).strip():
+            training = (MANIFESTS / TRAINING).relative_to(MANIFESTS.parent.parent)
+            raise DeployFailed(
+                f"Service {namespace}/{name} is not there, and replicas fetch their weights from it (MODEL_URLS): apply {training} with "
+                "a storage class of yours, or take MODEL_URLS and MODEL_DIR out of base/inference.yaml: then the image has them"
+            )
 
 
 def apply_training(kubectl: Kubectl, say: Callable[[str], None]) -> None:

@@ -32,14 +32,17 @@ def no_liveness_probe(_layout: Layout, role: RoleLayout) -> Found | None:
 def impatient_liveness(_layout: Layout, role: RoleLayout) -> Found | None:
     """Find a liveness probe without a startup probe that ends a replica which loads for longer than the probe allows.
 
-    Loading was measured until replicas were ready, which says how long they are not alive only where both probes ask the same.
+    Loading was measured until replicas were ready. Where readiness asks something else, they may be alive before: that is said, and nothing
+    is found if they were ready later than liveness allows, for then they were alive before indeed.
     """
     if role.liveness is None or role.startup is not None or role.load_s < role.liveness.allows_s / 2:
         return None
-    if role.readiness is not None and role.readiness.asks != role.liveness.asks:
+    apart = role.readiness is not None and role.readiness.asks != role.liveness.asks
+    if apart and role.load_s >= role.liveness.allows_s:
         return None
     allowed = seconds(role.liveness.allows_s)
-    loaded = f"there is no startup probe, and loading took {seconds(role.load_s)}"
+    until = " until it was ready, which asks something else: it may be alive before" if apart else ""
+    loaded = f"there is no startup probe, and loading took {seconds(role.load_s)}{until}"
     says = f"Its liveness probe allows {allowed} from the container's start, {loaded}."
     costs = f"A start that takes longer than {allowed} is killed and begun again: it may never be ready."
     return Found(f"{CONTAINER}.startupProbe", says, costs)

@@ -21,7 +21,7 @@ from safety.reaper_job import runs
 from safety.undo import CORDONED_BY
 from testing.platform.fake_cluster import ROOT
 from testing.runs.patient import patient
-from testing.runs.real_sessions import Suite
+from testing.runs.real_sessions import SESSION_S, Suite
 from testing.standstill import standstill
 from testing.waiting import wait_for
 
@@ -48,8 +48,9 @@ def test_sigterm_heals_keeps_the_history_and_exits_with_an_error(suite: Suite, p
     with standstill() as kept_waiting_s:
         asked_s = time.time()
         session.process.send_signal(signal.SIGTERM)
-        assert session.end() == pytest.ExitCode.INTERRUPTED, session.said
+        wait_for(lambda: session.process.poll() is not None or session.events(EventKind.HEAL_START), "healing", SESSION_S)
         limit_s = asked_s + ACKNOWLEDGED_S + kept_waiting_s()
+    assert session.end() == pytest.ExitCode.INTERRUPTED, session.said
     assert not cordons(platform)
     assert session.verdict.verdict is Verdict.INCONCLUSIVE
     assert not session.verdict.complete

@@ -57,6 +57,28 @@ def test_deploy_applies_and_watches_every_deployment(kubectl: Path, capsys: pyte
     assert "waiting for deployment ml-serving/inference, up to 7 s" in capsys.readouterr().out
 
 
+def with_stores(kubectl: Path, *urls: str) -> None:
+    """Let the one Deployment fetch its weights from stores."""
+    containers = [{"env": [{"name": "MODEL_URLS", "value": ",".join(urls)}]}]
+    made = {"kind": "Deployment", "metadata": {"namespace": "ml-serving", "name": "inference"}}
+    made |= {"spec": {"template": {"spec": {"containers": containers}}}}
+    before = yaml.safe_dump({"kind": "Deployment", "metadata": {"namespace": "ml-serving", "name": "inference"}})
+    kubectl.write_text(kubectl.read_text().replace(repr(before), repr(yaml.safe_dump(made))))
+
+
+def test_without_the_stores_of_its_weights_it_says_so_instead_of_waiting(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_stores(kubectl, "http://s3-zone-b.ml-training:7070/models/x", " http://near:7070/models/x")
+    assert main(["deploy", "--kubectl", str(kubectl), "--timeout", "7"]) == 1
+    assert "Service ml-training/s3-zone-b is not there, and replicas fetch their weights from it" in capsys.readouterr().err
+    assert not any("rollout" in call for call in calls(kubectl))
+    kubectl.write_text(kubectl.read_text().replace("if pods.exists()", "answers['service'] = 'service/there'\nif pods.exists()"))
+    assert main(["deploy", "--kubectl", str(kubectl), "--timeout", "7"]) == 0
+    assert [call for call in calls(kubectl) if "service" in call][-2:] == [
+        "-n ml-training get service s3-zone-b --ignore-not-found -o name",
+        "-n ml-serving get service near --ignore-not-found -o name",
+    ]
+
+
 @pytest.fixture
 def _compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deploy, "compile_modules", lambda _say: None)

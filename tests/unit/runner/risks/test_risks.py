@@ -74,6 +74,8 @@ def test_who_is_alive_before_it_is_ready_is_not_killed_while_it_loads() -> None:
     ready = Probe(asks="HTTP /ready", period_s=1, failures=2)
     assert find_risks(layout(role(**weak, readiness=ready)), SHIPPED) == ()
     assert [one.name for one in find_risks(layout(role(**weak, readiness=LIVENESS)), SHIPPED)] == ["impatient-liveness"]
+    [found] = find_risks(layout(role(**weak | {"load_s": 29.0}, readiness=ready)), SHIPPED)
+    assert "loading took 29 s until it was ready, which asks something else: it may be alive before" in found.sentence
 
 
 def test_the_cluster_itself_may_have_one_scheduler_or_show_none() -> None:
