@@ -60,7 +60,7 @@ def _sum(trial: Trial, parts: tuple[str, ...]) -> float | None:
 
 
 def over_text(check: Check) -> str:
-    """Return a check against its budget: ``RTO > 93.6 s (limit 10 s)``."""
+    """Return a check against its budget: ``RTO > 93.6 s (limit 10 s)``, ``RPO 4 answers (none allowed)``."""
     unit, label = names.unit(check.name, check.unit), names.label(check.name)
     if check.measured is None:
         return label
@@ -68,7 +68,9 @@ def over_text(check: Check) -> str:
     if unit == "s" and check.low is not None and check.high is not None and not check.censored:
         figure = interval(check.low, check.high)
     limit = ""
-    if check.budget is not None:
+    if check.budget == 0:
+        limit = " (none allowed)"
+    elif check.budget is not None:
         limit = f" ({'at least' if names.at_least(check.name) else 'limit'} {quantity(check.budget, unit)})"
     return f"{label} {figure}{limit}"
 

@@ -39,7 +39,7 @@ def alerts(case: Case) -> Check | None:
     wrong = [one for one in decided if one.outcome in WRONG]
     unknown = [one for one in decided if one.outcome is AlertOutcome.UNKNOWN]
     first = dict.fromkeys([*wrong, *unknown, *judged])
-    said, figures = " ".join(one.sentence for one in first), Figures(measured=float(len(wrong)), budget=0.0, unit="rules")
+    said, figures = " ".join(one.sentence for one in first), Figures(measured=float(len(wrong)), budget=0.0, unit="failed rules")
     if wrong:
         return failed("alerts", said, **figures)
     return inconclusive("alerts", said, **figures) if unknown else passed("alerts", said, **figures)

@@ -65,6 +65,8 @@ def test_an_outage_that_did_not_end_is_a_lower_bound_with_its_limit(tmp_path: Pa
     assert "(limit 30 s)" in report.harm
     check = Check(name="rto", verdict=Verdict.FAIL, sentence="", measured=93.6, budget=10, unit="s", censored=True)
     assert over_text(check) == "RTO > 93.6 s (limit 10 s)"
+    none = Check(name="alerts", verdict=Verdict.FAIL, sentence="", measured=1.0, budget=0.0, unit="failed rules")
+    assert over_text(none) == "Alerts 1 failed rule (none allowed)"
 
 
 @pytest.mark.parametrize(
