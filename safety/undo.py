@@ -24,7 +24,6 @@ from safety.load_process import end_load
 from safety.new_pods import let_in
 from safety.replacement import replace_pod
 from safety.rescaling import rescale
-from safety.silence import end_silence
 from safety.undo_journal import Undo, UndoKind
 
 CORDONED_BY = "aftershock.dev/cordoned-by"  # annotation of a node that a run cordoned; its value is the run
@@ -55,8 +54,8 @@ def undo_entry(platform: Platform, undo: Undo) -> str:
                 said = f"pod {undo.namespace}/{undo.object}: {restore_data(platform, undo)['said']}"
             case UndoKind.RESCALE:
                 said = rescale(platform, undo)
-            case UndoKind.END_LOAD | UndoKind.END_SILENCE:
-                said = end_load(undo) if undo.kind is UndoKind.END_LOAD else end_silence(platform, undo)
+            case UndoKind.END_LOAD:
+                said = end_load(undo)
             case UndoKind.NOTHING:
                 said = f"{undo.object}: nothing to undo, {undo.self_ends or 'the platform repairs it'}"
         return said
@@ -118,7 +117,7 @@ def _stamp_ends(run: ActiveRun, undone: list[tuple[Undo, str]]) -> None:
     events = read_table(run.run_dir, "events")
     recorded = set(events.filter(pl.col("kind") == EventKind.FAULT_END.value)["object"])
     for undo, said in undone:
-        if undo.activity in recorded or undo.kind is UndoKind.END_SILENCE:  # no fault
+        if undo.activity in recorded:
             continue
         recorded.add(undo.activity)
         ended_ns = min(undo.done_ns or now_ns(), now_ns())

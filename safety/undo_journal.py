@@ -42,7 +42,6 @@ class UndoKind(StrEnum):
     DELETE_WEBHOOK = "delete-webhook"  # object: a webhook's configuration, namespace: whose new pods it refuses
     DELETE_QUOTA = "delete-quota"  # object: a quota that refuses new pods, and the Job that ends it
     END_LOAD = "end-load"  # object: folder of a load generator's record, detail: the machine that it runs on; see safety.load_process
-    END_SILENCE = "end-silence"  # object: the run whose silences in Alertmanager end; they expire by themselves; see safety.silence
     NOTHING = "nothing"  # the platform itself repairs it (a killed pod is replaced); recorded for the reader
 
 

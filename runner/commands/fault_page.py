@@ -39,7 +39,6 @@ UNDONE = {
     UndoKind.DELETE_WEBHOOK: "its webhook's configuration is deleted",
     UndoKind.DELETE_QUOTA: "its quota is deleted, and the Job that would have ended it",
     UndoKind.END_LOAD: "its load generator is ended",
-    UndoKind.END_SILENCE: "the run's silences in Alertmanager are ended",
     UndoKind.NOTHING: "nothing; what ends it is enough",
 }
 UNITS = {"percent": "%", "mebibytes": "MiB", "_ms": "ms", "_s": "s", "_gb": "10⁹ bytes"}  # by how a name ends

@@ -161,7 +161,7 @@ def test_its_rights_are_exactly_what_undoing_takes(experiment: Experiment) -> No
 def test_every_kind_is_undone_by_it_or_by_heal_or_by_itself() -> None:
     assert BY_API.isdisjoint(BY_HEAL)
     by_driver = {UndoKind.POWER_ON, UndoKind.REPAIR_GPU, UndoKind.START_CONTROL_PLANE}
-    by_itself = by_driver | {UndoKind.DELETE_POD, UndoKind.END_LOAD, UndoKind.END_SILENCE, UndoKind.NOTHING}
+    by_itself = by_driver | {UndoKind.DELETE_POD, UndoKind.END_LOAD, UndoKind.NOTHING}
     assert set(UndoKind) - BY_API - BY_HEAL == by_itself
 
 
