@@ -28,15 +28,18 @@ class _Made(BaseModel):
     silenceID: str  # noqa: N815 - as the API spells it
 
 
-def begin_silence(run: ActiveRun) -> list[str]:
-    """Make the silences that the target file asks for; return a sentence for each. They expire with the run's deadline.
+def begin_silence(run: ActiveRun, pauses_s: float) -> list[str]:
+    """Make the silences that the target file asks for; return a sentence for each. They expire once all that may still come is over.
+
+    ``pauses_s``: how long the method waits by its own pauses (s), which the plan does not know.
 
     Raises FaultFailed: Alertmanager does not take one, so nothing must be injected: who is on call was to be spared.
     """
     region, timers = run.platform.region, run.plan.timers
     if region.alerts is None or not region.alerts.silence:
         return []
-    ends_ns = now_ns() + round((timers.confirm_s + timers.deadline_s) * 1e9)
+    longest_s = pauses_s + timers.fault_s + timers.confirm_s + timers.deadline_s + timers.heal_s
+    ends_ns = now_ns() + round(longest_s * 1e9)
     return [_made(region, run.plan.run_id, matchers, ends_ns) for matchers in matchers_of(run)]
 
 

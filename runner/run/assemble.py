@@ -20,7 +20,7 @@ from runner.messages import Kind, Send
 from runner.preflight.lease_queue import of_all
 from runner.request import Request
 from runner.run.abort import stop_when
-from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone, record_lost
+from runner.run.abort.conditions import Conditions, asked_by_annotation, overdue, parent_gone, pauses_s, record_lost
 from runner.run.abort.interference import interference
 from runner.run.asked import stop_conditions_of
 from runner.run.context import Context
@@ -112,7 +112,7 @@ def _steps(checked: Checked, observer: Observer, conditions: Conditions, ticker:
         if reaper_job.needs_reaper(checked.permissions):
             reaper_job.check(context.run.platform, context.run.plan.run_id)
         _demand_alone(checked)
-        for said in begin_silence(context.run):
+        for said in begin_silence(context.run, pauses_s(context.experiment.raw)):
             context.note(said)
 
     def close(context: Context) -> RunVerdict:

@@ -43,10 +43,12 @@ def test_alerts_of_what_is_broken_are_kept_back_and_those_that_are_judged_are_no
     with running(tmp_path, PROGRAMS[1], options, f"{url}/-/ready"):
         fired = [{"labels": {"alertname": name} | labels} for name, labels in ALERTS.items()]
         requests.post(f"{url}/api/v2/alerts", json=fired, timeout=5).raise_for_status()
-        timers, driven = SimpleNamespace(confirm_s=30.0, deadline_s=100.0), (SimpleNamespace(role="inference"),)
-        run = live_run(FakeCluster(), tmp_path, {}, on=local_target(alerts=alerts), timers=timers, workloads=driven)
+        timers = SimpleNamespace(fault_s=20.0, confirm_s=30.0, deadline_s=100.0, heal_s=60.0)
+        run = live_run(
+            FakeCluster(), tmp_path, {}, on=local_target(alerts=alerts), timers=timers, workloads=(SimpleNamespace(role="inference"),)
+        )
         cast("Any", run.plan).targets = ()
-        (said,) = begin_silence(run)
+        (said,) = begin_silence(run, pauses_s=0.0)
         wait_for(lambda: silenced(url) == {"PodRestarts"}, "the run's alerts are silenced, and no other", 30)
         (made,) = requests.get(f"{url}/api/v2/silences", timeout=5).json()
         assert said.startswith(f"silence {made['id']}: ")
