@@ -38,6 +38,8 @@ def in_region(region: Region) -> Iterator[tuple[tuple[str, ...], str]]:
     for name, url in region.endpoints.items():
         if _in_url(url):
             yield ("endpoints", name), IN_URL
+    if region.alerts and region.alerts.receiver and _in_url(region.alerts.receiver.alertmanager or ""):
+        yield ("alerts", "receiver", "alertmanager"), f"{IN_URL}, or write group_wait in its place"
     if region.prometheus is None:
         return
     if _in_url(region.prometheus.url):

@@ -96,6 +96,14 @@ def test_a_receiver_listens_on_a_host_and_a_port(tmp_path: Path) -> None:
             '    alerts: {receiver: {listen: "a:9", group_wait: 1s}, silence: true, rules: [{rule: X, roles: inference}]}\n',
             "it is made in Alertmanager; write its URL as alertmanager of receiver, or leave silence out",
         ),
+        (
+            '    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:9", alertmanager: "https://me:planted-pw@a"}}\n',
+            "receiver.alertmanager: a URL must not hold credentials",
+        ),
+        (
+            '    alerts: {rules: [{rule: X, roles: inference}], receiver: {listen: "a:9", alertmanager: "https://a/p?token=planted-pw"}}\n',
+            "receiver.alertmanager: a URL must not hold credentials",
+        ),
         ("    alerts: []\n", "should have at least 1 item"),
         ("    alerts: {scrape: 0s, rules: [{rule: X, roles: inference}]}\n", "greater than 0"),
     ],
@@ -105,6 +113,7 @@ def test_what_is_wrong_is_refused_with_its_line(tmp_path: Path, text: str, said:
     assert any(said in line for line in lines), lines
     at = next(number for number, line in enumerate(with_alerts(text).splitlines(), 1) if line.lstrip().startswith("alerts:"))
     assert all(line.startswith(f"{at}: regions.default.alerts") for line in lines), lines
+    assert "planted-pw" not in "".join(lines)
 
 
 def test_rules_without_a_prometheus_are_refused(tmp_path: Path) -> None:
