@@ -26,7 +26,7 @@ class AlertPlan(FrozenModel):
     within_s: float | None = None  # how soon it must tell, as the target file says; none: as its timers allow
     group_wait_s: float | None = None  # of Alertmanager, whose notification is awaited; none: a rule tells by firing
     group_interval_s: float | None = None  # after which Alertmanager tells of what fires again; none: not known, as in older plans
-    fired_ns: int | None = None  # when it fired last before the plan was made, within that time; none: it did not, or nobody knows
+    fired_ns: int | None = None  # when it fired last before the plan was made, within that time; none: it did not, or nobody asked
     asked_every_s: float = 1.0  # how far apart the questions to Prometheus are
     region: str = DEFAULT_REGION
 

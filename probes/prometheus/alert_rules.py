@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import cache
 
 from history.alert_plan import AlertPlan
@@ -36,7 +35,7 @@ def alert_plans(target: Target, region_name: str) -> tuple[AlertPlan, ...]:
 
     Raises:
         NotAsDeclared: a rule is not there, is there more than once, records, could not be evaluated, or can't keep its ``within``.
-        NoData, Unanswered: Prometheus does not say what it has, or Alertmanager how long it waits.
+        NoData, Unanswered: Prometheus does not say what it has, or when a rule fired last, or Alertmanager how long it waits.
 
     """
     region = target.regions[region_name]
@@ -112,11 +111,10 @@ def _plan(target: Target, declared: AlertRule, rule: Rule, scrapes: Scrapes, ran
 
 
 def _awaited(region: Region, plan: AlertPlan, waits: Waits) -> dict[str, object]:
-    """Return what a plan says of how Alertmanager tells of its rule."""
+    """Return what a plan says of how Alertmanager tells of its rule. Raises NoData."""
     found: dict[str, object] = {"group_wait_s": waits.group_wait_s, "group_interval_s": waits.group_interval_s}
     if waits.group_interval_s:
-        with suppress(NoData):  # who has no such series can't say it
-            found["fired_ns"] = _fired_ns(region, plan.rule, waits.group_interval_s)
+        found["fired_ns"] = _fired_ns(region, plan.rule, waits.group_interval_s)
     return found
 
 

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from history.errors import NoData
 from probes.prometheus.alert_rules import NotAsDeclared, alert_plans
 from probes.prometheus.alertmanager import Waits, waits_of
 from probes.prometheus.answer import Unanswered
@@ -132,6 +133,17 @@ def test_when_a_rule_fired_last_within_the_interval_is_asked_of_prometheus() -> 
         (plan,) = alert_plans(target, "default")
         assert plan.fired_ns == 1_790_000_000_000_000_000
         assert plan.timers_s == never.timers_s
+
+
+def test_who_does_not_say_when_a_rule_fired_last_leaves_the_rule_unplanned() -> None:
+    """That nobody could tell is not that it did not fire."""
+    alerts = {"rules": [{"rule": "Down", "roles": "inference"}], "scrape": "1s"}
+    alerts |= {"receiver": {"listen": "127.0.0.1:9094", "group_wait": "20s", "group_interval": "90s"}}
+    with prometheus_server() as server:
+        server.rules = [group("serving", alerting("Down"))]
+        server.warnings = ["store eu-1 is gone"]
+        with pytest.raises(NoData, match=r"answers max\(max_over_time\(timestamp\(ALERTS.* by a part of its data \(store eu-1 is gone\)"):
+            alert_plans(local_target(prometheus={"url": server.url}, alerts=alerts), "default")
 
 
 def test_it_counts_in_what_a_rule_may_take() -> None:
