@@ -113,8 +113,8 @@ def _plan(target: Target, declared: AlertRule, rule: Rule, scrapes: Scrapes, ran
 def _awaited(region: Region, plan: AlertPlan, waits: Waits) -> dict[str, object]:
     """Return what a plan says of how Alertmanager tells of its rule. Raises NoData."""
     found: dict[str, object] = {"group_wait_s": waits.group_wait_s, "group_interval_s": waits.group_interval_s}
-    if waits.group_interval_s:
-        found["fired_ns"] = _fired_ns(region, plan.rule, waits.group_interval_s)
+    if waits.group_interval_s:  # that it ended, Alertmanager hears only at the next evaluation
+        found["fired_ns"] = _fired_ns(region, plan.rule, waits.group_interval_s + plan.evaluation_s)
     return found
 
 

@@ -122,7 +122,7 @@ def test_nobody_there() -> None:
 def test_when_a_rule_fired_last_within_the_interval_is_asked_of_prometheus() -> None:
     rule = {"rule": "InferenceUnavailable", "roles": "inference"}
     receiver = {"listen": "127.0.0.1:9094", "group_wait": "20s", "group_interval": "90s"}
-    last = 'max(max_over_time(timestamp(ALERTS{alertname="InferenceUnavailable",alertstate="firing",cluster="eu"})[90s:1s]))'
+    last = 'max(max_over_time(timestamp(ALERTS{alertname="InferenceUnavailable",alertstate="firing",cluster="eu"})[95s:1s]))'
     with prometheus_server() as server:
         server.rules = [group("serving", alerting("InferenceUnavailable"))]
         declared = {"url": server.url, "labels": {"cluster": "eu"}}

@@ -60,13 +60,21 @@ class Look:
         return self.notices.first_within(self.from_ns, self.recovery.watched_ns, self.from_ns - self.fresh_ns)
 
     def again_s(self, firing: Firing) -> float | None:
-        """How long before ``firing`` the rule fired last (s), where that is within ``group_interval``; else ``None``."""
-        interval_ns = round((self.rule.group_interval_s or 0.0) * 1e9)
-        if not interval_ns:
+        """How long before ``firing`` the rule fired last (s), where Alertmanager may still hold that in its group; else ``None``."""
+        if not self.rule.group_interval_s:
             return None
-        seen = (self.record.fired_within(firing.start_ns - interval_ns, firing.start_ns), self.rule.fired_ns)
+        seen = (self.record.fired_within(0, firing.start_ns), self.rule.fired_ns)
         last_ns = max((t_ns for t_ns in seen if t_ns is not None and t_ns <= firing.start_ns), default=None)
-        return None if last_ns is None or firing.start_ns - last_ns > interval_ns else (firing.start_ns - last_ns) / 1e9
+        before_s = None if last_ns is None else (firing.start_ns - last_ns) / 1e9
+        return before_s if before_s is not None and before_s <= self.held_s else None
+
+    @property
+    def held_s(self) -> float:
+        """For how long after it was last seen to fire Alertmanager may hold it in its group (s), where ``group_interval`` is known.
+
+        Prometheus says only at its next evaluation that it is over, and both times are seen as finely as ``slack_s``.
+        """
+        return (self.rule.group_interval_s or 0.0) + self.rule.evaluation_s + self.slack_s
 
     @property
     def slack_s(self) -> float:

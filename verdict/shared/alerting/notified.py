@@ -59,8 +59,9 @@ def _again(look: Look, firing: Firing, until_ns: int) -> str:
         return ""
     if _fired_late(look, firing, look.rule.group_wait_s or 0.0):  # the rule's own part, whatever Alertmanager did
         return ""
-    waits = f"it had fired until {seconds(before_s)} before, and what fires again within group_interval, {plain(interval_s)}, waits for it"
-    return f"{waits}; it waited {seconds(waited_s)}; leave {plain(interval_s)} between runs, or make it shorter"
+    held = seconds(look.held_s)
+    waits = f"it had fired until {seconds(before_s)} before, and what fires again within {held} may wait for group_interval"
+    return f"{waits}, {plain(interval_s)}; it waited {seconds(waited_s)}; leave {held} between runs, or make group_interval shorter"
 
 
 def _joined(look: Look) -> str:
