@@ -75,7 +75,7 @@ class Alerts(Written):
     """The rules that are judged; a plain list is the rules alone."""
 
     rules: tuple[AlertRule, ...] = Field(min_length=1)
-    silence: bool = False  # whether others than the judged rules are silenced in Alertmanager for the time of a run
+    silence: bool = False  # whether others than the judged rules are silenced in Alertmanager for as long as a run may last
     receiver: Receiver | None = None  # left out: a rule tells by firing, and nobody asks whom Alertmanager tells
     scrape: Seconds | None = Field(default=None, gt=0)  # between two scrapes; left out: as Prometheus says of its targets
 
