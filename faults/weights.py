@@ -1,7 +1,7 @@
 """The weights that replicas fetch when they start, overwritten in the object stores that keep them.
 
-Mechanism: as of :mod:`faults.training_data`, whose program uploads them again, damaged, and restores the newest good version when its time
-is over; what is left is undone by ``heal``. Servers that run keep what they have loaded. One that starts meanwhile is given these weights,
+Mechanism: the program of :mod:`faults.training_data` uploads them again, damaged. When its time is over, it restores the newest good
+version, and ``heal`` does where it is lost. Servers that run keep what they have loaded. One that starts meanwhile is given these weights,
 and must not serve by them. A store that gives none is :func:`faults.object_store.refuse_requests`.
 """
 

@@ -15,6 +15,7 @@ from target.target import Target
 from testing.platform.fake_cluster import local_target
 from testing.runs.runner_parts import EXPERIMENT
 
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 USERS = "realtime-inference"
 SAID = "it is about the content of answers, and target local knows no right answers of "
 
@@ -53,6 +54,12 @@ def test_it_is_run_where_they_are_known(tmp_path: Path, prompts: str) -> None:
 
 def test_others_are_run_whatever_is_known(tmp_path: Path) -> None:
     assert unanswerable(about(tmp_path, needs="deadline: auto"), asking(tmp_path, '{"prompt": "a"}\n')) == ""
+
+
+def test_of_the_shipped_ones_damaged_weights_mean_nothing_where_no_right_answer_is_known(tmp_path: Path) -> None:
+    unknown = asking(tmp_path, '{"prompt": "a"}\n')
+    every = [read_experiment(file, EXPERIMENTS) for file in sorted(EXPERIMENTS.rglob("*.yaml"))]
+    assert [one.id for one in every if unanswerable(one, unknown)] == ["serving/weights-damaged"]
 
 
 def test_a_training_job_answers_nobody(tmp_path: Path) -> None:
