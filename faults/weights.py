@@ -37,6 +37,9 @@ def _resolve(platform: Platform, arguments: Arguments, rng: Random) -> list[Reso
 def overwrite(role: str, for_s: float, kind: str = "other-numbers", count: int = 1) -> dict[str, object]:
     """Upload the weights that replicas fetch again, damaged, to ``count`` object stores; after ``for_s`` seconds restore the good version.
 
+    What is restored is what the stores have. A replica that loaded the damaged weights without verifying them serves by them until it is
+    restarted: healing does not see that, and restarts nobody.
+
     Args:
         role: the stores'.
         for_s: how long the damaged weights stay (s, at most 120).

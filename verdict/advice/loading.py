@@ -18,5 +18,6 @@ def unverified_weights(seen: Observed) -> Advice | None:
     return Advice(
         cause="unverified-weights", where=where, field="whether the server verifies the digest of its weights (here: WEIGHTS_CHECK=digest)",
         sentence=f"{wrong}: the server does not verify the digest of its weights; let it refuse those that have another one than the "
-        "release says, where the digest does not come from the store.", explains_s=max(seen.took_s, seen.of("bad_seconds")), sure="seen",
+        "release says, where the digest does not come from the store; pods that loaded others serve by them until they are restarted.",
+        explains_s=max(seen.took_s, seen.of("bad_seconds")), sure="seen",
     )  # fmt: skip

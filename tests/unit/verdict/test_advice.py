@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+import faults.weights
 from history.layout import Probe
 from history.plan import Floor, ResolvedTarget
 from history.reader import Run
 from history.result import RunVerdict, Verdict
 from history.schema import EventKind
-from testing.histories.edits import add_event, change_details, with_plan
+from testing.histories.edits import add_event, asked, change_details, change_rows, with_plan
 from testing.histories.layouts import GATEWAY, WELL, layout, role
 from testing.histories.truth import Hit
+from testing.histories.truth_plan import REPLICAS
 from tests.unit.verdict.conftest import HIT, run_of
 from verdict import judge
 from verdict.advice.advise import CAUSES, MOST, advise
@@ -269,6 +271,25 @@ def test_no_cause_names_a_restart_that_was_not_seen(cause: str, shown: Observed)
 @pytest.mark.parametrize("shown", [{"by_weights": True}, {"wrong_by_new": 73}, {"by_weights": True, "wrong_by_new": 73, "failed": USERS}])
 def test_weights_are_no_cause_where_none_were_damaged_or_no_new_replica_answered_wrongly(shown: dict[str, Any]) -> None:
     assert "unverified-weights" not in [one.cause for one in advise(seen(**{"failed": LOST_ANSWERS} | shown))]
+
+
+NEW = "inference-new01"  # the replica that takes the place of the lost one
+STORE = ResolvedTarget(kind="Pod", name="s3-0", effect=f"{faults.weights.EFFECT} uploaded again", ends=faults.weights.ENDS)
+
+
+@pytest.mark.parametrize(
+    ("pod", "more", "found"),
+    [(NEW, (STORE,), True), (REPLICAS[1], (STORE,), False), (NEW, (), False)],
+    ids=["by a new pod", "by an old pod", "stores not hit"],
+)
+def test_wrong_answers_of_a_new_replica_are_read_from_the_record(pod: str, more: tuple[ResolvedTarget, ...], found: bool) -> None:
+    run = change_rows(run_of(HIT), asked(8, 9), pod=pod, valid=False)
+    wrong = run.requests.filter(asked(8, 9)).height
+    verdict = judged(run, layout=layout(), targets=(*run.plan.targets, *more))
+    assert "rpo_requests" in {check.name for check in verdict.checks if check.verdict is Verdict.FAIL}
+    said = [one.sentence for one in verdict.advice or () if one.cause == "unverified-weights"]
+    expected = f"{wrong} wrong answers came from pods of Deployment inference that started during the fault: "
+    assert [sentence.startswith(expected) for sentence in said] == [True] * found
 
 
 def test_a_new_replica_without_a_node_and_one_that_stays_away_are_read_from_the_record() -> None:
