@@ -19,7 +19,7 @@ from kube.client import Platform, api_errors
 from kube.labels import selects
 from kube.objects import Pod
 from safety.undo_journal import Undo
-from target.object_store import access_of, store_of
+from target.object_store import ObjectStore, access_of, store_of
 from target.role import Role
 from target.suite_image import FAULT_PYTHON, PROJECT
 from target.target import Target
@@ -86,9 +86,9 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
     """
     damage = damage_of(undo)
     namespace, name = undo.namespace or "", undo.object
-    program, role = FORMER.get(damage.program, damage.program), _role_of(platform, namespace, name, damage.container)
-    store = platform.target.role(role).object_store if role else None
-    if not role or not store or not _undoes(program, damage.arguments, store.buckets):
+    program = FORMER.get(damage.program, damage.program)
+    role = _role_of(platform, namespace, name, damage.container, (program, *damage.arguments))
+    if not role:
         raise UndoFailed(
             f"pod {namespace}/{name}: the journal asks for the program {damage.program!r} beside container {damage.container!r}; expected: "
             f"only to undo, {CHECKPOINTS} or {TRAINING_DATA}, for a role of target {platform.target.name} with an object_store; who "
@@ -107,22 +107,30 @@ def restore_data(platform: Platform, undo: Undo) -> dict[str, Any]:
         ) from error
 
 
-def _role_of(platform: Platform, namespace: str, pod: str, container: str) -> str | None:
+def _role_of(platform: Platform, namespace: str, pod: str, container: str, words: tuple[str, ...]) -> str | None:
     """Return the role of the target file that a damaged server plays; what it says of its objects is not the journal's to say.
 
-    Where two roles have servers in one namespace whose containers are called alike, it is the one that selects the pod. Raises UndoFailed:
+    Where several have servers in one namespace whose containers are called alike, it is one that selects the pod. Of several that do, it
+    is the one that says most of what ``words``, a program and its arguments, need. None: of no role do they only undo. Raises UndoFailed:
     the pod cannot be read then.
     """
     if namespace not in platform.region.namespaces:
         return None
-    roles = [
-        name for name, one in platform.target.roles.items() if (one.namespace, one.container) == (namespace, container) and one.object_store
-    ]
-    if len(roles) > 1:
+    alike = {name: one for name, one in platform.target.roles.items() if (one.namespace, one.container) == (namespace, container)}
+    stores = {name: one.object_store for name, one in alike.items() if one.object_store}
+    if len(stores) > 1:
         with api_errors(f"pod {namespace}/{pod}: read its labels", UndoFailed):
             labels = platform.pod(pod, namespace).metadata.labels or {}
-        roles = [name for name in roles if selects(platform.target.role(name).selector, labels)]
-    return roles[0] if roles else None
+        stores = {name: store for name, store in stores.items() if selects(platform.target.role(name).selector, labels)}
+    fit = [name for name, store in stores.items() if _undoes(words[0], words[1:], store.buckets)]
+    return max(fit, key=lambda name: _known(stores[name], *words[:2]), default=None)
+
+
+def _known(store: ObjectStore, program: str, address: str) -> int:
+    """Return how much a role says of what a client of the store at ``address`` needs: how it is reached first, then that it keeps this."""
+    folders = {files.folder for files in (store.training_data, store.model) if files}
+    keeps = address.removeprefix("s3://").partition("?")[0] in folders
+    return 2 * (store.s3 is not None) + keeps if program == TRAINING_DATA else 0
 
 
 def _undoes(program: str, arguments: tuple[str, ...], buckets: str) -> bool:

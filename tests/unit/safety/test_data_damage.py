@@ -14,7 +14,9 @@ from runner.cleanup.cleanup import clean_up
 from safety import undo
 from safety.data_damage import CHECKPOINTS, TRAINING_DATA, DataDamage
 from safety.undo_journal import ENTRIES, Undo, UndoKind, open_journal
+from target.object_store import S3Access
 from target.suite_image import FAULT_PYTHON
+from target.target import Target
 from testing.platform.fake_cluster import local_target, pod
 from testing.runs.runner_cluster import RunnerCluster, serve
 
@@ -97,6 +99,42 @@ def test_of_two_stores_in_a_namespace_it_is_the_one_that_selects_the_pod() -> No
     undo.undo_entry(cluster.platform(both), entry())
     [added] = cluster.added
     assert added["command"][-2:] == ["--buckets", "/data/objects"]
+
+
+def with_models(first: bool, **storage: Any) -> Target:
+    """Return the local target, whose roles ``storage`` (changed so) and ``models`` are the same pods; ``models`` comes first or last."""
+    target = local_target()
+    found, models = target.roles["storage"], target.roles["models"]
+    assert found.object_store
+    changed = found.model_copy(update={"object_store": found.object_store.model_copy(update=storage)})
+    both = {"models": models, "storage": changed} if first else {"storage": changed, "models": models}
+    return target.model_copy(update={"roles": both})
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    "storage",
+    [
+        pytest.param({"s3": None}, id="the other says not how it is reached"),
+        pytest.param({"s3": S3Access(port=7070, secret="another")}, id="the other keeps other things"),  # noqa: S106  a name
+        pytest.param({"buckets": "/data/kept"}, id="what is kept would lie in the other's buckets"),
+    ],
+)
+def test_of_two_roles_of_the_same_servers_it_is_one_that_can(first: bool, storage: dict[str, Any]) -> None:
+    cluster = Beside('{"said": "restored"}\n')
+    weights = ("s3://models/ring?endpoint=http://127.0.0.1:7070&region=us-east-1", "--record", "record.json", *RECORD[3:], "--undo")
+    written = DAMAGE.model_copy(update={"program": TRAINING_DATA, "arguments": weights})
+    assert undo.undo_entry(cluster.platform(with_models(first, **storage)), entry(written)) == "pod ml-training/s3-0: restored"
+    [added] = cluster.added
+    assert added["command"][-2:] == ["--buckets", "/data/objects"]
+    assert added["env"][1]["valueFrom"]["secretKeyRef"]["name"] == "s3"
+
+
+def test_where_no_role_says_how_the_server_is_reached_it_is_said_what_to_add() -> None:
+    target = with_models(first=False, s3=None)
+    alone = target.model_copy(update={"roles": {"storage": target.roles["storage"]}})
+    with pytest.raises(UndoFailed, match=r"not known to be restored .* add roles\.storage\.object_store\.s3"):
+        undo.undo_entry(Beside("{}").platform(alone), entry(TRAINING))
 
 
 @pytest.mark.parametrize("program", [CHECKPOINTS, TRAINING_DATA])
