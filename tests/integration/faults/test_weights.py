@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import faults.weights
-from kube.client import Platform
+from kube.client import Platform, ready
+from kube.objects import Pod
 from probes import weights
 from target.allow import Allow
 from testing.waiting import wait_for
@@ -30,11 +31,17 @@ def test_a_replica_that_starts_meanwhile_waits_for_the_good_ones(running: Callab
         before = {pod.metadata.name for pod in platform.pods("inference")}
         platform.core.delete_namespaced_pod(min(before), "ml-serving", grace_period_seconds=0)
         wait_for(lambda: _refuses(platform, before), "the new replica says that it refuses them", CONFIRM_S)
+        served = any(ready(pod) for pod in _new(platform, before))  # looked at first: the weights were damaged then, too
         assert weights.damaged("act", "models")
+        assert not served
+        wait_for(lambda: any(ready(pod) for pod in _new(platform, before)), "the new replica is ready once they are good again")
+
+
+def _new(platform: Platform, before: set[str]) -> list[Pod]:
+    return [pod for pod in platform.pods("inference") if pod.metadata.name not in before and pod.status.phase == "Running"]
 
 
 def _refuses(platform: Platform, before: set[str]) -> bool:
     """Tell whether the replica that is new says in its log that it was given other weights."""
-    new = [pod for pod in platform.pods("inference") if pod.metadata.name not in before and pod.status.phase == "Running"]
-    logs = [platform.core.read_namespaced_pod_log(pod.metadata.name, "ml-serving") for pod in new]
+    logs = [platform.core.read_namespaced_pod_log(pod.metadata.name, "ml-serving") for pod in _new(platform, before)]
     return any("these are other weights" in str(log) for log in logs)
