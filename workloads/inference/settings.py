@@ -74,6 +74,11 @@ class Settings:
         demand_no_less_than_0(self, "queue_limit", "step_floor_ms", "load_floor_s", "drain_grace_s", "drain_s")
         if wrong := [url for url in self.stores if not url.startswith(("http://", "https://"))]:
             raise SettingRefused(f"setting MODEL_URLS: {wrong[0]!r} is no address, expected http://host:port/bucket/…/model.safetensors")
+        if self.stores and self.model_dir == SHIPPED:
+            raise SettingRefused(
+                f"setting MODEL_URLS without MODEL_DIR: {SHIPPED} has the image's own weights, so no store would be asked; set MODEL_DIR "
+                "to an empty folder"
+            )
         if self.heartbeat_s * 2 > self.stall_timeout_s:
             raise SettingRefused(
                 f"settings HEARTBEAT_S={self.heartbeat_s} and STALL_TIMEOUT_S={self.stall_timeout_s}: a healthy engine would look frozen; "

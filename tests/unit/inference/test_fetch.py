@@ -149,3 +149,10 @@ def test_it_can_be_told_to_end_while_it_waits(tmp_path: Path) -> None:
 def test_an_address_that_is_no_web_address_is_refused(urls: str) -> None:
     with pytest.raises(SettingRefused, match=r"setting MODEL_URLS: .* is no address"):
         from_environment({"MODEL_URLS": urls})
+
+
+@pytest.mark.parametrize("where", [{}, {"MODEL_DIR": str(weights.SHIPPED)}])
+def test_stores_are_refused_where_the_images_own_weights_would_be_served(where: dict[str, str]) -> None:
+    with pytest.raises(SettingRefused, match=r"setting MODEL_URLS without MODEL_DIR: .* no store would be asked; set MODEL_DIR to "):
+        from_environment({"MODEL_URLS": "http://s3/models/ring/model.safetensors"} | where)
+    assert from_environment(where).model_dir == weights.SHIPPED
