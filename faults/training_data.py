@@ -56,7 +56,7 @@ def overwrite(role: str, for_s: float, kind: str = "bit-flip", count: int = 1) -
     Args:
         role: the storage servers'.
         for_s: how long the damaged data stay (s, at most 120).
-        kind: ``bit-flip``, ``zeroed-page`` or ``truncation``.
+        kind: ``bit-flip``, ``zeroed-page`` or ``truncation``. All files together have at most 512 MiB, else nothing is done.
         count: how many servers.
 
     Raises:

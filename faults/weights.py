@@ -43,8 +43,8 @@ def overwrite(role: str, for_s: float, kind: str = "other-numbers", count: int =
     Args:
         role: the stores'.
         for_s: how long the damaged weights stay (s, at most 120).
-        kind: ``other-numbers`` (a valid safetensors file of the same size, with each number in another's place), ``bit-flip``,
-            ``zeroed-page`` or ``truncation``.
+        kind: ``other-numbers`` (a valid safetensors file of the same size, with each number in another's place; other files stay as they
+            are), ``bit-flip``, ``zeroed-page`` or ``truncation``. All files together have at most 512 MiB, else nothing is done.
         count: how many stores.
 
     Raises:

@@ -38,6 +38,11 @@ def tear(data: bytes, older: bytes, rng: Random) -> bytes:
     raise ValueError(f"the older content of {len(older)} bytes is the same as the newer one of {len(data)} bytes: nothing to tear")
 
 
+def is_safetensors(data: bytes) -> bool:
+    """Tell whether a file begins as a safetensors file does: the length of its header in 8 bytes, and the header of JSON."""
+    return data[8:9] == b"{" and 8 + int.from_bytes(data[:8], "little") <= len(data)
+
+
 def other_numbers(data: bytes, rng: Random) -> bytes:
     """Move the numbers of a safetensors file by some places within it: it is as long and as valid as before, and each number another's.
 
@@ -45,7 +50,7 @@ def other_numbers(data: bytes, rng: Random) -> bytes:
     """
     start = 8 + int.from_bytes(data[:8], "little")
     numbers = data[start:]
-    if data[8:9] != b"{" or len(numbers) < 8 or len(numbers) % 4:
+    if not is_safetensors(data) or len(numbers) < 8 or len(numbers) % 4:
         raise ValueError(f"{len(data)} bytes are no safetensors file with numbers of 4 bytes")
     by = 4 * rng.randrange(1, len(numbers) // 4)
     moved = numbers[by:] + numbers[:by]

@@ -59,9 +59,14 @@ class Bucket:
         if status != "Enabled":
             raise Refused(f"{self.url}: versioning of bucket {self.bucket} is {status}, expected Enabled, so that objects can be restored")
 
-    def get(self, key: str, version: str = "") -> bytes:
-        """Return the content of an object, or of one of its versions. Raises StorageFailed."""
-        return self._well(f"read {key} from", self._ask("GET", key, {"versionId": version} if version else {}))
+    def get(self, key: str, version: str = "", most: int | None = None) -> bytes:
+        """Return the content of an object, or of one of its versions; of a longer one than ``most`` bytes, one byte more than that.
+
+        Raises:
+            StorageFailed: there is none, or the server does not work.
+
+        """
+        return self._well(f"read {key} from", self._ask("GET", key, {"versionId": version} if version else {}, most=most))
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object. Raises StorageFailed."""
@@ -91,7 +96,9 @@ class Bucket:
             raise StorageFailed(f"{self.url}: cannot {what} it: {answer.status} {answer.code}")
         return answer.body
 
-    def _ask(self, method: str, key: str, query: dict[str, str] | None = None, body: bytes = b"", source: str = "") -> Answer:
+    def _ask(
+        self, method: str, key: str, query: dict[str, str] | None = None, body: bytes = b"", source: str = "", *, most: int | None = None
+    ) -> Answer:
         path = quote(f"/{self.bucket}/{self._prefix}{key}" if key else f"/{self.bucket}")
         asked = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted((query or {}).items()))
         headers = {"host": self._server.netloc, "x-amz-content-sha256": digest(body)}
@@ -101,7 +108,7 @@ class Bucket:
             try:
                 connection.request(method, f"{path}?{asked}" if asked else path, body, self._signed(method, path, asked, headers))
                 answer = connection.getresponse()
-                return Answer(answer.status, answer.read())
+                return Answer(answer.status, answer.read(None if most is None else most + 1))
             finally:
                 connection.close()
         except (OSError, HTTPException) as error:

@@ -4,9 +4,10 @@
     python -m faults.node_agent.storage.training_data STORE --buckets FOLDER --record KEY --outcome FILE --undo
 
 STORE is ``s3://bucket/prefix?endpoint=http://127.0.0.1:PORT``: the server, on the pod's loopback. The good content stays as an older
-version of its object (a bucket without versions is refused). When the time is over, or when it is told to end, it does what an operator
-would: it detects the damage by the record's digest, chooses the newest good version, copies it back inside the server and verifies it; each
-step is timed. What that did is left in FILE (a path of the server's container, found by ``--buckets``), as JSON:
+version of its object (a bucket without versions is refused, and so are more than 512 MiB in all). When the time is over, or when it is told
+to end, it does what an operator would: it detects the damage by the record's digest, chooses the newest good version, copies it back inside
+the server and verifies it; each step is timed. What that did is left in FILE (a path of the server's container, found by ``--buckets``), as
+JSON:
 ``{"said": sentence, "objects": […], "mb_per_s": …}``. ``--undo`` prints it: it ends the program that overwrites, and does the work of one
 that was killed (``--after S``: so long from now, unless somebody did before). After it nothing is overwritten any more (takeover.py), and a
 second time changes nothing.
@@ -27,18 +28,21 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from faults.node_agent.node import say
+from faults.node_agent.node import Refused, say
 from faults.node_agent.storage import damage
 from faults.node_agent.storage.beside import StorageFailed, armed, parser_of, root_of, status_of
+from faults.node_agent.storage.damage import is_safetensors
 from faults.node_agent.storage.records import digest, files_of
 from faults.node_agent.storage.s3 import Bucket
 from faults.node_agent.storage.takeover import damaging, pass_by, standby, undoing, write_outcome
 
+OTHER_NUMBERS = "other-numbers"
+MOST_BYTES = 512 << 20  # of all objects together: they are held in memory, and have 15 s to be uploaded
 KINDS: dict[str, Callable[[bytes, Random], bytes]] = {
     "bit-flip": damage.flip_bit,
     "zeroed-page": damage.zero_page,
     "truncation": damage.truncate,
-    "other-numbers": damage.other_numbers,
+    OTHER_NUMBERS: damage.other_numbers,
 }
 
 
@@ -73,15 +77,39 @@ def listed(bucket: Bucket, record: str) -> dict[str, str]:
         raise StorageFailed(f"{bucket.url}: {record}: {error}; restore the record first") from error
 
 
-def overwrite(bucket: Bucket, record: str, kind: str, seed: int) -> None:
-    """Upload each object that the record lists again, damaged. Raises StorageFailed."""
+def to_damage(bucket: Bucket, record: str, kind: str) -> dict[str, bytes]:
+    """Return the content of each object that the record lists; under ``other-numbers`` of those that are safetensors files.
+
+    Raises:
+        Refused: they have more than MOST_BYTES together, or there is none.
+        StorageFailed: the server does not work.
+
+    """
+    found, left = dict[str, bytes](), MOST_BYTES
+    keys = sorted(listed(bucket, record))
+    for key in keys:
+        found[key] = bucket.get(key, most=left)
+        left -= len(found[key])
+        if left < 0:
+            raise Refused(
+                f"{bucket.url}: what {record} lists has more than {MOST_BYTES} bytes (counted up to {key}), expected no more, since it is "
+                "held in memory beside the server; aim at a smaller set of files"
+            )
+    chosen = {key: content for key, content in found.items() if kind != OTHER_NUMBERS or is_safetensors(content)}
+    if not chosen:
+        raise Refused(f"{bucket.url}: {record} lists {', '.join(keys) or 'nothing'}, of which {kind} is for none; choose another kind")
+    return chosen
+
+
+def overwrite(bucket: Bucket, good: dict[str, bytes], kind: str, seed: int) -> None:
+    """Upload each object of ``good`` again, damaged. Raises StorageFailed."""
     rng = Random(seed)  # noqa: S311  places in files, not secrets
-    for key in sorted(listed(bucket, record)):
+    for key, content in good.items():
         try:
-            content = KINDS[kind](bucket.get(key), rng)
+            damaged = KINDS[kind](content, rng)
         except ValueError as error:
             raise StorageFailed(f"{bucket.url}: {key}: {error}") from error
-        bucket.put(key, content)
+        bucket.put(key, damaged)
 
 
 def restore(bucket: Bucket, key: str, sha256: str) -> Restored:
@@ -171,16 +199,27 @@ def _damage_and_restore(options: argparse.Namespace) -> None:
         if not allowed:
             pass_by(_outcome(options))
             return
+        good = _held(bucket, options)
         armed(f"{options.kind} in what {options.record} lists")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
-            overwrite(bucket, options.record, options.kind, options.seed)
+            overwrite(bucket, good, options.kind, options.seed)
             say(did="overwritten")
             time.sleep(options.for_s)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it was told already, or is about to do what it would be told
             put_back(bucket, options.record, _outcome(options))
     say(**json.loads(_outcome(options).read_text()))
+
+
+def _held(bucket: Bucket, options: argparse.Namespace) -> dict[str, bytes]:
+    """Return :func:`to_damage`; where that is refused, whoever undoes is told that there is nothing to do, and reads nothing so large."""
+    try:
+        return to_damage(bucket, options.record, options.kind)
+    except Refused:
+        nothing: dict[str, object] = {"said": "nothing was overwritten", "objects": [], "mb_per_s": None, "ended_ns": time.time_ns()}
+        write_outcome(_outcome(options), nothing)
+        raise
 
 
 if __name__ == "__main__":
