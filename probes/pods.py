@@ -41,7 +41,7 @@ def started(activity: str, role: str) -> bool:
     with api_errors(f"look for new pods of role {role}", NoData):
         pods = run.platform.pods(role)
     new = [pod for pod in pods if pod.metadata.creation_timestamp >= begun - CUT - OFF]
-    return any(begun <= start <= until - CUT for pod in new for start in _starts(run.platform, pod, role))
+    return any(begun - OFF <= start <= until - CUT for pod in new for start in _starts(run.platform, pod, role))
 
 
 def _starts(platform: Platform, pod: Pod, role: str) -> list[datetime]:

@@ -69,6 +69,7 @@ def told(after_s: float) -> datetime:
     [
         pytest.param(2, 4, True, id="made and started meanwhile"),
         pytest.param(0, 1.5, True, id="made at once"),
+        pytest.param(0, 0, True, id="in the second of the fault"),  # three tenths before it, by a clock that is known to half a second
         pytest.param(2, None, False, id="its container has not started"),
         pytest.param(2, 41.5, False, id="started after the fault"),
         pytest.param(-60, 4, False, id="an old pod whose container started again"),
