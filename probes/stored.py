@@ -7,6 +7,15 @@ import json
 from history.errors import NoData
 from history.plan import ResolvedTarget
 from probes.targets import output
+from safety import active_run
+from target.object_store import Recorded, store_of
+
+
+def all_differ(activity: str, role: str, files: Recorded) -> bool:
+    """Tell whether, on every target's disk, ``files`` differ from the SHA-256 in their record. Raises NoData: they cannot be read."""
+    run = active_run.require()
+    folder = store_of(run.platform.target.role(role).object_store, role).buckets
+    return all(differing(target, role, f"{folder}/{files.folder}", files.record) for target in run.targets_of(activity))
 
 
 def differing(target: ResolvedTarget, role: str, folder: str, record: str) -> list[str]:
